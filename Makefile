@@ -1,0 +1,46 @@
+# `make demo` and `make test` need nothing but make and Python 3.10 or newer. PYTHON=python3.12 picks another one.
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+MADE := $(VENV)/.made-$(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
+
+.PHONY: demo test check format package clean
+
+demo: $(VENV)/.ready-demo
+	$(VENV)/bin/scribe demo
+
+test: $(VENV)/.ready-dev
+	$(RUN) -m pytest
+
+check: $(VENV)/.ready-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.ready-dev
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+# What is deployed: the handlers at the root, shared/, and the libraries for SCF's newest Python.
+package: $(VENV)/.ready-demo
+	$(RUN) -m cli.package build/package
+
+# The stamp bears the interpreter's version: with another PYTHON the environment is made anew.
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Scribe needs Python 3.10 or newer; set PYTHON=python3.x")'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The demo needs a third of what the tests need: nobody waits for a linter to hear a recording read.
+$(VENV)/.ready-demo: $(MADE) pyproject.toml
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[cli,local]'
+	@touch $@
+
+$(VENV)/.ready-dev: $(MADE) pyproject.toml
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[dev]'
+	@touch $@ $(VENV)/.ready-demo
+
+clean:
+	rm -rf $(VENV) build scribe-demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

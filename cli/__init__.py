@@ -1,0 +1,1 @@
+"""The `scribe` command for the operator's laptop; never deployed."""

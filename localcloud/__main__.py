@@ -1,0 +1,162 @@
+"""The command line: one stand-in cloud on 127.0.0.1 until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from localcloud.app import Cloud, Options
+from localcloud.ci.service import CiOptions
+from localcloud.scf import DeploymentError
+
+_GRACE_S = 3  # how long a request under way may still take when the cloud stops
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m localcloud",
+        description="A stand-in for Tencent COS, Cloud Infinite speech recognition and SCF on this machine.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 takes a free one (default)")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder for objects and state; kept over restarts"
+    )
+    parser.add_argument("--speech", choices=("pocketsphinx", "scripted"), default="pocketsphinx")
+    parser.add_argument("--functions", type=Path, nargs="?", const=Path(), help="folder with serverless.yml")
+    parser.add_argument("--timers", action="store_true", help="let the functions' timers run by the clock")
+    parser.add_argument("--region", default="ap-guangzhou")
+    parser.add_argument("--appid", default="1250000000")
+    parser.add_argument("--secret-id", default="", help="generated and kept when left out, like the key")
+    parser.add_argument("--secret-key", default="")
+    parser.add_argument(
+        "--job-delay-ms", type=int, default=0, help="how long every speech job takes at least"
+    )
+    parser.add_argument("--max-concurrent", type=int, default=10, help="jobs that a new queue runs at once")
+    parser.add_argument("--max-size", type=int, default=10_000, help="open jobs that a new queue takes")
+    parser.add_argument(
+        "--versioned", nargs="+", default=[], metavar="BUCKET", help="make these, with versioning"
+    )
+    parser.add_argument(
+        "--retry-delay", type=float, default=1.0, help="seconds before a failed event or notification"
+    )
+    return parser.parse_args(words)
+
+
+def _options(given: argparse.Namespace) -> Options:
+    return Options(
+        data=given.data,
+        region=given.region,
+        appid=given.appid,
+        secret_id=given.secret_id,
+        secret_key=given.secret_key,
+        speech=given.speech,
+        functions=given.functions,
+        timers=given.timers,
+        versioned=tuple(given.versioned),
+        retry_delay_s=given.retry_delay,
+        ci=CiOptions(given.job_delay_ms / 1000, given.max_size, given.max_concurrent),
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens, and leaves the signals to `serve` so that a stop is an ordinary end."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _ready_line(cloud: Cloud, endpoint: str) -> str:
+    key, options = cloud.keys.permanent, cloud.options
+    return json.dumps(
+        {
+            "endpoint": endpoint,
+            "region": options.region,
+            "appid": options.appid,
+            "secret_id": key.secret_id,
+            "secret_key": key.secret_key,
+            "functions": {name: {"url": url} for name, url in cloud.functions.urls.items()},
+            "pid": os.getpid(),
+        }
+    )
+
+
+async def serve(options: Options, listener: socket.socket) -> None:
+    """Run a cloud on a listening socket until SIGTERM or SIGINT. Raises DeploymentError."""
+    endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    cloud = Cloud(options, endpoint)
+    ready = options.data / "ready.json"
+
+    def announce() -> None:
+        line = _ready_line(cloud, endpoint)
+        ready.write_text(line + "\n", encoding="utf-8")
+        print(line, flush=True)  # noqa: T201 - the one line that stdout is for
+
+    server = _Server(
+        uvicorn.Config(
+            cloud,
+            http="h11",  # httptools writes header names in lower case only; see _WIRE_NAMES in app.py
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_GRACE_S,
+        ),
+        announce,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    try:
+        await cloud.start()
+        await server.serve([listener])
+    finally:
+        ready.unlink(missing_ok=True)
+        await cloud.close()
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run; 0 after a clean stop, 1 when it cannot start."""
+    given = _arguments(words)
+    options = _options(given)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "httpcore", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    options.data.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", given.port))
+            asyncio.run(serve(options, listener))
+        except (DeploymentError, OSError) as error:
+            print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's answer
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The stand-in's own address, for tools and tests: what happened, what is open, and a few levers. Unsigned."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from localcloud.ci.models import timestamp
+
+if TYPE_CHECKING:
+    from localcloud.app import Cloud
+
+_LONGEST_WAIT_S = 600.0
+_LOOK_AGAIN_S = 0.02
+
+
+def admin_app(cloud: Cloud) -> Starlette:
+    """The routes under /-/."""
+    desk = _Desk(cloud)
+    return Starlette(
+        routes=[
+            Route("/-/health", desk.health),
+            Route("/-/requests", desk.requests),
+            Route("/-/invocations", desk.invocations),
+            Route("/-/jobs", desk.jobs),
+            Route("/-/idle", desk.idle),
+            Route("/-/functions/{name}/invoke", desk.invoke, methods=["POST"]),
+            Route("/-/timer/{name}", desk.timer, methods=["POST"]),
+            Route("/-/ai_bucket/{name}", desk.enable_ai, methods=["POST"]),
+            Route("/-/keys", desk.issue_key, methods=["POST"]),
+        ],
+        exception_handlers={404: _not_found},
+    )
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"error": "no such page; COS and CI are reached by their own host names"}, 404)
+
+
+def _number(request: Request, name: str, default: float) -> float:
+    try:
+        return float(request.query_params.get(name, default))
+    except ValueError:
+        return default
+
+
+class _Desk:
+    """Answers for one cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    async def health(self, _request: Request) -> Response:
+        """It runs."""
+        return JSONResponse({"status": "ok"})
+
+    async def requests(self, request: Request) -> Response:
+        """The traffic after row `since`."""
+        return JSONResponse(
+            [asdict(row) for row in self._cloud.traffic.since(int(_number(request, "since", 0)))]
+        )
+
+    async def invocations(self, request: Request) -> Response:
+        """The invocations after number `since`."""
+        found = self._cloud.functions.invocations(int(_number(request, "since", 0)))
+        # A result may hold anything that a handler returned.
+        return Response(json.dumps(found, default=str), media_type="application/json")
+
+    async def jobs(self, _request: Request) -> Response:
+        """Every job and how it stands."""
+        return JSONResponse(
+            [
+                {
+                    "job_id": job.job_id,
+                    "state": job.state,
+                    "code": job.code,
+                    "message": job.message,
+                    "bucket": job.order.bucket,
+                    "queue_id": job.order.queue_id,
+                    "object": job.order.input_object,
+                    "output": asdict(job.order.output),
+                    "engine": job.order.speech.engine,
+                    "user_data": job.order.user_data,
+                    "created": timestamp(job.created_s),
+                    "started": timestamp(job.started_s),
+                    "ended": timestamp(job.ended_s),
+                }
+                for job in self._cloud.ci.jobs.all()
+            ]
+        )
+
+    async def idle(self, request: Request) -> Response:
+        """Wait up to `timeout` seconds until nothing is under way any more; `true` or `false`."""
+        end_s = time.monotonic() + min(_number(request, "timeout", 0), _LONGEST_WAIT_S)
+        quiet = await self._is_quiet(0)
+        while not quiet and (left_s := end_s - time.monotonic()) > 0:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            quiet = await self._is_quiet(left_s)
+        return JSONResponse(quiet)
+
+    async def _is_quiet(self, timeout_s: float) -> bool:
+        # A function may submit a job, and a job's end calls a function: look at the jobs after the functions.
+        return await self._cloud.functions.idle(timeout_s) and self._cloud.ci.is_idle()
+
+    async def invoke(self, request: Request) -> Response:
+        """Call a function with the body as its event."""
+
+        async def call() -> Response:
+            name = request.path_params["name"]
+            found = await self._cloud.functions.invoke(name, json.loads(await request.body() or b"{}"))
+            return Response(json.dumps(found, default=str), media_type="application/json")
+
+        return await _named(call)
+
+    async def timer(self, request: Request) -> Response:
+        """Let a timer go off."""
+
+        async def fire() -> Response:
+            await self._cloud.functions.fire_timer(request.path_params["name"])
+            return JSONResponse({"fired": True})
+
+        return await _named(fire)
+
+    async def enable_ai(self, request: Request) -> Response:
+        """Switch the AI content service on for a bucket; the real one is switched on in the console."""
+        bucket = self._cloud.cos.buckets.get(request.path_params["name"])
+        if bucket is None:
+            return JSONResponse({"error": "no such bucket"}, 404)
+        self._cloud.ci.queues.enable("ai", bucket.name, bucket.region)
+        return JSONResponse({"bucket": bucket.name})
+
+    async def issue_key(self, request: Request) -> Response:
+        """A temporary key, good for `lifetime` seconds."""
+        return JSONResponse(asdict(self._cloud.keys.issue(lifetime_s=_number(request, "lifetime", 7200))))
+
+
+async def _named(act: Callable[[], Awaitable[Response]]) -> Response:
+    try:
+        return await act()
+    except KeyError as error:
+        return JSONResponse({"error": f"there is no {error}"}, 404)
+    except ValueError as error:
+        return JSONResponse({"error": str(error)}, 400)

@@ -1,0 +1,44 @@
+"""Answers that both services give: XML documents, and files without loading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from localcloud.xml import Node, document
+
+# Exactly this: the Python SDK parses some answers only when nothing follows the type.
+XML_TYPE = "application/xml"
+_CHUNK = 256 * 1024
+
+
+def xml_answer(root: Node, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An XML document as the answer."""
+    return Response(document(root), status, headers, XML_TYPE)
+
+
+class FileAnswer(Response):
+    """Part of an open file, sent piece by piece; the file is closed at the end whatever happens."""
+
+    def __init__(
+        self, file: BinaryIO, start: int, length: int, status: int, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(None, status, {**headers, "content-length": str(length)})
+        self._file = file
+        self._start = start
+        self._left = length
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._file as file:
+            file.seek(self._start)
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            while self._left > 0 and (chunk := file.read(min(_CHUNK, self._left))):
+                self._left -= len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,1 @@
+"""The stand-in for Cloud Infinite's speech recognition."""

@@ -1,0 +1,67 @@
+"""Which service, bucket and region a request is for, told by its Host header.
+
+A proxy receives the whole URL as the target of a request (the absolute form); the host in it then counts instead of
+the header (RFC 9112, 3.2.2).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Service(Enum):
+    """Who answers."""
+
+    COS_BUCKET = "cos bucket"
+    COS = "cos"
+    CI_BUCKET = "ci bucket"
+    CI = "ci"
+    OWN = "the stand-in itself"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request goes; bucket is `name-appid`, region empty for hosts without one."""
+
+    service: Service
+    bucket: str = ""
+    region: str = ""
+
+
+# The names of the buckets' hosts and of the two services: seeds (Host lines), COS request hosts.
+_PATTERNS = (
+    (Service.COS_BUCKET, re.compile(r"(?P<bucket>[^.]+)\.cos\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
+    (Service.CI_BUCKET, re.compile(r"(?P<bucket>[^.]+)\.ci\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
+    (Service.CI, re.compile(r"ci\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
+    (Service.COS, re.compile(r"cos\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
+    (Service.COS, re.compile(r"service\.cos\.myqcloud\.com")),
+    (Service.OWN, re.compile(r"127\.0\.0\.1|localhost")),
+)
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes]:
+    """Host and path of a request target without its query; the host is empty unless the form is absolute."""
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        return b"", target
+    host, slash, path = rest.partition(b"/")
+    return host, slash + path or b"/"
+
+
+def without_port(host: str) -> str:
+    """The host name alone, lower case."""
+    name, separator, port = host.rpartition(":")
+    return (name if separator and port.isdigit() else host).lower()
+
+
+def place_of(host: str) -> Place:
+    """The place that a Host header names. Function URLs and unknown names are ELSEWHERE."""
+    name = without_port(host)
+    for service, pattern in _PATTERNS:
+        match = pattern.fullmatch(name)
+        if match:
+            return Place(service, **match.groupdict())
+    return Place(Service.ELSEWHERE)

@@ -1,0 +1,63 @@
+"""A recogniser that answers at once with words drawn from the recording's digest. For tests."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from localcloud.speech.recognition import NotRecognised, Recognition, Sentence
+from localcloud.speech.sidecar import sentences_of, spread
+
+_WORDS = (
+    *("we", "you", "they", "the", "meeting", "report", "price", "order", "ticket", "question", "answer"),
+    *("team", "week", "month", "morning", "evening", "begins", "ends", "sends", "opens", "finds", "needs"),
+    *("today", "tomorrow", "again", "later", "first", "second", "good", "new", "small", "ready"),
+)
+_BYTES_PER_SECOND = 16_000  # as if every recording were 128 kbit/s
+_SHORTEST_MS = 1_000
+_SENTENCES = 2
+_WORDS_A_SENTENCE = 5
+_PAUSE_MS = 100
+
+
+class Scripted:
+    """Deterministic: the same bytes always say the same.
+
+    Bytes that begin with `NOT AUDIO` fail, bytes that begin with `SILENCE` say nothing. Any recording
+    is taken to have as many channels as the job asks for.
+    """
+
+    async def start(self) -> None:
+        """Nothing to get ready."""
+
+    async def recognise(
+        self, recording: Path, *, engine: str, channels: int, sidecar: Path | None
+    ) -> Recognition:
+        """Invent the words of one recording. Raises NotRecognised for `NOT AUDIO`."""
+        del engine  # every engine says the same
+        data = await asyncio.to_thread(recording.read_bytes)
+        if data.startswith(b"NOT AUDIO"):
+            raise NotRecognised("the data could not be decoded as audio")
+        duration_ms = max(_SHORTEST_MS, len(data) * 1000 // _BYTES_PER_SECOND)
+        sentences: list[Sentence] = []
+        if sidecar is not None:
+            for channel in range(channels):
+                sentences += sentences_of(sidecar, [(0, duration_ms)], channel, channels)
+        elif not data.startswith(b"SILENCE"):
+            sentences = _invented(hashlib.sha256(data).digest(), duration_ms, channels)
+        sentences.sort(key=lambda sentence: (sentence.start_ms, sentence.channel))
+        return Recognition(duration_ms, channels, tuple(sentences))
+
+    async def close(self) -> None:
+        """Nothing to stop."""
+
+
+def _invented(digest: bytes, duration_ms: int, channels: int) -> list[Sentence]:
+    """Let the channels take turns, one piece of the recording for each sentence."""
+    turns = _SENTENCES * channels
+    sentences: list[Sentence] = []
+    for turn in range(turns):
+        chosen = digest[turn * _WORDS_A_SENTENCE : (turn + 1) * _WORDS_A_SENTENCE]
+        text = " ".join(_WORDS[byte % len(_WORDS)] for byte in chosen)
+        span = (duration_ms * turn // turns, duration_ms * (turn + 1) // turns - _PAUSE_MS)
+        sentences += spread([text], [span], turn % channels)
+    return sentences

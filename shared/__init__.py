@@ -1,0 +1,1 @@
+"""What Scribe's three functions share; deployed with them."""

@@ -1,0 +1,47 @@
+"""What every step of a recording's life has at hand: settings, the cloud, a log, a clock, a source of nonces."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shared.logs import Log
+from shared.recordings.ledger import Ledger
+from shared.settings import Settings
+from shared.tencent.cos import Cos
+from shared.tencent.speech import Speech
+
+
+def _nonce() -> str:
+    return secrets.token_hex(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One invocation's tools. `input_cos` and `speech` work in the functions' region, `output_cos` in OUTPUT_REGION."""
+
+    settings: Settings
+    input_cos: Cos
+    output_cos: Cos
+    speech: Speech
+    log: Log
+    now: Callable[[], float] = time.time
+    nonce: Callable[[], str] = _nonce
+
+    def ledger_for(self, bucket: str) -> Ledger:
+        """The receipts of this bucket's recordings."""
+        return Ledger(self.output_cos, self.settings, self.settings.output_bucket_for(bucket))
+
+    def in_region(self, region: str) -> Desk:
+        """The same desk for a bucket elsewhere. COS triggers reach no other region, but the event knows best."""
+        if region in {"", self.input_cos.region}:
+            return self
+        own_bucket = not self.settings.output_bucket
+        return replace(
+            self,
+            input_cos=replace(self.input_cos, region=region),
+            speech=replace(self.speech, region=region),
+            output_cos=replace(self.output_cos, region=region) if own_bucket else self.output_cos,
+        )

@@ -1,0 +1,119 @@
+"""A job is said to be finished: ask CI, and write the transcripts from its answer and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.errors import NotFound
+from shared.recordings import failure
+from shared.recordings.desk import Desk
+from shared.recordings.endings import close, end_failed
+from shared.recordings.names import ERROR, transcript_key
+from shared.recordings.outcome import Outcome, Step
+from shared.recordings.receipt import SUPERSEDED, TRANSCRIBED, Receipt
+from shared.recordings.recording import is_id
+from shared.tencent.speech_values import FINAL_STATES, SUCCESS, FoundJobs, Job, Recognised
+from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, read_sentence
+
+_NOTHING_SAID = Recognised(audio_seconds="", lines="", details=(), flash=())
+
+
+def ask_for(desk: Desk, bucket: str, job_ids: Sequence[str]) -> FoundJobs:
+    """The jobs as CI itself tells them, their sentences already in the transcript's form."""
+    return desk.speech.jobs(bucket, job_ids, read_detail=read_sentence)
+
+
+def finish(desk: Desk, bucket: str, job: Job, *, receipt: Receipt | None = None) -> Outcome:
+    """Brings a job of this bucket to its end, if it is ours, finished, and not yet done.
+
+    `receipt` spares a request when it was just read. Doing it twice writes the same bytes. Costs at most five
+    requests plus one per format. Raises CloudError or OutOfTime; then the receipt is still open.
+    """
+    if job.state not in FINAL_STATES:
+        return Outcome(Step.STILL_RUNNING, bucket, job.input_key, job.user_data, job.job_id, why=job.state)
+    receipt = receipt or _open_receipt(desk, bucket, job)
+    if receipt is None:
+        return _without_receipt(desk, bucket, job)
+    if not _belongs(receipt, bucket, job):
+        return Outcome(
+            Step.NOT_OURS, bucket, job.input_key, job_id=job.job_id, why="it is another recording's job"
+        )
+    if job.state == SUCCESS:
+        return _write(desk, receipt, job)
+    if receipt.job_id not in {"", job.job_id}:
+        return Outcome(Step.UNDER_WAY, bucket, receipt.key, receipt.id, job.job_id, why="a later job goes on")
+    return end_failed(desk, _with_job(receipt, job), failure.job_failed(job))
+
+
+def _open_receipt(desk: Desk, bucket: str, job: Job) -> Receipt | None:
+    """UserData is text that anybody with access to the bucket may set: it must look like an id to become a key."""
+    if not is_id(job.user_data) or not job.user_data.startswith(bucket + "/"):
+        return None
+    return desk.ledger_for(bucket).find_open(job.user_data)
+
+
+def _without_receipt(desk: Desk, bucket: str, job: Job) -> Outcome:
+    known = is_id(job.user_data) and job.user_data.startswith(bucket + "/")
+    done = desk.ledger_for(bucket).find_done(job.user_data) if known else None
+    if done:
+        return Outcome(Step.ALREADY_DONE, bucket, done.key, done.id, job.job_id, why=done.outcome)
+    return Outcome(Step.NOT_OURS, bucket, job.input_key, job_id=job.job_id)
+
+
+def _belongs(receipt: Receipt, bucket: str, job: Job) -> bool:
+    """Answers sometimes show the key with a leading slash, and never with white space at its ends."""
+    return receipt.bucket == bucket and _bare(job.input_key) == _bare(receipt.key)
+
+
+def _bare(key: str) -> str:
+    return key.strip().removeprefix("/")
+
+
+def _with_job(receipt: Receipt, job: Job) -> Receipt:
+    return replace(receipt, job_id=job.job_id)
+
+
+def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
+    receipt = _with_job(receipt, job)
+    if _has_newer_content(desk, receipt):
+        # Its own event begins its own work; the older job must not overwrite that transcript later.
+        close(desk, receipt, SUPERSEDED)
+        return Outcome(Step.SUPERSEDED, receipt.bucket, receipt.key, receipt.id, job.job_id)
+    bucket = desk.settings.output_bucket_for(receipt.bucket)
+    transcript = _transcript(receipt, job)
+    for name in desk.settings.formats:
+        form = FORMATS[name]
+        key = transcript_key(desk.settings, receipt.bucket, receipt.key, form.extension.removeprefix("."))
+        desk.output_cos.put(bucket, key, form.render(transcript), content_type=form.content_type)
+    desk.output_cos.delete(bucket, transcript_key(desk.settings, receipt.bucket, receipt.key, ERROR))
+    close(desk, receipt, TRANSCRIBED)
+    return Outcome(Step.TRANSCRIBED, receipt.bucket, receipt.key, receipt.id, job.job_id)
+
+
+def _has_newer_content(desk: Desk, receipt: Receipt) -> bool:
+    try:
+        return desk.input_cos.head(receipt.bucket, receipt.key).etag != receipt.etag
+    except NotFound:
+        # Deleted meanwhile: the transcript was asked for and is paid for.
+        return False
+
+
+def _transcript(receipt: Receipt, job: Job) -> Transcript:
+    result = job.result or _NOTHING_SAID
+    return build_transcript(
+        recording=RecordingRef(
+            bucket=receipt.bucket,
+            region=receipt.region,
+            key=receipt.key,
+            etag=receipt.etag,
+            size=receipt.size,
+        ),
+        engine=receipt.engine,
+        job_id=job.job_id,
+        channels=receipt.channels,
+        audio_time=result.audio_seconds,
+        details=result.details,
+        lines=result.lines,
+        flash=result.flash,
+    )

@@ -1,0 +1,80 @@
+"""The receipt of a recording: proof that its work is begun, by which attempt, and with which job."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from shared.recordings.recording import Recording, is_id
+
+VERSION = 1
+
+TRANSCRIBED, FAILED, SUPERSEDED = "transcribed", "failed", "superseded"
+
+
+class BadReceipt(ValueError):
+    """The object is not a receipt that this version can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One recording's state. Times are Unix seconds.
+
+    `nonce` belongs to the attempt that wrote it. Without a `job_id` the attempt is under way until `lease_until`; after
+    that it is dead and another may take over. `outcome` is "" while open, then TRANSCRIBED, FAILED or SUPERSEDED.
+    """
+
+    id: str
+    bucket: str
+    region: str
+    key: str
+    etag: str
+    size: int
+    engine: str
+    channels: int
+    nonce: str
+    attempt: int
+    created_s: float
+    lease_until_s: float
+    job_id: str = ""
+    outcome: str = ""
+    finished_s: float = 0.0
+
+    @property
+    def recording(self) -> Recording:
+        """What it is the receipt of."""
+        return Recording(self.bucket, self.key, self.etag, self.size)
+
+    def to_json(self) -> bytes:
+        """The object's bytes."""
+        return json.dumps({"version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1).encode(
+            "utf-8", "surrogatepass"
+        )
+
+
+def receipt_from(body: bytes) -> Receipt:
+    """Reads what `to_json` wrote; members of later versions are left out. Raises BadReceipt."""
+    try:
+        raw = json.loads(body)
+        receipt = Receipt(
+            id=str(raw["id"]),
+            bucket=str(raw["bucket"]),
+            region=str(raw["region"]),
+            key=str(raw["key"]),
+            etag=str(raw["etag"]),
+            size=int(raw["size"]),
+            engine=str(raw["engine"]),
+            channels=int(raw["channels"]),
+            nonce=str(raw["nonce"]),
+            attempt=int(raw["attempt"]),
+            created_s=float(raw["created_s"]),
+            lease_until_s=float(raw["lease_until_s"]),
+            job_id=str(raw.get("job_id", "")),
+            outcome=str(raw.get("outcome", "")),
+            finished_s=float(raw.get("finished_s", 0)),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadReceipt(f"not a receipt: {type(error).__name__}") from None
+    if not is_id(receipt.id) or receipt.id != receipt.recording.id:
+        raise BadReceipt("not a receipt: its id does not belong to its recording")
+    return receipt

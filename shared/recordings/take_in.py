@@ -1,0 +1,112 @@
+"""An object was written: is it a recording of ours, is it new, and if so, submit it."""
+
+from __future__ import annotations
+
+from shared.errors import NotFound
+from shared.recordings import failure
+from shared.recordings.desk import Desk
+from shared.recordings.endings import end_failed
+from shared.recordings.names import is_ours
+from shared.recordings.options import Options, WrongOption, options_for
+from shared.recordings.outcome import Outcome, Step
+from shared.recordings.receipt import FAILED, Receipt
+from shared.recordings.recording import Recording
+from shared.recordings.submit import LEASE_SECONDS, submit, take_over
+from shared.settings import Settings
+from shared.tencent.cos import Head
+
+LARGEST_BYTES = 512 * 1024 * 1024  # CI document 1045/73385: normal recognition, 512 MB and 5 hours
+
+
+def take_in(desk: Desk, bucket: str, key: str) -> Outcome:
+    """Submits the recording unless that was done before.
+
+    Costs at most seven requests for a new recording, three for one that is known. Raises CloudError or OutOfTime when
+    trying again can help.
+    """
+    reason = left_alone(desk.settings, bucket, key)
+    if reason:
+        return reason
+    try:
+        head = desk.input_cos.head(bucket, key)
+    except NotFound:
+        return Outcome(Step.GONE, bucket, key)
+    recording = Recording(bucket, key, head.etag, head.size)
+    ledger = desk.ledger_for(bucket)
+    open_receipt = ledger.find_open(recording.id)
+    if open_receipt:
+        return _go_on(desk, open_receipt)
+    done = ledger.find_done(recording.id)
+    if done and not _tried_again(done, head):
+        return Outcome(Step.ALREADY_DONE, bucket, key, recording.id, done.job_id, why=done.outcome)
+    return _begin(desk, recording, head)
+
+
+def left_alone(settings: Settings, bucket: str, key: str) -> Outcome | None:
+    """Why an object is no recording of ours; None if it is one."""
+    if bucket not in settings.input_buckets:
+        return Outcome(Step.OTHER_BUCKET, bucket, key)
+    if key.endswith("/"):
+        return Outcome(Step.NOT_A_RECORDING, bucket, key, why="a folder mark")
+    if is_ours(settings, bucket, key):
+        return Outcome(Step.NOT_A_RECORDING, bucket, key, why="an output of this pipeline")
+    if not key.startswith(settings.input_prefix):
+        return Outcome(Step.NOT_A_RECORDING, bucket, key, why="outside INPUT_PREFIX")
+    return None
+
+
+def _go_on(desk: Desk, receipt: Receipt) -> Outcome:
+    if receipt.job_id or desk.now() < receipt.lease_until_s:
+        return Outcome(Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, receipt.job_id)
+    return take_over(desk, receipt)
+
+
+def _tried_again(done: Receipt, head: Head) -> bool:
+    """A failed recording that was uploaded once more after its failure: somebody mended something."""
+    return done.outcome == FAILED and head.modified_s > done.finished_s
+
+
+def _begin(desk: Desk, recording: Recording, head: Head) -> Outcome:
+    options, problem = _read_options(desk, recording, head)
+    now = desk.now()
+    receipt = Receipt(
+        id=recording.id,
+        bucket=recording.bucket,
+        region=desk.input_cos.region,
+        key=recording.key,
+        etag=recording.etag,
+        size=recording.size,
+        engine=options.engine,
+        channels=options.channels,
+        nonce=desk.nonce(),
+        attempt=1,
+        created_s=now,
+        lease_until_s=now + LEASE_SECONDS,
+    )
+    if problem:
+        return end_failed(desk, receipt, problem)
+    if not desk.ledger_for(recording.bucket).create(receipt):
+        return Outcome(
+            Step.UNDER_WAY, recording.bucket, recording.key, recording.id, why="another attempt was first"
+        )
+    return submit(desk, receipt)
+
+
+def _read_options(desk: Desk, recording: Recording, head: Head) -> tuple[Options, failure.Failure | None]:
+    """The options, and what makes this recording unfit to be submitted, if anything does."""
+    fallback = Options(desk.settings.engine, 1)
+    if recording.size == 0:
+        return fallback, failure.unfit(
+            "The recording is empty (0 bytes).", "Check the upload and send the recording again."
+        )
+    if recording.size > LARGEST_BYTES:
+        return fallback, failure.unfit(
+            f"The recording has {recording.size} bytes; the speech service takes at most {LARGEST_BYTES}.",
+            "Cut it into parts or compress it (mono, 16 kHz), then upload those.",
+        )
+    try:
+        return options_for(desk.settings.engine, head.metadata), None
+    except WrongOption as wrong:
+        return fallback, failure.unfit(
+            f"The recording's metadata is wrong: {wrong}.", "Correct it and upload again."
+        )

@@ -1,0 +1,187 @@
+"""What the operator chose: the environment, read into one frozen value, every mistake reported at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from shared.errors import SettingsError
+
+FORMATS = ("json", "txt", "srt", "vtt")
+JOBS_PATHS = ("asr_jobs", "jobs")
+LEAST_TOKEN_LENGTH = 16
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{0,48}-[0-9]{5,12}")
+_REGION = re.compile(r"[a-z]{2,3}-[a-z0-9-]{2,24}")
+_ENGINE = re.compile(r"[0-9A-Za-z_-]{2,40}")
+_TOKEN = re.compile(r"[0-9A-Za-z._~-]+")
+_QUEUE = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The functions' settings; names and defaults as in `docs/settings.md`. Prefixes end as the operator wrote them."""
+
+    input_buckets: tuple[str, ...]
+    callback_tokens: tuple[str, ...] = field(repr=False)
+    region: str
+    input_prefix: str = ""
+    output_bucket: str = ""  # "": each recording's own bucket
+    output_region: str = ""
+    output_prefix: str = "transcripts/"
+    state_prefix: str = ".scribe/"
+    formats: tuple[str, ...] = FORMATS
+    engine: str = "16k_zh"
+    queue_id: str = ""
+    sweep_after_s: int = 300
+    jobs_path: str = "asr_jobs"
+    cloud_endpoint: str = ""
+
+    def output_bucket_for(self, bucket: str) -> str:
+        """Where the transcripts and the receipts of this bucket's recordings lie."""
+        return self.output_bucket or bucket
+
+
+def settings_from(environ: Mapping[str, str]) -> Settings:
+    """The settings in an environment. Raises SettingsError with one message that names every mistake."""
+    desk = _Reading(environ)
+    settings = Settings(
+        input_buckets=desk.several("INPUT_BUCKETS", _bucket, required=True),
+        callback_tokens=desk.several("CALLBACK_TOKEN", _token, required=True),
+        region=desk.one("REGION", _region, default=environ.get("TENCENTCLOUD_REGION", ""), required=True),
+        input_prefix=desk.one("INPUT_PREFIX", _prefix),
+        output_bucket=desk.one("OUTPUT_BUCKET", _bucket),
+        output_region=desk.one("OUTPUT_REGION", _region),
+        output_prefix=desk.one("OUTPUT_PREFIX", _prefix, default="transcripts/"),
+        state_prefix=desk.one("STATE_PREFIX", _prefix, default=".scribe/"),
+        formats=desk.several("FORMATS", _format, default=",".join(FORMATS)),
+        engine=desk.one("ENGINE", _engine, default="16k_zh"),
+        queue_id=desk.one("QUEUE_ID", _queue),
+        sweep_after_s=int(desk.one("SWEEP_AFTER", _seconds, default="300") or 300),
+        jobs_path=desk.one("JOBS_PATH", _jobs_path, default="asr_jobs"),
+        cloud_endpoint=desk.one("CLOUD_ENDPOINT", _loopback),
+    )
+    desk.mistakes += _contradictions(settings)
+    if desk.mistakes:
+        raise SettingsError(desk.mistakes)
+    return settings
+
+
+class _Reading:
+    """Reads one name after the other and collects what is wrong with each."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.mistakes: list[str] = []
+
+    def one(
+        self, name: str, check: Callable[[str], str], *, default: str = "", required: bool = False
+    ) -> str:
+        value = self.environ.get(name, "").strip() or default.strip()
+        if not value:
+            if required:
+                self.mistakes.append(f"{name} is missing")
+            return ""
+        return self._checked(name, value, check)
+
+    def several(
+        self, name: str, check: Callable[[str], str], *, default: str = "", required: bool = False
+    ) -> tuple[str, ...]:
+        values = [part.strip() for part in (self.environ.get(name) or default).split(",")]
+        values = list(dict.fromkeys(filter(None, values)))
+        if not values and required:
+            self.mistakes.append(f"{name} is missing")
+        return tuple(self._checked(name, value, check) for value in values)
+
+    def _checked(self, name: str, value: str, check: Callable[[str], str]) -> str:
+        """`undefined` is what Tencent's CLI writes for an unset variable of serverless.yml."""
+        wrong = check(value) if value != "undefined" else "was not set when the function was deployed"
+        if wrong:
+            self.mistakes.append(f"{name} {wrong}")
+        return value
+
+
+def _bucket(value: str) -> str:
+    if _BUCKET.fullmatch(value):
+        return ""
+    return f"holds {value!r}, which is not a bucket's full name such as recordings-1250000000"
+
+
+def _region(value: str) -> str:
+    return "" if _REGION.fullmatch(value) else f"is {value!r}, not a region such as ap-guangzhou"
+
+
+def _engine(value: str) -> str:
+    return "" if is_engine(value) else f"is {value!r}, not an engine such as 16k_zh or 16k_en"
+
+
+def is_engine(value: str) -> bool:
+    """Whether it can be an EngineModelType; which ones exist is for CI to say."""
+    return bool(_ENGINE.fullmatch(value))
+
+
+def _queue(value: str) -> str:
+    return "" if _QUEUE.fullmatch(value) else f"is {value!r}, not a queue's id"
+
+
+def _prefix(value: str) -> str:
+    return f"is {value!r}: a prefix does not start with a slash" if value.startswith("/") else ""
+
+
+def _format(value: str) -> str:
+    return "" if value in FORMATS else f"names {value!r}; the formats are {', '.join(FORMATS)}"
+
+
+def _jobs_path(value: str) -> str:
+    return "" if value in JOBS_PATHS else f"is {value!r}; it is asr_jobs or jobs"
+
+
+def _seconds(value: str) -> str:
+    return "" if value.isascii() and value.isdigit() else f"is {value!r}, not a whole number of seconds"
+
+
+def _token(value: str) -> str:
+    """Never quotes the value: the message is logged."""
+    if len(value) < LEAST_TOKEN_LENGTH:
+        return f"holds a token of {len(value)} characters; {LEAST_TOKEN_LENGTH} is the least"
+    if not _TOKEN.fullmatch(value):
+        return "holds a token with characters that a URL would change; use letters, digits, - . _ ~"
+    return ""
+
+
+def _loopback(value: str) -> str:
+    """Only this machine, so that no credential can leave it by this setting."""
+    wrong = f"is {value!r}, not a loopback address such as http://127.0.0.1:9000"
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return wrong
+    if parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.username is not None:
+        return wrong
+    if host == "localhost":
+        return ""
+    try:
+        return "" if ipaddress.ip_address(host).is_loopback else wrong
+    except ValueError:
+        return wrong
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """What each setting alone cannot show: outputs that would be taken for recordings, or nothing left to do."""
+    mistakes = []
+    shared_bucket = not settings.output_bucket or settings.output_bucket in settings.input_buckets
+    for name, prefix in (("OUTPUT_PREFIX", settings.output_prefix), ("STATE_PREFIX", settings.state_prefix)):
+        if shared_bucket and prefix and settings.input_prefix.startswith(prefix):
+            mistakes.append(
+                f"INPUT_PREFIX {settings.input_prefix!r} lies inside {name} {prefix!r} of the same bucket: "
+                "every recording would be taken for an output and left alone"
+            )
+    if settings.output_prefix.startswith(settings.state_prefix):
+        mistakes.append(
+            f"OUTPUT_PREFIX {settings.output_prefix!r} lies inside STATE_PREFIX {settings.state_prefix!r}"
+        )
+    return mistakes

@@ -1,0 +1,210 @@
+"""COS objects: put, get, head, delete, list, and making a bucket. Buckets are named `name-appid`.
+
+Every call raises the CloudError that fits (`shared/errors.py`), or OutOfTime.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, unquote
+
+from shared.errors import OutcomeUnknown
+from shared.tencent import xml
+from shared.tencent.wire import Answer, Request, Wire
+
+META = "x-cos-meta-"
+LONGEST_KEY_BYTES = 850  # COS error codes 436/7730: InvalidURI
+PAGE_SIZE = 1000  # GET Bucket: default and maximum of max-keys
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What COS knows of an object: `etag` without quotes, `size` in bytes, `metadata` without x-cos-meta-.
+
+    `modified_s` is when it was last written, in Unix seconds; 0 when COS did not say.
+    """
+
+    etag: str
+    size: int
+    content_type: str
+    modified_s: float = 0.0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object and its bytes."""
+
+    head: Head
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object in a listing. `modified` is ISO 8601 in UTC, as COS writes it."""
+
+    key: str
+    etag: str
+    size: int
+    modified: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a listing; `next_marker` is "" on the last page."""
+
+    objects: tuple[Listed, ...]
+    prefixes: tuple[str, ...]
+    next_marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cos:
+    """The objects of the buckets in `region`."""
+
+    wire: Wire
+    region: str
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+        create_only: bool = False,
+    ) -> str:
+        """Writes an object and gives its ETag. With `create_only`, AlreadyExists if there is one of that name.
+
+        Create-only is void on a bucket that ever had versioning. After a lost answer the write is repeated, so
+        AlreadyExists can also mean this very call: read the object back to know whose it is.
+        """
+        headers = {
+            "Content-Type": content_type,
+            "Content-MD5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode(),
+        }
+        for name, value in (metadata or {}).items():
+            headers[META + name.lower()] = quote(value, safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~-.")
+        if create_only:
+            headers["x-cos-forbid-overwrite"] = "true"
+        answer = self._send("PUT", bucket, key, headers=headers, body=body)
+        return _bare(answer.headers.get("etag", ""))
+
+    def get(self, bucket: str, key: str) -> Stored:
+        """An object and its bytes. Raises NotFound."""
+        answer = self._send("GET", bucket, key)
+        return Stored(_head_of(answer), answer.body)
+
+    def head(self, bucket: str, key: str) -> Head:
+        """What COS knows of an object. Raises NotFound."""
+        return _head_of(self._send("HEAD", bucket, key))
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Removes an object; one that is not there is no error (COS answers 204 alike)."""
+        self._send("DELETE", bucket, key)
+
+    def list(self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = "") -> Page:
+        """Up to 1,000 objects whose keys come after `marker`, in UTF-8 byte order."""
+        parameters = (
+            ("prefix", prefix),
+            ("delimiter", delimiter),
+            ("marker", marker),
+            ("max-keys", str(PAGE_SIZE)),
+            ("encoding-type", "url"),
+        )
+        answer = self._send("GET", bucket, "", parameters=parameters)
+        return _page_of(answer, bucket)
+
+    def list_all(self, bucket: str, *, prefix: str = "", marker: str = "") -> Iterator[Listed]:
+        """Every object below `prefix`, a page at a time: memory does not grow with the bucket."""
+        while True:
+            page = self.list(bucket, prefix=prefix, marker=marker)
+            yield from page.objects
+            # A marker that does not move on would ask for the same page for ever.
+            if not page.next_marker or page.next_marker == marker:
+                return
+            marker = page.next_marker
+
+    def create_bucket(self, bucket: str) -> None:
+        """Makes a bucket. Raises AlreadyExists."""
+        self._send("PUT", bucket, "")
+
+    def _send(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        *,
+        parameters: tuple[tuple[str, str], ...] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        return self.wire.send(
+            Request(
+                method=method,
+                host=f"{bucket}.cos.{self.region}.myqcloud.com",
+                path="/" + key,
+                about=f"{bucket}/{key}",
+                parameters=parameters,
+                headers=headers or {},
+                body=body,
+            )
+        )
+
+
+def _bare(etag: str) -> str:
+    return etag.strip('"')
+
+
+def _head_of(answer: Answer) -> Head:
+    size = answer.headers.get("content-length", "")
+    return Head(
+        etag=_bare(answer.headers.get("etag", "")),
+        size=int(size) if size.isdigit() else len(answer.body),
+        content_type=answer.headers.get("content-type", ""),
+        modified_s=_seconds(answer.headers.get("last-modified", "")),
+        metadata={
+            name.removeprefix(META): unquote(value)
+            for name, value in answer.headers.items()
+            if name.startswith(META)
+        },
+    )
+
+
+def _seconds(http_date: str) -> float:
+    try:
+        return parsedate_to_datetime(http_date).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _page_of(answer: Answer, bucket: str) -> Page:
+    try:
+        result = xml.mapping(xml.parse(answer.body).get("ListBucketResult"))
+    except xml.NotXml as error:
+        raise OutcomeUnknown(
+            about=bucket, status=answer.status, code="BadListing", message=str(error)
+        ) from None
+    objects = tuple(
+        Listed(
+            key=unquote(xml.text(item.get("Key"))),
+            etag=_bare(xml.text(item.get("ETag"))),
+            size=xml.number(item.get("Size")),
+            modified=xml.text(item.get("LastModified")),
+        )
+        for item in map(xml.mapping, xml.listed(result.get("Contents")))
+    )
+    prefixes = tuple(
+        unquote(xml.text(item.get("Prefix")))
+        for item in map(xml.mapping, xml.listed(result.get("CommonPrefixes")))
+    )
+    next_marker = ""
+    if xml.text(result.get("IsTruncated")) == "true":
+        # NextMarker may be missing without a delimiter; then the last key stands for it.
+        next_marker = unquote(xml.text(result.get("NextMarker"))) or (objects[-1].key if objects else "")
+    return Page(objects, prefixes, next_marker)

@@ -1,0 +1,191 @@
+"""One signed request at a time to COS or CI: sent, repeated where that is safe, its failure told in our own words.
+
+The HTTP client is one per process and made at the first request, with its TLS context: both outlive the
+invocation, the credentials and the deadline do not.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from urllib.parse import quote
+
+import httpx
+
+from shared.errors import AlreadyExists, Busy, CloudError, NotFound, OutcomeUnknown, OutOfTime, Refused
+from shared.tencent.credentials import Credentials
+from shared.tencent.signature import authorization
+from shared.tencent.xml import error_fields
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 20.0
+LEAST_SECONDS = 1.0  # with less than this left, a request would only be cut off in the middle
+TRIES = 3
+FIRST_PAUSE_SECONDS = 0.2
+CLOCK_SLACK_SECONDS = 60  # the official client dates its window this far back, for a clock that runs ahead
+VALID_SECONDS = 900
+
+_THROTTLED = frozenset({"SlowDown", "RequestLimitExceeded", "TooManyRequests"})
+_NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchResource", "QueueNotFound"})
+_EXISTS = frozenset({"FileAlreadyExists", "BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
+
+
+class Repeat(Enum):
+    """When a request may be sent again within one call."""
+
+    ALWAYS = "doing it twice changes nothing"
+    NEVER = "doing it twice costs money or tells a lie"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request before it is signed. `path` is decoded and starts with `/`; a parameter without a value has ""."""
+
+    method: str
+    host: str
+    path: str
+    about: str  # for errors and logs: bucket/key, a job, a queue
+    parameters: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    repeat: Repeat = Repeat.ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 2xx answer. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@functools.cache
+def process_client() -> httpx.Client:
+    """The one client of this process. Environment proxies are ignored: SCF has none, and they cost a context each."""
+    return httpx.Client(
+        verify=ssl.create_default_context(),
+        trust_env=False,
+        follow_redirects=False,
+        limits=httpx.Limits(max_connections=16, max_keepalive_connections=16),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Sends requests for one invocation.
+
+    `endpoint` takes every request over plain HTTP to a loopback address, Host and path unchanged. `seconds_left`
+    says how much of the function's own time limit remains. The rest can be handed in by tests.
+    """
+
+    credentials: Credentials
+    endpoint: str = ""
+    seconds_left: Callable[[], float] = lambda: 60.0
+    client: Callable[[], httpx.Client] = process_client
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+
+    def send(self, request: Request) -> Answer:
+        """The answer, if it is 2xx. Raises OutOfTime, or the CloudError that fits."""
+        tries = TRIES if request.repeat is Repeat.ALWAYS else 1
+        for attempt in range(1, tries):
+            try:
+                return self._send_once(request)
+            except (Busy, OutcomeUnknown):
+                self._pause(attempt)
+        return self._send_once(request)
+
+    def _pause(self, attempt: int) -> None:
+        """Full jitter: many functions that were throttled together must not come back together."""
+        longest = FIRST_PAUSE_SECONDS * 2.0 ** (attempt + 1)
+        self.sleep(min(longest * (0.5 + self.chance() / 2), max(0.0, self.seconds_left() - LEAST_SECONDS)))
+
+    def _send_once(self, request: Request) -> Answer:
+        seconds = self.seconds_left()
+        if seconds < LEAST_SECONDS:
+            raise OutOfTime(f"{request.about}: only {max(seconds, 0):.1f} s of the function's time are left")
+        prepared = self._prepare(request)
+        timeout = httpx.Timeout(min(READ_SECONDS, seconds), connect=min(CONNECT_SECONDS, seconds))
+        prepared.extensions["timeout"] = timeout.as_dict()
+        try:
+            answer = self.client().send(prepared)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            # Nothing was sent, so nothing was done.
+            raise Busy(about=request.about, code="NoConnection", message=_reason(error)) from None
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown(about=request.about, code="NoAnswer", message=_reason(error)) from None
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        if answer.is_success:
+            return Answer(answer.status_code, headers, answer.content)
+        raise _failure(request, answer.status_code, headers, answer.content)
+
+    def _prepare(self, request: Request) -> httpx.Request:
+        headers = {"Host": request.host, **request.headers}
+        if request.method in {"PUT", "POST"}:
+            headers["Content-Length"] = str(len(request.body))
+        if self.credentials.token:
+            headers["x-cos-security-token"] = self.credentials.token
+            if ".ci." in request.host or request.host.startswith("ci."):
+                # Official clients disagree on the name for CI; one sends both, and so do we.
+                headers["x-ci-security-token"] = self.credentials.token
+        starts_s = int(self.now()) - CLOCK_SLACK_SECONDS
+        headers["Authorization"] = authorization(
+            request.method,
+            request.path,
+            request.parameters,
+            headers,
+            secret_id=self.credentials.secret_id,
+            secret_key=self.credentials.secret_key,
+            starts_s=starts_s,
+            ends_s=starts_s + CLOCK_SLACK_SECONDS + VALID_SECONDS,
+        )
+        target = target_of(request.path, request.parameters)
+        base = self.endpoint or f"https://{request.host}"
+        return httpx.Request(
+            request.method,
+            base + target,
+            headers={**headers, "User-Agent": "scribe", "Accept-Encoding": "identity"},
+            content=request.body,
+            # The key as it is: the client would fold away `..` and `.` in the path.
+            extensions={"target": target.encode("ascii")},
+        )
+
+
+def target_of(path: str, parameters: tuple[tuple[str, str], ...]) -> str:
+    """The request target: path and query, percent-encoded once. `./` is spelt `.%2F`, as the official client does."""
+    target = quote(path, safe="/-_.~").replace("./", ".%2F")
+    query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in parameters)
+    return f"{target}?{query}" if query else target
+
+
+def _failure(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> CloudError:
+    code, message, request_id = error_fields(body)
+    request_id = request_id or headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or ""
+    kind = _kind(request.method, status, code)
+    return kind(about=request.about, status=status, code=code, message=message, request_id=request_id)
+
+
+def _kind(method: str, status: int, code: str) -> type[CloudError]:
+    if status == httpx.codes.TOO_MANY_REQUESTS or code in _THROTTLED:
+        return Busy
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        # An overloaded service may have done the work before it gave up.
+        return OutcomeUnknown
+    if code in _EXISTS:
+        return AlreadyExists
+    if code in _NOT_FOUND or status == httpx.codes.NOT_FOUND:
+        return NotFound
+    if code in {"OperationAborted", "RequestTimeout"} and method != "POST":
+        return Busy
+    return Refused
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,31 @@
+"""What a recording costs in requests, counted on the wire by the stand-in for each invocation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_a_new_recording_costs_upload_seven_requests_and_callback_six_plus_the_formats(own_flow: Any) -> None:
+    own_flow.upload("count.wav", b"speech " * 300)
+    own_flow.settle()
+    uploads = own_flow.invocations("upload")
+    callbacks = own_flow.invocations("callback")
+    assert [len(one["requests"]) for one in uploads] == [7], uploads
+    assert [len(one["requests"]) for one in callbacks] == [6 + 4], callbacks
+
+
+def test_a_redelivered_event_costs_at_most_three(own_flow: Any) -> None:
+    own_flow.upload("again.wav", b"speech " * 300)
+    own_flow.settle()
+    again = own_flow.invoke("upload", own_flow.event_of("again.wav"))
+    assert len(again["requests"]) <= 3, again
+
+
+def test_a_failed_job_costs_callback_at_most_six(own_flow: Any) -> None:
+    own_flow.upload("bad.wav", b"NOT AUDIO")
+    own_flow.settle()
+    assert all(len(one["requests"]) <= 6 for one in own_flow.invocations("callback"))
+
+
+def test_a_sweep_with_nothing_open_costs_one_request(own_flow: Any) -> None:
+    assert len(own_flow.sweep()["requests"]) == 1

@@ -1,0 +1,182 @@
+"""The whole way, over real HTTP, with the functions in their own processes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from shared.recordings.names import ERROR, transcript_key
+from shared.settings import Settings
+
+FORMATS = ("json", "txt", "srt", "vtt")
+
+
+def outcomes(invocation: dict[str, Any]) -> list[str]:
+    assert invocation["outcome"] == "ok", invocation
+    return [one["outcome"] for one in invocation["result"]["recordings"]]
+
+
+def test_an_upload_gets_its_four_transcripts(flow: Any) -> None:
+    flow.upload("first/plain.wav", b"some speech " * 400)
+    flow.settle()
+    for name in FORMATS:
+        assert flow.output(f"transcripts/first/plain.wav.{name}")
+    document = flow.transcript("first/plain.wav")
+    assert document["recording"]["key"] == "first/plain.wav"
+    assert document["sentences"]
+    assert not flow.has("transcripts/first/plain.wav.error.json")
+
+
+def test_the_receipt_ends_in_done_and_none_is_left_open(flow: Any) -> None:
+    flow.upload("receipt/a.wav", b"speech " * 400)
+    flow.settle()
+    named = [json.loads(flow.output(key)) for key in flow.receipts("done")]
+    mine = [receipt for receipt in named if receipt["key"] == "receipt/a.wav"]
+    assert len(mine) == 1
+    assert mine[0]["outcome"] == "transcribed"
+    assert not [key for key in flow.receipts("open") if mine[0]["id"] in key]
+
+
+ODD_KEYS = [
+    "会议/录音 01.mp3",
+    "plus+and space.mp3",
+    "per%2Fcent%20.mp3",
+    "100%.mp3",
+    "&<>'\"quotes.mp3",
+    "emoji-🎙️.mp3",
+    "line\nfeed.mp3",
+    "tab\tkey.mp3",
+    "/leading-slash.mp3",
+    "double//slash.mp3",
+    "dots/../up.mp3",
+    "./dot.mp3",
+    "no-extension",
+    "question?mark#hash.mp3",
+    "é-composed-e\u0301.mp3",
+    "k" * 850,
+    "长" * 283,
+    " blank at both ends ",
+]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=range(len(ODD_KEYS)))
+def test_every_kind_of_key_is_transcribed(flow: Any, key: str) -> None:
+    flow.upload(key, b"speech " * 300 + key.encode())
+    flow.settle()
+    settings = Settings((INPUT_BUCKET,), ("x" * 16,), "ap-guangzhou", output_bucket=OUTPUT_BUCKET)
+    document = json.loads(flow.output(transcript_key(settings, INPUT_BUCKET, key, "json")))
+    assert document["recording"]["key"] == key
+
+
+def test_a_control_character_in_the_name_gives_an_error_object(flow: Any) -> None:
+    flow.upload("bell\x07.mp3", b"speech " * 300)
+    flow.settle()
+    told = json.loads(flow.output("transcripts/bell\x07.mp3.error.json"))
+    assert "control character" in told["what"]
+
+
+def test_silence_gives_valid_empty_transcripts(flow: Any) -> None:
+    flow.upload("quiet.wav", b"SILENCE" + b"\0" * 4000)
+    flow.settle()
+    assert flow.transcript("quiet.wav")["sentences"] == []
+    assert flow.output("transcripts/quiet.wav.txt") == b""
+    assert flow.output("transcripts/quiet.wav.vtt").startswith(b"WEBVTT")
+
+
+def test_what_is_no_audio_gets_an_error_object_that_says_what_to_do(flow: Any) -> None:
+    flow.upload("broken.mp3", b"NOT AUDIO at all")
+    flow.settle()
+    told = json.loads(flow.output("transcripts/broken.mp3.error.json"))
+    assert told["what"]
+    assert told["next_step"]
+    assert told["job_id"]
+    assert not flow.has("transcripts/broken.mp3.json")
+
+
+def test_a_failed_recording_that_is_mended_and_uploaded_again_is_transcribed(flow: Any) -> None:
+    flow.upload("mended.mp3", b"NOT AUDIO at all")
+    flow.settle()
+    assert flow.has("transcripts/mended.mp3.error.json")
+    flow.upload("mended.mp3", b"speech " * 300)
+    flow.settle()
+    assert flow.has("transcripts/mended.mp3.json")
+    assert not flow.has("transcripts/mended.mp3.error.json")
+
+
+def test_an_empty_file_costs_no_job(flow: Any) -> None:
+    before = len(flow.jobs())
+    flow.upload("empty.wav", b"")
+    flow.settle()
+    assert "0 bytes" in json.loads(flow.output("transcripts/empty.wav.error.json"))["what"]
+    assert len(flow.jobs()) == before
+
+
+def test_wrong_metadata_costs_no_job_and_is_explained(flow: Any) -> None:
+    before = len(flow.jobs())
+    flow.upload("wrong.wav", b"speech " * 300, channels="7")
+    flow.settle()
+    assert "x-cos-meta-channels" in json.loads(flow.output("transcripts/wrong.wav.error.json"))["what"]
+    assert len(flow.jobs()) == before
+
+
+def test_the_metadata_of_a_recording_picks_its_engine_and_channels(flow: Any) -> None:
+    flow.upload("call.wav", b"speech " * 300, engine="8k_zh", channels="2")
+    flow.settle()
+    document = flow.transcript("call.wav")
+    assert document["engine"] == "8k_zh"
+    assert document["channels"] == 2
+
+
+def test_folder_marks_outputs_and_other_buckets_are_left_alone(own_flow: Any) -> None:
+    first = own_flow.invoke("upload", own_flow.event_of("folder/"))
+    assert outcomes(first) == ["left alone"]
+    second = own_flow.invoke("upload", own_flow.event_of("a.wav", bucket="strangers-1250000000"))
+    assert outcomes(second) == ["refused: not one of INPUT_BUCKETS"]
+    assert first["requests"] == second["requests"] == []
+    assert own_flow.jobs() == []
+
+
+def test_a_deleted_recording_is_told_and_nothing_is_written(own_flow: Any) -> None:
+    done = own_flow.invoke("upload", own_flow.event_of("never-there.wav"))
+    assert outcomes(done) == ["the recording is gone"]
+    assert own_flow.outputs() == []
+
+
+def test_every_record_of_an_event_has_its_turn(own_flow: Any) -> None:
+    event = {"Records": [{"cos": 5}, *own_flow.event_of("gone.wav")["Records"], *own_flow.event_of("folder/")["Records"]]}
+    done = own_flow.invoke("upload", event)
+    assert outcomes(done) == ["unreadable", "the recording is gone", "left alone"]
+
+
+@pytest.mark.parametrize("event", [{}, [], {"Records": []}, {"Records": "x"}, "text", None, 7])
+def test_what_is_no_cos_event_is_refused_in_words(flow: Any, event: Any) -> None:
+    done = flow.invoke("upload", event)
+    assert done["outcome"] == "error"
+    assert "Records" in done["error"]
+
+
+def test_a_redelivered_event_submits_no_second_job(own_flow: Any) -> None:
+    own_flow.upload("once.wav", b"speech " * 300)
+    own_flow.settle()
+    again = own_flow.invoke("upload", own_flow.event_of("once.wav"))
+    assert outcomes(again) == ["already done"]
+    assert len(own_flow.jobs()) == 1
+
+
+def test_new_content_under_the_old_name_is_new_work(own_flow: Any) -> None:
+    own_flow.upload("twice.wav", b"first speech " * 300)
+    own_flow.settle()
+    before = own_flow.transcript("twice.wav")
+    own_flow.upload("twice.wav", b"other speech " * 300)
+    own_flow.settle()
+    after = own_flow.transcript("twice.wav")
+    assert after["recording"]["etag"] != before["recording"]["etag"]
+    assert len(own_flow.jobs()) == 2
+
+
+def test_an_error_object_lies_where_the_transcript_would(flow: Any) -> None:
+    settings = Settings((INPUT_BUCKET,), ("x" * 16,), "ap-guangzhou")
+    assert transcript_key(settings, INPUT_BUCKET, "calls/a.mp3", ERROR) == "transcripts/calls/a.mp3.error.json"

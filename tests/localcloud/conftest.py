@@ -1,0 +1,296 @@
+"""Stand-in clouds in processes of their own, and three ways to talk to them: the official SDK, raw HTTP, a receiver."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import queue
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import IPPROTO_TCP, TCP_NODELAY
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+QUICKLY_S = 20.0
+
+
+@dataclass
+class StandIn:
+    """A running `python -m localcloud`."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+    endpoint: str
+    region: str
+    appid: str
+    secret_id: str
+    secret_key: str
+    started_in_s: float
+
+    @classmethod
+    def start(cls, folder: Path, *options: str) -> StandIn:
+        began = time.monotonic()
+        words = [sys.executable, "-m", "localcloud", "--port", "0", "--data", str(folder), *options]
+        folder.mkdir(exist_ok=True)
+        with (folder / "stderr.log").open("a") as log:
+            process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, (folder / "stderr.log").read_text()
+        ready = json.loads(line)
+        names = ("endpoint", "region", "appid", "secret_id", "secret_key")
+        return cls(folder, process, *(ready[name] for name in names), time.monotonic() - began)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it and give its exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(QUICKLY_S)
+        assert self.process.stdout is not None
+        assert self.process.stdout.read() == "", "stdout is for the ready line only"
+        self.process.stdout.close()
+        return code
+
+    def bucket_host(self, bucket: str) -> str:
+        return f"{bucket}.cos.{self.region}.myqcloud.com"
+
+    def ci_host(self, bucket: str) -> str:
+        return f"{bucket}.ci.{self.region}.myqcloud.com"
+
+    def admin(self, method: str, path: str) -> Any:
+        answer = httpx.request(method, f"{self.endpoint}/-/{path}", trust_env=False, timeout=QUICKLY_S)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def log(self) -> str:
+        return (self.folder / "stderr.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """One scripted stand-in for all tests that need nothing special."""
+    running = StandIn.start(tmp_path_factory.mktemp("cloud") / "data", "--speech", "scripted", "--retry-delay", "0.05")
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def start_cloud(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
+    """Start stand-ins with own options, all on one data folder unless told otherwise."""
+    started: list[StandIn] = []
+
+    def start(*options: str, folder: str = "data") -> StandIn:
+        running = StandIn.start(tmp_path / folder, "--speech", "scripted", "--retry-delay", "0.05", *options)
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def sdk_of() -> Iterator[Callable[..., Any]]:
+    """The official SDK, unmodified, pointed at a stand-in as its proxy."""
+    with warnings.catch_warnings():
+        # The SDK and its dependencies are older than the interpreter: invalid escapes, deprecated modules.
+        warnings.simplefilter("ignore")
+        import qcloud_cos
+        import qcloud_cos.intelligent_speech
+        import requests.adapters
+
+    class Undelayed(requests.adapters.HTTPAdapter):
+        """urllib3 leaves Nagle's algorithm on towards a proxy: 44 ms for every request with a body."""
+
+        def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
+            return super().proxy_manager_for(proxy, socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)], **settings)
+
+    sessions = []
+
+    def make(cloud: StandIn, *, speech: bool = False, **changes: Any) -> Any:
+        session = requests.Session()
+        sessions.append(session)
+        session.mount("http://", Undelayed(pool_maxsize=8))
+        settings = {"Region": cloud.region, "SecretId": cloud.secret_id, "SecretKey": cloud.secret_key, "Scheme": "http"}
+        config = qcloud_cos.CosConfig(**{**settings, "Proxies": {"http": cloud.endpoint}, **changes})
+        kind = qcloud_cos.intelligent_speech.IntelligentSpeechClient if speech else qcloud_cos.CosS3Client
+        return kind(config, retry=0, session=session)
+
+    yield make
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def sdk(cloud: StandIn, sdk_of: Callable[..., Any]) -> Any:
+    return sdk_of(cloud)
+
+
+@pytest.fixture
+def bucket(cloud: StandIn, sdk: Any) -> str:
+    """A fresh bucket."""
+    name = f"b-{secrets.token_hex(6)}-{cloud.appid}"
+    sdk.create_bucket(name)
+    return name
+
+
+@pytest.fixture
+def speech_bucket(bucket: str, sdk: Any) -> str:
+    """A fresh bucket with the speech service on and a recording `call.mp3` in it."""
+    sdk.ci_open_asr_bucket(bucket)
+    sdk.put_object(bucket, b"some seconds of speech", "call.mp3")
+    return bucket
+
+
+def encoded(text: str) -> str:
+    return quote(text, safe="-_~.")
+
+
+@dataclass
+class Raw:
+    """Signed requests, byte for byte as a test wants them; the signature is written from the documents."""
+
+    cloud: StandIn
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=QUICKLY_S))
+
+    def sign(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        *,
+        secret_id: str = "",
+        secret_key: str = "",
+        window: tuple[int, int] | None = None,
+    ) -> str:
+        start, end = window or (int(time.time()) - 60, int(time.time()) + 600)
+        times = f"{start};{end}"
+        names, lines = [], []
+        for pairs in (query, headers):
+            items = sorted((encoded(name).lower(), encoded(value)) for name, value in pairs.items())
+            names.append(";".join(name for name, _ in items))
+            lines.append("&".join(f"{name}={value}" for name, value in items))
+        whole = f"{method.lower()}\n{path}\n{lines[0]}\n{lines[1]}\n"
+        key = hmac.new((secret_key or self.cloud.secret_key).encode(), times.encode(), "sha1").hexdigest()
+        text = f"sha1\n{times}\n{hashlib.sha1(whole.encode()).hexdigest()}\n"
+        made = hmac.new(key.encode(), text.encode(), "sha1").hexdigest()
+        return (
+            f"q-sign-algorithm=sha1&q-ak={secret_id or self.cloud.secret_id}&q-sign-time={times}&q-key-time={times}"
+            f"&q-header-list={names[1]}&q-url-param-list={names[0]}&q-signature={made}"
+        )
+
+    def send(
+        self,
+        method: str,
+        host: str,
+        path: str = "/",
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        unsigned: dict[str, str] | None = None,
+        authorization: str | None = None,
+        **signing: Any,
+    ) -> httpx.Response:
+        """Send it. `unsigned` headers travel outside the signature; `path` is decoded, as it is signed."""
+        signed = {"host": host, **(headers or {})}
+        if authorization is None:
+            authorization = self.sign(method, path, query or {}, signed, **signing)
+        sent = {**signed, **(unsigned or {}), **({"authorization": authorization} if authorization else {})}
+        # Dots are spelt out so that no client on the way takes `..` for a step up.
+        target = "/" + encoded(path[1:]).replace(".", "%2E").replace("%2F", "/")
+        if query:
+            target += "?" + "&".join(f"{encoded(name)}={encoded(value)}" for name, value in query.items())
+        return self.target(method, target, sent, body)
+
+    def target(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> httpx.Response:
+        """The request line exactly so."""
+        return self.client.request(
+            method, self.cloud.endpoint, headers=headers, content=body, extensions={"target": target.encode()}
+        )
+
+
+@pytest.fixture
+def raw(cloud: StandIn) -> Iterator[Raw]:
+    made = Raw(cloud)
+    yield made
+    made.client.close()
+
+
+@pytest.fixture
+def raw_of() -> Iterator[Callable[[StandIn], Raw]]:
+    made: list[Raw] = []
+
+    def make(cloud: StandIn) -> Raw:
+        made.append(Raw(cloud))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.client.close()
+
+
+@dataclass
+class Receiver:
+    """An HTTP address on this machine that keeps what is posted to it and answers as told."""
+
+    url: str
+    statuses: list[int]
+    arrived: queue.Queue[tuple[dict[str, str], bytes]]
+
+    def next(self) -> tuple[dict[str, str], bytes]:
+        return self.arrived.get(timeout=QUICKLY_S)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    statuses: list[int] = []
+    arrived: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            arrived.put(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(statuses.pop(0) if statuses else 200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield Receiver(f"http://127.0.0.1:{server.server_address[1]}/hook", statuses, arrived)
+        server.shutdown()
+        thread.join()
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    """The first result of `look` that is true."""
+    deadline = time.monotonic() + QUICKLY_S
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture(name="eventually")
+def eventually_fixture() -> Callable[[Callable[[], Any]], Any]:
+    return eventually

@@ -1,0 +1,176 @@
+"""Reading serverless.yml: what it means, and every mistake at once."""
+
+from typing import Any
+
+import pytest
+
+from localcloud.scf import DeploymentError
+from localcloud.scf.serverless_yml import load_deployment
+
+YML = """\
+app: scribe
+stage: ${env:STAGE}
+component: multi-scf
+name: house
+inputs:
+  region: ${env:REGION}
+  runtime: Python3.10
+  memorySize: 128
+  timeout: 30
+  role: ${env:ROLE}
+  environments:
+    - { key: INPUT_BUCKETS, value: '${env:INPUT_BUCKET}' }
+    - { key: SWEEP_AFTER, value: 300 }
+  functions:
+    upload: { handler: upload.main_handler, timeout: 60 }
+    callback: { handler: callback.main_handler, memorySize: 256, name: '${stage}-callback' }
+    sweep:
+      handler: sweep.main_handler
+      environments:
+        - { key: ONLY, value: mine }
+  triggers:
+    - type: cos
+      function: upload
+      parameters:
+        qualifier: $DEFAULT
+        bucket: ${env:INPUT_BUCKET}.cos.ap-guangzhou.myqcloud.com
+        events: cos:ObjectCreated:*
+        filter: { prefix: calls/ }
+        enable: true
+    - type: http
+      function: callback
+      parameters:
+        authType: NONE
+        netConfig: { enableExtranet: true, enableIntranet: false }
+        enable: true
+    - type: timer
+      function: sweep
+      parameters: { name: sweep-15min, cronExpression: '0 */15 * * * * *', argument: reconcile, enable: true }
+"""
+ENVIRON = {"INPUT_BUCKET": "audio-1250000000", "STAGE": "release"}
+
+
+def load(folder: Any, yml: str = YML, environ: dict[str, str] = ENVIRON) -> Any:
+    (folder / "serverless.yml").write_text(yml, "utf-8")
+    for name in ("upload", "callback", "sweep"):
+        (folder / f"{name}.py").touch()
+    return load_deployment(folder, environ=environ, region="ap-guangzhou", appid="1250000000")
+
+
+def mistakes_of(folder: Any, yml: str, environ: dict[str, str] = ENVIRON) -> tuple[str, ...]:
+    with pytest.raises(DeploymentError) as caught:
+        load(folder, yml, environ)
+    for mistake in caught.value.mistakes:
+        assert mistake in str(caught.value)
+    mistakes: tuple[str, ...] = caught.value.mistakes
+    return mistakes
+
+
+def test_shared_settings_lie_below_each_functions_own(tmp_path: Any) -> None:
+    functions = load(tmp_path).functions
+    assert {key: function.timeout_s for key, function in functions.items()} == {
+        "upload": 60,
+        "callback": 30,
+        "sweep": 30,
+    }
+    assert functions["callback"].memory_mib == 256
+    assert functions["upload"].name == "house-release-scribe-upload"
+    assert functions["callback"].name == "release-callback"
+    assert functions["upload"].variables == {"INPUT_BUCKETS": "audio-1250000000", "SWEEP_AFTER": "300"}
+    # A function's own list replaces the shared one.
+    assert functions["sweep"].variables == {"ONLY": "mine"}
+
+
+def test_the_triggers_are_read(tmp_path: Any) -> None:
+    cos, http, timer = load(tmp_path).triggers
+    assert (cos.bucket, cos.prefix, cos.suffix, cos.is_open) == ("audio-1250000000", "calls/", "", True)
+    assert (http.function, http.auth) == ("callback", "NONE")
+    assert (timer.name, timer.argument) == ("sweep-15min", "reconcile")
+
+
+def test_a_missing_variable_is_named_where_it_hurts(tmp_path: Any) -> None:
+    (mistake,) = mistakes_of(tmp_path, YML, {})
+    assert mistake.startswith(
+        "triggers[0].parameters.bucket: 'undefined.cos.ap-guangzhou.myqcloud.com' must be"
+    )
+    assert "an environment variable is not set" in mistake
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "mistake"),
+    [
+        ("component: multi-scf", "component: scf", "component: must be multi-scf"),
+        ("${env:REGION}", "ap-shanghai", "inputs.region: is 'ap-shanghai'"),
+        ("  timeout: 30", "  timeout: 901", "functions.sweep.timeout: must be a whole number from 1 to 900"),
+        ("timeout: 60", "timeOut: 60", "functions.upload: there is no setting 'timeOut'"),
+        ("memorySize: 256", "memorySize: 200", "functions.callback.memorySize: must be 64 or a multiple"),
+        ("Python3.10", "Nodejs18", "functions.upload.runtime: 'Nodejs18' is no Python 3 runtime"),
+        ("upload.main_handler", "up.load.main", "functions.upload.handler: 'up.load.main' must be module"),
+        ("upload.main_handler", "handlers/upload.main", "functions.upload.handler: 'handlers/upload.main'"),
+        ("upload.main_handler", "gone.main", "functions.upload.handler: there is no gone.py"),
+        ("key: ONLY", "key: SCF_ONLY", "functions.sweep.environments: 'SCF_ONLY' begins like"),
+        ("key: ONLY", "key: 1ST", "functions.sweep.environments: '1ST' must be"),
+        ("value: mine", "value: [1]", "functions.sweep.environments: every item has a key and a value"),
+        ("value: mine", "value: " + "x" * 4100, "functions.sweep.environments: 4104 bytes of variables"),
+        ("SWEEP_AFTER", "INPUT_BUCKETS", "functions.upload.environments: 'INPUT_BUCKETS' is there twice"),
+        ("type: http", "type: apigw", "triggers[1].type: 'apigw' cannot run here"),
+        ("function: sweep", "function: swep", "triggers[2].function: 'swep' is none of callback, sweep"),
+        ("cos:ObjectCreated:*", "cos:ObjectMade:*", "triggers[0].parameters.events: 'cos:ObjectMade:*'"),
+        ("prefix: calls/", "prefix: calls/*", "triggers[0].parameters.filter: prefix and suffix know no"),
+        (
+            "prefix: calls/",
+            "suffix: mp3",
+            "triggers[0].parameters.filter.suffix: 'mp3' must begin with a dot",
+        ),
+        ("authType: NONE", "authType: OPEN", "triggers[1].parameters.authType: 'OPEN'"),
+        ("enableExtranet: true", "enableExtranet: false", "triggers[1].parameters.netConfig: without"),
+        ("0 */15 * * * * *", "*/15 * * * *", "triggers[2].parameters.cronExpression: '*/15 * * * *' has 5"),
+        (".ap-guangzhou.", ".ap-beijing.", "triggers[0].parameters.bucket: lies in ap-beijing"),
+        ("${env:INPUT_BUCKET}.", "a-1.", "triggers[0].parameters.bucket: belongs to account 1"),
+        ("name: sweep-15min", "name: sweep 15", "triggers[2].parameters.name: 'sweep 15' must have"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Any, right: str, wrong: str, mistake: str) -> None:
+    assert right in YML
+    assert any(found.startswith(mistake) for found in mistakes_of(tmp_path, YML.replace(right, wrong, 1)))
+
+
+def test_all_mistakes_are_reported_together(tmp_path: Any) -> None:
+    yml = (
+        YML.replace("  timeout: 30", "  timeout: soon")
+        .replace("type: cos", "type: cmq")
+        .replace("app:", "apps:")
+    )
+    found = "\n".join(mistakes_of(tmp_path, yml))
+    assert "functions.callback.timeout" in found
+    assert "triggers[0].type" in found
+    assert "the file: there is no setting 'apps'" in found
+    assert "app: is missing" in found
+
+
+def test_rules_of_one_bucket_that_overlap_are_refused(tmp_path: Any) -> None:
+    extra = """\
+    - type: cos
+      function: sweep
+      parameters:
+        bucket: audio-1250000000.cos.ap-guangzhou.myqcloud.com
+        events: cos:ObjectCreated:Put
+        filter: { prefix: calls/new/ }
+        enable: true
+"""
+    assert mistakes_of(tmp_path, YML + extra) == (
+        "triggers: two rules of bucket audio-1250000000 overlap (upload, sweep)",
+    )
+    assert len(load(tmp_path, YML + extra.replace("calls/new/", "notes/")).triggers) == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a list", "inputs: [", "inputs: {functions: [1], triggers: 3}", "inputs: 3"]
+)
+def test_a_file_of_the_wrong_shape_is_a_deployment_error(tmp_path: Any, text: str) -> None:
+    assert mistakes_of(tmp_path, text)
+
+
+def test_a_folder_without_the_file_says_so(tmp_path: Any) -> None:
+    with pytest.raises(DeploymentError, match="there is no such file"):
+        load_deployment(tmp_path, environ={}, region="ap-guangzhou", appid="1250000000")

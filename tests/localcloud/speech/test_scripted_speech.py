@@ -1,0 +1,71 @@
+"""The recogniser that invents its words."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from localcloud.speech.recogniser import NotRecognised, Recognition, make_recogniser
+
+
+def hear(recording: Path, channels: int = 1, sidecar: Path | None = None) -> Recognition:
+    recogniser = make_recogniser("scripted")
+    return asyncio.run(recogniser.recognise(recording, engine="16k_zh", channels=channels, sidecar=sidecar))
+
+
+def recording_of(folder: Path, data: bytes) -> Path:
+    recording = folder / "object"
+    recording.write_bytes(data)
+    return recording
+
+
+def test_the_same_bytes_always_say_the_same(tmp_path: Path) -> None:
+    first = hear(recording_of(tmp_path, b"one" * 9_000))
+    again = hear(recording_of(tmp_path, b"one" * 9_000))
+    other = hear(recording_of(tmp_path, b"two" * 9_000))
+    assert first == again
+    assert [sentence.text for sentence in first.sentences] != [sentence.text for sentence in other.sentences]
+
+
+def test_the_channels_take_turns(tmp_path: Path) -> None:
+    recognition = hear(recording_of(tmp_path, bytes(64_000)), channels=2)
+    assert recognition.duration_ms == 4_000
+    assert [sentence.channel for sentence in recognition.sentences] == [0, 1, 0, 1]
+    times = [word.start_ms for sentence in recognition.sentences for word in sentence.words]
+    assert times == sorted(times)
+    assert max(sentence.end_ms for sentence in recognition.sentences) <= recognition.duration_ms
+
+
+def test_bytes_can_ask_for_silence_or_failure(tmp_path: Path) -> None:
+    assert hear(recording_of(tmp_path, b"SILENCE please")).sentences == ()
+    with pytest.raises(NotRecognised):
+        hear(recording_of(tmp_path, b"NOT AUDIO at all"))
+
+
+def test_a_transcript_beside_the_recording_is_returned(tmp_path: Path) -> None:
+    sidecar = tmp_path / "sidecar"
+    sidecar.write_text("[1] 您好 100%。\nGood morning, all!\n[0] 再见", "utf-8")
+    recognition = hear(recording_of(tmp_path, bytes(32_000)), channels=2, sidecar=sidecar)
+    assert sorted((sentence.channel, sentence.text) for sentence in recognition.sentences) == [
+        (0, "Good morning, all!"),
+        (0, "再见"),
+        (1, "您好 100%。"),
+    ]
+    assert [
+        word.text for sentence in recognition.sentences for word in sentence.words if sentence.channel
+    ] == [
+        *("您", "好", "100%。"),
+    ]
+
+
+def test_a_transcript_that_is_not_utf8_fails_the_job(tmp_path: Path) -> None:
+    sidecar = tmp_path / "sidecar"
+    sidecar.write_bytes("会议".encode("gbk"))
+    with pytest.raises(NotRecognised, match="UTF-8"):
+        hear(recording_of(tmp_path, b"abc"), sidecar=sidecar)
+
+
+def test_an_empty_transcript_is_silence(tmp_path: Path) -> None:
+    sidecar = tmp_path / "sidecar"
+    sidecar.write_text("\n \n")
+    assert hear(recording_of(tmp_path, b"abc"), sidecar=sidecar).sentences == ()

@@ -1,0 +1,245 @@
+"""Signatures: golden vectors computed with Tencent's own signer, and everything that must be refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from localcloud.keys import Key, Keys
+from localcloud.signature import Reason, Refused, SignedRequest, signature_of, verify
+
+ID, SECRET = "AKIDEXAMPLE00000000000000000000000001", "ExampleSecretKeyForTestsOnly01234"
+TIMES = "1700000000;1700010060"
+NOW = 1_700_000_060.0
+TOKEN = "TOKEN/+=01"
+COS_HOST = "media-1250000000.cos.ap-chengdu.myqcloud.com"
+CI_HOST = "media-1250000000.ci.ap-chengdu.myqcloud.com"
+
+JOBS_PAGE = {
+    "tag": "SpeechRecognition",
+    "queueId": "p00000000000000000000000000000001",
+    "states": "Success,Failed",
+    "size": "10",
+    "nextToken": "",
+    "orderByTime": "Desc",
+    "startCreationTime": "2023-11-14T00:00:00+0800",
+}
+BUCKETS_PAGE = {
+    "regions": "ap-chengdu",
+    "bucketNames": "media-1250000000",
+    "bucketName": "",
+    "pageNumber": "1",
+    "pageSize": "10",
+}
+PUT_HEADERS = {
+    "host": COS_HOST,
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": "5",
+    "x-cos-forbid-overwrite": "true",
+    "x-cos-meta-job-id": "s0001",
+    "x-cos-security-token": TOKEN,
+}
+POST_HEADERS = {
+    "host": CI_HOST,
+    "content-type": "application/xml",
+    "content-length": "47",
+    "x-ci-security-token": TOKEN,
+}
+LIST = {"prefix": "音频/", "delimiter": "/", "marker": "", "max-keys": "1000", "encoding-type": "url"}
+TAG_HEADERS = {"host": COS_HOST, "content-type": "application/xml", "content-length": "10"}
+
+# Name, method, path, query, headers, q-url-param-list, q-signature. Every header given is signed.
+VECTORS = [
+    ("V1", "GET", "/in/a.mp3", {}, {"host": COS_HOST}, "", "9b5d62f55b3ed40ad835fa5017def479e2ce5c19"),
+    ("V2", "PUT", "/音频/会议 a+b%20~1.txt", {}, PUT_HEADERS, "", "8f8b5bf85c54905ad60fc25c989f2f93030b3550"),
+    (
+        "V3",
+        "GET",
+        "/",
+        LIST,
+        {"host": COS_HOST},
+        "delimiter;encoding-type;marker;max-keys;prefix",
+        "901e015108ef234517b64505a58bd1e660e4294a",
+    ),
+    ("V4", "POST", "/jobs", {}, POST_HEADERS, "", "608ea6db21ebf1c769dcd7664cae9661741bd3ff"),
+    (
+        "V5",
+        "GET",
+        "/asr_jobs",
+        JOBS_PAGE,
+        {"host": CI_HOST, "content-type": "application/xml"},
+        "nexttoken;orderbytime;queueid;size;startcreationtime;states;tag",
+        "34513ed9e0f5bb50b4a8af66e9c5db9c4c3e551c",
+    ),
+    (
+        "V6",
+        "GET",
+        "/asrbucket",
+        BUCKETS_PAGE,
+        {"host": "ci.ap-chengdu.myqcloud.com"},
+        "bucketname;bucketnames;pagenumber;pagesize;regions",
+        "e04fb32ad857ff81f2fec5e033e730e66cf9cbf5",
+    ),
+    (
+        "V7",
+        "PUT",
+        "/jobs/j01",
+        {"cancel": ""},
+        {"host": CI_HOST, "content-length": "0"},
+        "",
+        "c41cae061a75c904e55ae08cfab63eb982b2d519",
+    ),
+    (
+        "V8",
+        "PUT",
+        "/in/a.mp3",
+        {"tagging": ""},
+        TAG_HEADERS,
+        "tagging",
+        "f035a26db37b565a5216b6157c3fed4048fd6e41",
+    ),
+    ("V9", "GET", "/in/a.mp3", {}, {}, "", "ec7f1d9b096fe4fcb468a837dfa28e5186860115"),
+]
+
+
+def authorization(headers: str, parameters: str, signature: str, times: str = TIMES, ak: str = ID) -> str:
+    return (
+        f"q-sign-algorithm=sha1&q-ak={ak}&q-sign-time={times}&q-key-time={times}"
+        f"&q-header-list={headers}&q-url-param-list={parameters}&q-signature={signature}"
+    )
+
+
+def request_of(method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> SignedRequest:
+    return SignedRequest(method, path, tuple(query.items()), tuple(headers.items()))
+
+
+def with_header(request: SignedRequest, name: str, value: str) -> SignedRequest:
+    return replace(request, headers=(*request.headers, (name, value)))
+
+
+def keys_of(token: str = "", expires_s: float | None = None) -> Keys:
+    return Keys(Key(ID, SECRET, token, expires_s))
+
+
+@pytest.mark.parametrize(("_name", "method", "path", "query", "headers", "listed", "signature"), VECTORS)
+def test_the_golden_vectors_verify(
+    _name: str, method: str, path: str, query: Any, headers: Any, listed: str, signature: str
+) -> None:
+    value = authorization(";".join(sorted(headers)), listed, signature)
+    request = with_header(request_of(method, path, query, headers), "authorization", value)
+    token = TOKEN if any("token" in name for name in headers) else ""
+    assert verify(request, keys_of(token), NOW).secret_id == ID
+
+
+@pytest.mark.parametrize(("_name", "method", "path", "query", "headers", "listed", "signature"), VECTORS)
+def test_no_signed_part_of_a_golden_request_can_change(
+    _name: str, method: str, path: str, query: Any, headers: Any, listed: str, signature: str
+) -> None:
+    value = authorization(";".join(sorted(headers)), listed, signature)
+    changed = [request_of("DELETE", path, query, headers), request_of(method, path + "x", query, headers)]
+    changed += [
+        request_of(method, path, query, {**headers, name: given + "x"})
+        for name, given in headers.items()
+        if "token" not in name
+    ]
+    if listed:
+        changed += [request_of(method, path, {**query, name: given + "x"}, headers) for name, given in query.items()]
+        changed += [request_of(method, path, {}, headers)]
+    token = TOKEN if any("token" in name for name in headers) else ""
+    for request in changed:
+        with pytest.raises(Refused) as refused:
+            verify(with_header(request, "authorization", value), keys_of(token), NOW)
+        assert refused.value.reason is Reason.BAD_SIGNATURE
+
+
+def test_the_host_may_be_signed_without_its_port() -> None:
+    value = authorization("host", "", VECTORS[0][6])
+    request = request_of("GET", "/in/a.mp3", {}, {"host": f"{COS_HOST}:9000", "authorization": value})
+    assert verify(request, keys_of(), NOW).secret_id == ID
+
+
+def test_repeated_parameters_are_signed_in_the_order_of_their_values() -> None:
+    forwards = SignedRequest("GET", "/", (("a", "2"), ("a", "1"), ("A", "0")), ())
+    backwards = replace(forwards, query=tuple(reversed(forwards.query)))
+    made = {signature_of(request, SECRET, TIMES, TIMES, set(), {"a"}) for request in (forwards, backwards)}
+    assert len(made) == 1
+    assert made != {None}
+
+
+V1_REQUEST = request_of("GET", "/in/a.mp3", {}, {"host": COS_HOST})
+V1_VALUE = authorization("host", "", VECTORS[0][6])
+
+
+@pytest.mark.parametrize(
+    ("value", "now", "reason"),
+    [
+        ("", NOW, Reason.MISSING),
+        ("Bearer abc", NOW, Reason.MALFORMED),
+        (V1_VALUE + "&q-ak=twice", NOW, Reason.MALFORMED),
+        (V1_VALUE.replace("sha1", "md5", 1), NOW, Reason.MALFORMED),
+        (V1_VALUE.replace("q-signature", "q-sig"), NOW, Reason.MALFORMED),
+        (V1_VALUE.replace(TIMES, "now;then"), NOW, Reason.MALFORMED),
+        (V1_VALUE.replace(TIMES, "1700000000"), NOW, Reason.MALFORMED),
+        (V1_VALUE.replace(ID, "AKIDSOMEBODYELSE"), NOW, Reason.UNKNOWN_KEY),
+        (V1_VALUE, 1_700_010_061.0, Reason.EXPIRED),
+        (V1_VALUE, 1_699_990_000.0, Reason.TOO_EARLY),
+        (V1_VALUE.replace("9b5d62f5", "00000000"), NOW, Reason.BAD_SIGNATURE),
+        (V1_VALUE.replace("q-header-list=host", "q-header-list=host;date"), NOW, Reason.BAD_SIGNATURE),
+        (V1_VALUE.replace("param-list=", "param-list=acl"), NOW, Reason.BAD_SIGNATURE),
+    ],
+)
+def test_a_signature_that_does_not_hold_is_refused_with_its_reason(value: str, now: float, reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        verify(with_header(V1_REQUEST, "authorization", value), keys_of(), now)
+    assert refused.value.reason is reason
+
+
+def temporary(headers: dict[str, str], signed: set[str], query: dict[str, str] | None = None) -> SignedRequest:
+    request = request_of("GET", "/a", query or {}, {"host": COS_HOST, **headers})
+    made = signature_of(request, SECRET, TIMES, TIMES, {"host", *signed}, set())
+    value = authorization(";".join(sorted({"host", *signed})), "", made or "")
+    return with_header(request, "authorization", value)
+
+
+@pytest.mark.parametrize("name", ["x-cos-security-token", "x-ci-security-token"])
+def test_a_temporary_key_needs_its_own_signed_token(name: str) -> None:
+    keys = keys_of(TOKEN)
+    assert verify(temporary({name: TOKEN}, {name}), keys, NOW).token == TOKEN
+    for request in (temporary({}, set()), temporary({name: "wrong"}, {name}), temporary({name: TOKEN}, set())):
+        with pytest.raises(Refused) as refused:
+            verify(request, keys, NOW)
+        assert refused.value.reason is Reason.BAD_TOKEN
+
+
+def test_both_token_headers_may_be_sent_when_both_are_signed_and_right() -> None:
+    both = {"x-cos-security-token": TOKEN, "x-ci-security-token": TOKEN}
+    assert verify(temporary(both, set(both)), keys_of(TOKEN), NOW).token == TOKEN
+    with pytest.raises(Refused):
+        verify(temporary({**both, "x-ci-security-token": "other"}, set(both)), keys_of(TOKEN), NOW)
+
+
+def test_a_permanent_key_takes_no_token() -> None:
+    with pytest.raises(Refused) as refused:
+        verify(temporary({"x-cos-security-token": TOKEN}, {"x-cos-security-token"}), keys_of(), NOW)
+    assert refused.value.reason is Reason.BAD_TOKEN
+
+
+def test_a_temporary_key_ends() -> None:
+    signed = {"x-cos-security-token"}
+    with pytest.raises(Refused) as refused:
+        verify(temporary({"x-cos-security-token": TOKEN}, signed), keys_of(TOKEN, NOW - 1), NOW)
+    assert refused.value.reason is Reason.TOKEN_EXPIRED
+
+
+def test_a_presigned_token_may_stand_in_the_query() -> None:
+    request = temporary({}, set(), {"x-cos-security-token": TOKEN})
+    assert verify(request, keys_of(TOKEN), NOW).token == TOKEN
+
+
+def test_a_temporary_key_names_the_invocation_it_was_made_for() -> None:
+    keys = keys_of()
+    issued = keys.issue("upload", "r-1")
+    assert keys.find(issued.secret_id) == issued
+    assert (issued.function, issued.request_id) == ("upload", "r-1")

@@ -1,0 +1,67 @@
+"""A wire whose far end is a function in the test: what was sent is seen, what comes back is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from shared.tencent.credentials import Credentials
+from shared.tencent.wire import Wire
+
+Reply = httpx.Response | Exception
+
+
+@dataclass
+class FarEnd:
+    """Replies in turn, the last one for ever; keeps every request and every pause."""
+
+    replies: list[Reply] = field(default_factory=lambda: [httpx.Response(200)])
+    requests: list[httpx.Request] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    seconds_left: float = 60.0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    @property
+    def last(self) -> httpx.Request:
+        return self.requests[-1]
+
+    def target(self) -> str:
+        return bytes(self.last.extensions["target"]).decode()
+
+
+@pytest.fixture
+def far_end() -> FarEnd:
+    return FarEnd()
+
+
+@pytest.fixture
+def make_wire(far_end: FarEnd) -> Iterator[Callable[..., Wire]]:
+    client = httpx.Client(transport=httpx.MockTransport(far_end))
+
+    def make(token: str = "", endpoint: str = "") -> Wire:
+        return Wire(
+            Credentials("AKIDEXAMPLE", "example-key", token),
+            endpoint=endpoint,
+            seconds_left=lambda: far_end.seconds_left,
+            client=lambda: client,
+            now=lambda: 1_700_000_000.0,
+            sleep=far_end.pauses.append,
+            chance=lambda: 0.5,
+        )
+
+    yield make
+    client.close()
+
+
+@pytest.fixture
+def wire(make_wire: Callable[..., Wire]) -> Wire:
+    return make_wire()

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.tencent.credentials import Credentials, credentials_of
+
+FROM_CONTEXT = {
+    "TENCENTCLOUD_SECRETID": "id-c",
+    "TENCENTCLOUD_SECRETKEY": "key-c",
+    "TENCENTCLOUD_SESSIONTOKEN": "tok-c",
+}
+FROM_ENVIRONMENT = {
+    "TENCENTCLOUD_SECRETID": "id-e",
+    "TENCENTCLOUD_SECRETKEY": "key-e",
+    "TENCENTCLOUD_SESSIONTOKEN": "tok-e",
+}
+
+
+def context(environment: Any) -> dict[str, Any]:
+    return {"request_id": "r1", "environment": environment}
+
+
+def test_the_invocations_own_credentials_come_before_an_older_snapshot() -> None:
+    found = credentials_of(context(json.dumps(FROM_CONTEXT)), FROM_ENVIRONMENT)
+    assert found == Credentials("id-c", "key-c", "tok-c")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        None, "", "{", "[]", "null", '"text"', 7, {},
+        '{"SCF_NAMESPACE":"default"}',
+        '{"TENCENTCLOUD_SECRETID":"id-c"}',
+        '{"TENCENTCLOUD_SECRETID":"id-c","TENCENTCLOUD_SECRETKEY":""}',
+        '{"TENCENTCLOUD_SECRETID":1,"TENCENTCLOUD_SECRETKEY":2}',
+    ],
+)  # fmt: skip
+def test_a_context_without_a_whole_pair_leaves_it_to_the_environment(environment: Any) -> None:
+    assert credentials_of(context(environment), FROM_ENVIRONMENT) == Credentials("id-e", "key-e", "tok-e")
+    assert credentials_of({}, FROM_ENVIRONMENT) == Credentials("id-e", "key-e", "tok-e")
+
+
+def test_a_token_is_never_joined_to_the_key_of_another_source() -> None:
+    pair = {name: value for name, value in FROM_CONTEXT.items() if "TOKEN" not in name}
+    assert credentials_of(context(json.dumps(pair)), FROM_ENVIRONMENT) == Credentials("id-c", "key-c", "")
+
+
+def test_lasting_keys_need_no_token() -> None:
+    environ = {"TENCENTCLOUD_SECRETID": "id", "TENCENTCLOUD_SECRETKEY": "key"}
+    assert credentials_of({}, environ).token == ""
+
+
+def test_without_credentials_the_message_says_what_to_do_and_shows_no_value() -> None:
+    with pytest.raises(SettingsError, match="execution role") as caught:
+        credentials_of({}, {"TENCENTCLOUD_SECRETID": "id-alone"})
+    assert "id-alone" not in str(caught.value)
+
+
+def test_nothing_of_them_is_printed() -> None:
+    found = credentials_of({}, FROM_ENVIRONMENT)
+    shown = f"{found} {found!r} {[found]}"
+    assert not any(value in shown for value in FROM_ENVIRONMENT.values())

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.errors import (
+    AlreadyExists,
+    Busy,
+    CloudError,
+    NotFound,
+    OutcomeUnknown,
+    OutOfTime,
+    Refused,
+)
+from shared.tencent.credentials import Credentials
+from shared.tencent.wire import Repeat, Request, Wire, process_client
+
+GET = Request("GET", "media-1250000000.cos.ap-chengdu.myqcloud.com", "/in/a.mp3", "media-1250000000/in/a.mp3")
+SUBMIT = Request(
+    "POST",
+    "media-1250000000.ci.ap-chengdu.myqcloud.com",
+    "/asr_jobs",
+    "in/a.mp3",
+    body=b"<x/>",
+    repeat=Repeat.NEVER,
+)
+
+
+def error_body(code: str, *, resource: bool = True) -> bytes:
+    node = "<Resource>r</Resource>" if resource else ""
+    return f"<Error><Code>{code}</Code><Message>m</Message>{node}<RequestId>rq1</RequestId></Error>".encode()
+
+
+def test_the_token_is_sent_and_signed_under_both_names_on_ci(
+    make_wire: Callable[..., Wire], far_end: Any
+) -> None:
+    make_wire(token="tok").send(SUBMIT)
+    headers = far_end.last.headers
+    assert headers["x-cos-security-token"] == headers["x-ci-security-token"] == "tok"
+    assert (
+        "q-header-list=content-length;host;x-ci-security-token;x-cos-security-token&" in headers["authorization"]
+    )
+
+
+def test_on_cos_only_its_own_token_header_is_sent(make_wire: Callable[..., Wire], far_end: Any) -> None:
+    make_wire(token="tok").send(GET)
+    assert far_end.last.headers["x-cos-security-token"] == "tok"
+    assert "x-ci-security-token" not in far_end.last.headers
+
+
+def test_the_window_of_validity_begins_before_now(wire: Wire, far_end: Any) -> None:
+    wire.send(GET)
+    assert "q-sign-time=1699999940;1700000900&" in far_end.last.headers["authorization"]
+
+
+def test_the_endpoint_takes_the_request_with_its_real_host(
+    make_wire: Callable[..., Wire], far_end: Any
+) -> None:
+    make_wire(endpoint="http://127.0.0.1:9").send(GET)
+    assert str(far_end.last.url) == "http://127.0.0.1:9/in/a.mp3"
+    assert far_end.last.headers["host"] == GET.host
+
+
+@pytest.mark.parametrize(
+    ("key", "target"),
+    [
+        ("a b+c", "/a%20b%2Bc"),
+        ("a%2Fb", "/a%252Fb"),
+        ("../x", "/..%2Fx"),
+        ("/lead", "//lead"),
+        ("a/./b", "/a/.%2Fb"),
+        ("会", "/%E4%BC%9A"),
+        ("a\nb&<>'\"", "/a%0Ab%26%3C%3E%27%22"),
+    ],
+)
+def test_odd_keys_travel_encoded_once(wire: Wire, far_end: Any, key: str, target: str) -> None:
+    wire.send(Request("GET", GET.host, "/" + key, key))
+    assert far_end.target() == target
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "helps"),
+    [
+        (403, "AccessDenied", Refused, False),
+        (401, "InvalidAuthorization", Refused, False),
+        (400, "ResourceNotFound", Refused, False),
+        (404, "NoSuchKey", NotFound, False),
+        (409, "FileAlreadyExists", AlreadyExists, False),
+        (301, "PermanentRedirect", Refused, False),
+        (429, "", Busy, True),
+        (503, "SlowDown", Busy, True),
+        (400, "SlowDown", Busy, True),
+        (500, "InternalError", OutcomeUnknown, True),
+        (502, "", OutcomeUnknown, True),
+    ],
+)
+def test_each_failure_has_its_kind(
+    wire: Wire, far_end: Any, status: int, code: str, kind: type[CloudError], helps: bool
+) -> None:
+    far_end.replies = [httpx.Response(status, content=error_body(code))]
+    with pytest.raises(CloudError) as caught:
+        wire.send(GET)
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.code, error.message, error.request_id) == (status, code, "m", "rq1")
+    assert error.about == GET.about
+    assert error.repeating_helps is helps
+
+
+def test_an_error_of_ci_has_no_resource_and_still_tells_its_code(wire: Wire, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(400, content=error_body("AsrBucketUnBinded", resource=False))]
+    with pytest.raises(Refused) as caught:
+        wire.send(SUBMIT)
+    assert caught.value.code == "AsrBucketUnBinded"
+
+
+def test_an_error_without_a_body_tells_the_request_id_of_its_header(wire: Wire, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(404, headers={"x-cos-request-id": "hdr"})]
+    with pytest.raises(NotFound) as caught:
+        wire.send(GET)
+    assert caught.value.request_id == "hdr"
+
+
+def test_a_throttled_read_is_repeated_with_growing_pauses(wire: Wire, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(503, content=error_body("SlowDown"))] * 2 + [httpx.Response(200)]
+    assert wire.send(GET).status == 200
+    assert len(far_end.requests) == 3
+    assert far_end.pauses == sorted(far_end.pauses)
+    assert 0.2 < far_end.pauses[0] < far_end.pauses[1] < 2
+
+
+def test_a_submit_is_never_repeated(wire: Wire, far_end: Any) -> None:
+    far_end.replies = [httpx.ReadTimeout("slow")]
+    with pytest.raises(OutcomeUnknown):
+        wire.send(SUBMIT)
+    assert len(far_end.requests) == 1
+
+
+def test_a_connection_that_was_never_made_did_nothing(wire: Wire, far_end: Any) -> None:
+    far_end.replies = [httpx.ConnectError("refused")]
+    with pytest.raises(Busy) as caught:
+        wire.send(SUBMIT)
+    assert caught.value.code == "NoConnection"
+
+
+def test_a_refusal_is_not_repeated(wire: Wire, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(403, content=error_body("AccessDenied"))]
+    with pytest.raises(Refused):
+        wire.send(GET)
+    assert len(far_end.requests) == 1
+
+
+def test_no_request_begins_when_time_is_nearly_up(wire: Wire, far_end: Any) -> None:
+    far_end.seconds_left = 0.4
+    with pytest.raises(OutOfTime):
+        wire.send(GET)
+    assert not far_end.requests
+
+
+def test_a_request_waits_no_longer_than_the_function_lives(wire: Wire, far_end: Any) -> None:
+    far_end.seconds_left = 2.5
+    wire.send(GET)
+    timeouts = far_end.last.extensions["timeout"]
+    assert timeouts["read"] == timeouts["connect"] == 2.5
+
+
+def test_a_bomb_in_an_error_body_is_not_expanded(wire: Wire, far_end: Any) -> None:
+    bomb = b'<!DOCTYPE b [<!ENTITY a "aaaa">]><Error><Code>&a;&a;</Code></Error>'
+    far_end.replies = [httpx.Response(400, content=bomb)]
+    with pytest.raises(Refused) as caught:
+        wire.send(GET)
+    assert caught.value.code == ""
+
+
+def test_the_process_has_one_client() -> None:
+    assert process_client() is process_client()
+
+
+def test_credentials_hide_in_every_printed_form() -> None:
+    assert "secret" not in repr(Credentials("secret-id", "secret-key", "secret-token"))

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.tencent.xml import DEEPEST, NotXml, error_fields, listed, mapping, number, parse, text, write
+
+# What XML 1.0 can hold (section 2.2, Char).
+xml_texts = st.text(
+    st.characters(exclude_categories=["Cs"]).filter(
+        lambda one: one in "\t\n\r" or (one >= " " and one not in "\ufffe\uffff")
+    ),
+    max_size=60,
+)
+
+
+@given(value=xml_texts)
+@settings(max_examples=200, deadline=None)
+def test_another_parser_reads_back_exactly_what_was_written(value: str) -> None:
+    root = ET.fromstring(write({"Request": {"Input": {"Object": value}}}))  # noqa: S314 - our own bytes
+    assert (root.findtext("Input/Object") or "") == value
+
+
+@given(value=xml_texts)
+@settings(max_examples=200, deadline=None)
+def test_our_parser_reads_the_same_but_for_white_space_at_the_ends(value: str) -> None:
+    told = mapping(parse(write({"Request": {"Object": value}})).get("Request"))
+    assert text(told.get("Object")) == value.strip()
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x08", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
+def test_a_character_that_xml_cannot_hold_is_refused_before_it_is_sent(character: str) -> None:
+    with pytest.raises(NotXml):
+        write({"Request": {"Object": f"a{character}b"}})
+
+
+def test_what_is_written_declares_utf8() -> None:
+    assert write({"R": {"a": "会"}}).startswith(b'<?xml version="1.0" encoding="utf-8"?>')
+
+
+def test_absent_single_and_repeated_elements_come_as_a_list() -> None:
+    told = mapping(parse(b"<R><one>1</one><two>1</two><two/><two>2</two><none/></R>").get("R"))
+    assert listed(told.get("absent")) == listed(told.get("none")) == []
+    assert listed(told.get("one")) == ["1"]
+    assert listed(told.get("two")) == ["1", "2"]
+
+
+def test_attributes_comments_and_cdata_do_not_get_between_name_and_text() -> None:
+    body = b'<?xml version="1.0"?><!-- c --><R a="1"><k b="2">x<!-- c -->y</k><c><![CDATA[<&>]]></c></R>'
+    assert parse(body) == {"R": {"k": "xy", "c": "<&>"}}
+
+
+def test_readable_values_of_unexpected_kinds_are_empty_not_errors() -> None:
+    assert (text(None), text(["a"]), text({"b": "c"})) == ("", "", "")
+    assert (number("7"), number(None), number("seven"), number({}), number("")) == (7, 0, 0, 0, 0)
+    assert (mapping(None), mapping("x"), mapping([])) == ({}, {}, {})
+
+
+def test_a_reader_takes_the_place_of_each_element_that_holds_something() -> None:
+    seen: list[Any] = []
+
+    def read(raw: Any) -> str:
+        seen.append(raw)
+        return f"<{raw['a']}>"
+
+    body = b"<R><d><a>1</a></d><d/><d><a>2</a></d></R>"
+    assert parse(body, readers={"d": read}) == {"R": {"d": ["<1>", None, "<2>"]}}
+    assert seen == [{"a": "1"}, {"a": "2"}]
+
+
+def test_a_document_is_read_down_to_the_greatest_depth_and_no_deeper() -> None:
+    def nested(levels: int) -> bytes:
+        return b"<a>" * levels + b"</a>" * levels
+
+    assert parse(nested(DEEPEST))
+    with pytest.raises(NotXml, match="deeper"):
+        parse(nested(DEEPEST + 1))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"   ",
+        b"not xml",
+        b'{"json": true}',
+        b"<R>",
+        b"<R></S>",
+        b"<R/><R/>",
+        b"<R>\x00</R>",
+        b"<R>\xff\xfe</R>",
+        b"<R>&undeclared;</R>",
+        b"<R>&#0;</R>",
+        b'<?xml version="1.0" encoding="no-such-code"?><R/>',
+        b'<?xml version="1.0" encoding="gbk"?><R/>',
+        b"<!DOCTYPE R><R/>",
+        b'<!DOCTYPE R SYSTEM "http://198.51.100.7/x.dtd"><R/>',
+        b'<!DOCTYPE R PUBLIC "p" "file:///etc/passwd"><R/>',
+        b'<!DOCTYPE R [<!ENTITY e "e">]><R>&e;</R>',
+        b'<!DOCTYPE R [<!ENTITY e SYSTEM "file:///etc/passwd">]><R>&e;</R>',
+        b'<!DOCTYPE R [<!ENTITY % e SYSTEM "http://198.51.100.7/x">%e;]><R/>',
+    ],
+)
+def test_what_is_not_plain_xml_is_refused_with_one_kind_of_error(body: bytes) -> None:
+    with pytest.raises(NotXml):
+        parse(body)
+
+
+@given(body=st.binary(max_size=80) | st.text("<>/&;#!?[]aR \n'\"=-x", max_size=60).map(str.encode))
+@settings(max_examples=300, deadline=None)
+def test_no_bytes_whatever_raise_anything_else(body: bytes) -> None:
+    try:
+        parse(body)
+    except NotXml as error:
+        assert str(error)  # noqa: PT017 - reading them is right as well
+
+
+def test_an_error_of_cos_and_one_of_ci_tell_the_same_three_fields() -> None:
+    fields = "<Code>SlowDown</Code><Message>wait</Message>{}<RequestId>rq1</RequestId><TraceId>t</TraceId>"
+    for node in ("", "<Resource>/a</Resource>"):
+        body = f"<?xml version='1.0'?><Error>{fields.format(node)}</Error>".encode()
+        assert error_fields(body) == ("SlowDown", "wait", "rq1")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b" \n", b"<html><body>502</body></html>", b"<Error/>", b"upstream error", b'{"code": 1}']
+)
+def test_an_error_body_of_another_kind_tells_nothing(body: bytes) -> None:
+    assert error_fields(body) == ("", "", "")

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import EventError
+from shared.events import (
+    AUDIT,
+    RECONCILE,
+    UnreadableRecord,
+    Uploaded,
+    posted_of,
+    records_of,
+    timer_message,
+)
+
+HOST = "audio-in-1250000000.cos.ap-chengdu.myqcloud.com"
+
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200).filter(
+    lambda key: len(key.encode()) <= 850
+)
+# Characters at which URLs, paths and form decoders part; plain text rarely holds two of them.
+tricky_keys = st.lists(
+    st.sampled_from([*"/%?#+&=;:@\\ \t\n\"'<>[]{}|^~.", "%2F", "%25", "..", "//", "://", "会议", "🎙", "a"]),
+    min_size=1,
+    max_size=30,
+).map("".join)
+
+
+def record(
+    *, url: str | None = None, key: str | None = None, bucket: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """A record in the shape of the published sample, with the members that real logs add."""
+    cos_object: dict[str, Any] = {"meta": {"x-cos-request-id": "NjA1"}, "vid": "", "size": 1024}
+    if url is not None:
+        cos_object["url"] = url
+    if key is not None:
+        cos_object["key"] = key
+    return {
+        "cos": {
+            "cosSchemaVersion": "1.0",
+            "cosObject": cos_object,
+            "cosBucket": {"region": "cd", "name": "audio-in", "appid": "1250000000", **(bucket or {})},
+            "cosNotificationId": "unkown",
+        },
+        "event": {"eventName": "cos:ObjectCreated:Put", "eventTime": 1_794_300_000, "reqid": 0},
+    }
+
+
+def only(event_record: Any) -> Any:
+    (read,) = records_of({"Records": [event_record]})
+    return read
+
+
+def published(key: str) -> dict[str, Any]:
+    return record(url=f"http://{HOST}/{quote(key)}", key=f"/1250000000/audio-in/{key}")
+
+
+@given(key=keys | tricky_keys)
+@settings(max_examples=400, deadline=None)
+def test_a_key_comes_back_exactly_from_its_raw_and_its_encoded_form(key: str) -> None:
+    assert only(published(key)) == Uploaded(
+        "audio-in-1250000000", "ap-chengdu", key, "cos:ObjectCreated:Put"
+    )
+
+
+@given(key=keys | tricky_keys)
+@settings(max_examples=200, deadline=None)
+def test_a_key_comes_back_exactly_when_only_its_raw_form_is_there(key: str) -> None:
+    read = only(record(key=f"/1250000000/audio-in/{key}"))
+    assert (read.bucket, read.key) == ("audio-in-1250000000", key)
+
+
+@given(key=keys | tricky_keys)
+@settings(max_examples=200, deadline=None)
+def test_a_key_comes_back_exactly_when_every_byte_of_its_url_is_encoded(key: str) -> None:
+    encoded = "".join(f"%{byte:02x}" for byte in key.encode())
+    assert only(record(url=f"http://{HOST}/{encoded}")).key == key
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        (f"https://{HOST}/a.mp3", "ap-chengdu"),
+        ("http://audio-in-1250000000.cos-internal.ap-chengdu.tencentcos.cn/a.mp3", "ap-chengdu"),
+        ("http://audio-in-1250000000.cos.ap-chengdu.tencentcos.cn:80/a.mp3", "ap-chengdu"),
+        ("http://voice.example.com/a.mp3", "ap-shanghai"),
+    ],
+)
+def test_the_bucket_and_the_region_are_read_from_every_known_domain(url: str, region: str) -> None:
+    read = only(record(url=url, bucket={"cosRegion": "ap-shanghai"}))
+    assert (read.bucket, read.region, read.key) == ("audio-in-1250000000", region, "a.mp3")
+
+
+def test_a_short_region_code_is_never_given_as_a_region() -> None:
+    assert only(record(key="/1250000000/audio-in/a.mp3")).region == ""
+
+
+def test_the_region_of_real_logs_is_read_without_a_url() -> None:
+    assert only(record(key="/a.mp3", bucket={"s3Region": "ap-chengdu"})).region == "ap-chengdu"
+
+
+def test_an_appid_may_be_a_number() -> None:
+    read = only(record(key="/1250000000/audio-in/a.mp3", bucket={"appid": 1_250_000_000}))
+    assert (read.bucket, read.key) == ("audio-in-1250000000", "a.mp3")
+
+
+def test_the_key_of_an_old_sample_has_only_a_slash_before_it() -> None:
+    assert only(record(key="/calls/a.mp3")).key == "calls/a.mp3"
+
+
+def test_the_url_is_believed_when_the_two_disagree() -> None:
+    read = only(record(url="http://other-1250000001.cos.ap-beijing.myqcloud.com/b.mp3", key="/x/y/a.mp3"))
+    assert (read.bucket, read.region, read.key) == ("other-1250000001", "ap-beijing", "b.mp3")
+
+
+def test_a_url_that_is_not_utf8_leaves_the_raw_key() -> None:
+    assert only(record(url=f"http://{HOST}/%ff%fe", key="/1250000000/audio-in/a.mp3")).key == "a.mp3"
+
+
+def test_records_are_read_each_on_its_own() -> None:
+    read = records_of({"Records": [published("a.mp3"), {"cos": None}, "?", None, published("b.mp3")]})
+    assert [getattr(one, "key", None) for one in read] == ["a.mp3", None, None, None, "b.mp3"]
+    assert all(isinstance(one, UnreadableRecord) and one.reason for one in read[1:4])
+
+
+@pytest.mark.parametrize("event", [None, "", [], {}, {"Records": []}, {"Records": {}}, {"Records": None}, 7])
+def test_an_event_without_records_is_refused(event: Any) -> None:
+    with pytest.raises(EventError, match="Records"):
+        records_of(event)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["cos", "event", "cosObject", "cosBucket", "url", "key", "name", "appid", "eventName"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(value=json_values)
+@settings(max_examples=200, deadline=None)
+def test_no_record_whatever_stops_the_others(value: Any) -> None:
+    read = records_of({"Records": [value, published("a.mp3")]})
+    assert len(read) == 2
+    assert isinstance(read[1], Uploaded)
+
+
+def posted(**members: Any) -> dict[str, Any]:
+    return {"httpMethod": "POST", "path": "/token", "headers": {}, "body": "<x/>", **members}
+
+
+def test_a_request_to_the_functions_url_is_read() -> None:
+    read = posted_of(posted(body="会议"))
+    assert (read.method, read.path, read.body) == ("POST", "/token", "会议".encode())
+
+
+def test_the_method_of_an_old_gateway_is_found_in_its_context() -> None:
+    event = {"path": "/t", "requestContext": {"httpMethod": "post", "stage": "release"}}
+    assert posted_of(event).method == "POST"
+
+
+@pytest.mark.parametrize("members", [{}, {"body": None}, {"body": ""}])
+def test_a_request_without_a_body_has_an_empty_one(members: dict[str, Any]) -> None:
+    assert posted_of({"httpMethod": "GET", "path": "/", **members}).body == b""
+
+
+@pytest.mark.parametrize("mark", [True, "true", "True"])
+@given(body=st.binary(max_size=64))
+@settings(max_examples=30, deadline=None)
+def test_a_body_in_base64_is_decoded(mark: object, body: bytes) -> None:
+    assert posted_of(posted(body=base64.b64encode(body).decode(), isBase64Encoded=mark)).body == body
+
+
+@pytest.mark.parametrize("mark", [False, None, "false", 0])
+def test_a_body_that_merely_looks_like_base64_is_left_alone(mark: object) -> None:
+    assert posted_of(posted(body="QUJD", isBase64Encoded=mark)).body == b"QUJD"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None, [], "POST", {}, {"path": None}, {"path": 7},
+        posted(body={"EventName": "TaskFinish"}), posted(body=7), posted(body=["x"]),
+        posted(body="not base64!", isBase64Encoded=True), posted(body="会", isBase64Encoded=True),
+    ],
+)  # fmt: skip
+def test_what_is_no_request_is_refused_with_a_client_error(event: Any) -> None:
+    with pytest.raises(EventError) as caught:
+        posted_of(event)
+    assert 400 <= caught.value.status < 500
+
+
+@pytest.mark.parametrize(
+    ("event", "asked"),
+    [
+        ({"Type": "Timer", "TriggerName": "t", "Time": "2026-01-01T00:00:00Z", "Message": "audit"}, AUDIT),
+        ({"Message": " Audit\n"}, AUDIT),
+        ({"Message": "reconcile"}, RECONCILE),
+        ({"Message": ""}, RECONCILE),
+        ({"Message": None}, RECONCILE),
+        ({}, RECONCILE),
+        (None, RECONCILE),
+    ],
+)
+def test_the_timers_message_says_what_the_sweep_does(event: Any, asked: str) -> None:
+    assert timer_message(event) == asked
+
+
+def test_an_unknown_timer_message_is_refused_and_told_in_short() -> None:
+    with pytest.raises(EventError, match="reconcile or audit") as caught:
+        timer_message({"Message": "delete" * 1000})
+    assert len(str(caught.value)) < 200

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.logs import LONGEST_VALUE, Log, quiet_libraries
+
+NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=timezone.utc)
+
+
+def log_into(lines: list[str], **fields: Any) -> Log:
+    return Log(fields, lines.append, lambda: NOON)
+
+
+def test_a_line_holds_the_time_the_level_the_message_and_the_fields() -> None:
+    lines: list[str] = []
+    log_into(lines, request="r1").warning("looked", job="s01", tries=2, ok=True, none=None)
+    assert [json.loads(line) for line in lines] == [
+        {
+            "time": "2026-01-02T12:00:00.123+00:00",
+            "level": "warning",
+            "message": "looked",
+            "request": "r1",
+            "job": "s01",
+            "tries": 2,
+            "ok": True,
+            "none": None,
+        }
+    ]
+
+
+def test_each_method_writes_its_own_level() -> None:
+    lines: list[str] = []
+    log = log_into(lines)
+    log.info("a")
+    log.warning("b")
+    log.error("c")
+    assert [json.loads(line)["level"] for line in lines] == ["info", "warning", "error"]
+
+
+def test_a_narrower_log_adds_fields_and_leaves_the_wider_one_alone() -> None:
+    lines: list[str] = []
+    wide = log_into(lines, request="r1")
+    wide.having(key="a.mp3").info("narrow")
+    wide.info("wide")
+    narrow, told = map(json.loads, lines)
+    assert (narrow["request"], narrow["key"]) == ("r1", "a.mp3")
+    assert "key" not in told
+
+
+@given(text=st.text(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_one_line_of_json_that_can_be_written_as_utf8(text: str) -> None:
+    lines: list[str] = []
+    log_into(lines).info(text, key=text)
+    (line,) = lines
+    assert "\n" not in line
+    assert "\r" not in line
+    assert json.loads(line.encode("utf-8"))["key"] == text.encode("utf-8", "replace").decode()
+
+
+def test_a_lone_surrogate_does_not_stop_the_write() -> None:
+    lines: list[str] = []
+    log_into(lines).error("bad key", key="a\ud800b")
+    assert json.loads(lines[0].encode("utf-8"))["key"] == "a?b"
+
+
+def test_a_key_of_the_greatest_length_is_written_whole() -> None:
+    lines: list[str] = []
+    log_into(lines).info("m", key="k" * 850)
+    assert json.loads(lines[0])["key"] == "k" * 850
+
+
+def test_a_transcript_does_not_fit_into_a_line() -> None:
+    lines: list[str] = []
+    log_into(lines).info("m", words="word " * 5000)
+    assert len(json.loads(lines[0])["words"]) == LONGEST_VALUE + 1
+    assert json.loads(lines[0])["words"].endswith("…")
+
+
+def test_the_time_carries_its_offset() -> None:
+    lines: list[str] = []
+    Log({}, lines.append, lambda: NOON.astimezone(timezone(timedelta(hours=8)))).info("m")
+    assert json.loads(lines[0])["time"] == "2026-01-02T20:00:00.123+08:00"
+
+
+def test_by_default_a_line_goes_to_standard_output_and_the_time_is_utc(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Log({"function": "upload"}).info("m")
+    written = capsys.readouterr()
+    assert written.err == ""
+    assert written.out.endswith("}\n")
+    assert json.loads(written.out)["time"].endswith("+00:00")
+
+
+@pytest.fixture
+def debugging_root(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """The platform's own set-up: everything down to DEBUG is shown. Levels are put back afterwards."""
+    before = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
+    caplog.set_level(logging.DEBUG)
+    yield caplog
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def test_the_http_library_writes_no_urls_even_where_the_platform_shows_everything(
+    debugging_root: pytest.LogCaptureFixture,
+) -> None:
+    quiet_libraries()
+    for name in ("httpx", "httpcore", "httpcore.http11"):
+        logging.getLogger(name).info("GET https://example.com/secret")
+        logging.getLogger(name).debug("send_request_headers")
+    logging.getLogger("httpx").warning("kept")
+    assert [entry.getMessage() for entry in debugging_root.records] == ["kept"]

@@ -1,0 +1,78 @@
+"""The page for users shows true output: its example is what the code writes for the result it shows."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, read_sentence
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "transcript.md").read_text(encoding="utf-8")
+
+
+def detail(speaker: str, start_ms: int, end_ms: int, text: str, words: list[tuple[int, int, str]]) -> Any:
+    spoken = [{"OffsetStartMs": str(a), "OffsetEndMs": str(b), "Word": word} for a, b, word in words]
+    times = {"StartMs": str(start_ms), "EndMs": str(end_ms)}
+    return read_sentence(
+        {**times, "SpeakerId": speaker, "SpeechSpeed": "4.6", "FinalSentence": text, "Words": spoken}
+    )
+
+
+def example() -> Transcript:
+    late = "Hi. I would like to move my appointment from Tuesday to Thursday, if that is still possible."
+    return build_transcript(
+        recording=RecordingRef(
+            "calls-1250000000", "ap-guangzhou", "2026/11/desk 4.mp3", "5d41402abc4b2a76", 181_440
+        ),
+        engine="16k_zh",
+        job_id="s8988119ee2c911eab2cdd3817d4d5e64",
+        channels=1,
+        audio_time="11.34",
+        details=[
+            detail("0", 620, 1_480, "Front desk?", [(0, 430, "Front"), (430, 860, "desk")]),
+            detail("1", 1_900, 8_300, late, []),
+            detail("0", 8_900, 9_700, "没问题。", [(0, 800, "没问题")]),
+        ],
+        lines="",
+        flash=[],
+    )
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_the_example_in_the_page_is_what_the_code_writes(name: str) -> None:
+    block = re.search(rf"^```{name}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    assert block is not None, f"docs/transcript.md has no {name} block"
+    assert block[1] == FORMATS[name].render(example()).decode()
+
+
+def test_the_schema_is_a_schema_and_fits_the_example() -> None:
+    schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(FORMATS["json"].render(example())), schema)
+
+
+@pytest.mark.parametrize("level", ["document", "recording", "sentence", "word"])
+def test_the_schema_refuses_members_that_are_missing_or_unknown(level: str) -> None:
+    schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
+    document = json.loads(FORMATS["json"].render(example()))
+    sentence = document["sentences"][0]
+    places = {
+        "document": document,
+        "recording": document["recording"],
+        "sentence": sentence,
+        "word": sentence["words"][0],
+    }
+    place = places[level]
+    for name in list(place):
+        value = place.pop(name)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document, schema)
+        place[name] = value
+    jsonschema.validate(document, schema)
+    place["surplus"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
