@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +39,15 @@ class Pipeline:
 
 
 @contextmanager
-def running_pipeline(data: Path, arguments: Sequence[str] = ()) -> Iterator[Pipeline]:
-    """The whole pipeline on this machine until the block ends. Raises StandinError, CloudError."""
+def running_pipeline(
+    data: Path, arguments: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> Iterator[Pipeline]:
+    """The whole pipeline on this machine until the block ends; `settings` go over the usual ones.
+
+    Raises StandinError, CloudError.
+    """
     chosen = ["--functions", str(FUNCTIONS_FOLDER), "--region", REGION, "--appid", APPID, *arguments]
-    with running_standin(data, SETTINGS, chosen) as standin:
+    with running_standin(data, {**SETTINGS, **(settings or {})}, chosen) as standin:
         operator = Operator.of(standin)
         operator.make_bucket(INPUT_BUCKET)
         operator.make_bucket(OUTPUT_BUCKET)

@@ -19,7 +19,8 @@ def count_channels(recording: Path) -> int:
     """Say how many channels the first audio track holds. Raises NotRecognised if there is none."""
     try:
         with av.open(str(recording)) as container:
-            if container.streams.audio:
+            # A track in a format that FFmpeg does not know has no codec context.
+            if container.streams.audio and container.streams.audio[0].codec_context:
                 return int(container.streams.audio[0].codec_context.layout.nb_channels)
     except (av.FFmpegError, ValueError):
         pass

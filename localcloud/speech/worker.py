@@ -12,6 +12,7 @@ import queue
 import struct
 import sys
 import threading
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -54,6 +55,12 @@ def _answer(engine: Engine, question: dict[str, Any]) -> dict[str, Any]:
         return {"code": failure.code, "message": failure.message}
     except OSError as failure:
         return {"code": "InternalError", "message": f"the recording could not be read: {failure.strerror}"}
+    except Exception as failure:  # noqa: BLE001 -- one odd recording must not cost the model's next load
+        traceback.print_exc()
+        return {
+            "code": "InternalError",
+            "message": f"the recogniser failed: {type(failure).__name__}: {failure}",
+        }
     return {"recognition": asdict(recognition)}
 
 

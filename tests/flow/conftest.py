@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,6 @@ import pytest
 
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, Pipeline, running_pipeline
 from shared.errors import NotFound
-
-FORMATS = ("json", "txt", "srt", "vtt")
 
 
 @dataclass(frozen=True)
@@ -112,25 +110,28 @@ def shared_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeli
 @pytest.fixture
 def flow(shared_pipeline: Pipeline) -> Iterator[Flow]:
     """The pipeline that all tests share; each uses keys of its own."""
-    with httpx.Client(
-        base_url=shared_pipeline.standin.endpoint, trust_env=False, timeout=60
-    ) as client:
+    with httpx.Client(base_url=shared_pipeline.standin.endpoint, trust_env=False, timeout=60) as client:
         yield Flow(shared_pipeline, client)
 
 
-@pytest.fixture
-def own_flow(tmp_path: Path) -> Iterator[Flow]:
-    """A pipeline of the test's own, for those that count everything or break something."""
+@contextmanager
+def _running_flow(data: Path, **settings: str) -> Iterator[Flow]:
     with (
-        running_pipeline(tmp_path / "cloud", ["--speech", "scripted"]) as pipeline,
+        running_pipeline(data, ["--speech", "scripted"], settings) as pipeline,
         httpx.Client(base_url=pipeline.standin.endpoint, trust_env=False, timeout=60) as client,
     ):
         yield Flow(pipeline, client)
 
 
-def until(condition: Any, seconds: float = 20.0) -> None:
-    """Waits for something that another process does."""
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.05)
+@pytest.fixture
+def own_flow(tmp_path: Path) -> Iterator[Flow]:
+    """A pipeline of the test's own, for those that count everything or break something."""
+    with _running_flow(tmp_path / "cloud") as flow:
+        yield flow
+
+
+@pytest.fixture
+def eager_flow(tmp_path: Path) -> Iterator[Flow]:
+    """A pipeline of the test's own whose sweep takes everything open for due."""
+    with _running_flow(tmp_path / "cloud", SWEEP_AFTER="0") as flow:
+        yield flow

@@ -146,7 +146,13 @@ def test_a_deleted_recording_is_told_and_nothing_is_written(own_flow: Any) -> No
 
 
 def test_every_record_of_an_event_has_its_turn(own_flow: Any) -> None:
-    event = {"Records": [{"cos": 5}, *own_flow.event_of("gone.wav")["Records"], *own_flow.event_of("folder/")["Records"]]}
+    event = {
+        "Records": [
+            {"cos": 5},
+            *own_flow.event_of("gone.wav")["Records"],
+            *own_flow.event_of("folder/")["Records"],
+        ]
+    }
     done = own_flow.invoke("upload", event)
     assert outcomes(done) == ["unreadable", "the recording is gone", "left alone"]
 
@@ -179,4 +185,6 @@ def test_new_content_under_the_old_name_is_new_work(own_flow: Any) -> None:
 
 def test_an_error_object_lies_where_the_transcript_would(flow: Any) -> None:
     settings = Settings((INPUT_BUCKET,), ("x" * 16,), "ap-guangzhou")
-    assert transcript_key(settings, INPUT_BUCKET, "calls/a.mp3", ERROR) == "transcripts/calls/a.mp3.error.json"
+    assert (
+        transcript_key(settings, INPUT_BUCKET, "calls/a.mp3", ERROR) == "transcripts/calls/a.mp3.error.json"
+    )

@@ -82,7 +82,9 @@ class StandIn:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """One scripted stand-in for all tests that need nothing special."""
-    running = StandIn.start(tmp_path_factory.mktemp("cloud") / "data", "--speech", "scripted", "--retry-delay", "0.05")
+    running = StandIn.start(
+        tmp_path_factory.mktemp("cloud") / "data", "--speech", "scripted", "--retry-delay", "0.05"
+    )
     yield running
     assert running.stop() == 0
 
@@ -117,7 +119,9 @@ def sdk_of() -> Iterator[Callable[..., Any]]:
         """urllib3 leaves Nagle's algorithm on towards a proxy: 44 ms for every request with a body."""
 
         def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
-            return super().proxy_manager_for(proxy, socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)], **settings)
+            return super().proxy_manager_for(
+                proxy, socket_options=[(IPPROTO_TCP, TCP_NODELAY, 1)], **settings
+            )
 
     sessions = []
 
@@ -125,7 +129,12 @@ def sdk_of() -> Iterator[Callable[..., Any]]:
         session = requests.Session()
         sessions.append(session)
         session.mount("http://", Undelayed(pool_maxsize=8))
-        settings = {"Region": cloud.region, "SecretId": cloud.secret_id, "SecretKey": cloud.secret_key, "Scheme": "http"}
+        settings = {
+            "Region": cloud.region,
+            "SecretId": cloud.secret_id,
+            "SecretKey": cloud.secret_key,
+            "Scheme": "http",
+        }
         config = qcloud_cos.CosConfig(**{**settings, "Proxies": {"http": cloud.endpoint}, **changes})
         kind = qcloud_cos.intelligent_speech.IntelligentSpeechClient if speech else qcloud_cos.CosS3Client
         return kind(config, retry=0, session=session)

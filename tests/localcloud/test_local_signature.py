@@ -145,7 +145,9 @@ def test_no_signed_part_of_a_golden_request_can_change(
         if "token" not in name
     ]
     if listed:
-        changed += [request_of(method, path, {**query, name: given + "x"}, headers) for name, given in query.items()]
+        changed += [
+            request_of(method, path, {**query, name: given + "x"}, headers) for name, given in query.items()
+        ]
         changed += [request_of(method, path, {}, headers)]
     token = TOKEN if any("token" in name for name in headers) else ""
     for request in changed:
@@ -190,13 +192,17 @@ V1_VALUE = authorization("host", "", VECTORS[0][6])
         (V1_VALUE.replace("param-list=", "param-list=acl"), NOW, Reason.BAD_SIGNATURE),
     ],
 )
-def test_a_signature_that_does_not_hold_is_refused_with_its_reason(value: str, now: float, reason: Reason) -> None:
+def test_a_signature_that_does_not_hold_is_refused_with_its_reason(
+    value: str, now: float, reason: Reason
+) -> None:
     with pytest.raises(Refused) as refused:
         verify(with_header(V1_REQUEST, "authorization", value), keys_of(), now)
     assert refused.value.reason is reason
 
 
-def temporary(headers: dict[str, str], signed: set[str], query: dict[str, str] | None = None) -> SignedRequest:
+def temporary(
+    headers: dict[str, str], signed: set[str], query: dict[str, str] | None = None
+) -> SignedRequest:
     request = request_of("GET", "/a", query or {}, {"host": COS_HOST, **headers})
     made = signature_of(request, SECRET, TIMES, TIMES, {"host", *signed}, set())
     value = authorization(";".join(sorted({"host", *signed})), "", made or "")
@@ -207,7 +213,11 @@ def temporary(headers: dict[str, str], signed: set[str], query: dict[str, str] |
 def test_a_temporary_key_needs_its_own_signed_token(name: str) -> None:
     keys = keys_of(TOKEN)
     assert verify(temporary({name: TOKEN}, {name}), keys, NOW).token == TOKEN
-    for request in (temporary({}, set()), temporary({name: "wrong"}, {name}), temporary({name: TOKEN}, set())):
+    for request in (
+        temporary({}, set()),
+        temporary({name: "wrong"}, {name}),
+        temporary({name: TOKEN}, set()),
+    ):
         with pytest.raises(Refused) as refused:
             verify(request, keys, NOW)
         assert refused.value.reason is Reason.BAD_TOKEN

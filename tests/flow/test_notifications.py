@@ -1,0 +1,157 @@
+"""The callback's URL is open to the internet: what it does with everything that is not CI's own word."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
+from shared.tencent.speech_values import SpeechJob
+
+DEEP = 5000
+
+
+def xml_of(job_id: str, state: str = "Success", bucket: str = INPUT_BUCKET) -> str:
+    return (
+        f"<Response><EventName>TaskFinish</EventName><JobsDetail><JobId>{job_id}</JobId><State>{state}</State>"
+        f"<Tag>SpeechRecognition</Tag><Input><BucketId>{bucket}</BucketId><Object>x.wav</Object></Input>"
+        "<Operation><Output><Bucket>strangers-1250000000</Bucket><Object>stolen.txt</Object></Output>"
+        "<SpeechRecognitionResult><Result>[0:0.0,0:1.0] forged words</Result></SpeechRecognitionResult>"
+        "</Operation></JobsDetail></Response>"
+    )
+
+
+BAD_BODIES = {
+    "empty": b"",
+    "blank": b" \n ",
+    "not XML": b"hello",
+    "truncated XML": xml_of("s01").encode()[:60],
+    "truncated JSON": b'{"EventName":"TaskFinish","JobsDetail":[{"JobId":',
+    "JSON list": b"[1,2,3]",
+    "JSON of the wrong shape": b'{"JobsDetail":{"JobId":{"a":1}}}',
+    "JSON text": b'"TaskFinish"',
+    "no job": b"<Response><EventName>TaskFinish</EventName></Response>",
+    "no id": b"<Response><JobsDetail><State>Success</State></JobsDetail></Response>",
+    "an id that is a path": xml_of("../../etc/passwd").encode(),
+    "an id that is long": xml_of("s" * 500).encode(),
+    "XML nested deep": b"<a>" * DEEP + b"</a>" * DEEP,
+    "JSON nested deep": b'{"JobsDetail":' + b"[" * DEEP + b"]" * DEEP + b"}",
+    "entity bomb": b'<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><Response>&b;</Response>',
+    "outer entity": b'<!DOCTYPE r SYSTEM "file:///etc/passwd"><Response><JobsDetail/></Response>',
+    "bytes": bytes(range(256)),
+    "many jobs": json.dumps({"JobsDetail": [{"JobId": f"s{n}"} for n in range(500)]}).encode(),
+    "huge": b"<Response>" + b"x" * (7 * 1024 * 1024),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+def test_a_bad_body_is_refused_at_once_with_one_line_that_says_why(flow: Any, name: str) -> None:
+    flow.notify(xml_of("s00"))  # warm: what counts is the work, not the start of a process
+    since = flow.last_number()
+    began = time.monotonic()
+    answer = flow.notify(BAD_BODIES[name])
+    assert time.monotonic() - began < 2
+    assert 400 <= answer.status_code < 500, answer.text
+    calls = flow.invocations("callback", since)
+    if name != "huge":  # the platform's own limit stops that one
+        assert [line["message"] for line in json_lines(calls[-1])] == ["refused"]
+        assert json_lines(calls[-1])[0]["why"]
+        assert calls[-1]["requests"] == []
+
+
+def json_lines(invocation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in invocation["log"] if line.startswith("{")]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/wrong-token-of-some-length", f"/{CALLBACK_TOKEN}x", f"/{CALLBACK_TOKEN[:-1]}", "/会议"]
+)
+def test_without_the_token_nothing_is_read_and_nothing_told(flow: Any, path: str) -> None:
+    answers = [
+        flow.notify(body, path=path)
+        for body in (xml_of("s01"), b"not xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]>")
+    ]
+    assert {answer.status_code for answer in answers} == {403}
+    assert len({answer.text for answer in answers}) == 1
+    assert all(call["requests"] == [] for call in flow.invocations("callback")[-3:])
+
+
+def test_only_post_is_answered(flow: Any) -> None:
+    assert flow.notify(b"", method="GET").status_code == 405
+    assert flow.notify(b"", method="GET", path="/nobody").status_code == 403
+
+
+def test_an_unknown_job_writes_nothing(own_flow: Any) -> None:
+    answer = own_flow.notify(xml_of("s0000000000000000000000000000000f"))
+    assert answer.status_code == 200
+    assert own_flow.outputs() == []
+
+
+def test_the_answer_does_not_tell_whether_a_job_exists(own_flow: Any) -> None:
+    own_flow.upload("known.wav", b"speech " * 300)
+    own_flow.settle()
+    known = own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"]))
+    unknown = own_flow.notify(xml_of("s0000000000000000000000000000000f"))
+    assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
+
+
+def test_a_forged_success_of_an_unfinished_job_writes_nothing(own_flow: Any) -> None:
+    pause_queue(own_flow)
+    own_flow.upload("waiting.wav", b"speech " * 300)
+    wait_for_jobs(own_flow, 1)
+    answer = own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"]))
+    assert answer.status_code == 200
+    assert not own_flow.outputs("transcripts/")
+    assert len(own_flow.receipts("open")) == 1
+
+
+def test_a_body_that_names_other_buckets_moves_nothing_there(own_flow: Any) -> None:
+    own_flow.upload("real.wav", b"speech " * 300)
+    own_flow.settle()
+    before = own_flow.output("transcripts/real.wav.json")
+    since = own_flow.last_number()
+    own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"], bucket="strangers-1250000000"))
+    assert own_flow.output("transcripts/real.wav.json") == before
+    asked = [line for call in own_flow.invocations("callback", since) for line in call["requests"]]
+    assert asked
+    assert not [line for line in asked if "strangers" in line]
+
+
+def test_somebody_elses_job_is_left_alone(own_flow: Any) -> None:
+    """A job in the same bucket that another program submitted, without a receipt of ours."""
+    own_flow.upload("theirs.wav", b"speech " * 300)
+    own_flow.settle()
+    outputs = own_flow.outputs("transcripts/")
+    for user_data in ("", "their own text", f"{INPUT_BUCKET}/theirs!" + "0" * 32):
+        own_flow.pipeline.operator.speech.submit(
+            INPUT_BUCKET,
+            SpeechJob("theirs.wav", OUTPUT_BUCKET, "ap-guangzhou", "raw.txt", "16k_en", user_data=user_data),
+        )
+    own_flow.settle()
+    assert own_flow.outputs("transcripts/") == outputs
+
+
+def test_a_notification_that_comes_twice_changes_nothing(own_flow: Any) -> None:
+    own_flow.upload("replay.wav", b"speech " * 300)
+    own_flow.settle()
+    before = {key: own_flow.output(key) for key in own_flow.outputs()}
+    for _ in range(3):
+        assert own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"])).status_code == 200
+    assert {key: own_flow.output(key) for key in own_flow.outputs()} == before
+
+
+def pause_queue(flow: Any) -> None:
+    speech = flow.pipeline.operator.speech
+    queue = speech.queues(INPUT_BUCKET).queues[0]
+    speech.update_queue(INPUT_BUCKET, replace(queue, state="Paused"))
+
+
+def wait_for_jobs(flow: Any, count: int) -> None:
+    ends = time.monotonic() + 20
+    while len(flow.jobs()) < count or not flow.receipts("open"):
+        assert time.monotonic() < ends, "the job was not submitted in time"
+        time.sleep(0.05)

@@ -1,0 +1,143 @@
+"""What the sweep and the audit mend, and what the logs never say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
+from shared.recordings.receipt import Receipt
+from shared.recordings.recording import Recording
+
+
+def mute_queue(flow: Any) -> None:
+    """From now on every notification is lost."""
+    speech = flow.pipeline.operator.speech
+    queue = speech.queues(INPUT_BUCKET).queues[0]
+    speech.update_queue(INPUT_BUCKET, replace(queue, notification=replace(queue.notification, state="Off")))
+
+
+def test_the_sweep_finishes_a_job_whose_notification_was_lost(eager_flow: Any) -> None:
+    mute_queue(eager_flow)
+    for number in range(3):
+        eager_flow.upload(f"lost-{number}.wav", b"speech " * 300)
+    eager_flow.settle()
+    assert not eager_flow.outputs("transcripts/")
+    done = eager_flow.sweep()
+    assert done["result"]["swept"] == {"transcribed": 3}
+    assert eager_flow.receipts("open") == []
+    for number in range(3):
+        assert eager_flow.transcript(f"lost-{number}.wav")["sentences"]
+
+
+def test_the_sweep_leaves_young_work_alone(own_flow: Any) -> None:
+    mute_queue(own_flow)
+    own_flow.upload("young.wav", b"speech " * 300)
+    own_flow.settle()
+    assert own_flow.sweep()["result"]["swept"] == {}
+    assert len(own_flow.receipts("open")) == 1
+
+
+def left_behind(flow: Any, key: str, body: bytes, *, lease_s: float) -> Receipt:
+    """The receipt of an attempt that died before it noted a job."""
+    recording = Recording(INPUT_BUCKET, key, hashlib.md5(body).hexdigest(), len(body))
+    long_ago = time.time() - 3600
+    receipt = Receipt(
+        id=recording.id, bucket=INPUT_BUCKET, region="ap-guangzhou", key=key, etag=recording.etag,
+        size=len(body), engine="16k_en", channels=1, nonce="dead", attempt=1, created_s=long_ago,
+        lease_until_s=time.time() + lease_s,
+    )  # fmt: skip
+    flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
+    return receipt
+
+
+def test_a_dead_attempt_that_had_submitted_is_found_and_not_paid_again(eager_flow: Any) -> None:
+    body = b"speech " * 300
+    eager_flow.upload("dead-after.wav", body)
+    eager_flow.settle()
+    receipt = left_behind(eager_flow, "dead-after.wav", body, lease_s=-1)
+    eager_flow.sweep()
+    eager_flow.sweep()
+    assert len(eager_flow.jobs()) == 1
+    assert eager_flow.receipts("open") == []
+    assert (
+        json.loads(eager_flow.output(f".scribe/done/{receipt.id}"))["job_id"]
+        == eager_flow.jobs()[0]["job_id"]
+    )
+
+
+def test_the_next_event_takes_over_a_dead_attempt_that_had_not_submitted(eager_flow: Any) -> None:
+    body = b"speech " * 300
+    receipt = left_behind(eager_flow, "dead-before.wav", body, lease_s=-1)
+    eager_flow.upload("dead-before.wav", body)
+    eager_flow.settle()
+    assert len(eager_flow.jobs()) == 1
+    assert json.loads(eager_flow.output(f".scribe/done/{receipt.id}"))["attempt"] == 2
+
+
+def test_a_live_attempt_is_left_to_work_and_the_sweep_takes_over_when_it_is_dead(eager_flow: Any) -> None:
+    body = b"speech " * 300
+    left_behind(eager_flow, "slow.wav", body, lease_s=600)
+    eager_flow.upload("slow.wav", body)
+    eager_flow.settle()
+    assert eager_flow.jobs() == []
+    assert eager_flow.sweep()["result"]["swept"] == {"submitted": 1}
+    eager_flow.settle()
+    assert eager_flow.transcript("slow.wav")["sentences"]
+    assert len(eager_flow.jobs()) == 1
+
+
+def test_the_audit_finds_a_recording_that_no_event_told_of(eager_flow: Any) -> None:
+    eager_flow.upload("seen.wav", b"speech " * 300)
+    eager_flow.settle()
+    receipt = eager_flow.receipts("done")[0]
+    eager_flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, receipt)
+    done = eager_flow.sweep("audit")
+    assert done["result"]["audited"] == {"submitted": 1}
+    eager_flow.settle()
+    assert eager_flow.receipts("done") == [receipt]
+
+
+def test_the_audit_of_known_recordings_reads_only_the_listings(eager_flow: Any) -> None:
+    for number in range(6):
+        eager_flow.upload(f"dir{number % 2}/known-{number}-会.wav", b"speech " * 300)
+    eager_flow.settle()
+    done = eager_flow.sweep("audit")
+    assert done["result"]["audited"] == {}
+    assert len(done["requests"]) == 4  # the sweep's list, the recordings, the open and the done receipts
+
+
+def test_an_unknown_timer_message_is_refused_in_words(flow: Any) -> None:
+    done = flow.invoke("sweep", {"Type": "Timer", "Message": "dance"})
+    assert done["outcome"] == "error"
+    assert "reconcile" in done["error"]
+
+
+def test_no_log_line_holds_a_secret_or_a_word_of_a_transcript(own_flow: Any) -> None:
+    own_flow.upload("secret.wav", b"speech " * 900)
+    own_flow.upload("broken.wav", b"NOT AUDIO")
+    own_flow.settle()
+    own_flow.notify(b"not xml")
+    own_flow.notify(b"<x/>", path="/not-the-token-at-all")
+    own_flow.sweep("audit")
+    logged = "\n".join(line for call in own_flow.admin("GET", "invocations?since=0") for line in call["log"])
+    assert logged
+    sentences = own_flow.transcript("secret.wav")["sentences"]
+    secrets = [
+        CALLBACK_TOKEN,
+        own_flow.pipeline.standin.secret_key,
+        own_flow.pipeline.standin.secret_id,
+        "q-sign-algorithm",
+        "q-signature",
+        "security-token",
+        "not-the-token-at-all",
+        *(sentence["text"] for sentence in sentences),
+    ]
+    assert len(secrets) > 7
+    assert [secret for secret in secrets if secret in logged] == []
+    for call in own_flow.admin("GET", "invocations?since=0"):
+        for line in call["log"]:
+            json.loads(line)

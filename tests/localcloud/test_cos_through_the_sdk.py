@@ -1,0 +1,310 @@
+"""COS as Tencent's own Python client finds it, unmodified."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+CHINESE = "音频/会议 a+b%20~1.txt"
+
+
+def refused(call: Callable[[], Any]) -> tuple[int, str]:
+    """Status and code of the error that the SDK raises."""
+    with pytest.raises(Exception, match=".") as caught:
+        call()
+    return caught.value.get_status_code(), caught.value.get_error_code()
+
+
+def body_of(sdk: Any, bucket: str, key: str, **more: Any) -> bytes:
+    return bytes(sdk.get_object(bucket, key, **more)["Body"].get_raw_stream().read())
+
+
+def test_an_object_comes_back_as_it_was_put(sdk: Any, bucket: str) -> None:
+    put = sdk.put_object(
+        bucket,
+        b"hello",
+        CHINESE,
+        ContentType="text/plain; charset=utf-8",
+        CacheControl="no-store",
+        Metadata={"x-cos-meta-lang": "zh"},
+    )
+    head = sdk.head_object(bucket, CHINESE)
+    assert put["ETag"] == head["ETag"] == f'"{hashlib.md5(b"hello").hexdigest()}"'
+    assert (head["Content-Type"], head["Content-Length"]) == ("text/plain; charset=utf-8", "5")
+    assert (head["x-cos-meta-lang"], head["Cache-Control"]) == ("zh", "no-store")
+    assert body_of(sdk, bucket, CHINESE) == b"hello"
+
+
+def test_a_deleted_object_is_gone_and_deleting_it_again_is_no_error(sdk: Any, bucket: str) -> None:
+    sdk.put_object(bucket, b"x", "a")
+    sdk.delete_object(bucket, "a")
+    sdk.delete_object(bucket, "a")
+    assert refused(lambda: sdk.get_object(bucket, "a")) == (404, "NoSuchKey")
+    assert refused(lambda: sdk.head_object(bucket, "a"))[0] == 404
+    assert not sdk.object_exists(bucket, "a")
+
+
+def test_an_error_tells_its_resource_and_request(cloud: Any, sdk: Any, bucket: str) -> None:
+    with pytest.raises(Exception, match="NoSuchKey") as caught:
+        sdk.get_object(bucket, "not/there")
+    error = caught.value
+    assert error.get_resource_location() == f"{cloud.bucket_host(bucket)}/not/there"
+    assert error.get_request_id()
+    assert error.get_trace_id()
+
+
+def test_buckets_are_made_listed_and_deleted_when_empty(cloud: Any, sdk: Any) -> None:
+    name = f"shortlived-{cloud.appid}"
+    sdk.create_bucket(name)
+    assert sdk.bucket_exists(name)
+    assert name in {found["Name"] for found in sdk.list_buckets()["Buckets"]["Bucket"]}
+    assert refused(lambda: sdk.create_bucket(name)) == (409, "BucketAlreadyExists")
+    sdk.put_object(name, b"x", "a")
+    assert refused(lambda: sdk.delete_bucket(name)) == (409, "BucketNotEmpty")
+    sdk.delete_object(name, "a")
+    sdk.delete_bucket(name)
+    assert not sdk.bucket_exists(name)
+    assert refused(lambda: sdk.list_objects(name)) == (404, "NoSuchBucket")
+
+
+def test_a_bucket_of_another_region_or_account_is_not_there(cloud: Any, sdk_of: Any, sdk: Any, bucket: str) -> None:
+    elsewhere = sdk_of(cloud, Region="ap-shanghai")
+    assert refused(lambda: elsewhere.list_objects(bucket)) == (404, "NoSuchBucket")
+    assert refused(lambda: sdk.list_objects(bucket.replace(cloud.appid, "1259999999"))) == (404, "NoSuchBucket")
+    assert refused(lambda: sdk.create_bucket("name-1259999999")) == (400, "InvalidBucketName")
+    assert sdk.get_bucket_location(bucket)["LocationConstraint"] == cloud.region
+
+
+def test_listing_pages_through_chinese_keys_in_byte_order(sdk: Any, bucket: str) -> None:
+    keys = [f"录音/{number:02d} 号&<a>.mp3" for number in range(7)] + ["a b.txt", "z+1.txt", "é.txt"]
+    for key in keys:
+        sdk.put_object(bucket, key.encode(), key)
+    found: list[str] = []
+    marker, pages = "", 0
+    while True:
+        page = sdk.list_objects(bucket, Marker=marker, MaxKeys=3)
+        found += [item["Key"] for item in page["Contents"]]
+        pages += 1
+        if page["IsTruncated"] == "false":
+            break
+        marker = page["NextMarker"]
+    assert found == sorted(keys, key=str.encode)
+    assert pages == 4
+
+
+def test_listing_with_a_delimiter_shows_folders(sdk: Any, bucket: str) -> None:
+    for key in ("a/1", "a/2", "b/c/3", "top"):
+        sdk.put_object(bucket, b"x", key)
+    page = sdk.list_objects(bucket, Delimiter="/")
+    assert [item["Prefix"] for item in page["CommonPrefixes"]] == ["a/", "b/"]
+    assert [item["Key"] for item in page["Contents"]] == ["top"]
+    inside = sdk.list_objects(bucket, Prefix="b/", Delimiter="/")
+    assert [item["Prefix"] for item in inside["CommonPrefixes"]] == ["b/c/"]
+    assert "Contents" not in inside
+
+
+def test_a_big_file_goes_up_in_parts_and_comes_down_whole(sdk: Any, bucket: str, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 4096 * 3 + b"the end"
+    local = tmp_path / "call.wav"
+    local.write_bytes(content)
+    done = sdk.upload_file(bucket, "大/call.wav", str(local), PartSize=1, MAXThread=3)
+    parts = [content[start : start + 1024 * 1024] for start in range(0, len(content), 1024 * 1024)]
+    joined = hashlib.md5(b"".join(hashlib.md5(part).digest() for part in parts)).hexdigest()
+    assert done["ETag"] == f'"{joined}-4"'
+    target = tmp_path / "back.wav"
+    sdk.download_file(bucket, "大/call.wav", str(target), PartSize=1)
+    assert target.read_bytes() == content
+
+
+def test_a_multipart_upload_can_be_looked_at_and_given_up(sdk: Any, bucket: str) -> None:
+    upload_id = sdk.create_multipart_upload(bucket, "a", ContentType="audio/mpeg")["UploadId"]
+    part = sdk.upload_part(bucket, "a", b"x" * 10, 1, upload_id)
+    listed = sdk.list_parts(bucket, "a", upload_id)
+    assert [(found["PartNumber"], found["ETag"], found["Size"]) for found in listed["Part"]] == [
+        ("1", part["ETag"], "10")
+    ]
+    assert [found["UploadId"] for found in sdk.list_multipart_uploads(bucket)["Upload"]] == [upload_id]
+    sdk.abort_multipart_upload(bucket, "a", upload_id)
+    assert refused(lambda: sdk.list_parts(bucket, "a", upload_id)) == (404, "NoSuchUpload")
+    assert "Upload" not in sdk.list_multipart_uploads(bucket)
+
+
+def test_a_completed_upload_keeps_the_headers_it_began_with(sdk: Any, bucket: str) -> None:
+    upload_id = sdk.create_multipart_upload(bucket, "a", ContentType="audio/mpeg")["UploadId"]
+    etag = sdk.upload_part(bucket, "a", b"first", 1, upload_id)["ETag"]
+    sdk.complete_multipart_upload(bucket, "a", upload_id, {"Part": [{"PartNumber": 1, "ETag": etag}]})
+    head = sdk.head_object(bucket, "a")
+    assert (head["Content-Type"], head["Content-Length"]) == ("audio/mpeg", "5")
+    assert head["ETag"].endswith('-1"')
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        ([(1, ""), (2, "")], "EntityTooSmall"),
+        ([(2, ""), (1, "")], "InvalidPartOrder"),
+        ([(1, "0" * 32)], "InvalidPart"),
+        ([(9, "")], "InvalidPart"),
+    ],
+)
+def test_a_complete_that_names_wrong_parts_is_refused(sdk: Any, bucket: str, parts: Any, code: str) -> None:
+    upload_id = sdk.create_multipart_upload(bucket, "a")["UploadId"]
+    etags = {number: sdk.upload_part(bucket, "a", b"small", number, upload_id)["ETag"] for number in (1, 2)}
+    named = {"Part": [{"PartNumber": number, "ETag": etag or etags.get(number, "x")} for number, etag in parts]}
+    assert refused(lambda: sdk.complete_multipart_upload(bucket, "a", upload_id, named)) == (400, code)
+
+
+def test_a_copy_keeps_or_replaces_what_is_known_of_the_source(cloud: Any, sdk: Any, bucket: str) -> None:
+    sdk.put_object(bucket, b"words", CHINESE, ContentType="text/plain", Metadata={"x-cos-meta-lang": "zh"})
+    source = {"Bucket": bucket, "Key": CHINESE, "Region": cloud.region}
+    sdk.copy_object(bucket, "kept", source)
+    sdk.copy_object(bucket, "replaced", source, CopyStatus="Replaced", ContentType="text/html")
+    assert body_of(sdk, bucket, "kept") == body_of(sdk, bucket, "replaced") == b"words"
+    kept, replaced = sdk.head_object(bucket, "kept"), sdk.head_object(bucket, "replaced")
+    assert (kept["Content-Type"], kept["x-cos-meta-lang"]) == ("text/plain", "zh")
+    assert replaced["Content-Type"] == "text/html"
+    assert "x-cos-meta-lang" not in replaced
+    missing = {**source, "Key": "missing"}
+    assert refused(lambda: sdk.copy_object(bucket, "b", missing)) == (404, "NoSuchKey")
+
+
+def test_ranges_are_cut_out(sdk: Any, bucket: str) -> None:
+    sdk.put_object(bucket, b"0123456789", "a")
+    assert body_of(sdk, bucket, "a", Range="bytes=2-4") == b"234"
+    assert body_of(sdk, bucket, "a", Range="bytes=7-") == b"789"
+    assert body_of(sdk, bucket, "a", Range="bytes=-3") == b"789"
+    assert body_of(sdk, bucket, "a", Range="bytes=5-99") == b"56789"
+    assert refused(lambda: sdk.get_object(bucket, "a", Range="bytes=10-")) == (416, "InvalidRange")
+
+
+def test_conditions_are_kept(sdk: Any, bucket: str) -> None:
+    etag = sdk.put_object(bucket, b"x", "a")["ETag"]
+    modified = sdk.head_object(bucket, "a")["Last-Modified"]
+    assert body_of(sdk, bucket, "a", IfMatch=etag) == b"x"
+    assert refused(lambda: sdk.get_object(bucket, "a", IfMatch='"other"')) == (412, "PreconditionFailed")
+    early = "Thu, 01 Jan 1998 00:00:00 GMT"
+    assert refused(lambda: sdk.get_object(bucket, "a", IfUnmodifiedSince=early)) == (412, "PreconditionFailed")
+    assert body_of(sdk, bucket, "a", IfNoneMatch=etag) == b""
+    assert body_of(sdk, bucket, "a", IfModifiedSince=modified) == b""
+    assert body_of(sdk, bucket, "a", IfModifiedSince=early) == b"x"
+
+
+def test_tags_are_put_read_and_deleted(sdk: Any, bucket: str) -> None:
+    sdk.put_object(bucket, b"x", "a")
+    tags = [{"Key": "team", "Value": "sales"}, {"Key": "语言", "Value": "zh"}]
+    sdk.put_object_tagging(bucket, "a", {"TagSet": {"Tag": tags}})
+    assert sdk.get_object_tagging(bucket, "a")["TagSet"]["Tag"] == tags
+    sdk.delete_object_tagging(bucket, "a")
+    assert not sdk.get_object_tagging(bucket, "a")["TagSet"]
+    bad = {"TagSet": {"Tag": [{"Key": "cos:mine", "Value": "x"}]}}
+    assert refused(lambda: sdk.put_object_tagging(bucket, "a", bad)) == (400, "InvalidTag")
+    assert refused(lambda: sdk.get_object_tagging(bucket, "missing")) == (404, "NoSuchKey")
+
+
+def test_many_objects_are_deleted_at_once(sdk: Any, bucket: str) -> None:
+    keys = ["a", "b/c", "音 & <频>"]
+    for key in keys:
+        sdk.put_object(bucket, b"x", key)
+    answer = sdk.delete_objects(bucket, {"Object": [{"Key": key} for key in [*keys, "missing"]]})
+    assert [found["Key"] for found in answer["Deleted"]] == [*keys, "missing"]
+    assert "Contents" not in sdk.list_objects(bucket)
+    quiet = sdk.delete_objects(bucket, {"Object": [{"Key": "a"}], "Quiet": "true"})
+    assert not quiet
+
+
+def test_a_presigned_url_works_for_whoever_holds_it(cloud: Any, sdk: Any, bucket: str) -> None:
+    sdk.put_object(bucket, b"shared", CHINESE)
+    url = sdk.get_presigned_url("GET", bucket, CHINESE, Expired=60, Params={"response-content-type": "text/x-call"})
+    with httpx.Client(proxy=cloud.endpoint, trust_env=False) as client:
+        answer = client.get(url)
+        assert (answer.status_code, answer.content) == (200, b"shared")
+        assert answer.headers["content-type"] == "text/x-call"
+        assert client.get(url.replace("text", "html")).status_code == 403
+        upload = sdk.get_presigned_url("PUT", bucket, "drop/here.txt", Expired=60)
+        assert client.put(upload, content=b"dropped").status_code == 200
+    assert body_of(sdk, bucket, "drop/here.txt") == b"dropped"
+
+
+def test_versions_are_kept_and_marked_deleted(sdk: Any, bucket: str) -> None:
+    sdk.put_object(bucket, b"before versioning", "a")
+    assert not sdk.get_bucket_versioning(bucket)
+    sdk.put_bucket_versioning(bucket, "Enabled")
+    assert sdk.get_bucket_versioning(bucket)["Status"] == "Enabled"
+    first = sdk.put_object(bucket, b"one", "a")["x-cos-version-id"]
+    second = sdk.put_object(bucket, b"two", "a")["x-cos-version-id"]
+    assert body_of(sdk, bucket, "a") == b"two"
+    assert body_of(sdk, bucket, "a", VersionId=first) == b"one"
+    assert body_of(sdk, bucket, "a", VersionId="null") == b"before versioning"
+    marker = sdk.delete_object(bucket, "a")["x-cos-version-id"]
+    assert refused(lambda: sdk.get_object(bucket, "a")) == (404, "NoSuchKey")
+    assert "Contents" not in sdk.list_objects(bucket)
+    listed = sdk.list_objects_versions(bucket)
+    assert [found["VersionId"] for found in listed["Version"]] == [second, first, "null"]
+    assert [found["IsLatest"] for found in listed["DeleteMarker"]] == ["true"]
+    sdk.delete_object(bucket, "a", VersionId=marker)
+    assert body_of(sdk, bucket, "a") == b"two"
+    sdk.delete_object(bucket, "a", VersionId=second)
+    assert body_of(sdk, bucket, "a") == b"one"
+
+
+def test_suspended_versioning_keeps_old_versions_and_one_null_version(sdk: Any, bucket: str) -> None:
+    sdk.put_bucket_versioning(bucket, "Enabled")
+    first = sdk.put_object(bucket, b"one", "a")["x-cos-version-id"]
+    sdk.put_bucket_versioning(bucket, "Suspended")
+    sdk.put_object(bucket, b"two", "a")
+    sdk.put_object(bucket, b"three", "a")
+    assert body_of(sdk, bucket, "a") == b"three"
+    assert body_of(sdk, bucket, "a", VersionId=first) == b"one"
+    assert [found["VersionId"] for found in sdk.list_objects_versions(bucket)["Version"]] == ["null", first]
+
+
+def test_version_lists_have_pages(sdk: Any, bucket: str) -> None:
+    sdk.put_bucket_versioning(bucket, "Enabled")
+    made = [(key, sdk.put_object(bucket, b"x", key)["x-cos-version-id"]) for key in ("a", "a", "b", "c", "c")]
+    found, more = [], {}
+    for _ in range(9):
+        page = sdk.list_objects_versions(bucket, MaxKeys=2, **more)
+        found += [(item["Key"], item["VersionId"]) for item in page["Version"]]
+        if page["IsTruncated"] == "false":
+            break
+        more = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+    assert sorted(found) == sorted(made)
+    assert len(found) == len(made)
+
+
+def test_a_stream_is_put_without_knowing_its_length(sdk: Any, bucket: str) -> None:
+    sdk.put_object(bucket, io.BytesIO(b"stream"), "a")
+    assert body_of(sdk, bucket, "a") == b"stream"
+
+
+def test_a_wrong_md5_is_refused_and_nothing_is_written(sdk: Any, bucket: str) -> None:
+    wrong = "AAAAAAAAAAAAAAAAAAAAAA=="
+    assert refused(lambda: sdk.put_object(bucket, b"x", "a", ContentMD5=wrong)) == (400, "InvalidDigest")
+    assert not sdk.object_exists(bucket, "a")
+    sdk.put_object(bucket, b"x", "a", EnableMD5=True)
+
+
+def test_wrong_keys_are_refused(cloud: Any, sdk_of: Any, bucket: str) -> None:
+    stranger = sdk_of(cloud, SecretId="AKIDSTRANGER")
+    assert refused(lambda: stranger.list_objects(bucket)) == (403, "InvalidAccessKeyId")
+    mistyped = sdk_of(cloud, SecretKey="wrong")
+    assert refused(lambda: mistyped.put_object(bucket, b"x", "a")) == (403, "SignatureDoesNotMatch")
+    anonymous = sdk_of(cloud, SecretId=None, SecretKey=None, Anonymous=True)
+    assert refused(lambda: anonymous.list_objects(bucket)) == (403, "AccessDenied")
+
+
+def test_temporary_keys_work_with_their_token_until_they_end(cloud: Any, sdk_of: Any, bucket: str) -> None:
+    key = cloud.admin("POST", "keys")
+    mine = {"SecretId": key["secret_id"], "SecretKey": key["secret_key"]}
+    sdk_of(cloud, **mine, Token=key["token"]).put_object(bucket, b"x", "a")
+    assert refused(lambda: sdk_of(cloud, **mine).list_objects(bucket)) == (403, "AccessDenied")
+    assert refused(lambda: sdk_of(cloud, **mine, Token="other").list_objects(bucket)) == (403, "AccessDenied")
+    ended = cloud.admin("POST", "keys?lifetime=-1")
+    late = sdk_of(cloud, SecretId=ended["secret_id"], SecretKey=ended["secret_key"], Token=ended["token"])
+    assert refused(lambda: late.list_objects(bucket)) == (403, "ExpiredToken")

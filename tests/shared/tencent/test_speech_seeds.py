@@ -1,0 +1,438 @@
+"""Every endpoint of the published documents: the request as it travels, and the answer in the recorded shape.
+
+Elements and their order are those of the documents (2020: asrbucket, asr_jobs, asrqueue; 2025: asrbucket, ai_bucket);
+names and values are invented.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import httpx
+import pytest
+
+from shared.tencent.speech import Speech
+from shared.tencent.speech_values import (
+    EnabledBucket,
+    EnabledPage,
+    FoundJobs,
+    Job,
+    JobFilter,
+    JobPage,
+    Notification,
+    Queue,
+    QueuePage,
+    Recognised,
+    SpeechJob,
+)
+from shared.tencent.wire import Wire
+
+REGION = "ap-chengdu"
+BUCKET = "media-1250000000"
+BUCKET_HOST = f"{BUCKET}.ci.{REGION}.myqcloud.com"
+SERVICE_HOST = f"ci.{REGION}.myqcloud.com"
+JOB_ID = "s0000000000000000000000000000000a"
+QUEUE_ID = "p0000000000000000000000000000000b"
+CREATED = "2026-01-02T03:04:05+0800"
+ENDED = "2026-01-02T03:04:29+0800"
+
+DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
+
+ENABLED = f"""{DECLARATION}<Response>
+\t<RequestId>NjA1aaaa</RequestId>
+\t<AsrBucket>
+\t\t<Name>{BUCKET}</Name>
+\t\t<CreateTime>{CREATED}</CreateTime>
+\t\t<Region>{REGION}</Region>
+\t\t<AliasBucketId/>
+\t\t<BucketId>{BUCKET}</BucketId>
+\t</AsrBucket>
+</Response>
+"""
+
+OPERATION = f"""
+    <Output>
+      <Bucket>text-1250000000</Bucket>
+      <Object>raw/1.txt</Object>
+      <Region>{REGION}</Region>
+    </Output>
+    <SpeechRecognition>
+      <ChannelNum>1</ChannelNum>
+      <ConvertNumMode>1</ConvertNumMode>
+      <EngineModelType>16k_zh</EngineModelType>
+      <FilterDirty>0</FilterDirty>
+      <FilterModal>0</FilterModal>
+      <ResTextFormat>0</ResTextFormat>
+    </SpeechRecognition>"""
+
+
+def details(*, state: str, end: str, result: str = "") -> str:
+    return f"""
+<JobsDetail>
+  <Code>Success</Code>
+  <CreationTime>{CREATED}</CreationTime>
+  <EndTime>{end}</EndTime>
+  <Input>
+    <Object>calls/1.mp3</Object>
+  </Input>
+  <JobId>{JOB_ID}</JobId>
+  <Message/>
+  <Operation>{OPERATION}{result}
+  </Operation>
+  <QueueId>{QUEUE_ID}</QueueId>
+  <State>{state}</State>
+  <Tag>SpeechRecognition</Tag>
+</JobsDetail>"""
+
+
+RESULT = """
+    <SpeechRecognitionResult>
+      <AudioTime>8.04</AudioTime>
+      <Result>[0:0.000,0:7.980]  早上好，这里是前台</Result>
+      <ResultDetail/>
+    </SpeechRecognitionResult>"""
+
+SUBMITTED_JOB = Job(
+    job_id=JOB_ID,
+    state="Submitted",
+    code="Success",
+    tag="SpeechRecognition",
+    queue_id=QUEUE_ID,
+    created=CREATED,
+    input_key="calls/1.mp3",
+    engine="16k_zh",
+    channels=1,
+    output_bucket="text-1250000000",
+    output_key="raw/1.txt",
+)
+FINISHED_JOB = Job(
+    job_id=JOB_ID,
+    state="Success",
+    code="Success",
+    tag="SpeechRecognition",
+    queue_id=QUEUE_ID,
+    created=CREATED,
+    ended=ENDED,
+    input_key="calls/1.mp3",
+    engine="16k_zh",
+    channels=1,
+    output_bucket="text-1250000000",
+    output_key="raw/1.txt",
+    result=Recognised(
+        audio_seconds="8.04", lines="[0:0.000,0:7.980]  早上好，这里是前台", details=(), flash=()
+    ),
+)
+
+
+def queue_element(name: str, notify: str, queue_id: str = QUEUE_ID) -> str:
+    return f"""
+<{name}>
+  <QueueId>{queue_id}</QueueId>
+  <Name>queue-speech-1</Name>
+  <State>Active</State>
+  <NotifyConfig>{notify}</NotifyConfig>
+  <MaxSize>10000</MaxSize>
+  <MaxConcurrent>10</MaxConcurrent>
+  <CreateTime>{CREATED}</CreateTime>
+  <UpdateTime>{ENDED}</UpdateTime>
+  <BucketId>{BUCKET}</BucketId>
+  <Category>Speeching</Category>
+</{name}>"""
+
+
+FRESH_NOTIFY = "<Url/><Event/><Type/><State>Off</State>"
+FRESH_QUEUE = Queue(
+    queue_id=QUEUE_ID,
+    name="queue-speech-1",
+    state="Active",
+    notification=Notification(state="Off"),
+    max_size=10000,
+    max_concurrent=10,
+    bucket=BUCKET,
+    category="Speeching",
+    created=CREATED,
+    updated=ENDED,
+)
+HOOK = "https://1250000000-example.ap-chengdu.tencentscf.com/t?a=1&b=2"
+
+
+@pytest.fixture
+def speech(wire: Wire) -> Speech:
+    return Speech(wire, REGION)
+
+
+def sent(far_end: Any) -> tuple[str, str, str, dict[str, str], Any]:
+    """Method, host, path, query and body of the last request; no parameter may come twice or empty."""
+    request = far_end.last
+    target = urlsplit(far_end.target())
+    pairs = parse_qsl(target.query, keep_blank_values=True)
+    assert len(dict(pairs)) == len(pairs)
+    content = request.read()
+    body = tree(ET.fromstring(content)) if content else None  # noqa: S314 - our own bytes
+    return request.method, request.headers["host"], unquote(target.path), dict(pairs), body
+
+
+def tree(element: ET.Element) -> Any:
+    """The element's children by name, or its text; a name may come once only."""
+    if not len(element):
+        return element.text or ""
+    assert len({child.tag for child in element}) == len(element)
+    return {child.tag: tree(child) for child in element}
+
+
+def answer(far_end: Any, body: str) -> None:
+    headers = {
+        "Content-Type": "application/xml",
+        "Server": "tencent-ci",
+        "x-ci-request-id": "NjA1aaaa",
+    }
+    far_end.replies = [httpx.Response(200, text=body, headers=headers)]
+
+
+def test_switching_the_service_on_for_a_bucket(speech: Speech, far_end: Any) -> None:
+    answer(far_end, ENABLED)
+    assert speech.enable(BUCKET) == EnabledBucket(BUCKET, REGION, CREATED)
+    assert sent(far_end) == ("POST", BUCKET_HOST, "/asrbucket", {}, None)
+    assert far_end.last.headers["content-length"] == "0"
+
+
+def test_submitting_a_job(speech: Speech, far_end: Any) -> None:
+    answer(far_end, f"{DECLARATION}<Response>{details(state='Submitted', end='-')}</Response>")
+    job = SpeechJob(
+        input_key="calls/1 & <2>.mp3",
+        output_bucket="text-1250000000",
+        output_region=REGION,
+        output_key="raw/1.txt",
+        engine="16k_zh",
+        queue_id=QUEUE_ID,
+        user_data="media-1250000000/a!0",
+    )
+    assert speech.submit(BUCKET, job) == SUBMITTED_JOB
+    body = {
+        "Tag": "SpeechRecognition",
+        "QueueId": QUEUE_ID,
+        "Input": {"Object": "calls/1 & <2>.mp3"},
+        "Operation": {
+            "SpeechRecognition": {
+                "EngineModelType": "16k_zh",
+                "ChannelNum": "1",
+                "ResTextFormat": "2",
+                "ConvertNumMode": "1",
+            },
+            "Output": {"Region": REGION, "Bucket": "text-1250000000", "Object": "raw/1.txt"},
+            "UserData": "media-1250000000/a!0",
+        },
+    }
+    assert sent(far_end) == ("POST", BUCKET_HOST, "/asr_jobs", {}, {**body})
+
+
+def test_a_job_may_name_its_own_callback_its_speakers_and_its_channels(speech: Speech, far_end: Any) -> None:
+    answer(far_end, f"<Response>{details(state='Submitted', end='-')}</Response>")
+    speech.submit(
+        BUCKET,
+        SpeechJob(
+            input_key="a.wav",
+            output_bucket=BUCKET,
+            output_region=REGION,
+            output_key="a.txt",
+            engine="8k_zh",
+            channels=2,
+            text_format=3,
+            number_mode=0,
+            speakers=0,
+            callback_url=HOOK,
+            callback_format="JSON",
+        ),
+    )
+    body = sent(far_end)[4]
+    assert (body["CallBack"], body["CallBackFormat"]) == (HOOK, "JSON")
+    assert "QueueId" not in body
+    assert body["Operation"]["SpeechRecognition"] == {
+        "EngineModelType": "8k_zh",
+        "ChannelNum": "2",
+        "ResTextFormat": "3",
+        "ConvertNumMode": "0",
+        "SpeakerDiarization": "1",
+        "SpeakerNumber": "0",
+    }
+
+
+def test_listing_jobs_with_every_parameter_of_the_document(speech: Speech, far_end: Any) -> None:
+    listed = f"{details(state='Success', end=ENDED, result=RESULT)}<NextToken>21</NextToken>"
+    answer(far_end, f"{DECLARATION}\n<Response> {listed} </Response>\n")
+    chosen = JobFilter(
+        queue_id=QUEUE_ID,
+        states=("Success", "Failed"),
+        newest_first=False,
+        created_from=CREATED,
+        created_to=ENDED,
+    )
+    assert speech.list_jobs(BUCKET, chosen, token="11", size=7) == JobPage((FINISHED_JOB,), "21")
+    query = {
+        "tag": "SpeechRecognition",
+        "queueId": QUEUE_ID,
+        "orderByTime": "Asc",
+        "states": "Success,Failed",
+        "size": "7",
+        "nextToken": "11",
+        "startCreationTime": CREATED,
+        "endCreationTime": ENDED,
+    }
+    assert sent(far_end) == ("GET", BUCKET_HOST, "/asr_jobs", query, None)
+    assert "2026-01-02T03%3A04%3A05%2B0800" in far_end.target()
+
+
+def test_listing_jobs_without_a_wish_asks_for_all_newest_first(speech: Speech, far_end: Any) -> None:
+    answer(far_end, "<Response/>")
+    assert speech.list_jobs(BUCKET, JobFilter()) == JobPage((), "")
+    query = {"tag": "SpeechRecognition", "orderByTime": "Desc", "states": "All", "size": "100"}
+    assert sent(far_end) == ("GET", BUCKET_HOST, "/asr_jobs", query, None)
+
+
+def test_asking_for_one_job(speech: Speech, far_end: Any) -> None:
+    answer(far_end, f"<Response>{details(state='Success', end=ENDED, result=RESULT)}</Response>")
+    assert speech.jobs(BUCKET, [JOB_ID]) == FoundJobs((FINISHED_JOB,), ())
+    assert sent(far_end) == ("GET", BUCKET_HOST, f"/asr_jobs/{JOB_ID}", {}, None)
+
+
+def test_asking_for_several_jobs_in_one_request(speech: Speech, far_end: Any) -> None:
+    found = details(state="Success", end=ENDED, result=RESULT) + details(state="Running", end="-")
+    answer(far_end, f"<Response>{found}<NonExistJobIds>s0z</NonExistJobIds></Response>")
+    told = speech.jobs(BUCKET, [JOB_ID, "s0b", "s0z"])
+    assert [job.state for job in told.jobs] == ["Success", "Running"]
+    assert told.unknown == ("s0z",)
+    assert sent(far_end)[2] == f"/asr_jobs/{JOB_ID},s0b,s0z"
+
+
+def test_the_queues_of_a_bucket(speech: Speech, far_end: Any) -> None:
+    answer(
+        far_end,
+        f"{DECLARATION}<Response><TotalCount>1</TotalCount><RequestId>NjA1</RequestId><PageNumber>1</PageNumber>"
+        f"<PageSize>5</PageSize>{queue_element('QueueList', FRESH_NOTIFY)}</Response>",
+    )
+    assert speech.queues(BUCKET, page=1, page_size=5) == QueuePage(1, (FRESH_QUEUE,), ())
+    assert sent(far_end) == (
+        "GET",
+        BUCKET_HOST,
+        "/asrqueue",
+        {"pageNumber": "1", "pageSize": "5"},
+        None,
+    )
+
+
+def test_queues_can_be_asked_for_by_id_and_state(speech: Speech, far_end: Any) -> None:
+    answer(far_end, "<Response><TotalCount>0</TotalCount></Response>")
+    assert speech.queues(BUCKET, queue_ids=["p1", "p2"], state="Active") == QueuePage(0, (), ())
+    query = {"queueIds": "p1,p2", "state": "Active", "pageNumber": "1", "pageSize": "10"}
+    assert sent(far_end)[3] == query
+
+
+def test_a_queue_is_replaced_as_a_whole(speech: Speech, far_end: Any) -> None:
+    url = HOOK.replace("&", "&amp;")
+    told = f"<Url>{url}</Url><Event>TaskFinish</Event><Type>Url</Type><State>On</State>"
+    answer(far_end, f"<Response><RequestId>NjA1</RequestId>{queue_element('Queue', told)}</Response>")
+    wish = Notification("On", HOOK, "Url", "TaskFinish", "JSON")
+    changed = speech.update_queue(BUCKET, Queue(QUEUE_ID, "queue-speech-1", "Active", wish))
+    assert changed.notification == Notification("On", HOOK, "Url", "TaskFinish", "")
+    assert (changed.queue_id, changed.name, changed.max_concurrent) == (QUEUE_ID, "queue-speech-1", 10)
+    notify = {"Url": HOOK, "State": "On", "Type": "Url", "Event": "TaskFinish", "ResultFormat": "JSON"}
+    body = {"QueueId": QUEUE_ID, "Name": "queue-speech-1", "State": "Active", "NotifyConfig": notify}
+    assert sent(far_end) == ("PUT", BUCKET_HOST, f"/asrqueue/{QUEUE_ID}", {}, body)
+
+
+def test_a_queue_that_was_read_can_be_written_back(speech: Speech, far_end: Any) -> None:
+    answer(far_end, f"<Response>{queue_element('Queue', FRESH_NOTIFY)}</Response>")
+    assert speech.update_queue(BUCKET, FRESH_QUEUE) == FRESH_QUEUE
+    assert sent(far_end)[4]["NotifyConfig"] == {"Url": "", "State": "Off", "Type": "", "Event": ""}
+
+
+def enabled_list(element: str, *buckets: str, total: int) -> str:
+    """The 2025 form; `total` may exceed what is printed, as in the form of 2020."""
+    items = "".join(
+        f"<{element}>\n<BucketId>{bucket}</BucketId>\n<Name>{bucket}</Name>\n<Region>{REGION}</Region>\n"
+        f"<CreateTime>{CREATED}</CreateTime>\n</{element}>\n"
+        for bucket in buckets
+    )
+    return (
+        f"<Response>\n<RequestId>NjA1</RequestId>\n<TotalCount>{total}</TotalCount>\n"
+        f"<PageNumber>1</PageNumber>\n<PageSize>10</PageSize>\n{items}</Response>\n"
+    )
+
+
+ASKS: dict[str, tuple[str, Callable[[Speech], Callable[..., EnabledPage]]]] = {
+    "/asrbucket": ("AsrBucketList", lambda speech: speech.enabled_buckets),
+    "/ai_bucket": ("AiBucketList", lambda speech: speech.content_recognition_buckets),
+}
+
+
+@pytest.mark.parametrize("path", ASKS)
+def test_the_buckets_with_a_service_are_asked_for_on_the_regions_own_host(
+    speech: Speech, far_end: Any, path: str
+) -> None:
+    element, ask = ASKS[path]
+    answer(far_end, enabled_list(element, BUCKET, "media-1-1250000000", total=2))
+    assert ask(speech)() == EnabledPage(
+        total=2,
+        number=1,
+        size=10,
+        buckets=(
+            EnabledBucket(BUCKET, REGION, CREATED),
+            EnabledBucket("media-1-1250000000", REGION, CREATED),
+        ),
+    )
+    assert sent(far_end) == ("GET", SERVICE_HOST, path, {"pageNumber": "1", "pageSize": "100"}, None)
+
+
+@pytest.mark.parametrize("path", ASKS)
+def test_the_buckets_can_be_asked_for_with_every_parameter(speech: Speech, far_end: Any, path: str) -> None:
+    element, ask = ASKS[path]
+    answer(far_end, enabled_list(element, total=0))
+    page = ask(speech)(
+        regions=["ap-beijing", REGION], names=[BUCKET, "b-1250000000"], name_prefix="med", page=3, page_size=20
+    )
+    assert (page.total, page.buckets) == (0, ())
+    assert sent(far_end)[3] == {
+        "regions": f"ap-beijing,{REGION}",
+        "bucketNames": f"{BUCKET},b-1250000000",
+        "bucketName": "med",
+        "pageNumber": "3",
+        "pageSize": "20",
+    }
+
+
+@pytest.mark.parametrize("path", ASKS)
+def test_a_count_above_what_is_printed_is_kept_apart_from_the_buckets(
+    speech: Speech, far_end: Any, path: str
+) -> None:
+    element, ask = ASKS[path]
+    answer(far_end, enabled_list(element, BUCKET, total=5))
+    page = ask(speech)()
+    assert (page.total, len(page.buckets)) == (5, 1)
+
+
+def test_the_newer_path_of_jobs_is_used_where_it_is_chosen_and_only_for_jobs(
+    make_wire: Callable[..., Wire], far_end: Any
+) -> None:
+    speech = Speech(make_wire(), REGION, "jobs")
+    answer(far_end, f"<Response>{details(state='Submitted', end='-')}</Response>")
+    speech.submit(BUCKET, SpeechJob("a.mp3", BUCKET, REGION, "a.txt", "16k_zh"))
+    speech.jobs(BUCKET, [JOB_ID])
+    speech.list_jobs(BUCKET, JobFilter())
+    speech.queues(BUCKET)
+    speech.enabled_buckets()
+    paths = [
+        urlsplit(bytes(request.extensions["target"]).decode()).path for request in far_end.requests
+    ]
+    assert paths == ["/jobs", f"/jobs/{JOB_ID}", "/jobs", "/asrqueue", "/asrbucket"]
+
+
+def test_every_request_names_its_content_type_and_is_signed_for_its_host(speech: Speech, far_end: Any) -> None:
+    answer(far_end, "<Response/>")
+    speech.queues(BUCKET)
+    speech.enabled_buckets()
+    for request in far_end.requests:
+        assert request.headers["content-type"] == "application/xml"
+        assert "q-header-list=content-type;host&" in request.headers["authorization"]
