@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET, Pipeline, running_pipeline
+from cli.local import INPUT_BUCKET, OUTPUT_BUCKET, Pipeline, put, running_pipeline
 from cli.report import line_of, save, show_words, table_of
 from cli.samples import Upload, own_uploads, sample_uploads
 from cli.verdict import complaints
@@ -31,13 +31,12 @@ def run_demo(console: Console, files: Sequence[Path], folder: Path) -> bool:
     """
     uploads = own_uploads(files) if files else sample_uploads()
     with tempfile.TemporaryDirectory(prefix="scribe-") as temporary, ExitStack() as stack:
-        data = Path(temporary) / "cloud"
         started = time.monotonic()
         with console.status("Starting a cloud on this machine: COS, speech recognition, three functions"):
-            pipeline = stack.enter_context(running_pipeline(data))
+            pipeline = stack.enter_context(running_pipeline(Path(temporary) / "cloud"))
         seconds = time.monotonic() - started
         console.print(f"A cloud runs at {pipeline.standin.endpoint} (ready after {seconds:.1f} s).")
-        results = _transcribe(console, pipeline, uploads, data)
+        results = _transcribe(console, pipeline, uploads)
     save(results, folder)
     console.print(table_of(results, folder))
     show_words(console, results)
@@ -49,13 +48,11 @@ def run_demo(console: Console, files: Sequence[Path], folder: Path) -> bool:
     return not wrong
 
 
-def _transcribe(console: Console, pipeline: Pipeline, uploads: Sequence[Upload], data: Path) -> list[Result]:
+def _transcribe(console: Console, pipeline: Pipeline, uploads: Sequence[Upload]) -> list[Result]:
     cos = pipeline.operator.cos
     uploaded: dict[Upload, float] = {}
     for upload in uploads:
-        if upload.sidecar.is_file():
-            _lay_beside(upload, data)
-        cos.put(INPUT_BUCKET, upload.key, upload.path.read_bytes(), metadata=upload.metadata)
+        put(pipeline, upload)
         uploaded[upload] = time.monotonic()
         console.print(f"↑ {escape(upload.key)} uploaded to {INPUT_BUCKET}")
     results = []
@@ -67,10 +64,3 @@ def _transcribe(console: Console, pipeline: Pipeline, uploads: Sequence[Upload],
             results.append(result)
     order = list(uploaded)
     return sorted(results, key=lambda result: order.index(result.upload))
-
-
-def _lay_beside(upload: Upload, data: Path) -> None:
-    """The stand-in takes a text beside the recording for what was said in it."""
-    place = data / "buckets" / INPUT_BUCKET / (upload.key + ".transcript.txt")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(upload.sidecar.read_bytes())

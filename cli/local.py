@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.operator import Operator
+from cli.samples import Upload
 from cli.standin import Standin, running_standin
 
 APPID, REGION = "1250000000", "ap-guangzhou"
@@ -32,10 +33,11 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A pipeline that waits for uploads."""
+    """A pipeline that waits for uploads. `data` is the folder of its stand-in."""
 
     standin: Standin
     operator: Operator
+    data: Path
 
 
 @contextmanager
@@ -52,4 +54,13 @@ def running_pipeline(
         operator.make_bucket(INPUT_BUCKET)
         operator.make_bucket(OUTPUT_BUCKET)
         operator.switch_on_speech(INPUT_BUCKET, f"{standin.callback_url}/{CALLBACK_TOKEN}")
-        yield Pipeline(standin, operator)
+        yield Pipeline(standin, operator, data)
+
+
+def put(pipeline: Pipeline, upload: Upload) -> None:
+    """Uploads one file. A text beside it is laid beside the recording: the stand-in returns it as if recognised."""
+    if upload.sidecar.is_file():
+        place = pipeline.data / "buckets" / INPUT_BUCKET / (upload.key + ".transcript.txt")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(upload.sidecar.read_bytes())
+    pipeline.operator.cos.put(INPUT_BUCKET, upload.key, upload.path.read_bytes(), metadata=upload.metadata)

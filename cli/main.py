@@ -14,7 +14,8 @@ from rich.markup import escape
 
 from cli.demo import run_demo
 from cli.invoke import invoke as invoke_function
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET, running_pipeline
+from cli.local import INPUT_BUCKET, OUTPUT_BUCKET, put, running_pipeline
+from cli.samples import sample_uploads
 from cli.standin import StandinError
 from shared.errors import ScribeError
 
@@ -77,12 +78,15 @@ def invoke(
 def _stay(console: Console, data: Path) -> None:
     with running_pipeline(data, ["--timers"]) as pipeline:
         standin = pipeline.standin
+        for upload in sample_uploads():
+            put(pipeline, upload)
         console.print(f"A cloud runs at [bold]{standin.endpoint}[/]; its files are in {escape(str(data))}.")
+        console.print("It has just got the samples, so that the events in events/ speak of something.")
         console.print(
             f"Upload to {INPUT_BUCKET}; the transcripts come to {OUTPUT_BUCKET}. With any COS client:"
         )
         console.print(f"  region {standin.region}, HTTP proxy {standin.endpoint}, scheme http")
-        console.print(f"  secret id {standin.secret_id}, secret key {standin.secret_key}")
+        console.print(f"  secret id {standin.secret_id}", f"  secret key {standin.secret_key}", sep="\n")
         console.print("In another terminal: scribe invoke upload events/cos-put.json")
         console.print("Ctrl-C ends it.")
         while True:
@@ -91,7 +95,8 @@ def _stay(console: Console, data: Path) -> None:
 
 def _guarded(console: Console, work: Callable[[], T]) -> T:
     """Runs a command's work. Whatever goes wrong is one line that says what, and an exit status; no stack trace."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _interrupt)
     try:
         return work()
     except KeyboardInterrupt:

@@ -147,7 +147,8 @@ def main(words: Sequence[str] | None = None) -> int:
     for chatty in ("httpx", "httpcore", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     options.data.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as listener:
+    # asyncio switches Nagle's algorithm off only where the protocol is named: 44 ms an answer otherwise.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", given.port))

@@ -57,11 +57,9 @@ class Instance:
         """Start the process. It loads the function meanwhile; `load` waits for that."""
         ours, theirs = socket.socketpair()
         output, output_end = os.pipe()
+        mark = secrets.token_hex(8)
         try:
-            mark = secrets.token_hex(8)
-            instance = cls(
-                _spawn(function, variables, folder, theirs, output_end, mark), b"\0" + mark.encode()
-            )
+            process = _spawn(function, variables, folder, theirs, output_end, mark)
         except BaseException:
             ours.close()
             os.close(output)
@@ -69,7 +67,13 @@ class Instance:
         finally:
             theirs.close()
             os.close(output_end)
-        await instance._connect(ours, output)
+        instance = cls(process, b"\0" + mark.encode())
+        try:
+            await instance._connect(ours, output)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
         return instance
 
     @property

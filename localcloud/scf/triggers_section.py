@@ -62,8 +62,9 @@ def _cos(
     host = mistakes.text(given.get("bucket"), f"{place}.bucket")
     parts = _BUCKET_HOST.fullmatch(host)
     if host and not parts:
-        unset = " (an environment variable is not set)" if "undefined" in host else ""
-        mistakes.add(f"{place}.bucket", f"{host!r} must be <name>-<appid>.cos.<region>.myqcloud.com{unset}")
+        hint = " (an environment variable is not set)" if "undefined" in host else ""
+        hint += " (one trigger takes one bucket)" if "," in host else ""
+        mistakes.add(f"{place}.bucket", f"{host!r} must be <name>-<appid>.cos.<region>.myqcloud.com{hint}")
     if parts and parts[3] != region:
         mistakes.add(f"{place}.bucket", f"lies in {parts[3]}, but the functions run in {region}")
     if parts and parts[2] != appid:

@@ -50,7 +50,7 @@ def url_event(request: UrlRequest) -> dict[str, Any]:
         body = base64.b64encode(request.body).decode()
     return {
         "body": body,
-        "headers": {"x-scf-remote-addr": "127.0.0.1", **request.headers},
+        "headers": {**request.headers, "x-scf-remote-addr": "127.0.0.1"},
         "httpMethod": request.method,
         "path": request.path,
         "queryString": dict(request.query),

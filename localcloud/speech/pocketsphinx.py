@@ -77,6 +77,9 @@ class PocketSphinx:
         if self._closed:
             raise RuntimeError("the recogniser is closed")
         worker = await _Worker.start()
+        if self._closed:  # meanwhile
+            await worker.end()
+            raise RuntimeError("the recogniser is closed")
         self._workers.add(worker)
         return worker
 

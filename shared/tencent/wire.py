@@ -99,13 +99,16 @@ class Wire:
             try:
                 return self._send_once(request)
             except (Busy, OutcomeUnknown):
-                self._pause(attempt)
+                pause = self._pause(attempt)
+                if self.seconds_left() < pause + LEAST_SECONDS:
+                    raise  # why it failed is worth more than that there is no time for another try
+                self.sleep(pause)
         return self._send_once(request)
 
-    def _pause(self, attempt: int) -> None:
-        """Full jitter: many functions that were throttled together must not come back together."""
+    def _pause(self, attempt: int) -> float:
+        """Seconds, with jitter: many functions that were throttled together must not come back together."""
         longest = FIRST_PAUSE_SECONDS * 2.0 ** (attempt + 1)
-        self.sleep(min(longest * (0.5 + self.chance() / 2), max(0.0, self.seconds_left() - LEAST_SECONDS)))
+        return longest * (0.5 + self.chance() / 2)
 
     def _send_once(self, request: Request) -> Answer:
         seconds = self.seconds_left()

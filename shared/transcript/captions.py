@@ -67,13 +67,17 @@ def _without_overlaps(spoken: list[Cue]) -> list[Cue]:
         elif cue.start_ms - before.start_ms >= _LEAST_SEEN_MS:
             apart[-1] = replace(before, end_ms=cue.start_ms)
             apart.append(cue)
-        elif len(before.parts) == 1 and before.parts[0].label != cue.parts[0].label:
+        elif len(before.parts) == 1 and _are_two_voices(before.parts[0].label, cue.parts[0].label):
             apart[-1] = Cue(before.start_ms, max(before.end_ms, cue.end_ms), before.parts + cue.parts)
         else:
             border_ms = max(before.start_ms + 1, cue.start_ms)
             apart[-1] = replace(before, end_ms=border_ms)
             apart.append(replace(cue, start_ms=border_ms, end_ms=max(cue.end_ms, border_ms + 1)))
     return apart
+
+
+def _are_two_voices(first: str | None, second: str | None) -> bool:
+    return first is not None and second is not None and first != second
 
 
 def _until_read(cue: Cue, limit_ms: int | None) -> Cue:

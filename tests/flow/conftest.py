@@ -1,4 +1,4 @@
-"""A whole pipeline on a stand-in cloud, seen from outside: objects, notifications, what was asked and what was logged."""
+"""A whole pipeline on a stand-in cloud, seen from outside: objects, notifications, requests and logs."""
 
 from __future__ import annotations
 

@@ -197,7 +197,12 @@ def test_recordings_below_an_output_prefix_of_their_own_bucket_are_a_mistake(
 
 
 def test_the_same_prefixes_are_fine_in_two_buckets() -> None:
-    environ = {**LEAST, "INPUT_PREFIX": "all/in/", "OUTPUT_PREFIX": "all/", "OUTPUT_BUCKET": "text-1250000000"}
+    environ = {
+        **LEAST,
+        "INPUT_PREFIX": "all/in/",
+        "OUTPUT_PREFIX": "all/",
+        "OUTPUT_BUCKET": "text-1250000000",
+    }
     assert settings_from(environ).input_prefix == "all/in/"
 
 

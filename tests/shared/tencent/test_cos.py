@@ -182,9 +182,7 @@ def test_folders_are_listed_whether_there_is_one_or_many(cos: Cos, far_end: Any)
 
 
 def markers(far_end: Any) -> list[str]:
-    queries = [
-        urlsplit(bytes(request.extensions["target"]).decode()).query for request in far_end.requests
-    ]
+    queries = [urlsplit(bytes(request.extensions["target"]).decode()).query for request in far_end.requests]
     return [dict(parse_qsl(query, keep_blank_values=True))["marker"] for query in queries]
 
 

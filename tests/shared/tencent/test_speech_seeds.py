@@ -391,7 +391,11 @@ def test_the_buckets_can_be_asked_for_with_every_parameter(speech: Speech, far_e
     element, ask = ASKS[path]
     answer(far_end, enabled_list(element, total=0))
     page = ask(speech)(
-        regions=["ap-beijing", REGION], names=[BUCKET, "b-1250000000"], name_prefix="med", page=3, page_size=20
+        regions=["ap-beijing", REGION],
+        names=[BUCKET, "b-1250000000"],
+        name_prefix="med",
+        page=3,
+        page_size=20,
     )
     assert (page.total, page.buckets) == (0, ())
     assert sent(far_end)[3] == {
@@ -423,13 +427,13 @@ def test_the_newer_path_of_jobs_is_used_where_it_is_chosen_and_only_for_jobs(
     speech.list_jobs(BUCKET, JobFilter())
     speech.queues(BUCKET)
     speech.enabled_buckets()
-    paths = [
-        urlsplit(bytes(request.extensions["target"]).decode()).path for request in far_end.requests
-    ]
+    paths = [urlsplit(bytes(request.extensions["target"]).decode()).path for request in far_end.requests]
     assert paths == ["/jobs", f"/jobs/{JOB_ID}", "/jobs", "/asrqueue", "/asrbucket"]
 
 
-def test_every_request_names_its_content_type_and_is_signed_for_its_host(speech: Speech, far_end: Any) -> None:
+def test_every_request_names_its_content_type_and_is_signed_for_its_host(
+    speech: Speech, far_end: Any
+) -> None:
     answer(far_end, "<Response/>")
     speech.queues(BUCKET)
     speech.enabled_buckets()

@@ -19,14 +19,14 @@ xml_texts = st.text(
 
 
 @given(value=xml_texts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_another_parser_reads_back_exactly_what_was_written(value: str) -> None:
     root = ET.fromstring(write({"Request": {"Input": {"Object": value}}}))  # noqa: S314 - our own bytes
     assert (root.findtext("Input/Object") or "") == value
 
 
 @given(value=xml_texts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_our_parser_reads_the_same_but_for_white_space_at_the_ends(value: str) -> None:
     told = mapping(parse(write({"Request": {"Object": value}})).get("Request"))
     assert text(told.get("Object")) == value.strip()
@@ -111,7 +111,7 @@ def test_what_is_not_plain_xml_is_refused_with_one_kind_of_error(body: bytes) ->
 
 
 @given(body=st.binary(max_size=80) | st.text("<>/&;#!?[]aR \n'\"=-x", max_size=60).map(str.encode))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_bytes_whatever_raise_anything_else(body: bytes) -> None:
     try:
         parse(body)

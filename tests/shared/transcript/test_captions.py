@@ -177,6 +177,14 @@ def test_a_cue_is_shared_by_two_voices_at_most(transcript_of: Build) -> None:
     ]
 
 
+def test_a_voice_that_nobody_could_name_shares_no_cue(transcript_of: Build) -> None:
+    said = [("One.", 0, 900, "0"), ("1984", 300, 1_500, "?"), ("Two.", 2_000, 2_900, "1")]
+    assert cues_of(transcript_of(details=[detail(*one) for one in said], channels=2))[:2] == [
+        ("00,000 --> 00,300", ["Channel 1: One."]),
+        ("00,300 --> 01,500", ["1984"]),
+    ]
+
+
 def test_both_voices_of_a_shared_cue_are_labelled(transcript_of: Build) -> None:
     said = [("One.", 0, 500, "0"), ("Two.", 2_000, 3_000, "0"), ("Three.", 2_300, 4_000, "1")]
     shown = cues_of(transcript_of(details=[detail(*one) for one in said], channels=2))

@@ -1,0 +1,49 @@
+"""A recording uploaded by Tencent's own unmodified client becomes a transcript."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the client's own invalid escapes
+    from qcloud_cos import CosConfig, CosS3Client
+
+
+def official_client(flow: Any, key: str = "") -> CosS3Client:
+    standin = flow.pipeline.standin
+    config = CosConfig(
+        Region=standin.region,
+        SecretId=standin.secret_id,
+        SecretKey=key or standin.secret_key,
+        Scheme="http",
+        Proxies={"http": standin.endpoint},
+    )
+    return CosS3Client(config, retry=0)
+
+
+def test_an_upload_by_the_official_client_is_transcribed(flow: Any, tmp_path: Path) -> None:
+    client = official_client(flow)
+    client.put_object(Bucket=INPUT_BUCKET, Key="官方/client.wav", Body=b"speech " * 300)
+    large = tmp_path / "large.wav"
+    large.write_bytes(b"speech of some length " * 120_000)
+    client.upload_file(
+        Bucket=INPUT_BUCKET, Key="multi part.wav", LocalFilePath=str(large), PartSize=1, MAXThread=2
+    )
+    flow.settle()
+    for key in ("官方/client.wav", "multi part.wav"):
+        answer = client.get_object(Bucket=OUTPUT_BUCKET, Key=f"transcripts/{key}.json")
+        assert json.loads(answer["Body"].get_raw_stream().read())["sentences"]
+
+
+def test_the_official_client_sees_our_job(flow: Any) -> None:
+    client = official_client(flow)
+    client.put_object(Bucket=INPUT_BUCKET, Key="seen-by-both.wav", Body=b"speech " * 300)
+    flow.settle()
+    mine = next(job for job in flow.jobs() if job["object"] == "seen-by-both.wav")
+    told = client.ci_get_asr_job(Bucket=INPUT_BUCKET, JobID=mine["job_id"])
+    assert told["JobsDetail"][0]["State"] == "Success"

@@ -1,0 +1,64 @@
+"""Every file in events/ is read by the function that it is for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.events import Uploaded, posted_of, records_of, timer_message
+from shared.tencent.notification import named_jobs
+
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+FILES = sorted(path.name for path in EVENTS.glob("*.json"))
+
+
+def event(name: str) -> Any:
+    return json.loads((EVENTS / name).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("cos-")])
+def test_each_record_of_a_cos_event_names_its_object(name: str) -> None:
+    for record in records_of(event(name)):
+        assert isinstance(record, Uploaded)
+        assert record.bucket == "recordings-1250000000"
+        assert record.region == "ap-guangzhou"
+        assert record.key
+
+
+def test_a_chinese_key_is_read_from_its_event() -> None:
+    (record,) = records_of(event("cos-chinese-key.json"))
+    assert isinstance(record, Uploaded)
+    assert record.key == "会议 recording 01.mp3"
+
+
+def test_a_key_that_itself_holds_a_percent_escape_is_decoded_once() -> None:
+    keys = [
+        record.key for record in records_of(event("cos-several-records.json")) if isinstance(record, Uploaded)
+    ]
+    assert keys == ["welcome.wav", "folder/100%25 ready+go.wav", "silence.wav"]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("url-", "gateway-"))])
+def test_each_notification_names_one_job(name: str) -> None:
+    posted = posted_of(event(name))
+    assert posted.method == "POST"
+    assert posted.path.endswith("/local-callback-token")
+    assert len(named_jobs(posted.body)) == 1
+
+
+@pytest.mark.parametrize("message", ["reconcile", "audit"])
+def test_the_timer_asks_for_one_of_two_things(message: str) -> None:
+    assert timer_message(event(f"timer-{message}.json")) == message
+
+
+def test_there_is_a_file_for_every_kind_of_event() -> None:
+    forms = [
+        f"{carrier}-{ending}-{form}.json"
+        for carrier in ("url", "gateway")
+        for ending in ("success", "failure", "silence")
+        for form in ("xml", "json")
+    ]
+    assert set(forms) <= set(FILES)

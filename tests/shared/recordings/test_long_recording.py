@@ -1,0 +1,48 @@
+"""Five hours of speech, 90,000 words: from CI's answer to every format within 64 MiB on top of what the process has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import resource, sys
+from shared.tencent import xml
+from shared.tencent.speech_xml import found_jobs
+from shared.transcript import FORMATS, RecordingRef, build_transcript, read_sentence
+
+def answer():
+    yield "<Response><JobsDetail><JobId>s1</JobId><State>Success</State><Operation><SpeechRecognitionResult>"
+    yield "<AudioTime>18000.0</AudioTime><Result></Result>"
+    for n in range(9000):
+        words = "".join(
+            f"<Words><OffsetEndMs>{i * 180 + 150}</OffsetEndMs><OffsetStartMs>{i * 180}</OffsetStartMs>"
+            f"<Word>word{n % 997}x{i}</Word></Words>" for i in range(10))
+        text = " ".join(f"word{n % 997}x{i}" for i in range(10))
+        yield (f"<ResultDetail><EndMs>{n * 2000 + 1900}</EndMs><FinalSentence>{text}</FinalSentence>"
+               f"<SliceSentence>{text}</SliceSentence><SpeakerId>0</SpeakerId><SpeechSpeed>2.0</SpeechSpeed>"
+               f"<StartMs>{n * 2000}</StartMs>{words}<WordsNum>10</WordsNum></ResultDetail>")
+    yield "</SpeechRecognitionResult></Operation></JobsDetail></Response>"
+
+xml.parse(b"<a/>"); [form.render(build_transcript(recording=RecordingRef("b", "r", "k", "e", 1), engine="e", job_id="j",
+    channels=1, audio_time="1", details=(), lines="", flash=())) for form in FORMATS.values()]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+body = "".join(answer()).encode()
+assert len(body) > 10_000_000
+document = xml.parse(body, readers={"ResultDetail": read_sentence})
+del body
+job = found_jobs(document["Response"]).jobs[0]
+del document
+transcript = build_transcript(recording=RecordingRef("b", "r", "k", "e", 1), engine="e", job_id="j", channels=1,
+    audio_time=job.result.audio_seconds, details=job.result.details, lines=job.result.lines, flash=job.result.flash)
+assert sum(len(sentence.words) for sentence in transcript.sentences) == 90_000
+for form in FORMATS.values():
+    assert len(form.render(transcript)) > 500_000
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def test_five_hours_of_speech_need_no_more_than_64_mib_on_top() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 64
