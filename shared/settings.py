@@ -60,7 +60,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         formats=desk.several("FORMATS", _format, default=",".join(FORMATS)),
         engine=desk.one("ENGINE", _engine, default="16k_zh"),
         queue_id=desk.one("QUEUE_ID", _queue),
-        sweep_after_s=int(desk.one("SWEEP_AFTER", _seconds, default="300") or 300),
+        sweep_after_s=desk.seconds("SWEEP_AFTER", default=300),
         jobs_path=desk.one("JOBS_PATH", _jobs_path, default="asr_jobs"),
         cloud_endpoint=desk.one("CLOUD_ENDPOINT", _loopback),
     )
@@ -90,11 +90,15 @@ class _Reading:
     def several(
         self, name: str, check: Callable[[str], str], *, default: str = "", required: bool = False
     ) -> tuple[str, ...]:
-        values = [part.strip() for part in (self.environ.get(name) or default).split(",")]
-        values = list(dict.fromkeys(filter(None, values)))
-        if not values and required:
-            self.mistakes.append(f"{name} is missing")
+        given = self.environ.get(name, "").strip() or default
+        values = list(dict.fromkeys(filter(None, (part.strip() for part in given.split(",")))))
+        if not values and (required or given):
+            self.mistakes.append(f"{name} names nothing" if given else f"{name} is missing")
         return tuple(self._checked(name, value, check) for value in values)
+
+    def seconds(self, name: str, *, default: int) -> int:
+        value = self.one(name, _seconds, default=str(default))
+        return int(value) if not _seconds(value) else default
 
     def _checked(self, name: str, value: str, check: Callable[[str], str]) -> str:
         """`undefined` is what Tencent's CLI writes for an unset variable of serverless.yml."""

@@ -103,9 +103,10 @@ class Notifier:
         return int(self._db.execute("SELECT COUNT(*) FROM notifications").fetchone()[0])
 
     async def start(self) -> None:
-        """Begin to deliver, with what an earlier run left."""
+        """Begin to deliver; what an earlier run left is due at once."""
         # Nothing of the developer's environment (proxies, netrc) takes part, and redirects are not followed.
         self._client = httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_S)
+        self._db.execute("UPDATE notifications SET due_s = ?", (time.time(),))
         self._loop = asyncio.create_task(self._deliver_for_ever())
 
     async def close(self) -> None:

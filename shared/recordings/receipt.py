@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from shared.recordings.recording import Recording, is_id
 
@@ -67,14 +69,22 @@ def receipt_from(body: bytes) -> Receipt:
             channels=int(raw["channels"]),
             nonce=str(raw["nonce"]),
             attempt=int(raw["attempt"]),
-            created_s=float(raw["created_s"]),
-            lease_until_s=float(raw["lease_until_s"]),
+            created_s=_seconds(raw["created_s"]),
+            lease_until_s=_seconds(raw["lease_until_s"]),
             job_id=str(raw.get("job_id", "")),
             outcome=str(raw.get("outcome", "")),
-            finished_s=float(raw.get("finished_s", 0)),
+            finished_s=_seconds(raw.get("finished_s", 0)),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BadReceipt(f"not a receipt: {type(error).__name__}") from None
     if not is_id(receipt.id) or receipt.id != receipt.recording.id:
         raise BadReceipt("not a receipt: its id does not belong to its recording")
     return receipt
+
+
+def _seconds(value: Any) -> float:
+    """JSON knows Infinity and NaN, which no clock shows."""
+    seconds = float(value)
+    if not math.isfinite(seconds):
+        raise ValueError(value)
+    return seconds

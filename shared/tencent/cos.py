@@ -185,7 +185,7 @@ def _seconds(http_date: str) -> float:
 
 def _page_of(answer: Answer, bucket: str) -> Page:
     try:
-        result = xml.mapping(xml.parse(answer.body).get("ListBucketResult"))
+        result = xml.response(answer.body, "ListBucketResult")
     except xml.NotXml as error:
         raise OutcomeUnknown(
             about=bucket, status=answer.status, code="BadListing", message=str(error)

@@ -53,7 +53,7 @@ def _response(body: bytes) -> Mapping[str, Any]:
             raise EventError("the notification is not JSON") from None
     try:
         # Only the ids are needed: the words of a long transcript are dropped while they are read.
-        return xml.mapping(xml.parse(body, readers={"SpeechRecognitionResult": _drop}).get("Response"))
+        return xml.response(body, "Response", readers={"SpeechRecognitionResult": _drop})
     except xml.NotXml as error:
         raise EventError(f"the notification is not XML: {error}") from None
 

@@ -205,7 +205,8 @@ class Speech:
             )
         )
         try:
-            document = xml.parse(answer.body, readers={"ResultDetail": read_detail} if read_detail else None)
+            readers = {"ResultDetail": read_detail} if read_detail else None
+            return xml.response(answer.body, "Response", readers=readers)
         except xml.NotXml as error:
             raise OutcomeUnknown(
                 about=about,
@@ -214,4 +215,3 @@ class Speech:
                 message=str(error),
                 request_id=answer.headers.get("x-ci-request-id", ""),
             ) from None
-        return xml.mapping(document.get("Response"))

@@ -21,20 +21,44 @@ class NotXml(Exception):
     """The bytes are not XML that we read; the message says why."""
 
 
-class _Refusing:
-    """expat, but a document type (and with it every entity) ends the parse at once, and so does deep nesting."""
+class _StrictParser:
+    """expat's parser, but a document type, and with it every entity, ends the parse at once; so does deep nesting."""
+
+    def __init__(self, parser: Any) -> None:
+        self.__dict__["_parser"] = parser
+        parser.StartDoctypeDeclHandler = _refuse_document_type
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "StartElementHandler":
+            value = self._counting_levels(value)
+        setattr(self._parser, name, value)
+
+    def _counting_levels(self, start: Callable[..., None]) -> Callable[..., None]:
+        path = start.__self__.path  # type: ignore[attr-defined]  # xmltodict's own list of what is open
+
+        def start_if_shallow(*arguments: Any) -> None:
+            if len(path) >= DEEPEST:
+                raise NotXml(f"it is nested deeper than {DEEPEST} levels")
+            start(*arguments)
+
+        return start_if_shallow
+
+
+def _refuse_document_type(*_: object) -> None:
+    raise NotXml("it declares a document type, which no published answer does")
+
+
+class _StrictExpat:
+    """What xmltodict asks of the expat module."""
 
     ExpatError = expat.ExpatError
 
     @staticmethod
-    def ParserCreate(encoding: str | None = None, namespace_separator: str | None = None) -> Any:  # noqa: N802 - expat's name
-        parser = expat.ParserCreate(encoding, namespace_separator)
-
-        def refuse(*_: object) -> None:
-            raise NotXml("it declares a document type, which no published answer does")
-
-        parser.StartDoctypeDeclHandler = refuse
-        return parser
+    def ParserCreate(*arguments: Any) -> _StrictParser:  # noqa: N802 - expat's name
+        return _StrictParser(expat.ParserCreate(*arguments))
 
 
 def parse(body: bytes, *, readers: Mapping[str, Reader] | None = None) -> dict[str, Any]:
@@ -45,21 +69,25 @@ def parse(body: bytes, *, readers: Mapping[str, Reader] | None = None) -> dict[s
     """
     replace = readers or {}
 
-    def finish(path: list[Any], name: str, value: Any) -> tuple[str, Any]:
-        if len(path) > DEEPEST:
-            raise NotXml(f"it is nested deeper than {DEEPEST} levels")
+    def finish(_path: list[Any], name: str, value: Any) -> tuple[str, Any]:
         reader = replace.get(name)
         return name, reader(value) if reader and value is not None else value
 
     try:
         document = xmltodict.parse(
-            body, expat=_Refusing, postprocessor=finish, xml_attribs=False, disable_entities=True
+            body, expat=_StrictExpat, postprocessor=finish if replace else None, xml_attribs=False
         )
-    except NotXml:
-        raise
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise NotXml(str(error)) from None
     return document if isinstance(document, dict) else {}
+
+
+def response(body: bytes, root: str, *, readers: Mapping[str, Reader] | None = None) -> Mapping[str, Any]:
+    """What lies in the root element, which must be the one that is expected. Raises NotXml."""
+    document = parse(body, readers=readers)
+    if root not in document:
+        raise NotXml(f"its root is {next(iter(document), 'missing')}, not {root}")
+    return mapping(document[root])
 
 
 def write(document: Mapping[str, Any]) -> bytes:

@@ -15,14 +15,23 @@ _NEVER_FIRST = (
 )
 _NEVER_LAST = r"(\[{‘“（「『【《〈〔〖￥$" + "\u200d"
 
-_BREAK = re.compile(
-    rf"(?<= )(?! )|(?<![{_NEVER_LAST} ])(?![{_NEVER_FIRST} ])(?:(?<=[{_CJK}])(?=.)|(?<=.)(?=[{_CJK}]))"
-)
-_SPACE_BETWEEN_CJK = re.compile(rf"(?<=[{_CJK}]) (?=[{_CJK}])")
 _BRINGS_ITS_SPACE = frozenset("、。，．！？；：）」』】》〉〕〗～")
 
 SENTENCE_ENDS = frozenset(".!?;…。！？；．")
 CLAUSE_ENDS = frozenset(",:、，：—")
+
+
+# Compiled when first needed: such large classes take milliseconds, which every cold start would pay for.
+@lru_cache(maxsize=1)
+def _break() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?<= )(?! )|(?<![{_NEVER_LAST} ])(?![{_NEVER_FIRST} ])(?:(?<=[{_CJK}])(?=.)|(?<=.)(?=[{_CJK}]))"
+    )
+
+
+@lru_cache(maxsize=1)
+def _space_between_cjk() -> re.Pattern[str]:
+    return re.compile(rf"(?<=[{_CJK}]) (?=[{_CJK}])")
 
 
 @lru_cache(maxsize=8192)
@@ -40,12 +49,12 @@ def columns(text: str) -> int:
 
 def break_points(text: str) -> list[int]:
     """Give the offsets at which a line may end, in order; a space before one belongs to neither line."""
-    return [match.start() for match in _BREAK.finditer(text) if 0 < match.start() < len(text)]
+    return [match.start() for match in _break().finditer(text) if 0 < match.start() < len(text)]
 
 
 def join_words(words: Sequence[str]) -> str:
     """Join words by spaces, save between Chinese or Japanese ones."""
-    return _SPACE_BETWEEN_CJK.sub("", " ".join(words))
+    return _space_between_cjk().sub("", " ".join(words))
 
 
 def join_sentences(sentences: Sequence[str]) -> str:

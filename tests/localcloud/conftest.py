@@ -50,7 +50,10 @@ class StandIn:
             process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, (folder / "stderr.log").read_text()
+        if not line:
+            process.stdout.close()
+            process.wait(QUICKLY_S)
+            pytest.fail((folder / "stderr.log").read_text())
         ready = json.loads(line)
         names = ("endpoint", "region", "appid", "secret_id", "secret_key")
         return cls(folder, process, *(ready[name] for name in names), time.monotonic() - began)

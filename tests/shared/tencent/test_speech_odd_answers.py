@@ -33,12 +33,12 @@ def job(*children: str) -> str:
     return f"<JobsDetail>{''.join(children)}</JobsDetail>"
 
 
-RESULT = "<SpeechRecognitionResult><ResultDetail/><Result>x</Result><AudioTime>1.5</AudioTime></SpeechRecognitionResult>"
+RESULT = "<ResultDetail/><Result>x</Result><AudioTime>1.5</AudioTime>"
 PARTS = (
     "<JobId>s1</JobId>",
     "<State>Success</State>",
     "<Input><Region>r</Region><Object>/in/a.mp3</Object><BucketId>b</BucketId></Input>",
-    f"<Operation>{RESULT}<UserData>u</UserData></Operation>",
+    f"<Operation><SpeechRecognitionResult>{RESULT}</SpeechRecognitionResult><UserData>u</UserData></Operation>",
     "<Workflow><RunId>i1</RunId></Workflow><Workflow><RunId>i2</RunId></Workflow>",
 )
 

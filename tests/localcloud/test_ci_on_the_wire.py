@@ -1,0 +1,356 @@
+"""Cloud Infinite, request by request: the seeds' own requests, refusals, results."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import pytest
+
+
+def job_body(
+    bucket: str,
+    *,
+    tag: str = "SpeechRecognition",
+    given: str = "<Object>call.mp3</Object>",
+    speech: str = "<EngineModelType>16k_zh</EngineModelType><ChannelNum>1</ChannelNum>",
+    output: str | None = None,
+    operation: str = "",
+    request: str = "",
+) -> bytes:
+    where = f"<Region>ap-guangzhou</Region><Bucket>{bucket}</Bucket><Object>out.txt</Object>" if output is None else output
+    return (
+        f"<Request><Tag>{tag}</Tag><Input>{given}</Input><Operation><SpeechRecognition>{speech}</SpeechRecognition>"
+        f"<Output>{where}</Output>{operation}</Operation>{request}</Request>"
+    ).encode()
+
+
+def tree(answer: Any) -> ElementTree.Element:
+    return ElementTree.fromstring(answer.content)
+
+
+def code_of(answer: Any) -> tuple[int, str]:
+    return answer.status_code, tree(answer).findtext("Code", "")
+
+
+@pytest.fixture
+def run(cloud: Any, raw: Any, speech_bucket: str, eventually: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Submit a job and give its JobsDetail when it is over."""
+    host = cloud.ci_host(speech_bucket)
+
+    def go(content: bytes = b"some seconds of speech", **parts: Any) -> ElementTree.Element:
+        raw.send("PUT", cloud.bucket_host(speech_bucket), "/call.mp3", body=content)
+        answer = raw.send("POST", host, "/asr_jobs", body=job_body(speech_bucket, **parts))
+        job_id = tree(answer).findtext("JobsDetail/JobId", "")
+        assert job_id, answer.text
+
+        def look() -> ElementTree.Element | None:
+            job = tree(raw.send("GET", host, f"/asr_jobs/{job_id}")).find("JobsDetail")
+            assert job is not None
+            return job if job.findtext("State") in ("Success", "Failed") else None
+
+        return eventually(look)
+
+    return go
+
+
+def result_of(job: ElementTree.Element, name: str = "Result") -> str:
+    return job.findtext(f"Operation/SpeechRecognitionResult/{name}", "")
+
+
+def test_the_requests_of_2020_still_work(
+    cloud: Any, raw: Any, bucket: str, eventually: Callable[[Any], Any]
+) -> None:
+    host, xml = cloud.ci_host(bucket), {"content-type": "application/xml"}
+    opened = raw.send(
+        "POST", host, "/asrbucket", {}, xml, b'<?xml version="1.0" encoding="UTF-8" ?>\n<Request><Bucket>x</Bucket></Request>'
+    )
+    assert tree(opened).findtext("AsrBucket/Name") == bucket
+    assert tree(opened).find("AsrBucket/AliasBucketId") is not None
+    queues = raw.send("GET", host, "/asrqueue", {"pageNumber": "1", "pageSize": "5"}, xml)
+    queue_id = tree(queues).findtext("QueueList/QueueId", "")
+    update = (
+        f"<Request><QueueId>p5275b560c7fd498db9a36e5e202827b6</QueueId><State>Active</State><Name>test</Name>"
+        "<NotifyConfig><Url>http://google.com/</Url><State>On</State><Type>Url</Type>"
+        "<Event>TransCodingFinish</Event></NotifyConfig></Request>"
+    ).encode()
+    changed = tree(raw.send("PUT", host, f"/asrqueue/{queue_id}", {}, xml, update))
+    assert (changed.findtext("Queue/Name"), changed.findtext("Queue/NotifyConfig/Event")) == ("test", "TransCodingFinish")
+    raw.send("PUT", cloud.bucket_host(bucket), "/1.mp3", body=b"speech")
+    submit = (
+        "<Request><Input><Object>1.mp3</Object></Input><Operation><Output><Region>ap-guangzhou</Region>"
+        f"<Object>1.mp3</Object><Bucket>{bucket}</Bucket></Output><SpeechRecognition><ChannelNum>1</ChannelNum>"
+        "<EngineModelType>16k_zh</EngineModelType></SpeechRecognition></Operation><Tag>SpeechRecognition</Tag>"
+        f"<QueueId>{queue_id}</QueueId></Request>"
+    ).encode()
+    job_id = tree(raw.send("POST", host, "/asr_jobs", {}, xml, b"\n" + submit)).findtext("JobsDetail/JobId", "")
+    empty = dict.fromkeys(("size", "states", "queueId", "startCreationTime", "endCreationTime"), "")
+
+    def over() -> ElementTree.Element | None:
+        listed = tree(raw.send("GET", host, "/asr_jobs", empty, xml, submit))
+        return listed if listed.findtext("JobsDetail/State") == "Success" else None
+
+    listed = eventually(over)
+    assert listed.findtext("JobsDetail/JobId") == job_id
+    assert listed.find("JobsDetail/Operation/SpeechRecognitionResult/ResultDetail") is not None
+    buckets = raw.send("GET", f"ci.{cloud.region}.myqcloud.com", "/asrbucket", {}, {**xml})
+    assert bucket in [node.text for node in tree(buckets).findall("AsrBucketList/BucketId")] or (
+        int(tree(buckets).findtext("TotalCount", "0")) > 10
+    )
+
+
+def test_documents_sign_neither_host_nor_parameters(cloud: Any, raw: Any, speech_bucket: str) -> None:
+    host = f"ci.{cloud.region}.myqcloud.com"
+    authorization = raw.sign("GET", "/asrbucket", {}, {})
+    answer = raw.target("GET", f"/asrbucket?bucketNames={speech_bucket}", {"host": host, "authorization": authorization})
+    assert tree(answer).findtext("TotalCount") == "1"
+    assert answer.headers["server"] == "tencent-ci"
+    assert answer.headers["x-ci-request-id"] == tree(answer).findtext("RequestId")
+
+
+def test_ai_buckets_are_listed_once_switched_on(cloud: Any, raw: Any, bucket: str) -> None:
+    host, query = f"ci.{cloud.region}.myqcloud.com", {"bucketNames": bucket}
+    assert tree(raw.send("GET", host, "/ai_bucket", query)).findtext("TotalCount") == "0"
+    cloud.admin("POST", f"ai_bucket/{bucket}")
+    listed = tree(raw.send("GET", host, "/ai_bucket", query))
+    assert [node.text for node in listed.findall("AiBucketList/BucketId")] == [bucket]
+
+
+def test_signatures_that_do_not_hold_get_a_401(cloud: Any, raw: Any, speech_bucket: str) -> None:
+    host, now = cloud.ci_host(speech_bucket), int(time.time())
+    assert code_of(raw.send("GET", host, "/asrqueue", authorization="")) == (401, "MissingAuthorization")
+    assert code_of(raw.send("GET", host, "/asrqueue", authorization="x")) == (401, "InvalidAuthorization")
+    assert code_of(raw.send("GET", host, "/asrqueue", secret_key="x")) == (401, "InvalidAuthorization")
+    assert code_of(raw.send("GET", host, "/asrqueue", secret_id="x")) == (401, "SecretidNotExist")
+    assert code_of(raw.send("GET", host, "/asrqueue", window=(now - 99, now - 9))) == (401, "SignatureExpired")
+    refused = raw.send("GET", host, "/asrqueue", authorization="")
+    assert [node.tag for node in tree(refused)] == ["Code", "Message", "RequestId", "TraceId"]
+
+
+TWO_CHANNELS = "<EngineModelType>16k_zh</EngineModelType><ChannelNum>2</ChannelNum>"
+LONG = "x" * 1025
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        ({"tag": "Transcode"}, "InvalidArgument"),
+        ({"given": "<Object>missing.mp3</Object>"}, "ResourceNotFound"),
+        ({"given": ""}, "InvalidArgument"),
+        ({"given": "<Url>https://example.com/a.mp3</Url>"}, "ResourceDownloadFailed"),
+        ({"speech": ""}, "InvalidArgument"),
+        ({"speech": "<EngineModelType>klingon</EngineModelType>"}, "InvalidArgument"),
+        ({"speech": TWO_CHANNELS}, "InvalidArgument"),
+        ({"speech": TWO_CHANNELS.replace("2", "3")}, "InvalidArgument"),
+        ({"speech": "<EngineModelType>16k_zh</EngineModelType><ResTextFormat>4</ResTextFormat>"}, "InvalidArgument"),
+        ({"speech": "<EngineModelType>16k_zh</EngineModelType><FlashAsr>true</FlashAsr>"}, "InvalidArgument"),
+        (
+            {"speech": "<EngineModelType>16k_zh</EngineModelType><ResTextFormat>3</ResTextFormat>"
+             "<OutputFileType>srt</OutputFileType>"},
+            "InvalidArgument",
+        ),
+        ({"output": "<Region>ap-guangzhou</Region><Bucket>b-1</Bucket>"}, "InvalidArgument"),
+        ({"output": "<Bucket>b-1</Bucket><Object>o</Object>"}, "InvalidArgument"),
+        ({"operation": "<UserData>中文</UserData>"}, "InvalidArgument"),
+        ({"operation": f"<UserData>{LONG}</UserData>"}, "InvalidArgument"),
+        ({"operation": "<JobLevel>3</JobLevel>"}, "InvalidArgument"),
+        ({"operation": "<TemplateId>t0</TemplateId>"}, "TemplateNotFound"),
+        ({"request": "<QueueId>p0</QueueId>"}, "QueueNotFound"),
+        ({"request": "<CallBack>ftp://x</CallBack>"}, "InvalidArgument"),
+        ({"request": "<CallBackFormat>YAML</CallBackFormat>"}, "InvalidArgument"),
+        ({"request": "<CallBackType>TDMQ</CallBackType>"}, "InvalidArgument"),
+    ],
+)
+def test_a_submission_with_a_mistake_is_refused(cloud: Any, raw: Any, speech_bucket: str, parts: Any, code: str) -> None:
+    answer = raw.send("POST", cloud.ci_host(speech_bucket), "/jobs", body=job_body(speech_bucket, **parts))
+    assert code_of(answer) == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "MissingContent"),
+        (b"  \n", "MissingContent"),
+        (b"<Request>", "InvalidContent"),
+        (b"<Other/>", "InvalidContent"),
+        (b'{"Tag": "SpeechRecognition"}', "InvalidContent"),
+        (b"<Request>\x01</Request>", "InvalidContent"),
+        (b"<a>" * 50_000, "InvalidContent"),
+        (b"<Request>" + b"x" * 600_000 + b"</Request>", "InvalidContent"),
+        (b'<!DOCTYPE Request [<!ENTITY a "b">]><Request>&a;</Request>', "InvalidContent"),
+    ],
+)
+def test_a_malformed_body_gets_a_quick_400(cloud: Any, raw: Any, speech_bucket: str, body: bytes, code: str) -> None:
+    began = time.monotonic()
+    assert code_of(raw.send("POST", cloud.ci_host(speech_bucket), "/asr_jobs", body=body)) == (400, code)
+    assert time.monotonic() - began < 2
+
+
+QUEUE = "<Name>q</Name><State>Active</State><NotifyConfig>{}</NotifyConfig>"
+ON = "<State>On</State><Type>Url</Type><Url>https://example.com/{}</Url><Event>TaskFinish</Event>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<Name>q</Name><State>Active</State>",
+        "<State>Active</State><NotifyConfig/>",
+        "<Name>q!</Name><State>Active</State><NotifyConfig/>",
+        f"<Name>{'x' * 129}</Name><State>Active</State><NotifyConfig/>",
+        "<Name>q</Name><State>Off</State><NotifyConfig/>",
+        QUEUE.format("<State>Maybe</State>"),
+        QUEUE.format("<State>On</State>"),
+        QUEUE.format(ON.format("x" * 100)),
+        QUEUE.format(ON.format("a").replace("TaskFinish", "Nothing")),
+        QUEUE.format(ON.format("a").replace("https", "ftp")),
+        QUEUE.format(ON.format("a") + "<ResultFormat>YAML</ResultFormat>"),
+        QUEUE.format(ON.format("a").replace("<Type>Url", "<Type>TDMQ")),
+    ],
+)
+def test_queue_settings_with_a_mistake_are_refused_and_change_nothing(
+    cloud: Any, raw: Any, speech_bucket: str, body: str
+) -> None:
+    host = cloud.ci_host(speech_bucket)
+    before = tree(raw.send("GET", host, "/asrqueue")).find("QueueList")
+    assert before is not None
+    queue_id = before.findtext("QueueId")
+    answer = raw.send("PUT", host, f"/asrqueue/{queue_id}", body=f"<Request>{body}</Request>".encode())
+    assert code_of(answer) == (400, "InvalidArgument")
+    after = tree(raw.send("GET", host, "/asrqueue")).find("QueueList")
+    assert after is not None
+    assert ElementTree.tostring(after) == ElementTree.tostring(before)
+
+
+def test_a_notification_url_may_have_100_characters(cloud: Any, raw: Any, speech_bucket: str) -> None:
+    host = cloud.ci_host(speech_bucket)
+    queue_id = tree(raw.send("GET", host, "/asrqueue")).findtext("QueueList/QueueId")
+    url = "https://example.com/".ljust(100, "x")
+    body = QUEUE.format(ON.replace("https://example.com/{}", url))
+    answer = raw.send("PUT", host, f"/asrqueue/{queue_id}", body=f"<Request>{body}</Request>".encode())
+    assert tree(answer).findtext("Queue/NotifyConfig/Url") == url
+
+
+def test_an_unknown_queue_or_path_is_refused(cloud: Any, raw: Any, speech_bucket: str, bucket: str) -> None:
+    host = cloud.ci_host(speech_bucket)
+    assert code_of(raw.send("PUT", host, "/asrqueue/p0", body=b"<Request/>")) == (400, "QueueNotFound")
+    assert raw.send("GET", host, "/nothing").status_code == 400
+    assert raw.send("PUT", host, "/jobs/s0", body=b"").status_code == 400
+    missing = cloud.ci_host(f"missing-{cloud.appid}")
+    assert code_of(raw.send("POST", missing, "/asrbucket")) == (404, "NoSuchBucket")
+
+
+@pytest.mark.parametrize("query", [{"size": "0"}, {"size": "101"}, {"states": "Done"}, {"startCreationTime": "today"}])
+def test_a_list_with_a_mistake_is_refused(cloud: Any, raw: Any, speech_bucket: str, query: Any) -> None:
+    assert code_of(raw.send("GET", cloud.ci_host(speech_bucket), "/asr_jobs", query)) == (400, "InvalidArgument")
+
+
+LINE = r"\[\d+:\d+\.\d{3},\d+:\d+\.\d{3}\]  \S.*"
+
+
+def test_plain_results_have_bracket_lines_and_no_details(run: Callable[..., Any]) -> None:
+    job = run()
+    assert all(re.fullmatch(LINE, line) for line in result_of(job).split("\n"))
+    assert not list(job.iterfind("Operation/SpeechRecognitionResult/ResultDetail/*"))
+
+
+def sidecar(cloud: Any, raw: Any, bucket: str, text: str) -> None:
+    raw.send("PUT", cloud.bucket_host(bucket), "/call.mp3.transcript.txt", body=text.encode())
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_word_level_results_have_details(
+    cloud: Any, raw: Any, speech_bucket: str, run: Callable[..., Any], number: int
+) -> None:
+    sidecar(cloud, raw, speech_bucket, "你好，欢迎致电。请讲！\nHello, world.\n")
+    speech = f"<EngineModelType>16k_zh</EngineModelType><ResTextFormat>{number}</ResTextFormat>"
+    job = run(speech=speech)
+    details = job.findall("Operation/SpeechRecognitionResult/ResultDetail")
+    sentences = [detail.findtext("FinalSentence") for detail in details]
+    if number == 3:
+        assert sentences == ["你好，", "欢迎致电。", "请讲！", "Hello,", "world."]
+    else:
+        assert sentences == ["你好，欢迎致电。请讲！", "Hello, world."]
+    for detail in details:
+        names = [child.tag for child in detail]
+        assert names == sorted(names), "members stand in alphabetical order"
+        start, end = int(detail.findtext("StartMs", "")), int(detail.findtext("EndMs", ""))
+        offsets = [int(node.text or "") for node in detail.iterfind("Words/OffsetEndMs")]
+        assert offsets == sorted(offsets)
+        assert offsets[-1] <= end - start
+
+
+def test_a_sidecar_may_be_a_file_dropped_into_the_folder(
+    cloud: Any, speech_bucket: str, run: Callable[..., Any]
+) -> None:
+    (cloud.folder / "buckets" / speech_bucket / "call.mp3.transcript.txt").write_text("今天天气很好。\n", "utf-8")
+    assert result_of(run()).endswith("]  今天天气很好。")
+
+
+def test_two_channels_are_told_apart(cloud: Any, raw: Any, speech_bucket: str, run: Callable[..., Any]) -> None:
+    job = run(speech="<EngineModelType>8k_zh</EngineModelType><ChannelNum>2</ChannelNum><ResTextFormat>1</ResTextFormat>")
+    if job.findtext("State") == "Failed":
+        pytest.fail(job.findtext("Message", ""))
+    speakers = {node.text for node in job.iterfind("Operation/SpeechRecognitionResult/ResultDetail/SpeakerId")}
+    assert speakers == {"0", "1"}
+    assert all(re.match(r"\[[^,]+,[^,]+,[01]\]  ", line) for line in result_of(job).split("\n"))
+
+
+def test_fast_mode_gives_lower_case_results_by_channel(run: Callable[..., Any]) -> None:
+    speech = (
+        "<EngineModelType>16k_zh</EngineModelType><FlashAsr>true</FlashAsr><Format>mp3</Format><WordInfo>1</WordInfo>"
+    )
+    job = run(speech=speech)
+    result = job.find("Operation/SpeechRecognitionResult")
+    assert result is not None
+    assert result.find("Result") is None
+    assert result.findtext("FlashResult/channel_id") == "0"
+    assert result.findtext("FlashResult/sentence_list/text") in result.findtext("FlashResult/text", "")
+    assert result.find("FlashResult/sentence_list/word_list/word") is not None
+
+
+def test_silence_succeeds_with_nothing_in_it(cloud: Any, raw: Any, speech_bucket: str, run: Callable[..., Any]) -> None:
+    job = run(b"SILENCE")
+    assert (job.findtext("State"), result_of(job)) == ("Success", "")
+    assert raw.send("GET", cloud.bucket_host(speech_bucket), "/out.txt").content == b""
+
+
+def test_subtitles_are_written_on_request(
+    cloud: Any, raw: Any, speech_bucket: str, run: Callable[..., Any]
+) -> None:
+    run(speech="<EngineModelType>16k_zh</EngineModelType><OutputFileType>srt</OutputFileType>")
+    text = raw.send("GET", cloud.bucket_host(speech_bucket), "/out.txt").text
+    assert re.match(r"1\n\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d:\d\d,\d{3}\n.+\n\n", text)
+
+
+def test_a_job_whose_output_bucket_is_missing_fails(run: Callable[..., Any]) -> None:
+    job = run(output="<Region>ap-guangzhou</Region><Bucket>missing-1250000000</Bucket><Object>o</Object>")
+    assert (job.findtext("State"), job.findtext("Code")) == ("Failed", "WriteTargetBucketDenied")
+
+
+def test_odd_object_names_and_user_data_survive(
+    cloud: Any, raw: Any, speech_bucket: str, run: Callable[..., Any]
+) -> None:
+    key, data = "录音/a & b<1>.mp3", "~!@#$%^&*()_+{}|:\"<>? " + "x" * 900
+    raw.send("PUT", cloud.bucket_host(speech_bucket), f"/{key}", body=b"speech")
+    output = f"<Region>{cloud.region}</Region><Bucket>{speech_bucket}</Bucket><Object>/文/out.txt</Object>"
+    job = run(
+        given=f"<Object>/{escape(key)}</Object>",
+        output=output,
+        operation=f"<UserData>{escape(data)}</UserData><JobLevel>2</JobLevel>",
+    )
+    assert job.findtext("Input/Object") == f"/{key}"
+    assert job.findtext("Operation/UserData") == data
+    assert result_of(job, "ObjectName") == "/文/out.txt"
+    assert raw.send("GET", cloud.bucket_host(speech_bucket), "/文/out.txt").status_code == 200
+
+
+def test_a_recording_may_be_named_by_its_url_in_this_cloud(
+    cloud: Any, speech_bucket: str, run: Callable[..., Any]
+) -> None:
+    url = f"https://{cloud.bucket_host(speech_bucket)}/call.mp3"
+    job = run(given=f"<Url>{url}</Url>")
+    assert (job.findtext("State"), job.findtext("Input/Url")) == ("Success", url)

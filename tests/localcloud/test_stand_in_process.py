@@ -1,0 +1,130 @@
+"""The stand-in as a process: it starts fast, says where it is, tells what happened, and stops clean."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_it_starts_in_a_moment(start_cloud: Callable[..., Any]) -> None:
+    start_cloud()
+    # The limit is twice the promise of one second: other tests share the processors.
+    assert min(start_cloud(folder=f"again-{number}").started_in_s for number in range(2)) < 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_clean(start_cloud: Callable[..., Any], number: int) -> None:
+    cloud = start_cloud()
+    assert json.loads((cloud.folder / "ready.json").read_text())["pid"] == cloud.process.pid
+    with httpx.Client(base_url=cloud.endpoint, trust_env=False) as client:
+        client.get("/-/health")  # a connection that is kept alive must not hold it up
+        began = time.monotonic()
+        assert cloud.stop(number) == 0
+        assert time.monotonic() - began < 5
+    assert not (cloud.folder / "ready.json").exists()
+    assert cloud.log() == ""
+
+
+def test_the_ready_line_holds_what_a_client_needs(start_cloud: Callable[..., Any]) -> None:
+    cloud = start_cloud(
+        "--region", "eu-frankfurt", "--appid", "1259999999", "--secret-id", "AKIDMINE", "--secret-key", "mine"
+    )
+    ready = json.loads((cloud.folder / "ready.json").read_text())
+    assert ready == {
+        "endpoint": cloud.endpoint,
+        "region": "eu-frankfurt",
+        "appid": "1259999999",
+        "secret_id": "AKIDMINE",
+        "secret_key": "mine",
+        "functions": {},
+        "pid": cloud.process.pid,
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
+def test_it_listens_on_the_loopback_address_only(start_cloud: Callable[..., Any]) -> None:
+    port = int(start_cloud().endpoint.rpartition(":")[2])
+    with socket.socket() as elsewhere:
+        # Nobody has the port on the machine's other addresses, or this would be refused.
+        elsewhere.bind(("127.0.0.2", port))
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        words = [sys.executable, "-m", "localcloud", "--port", str(taken.getsockname()[1]), "--data", str(tmp_path)]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("localcloud cannot start: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_was_stored_survives_a_kill(start_cloud: Callable[..., Any], raw_of: Callable[..., Any]) -> None:
+    first = start_cloud()
+    host = first.bucket_host(f"b-{first.appid}")
+    raw = raw_of(first)
+    raw.send("PUT", host)
+    for number in range(20):
+        raw.send("PUT", host, f"/calls/{number}", body=str(number).encode())
+    (first.folder / "incoming" / ("0" * 32)).write_bytes(b"half a body")
+    first.process.kill()
+    first.process.wait()
+    first.process.stdout.close()
+    second = start_cloud()
+    again = raw_of(second)
+    for number in range(20):
+        assert again.send("GET", host, f"/calls/{number}").content == str(number).encode()
+    assert not list((second.folder / "incoming").iterdir())
+
+
+def test_buckets_can_be_made_with_versioning_at_the_start(
+    start_cloud: Callable[..., Any], sdk_of: Callable[..., Any]
+) -> None:
+    cloud = start_cloud("--versioned", "state", "other")
+    sdk = sdk_of(cloud)
+    for name in ("state", "other"):
+        assert sdk.get_bucket_versioning(f"{name}-{cloud.appid}")["Status"] == "Enabled"
+
+
+def test_every_request_is_a_row_of_the_traffic(cloud: Any, raw: Any, bucket: str) -> None:
+    before = max((row["number"] for row in cloud.admin("GET", "requests")), default=0)
+    key = cloud.admin("POST", "keys")
+    raw.send("PUT", cloud.bucket_host(bucket), "/a b", {}, {}, b"hello")
+    raw.send("GET", cloud.ci_host(bucket), "/asrqueue", {"state": "Nonsense"})
+    raw.send("GET", cloud.bucket_host(bucket), secret_id=key["secret_id"], secret_key="wrong")
+    rows = cloud.admin("GET", f"requests?since={before}")
+    told = [(row["method"], row["path"], row["query"], row["status"], row["code"], row["body_bytes"]) for row in rows]
+    assert told == [
+        ("PUT", "/a b", "", 200, "", 5),
+        ("GET", "/asrqueue", "state=Nonsense", 400, "InvalidArgument", 0),
+        ("GET", "/", "", 403, "AccessDenied", 0),
+    ]
+    assert [row["secret_id"] for row in rows] == [cloud.secret_id, cloud.secret_id, ""]
+    assert rows[0]["host"] == cloud.bucket_host(bucket)
+
+
+def test_the_own_address_answers_to_both_of_its_names_and_to_nothing_else(cloud: Any, raw: Any) -> None:
+    for name in ("127.0.0.1", "localhost"):
+        assert raw.target("GET", "/-/health", {"host": name}).json() == {"status": "ok"}
+    assert raw.target("GET", "/", {"host": "localhost"}).status_code == 404
+    assert raw.target("POST", "/-/timer/none", {"host": "localhost"}).status_code == 404
+    assert raw.target("POST", "/-/functions/none/invoke", {"host": "localhost"}).status_code == 404
+    assert raw.target("POST", "/-/ai_bucket/none", {"host": "localhost"}).status_code == 404
+    assert cloud.admin("GET", "invocations") == []
+
+
+def test_an_idle_cloud_says_so(cloud: Any) -> None:
+    assert cloud.admin("GET", "idle?timeout=20") is True
