@@ -12,12 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET, Pipeline, put, running_pipeline
-from cli.report import line_of, save, show_words, table_of
+from cli.report import line_of, make_folder, save, show_words, table_of
 from cli.samples import Upload, own_uploads, sample_uploads
 from cli.verdict import complaints
 from cli.watch import Result, results_of
 
-OUTPUT_PREFIX = "transcripts/"
 PATIENCE_SECONDS = 100.0
 PATIENCE_PER_MEGABYTE = (
     60.0  # a megabyte of mp3 is a minute or two of speech; the engine needs a fifth of that
@@ -30,6 +29,7 @@ def run_demo(console: Console, files: Sequence[Path], folder: Path) -> bool:
     Raises StandinError, CloudError, OSError.
     """
     uploads = own_uploads(files) if files else sample_uploads()
+    make_folder(folder)  # before the work, whose results would otherwise be lost
     with tempfile.TemporaryDirectory(prefix="scribe-") as temporary, ExitStack() as stack:
         started = time.monotonic()
         with console.status("Starting a cloud on this machine: COS, speech recognition, three functions"):
@@ -59,7 +59,7 @@ def _transcribe(console: Console, pipeline: Pipeline, uploads: Sequence[Upload])
     megabytes = sum(upload.path.stat().st_size for upload in uploads) / 1e6
     patience = PATIENCE_SECONDS + PATIENCE_PER_MEGABYTE * megabytes
     with console.status("The functions are at work"):
-        for result in results_of(cos, OUTPUT_BUCKET, OUTPUT_PREFIX, uploaded, patience_s=patience):
+        for result in results_of(cos, OUTPUT_BUCKET, uploaded, patience_s=patience):
             console.print(line_of(result))
             results.append(result)
     order = list(uploaded)

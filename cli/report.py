@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.verdict import complaints
-from cli.watch import Result
+from cli.watch import ENDINGS, OUTPUT_PREFIX, Result
 
 
 def line_of(result: Result) -> str:
@@ -75,9 +75,21 @@ def show_words(console: Console, results: Sequence[Result]) -> None:
                     console.print(f"  {name}: {escape(str(told[name]))}")
 
 
+def make_folder(folder: Path) -> None:
+    """Where the results will lie. Raises OSError that says what to do."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"the results cannot be put in {folder} ({error.strerror}); name another --results"
+        ) from None
+
+
 def save(results: Sequence[Result], folder: Path) -> None:
-    """Copies every file into a folder, under the name it has in the output bucket."""
+    """Copies every file into a folder, under the name it has in the output bucket. An earlier run's files give way."""
     for result in results:
+        for name in ENDINGS:
+            (folder / f"{OUTPUT_PREFIX}{result.upload.key}.{name}").unlink(missing_ok=True)
         for key, body in result.files.values():
             path = folder / key
             path.parent.mkdir(parents=True, exist_ok=True)

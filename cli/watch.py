@@ -11,7 +11,9 @@ from typing import Any
 from cli.samples import Upload
 from shared.tencent.cos import Cos
 
+OUTPUT_PREFIX = "transcripts/"  # OUTPUT_PREFIX of the functions, by default
 FORMATS = ("json", "txt", "srt", "vtt")
+ENDINGS = (*FORMATS, "error.json")
 LOOK_EVERY_SECONDS = 0.25
 
 
@@ -45,7 +47,6 @@ class Result:
 def results_of(
     cos: Cos,
     bucket: str,
-    prefix: str,
     uploaded: Mapping[Upload, float],
     *,
     patience_s: float,
@@ -60,23 +61,21 @@ def results_of(
     ends = now() + patience_s
     while waiting:
         last_look = now() >= ends
-        present = {item.key for item in cos.list_all(bucket, prefix=prefix)}
+        present = {item.key for item in cos.list_all(bucket, prefix=OUTPUT_PREFIX)}
         for upload, since in list(waiting.items()):
-            if last_look or _is_complete(upload, prefix, present):
+            if last_look or _is_complete(upload, present):
                 del waiting[upload]
-                files = _files(cos, bucket, upload, prefix, present)
+                files = _files(cos, bucket, upload, present)
                 yield Result(upload, now() - since, files)
         if waiting:
             sleep(LOOK_EVERY_SECONDS)
 
 
-def _is_complete(upload: Upload, prefix: str, present: set[str]) -> bool:
-    base = f"{prefix}{upload.key}."
+def _is_complete(upload: Upload, present: set[str]) -> bool:
+    base = f"{OUTPUT_PREFIX}{upload.key}."
     return base + "error.json" in present or all(base + name in present for name in FORMATS)
 
 
-def _files(
-    cos: Cos, bucket: str, upload: Upload, prefix: str, present: set[str]
-) -> dict[str, tuple[str, bytes]]:
-    keys = {name: f"{prefix}{upload.key}.{name}" for name in (*FORMATS, "error.json")}
+def _files(cos: Cos, bucket: str, upload: Upload, present: set[str]) -> dict[str, tuple[str, bytes]]:
+    keys = {name: f"{OUTPUT_PREFIX}{upload.key}.{name}" for name in ENDINGS}
     return {name: (key, cos.get(bucket, key).body) for name, key in keys.items() if key in present}

@@ -73,7 +73,7 @@ def _record(record: Any) -> Uploaded | UnreadableRecord:
         full_name, region = told["bucket"], told["region"]
     if path:
         key = path
-    if not key or not re.fullmatch(r".+-[0-9]+", full_name):
+    if not key or not re.fullmatch(r".+-[0-9]+", full_name) or not _is_unicode(key):
         return UnreadableRecord(
             "the record names no object: cosObject.url and cosObject.key are both unusable"
         )
@@ -93,6 +93,11 @@ def _url(url: str) -> tuple[str, str]:
         return host, unquote(tail, errors="strict")
     except UnicodeDecodeError:
         return host, ""
+
+
+def _is_unicode(key: str) -> bool:
+    """COS keys are UTF-8; half a surrogate pair is not."""
+    return not any("\ud800" <= character <= "\udfff" for character in key)
 
 
 def _key_of(raw: str, bucket: str, appid: str) -> str:

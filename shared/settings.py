@@ -13,6 +13,7 @@ from shared.errors import SettingsError
 FORMATS = ("json", "txt", "srt", "vtt")
 JOBS_PATHS = ("asr_jobs", "jobs")
 LEAST_TOKEN_LENGTH = 16
+LONGEST_PREFIX_BYTES = 100
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{0,48}-[0-9]{5,12}")
 _REGION = re.compile(r"[a-z]{2,3}-[a-z0-9-]{2,24}")
@@ -132,6 +133,10 @@ def _queue(value: str) -> str:
 
 
 def _prefix(value: str) -> str:
+    if len(value.encode("utf-8", "replace")) > LONGEST_PREFIX_BYTES:
+        return (
+            f"has more than {LONGEST_PREFIX_BYTES} bytes: with a recording's name it would not fit into a key"
+        )
     return f"is {value!r}: a prefix does not start with a slash" if value.startswith("/") else ""
 
 
@@ -144,7 +149,7 @@ def _jobs_path(value: str) -> str:
 
 
 def _seconds(value: str) -> str:
-    return "" if value.isascii() and value.isdigit() else f"is {value!r}, not a whole number of seconds"
+    return "" if re.fullmatch(r"[0-9]{1,9}", value) else f"is {value[:20]!r}, not a whole number of seconds"
 
 
 def _token(value: str) -> str:
@@ -157,8 +162,8 @@ def _token(value: str) -> str:
 
 
 def _loopback(value: str) -> str:
-    """Only this machine, so that no credential can leave it by this setting."""
-    wrong = f"is {value!r}, not a loopback address such as http://127.0.0.1:9000"
+    """Only this machine, so that no credential can leave it by this setting. The value may hold one: never quoted."""
+    wrong = "is not a loopback address such as http://127.0.0.1:9000"
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname or "", parts.port
@@ -184,6 +189,11 @@ def _contradictions(settings: Settings) -> list[str]:
                 f"INPUT_PREFIX {settings.input_prefix!r} lies inside {name} {prefix!r} of the same bucket: "
                 "every recording would be taken for an output and left alone"
             )
+    elsewhere = settings.output_region != settings.region and not _region(settings.output_region)
+    if shared_bucket and elsewhere:
+        mistakes.append(
+            f"OUTPUT_REGION is {settings.output_region}, but the output bucket is an input bucket, in {settings.region}"
+        )
     if settings.output_prefix.startswith(settings.state_prefix):
         mistakes.append(
             f"OUTPUT_PREFIX {settings.output_prefix!r} lies inside STATE_PREFIX {settings.state_prefix!r}"

@@ -9,6 +9,7 @@ from shared.tencent.cos import LONGEST_KEY_BYTES
 
 ERROR = "error.json"
 _LONGEST_ENDING = len("." + ERROR)
+_ERROR_STEM = ".error"
 
 
 def transcript_key(settings: Settings, bucket: str, key: str, ending: str) -> str:
@@ -47,10 +48,13 @@ def is_ours(settings: Settings, bucket: str, key: str) -> bool:
 
 
 def _fitting(name: str) -> str:
-    """A name that leaves room for the ending: a too long one is cut and told apart by a digest."""
+    """A name that leaves room for the ending: a too long one is cut and told apart by a digest.
+
+    So is that of a recording `a.mp3.error`, whose transcript would take the place of the error object of `a.mp3`.
+    """
     raw = name.encode("utf-8", "surrogatepass")
     room = LONGEST_KEY_BYTES - _LONGEST_ENDING
-    if len(raw) <= room:
+    if len(raw) <= room and not name.endswith(_ERROR_STEM):
         return name
     mark = "~" + hashlib.sha256(raw).hexdigest()[:16]
     return raw[: room - len(mark)].decode("utf-8", "ignore") + mark

@@ -32,7 +32,8 @@ def options_for(default_engine: str, metadata: Mapping[str, str]) -> Options:
     channels = metadata.get("channels", "").strip() or "1"
     if channels not in {"1", "2"}:
         raise WrongOption(f"x-cos-meta-channels is {channels[:20]!r}; it is 1 or 2")
-    if channels == "2" and not engine.startswith("8k_"):
-        # CI document "Create speech recognition template": two channels only with the telephone engines.
+    if channels == "2" and (not engine.startswith("8k_") or engine == "8k_zh_s"):
+        # CI document "Create speech recognition template": two channels only with the telephone engines, and not with
+        # the one that separates speakers.
         raise WrongOption(f"x-cos-meta-channels is 2, which needs an engine of the 8k_ family, not {engine}")
     return Options(engine, int(channels))

@@ -99,9 +99,12 @@ def _step(desk: Desk, tally: Tally, receipt: Receipt, take: Callable[[], Outcome
     """Takes one step and counts it. One recording's trouble does not stop the others; running out of time does."""
     try:
         outcome = take()
-    except CloudError as error:
+    except OutOfTime:
+        raise
+    except Exception as error:  # noqa: BLE001 - one odd receipt must not stop every sweep to come
         tally.troubles += 1
-        desk.log.error("could not mend", bucket=receipt.bucket, key=receipt.key, error=str(error))
+        reason = f"{type(error).__name__}: {error}"
+        desk.log.error("could not mend", bucket=receipt.bucket, key=receipt.key, error=reason)
         return
     tally.count(outcome)
     if outcome.step is not Step.STILL_RUNNING:

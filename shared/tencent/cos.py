@@ -106,6 +106,8 @@ class Cos:
 
     def delete(self, bucket: str, key: str) -> None:
         """Removes an object; one that is not there is no error (COS answers 204 alike)."""
+        if not key:
+            raise ValueError("a DELETE without a key would remove the bucket")
         self._send("DELETE", bucket, key)
 
     def list(self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = "") -> Page:

@@ -86,7 +86,7 @@ def response(body: bytes, root: str, *, readers: Mapping[str, Reader] | None = N
     """What lies in the root element, which must be the one that is expected. Raises NotXml."""
     document = parse(body, readers=readers)
     if root not in document:
-        raise NotXml(f"its root is {next(iter(document), 'missing')}, not {root}")
+        raise NotXml(f"its root is {next(iter(document), 'missing')[:40]}, not {root}")
     return mapping(document[root])
 
 

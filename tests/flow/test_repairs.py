@@ -141,3 +141,15 @@ def test_no_log_line_holds_a_secret_or_a_word_of_a_transcript(own_flow: Any) -> 
     for call in own_flow.admin("GET", "invocations?since=0"):
         for line in call["log"]:
             json.loads(line)
+
+
+def test_an_odd_receipt_does_not_stop_the_sweep(eager_flow: Any) -> None:
+    """Its date is beyond every calendar; the one after it in the listing must still be mended."""
+    odd = left_behind(eager_flow, "a-odd.wav", b"x", lease_s=-1)
+    broken = replace(odd, created_s=1e15).to_json()
+    eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/open/{odd.id}", broken)
+    mute_queue(eager_flow)
+    eager_flow.upload("b-lost.wav", b"speech " * 300)
+    eager_flow.settle()
+    done = eager_flow.sweep()
+    assert done["result"] == {"swept": {"transcribed": 1}, "troubles": 1}

@@ -193,7 +193,8 @@ def test_a_body_that_merely_looks_like_base64_is_left_alone(mark: object) -> Non
     [
         None, [], "POST", {}, {"path": None}, {"path": 7},
         posted(body={"EventName": "TaskFinish"}), posted(body=7), posted(body=["x"]),
-        posted(body="not base64!", isBase64Encoded=True), posted(body="会", isBase64Encoded=True),
+        posted(body="QUJD!!!!", isBase64Encoded=True),
+        posted(body="QUJ", isBase64Encoded=True), posted(body="会", isBase64Encoded=True),
     ],
 )  # fmt: skip
 def test_what_is_no_request_is_refused_with_a_client_error(event: Any) -> None:
@@ -222,3 +223,13 @@ def test_an_unknown_timer_message_is_refused_and_told_in_short() -> None:
     with pytest.raises(EventError, match="reconcile or audit") as caught:
         timer_message({"Message": "delete" * 1000})
     assert len(str(caught.value)) < 200
+
+
+def test_a_key_that_is_no_unicode_makes_its_record_unreadable() -> None:
+    record = {
+        "cos": {
+            "cosObject": {"key": "/1250000000/in/a\ud800"},
+            "cosBucket": {"name": "in", "appid": "1250000000"},
+        }
+    }
+    assert isinstance(records_of({"Records": [record]})[0], UnreadableRecord)

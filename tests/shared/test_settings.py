@@ -144,7 +144,7 @@ def test_sweep_after_is_read_in_seconds_and_zero_means_zero(text: str, seconds: 
     assert settings_from({**LEAST, "SWEEP_AFTER": text}).sweep_after_s == seconds
 
 
-@pytest.mark.parametrize("text", ["-1", "1.5", "5m", "１２", "1_000", "undefined"])
+@pytest.mark.parametrize("text", ["-1", "1.5", "5m", "１２", "1_000", "9" * 5000, "undefined"])
 def test_sweep_after_that_is_no_whole_number_is_a_mistake_like_any_other(text: str) -> None:
     assert any("SWEEP_AFTER" in mistake for mistake in mistakes_of({**LEAST, "SWEEP_AFTER": text}))
 
@@ -224,3 +224,9 @@ def test_no_environment_whatever_raises_anything_but_the_one_message(environ: di
         settings_from({**LEAST, **environ})
     except SettingsError as error:
         assert error.mistakes  # noqa: PT017 - accepting the environment is right as well
+
+
+def test_an_output_region_apart_from_the_own_bucket_is_a_contradiction() -> None:
+    mistakes = mistakes_of({**LEAST, "OUTPUT_REGION": "ap-shanghai"})
+    assert [mistake.split()[0] for mistake in mistakes] == ["OUTPUT_REGION"]
+    assert settings_from({**LEAST, "OUTPUT_REGION": "ap-shanghai", "OUTPUT_BUCKET": "out-1250000000"})

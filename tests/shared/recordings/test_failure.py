@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Busy, NotFound, Refused
@@ -138,6 +138,7 @@ def test_the_receipts_inner_marks_stay_out_of_it() -> None:
 
 
 @given(key=st.text(max_size=60), message=st.text(max_size=200))
+@example(key="a\ud800b", message="\udfff")
 @settings(max_examples=100, deadline=None)
 def test_any_key_and_any_message_make_readable_json(key: str, message: str) -> None:
     body = error_object(replace(RECEIPT, key=key), Failure("w.", "n.", message=message))

@@ -107,6 +107,11 @@ def test_an_id_stays_what_it_was_in_earlier_versions() -> None:
     assert sortable("Az09 /_~会") == "Az09-20-2F_5F~7E~E4~BC~9A"
 
 
+def test_a_key_that_is_not_even_text_still_has_an_id() -> None:
+    assert is_id(identity("a\ud800b"))
+    assert identity("a\ud800b") != identity("a\ud801b")
+
+
 def test_size_is_no_part_of_it() -> None:
     assert identity("a.mp3", size=1) == identity("a.mp3", size=2)
 

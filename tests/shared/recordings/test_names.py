@@ -137,3 +137,10 @@ def test_receipts_open_and_done_and_the_raw_result_never_meet(key: str) -> None:
     names = written(ALONE, BUCKET, key)[-4:]
     prefixes = (open_prefix(ALONE), done_prefix(ALONE), ".scribe/raw/", ".scribe/raw/")
     assert all(name.startswith(prefix) for name, prefix in zip(names, prefixes, strict=True))
+
+
+def test_the_transcript_of_a_key_that_ends_in_error_is_not_anothers_error_object() -> None:
+    settings = Settings(("in-1250000000",), ("x" * 16,), "ap-guangzhou")
+    transcript = transcript_key(settings, "in-1250000000", "a.mp3.error", "json")
+    assert transcript != transcript_key(settings, "in-1250000000", "a.mp3", ERROR)
+    assert transcript.startswith("transcripts/a.mp3.error~")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.recordings.receipt import TRANSCRIBED, BadReceipt, Receipt, receipt_from
@@ -39,6 +39,7 @@ def receipt_for(key: str, **members: Any) -> Receipt:
     finished_s=seconds,
     job_id=st.text(max_size=40),
 )
+@example(key="a\ud800b", attempt=1, created_s=0.0, finished_s=0.0, job_id="")
 @settings(max_examples=100, deadline=None)
 def test_a_receipt_comes_back_as_it_was_written(key: str, **members: Any) -> None:
     written = receipt_for(key, outcome=TRANSCRIBED, **members)

@@ -228,3 +228,9 @@ def test_the_host_names_the_bucket_and_the_region(
 ) -> None:
     Cos(make_wire(), region).head("text-1250000001", "k")
     assert far_end.last.headers["host"] == f"text-1250000001.cos.{region}.myqcloud.com"
+
+
+def test_no_key_is_never_taken_for_the_bucket_itself(wire: Wire, far_end: Any) -> None:
+    with pytest.raises(ValueError, match="remove the bucket"):
+        Cos(wire, "ap-chengdu").delete("media-1250000000", "")
+    assert not far_end.requests

@@ -122,6 +122,7 @@ BAD = {
     "a number of a million digits": b'{"JobsDetail":' + b"1" * 1_000_000 + b"}",
     "more than the platform delivers": b"<" * (MOST_BYTES + 1),
     "another root": f"<Error>{job_xml()}</Error>".encode(),
+    "a root with an endless name": b"<" + b"r" * 100_000 + b"/>",
     "a text for a root": b"<Response>done</Response>",
     "no job": f"<Response>{NAME}</Response>".encode(),
     "an empty job": b"<Response><JobsDetail/></Response>",

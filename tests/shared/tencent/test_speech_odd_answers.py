@@ -237,6 +237,19 @@ def test_a_submit_with_an_answer_that_makes_no_sense_may_have_made_a_job(
     assert len(far_end.requests) == 1
 
 
+@pytest.mark.parametrize("reply", [httpx.ReadTimeout("slow"), httpx.Response(500), httpx.Response(503)])
+def test_a_submit_is_sent_once_and_a_question_again(
+    speech: Speech, far_end: Any, reply: httpx.Response | Exception
+) -> None:
+    far_end.replies = [reply]
+    with pytest.raises(OutcomeUnknown):
+        speech.submit(BUCKET, JOB)
+    assert len(far_end.requests) == 1
+    with pytest.raises(OutcomeUnknown):
+        speech.jobs(BUCKET, ["s1"])
+    assert len(far_end.requests) > 2
+
+
 @pytest.mark.parametrize("body", ["<Response/>", f"<Response>{job('<JobId/>')}</Response>"])
 def test_a_submit_without_a_job_id_in_its_answer_may_have_made_a_job(
     speech: Speech, far_end: Any, body: str

@@ -41,7 +41,8 @@ def test_the_token_is_sent_and_signed_under_both_names_on_ci(
     headers = far_end.last.headers
     assert headers["x-cos-security-token"] == headers["x-ci-security-token"] == "tok"
     assert (
-        "q-header-list=content-length;host;x-ci-security-token;x-cos-security-token&" in headers["authorization"]
+        "q-header-list=content-length;host;x-ci-security-token;x-cos-security-token&"
+        in headers["authorization"]
     )
 
 

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.tencent.xml import DEEPEST, NotXml, error_fields, listed, mapping, number, parse, text, write
@@ -19,6 +19,8 @@ xml_texts = st.text(
 
 
 @given(value=xml_texts)
+@example(value="a\rb\r\nc\n")
+@example(value="]]>&amp;<!--")
 @settings(max_examples=100, deadline=None)
 def test_another_parser_reads_back_exactly_what_was_written(value: str) -> None:
     root = ET.fromstring(write({"Request": {"Input": {"Object": value}}}))  # noqa: S314 - our own bytes
