@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
+from localcloud.admin import admin_app
 from localcloud.app import Cloud, Options
 from localcloud.ci.service import CiOptions
 from localcloud.scf import DeploymentError
@@ -105,7 +106,7 @@ def _ready_line(cloud: Cloud, endpoint: str) -> str:
 async def serve(options: Options, listener: socket.socket) -> None:
     """Run a cloud on a listening socket until SIGTERM or SIGINT. Raises DeploymentError."""
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    cloud = Cloud(options, endpoint)
+    cloud = Cloud(options, endpoint, admin_app)
     ready = options.data / "ready.json"
 
     def announce() -> None:
@@ -116,7 +117,7 @@ async def serve(options: Options, listener: socket.socket) -> None:
     server = _Server(
         uvicorn.Config(
             cloud,
-            http="h11",  # httptools writes header names in lower case only; see _WIRE_NAMES in app.py
+            http="h11",  # httptools writes header names in lower case only; see leaving.py
             loop="asyncio",
             ws="none",
             lifespan="off",

@@ -7,17 +7,14 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from localcloud.app import Cloud
 from localcloud.ci.models import timestamp
-
-if TYPE_CHECKING:
-    from localcloud.app import Cloud
 
 _LONGEST_WAIT_S = 600.0
 _LOOK_AGAIN_S = 0.02

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import BinaryIO
 
@@ -41,4 +42,7 @@ class FileAnswer(Response):
             while self._left > 0 and (chunk := file.read(min(_CHUNK, self._left))):
                 self._left -= len(chunk)
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await asyncio.sleep(
+                    0
+                )  # lets others have their turn, and the server notice that the client is gone
             await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -30,13 +30,25 @@ class Place:
     bucket: str = ""
     region: str = ""
 
+    @property
+    def is_cos(self) -> bool:
+        """Whether COS answers."""
+        return self.service in (Service.COS_BUCKET, Service.COS)
 
-# The names of the buckets' hosts and of the two services: seeds (Host lines), COS request hosts.
+    @property
+    def is_ci(self) -> bool:
+        """Whether CI answers."""
+        return self.service in (Service.CI_BUCKET, Service.CI)
+
+
+# The names of the buckets' hosts and of the two services: seeds (Host lines), COS request hosts. The newer domain
+# is for COS only.
+_COS_DOMAIN = r"(?:myqcloud\.com|tencentcos\.cn)"
 _PATTERNS = (
-    (Service.COS_BUCKET, re.compile(r"(?P<bucket>[^.]+)\.cos\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
+    (Service.COS_BUCKET, re.compile(rf"(?P<bucket>[^.]+)\.cos\.(?P<region>[a-z0-9-]+)\.{_COS_DOMAIN}")),
     (Service.CI_BUCKET, re.compile(r"(?P<bucket>[^.]+)\.ci\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
     (Service.CI, re.compile(r"ci\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
-    (Service.COS, re.compile(r"cos\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
+    (Service.COS, re.compile(rf"cos\.(?P<region>[a-z0-9-]+)\.{_COS_DOMAIN}")),
     (Service.COS, re.compile(r"service\.cos\.myqcloud\.com")),
     (Service.OWN, re.compile(r"127\.0\.0\.1|localhost")),
 )

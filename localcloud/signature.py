@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,10 @@ _FIELDS = (
     "q-url-param-list",
     "q-signature",
 )
-_TOKEN_HEADERS = ("x-cos-security-token", "x-ci-security-token")
+_WINDOW = re.compile(r"([0-9]{1,15});([0-9]{1,15})")
+COS_TOKEN_HEADERS = ("x-cos-security-token",)
+# The SDKs disagree on the header's name for CI, and PHP sends both.
+CI_TOKEN_HEADERS = ("x-cos-security-token", "x-ci-security-token")
 _CLOCK_SKEW_S = 900  # commonly quoted as 15 minutes; unconfirmed
 
 
@@ -122,12 +126,12 @@ def _fields(request: SignedRequest) -> tuple[Mapping[str, str], bool]:
 
 
 def _check_window(window: str, now_s: float) -> None:
-    start, _, end = window.partition(";")
-    if not (start.isdecimal() and end.isdecimal()):
+    match = _WINDOW.fullmatch(window)
+    if match is None:
         raise Refused(Reason.MALFORMED, "a time is written <start>;<end> in Unix seconds")
-    if int(start) > now_s + _CLOCK_SKEW_S:
+    if int(match[1]) > now_s + _CLOCK_SKEW_S:
         raise Refused(Reason.TOO_EARLY)
-    if int(end) < now_s:
+    if int(match[2]) < now_s:
         raise Refused(Reason.EXPIRED)
 
 
@@ -135,9 +139,10 @@ def _names(listed: str) -> set[str]:
     return {name.lower() for name in listed.split(";") if name}
 
 
-def _check_token(request: SignedRequest, key: Key, signed_headers: set[str], now_s: float) -> None:
-    """CI takes the token under either header name; the SDKs disagree on it, PHP sends both."""
-    sent = [(name, value) for name, value in request.headers if name in _TOKEN_HEADERS]
+def _check_token(
+    request: SignedRequest, key: Key, signed_headers: set[str], token_headers: tuple[str, ...], now_s: float
+) -> None:
+    sent = [(name, value) for name, value in request.headers if name in token_headers]
     in_query = request.parameter("x-cos-security-token")
     if not key.token and not sent and in_query is None:
         return
@@ -150,8 +155,10 @@ def _check_token(request: SignedRequest, key: Key, signed_headers: set[str], now
         raise Refused(Reason.TOKEN_EXPIRED)
 
 
-def verify(request: SignedRequest, keys: Keys, now_s: float) -> Key:
-    """The key that signed this request. Raises Refused."""
+def verify(
+    request: SignedRequest, keys: Keys, now_s: float, token_headers: tuple[str, ...] = CI_TOKEN_HEADERS
+) -> Key:
+    """The key that signed this request; its token may come in any of the named headers. Raises Refused."""
     fields, presigned = _fields(request)
     key = keys.find(fields["q-ak"])
     if key is None:
@@ -159,7 +166,7 @@ def verify(request: SignedRequest, keys: Keys, now_s: float) -> Key:
     for window in {fields["q-sign-time"], fields["q-key-time"]}:
         _check_window(window, now_s)
     header_names, parameter_names = _names(fields["q-header-list"]), _names(fields["q-url-param-list"])
-    _check_token(request, key, header_names, now_s)
+    _check_token(request, key, header_names, token_headers, now_s)
     query = tuple(pair for pair in request.query if not (presigned and pair[0] in _FIELDS))
     for headers in _host_forms(request):
         expected = signature_of(
@@ -170,7 +177,7 @@ def verify(request: SignedRequest, keys: Keys, now_s: float) -> Key:
             header_names,
             parameter_names,
         )
-        if expected is not None and hmac.compare_digest(expected, fields["q-signature"]):
+        if expected is not None and hmac.compare_digest(expected.encode(), fields["q-signature"].encode()):
             return key
     raise Refused(Reason.BAD_SIGNATURE)
 

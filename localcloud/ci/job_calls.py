@@ -54,9 +54,9 @@ async def list_jobs(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
     states = names(asked, "states")
     if any(state not in (*STATES, "All") for state in states):
         raise invalid(f"states is a list of All, {', '.join(STATES)}.")
-    token, order = asked.parameters.get("nextToken", ""), asked.parameters.get("orderByTime") or "Desc"
-    if (token and not token.isdecimal()) or order not in ("Desc", "Asc"):
-        raise invalid("nextToken is that of the page before; orderByTime is Desc or Asc.")
+    token, order = number(asked, "nextToken", 0, 10**11), asked.parameters.get("orderByTime") or "Desc"
+    if order not in ("Desc", "Asc"):
+        raise invalid("orderByTime is Desc or Asc.")
     size = number(asked, "size", 10, 100)
     found = ci.jobs.page(
         bucket.name,
@@ -64,7 +64,7 @@ async def list_jobs(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
         states=STATES if not states or "All" in states else states,
         created=(_time(asked, "startCreationTime", 0), _time(asked, "endCreationTime", 1e12)),
         input_object=asked.parameters.get("inputObject", "").lstrip("/"),
-        behind=int(token) if token else None,
+        behind=token or None,
         newest_first=order == "Desc",
         most=size + 1,
     )

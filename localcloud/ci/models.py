@@ -121,13 +121,18 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a submitted job asks for. `input_url` is empty unless the input was named by URL."""
+    """What a submitted job asks for.
+
+    `input_object` is the recording as the request names it, `input_key` the key that was found for it; `input_url` is
+    empty unless the input was named by URL.
+    """
 
     bucket: str
     region: str
     queue_id: str
     input_bucket: str
     input_object: str
+    input_key: str
     input_url: str
     speech: Speech
     output: Output
@@ -137,11 +142,6 @@ class Order:
     level: int
     callback: str
     callback_format: str
-
-    @property
-    def input_key(self) -> str:
-        """The recording's key: a request may write it with one leading slash."""
-        return self.input_object.removeprefix("/")
 
 
 @dataclass(frozen=True, slots=True)

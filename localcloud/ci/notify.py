@@ -123,7 +123,8 @@ class Notifier:
             self._wake.clear()
             now = time.time()
             rows = self._db.execute(
-                "SELECT number, job_id, url, form, body, attempts, due_s FROM notifications ORDER BY due_s"
+                "SELECT number, job_id, url, form, body, attempts, due_s FROM notifications ORDER BY due_s LIMIT ?",
+                (_AT_ONCE + 1,),
             ).fetchall()
             waits = []
             for *fields, due_s in rows:

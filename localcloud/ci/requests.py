@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from localcloud.asked import Asked
 from localcloud.ci.errors import CiProblem, invalid
 from localcloud.xml import MalformedXml, Node, read
 
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _MOST_BODY = 512 * 1024  # bytes
 
 
@@ -30,7 +33,7 @@ def number(asked: Asked, name: str, default: int, highest: int = 10**6) -> int:
     text = asked.parameters.get(name, "")
     if not text:
         return default
-    if not text.isdecimal() or not 1 <= int(text[:12]) <= highest:
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= highest:
         raise invalid(f"{name} is a number from 1 to {highest}.")
     return int(text)
 

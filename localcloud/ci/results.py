@@ -11,7 +11,8 @@ from localcloud.speech.recognition import Recognition, Sentence, Word
 from localcloud.xml import Node, node
 
 _PUNCTUATION = "，。！？；、：,.!?;:…"
-_CLAUSE = re.compile(f"[^{_PUNCTUATION}]+[{_PUNCTUATION}]*")
+# Up to and with its punctuation; a point or comma inside a number is none.
+_CLAUSE = re.compile(rf"(?:[^{_PUNCTUATION}]|(?<=\d)[.,:](?=\d))+[{_PUNCTUATION}]*")
 _BY_CLAUSE = 3  # ResTextFormat: split at punctuation, for subtitles
 
 
@@ -37,6 +38,9 @@ def _sentences(speech: Speech, recognition: Recognition) -> list[Sentence]:
 
 def _clauses(sentence: Sentence) -> Iterator[Sentence]:
     """A sentence cut behind its punctuation; each clause has the words whose letters it holds."""
+    if not sentence.words:
+        yield sentence
+        return
     texts = [match.group().strip() for match in _CLAUSE.finditer(sentence.text)]
     words = list(sentence.words)
     for number, text in enumerate(texts):

@@ -41,7 +41,7 @@ class Desk:
         output = Output(*(operation.value(f"Output/{name}") for name in ("Region", "Bucket", "Object")))
         if not (output.region and output.bucket and output.key):
             raise invalid("Output needs Region, Bucket and Object.")
-        input_bucket, input_object, input_url = self._input(bucket, request)
+        input_bucket, input_object, input_key, input_url = self._input(bucket, request)
         user_data = operation.value("UserData")
         if not _USER_DATA.fullmatch(user_data):
             raise invalid("UserData holds at most 1024 printable ASCII characters.")
@@ -55,6 +55,7 @@ class Desk:
             queue_id=queue.queue_id,
             input_bucket=input_bucket,
             input_object=input_object,
+            input_key=input_key,
             input_url=input_url,
             speech=speech,
             output=output,
@@ -91,8 +92,8 @@ class Desk:
             raise invalid("SpeechRecognition with EngineModelType, or TemplateId, is required.")
         return "", "", speech_of(given)
 
-    def _input(self, bucket: Bucket, request: Node) -> tuple[str, str, str]:
-        """Bucket, object and URL of the recording; Object wins over Url (D-SUBMIT)."""
+    def _input(self, bucket: Bucket, request: Node) -> tuple[str, str, str, str]:
+        """Bucket, name, key and URL of the recording; Object wins over Url (D-SUBMIT)."""
         given = request.find("Input/Object")
         if given is not None and given.text:
             found, name, url = bucket, given.text, ""
@@ -101,11 +102,12 @@ class Desk:
             found, name = self._of_url(url)
         else:
             raise invalid("Input needs Object or Url.")
-        key = name.removeprefix("/")
-        if self.cos.objects.current(found.name, key) is None:
-            # CI error codes 460/42867: 400, not 404.
-            raise CiProblem(400, "ResourceNotFound", f"The object {key} does not exist.")
-        return found.name, name, url
+        # A request may write a key with a leading slash (D-SUBMIT samples), and a key may begin with one.
+        for key in (name, name.removeprefix("/")):
+            if self.cos.objects.current(found.name, key) is not None:
+                return found.name, name, key, url
+        # CI error codes 460/42867: 400, not 404.
+        raise CiProblem(400, "ResourceNotFound", f"The object {name} does not exist.")
 
     def _of_url(self, url: str) -> tuple[Bucket, str]:
         """Nothing may leave this machine, so a URL has to be that of an object in this cloud."""
@@ -114,7 +116,7 @@ class Desk:
         found = self.cos.buckets.get(place.bucket) if place.service is Service.COS_BUCKET else None
         if found is None:
             raise CiProblem(400, "ResourceDownloadFailed", "The stand-in reads URLs of its own buckets only.")
-        return found, unquote(parts.path.lstrip("/"))
+        return found, unquote(parts.path.removeprefix("/"))
 
 
 def _callback(request: Node) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from localcloud.cos.errors import CosProblem
 from localcloud.cos.objects import StoredObject
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def _matches(listed: str, etag: str) -> bool:

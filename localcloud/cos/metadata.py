@@ -13,6 +13,7 @@ LONGEST_KEY = 850  # bytes of UTF-8; COS error codes 436/7730 InvalidURI
 _MOST_METADATA = 2048  # bytes, names and values together; COS PUT Object
 _MOST_TAGS = 10
 _TAG_TEXT = re.compile(r"[\w +\-=.:/]*")
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _KEPT = (
     "cache-control",
     "content-disposition",
@@ -90,6 +91,6 @@ def tagging(tags: Tags) -> Node:
 
 def number(text: str, name: str, lowest: int, highest: int) -> int:
     """A whole number from a query parameter. Raises InvalidArgument."""
-    if not text.isdecimal() or not lowest <= int(text[:12]) <= highest:
+    if not _NUMBER.fullmatch(text) or not lowest <= int(text) <= highest:
         raise invalid(f"{name} is a number from {lowest} to {highest}.")
     return int(text)

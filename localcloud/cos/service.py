@@ -116,13 +116,19 @@ class Cos:
 
     async def copy_bytes(self, source: StoredObject) -> Received:
         """The bytes of an object once more, in a file of their own."""
+        # Opened before anything else can run: it stays readable when the object is replaced meanwhile.
+        original = self.files.path(source.file).open("rb")
         target = self._store.temporary_file()
-        await asyncio.to_thread(shutil.copyfile, self.files.path(source.file), target)
-        digest = hashlib.md5()
-        with target.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-        return Received(target, digest.hexdigest(), source.size)
+
+        def copy() -> Received:
+            digest = hashlib.md5()
+            with original, target.open("wb") as file:
+                while chunk := original.read(1 << 20):
+                    digest.update(chunk)
+                    file.write(chunk)
+                return Received(target, digest.hexdigest(), file.tell())
+
+        return await asyncio.to_thread(copy)
 
     async def joined(self, parts: list[Path], etag: str) -> Received:
         """The parts of an upload as one file."""

@@ -9,7 +9,7 @@ from localcloud.asked import Asked
 from localcloud.cos import answers
 from localcloud.cos.bucket_calls import xml_body
 from localcloud.cos.buckets import Bucket
-from localcloud.cos.errors import invalid, not_implemented
+from localcloud.cos.errors import not_implemented
 from localcloud.cos.metadata import check_key, kept_headers, number
 from localcloud.cos.object_calls import is_create_only
 from localcloud.cos.service import Cos
@@ -66,11 +66,10 @@ async def complete_upload(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
     """Complete Multipart Upload: the named parts become one object."""
     upload = _upload(cos, asked, bucket)
     root = await xml_body(asked, "CompleteMultipartUpload")
-    named = []
-    for part in root.find_all("Part"):
-        if not part.value("PartNumber").isdecimal():
-            raise invalid("PartNumber is a number.")
-        named.append((int(part.value("PartNumber")), part.value("ETag")))
+    named = [
+        (number(part.value("PartNumber"), "PartNumber", 1, MOST_PARTS), part.value("ETag"))
+        for part in root.find_all("Part")
+    ]
     parts = cos.uploads.chosen(upload, named)
     received = await cos.joined([cos.uploads.file(upload, part.number) for part in parts], joint_etag(parts))
     stored = await cos.keep(

@@ -55,8 +55,8 @@ class StandIn:
             process.wait(QUICKLY_S)
             pytest.fail((folder / "stderr.log").read_text())
         ready = json.loads(line)
-        names = ("endpoint", "region", "appid", "secret_id", "secret_key")
-        return cls(folder, process, *(ready[name] for name in names), time.monotonic() - began)
+        given = {name: ready[name] for name in ("endpoint", "region", "appid", "secret_id", "secret_key")}
+        return cls(folder, process, started_in_s=time.monotonic() - began, **given)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it and give its exit code."""
@@ -199,7 +199,7 @@ class Raw:
             lines.append("&".join(f"{name}={value}" for name, value in items))
         whole = f"{method.lower()}\n{path}\n{lines[0]}\n{lines[1]}\n"
         key = hmac.new((secret_key or self.cloud.secret_key).encode(), times.encode(), "sha1").hexdigest()
-        text = f"sha1\n{times}\n{hashlib.sha1(whole.encode()).hexdigest()}\n"
+        text = f"sha1\n{times}\n{hashlib.sha1(whole.encode(), usedforsecurity=False).hexdigest()}\n"
         made = hmac.new(key.encode(), text.encode(), "sha1").hexdigest()
         return (
             f"q-sign-algorithm=sha1&q-ak={secret_id or self.cloud.secret_id}&q-sign-time={times}&q-key-time={times}"
@@ -295,9 +295,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 def eventually(look: Callable[[], Any]) -> Any:
-    """The first result of `look` that is true."""
+    """The first result of `look` that is neither None nor False."""
     deadline = time.monotonic() + QUICKLY_S
-    while not (found := look()):
+    while (found := look()) is None or found is False:
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
     return found

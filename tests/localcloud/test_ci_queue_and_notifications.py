@@ -1,12 +1,13 @@
 """Queues run jobs in order and within their limits, and tell of every end."""
 
+# ruff: noqa: S314 - what is parsed here are the stand-in's own answers
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 import pytest
@@ -24,12 +25,16 @@ class Line:
         raw.send("POST", self.host, "/asrbucket")
         self.queue_id = self.ask("GET", "/asrqueue").findtext("QueueList/QueueId", "")
 
-    def ask(self, method: str, path: str, query: Any = None, body: str = "") -> ElementTree.Element:
+    def ask(self, method: str, path: str, query: Any = None, body: str = "") -> ET.Element:
         answer = self.raw.send(method, self.host, path, query, body=body.encode())
-        return ElementTree.fromstring(answer.content or b"<Nothing/>")
+        return ET.fromstring(answer.content or b"<Nothing/>")
 
-    def settings(self, state: str = "Active", url: str = "", form: str = "", event: str = "TaskFinish") -> None:
-        notify = f"<State>{'On' if url else 'Off'}</State><Type>Url</Type><Url>{url}</Url><Event>{event}</Event>"
+    def settings(
+        self, state: str = "Active", url: str = "", form: str = "", event: str = "TaskFinish"
+    ) -> None:
+        notify = (
+            f"<State>{'On' if url else 'Off'}</State><Type>Url</Type><Url>{url}</Url><Event>{event}</Event>"
+        )
         notify += f"<ResultFormat>{form}</ResultFormat>" if form else ""
         body = f"<Request><Name>q</Name><State>{state}</State><NotifyConfig>{notify}</NotifyConfig></Request>"
         assert self.ask("PUT", f"/asrqueue/{self.queue_id}", body=body).find("Queue") is not None
@@ -43,7 +48,7 @@ class Line:
             f"<UserData>{user}</UserData></Operation>{request}</Request>"
         )
         answer = self.ask("POST", "/asr_jobs", body=body)
-        return answer.findtext("JobsDetail/JobId") or answer.findtext("Code", "")
+        return answer.findtext("JobsDetail/JobId", "") or answer.findtext("Code", "")
 
     def states(self) -> dict[str, str]:
         return {job["job_id"]: job["state"] for job in self.cloud.admin("GET", "jobs")}
@@ -83,7 +88,9 @@ def test_a_queue_runs_no_more_jobs_at_once_than_it_may(make_line: Callable[..., 
 
 
 def test_a_job_of_a_higher_level_goes_first(make_line: Callable[..., Line], receiver: Any) -> None:
-    line = make_line("--max-concurrent", "1", "--job-delay-ms", "100")  # so that deliveries do not overtake each other
+    line = make_line(
+        "--max-concurrent", "1", "--job-delay-ms", "100"
+    )  # so that deliveries do not overtake each other
     line.settings("Paused", receiver.url, "JSON")
     low, high, middle = (line.submit(level=level) for level in (0, 2, 1))
     line.settings("Active", receiver.url, "JSON")
@@ -131,7 +138,7 @@ def test_the_end_of_a_job_is_told_in_xml_by_default(line: Line, receiver: Any) -
     line.settings(url=receiver.url)
     job_id = line.submit(user="receipt-7")
     headers, body = receiver.next()
-    root = ElementTree.fromstring(body)
+    root = ET.fromstring(body)
     assert headers["content-type"] == "application/xml"
     assert (root.tag, root.findtext("EventName")) == ("Response", "TaskFinish")
     assert root.findtext("JobsDetail/JobId") == job_id
@@ -167,7 +174,7 @@ def test_a_failed_job_is_told_of_too(line: Line, receiver: Any) -> None:
 def test_a_job_may_name_its_own_address_or_none(line: Line, receiver: Any) -> None:
     line.settings(url="http://127.0.0.1:9/nobody", form="JSON")
     own = line.submit(request=f"<CallBack>{receiver.url}</CallBack>")
-    assert ElementTree.fromstring(receiver.next()[1]).findtext("JobsDetail/JobId") == own
+    assert ET.fromstring(receiver.next()[1]).findtext("JobsDetail/JobId") == own
     line.settings(url=receiver.url)
     line.submit(request="<CallBack>no</CallBack>")
     line.idle()
@@ -232,7 +239,10 @@ def test_everything_survives_a_restart(
 
 
 def test_an_undelivered_notification_survives_a_restart(
-    start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any, eventually: Callable[[Any], Any]
+    start_cloud: Callable[..., Any],
+    raw_of: Callable[..., Any],
+    receiver: Any,
+    eventually: Callable[[Any], Any],
 ) -> None:
     first = start_cloud("--retry-delay", "60")
     line = Line(first, raw_of(first))

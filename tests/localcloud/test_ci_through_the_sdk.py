@@ -70,7 +70,13 @@ def test_queues_are_found_by_id_and_state(sdk: Any, speech_bucket: str) -> None:
 
 def test_a_queue_takes_new_settings(sdk: Any, speech_bucket: str) -> None:
     queue_id = sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0]["QueueId"]
-    notify = {"State": "On", "Url": "http://example.com/hook", "Type": "Url", "Event": "TaskFinish", "ResultFormat": "JSON"}
+    notify = {
+        "State": "On",
+        "Url": "http://example.com/hook",
+        "Type": "Url",
+        "Event": "TaskFinish",
+        "ResultFormat": "JSON",
+    }
     settings = {"Name": "语音-1", "QueueID": queue_id, "State": "Paused", "NotifyConfig": notify}
     changed = sdk.ci_update_asr_queue(speech_bucket, queue_id, settings)["Queue"]
     queue = changed[0] if isinstance(changed, list) else changed
@@ -94,7 +100,9 @@ def test_a_submitted_job_is_found_recognised_and_written(
     result = done["Operation"]["SpeechRecognitionResult"]
     assert float(result["AudioTime"]) > 0
     assert (result["ObjectName"], result["DetailObjectName"]) == ("out/call.txt", "out/call.txt.detail")
-    sentence = result["ResultDetail"][0] if isinstance(result["ResultDetail"], list) else result["ResultDetail"]
+    sentence = (
+        result["ResultDetail"][0] if isinstance(result["ResultDetail"], list) else result["ResultDetail"]
+    )
     assert sentence["FinalSentence"] in result["Result"]
     words = sentence["Words"]
     assert sentence["WordsNum"] == str(len(words))
@@ -148,7 +156,9 @@ def test_a_recording_that_is_no_audio_fails_with_a_reason(
     sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
 ) -> None:
     sdk.put_object(speech_bucket, b"NOT AUDIO", "notes.txt")
-    job = finished(sdk, speech_bucket, submit(sdk, speech_bucket, InputObject="notes.txt")["JobId"], eventually)
+    job = finished(
+        sdk, speech_bucket, submit(sdk, speech_bucket, InputObject="notes.txt")["JobId"], eventually
+    )
     assert (job["State"], job["Code"]) == ("Failed", "FailedOperation.ErrorRecognize")
     assert job["Message"]
     assert "SpeechRecognitionResult" not in job["Operation"]
@@ -158,7 +168,9 @@ def test_a_recording_that_is_no_audio_fails_with_a_reason(
 def test_templates_are_made_used_changed_and_deleted(
     sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
 ) -> None:
-    template = sdk.ci_create_asr_template(speech_bucket, "电话", "8k_zh", ChannelNum=1, ResTextFormat=2)["Template"]
+    template = sdk.ci_create_asr_template(speech_bucket, "电话", "8k_zh", ChannelNum=1, ResTextFormat=2)[
+        "Template"
+    ]
     template_id = template["TemplateId"]
     assert template["SpeechRecognition"]["EngineModelType"] == "8k_zh"
     job = submit(sdk, speech_bucket, TemplateId=template_id, SpeechRecognition={"EngineModelType": "16k_en"})
@@ -178,7 +190,9 @@ def test_hot_word_tables_are_kept(cloud: Any, sdk_of: Any, speech_bucket: str) -
     table = {"TableName": "names", "VocabularyWeights": {"Vocabulary": "Scribe", "Weight": "10"}}
     _, made = speech.ci_create_asr_hot_vocabulary_table(speech_bucket, table)
     table_id = made["TableId"]
-    speech.ci_update_asr_hot_vocabulary_table(speech_bucket, {**table, "TableId": table_id, "TableName": "more"})
+    speech.ci_update_asr_hot_vocabulary_table(
+        speech_bucket, {**table, "TableId": table_id, "TableName": "more"}
+    )
     _, found = speech.ci_get_asr_hot_vocabulary_table(speech_bucket, table_id)
     assert (found["TableName"], found["VocabularyWeights"]["Vocabulary"]) == ("more", "Scribe")
     _, listed = speech.ci_list_asr_hot_vocabulary_table(speech_bucket)
@@ -194,7 +208,12 @@ def test_the_general_job_calls_reach_the_same_jobs(
     request = {
         "Tag": "SpeechRecognition",
         "Input": {"Object": "call.mp3"},
-        "Operation": {"SpeechRecognition": SPEECH, "Output": output, "UserData": "receipt-1", "JobLevel": "1"},
+        "Operation": {
+            "SpeechRecognition": SPEECH,
+            "Output": output,
+            "UserData": "receipt-1",
+            "JobLevel": "1",
+        },
     }
     made = sdk.ci_create_media_jobs(Bucket=speech_bucket, Jobs=request, Lst={}, ContentType="application/xml")
     job = made["JobsDetail"][0] if isinstance(made["JobsDetail"], list) else made["JobsDetail"]
@@ -212,14 +231,17 @@ def test_an_unknown_job_is_no_error(sdk: Any, speech_bucket: str) -> None:
 
 
 def test_ci_errors_have_no_resource_so_the_sdk_calls_them_unknown(sdk: Any, bucket: str) -> None:
-    with pytest.raises(Exception, match=".") as caught:
+    with pytest.raises(Exception, match=r".") as caught:
         submit(sdk, bucket)
-    assert caught.value.get_error_code() == "Unknown"
-    assert caught.value.get_status_code() == 400
-    assert "<Code>AsrBucketUnBinded</Code>" in caught.value.get_origin_msg()
+    error: Any = caught.value
+    assert error.get_error_code() == "Unknown"
+    assert error.get_status_code() == 400
+    assert "<Code>AsrBucketUnBinded</Code>" in error.get_origin_msg()
 
 
-def test_temporary_keys_work_on_ci_with_the_token_header_of_the_sdk(cloud: Any, sdk_of: Any, speech_bucket: str) -> None:
+def test_temporary_keys_work_on_ci_with_the_token_header_of_the_sdk(
+    cloud: Any, sdk_of: Any, speech_bucket: str
+) -> None:
     key = cloud.admin("POST", "keys")
     sdk = sdk_of(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
     assert sdk.ci_get_asr_queue(speech_bucket)["TotalCount"] == "1"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localcloud.keys import Key, Keys
-from localcloud.signature import Reason, Refused, SignedRequest, signature_of, verify
+from localcloud.signature import COS_TOKEN_HEADERS, Reason, Refused, SignedRequest, signature_of, verify
 
 ID, SECRET = "AKIDEXAMPLE00000000000000000000000001", "ExampleSecretKeyForTestsOnly01234"
 TIMES = "1700000000;1700010060"
@@ -184,6 +184,8 @@ V1_VALUE = authorization("host", "", VECTORS[0][6])
         (V1_VALUE.replace("q-signature", "q-sig"), NOW, Reason.MALFORMED),
         (V1_VALUE.replace(TIMES, "now;then"), NOW, Reason.MALFORMED),
         (V1_VALUE.replace(TIMES, "1700000000"), NOW, Reason.MALFORMED),
+        (V1_VALUE.replace(TIMES, "9" * 5000 + ";1"), NOW, Reason.MALFORMED),
+        (V1_VALUE.replace("9b5d62f5", "é"), NOW, Reason.BAD_SIGNATURE),
         (V1_VALUE.replace(ID, "AKIDSOMEBODYELSE"), NOW, Reason.UNKNOWN_KEY),
         (V1_VALUE, 1_700_010_061.0, Reason.EXPIRED),
         (V1_VALUE, 1_699_990_000.0, Reason.TOO_EARLY),
@@ -221,6 +223,13 @@ def test_a_temporary_key_needs_its_own_signed_token(name: str) -> None:
         with pytest.raises(Refused) as refused:
             verify(request, keys, NOW)
         assert refused.value.reason is Reason.BAD_TOKEN
+
+
+def test_cos_knows_only_its_own_token_header() -> None:
+    name = "x-ci-security-token"
+    with pytest.raises(Refused) as refused:
+        verify(temporary({name: TOKEN}, {name}), keys_of(TOKEN), NOW, COS_TOKEN_HEADERS)
+    assert refused.value.reason is Reason.BAD_TOKEN
 
 
 def test_both_token_headers_may_be_sent_when_both_are_signed_and_right() -> None:

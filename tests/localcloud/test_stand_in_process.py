@@ -65,7 +65,15 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        words = [sys.executable, "-m", "localcloud", "--port", str(taken.getsockname()[1]), "--data", str(tmp_path)]
+        words = [
+            sys.executable,
+            "-m",
+            "localcloud",
+            "--port",
+            str(taken.getsockname()[1]),
+            "--data",
+            str(tmp_path),
+        ]
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("localcloud cannot start: ")
@@ -106,7 +114,10 @@ def test_every_request_is_a_row_of_the_traffic(cloud: Any, raw: Any, bucket: str
     raw.send("GET", cloud.ci_host(bucket), "/asrqueue", {"state": "Nonsense"})
     raw.send("GET", cloud.bucket_host(bucket), secret_id=key["secret_id"], secret_key="wrong")
     rows = cloud.admin("GET", f"requests?since={before}")
-    told = [(row["method"], row["path"], row["query"], row["status"], row["code"], row["body_bytes"]) for row in rows]
+    told = [
+        (row["method"], row["path"], row["query"], row["status"], row["code"], row["body_bytes"])
+        for row in rows
+    ]
     assert told == [
         ("PUT", "/a b", "", 200, "", 5),
         ("GET", "/asrqueue", "state=Nonsense", 400, "InvalidArgument", 0),

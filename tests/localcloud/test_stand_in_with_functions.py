@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # A function that submits a job for what was uploaded; the signature is written out, as no library is at hand.
-UPLOAD = '''
+UPLOAD = """
 import hashlib, hmac, http.client, os, time
 from urllib.parse import quote
 
@@ -50,7 +50,7 @@ def main_handler(event, context):
         f"<Region>{region}</Region><Bucket>{bucket}</Bucket><Object>raw/{key}.txt</Object></Output></Operation></Request>"
     )
     return signed("POST", f"{bucket}.ci.{region}.myqcloud.com", "/asr_jobs", body.encode())
-'''
+"""
 CALLBACK = """
 import json
 def main_handler(event, context):
@@ -74,13 +74,21 @@ def cloud_with_functions(tmp_path: Path, start_cloud: Callable[..., Any]) -> Any
     (folder / "callback.py").write_text(CALLBACK)
     (folder / "sweep.py").write_text("def main_handler(event, context):\n    return event['TriggerName']\n")
     functions = {name: {"handler": f"{name}.main_handler"} for name in ("upload", "callback", "sweep")}
-    host, open_net = "audio-1250000000.cos.ap-guangzhou.myqcloud.com", {"enableExtranet": True, "enableIntranet": False}
+    host, open_net = (
+        "audio-1250000000.cos.ap-guangzhou.myqcloud.com",
+        {"enableExtranet": True, "enableIntranet": False},
+    )
     triggers = [
         trigger("cos", "upload", bucket=host, events="cos:ObjectCreated:*", filter={"prefix": "in/"}),
         trigger("http", "callback", authType="NONE", netConfig=open_net),
         trigger("timer", "sweep", name="reconcile", cronExpression="0 0 0 1 1 * *"),
     ]
-    inputs = {"region": "ap-guangzhou", "runtime": "Python3.10", "functions": functions, "triggers": triggers}
+    inputs: dict[str, Any] = {
+        "region": "ap-guangzhou",
+        "runtime": "Python3.10",
+        "role": "scribe",
+    }  # no role, no temporary keys
+    inputs |= {"functions": functions, "triggers": triggers}
     document = {"app": "t", "stage": "t", "component": "multi-scf", "name": "t", "inputs": inputs}
     (folder / "serverless.yml").write_text(json.dumps(document))
     return start_cloud("--functions", str(folder))
@@ -98,8 +106,9 @@ def test_an_upload_runs_through_function_job_and_callback(
     raw.send("POST", ci, "/asrbucket")
     queue_id = raw.send("GET", ci, "/asrqueue").text.split("<QueueId>")[1].split("</QueueId>")[0]
     notify = f"<State>On</State><Type>Url</Type><Url>{url}/secret-token</Url><Event>TaskFinish</Event>"
-    settings = f"<Name>q</Name><State>Active</State><NotifyConfig>{notify}<ResultFormat>JSON</ResultFormat></NotifyConfig>"
-    assert raw.send("PUT", ci, f"/asrqueue/{queue_id}", body=f"<Request>{settings}</Request>".encode()).status_code == 200
+    notify = f"<NotifyConfig>{notify}<ResultFormat>JSON</ResultFormat></NotifyConfig>"
+    settings = f"<Request><Name>q</Name><State>Active</State>{notify}</Request>".encode()
+    assert raw.send("PUT", ci, f"/asrqueue/{queue_id}", body=settings).status_code == 200
     raw.send("PUT", cos, "/in/call.mp3", body=b"some seconds of speech")
     assert cloud.admin("GET", "idle?timeout=20") is True
 
@@ -128,7 +137,11 @@ def test_a_function_url_is_served_to_the_outside_too(cloud_with_functions: Any) 
         assert client.post(f"{url}/wrong", content=b"{}").status_code == 403
         told = b'{"JobsDetail": [{"JobId": "s0"}]}'
         answer = client.post(f"{url}/secret-token", params={"a": "b c"}, content=told)
-        assert (answer.status_code, answer.json(), answer.headers["x-own"]) == (200, {"query": {"a": "b c"}}, "1")
+        assert (answer.status_code, answer.json(), answer.headers["x-own"]) == (
+            200,
+            {"query": {"a": "b c"}},
+            "1",
+        )
         assert client.get(url.replace("1250000000-", "1250000001-")).status_code == 404
 
 
@@ -144,7 +157,15 @@ def test_functions_and_timers_can_be_called_by_hand(cloud_with_functions: Any) -
 
 def test_mistakes_in_serverless_yml_are_told_before_it_starts(tmp_path: Path) -> None:
     (tmp_path / "serverless.yml").write_text("inputs: {functions: {a: {handler: nothing}}}")
-    words = [sys.executable, "-m", "localcloud", "--data", str(tmp_path / "data"), "--functions", str(tmp_path)]
+    words = [
+        sys.executable,
+        "-m",
+        "localcloud",
+        "--data",
+        str(tmp_path / "data"),
+        "--functions",
+        str(tmp_path),
+    ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("localcloud cannot start: ")

@@ -1,0 +1,70 @@
+"""How an answer leaves: errors as the service writes them, its own headers, their names in its spelling."""
+
+from __future__ import annotations
+
+import logging
+from email.utils import formatdate
+
+from starlette.responses import Response
+
+from localcloud.answers import XML_TYPE
+from localcloud.asked import Asked, Problem
+from localcloud.ci import errors as ci_errors
+from localcloud.cos import errors as cos_errors
+from localcloud.signature import Refused
+
+_log = logging.getLogger("localcloud")
+# The Python SDK hands headers on as a plain dict, so that callers (and it itself) ask for exactly these spellings.
+_NAMES = {
+    name.lower().encode(): name.encode()
+    for name in (
+        "Accept-Ranges",
+        "Cache-Control",
+        "Content-Disposition",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-Length",
+        "Content-Range",
+        "Content-Type",
+        "Date",
+        "ETag",
+        "Expires",
+        "Last-Modified",
+        "Server",
+    )
+}
+
+
+def problem_of(asked: Asked, error: Exception) -> Problem:
+    """What an error is to the client: a refusal with a code of the service, or an InternalError."""
+    if isinstance(error, Refused):
+        refusal = cos_errors.refusal if asked.place.is_cos else ci_errors.refusal
+        return refusal(error.reason, str(error))
+    if isinstance(error, Problem):
+        return error
+    _log.error("%s %s failed by a fault of the stand-in", asked.method, asked.raw_path, exc_info=error)
+    return Problem(500, "InternalError", "The stand-in failed; its log says how.")
+
+
+def error_answer(asked: Asked, problem: Problem) -> Response:
+    """The error document of the service that was asked; a HEAD has none."""
+    if asked.method == "HEAD":
+        return Response(status_code=problem.status, media_type=XML_TYPE)
+    if asked.place.is_cos:
+        # Resource is what was asked for, never empty: the Python SDK throws the code away otherwise.
+        body = cos_errors.error_body(problem, asked.host_name + asked.path, asked.request_id)
+    else:
+        body = ci_errors.error_body(problem, asked.request_id)
+    return Response(body, problem.status, media_type=XML_TYPE)
+
+
+def finish(asked: Asked, response: Response) -> None:
+    """Put on the service's own headers (seeds: Date, Server, x-ci-request-id), and spell all names as it does."""
+    response.headers["date"] = formatdate(usegmt=True)
+    if asked.place.is_ci:
+        response.headers["server"] = "tencent-ci"
+        response.headers["x-ci-request-id"] = asked.request_id
+    elif asked.place.is_cos:
+        response.headers["server"] = "tencent-cos"
+        response.headers["x-cos-request-id"] = asked.request_id
+    response.raw_headers = [(_NAMES.get(name, name), value) for name, value in response.raw_headers]

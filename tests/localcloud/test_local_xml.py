@@ -1,0 +1,68 @@
+"""XML out and in again."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localcloud.xml import MalformedXml, Node, document, node, read
+
+LEGAL = st.text(
+    st.characters(
+        exclude_categories=["Cs", "Cc"], include_characters="\t\n\r", exclude_characters="\ufffe\uffff"
+    )
+)
+
+
+@given(LEGAL)
+def test_any_legal_text_comes_back(text: str) -> None:
+    assert read(document(node("a", node("b", text)))).children[0].text == text
+
+
+def test_characters_that_xml_cannot_hold_are_replaced() -> None:
+    assert read(document(node("a", "x\0y\x1bz\ufffe"))).text == "x\ufffdy\ufffdz\ufffd"
+
+
+def test_values_are_found_by_path_and_stripped() -> None:
+    root = read(b"<r><a><b> x </b><b>y</b></a><empty/></r>")
+    assert root.value("a/b") == "x"
+    assert root.value("empty", "default") == root.value("a/none/deeper", "default") == "default"
+    assert [item.text for item in root.children[0].find_all("b")] == [" x ", "y"]
+    assert root.find("a/c") is None
+
+
+def test_left_out_children_leave_no_trace() -> None:
+    assert node("a", None, node("b", 1), None) == Node("a", children=(Node("b", "1"),))
+    assert document(node("a")).endswith(b"<a/>")
+
+
+BOMB = b'<!DOCTYPE a [<!ENTITY x "' + b"&y;" * 1000 + b'">]><a>&x;</a>'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"plain",
+        b"<a>",
+        b"<a></b>",
+        b"<a/><b/>",
+        b"<a>&undefined;</a>",
+        b"<a>\xff</a>",
+        b"<a>\0</a>",
+        b"<a b=1/>",
+        b"<!DOCTYPE a><a/>",
+        b'<!DOCTYPE a SYSTEM "http://127.0.0.1/x.dtd"><a/>',
+        BOMB,
+        b"<a>" * 33 + b"</a>" * 33,
+        b"<a>" * 1_000_000,
+    ],
+)
+def test_what_is_no_plain_xml_is_refused_quickly(body: bytes) -> None:
+    began = time.monotonic()
+    with pytest.raises(MalformedXml):
+        read(body)
+    assert time.monotonic() - began < 1
