@@ -28,6 +28,12 @@ SETTINGS = {
     "CALLBACK_TOKEN": CALLBACK_TOKEN,
     "ENGINE": ENGINE,
     "SWEEP_AFTER": "30",
+    "OUTPUT_REGION": "",
+    "OUTPUT_PREFIX": "",
+    "FORMATS": "",
+    "QUEUE_ID": "",
+    "GIVE_UP_AFTER": "",
+    "MAX_IN_FLIGHT": "",
 }
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from shared.errors import EventError
+from shared.errors import EventError, described
 from shared.events import Posted, posted_of
 from shared.invocation import desk_for, log_of
 from shared.recordings.callback import finish_named
@@ -34,7 +34,7 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
         return _answer(error.status, str(error))
     except Exception as error:  # noqa: BLE001 - a stranger must not be shown the platform's stack trace
         # Whoever posted may try again; if nobody does, the sweep finishes the job.
-        log.error("not finished", error=f"{type(error).__name__}: {error}")
+        log.error("not finished", error=described(error))
         return _answer(503, "not finished, try again")
     return _answer(200, "ok")
 

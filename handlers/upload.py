@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.errors import described
 from shared.events import UnreadableRecord, records_of
 from shared.invocation import desk_for, log_of
 from shared.recordings.take_in import take_in
@@ -12,8 +13,8 @@ from shared.recordings.take_in import take_in
 def main_handler(event: Any, context: Any) -> dict[str, Any]:
     """Takes in every record of the event and tells what became of each.
 
-    One record's trouble does not stop the others. Raises afterwards when trying again can help, so that the platform
-    delivers the event once more: what is already submitted is then left alone.
+    One record's trouble does not stop the others. Raises it afterwards, so that the platform delivers the event once
+    more: what is already submitted is then left alone.
     """
     log = log_of("upload", context)
     desk = desk_for(context, log)
@@ -29,7 +30,10 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
         except Exception as error:  # noqa: BLE001 - raised below, once the other records had their turn
             trouble = error
             log.error(
-                "a recording could not be taken in", bucket=record.bucket, key=record.key, error=str(error)
+                "a recording could not be taken in",
+                bucket=record.bucket,
+                key=record.key,
+                error=described(error),
             )
             continue
         log.info("an upload", **outcome.summary())

@@ -9,6 +9,7 @@
         │   ├── NotFound        no such bucket, object, job or queue
         │   └── AlreadyExists   create-only found an object of that name
         ├── Busy            throttled: nothing was done, the same request may succeed later
+        │   └── QueueFull       the speech queue takes no more jobs for now
         └── OutcomeUnknown  the answer is lost or unreadable: it may have been done, or not
 
 Permanent: SettingsError, EventError, Refused. Worth retrying: OutOfTime, Busy, and OutcomeUnknown where doing
@@ -90,7 +91,16 @@ class Busy(CloudError):
     repeating_helps = True
 
 
+class QueueFull(Busy):
+    """The speech queue holds as many jobs as it may."""
+
+
 class OutcomeUnknown(CloudError):
     """The connection broke, or the answer made no sense: it may have been done."""
 
     repeating_helps = True
+
+
+def described(error: Exception) -> str:
+    """An error for a log line. Only our own texts are known to hold no secret and no word of a transcript."""
+    return str(error) if isinstance(error, ScribeError) else type(error).__name__

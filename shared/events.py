@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -43,11 +43,16 @@ class UnreadableRecord:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A request to the function's URL. `headers` have lower-case names; `body` is decoded from base64 if it was."""
+    """A request to the function's URL. Nothing of the body is looked at before it is asked for."""
 
     method: str
     path: str
-    body: bytes
+    event: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The body, decoded from base64 if it was. Raises EventError when it is neither text nor base64."""
+        return _body(self.event)
 
 
 def records_of(event: Any) -> tuple[Uploaded | UnreadableRecord, ...]:
@@ -113,7 +118,7 @@ def posted_of(event: Any) -> Posted:
     if not isinstance(event, Mapping) or not isinstance(event.get("path"), str):
         raise EventError("the event has no path: this function is for requests to its URL")
     method = _text(event, "httpMethod") or _text(_member(event, "requestContext"), "httpMethod")
-    return Posted(method=method.upper(), path=event["path"], body=_body(event))
+    return Posted(method=method.upper(), path=event["path"], event=event)
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -38,6 +38,8 @@ class Settings:
     engine: str = "16k_zh"
     queue_id: str = ""
     sweep_after_s: int = 300
+    give_up_after_s: int = 86_400
+    max_in_flight: int = 0  # 0: as many as the queue's own limits make sensible
     jobs_path: str = "asr_jobs"
     cloud_endpoint: str = ""
 
@@ -48,26 +50,28 @@ class Settings:
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
     """The settings in an environment. Raises SettingsError with one message that names every mistake."""
-    desk = _Reading(environ)
+    read = _Reading(environ)
     settings = Settings(
-        input_buckets=desk.several("INPUT_BUCKETS", _bucket, required=True),
-        callback_tokens=desk.several("CALLBACK_TOKEN", _token, required=True),
-        region=desk.one("REGION", _region, default=environ.get("TENCENTCLOUD_REGION", ""), required=True),
-        input_prefix=desk.one("INPUT_PREFIX", _prefix),
-        output_bucket=desk.one("OUTPUT_BUCKET", _bucket),
-        output_region=desk.one("OUTPUT_REGION", _region),
-        output_prefix=desk.one("OUTPUT_PREFIX", _prefix, default="transcripts/"),
-        state_prefix=desk.one("STATE_PREFIX", _prefix, default=".scribe/"),
-        formats=desk.several("FORMATS", _format, default=",".join(FORMATS)),
-        engine=desk.one("ENGINE", _engine, default="16k_zh"),
-        queue_id=desk.one("QUEUE_ID", _queue),
-        sweep_after_s=desk.seconds("SWEEP_AFTER", default=300),
-        jobs_path=desk.one("JOBS_PATH", _jobs_path, default="asr_jobs"),
-        cloud_endpoint=desk.one("CLOUD_ENDPOINT", _loopback),
+        input_buckets=read.several("INPUT_BUCKETS", _bucket, required=True),
+        callback_tokens=read.several("CALLBACK_TOKEN", _token, required=True),
+        region=read.one("REGION", _region, default=environ.get("TENCENTCLOUD_REGION", ""), required=True),
+        input_prefix=read.one("INPUT_PREFIX", _prefix),
+        output_bucket=read.one("OUTPUT_BUCKET", _bucket),
+        output_region=read.one("OUTPUT_REGION", _region),
+        output_prefix=read.one("OUTPUT_PREFIX", _prefix, default="transcripts/"),
+        state_prefix=read.one("STATE_PREFIX", _prefix, default=".scribe/"),
+        formats=read.several("FORMATS", _format, default=",".join(FORMATS)),
+        engine=read.one("ENGINE", _engine, default="16k_zh"),
+        queue_id=read.one("QUEUE_ID", _queue),
+        sweep_after_s=read.whole("SWEEP_AFTER", default=300),
+        give_up_after_s=read.whole("GIVE_UP_AFTER", default=86_400),
+        max_in_flight=read.whole("MAX_IN_FLIGHT", default=0),
+        jobs_path=read.one("JOBS_PATH", _jobs_path, default="asr_jobs"),
+        cloud_endpoint=read.one("CLOUD_ENDPOINT", _loopback),
     )
-    desk.mistakes += _contradictions(settings)
-    if desk.mistakes:
-        raise SettingsError(desk.mistakes)
+    read.mistakes += _contradictions(settings)
+    if read.mistakes:
+        raise SettingsError(read.mistakes)
     return settings
 
 
@@ -97,9 +101,9 @@ class _Reading:
             self.mistakes.append(f"{name} names nothing" if given else f"{name} is missing")
         return tuple(self._checked(name, value, check) for value in values)
 
-    def seconds(self, name: str, *, default: int) -> int:
-        value = self.one(name, _seconds, default=str(default))
-        return int(value) if not _seconds(value) else default
+    def whole(self, name: str, *, default: int) -> int:
+        value = self.one(name, _whole, default=str(default))
+        return int(value) if not _whole(value) else default
 
     def _checked(self, name: str, value: str, check: Callable[[str], str]) -> str:
         """`undefined` is what Tencent's CLI writes for an unset variable of serverless.yml."""
@@ -148,8 +152,8 @@ def _jobs_path(value: str) -> str:
     return "" if value in JOBS_PATHS else f"is {value!r}; it is asr_jobs or jobs"
 
 
-def _seconds(value: str) -> str:
-    return "" if re.fullmatch(r"[0-9]{1,9}", value) else f"is {value[:20]!r}, not a whole number of seconds"
+def _whole(value: str) -> str:
+    return "" if re.fullmatch(r"[0-9]{1,9}", value) else f"is {value[:20]!r}, not a whole number"
 
 
 def _token(value: str) -> str:

@@ -9,77 +9,91 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import merge
 
-from shared.errors import CloudError, OutOfTime
+from shared.errors import CloudError, OutOfTime, described
 from shared.recordings.desk import Desk
+from shared.recordings.due import is_due, seconds_of
 from shared.recordings.names import done_prefix, open_prefix
 from shared.recordings.recording import Recording, sortable
-from shared.recordings.sweep import Tally, is_due
 from shared.recordings.take_in import left_alone, take_in
+from shared.recordings.tally import Tally
 from shared.tencent.cos import Listed
 
 
 def audit(desk: Desk) -> Tally:
-    """Takes in every recording without a receipt. Stops, and says so, when time runs out."""
+    """Takes in every recording without a receipt, or written after its receipt was closed.
+
+    Stops, and says so, when time runs out.
+    """
     tally = Tally()
-    try:
-        for bucket in desk.settings.input_buckets:
-            for item in _unknown(desk, bucket):
+    for bucket in desk.settings.input_buckets:
+        try:
+            for item in _unheard_of(desk, bucket):
                 _take_in(desk, bucket, item, tally)
-    except OutOfTime as error:
-        tally.stopped_early = True
-        desk.log.warning("the audit stopped early", why=str(error))
+        except OutOfTime as error:
+            tally.stopped_early = True
+            desk.log.warning("the audit stopped early", why=str(error))
+            break
+        except CloudError as error:
+            # The other buckets must not wait for this one to be mended.
+            tally.trouble()
+            desk.log.error("could not audit", bucket=bucket, error=str(error))
     return tally
 
 
 def _take_in(desk: Desk, bucket: str, item: Listed, tally: Tally) -> None:
     try:
         outcome = take_in(desk, bucket, item.key)
-    except CloudError as error:
-        tally.troubles += 1
-        desk.log.error("could not take in", bucket=bucket, key=item.key, error=str(error))
+    except OutOfTime:
+        raise
+    except Exception as error:  # noqa: BLE001 - one recording's trouble does not stop the others
+        tally.trouble()
+        desk.log.error("could not take in", bucket=bucket, key=item.key, error=described(error))
         return
-    tally.count(outcome)
+    tally.count(outcome.step)
     desk.log.info("found by the audit", **outcome.summary())
 
 
-def _unknown(desk: Desk, bucket: str) -> Iterator[Listed]:
-    """The recordings of a bucket that are due and have no receipt, in the order of their keys."""
-    known = _Known(_receipt_ids(desk, bucket))
+def _unheard_of(desk: Desk, bucket: str) -> Iterator[Listed]:
+    """The recordings that are due and that no receipt speaks of, in the order of their keys."""
+    known = _Known(_receipts(desk, bucket))
     for item in desk.input_cos.list_all(bucket, prefix=desk.settings.input_prefix):
         if left_alone(desk.settings, bucket, item.key) or not is_due(desk, item.modified):
             continue
-        if Recording(bucket, item.key, item.etag, item.size).id not in known.beside(
-            f"{bucket}/{sortable(item.key)}"
-        ):
+        receipts = known.beside(f"{bucket}/{sortable(item.key)}")
+        written = receipts.get(Recording(bucket, item.key, item.etag, item.size).id)
+        if written is None or seconds_of(item.modified) > seconds_of(written):
             yield item
 
 
-def _receipt_ids(desk: Desk, bucket: str) -> Iterator[str]:
-    """The ids of all receipts of a bucket, open and done, in their order."""
-    return merge(*(_ids_below(desk, prefix(desk.settings), bucket) for prefix in (open_prefix, done_prefix)))
+def _receipts(desk: Desk, bucket: str) -> Iterator[tuple[str, str]]:
+    """Ids, and when each was written, of all receipts of a bucket, open and done, in the order of the ids."""
+    return merge(
+        *(_receipts_below(desk, prefix(desk.settings), bucket) for prefix in (open_prefix, done_prefix))
+    )
 
 
-def _ids_below(desk: Desk, prefix: str, bucket: str) -> Iterator[str]:
+def _receipts_below(desk: Desk, prefix: str, bucket: str) -> Iterator[tuple[str, str]]:
     state_bucket = desk.settings.output_bucket_for(bucket)
     for item in desk.output_cos.list_all(state_bucket, prefix=f"{prefix}{bucket}/"):
-        yield item.key.removeprefix(prefix)
+        yield item.key.removeprefix(prefix), item.modified
 
 
 class _Known:
     """The receipts beside one place in the order of keys; it only moves forward."""
 
-    def __init__(self, ids: Iterator[str]) -> None:
-        self._ids = ids
-        self._next = next(ids, None)
+    def __init__(self, receipts: Iterator[tuple[str, str]]) -> None:
+        self._receipts = receipts
+        self._next = next(receipts, None)
         self._place = ""
-        self._beside: set[str] = set()
+        self._beside: dict[str, str] = {}
 
-    def beside(self, place: str) -> set[str]:
-        """The ids whose sortable part is `place`; places are asked for in ascending order."""
+    def beside(self, place: str) -> dict[str, str]:
+        """The receipts whose id's sortable part is `place`; places are asked for in ascending order."""
         if place != self._place:
-            self._place, self._beside = place, set()
-        while self._next is not None and self._next.rpartition("!")[0] <= place:
-            if self._next.rpartition("!")[0] == place:
-                self._beside.add(self._next)
-            self._next = next(self._ids, None)
+            self._place, self._beside = place, {}
+        while self._next is not None and self._next[0].rpartition("!")[0] <= place:
+            receipt_id, modified = self._next
+            if receipt_id.rpartition("!")[0] == place:
+                self._beside[receipt_id] = max(modified, self._beside.get(receipt_id, ""))
+            self._next = next(self._receipts, None)
         return self._beside

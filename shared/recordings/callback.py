@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shared.errors import Refused
+from shared.errors import Refused, described
 from shared.recordings.desk import Desk
 from shared.recordings.finish import ask_for, finish
 from shared.recordings.outcome import Outcome, Step
 from shared.tencent.notification import NamedJob
+
+_NO_SUCH_JOB = frozenset({400, 404})
 
 
 def finish_named(desk: Desk, named: Iterable[NamedJob]) -> list[Outcome]:
@@ -20,7 +22,7 @@ def finish_named(desk: Desk, named: Iterable[NamedJob]) -> list[Outcome]:
             outcome = _finish_one(desk, job)
         except Exception as error:  # noqa: BLE001 - told below, once the other jobs had their turn
             problem = error
-            desk.log.error("could not finish a job", job=job.job_id, error=str(error))
+            desk.log.error("could not finish a job", job=job.job_id, error=described(error))
             continue
         outcomes.append(outcome)
         desk.log.info("looked at a job", **outcome.summary())
@@ -34,6 +36,8 @@ def _finish_one(desk: Desk, named: NamedJob) -> Outcome:
         try:
             found = ask_for(desk, bucket, [named.job_id])
         except Refused as error:
+            if error.status not in _NO_SUCH_JOB:
+                raise
             # An unknown id is no error in the published answers, but an id of odd form may be.
             desk.log.warning("a job cannot be asked for", job=named.job_id, bucket=bucket, error=str(error))
             continue

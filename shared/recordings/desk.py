@@ -30,6 +30,10 @@ class Desk:
     now: Callable[[], float] = time.time
     nonce: Callable[[], str] = _nonce
 
+    def seconds_left(self) -> float:
+        """How much of the function's own time limit remains."""
+        return self.output_cos.wire.seconds_left()
+
     def ledger_for(self, bucket: str) -> Ledger:
         """The receipts of this bucket's recordings."""
         return Ledger(self.output_cos, self.settings, self.settings.output_bucket_for(bucket))

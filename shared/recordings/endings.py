@@ -1,28 +1,55 @@
-"""The two ways a recording's work ends: transcripts, or an error object. In both the receipt is moved last."""
+"""The ways a recording's work ends: transcripts, an error object, or newer content. The receipt is moved last."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from shared.errors import NotFound
 from shared.recordings.desk import Desk
 from shared.recordings.failure import Failure, error_object
 from shared.recordings.names import ERROR, transcript_key
 from shared.recordings.outcome import Outcome, Step
-from shared.recordings.receipt import FAILED, Receipt
+from shared.recordings.receipt import FAILED, SUPERSEDED, Receipt
 
 ERROR_TYPE = "application/json; charset=utf-8"
 
 
 def end_failed(desk: Desk, receipt: Receipt, failure: Failure) -> Outcome:
     """Writes the error object beside where the transcript would be, then closes the receipt."""
+    tell(desk, receipt, failure)
+    close(desk, receipt, FAILED)
+    return _outcome(Step.FAILED, receipt, why=failure.explanation.what)
+
+
+def end_superseded(desk: Desk, receipt: Receipt) -> Outcome:
+    """Closes the receipt without a word: the newer content has its own receipt, and its own ending."""
+    close(desk, receipt, SUPERSEDED)
+    return _outcome(Step.SUPERSEDED, receipt)
+
+
+def tell(desk: Desk, receipt: Receipt, failure: Failure) -> None:
+    """Writes the error object."""
     bucket = desk.settings.output_bucket_for(receipt.bucket)
     key = transcript_key(desk.settings, receipt.bucket, receipt.key, ERROR)
     desk.output_cos.put(bucket, key, error_object(receipt, failure), content_type=ERROR_TYPE)
-    close(desk, receipt, FAILED)
-    return Outcome(Step.FAILED, receipt.bucket, receipt.key, receipt.id, receipt.job_id, why=failure.what)
 
 
 def close(desk: Desk, receipt: Receipt, outcome: str) -> None:
     """Moves the receipt to done: only when all that belongs to the outcome is written."""
-    finished = replace(receipt, outcome=outcome, finished_s=desk.now())
+    finished = replace(receipt, outcome=outcome, waiting=False, finished_s=desk.now())
     desk.ledger_for(receipt.bucket).finish(finished)
+
+
+def has_other_content(desk: Desk, receipt: Receipt) -> bool:
+    """Whether the recording now holds something else than the receipt speaks of.
+
+    What is deleted has not: its transcript was asked for and is paid for.
+    """
+    try:
+        return desk.input_cos.head(receipt.bucket, receipt.key).etag != receipt.etag
+    except NotFound:
+        return False
+
+
+def _outcome(step: Step, receipt: Receipt, *, why: str = "") -> Outcome:
+    return Outcome(step, receipt.bucket, receipt.key, receipt.id, receipt.job_id, why=why)

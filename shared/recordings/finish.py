@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.errors import NotFound
-from shared.recordings import failure
 from shared.recordings.desk import Desk
-from shared.recordings.endings import close, end_failed
+from shared.recordings.endings import close, end_failed, end_superseded, has_other_content
+from shared.recordings.failure import job_failed
 from shared.recordings.names import ERROR, transcript_key
 from shared.recordings.outcome import Outcome, Step
-from shared.recordings.receipt import SUPERSEDED, TRANSCRIBED, Receipt
+from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.recordings.recording import is_id
 from shared.tencent.speech_values import FINAL_STATES, SUCCESS, FoundJobs, Job, Recognised
 from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, read_sentence
@@ -28,7 +27,7 @@ def finish(desk: Desk, bucket: str, job: Job, *, receipt: Receipt | None = None)
     """Brings a job of this bucket to its end, if it is ours, finished, and not yet done.
 
     `receipt` spares a request when it was just read. Doing it twice writes the same bytes. Costs at most five
-    requests plus one per format. Raises CloudError or OutOfTime; then the receipt is still open.
+    requests plus one per format. Raises CloudError, BadReceipt or OutOfTime; then the receipt is still open.
     """
     if job.state not in FINAL_STATES:
         return Outcome(Step.STILL_RUNNING, bucket, job.input_key, job.user_data, job.job_id, why=job.state)
@@ -43,7 +42,7 @@ def finish(desk: Desk, bucket: str, job: Job, *, receipt: Receipt | None = None)
         return _write(desk, receipt, job)
     if receipt.job_id not in {"", job.job_id}:
         return Outcome(Step.UNDER_WAY, bucket, receipt.key, receipt.id, job.job_id, why="a later job goes on")
-    return end_failed(desk, _with_job(receipt, job), failure.job_failed(job))
+    return _fail(desk, _with_job(receipt, job), job)
 
 
 def _open_receipt(desk: Desk, bucket: str, job: Job) -> Receipt | None:
@@ -56,14 +55,20 @@ def _open_receipt(desk: Desk, bucket: str, job: Job) -> Receipt | None:
 def _without_receipt(desk: Desk, bucket: str, job: Job) -> Outcome:
     known = is_id(job.user_data) and job.user_data.startswith(bucket + "/")
     done = desk.ledger_for(bucket).find_done(job.user_data) if known else None
+    if done and done.outcome == FAILED and job.state == SUCCESS and _belongs(done, bucket, job):
+        return _write(desk, done, job)  # it was given up too early, and its result is paid for
     if done:
         return Outcome(Step.ALREADY_DONE, bucket, done.key, done.id, job.job_id, why=done.outcome)
     return Outcome(Step.NOT_OURS, bucket, job.input_key, job_id=job.job_id)
 
 
 def _belongs(receipt: Receipt, bucket: str, job: Job) -> bool:
-    """Answers sometimes show the key with a leading slash, and never with white space at its ends."""
-    return receipt.bucket == bucket and _bare(job.input_key) == _bare(receipt.key)
+    """The job that we noted is ours; another one with our id must at least be of the same recording.
+
+    Answers sometimes show the key with a leading slash, and never with white space at its ends.
+    """
+    same = receipt.job_id == job.job_id or _bare(job.input_key) == _bare(receipt.key)
+    return receipt.bucket == bucket and same
 
 
 def _bare(key: str) -> str:
@@ -74,12 +79,17 @@ def _with_job(receipt: Receipt, job: Job) -> Receipt:
     return replace(receipt, job_id=job.job_id)
 
 
+def _fail(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
+    if has_other_content(desk, receipt):
+        return end_superseded(desk, receipt)
+    return end_failed(desk, receipt, job_failed(job))
+
+
 def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     receipt = _with_job(receipt, job)
-    if _has_newer_content(desk, receipt):
-        # Its own event begins its own work; the older job must not overwrite that transcript later.
-        close(desk, receipt, SUPERSEDED)
-        return Outcome(Step.SUPERSEDED, receipt.bucket, receipt.key, receipt.id, job.job_id)
+    if has_other_content(desk, receipt):
+        # That has its own event and its own work; the older job must not overwrite its transcript.
+        return end_superseded(desk, receipt)
     bucket = desk.settings.output_bucket_for(receipt.bucket)
     transcript = _transcript(receipt, job)
     for name in desk.settings.formats:
@@ -89,14 +99,6 @@ def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     desk.output_cos.delete(bucket, transcript_key(desk.settings, receipt.bucket, receipt.key, ERROR))
     close(desk, receipt, TRANSCRIBED)
     return Outcome(Step.TRANSCRIBED, receipt.bucket, receipt.key, receipt.id, job.job_id)
-
-
-def _has_newer_content(desk: Desk, receipt: Receipt) -> bool:
-    try:
-        return desk.input_cos.head(receipt.bucket, receipt.key).etag != receipt.etag
-    except NotFound:
-        # Deleted meanwhile: the transcript was asked for and is paid for.
-        return False
 
 
 def _transcript(receipt: Receipt, job: Job) -> Transcript:

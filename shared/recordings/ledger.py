@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.errors import AlreadyExists, NotFound
-from shared.recordings.names import done_prefix, open_prefix
-from shared.recordings.receipt import BadReceipt, Receipt, receipt_from
+from shared.recordings.names import claim_key, done_prefix, open_prefix
+from shared.recordings.receipt import Receipt, receipt_from
 from shared.settings import Settings
 from shared.tencent.cos import Cos
+
+JSON_TYPE = "application/json"
+VERSIONED_PAUSE_SECONDS = 1.0
+MOST_DEAD_TAKERS = 5  # attempts that died between their claim and their receipt, in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class OpenEntry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The receipts in one state bucket."""
+    """The receipts in one state bucket. Every method raises CloudError; those that read, BadReceipt."""
 
     cos: Cos
     settings: Settings
@@ -42,18 +46,39 @@ class Ledger:
         return self._read(done_prefix(self.settings) + receipt_id)
 
     def create(self, receipt: Receipt) -> bool:
-        """Opens a receipt, create-only, and says whether it is this attempt's own.
+        """Opens a receipt, create-only, and says whether it is this attempt's own."""
+        holder = self._create_only(open_prefix(self.settings) + receipt.id, receipt)
+        return holder is not None and holder.nonce == receipt.nonce
+
+    def claim(self, receipt: Receipt, nonce: str, now_s: float, lease_s: float) -> Receipt | None:
+        """Claims the next attempt at the work of a dead one; None while another attempt is alive.
+
+        Each attempt's number is created once, so two that take over at the same moment are told apart before
+        either pays. The claim of a taker that died as well gives way to the next number.
+        """
+        for attempt in range(receipt.attempt + 1, receipt.attempt + 1 + MOST_DEAD_TAKERS):
+            mine = replace(
+                receipt, nonce=nonce, attempt=attempt, lease_until_s=now_s + lease_s, waiting=False
+            )
+            holder = self._create_only(claim_key(self.settings, receipt.id, attempt), mine)
+            if holder is None or now_s < holder.lease_until_s:
+                return mine if holder is not None and holder.nonce == nonce else None
+        return None
+
+    def _create_only(self, key: str, receipt: Receipt) -> Receipt | None:
+        """Creates an object unless it exists, and gives whose it is.
 
         It is read back for its nonce: create-only is void on a versioned bucket, was seen to let two writers win in
         a true race, and reports this very attempt's first try as a stranger's when its answer was lost.
         """
-        key = open_prefix(self.settings) + receipt.id
         with suppress(AlreadyExists):
-            self.cos.put(
-                self.bucket, key, receipt.to_json(), content_type="application/json", create_only=True
+            written = self.cos.put(
+                self.bucket, key, receipt.to_json(), content_type=JSON_TYPE, create_only=True
             )
-        found = self._read(key)
-        return found is not None and found.nonce == receipt.nonce
+            if written.version_id:
+                # The bucket is versioned, so nothing stops a second writer: wait until the last has written.
+                self.cos.wire.sleep(VERSIONED_PAUSE_SECONDS)
+        return self._read(key)
 
     def update(self, receipt: Receipt) -> None:
         """Writes an open receipt anew."""
@@ -61,7 +86,7 @@ class Ledger:
             self.bucket,
             open_prefix(self.settings) + receipt.id,
             receipt.to_json(),
-            content_type="application/json",
+            content_type=JSON_TYPE,
         )
 
     def finish(self, receipt: Receipt) -> None:
@@ -70,18 +95,24 @@ class Ledger:
             self.bucket,
             done_prefix(self.settings) + receipt.id,
             receipt.to_json(),
-            content_type="application/json",
+            content_type=JSON_TYPE,
         )
-        self.cos.delete(self.bucket, open_prefix(self.settings) + receipt.id)
+        self.drop_open(receipt)
 
-    def open_entries(self) -> Iterator[OpenEntry]:
-        """The ids of all work in flight, a page at a time, in the order of bucket and key."""
+    def drop_open(self, receipt: Receipt) -> None:
+        """Removes an open receipt whose work is closed in `done/`, and the claims of its attempts."""
+        self.cos.delete(self.bucket, open_prefix(self.settings) + receipt.id)
+        for attempt in range(2, receipt.attempt + 1):
+            self.cos.delete(self.bucket, claim_key(self.settings, receipt.id, attempt))
+
+    def open_entries(self, after: str = "") -> Iterator[OpenEntry]:
+        """The ids of all work in flight, a page at a time, in the order of bucket and key; those after an id."""
         prefix = open_prefix(self.settings)
-        for item in self.cos.list_all(self.bucket, prefix=prefix):
+        for item in self.cos.list_all(self.bucket, prefix=prefix, marker=prefix + after if after else ""):
             yield OpenEntry(item.key.removeprefix(prefix), item.modified)
 
     def _read(self, key: str) -> Receipt | None:
         try:
             return receipt_from(self.cos.get(self.bucket, key).body)
-        except (NotFound, BadReceipt):
+        except NotFound:
             return None

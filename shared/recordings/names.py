@@ -34,6 +34,16 @@ def done_prefix(settings: Settings) -> str:
     return settings.state_prefix + "done/"
 
 
+def claim_key(settings: Settings, receipt_id: str, attempt: int) -> str:
+    """What an attempt creates before it takes over from a dead one: one winner for each number."""
+    return f"{settings.state_prefix}claim/{receipt_id}.{attempt}"
+
+
+def cursor_key(settings: Settings) -> str:
+    """Where a sweep that ran out of time stopped."""
+    return settings.state_prefix + "sweep-cursor"
+
+
 def raw_key(settings: Settings, receipt_id: str) -> str:
     """Where CI itself writes the text of a job; it adds another object with `.detail` at the end."""
     return f"{settings.state_prefix}raw/{receipt_id}.txt"

@@ -10,6 +10,8 @@ class Step(Enum):
     """Every way a step can end. The value is what the log says."""
 
     SUBMITTED = "submitted"
+    WAITING = "waits to be submitted"
+    REOPENED = "uploaded again: its transcript is written anew"
     UNDER_WAY = "already under way"
     ALREADY_DONE = "already done"
     NOT_A_RECORDING = "left alone"

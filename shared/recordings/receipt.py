@@ -22,8 +22,9 @@ class BadReceipt(ValueError):
 class Receipt:
     """One recording's state. Times are Unix seconds.
 
-    `nonce` belongs to the attempt that wrote it. Without a `job_id` the attempt is under way until `lease_until`; after
-    that it is dead and another may take over. `outcome` is "" while open, then TRANSCRIBED, FAILED or SUPERSEDED.
+    `nonce` belongs to the attempt that wrote it. Without a `job_id` the attempt is under way until `lease_until_s`;
+    after that it is dead and another may take over. `waiting` says that it surely submitted nothing. `outcome` is ""
+    while open, then TRANSCRIBED, FAILED or SUPERSEDED.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Receipt:
     created_s: float
     lease_until_s: float
     job_id: str = ""
+    waiting: bool = False
     outcome: str = ""
     finished_s: float = 0.0
 
@@ -72,6 +74,7 @@ def receipt_from(body: bytes) -> Receipt:
             created_s=_seconds(raw["created_s"]),
             lease_until_s=_seconds(raw["lease_until_s"]),
             job_id=str(raw.get("job_id", "")),
+            waiting=bool(raw.get("waiting", False)),
             outcome=str(raw.get("outcome", "")),
             finished_s=_seconds(raw.get("finished_s", 0)),
         )

@@ -3,65 +3,80 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 
-from shared.errors import Busy, Refused
-from shared.recordings import failure
+from shared.errors import Busy, OutOfTime, QueueFull, Refused
 from shared.recordings.desk import Desk
-from shared.recordings.endings import end_failed
+from shared.recordings.endings import end_failed, end_superseded, has_other_content, tell
+from shared.recordings.failure import Failure, refused
+from shared.recordings.failure_texts import UNWRITABLE_NAME
+from shared.recordings.find_job import find_job
 from shared.recordings.names import raw_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import Receipt
-from shared.tencent.speech_values import Job, JobFilter, SpeechJob
+from shared.tencent.speech_values import Job, SpeechJob
 from shared.tencent.xml import NotXml
 
 # Longer than the upload function may run (serverless.yml: 60 s), so a live attempt is never taken for dead.
 LEASE_SECONDS = 120.0
-_BEIJING = timezone(timedelta(hours=8))
-_MOST_PAGES = 20
+# What a submit may take at worst: with less of the lease left, another attempt could begin meanwhile.
+LONGEST_SUBMIT_SECONDS = 25.0
 
 
 def submit(desk: Desk, receipt: Receipt) -> Outcome:
     """Submits the job of an open receipt that is this attempt's own, and notes the job's id in it.
 
-    Raises Busy or OutcomeUnknown when the platform should try again: the receipt stays open, and whoever comes next
-    looks for the job before submitting.
+    Raises Busy, OutOfTime or OutcomeUnknown when the platform should try again: the receipt stays open, and whoever
+    comes next looks for the job before submitting.
     """
+    if desk.now() > receipt.lease_until_s - LONGEST_SUBMIT_SECONDS:
+        raise OutOfTime(f"{receipt.bucket}/{receipt.key}: this attempt's lease is nearly over")
     try:
         job = desk.speech.submit(receipt.bucket, _job_for(desk, receipt))
     except NotXml:
-        return end_failed(desk, receipt, _UNWRITABLE_NAME)
-    except Refused as error:
-        return end_failed(desk, receipt, failure.refused(error))
+        return end_failed(desk, receipt, Failure(UNWRITABLE_NAME))
+    except QueueFull:
+        return _wait(desk, receipt, why="the queue is full")
     except Busy:
-        # Surely nothing was done: give the lease back, so that the next attempt need not wait for its end.
-        desk.ledger_for(receipt.bucket).update(replace(receipt, lease_until_s=desk.now()))
+        _wait(desk, receipt, why="throttled")
         raise
+    except Refused as error:
+        failure = refused(error)
+        if not failure.explanation.waits:
+            return end_failed(desk, receipt, failure)
+        # The operator must mend something; meanwhile whoever waits for the transcript can read what.
+        tell(desk, receipt, failure)
+        desk.log.error("the operator must mend this", key=receipt.key, error=str(error))
+        return _wait(desk, receipt, why=failure.explanation.what)
     return _note(desk, receipt, job)
 
 
 def take_over(desk: Desk, receipt: Receipt) -> Outcome:
-    """Goes on with the receipt of an attempt that died before it noted a job: first looks whether there is one."""
-    job = _find_job(desk, receipt)
-    if job:
-        return _note(desk, receipt, job)
-    now = desk.now()
-    mine = replace(
-        receipt, nonce=desk.nonce(), attempt=receipt.attempt + 1, lease_until_s=now + LEASE_SECONDS
-    )
+    """Goes on with the receipt of an attempt that is dead or waits: first looks whether it left a job."""
     ledger = desk.ledger_for(receipt.bucket)
-    ledger.update(mine)
-    found = ledger.find_open(receipt.id)
-    if found is None or found.nonce != mine.nonce:
+    mine = ledger.claim(receipt, desk.nonce(), desk.now(), LEASE_SECONDS)
+    if mine is None:
         return Outcome(
             Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="another attempt took over"
         )
+    job = None if receipt.waiting else find_job(desk, receipt)
+    if job:
+        return _note(desk, mine, job)
+    if has_other_content(desk, mine):
+        return end_superseded(desk, mine)
+    ledger.update(mine)
     return submit(desk, mine)
 
 
 def _note(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     desk.ledger_for(receipt.bucket).update(replace(receipt, job_id=job.job_id))
     return Outcome(Step.SUBMITTED, receipt.bucket, receipt.key, receipt.id, job.job_id)
+
+
+def _wait(desk: Desk, receipt: Receipt, *, why: str) -> Outcome:
+    """Surely nothing was submitted: gives the lease back, so that the next attempt need not wait for its end."""
+    waiting = replace(receipt, lease_until_s=desk.now(), waiting=True)
+    desk.ledger_for(receipt.bucket).update(waiting)
+    return Outcome(Step.WAITING, receipt.bucket, receipt.key, receipt.id, why=why)
 
 
 def _job_for(desk: Desk, receipt: Receipt) -> SpeechJob:
@@ -76,25 +91,3 @@ def _job_for(desk: Desk, receipt: Receipt) -> SpeechJob:
         user_data=receipt.id,
         queue_id=settings.queue_id,
     )
-
-
-def _find_job(desk: Desk, receipt: Receipt) -> Job | None:
-    """The job that carries this receipt's id, if an earlier attempt got as far as submitting it."""
-    since = datetime.fromtimestamp(receipt.created_s - 60, _BEIJING).strftime("%Y-%m-%dT%H:%M:%S%z")
-    wanted = JobFilter(queue_id=desk.settings.queue_id, created_from=since, newest_first=False)
-    token = ""
-    for _ in range(_MOST_PAGES):
-        page = desk.speech.list_jobs(receipt.bucket, wanted, token=token)
-        for job in page.jobs:
-            if job.user_data == receipt.id:
-                return job
-        if not page.next_token:
-            return None
-        token = page.next_token
-    return None
-
-
-_UNWRITABLE_NAME = failure.unfit(
-    "The recording's name holds a control character, which the speech service cannot be told.",
-    "Rename the recording and upload it again.",
-)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.errors import NotFound
-from shared.recordings import failure
 from shared.recordings.desk import Desk
 from shared.recordings.endings import end_failed
+from shared.recordings.failure import Failure
+from shared.recordings.failure_texts import EMPTY, TOO_LARGE, Explanation, wrong_metadata
 from shared.recordings.names import is_ours
 from shared.recordings.options import Options, WrongOption, options_for
 from shared.recordings.outcome import Outcome, Step
@@ -21,8 +24,8 @@ LARGEST_BYTES = 512 * 1024 * 1024  # CI document 1045/73385: normal recognition,
 def take_in(desk: Desk, bucket: str, key: str) -> Outcome:
     """Submits the recording unless that was done before.
 
-    Costs at most seven requests for a new recording, three for one that is known. Raises CloudError or OutOfTime when
-    trying again can help.
+    Costs seven requests for a new recording and at most three for an event that is delivered again; a refused submit
+    and the take-over of a dead attempt cost a few more. Raises CloudError or OutOfTime.
     """
     reason = left_alone(desk.settings, bucket, key)
     if reason:
@@ -37,9 +40,11 @@ def take_in(desk: Desk, bucket: str, key: str) -> Outcome:
     if open_receipt:
         return _go_on(desk, open_receipt)
     done = ledger.find_done(recording.id)
-    if done and not _tried_again(done, head):
+    if done is None:
+        return _begin(desk, recording, head)
+    if head.modified_s <= done.finished_s:
         return Outcome(Step.ALREADY_DONE, bucket, key, recording.id, done.job_id, why=done.outcome)
-    return _begin(desk, recording, head)
+    return _uploaded_again(desk, recording, head, done)
 
 
 def left_alone(settings: Settings, bucket: str, key: str) -> Outcome | None:
@@ -61,9 +66,18 @@ def _go_on(desk: Desk, receipt: Receipt) -> Outcome:
     return take_over(desk, receipt)
 
 
-def _tried_again(done: Receipt, head: Head) -> bool:
-    """A failed recording that was uploaded once more after its failure: somebody mended something."""
-    return done.outcome == FAILED and head.modified_s > done.finished_s
+def _uploaded_again(desk: Desk, recording: Recording, head: Head, done: Receipt) -> Outcome:
+    """The same content, written after its work was closed.
+
+    After a failure somebody mended something: it is new work. Otherwise other content may have stood here meanwhile,
+    with its own transcript in this one's place: the receipt is opened again with the job that is paid for, and the
+    sweep writes its transcript anew.
+    """
+    if done.outcome == FAILED or not done.job_id:
+        return _begin(desk, recording, head)
+    reopened = replace(done, outcome="", finished_s=0.0, created_s=desk.now())
+    desk.ledger_for(recording.bucket).update(reopened)
+    return Outcome(Step.REOPENED, recording.bucket, recording.key, recording.id, done.job_id)
 
 
 def _begin(desk: Desk, recording: Recording, head: Head) -> Outcome:
@@ -84,7 +98,7 @@ def _begin(desk: Desk, recording: Recording, head: Head) -> Outcome:
         lease_until_s=now + LEASE_SECONDS,
     )
     if problem:
-        return end_failed(desk, receipt, problem)
+        return end_failed(desk, receipt, Failure(problem))
     if not desk.ledger_for(recording.bucket).create(receipt):
         return Outcome(
             Step.UNDER_WAY, recording.bucket, recording.key, recording.id, why="another attempt was first"
@@ -92,21 +106,14 @@ def _begin(desk: Desk, recording: Recording, head: Head) -> Outcome:
     return submit(desk, receipt)
 
 
-def _read_options(desk: Desk, recording: Recording, head: Head) -> tuple[Options, failure.Failure | None]:
+def _read_options(desk: Desk, recording: Recording, head: Head) -> tuple[Options, Explanation | None]:
     """The options, and what makes this recording unfit to be submitted, if anything does."""
     fallback = Options(desk.settings.engine, 1)
     if recording.size == 0:
-        return fallback, failure.unfit(
-            "The recording is empty (0 bytes).", "Check the upload and send the recording again."
-        )
+        return fallback, EMPTY
     if recording.size > LARGEST_BYTES:
-        return fallback, failure.unfit(
-            f"The recording has {recording.size} bytes; the speech service takes at most {LARGEST_BYTES}.",
-            "Cut it into parts or compress it (mono, 16 kHz), then upload those.",
-        )
+        return fallback, TOO_LARGE
     try:
         return options_for(desk.settings.engine, head.metadata), None
     except WrongOption as wrong:
-        return fallback, failure.unfit(
-            f"The recording's metadata is wrong: {wrong}.", "Correct it and upload again."
-        )
+        return fallback, wrong_metadata(str(wrong))

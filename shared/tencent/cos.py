@@ -36,6 +36,14 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a write made: the ETag without quotes, and the version id, "" where the bucket has no versioning."""
+
+    etag: str
+    version_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """An object and its bytes."""
 
@@ -78,8 +86,8 @@ class Cos:
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
         create_only: bool = False,
-    ) -> str:
-        """Writes an object and gives its ETag. With `create_only`, AlreadyExists if there is one of that name.
+    ) -> Written:
+        """Writes an object. With `create_only`, AlreadyExists if there is one of that name.
 
         Create-only is void on a bucket that ever had versioning. After a lost answer the write is repeated, so
         AlreadyExists can also mean this very call: read the object back to know whose it is.
@@ -93,7 +101,9 @@ class Cos:
         if create_only:
             headers["x-cos-forbid-overwrite"] = "true"
         answer = self._send("PUT", bucket, key, headers=headers, body=body)
-        return _bare(answer.headers.get("etag", ""))
+        return Written(
+            etag=_bare(answer.headers.get("etag", "")), version_id=answer.headers.get("x-cos-version-id", "")
+        )
 
     def get(self, bucket: str, key: str) -> Stored:
         """An object and its bytes. Raises NotFound."""

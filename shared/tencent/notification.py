@@ -66,4 +66,7 @@ def _named(detail: Mapping[str, Any]) -> NamedJob:
     job_id = xml.text(detail.get("JobId"))
     if not _JOB_ID.fullmatch(job_id):
         raise EventError("the notification names a job without a usable id")
-    return NamedJob(job_id, xml.text(xml.mapping(detail.get("Input")).get("BucketId")))
+    bucket = xml.text(xml.mapping(detail.get("Input")).get("BucketId"))
+    # The 2020 shape has no BucketId; our own UserData begins with the bucket.
+    user_data = xml.text(xml.mapping(detail.get("Operation")).get("UserData"))
+    return NamedJob(job_id, bucket or user_data.partition("/")[0])

@@ -100,14 +100,14 @@ class Speech:
             self._host(bucket),
             f"/{self.jobs_path}/{','.join(job_ids)}",
             about=f"{bucket}, job {','.join(job_ids)}",
-            read_detail=read_detail,
+            readers={"ResultDetail": read_detail} if read_detail else None,
         )
         return speech_xml.found_jobs(response)
 
     def list_jobs(
         self, bucket: str, chosen: JobFilter, *, token: str = "", size: int = MOST_JOBS_A_PAGE
     ) -> JobPage:
-        """GET /asr_jobs: a page of jobs. Give `next_token` back as `token` for the next one."""
+        """GET /asr_jobs: a page of jobs without their results. Give `next_token` back as `token` for the next one."""
         parameters = {
             "tag": speech_xml.TAG,
             "queueId": chosen.queue_id,
@@ -119,7 +119,12 @@ class Speech:
             "endCreationTime": chosen.created_to,
         }
         response = self._ask(
-            "GET", self._host(bucket), f"/{self.jobs_path}", about=f"{bucket}, jobs", parameters=parameters
+            "GET",
+            self._host(bucket),
+            f"/{self.jobs_path}",
+            about=f"{bucket}, jobs",
+            parameters=parameters,
+            readers={"SpeechRecognitionResult": _drop},
         )
         page = speech_xml.job_page(response)
         # A token that repeats, or a page with nothing on it, would go round for ever.
@@ -189,7 +194,7 @@ class Speech:
         parameters: Mapping[str, str] | None = None,
         body: bytes = b"",
         repeat: Repeat = Repeat.ALWAYS,
-        read_detail: xml.Reader | None = None,
+        readers: Mapping[str, xml.Reader] | None = None,
     ) -> Mapping[str, Any]:
         """Sends it and gives the Response element. Parameters without a value are left out."""
         answer = self.wire.send(
@@ -205,7 +210,6 @@ class Speech:
             )
         )
         try:
-            readers = {"ResultDetail": read_detail} if read_detail else None
             return xml.response(answer.body, "Response", readers=readers)
         except xml.NotXml as error:
             raise OutcomeUnknown(
@@ -215,3 +219,7 @@ class Speech:
                 message=str(error),
                 request_id=answer.headers.get("x-ci-request-id", ""),
             ) from None
+
+
+def _drop(_: Any) -> None:
+    """A hundred results of hours each would not fit into a function's memory."""

@@ -17,7 +17,16 @@ from urllib.parse import quote
 
 import httpx
 
-from shared.errors import AlreadyExists, Busy, CloudError, NotFound, OutcomeUnknown, OutOfTime, Refused
+from shared.errors import (
+    AlreadyExists,
+    Busy,
+    CloudError,
+    NotFound,
+    OutcomeUnknown,
+    OutOfTime,
+    QueueFull,
+    Refused,
+)
 from shared.tencent.credentials import Credentials
 from shared.tencent.signature import authorization
 from shared.tencent.xml import error_fields
@@ -176,6 +185,9 @@ def _failure(request: Request, status: int, headers: Mapping[str, str], body: by
 
 
 def _kind(method: str, status: int, code: str) -> type[CloudError]:
+    if "QueueFull" in code:
+        # Queue at MaxSize: the code's name is not published, so any that says so counts.
+        return QueueFull
     if status == httpx.codes.TOO_MANY_REQUESTS or code in _THROTTLED:
         return Busy
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -185,8 +197,8 @@ def _kind(method: str, status: int, code: str) -> type[CloudError]:
         return AlreadyExists
     if code in _NOT_FOUND or status == httpx.codes.NOT_FOUND:
         return NotFound
-    if code in {"OperationAborted", "RequestTimeout"} and method != "POST":
-        return Busy
+    if code in {"OperationAborted", "RequestTimeout"}:
+        return OutcomeUnknown if method == "POST" else Busy
     return Refused
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -54,6 +54,15 @@ class Flow:
         """Until no job is open, no notification due and no function at work."""
         answer = self.admin("GET", f"idle?timeout={seconds}")
         assert answer is True, "the pipeline did not come to rest"
+
+    def queue(self, **changes: str) -> None:
+        """Changes the state of the queue, or where it tells of finished jobs (`notify`: On or Off)."""
+        speech = self.pipeline.operator.speech
+        queue = speech.queues(INPUT_BUCKET).queues[0]
+        told = replace(queue.notification, state=changes.get("notify", queue.notification.state))
+        speech.update_queue(
+            INPUT_BUCKET, replace(queue, state=changes.get("state", queue.state), notification=told)
+        )
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.client.request(method, f"/-/{path}", json=body)
@@ -115,9 +124,9 @@ def flow(shared_pipeline: Pipeline) -> Iterator[Flow]:
 
 
 @contextmanager
-def _running_flow(data: Path, **settings: str) -> Iterator[Flow]:
+def _running_flow(data: Path, *arguments: str, **settings: str) -> Iterator[Flow]:
     with (
-        running_pipeline(data, ["--speech", "scripted"], settings) as pipeline,
+        running_pipeline(data, ["--speech", "scripted", *arguments], settings) as pipeline,
         httpx.Client(base_url=pipeline.standin.endpoint, trust_env=False, timeout=60) as client,
     ):
         yield Flow(pipeline, client)
@@ -135,3 +144,12 @@ def eager_flow(tmp_path: Path) -> Iterator[Flow]:
     """A pipeline of the test's own whose sweep takes everything open for due."""
     with _running_flow(tmp_path / "cloud", SWEEP_AFTER="0") as flow:
         yield flow
+
+
+@pytest.fixture
+def start_flow(tmp_path: Path) -> Iterator[Callable[..., Flow]]:
+    """Starts a pipeline of the test's own with these options of the stand-in and settings of the functions."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **settings: stack.enter_context(
+            _running_flow(tmp_path / "cloud", *arguments, **settings)
+        )

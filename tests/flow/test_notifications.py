@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -155,3 +156,11 @@ def wait_for_jobs(flow: Any, count: int) -> None:
     while len(flow.jobs()) < count or not flow.receipts("open"):
         assert time.monotonic() < ends, "the job was not submitted in time"
         time.sleep(0.05)
+
+
+def test_both_tokens_open_the_door_during_rotation(start_flow: Callable[..., Any]) -> None:
+    flow = start_flow(CALLBACK_TOKEN=f"a-new-token-of-some-length,{CALLBACK_TOKEN}")
+    for token in ("a-new-token-of-some-length", CALLBACK_TOKEN):
+        assert flow.notify(xml_of("s01"), path=f"/{token}").status_code == 200
+    both = flow.notify(xml_of("s01"), path=f"/a-new-token-of-some-length,{CALLBACK_TOKEN}")
+    assert both.status_code == 403

@@ -107,7 +107,7 @@ def test_the_audit_of_known_recordings_reads_only_the_listings(eager_flow: Any) 
     eager_flow.settle()
     done = eager_flow.sweep("audit")
     assert done["result"]["audited"] == {}
-    assert len(done["requests"]) == 4  # the sweep's list, the recordings, the open and the done receipts
+    assert len(done["requests"]) == 5  # the sweep's two, then recordings, open and done receipts side by side
 
 
 def test_an_unknown_timer_message_is_refused_in_words(flow: Any) -> None:

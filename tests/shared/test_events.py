@@ -199,7 +199,7 @@ def test_a_body_that_merely_looks_like_base64_is_left_alone(mark: object) -> Non
 )  # fmt: skip
 def test_what_is_no_request_is_refused_with_a_client_error(event: Any) -> None:
     with pytest.raises(EventError) as caught:
-        posted_of(event)
+        _ = posted_of(event).body
     assert 400 <= caught.value.status < 500
 
 

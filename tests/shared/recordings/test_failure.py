@@ -7,8 +7,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import Busy, NotFound, Refused
-from shared.recordings.failure import Failure, error_object, job_failed, job_lost, refused, unfit
+from shared.errors import Refused
+from shared.recordings import failure_texts
+from shared.recordings.failure import Failure, error_object, job_failed, refused
+from shared.recordings.failure_texts import (
+    GAVE_UP,
+    JOB_FAILURES,
+    REFUSALS,
+    Explanation,
+    Kind,
+    wrong_metadata,
+)
 from shared.recordings.receipt import Receipt
 from shared.recordings.recording import Recording
 from shared.tencent.speech_values import Job
@@ -53,53 +62,68 @@ POINTERS = {
 @pytest.mark.parametrize("code", POINTERS)
 def test_a_known_refusal_says_what_to_do_about_it(code: str) -> None:
     told = refused(refusal(code))
-    assert POINTERS[code] in f"{told.what} {told.next_step}".lower()
-    assert told.what.endswith(".")
-    assert told.next_step.endswith(".")
+    assert POINTERS[code] in f"{told.explanation.what} {told.explanation.next_step}".lower()
     assert (told.code, told.message, told.request_id) == (code, f"says {code}", "rq1")
 
 
-def test_only_a_recording_that_was_gone_is_worth_sending_again_unchanged() -> None:
-    assert [code for code in POINTERS if refused(refusal(code)).trying_again_helps] == ["ResourceNotFound"]
+EVERY_EXPLANATION = [
+    *REFUSALS.values(),
+    *JOB_FAILURES.values(),
+    *(value for value in vars(failure_texts).values() if isinstance(value, Explanation)),
+    wrong_metadata("x"),
+]
+
+
+@pytest.mark.parametrize("told", EVERY_EXPLANATION, ids=range(len(EVERY_EXPLANATION)))
+def test_every_explanation_is_whole_sentences_in_both_languages(told: Explanation) -> None:
+    assert told.what.endswith(".")
+    assert told.next_step.endswith(".")
+    assert told.what_zh.endswith("。")
+    assert told.next_step_zh.endswith("。")
+    assert any("\u4e00" <= character <= "\u9fff" for character in told.what_zh)
+
+
+@pytest.mark.parametrize("told", EVERY_EXPLANATION, ids=range(len(EVERY_EXPLANATION)))
+def test_who_is_told_to_upload_unchanged_is_told_that_it_helps(told: Explanation) -> None:
+    if told.waits:
+        assert told.trying_again_helps
+        assert "by itself" in told.next_step
+
+
+def test_what_the_operator_can_mend_is_kept_and_tried_again() -> None:
+    waiting = [code for code in POINTERS if refused(refusal(code)).explanation.waits]
+    assert set(POINTERS) - set(waiting) == {"ResourceNotFound", "InvalidArgument"}
 
 
 @pytest.mark.parametrize("code", ["NewCode2027", "", "1015"])
 def test_an_unknown_refusal_is_told_as_it_came(code: str) -> None:
     told = refused(refusal(code, 403))
     assert (told.code, told.message) == (code, f"says {code}")
-    assert "refused" in told.what
-    assert not told.trying_again_helps
-
-
-def test_a_queue_that_is_not_found_is_told_like_any_refusal() -> None:
-    told = refused(NotFound(about="x", status=404, code="QueueNotFound"))
-    assert "QUEUE_ID" in told.what
+    assert "refused" in told.explanation.what
+    assert not told.explanation.trying_again_helps
 
 
 def test_a_failed_job_keeps_both_texts_word_for_word() -> None:
-    told = job_failed(Job("s01", "Failed", "FailedOperation.ErrorDownFile", "无法下载"))
-    assert (told.code, told.message) == ("FailedOperation.ErrorDownFile", "无法下载")
-    assert not told.trying_again_helps
-    assert "512 MB" in told.next_step
+    told = job_failed(Job("s01", "Failed", "FailedOperation.Unheard", "无法识别"))
+    assert (told.code, told.message) == ("FailedOperation.Unheard", "无法识别")
+    assert not told.explanation.trying_again_helps
+    assert "512 MB" in told.explanation.next_step
+
+
+def test_a_job_that_failed_for_want_of_money_names_the_account() -> None:
+    assert (
+        job_failed(Job("s01", "Failed", "FailedOperation.UserHasNoAmount")).explanation.kind is Kind.ACCOUNT
+    )
+
+
+def test_an_inner_error_of_the_service_is_not_blamed_on_the_recording() -> None:
+    assert job_failed(Job("s01", "Failed", "InternalError.Unknown")).explanation.kind is Kind.SERVICE
 
 
 def test_a_cancelled_job_is_told_apart_and_can_be_tried_again() -> None:
-    told = job_failed(Job("s01", "Cancel", "Success", ""))
+    told = job_failed(Job("s01", "Cancel", "Success", "")).explanation
     assert "cancelled" in told.what
     assert told.trying_again_helps
-
-
-def test_a_lost_job_is_named_and_the_second_bill_is_mentioned() -> None:
-    told = job_lost("s01")
-    assert "s01" in told.what
-    assert "billed a second time" in told.next_step
-    assert told.trying_again_helps
-
-
-def test_an_unfit_recording_has_no_code_of_the_cloud() -> None:
-    told = unfit("It is empty.", "Send it again.")
-    assert told == Failure("It is empty.", "Send it again.")
-    assert (told.code, told.message, told.request_id) == ("", "", "")
 
 
 def test_the_error_object_tells_all_that_the_uploader_needs() -> None:
@@ -114,9 +138,14 @@ def test_the_error_object_tells_all_that_the_uploader_needs() -> None:
             "etag": "9a0364b9e99bb480dd25e1f0284c8555",
             "size": 482113,
         },
+        "kind": "settings",
         "what": "The queue in QUEUE_ID does not exist in this bucket.",
-        "next_step": "Correct or remove the setting QUEUE_ID, then upload the recording again.",
-        "trying_again_helps": False,
+        "what_zh": "QUEUE_ID 指定的队列在该存储桶中不存在。",
+        "next_step": "Correct or remove the setting QUEUE_ID; the recording is then submitted by itself, "
+        "within a few minutes.",
+        "next_step_zh": "请更正或删除 QUEUE_ID 设置；修复后几分钟内会自动提交，无需重新上传。",
+        "trying_again_helps": True,
+        "tried_again_by_itself": True,
         "code": "QueueNotFound",
         "message": "says QueueNotFound",
         "request_id": "rq1",
@@ -129,23 +158,18 @@ def test_the_error_object_tells_all_that_the_uploader_needs() -> None:
 
 def test_the_same_failure_is_the_same_bytes_whenever_it_is_written() -> None:
     later = replace(RECEIPT, nonce="another", lease_until_s=9e9, finished_s=9e9, outcome="failed")
-    failure = job_lost("s01")
-    assert error_object(RECEIPT, failure) == error_object(later, failure)
+    assert error_object(RECEIPT, Failure(GAVE_UP)) == error_object(later, Failure(GAVE_UP))
 
 
 def test_the_receipts_inner_marks_stay_out_of_it() -> None:
-    assert b"private-nonce" not in error_object(RECEIPT, job_lost("s01"))
+    assert b"private-nonce" not in error_object(RECEIPT, Failure(GAVE_UP))
 
 
 @given(key=st.text(max_size=60), message=st.text(max_size=200))
 @example(key="a\ud800b", message="\udfff")
 @settings(max_examples=100, deadline=None)
 def test_any_key_and_any_message_make_readable_json(key: str, message: str) -> None:
-    body = error_object(replace(RECEIPT, key=key), Failure("w.", "n.", message=message))
+    body = error_object(replace(RECEIPT, key=key), Failure(GAVE_UP, message=message))
     told = json.loads(body.decode("utf-8"))
     assert told["recording"]["key"] == key.encode("utf-8", "replace").decode()
     assert told["message"] == message.encode("utf-8", "replace").decode()
-
-
-def test_an_error_that_passes_by_itself_is_no_refusal() -> None:
-    assert not isinstance(Busy(about="x", status=429), Refused)

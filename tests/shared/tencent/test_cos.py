@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import AlreadyExists, NotFound, OutcomeUnknown
-from shared.tencent.cos import Cos, Head, Listed
+from shared.tencent.cos import Cos, Head, Listed, Written
 from shared.tencent.credentials import Credentials
 from shared.tencent.wire import Wire
 
@@ -47,7 +47,9 @@ def listing(*parts: str, truncated: bool = False, next_marker: str | None = None
 
 def test_a_put_carries_its_digest_its_type_and_its_length(cos: Cos, far_end: Any) -> None:
     far_end.replies = [httpx.Response(200, headers={"ETag": '"abc"'})]
-    assert cos.put(BUCKET, "out/会议.txt", b"hello", content_type="text/plain; charset=utf-8") == "abc"
+    assert cos.put(BUCKET, "out/会议.txt", b"hello", content_type="text/plain; charset=utf-8") == Written(
+        "abc"
+    )
     sent = far_end.last
     assert (sent.method, sent.headers["host"], unquote(far_end.target())) == ("PUT", HOST, "/out/会议.txt")
     digest = hashlib.md5(b"hello", usedforsecurity=False).digest()

@@ -1,0 +1,47 @@
+"""Looks for the job of an attempt whose answer was lost: it carries the receipt's id as its UserData."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from shared.errors import OutcomeUnknown
+from shared.recordings.desk import Desk
+from shared.recordings.receipt import Receipt
+from shared.tencent.speech_values import Job, JobFilter
+
+MOST_PAGES = 100
+CLOCK_SLACK_SECONDS = 60
+
+_BEIJING = timezone(timedelta(hours=8))
+
+
+def find_job(desk: Desk, receipt: Receipt) -> Job | None:
+    """The job with this receipt's id, or None when there surely is none. One request for 100 jobs since the receipt.
+
+    Raises OutcomeUnknown when there are too many to look through: not found is not the same as not there.
+    """
+    queue_id = desk.settings.queue_id or _only_queue(desk, receipt.bucket)
+    since = datetime.fromtimestamp(receipt.created_s - CLOCK_SLACK_SECONDS, _BEIJING)
+    wanted = JobFilter(
+        queue_id=queue_id, created_from=since.strftime("%Y-%m-%dT%H:%M:%S%z"), newest_first=False
+    )
+    token = ""
+    for _ in range(MOST_PAGES):
+        page = desk.speech.list_jobs(receipt.bucket, wanted, token=token)
+        for job in page.jobs:
+            if job.user_data == receipt.id:
+                return job
+        if not page.next_token:
+            return None
+        token = page.next_token
+    raise OutcomeUnknown(
+        about=f"{receipt.bucket}/{receipt.key}",
+        code="TooManyJobs",
+        message="cannot tell whether it was submitted",
+    )
+
+
+def _only_queue(desk: Desk, bucket: str) -> str:
+    """The list of jobs is documented to need the queue's id (DescribeSpeechJobs 460/46230); a bucket has one queue."""
+    queues = desk.speech.queues(bucket).queues
+    return queues[0].queue_id if queues else ""
