@@ -7,6 +7,7 @@ from typing import Any
 from shared.errors import described
 from shared.events import UnreadableRecord, records_of
 from shared.invocation import desk_for, log_of
+from shared.recordings.outcome import Step
 from shared.recordings.take_in import take_in
 
 
@@ -36,7 +37,8 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
                 error=described(error),
             )
             continue
-        log.info("an upload", **outcome.summary())
+        # Gone may also mean a key or a region that was read wrongly: worth a second look.
+        (log.warning if outcome.step is Step.GONE else log.info)("an upload", **outcome.summary())
         told.append(outcome.summary())
     if trouble:
         raise trouble

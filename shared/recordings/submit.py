@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.errors import Busy, OutOfTime, QueueFull, Refused
+from shared.errors import Busy, QueueFull, Refused
 from shared.recordings.desk import Desk
 from shared.recordings.endings import end_failed, end_superseded, has_other_content, tell
 from shared.recordings.failure import Failure, refused
@@ -25,11 +25,14 @@ LONGEST_SUBMIT_SECONDS = 25.0
 def submit(desk: Desk, receipt: Receipt) -> Outcome:
     """Submits the job of an open receipt that is this attempt's own, and notes the job's id in it.
 
-    Raises Busy, OutOfTime or OutcomeUnknown when the platform should try again: the receipt stays open, and whoever
+    Raises Busy or OutcomeUnknown when the platform should try again: the receipt stays open, and whoever
     comes next looks for the job before submitting.
     """
     if desk.now() > receipt.lease_until_s - LONGEST_SUBMIT_SECONDS:
-        raise OutOfTime(f"{receipt.bucket}/{receipt.key}: this attempt's lease is nearly over")
+        # Too slow so far: another attempt may begin while this one submits. Nothing is paid; the sweep goes on.
+        return Outcome(
+            Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="its lease is nearly over"
+        )
     try:
         job = desk.speech.submit(receipt.bucket, _job_for(desk, receipt))
     except NotXml:
