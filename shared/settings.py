@@ -43,6 +43,14 @@ class Settings:
     jobs_path: str = "asr_jobs"
     cloud_endpoint: str = ""
 
+    @property
+    def lease_s(self) -> float:
+        """How long an attempt may take before another may take over: longer than any upload function runs.
+
+        With SWEEP_AFTER 0, which is for tests, short: they kill attempts and will not wait minutes for the next.
+        """
+        return 120.0 if self.sweep_after_s else 2.0
+
     def output_bucket_for(self, bucket: str) -> str:
         """Where the transcripts and the receipts of this bucket's recordings lie."""
         return self.output_bucket or bucket

@@ -16,10 +16,8 @@ from shared.recordings.receipt import Receipt
 from shared.tencent.speech_values import Job, SpeechJob
 from shared.tencent.xml import NotXml
 
-# Longer than the upload function may run (serverless.yml: 60 s), so a live attempt is never taken for dead.
-LEASE_SECONDS = 120.0
-# What a submit may take at worst: with less of the lease left, another attempt could begin meanwhile.
-LONGEST_SUBMIT_SECONDS = 25.0
+# What a submit may take at worst, as a share of the lease: with less left, another attempt could begin meanwhile.
+LONGEST_SUBMIT = 0.2
 
 
 def submit(desk: Desk, receipt: Receipt) -> Outcome:
@@ -28,7 +26,7 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
     Raises Busy or OutcomeUnknown when the platform should try again: the receipt stays open, and whoever
     comes next looks for the job before submitting.
     """
-    if desk.now() > receipt.lease_until_s - LONGEST_SUBMIT_SECONDS:
+    if desk.now() > receipt.lease_until_s - LONGEST_SUBMIT * desk.settings.lease_s:
         # Too slow so far: another attempt may begin while this one submits. Nothing is paid; the sweep goes on.
         return Outcome(
             Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="its lease is nearly over"
@@ -56,7 +54,7 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
 def take_over(desk: Desk, receipt: Receipt) -> Outcome:
     """Goes on with the receipt of an attempt that is dead or waits: first looks whether it left a job."""
     ledger = desk.ledger_for(receipt.bucket)
-    mine = ledger.claim(receipt, desk.nonce(), desk.now(), LEASE_SECONDS)
+    mine = ledger.claim(receipt, desk.nonce(), desk.now(), desk.settings.lease_s)
     if mine is None:
         return Outcome(
             Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="another attempt took over"

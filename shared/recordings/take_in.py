@@ -14,7 +14,7 @@ from shared.recordings.options import Options, WrongOption, options_for
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import FAILED, Receipt
 from shared.recordings.recording import Recording
-from shared.recordings.submit import LEASE_SECONDS, submit, take_over
+from shared.recordings.submit import submit, take_over
 from shared.settings import Settings
 from shared.tencent.cos import Head
 
@@ -95,7 +95,7 @@ def _begin(desk: Desk, recording: Recording, head: Head) -> Outcome:
         nonce=desk.nonce(),
         attempt=1,
         created_s=now,
-        lease_until_s=now + LEASE_SECONDS,
+        lease_until_s=now + desk.settings.lease_s,
     )
     if problem:
         return end_failed(desk, receipt, Failure(problem))

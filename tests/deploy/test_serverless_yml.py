@@ -14,7 +14,6 @@ import yaml
 
 from cli.local import SETTINGS
 from shared.events import timer_message
-from shared.recordings.submit import LEASE_SECONDS
 from shared.settings import settings_from
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,4 +83,5 @@ def test_the_full_name_of_each_function_is_short_enough(name: str) -> None:
 
 
 def test_a_live_upload_is_never_taken_for_dead() -> None:
-    assert FUNCTIONS["upload"]["timeout"] < LEASE_SECONDS
+    settings = settings_from({**SETTINGS, "SWEEP_AFTER": "300"})
+    assert FUNCTIONS["upload"]["timeout"] < settings.lease_s
