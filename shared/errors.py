@@ -82,7 +82,12 @@ class NotFound(Refused):
 
 
 class AlreadyExists(Refused):
-    """A create-only write found an object of that name."""
+    """A create-only write found an object of that name.
+
+    `maybe_own` says that the write was repeated after a lost answer: the object may be that of its first try.
+    """
+
+    maybe_own = False
 
 
 class Busy(CloudError):

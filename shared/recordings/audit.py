@@ -61,7 +61,8 @@ def _unheard_of(desk: Desk, bucket: str) -> Iterator[Listed]:
             continue
         receipts = known.beside(f"{bucket}/{sortable(item.key)}")
         written = receipts.get(Recording(bucket, item.key, item.etag, item.size).id)
-        if written is None or seconds_of(item.modified) > seconds_of(written):
+        # In whole seconds, so what was written in the very second of its receipt is looked at more closely.
+        if written is None or seconds_of(item.modified) >= int(seconds_of(written)):
             yield item
 
 

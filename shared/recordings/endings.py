@@ -10,6 +10,7 @@ from shared.recordings.failure import Failure, error_object
 from shared.recordings.names import ERROR, transcript_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import FAILED, SUPERSEDED, Receipt
+from shared.tencent.cos import Head
 
 ERROR_TYPE = "application/json; charset=utf-8"
 
@@ -40,15 +41,12 @@ def close(desk: Desk, receipt: Receipt, outcome: str) -> None:
     desk.ledger_for(receipt.bucket).finish(finished)
 
 
-def has_other_content(desk: Desk, receipt: Receipt) -> bool:
-    """Whether the recording now holds something else than the receipt speaks of.
-
-    What is deleted has not: its transcript was asked for and is paid for.
-    """
+def written_now(desk: Desk, receipt: Receipt) -> Head | None:
+    """What the recording holds now. None if it is deleted: its transcript is asked for and paid for all the same."""
     try:
-        return desk.input_cos.head(receipt.bucket, receipt.key).etag != receipt.etag
+        return desk.input_cos.head(receipt.bucket, receipt.key)
     except NotFound:
-        return False
+        return None
 
 
 def _outcome(step: Step, receipt: Receipt, *, why: str = "") -> Outcome:

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.recordings.desk import Desk
-from shared.recordings.endings import close, end_failed, end_superseded, has_other_content
+from shared.recordings.endings import close, end_failed, end_superseded, written_now
 from shared.recordings.failure import job_failed
 from shared.recordings.names import ERROR, transcript_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.recordings.recording import is_id
+from shared.recordings.submit import submit_anew
 from shared.tencent.speech_values import FINAL_STATES, SUCCESS, FoundJobs, Job, Recognised
 from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, read_sentence
+
+SLACK_SECONDS = 60.0  # two functions' clocks
 
 _NOTHING_SAID = Recognised(audio_seconds="", lines="", details=(), flash=())
 
@@ -80,16 +83,20 @@ def _with_job(receipt: Receipt, job: Job) -> Receipt:
 
 
 def _fail(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
-    if has_other_content(desk, receipt):
+    now = written_now(desk, receipt)
+    if now and now.etag != receipt.etag:
         return end_superseded(desk, receipt)
     return end_failed(desk, receipt, job_failed(job))
 
 
 def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     receipt = _with_job(receipt, job)
-    if has_other_content(desk, receipt):
+    now = written_now(desk, receipt)
+    if now and now.etag != receipt.etag:
         # That has its own event and its own work; the older job must not overwrite its transcript.
         return end_superseded(desk, receipt)
+    if now and now.modified_s != receipt.modified_s and _may_have_heard_other_content(desk, receipt):
+        return submit_anew(desk, receipt, now)
     bucket = desk.settings.output_bucket_for(receipt.bucket)
     transcript = _transcript(receipt, job)
     for name in desk.settings.formats:
@@ -99,6 +106,12 @@ def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     desk.output_cos.delete(bucket, transcript_key(desk.settings, receipt.bucket, receipt.key, ERROR))
     close(desk, receipt, TRANSCRIBED)
     return Outcome(Step.TRANSCRIBED, receipt.bucket, receipt.key, receipt.id, job.job_id)
+
+
+def _may_have_heard_other_content(desk: Desk, receipt: Receipt) -> bool:
+    """The recording was written again since it was taken in: with other content in between, which CI may have read?"""
+    others = desk.ledger_for(receipt.bucket).others_of(receipt)
+    return any(other.created_s >= receipt.created_s - SLACK_SECONDS for other in others)
 
 
 def _transcript(receipt: Receipt, job: Job) -> Transcript:

@@ -46,9 +46,14 @@ class Ledger:
         return self._read(done_prefix(self.settings) + receipt_id)
 
     def create(self, receipt: Receipt) -> bool:
-        """Opens a receipt, create-only, and says whether it is this attempt's own."""
-        holder = self._create_only(open_prefix(self.settings) + receipt.id, receipt)
-        return holder is not None and holder.nonce == receipt.nonce
+        """Opens a receipt, create-only, and says whether it is this attempt's own. One request if it is not."""
+        key = open_prefix(self.settings) + receipt.id
+        try:
+            self._put_create_only(key, receipt)
+        except AlreadyExists as error:
+            if not error.maybe_own:
+                return False
+        return self._is_own(key, receipt)
 
     def claim(self, receipt: Receipt, nonce: str, now_s: float, lease_s: float) -> Receipt | None:
         """Claims the next attempt at the work of a dead one; None while another attempt is alive.
@@ -66,19 +71,34 @@ class Ledger:
         return None
 
     def _create_only(self, key: str, receipt: Receipt) -> Receipt | None:
-        """Creates an object unless it exists, and gives whose it is.
-
-        It is read back for its nonce: create-only is void on a versioned bucket, was seen to let two writers win in
-        a true race, and reports this very attempt's first try as a stranger's when its answer was lost.
-        """
+        """Creates an object unless it exists, and gives whose it is."""
         with suppress(AlreadyExists):
-            written = self.cos.put(
-                self.bucket, key, receipt.to_json(), content_type=JSON_TYPE, create_only=True
-            )
-            if written.version_id:
-                # The bucket is versioned, so nothing stops a second writer: wait until the last has written.
-                self.cos.wire.sleep(VERSIONED_PAUSE_SECONDS)
+            self._put_create_only(key, receipt)
         return self._read(key)
+
+    def _is_own(self, key: str, receipt: Receipt) -> bool:
+        """Reads back what was created and looks for its nonce.
+
+        Create-only is void on a versioned bucket, was seen to let two writers win in a true race, and reports this
+        very attempt's first try as a stranger's when its answer was lost.
+        """
+        holder = self._read(key)
+        return holder is not None and holder.nonce == receipt.nonce
+
+    def _put_create_only(self, key: str, receipt: Receipt) -> None:
+        written = self.cos.put(self.bucket, key, receipt.to_json(), content_type=JSON_TYPE, create_only=True)
+        if written.version_id:
+            # The bucket is versioned, so nothing stops a second writer: wait until the last has written.
+            self.cos.wire.sleep(VERSIONED_PAUSE_SECONDS)
+
+    def others_of(self, receipt: Receipt) -> Iterator[Receipt]:
+        """Receipts of other content under the same key, open and done. Two requests, and one for each found."""
+        stem = receipt.id.rpartition("!")[0] + "!"
+        for prefix in (open_prefix(self.settings), done_prefix(self.settings)):
+            for item in self.cos.list_all(self.bucket, prefix=prefix + stem):
+                found = self._read(item.key) if item.key != prefix + receipt.id else None
+                if found and found.key == receipt.key:
+                    yield found
 
     def update(self, receipt: Receipt) -> None:
         """Writes an open receipt anew."""

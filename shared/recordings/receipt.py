@@ -39,6 +39,9 @@ class Receipt:
     attempt: int
     created_s: float
     lease_until_s: float
+    modified_s: float = (
+        0.0  # when COS says that the recording was written, by COS's own clock, in whole seconds
+    )
     job_id: str = ""
     waiting: bool = False
     outcome: str = ""
@@ -71,6 +74,7 @@ def receipt_from(body: bytes) -> Receipt:
             channels=int(raw["channels"]),
             nonce=str(raw["nonce"]),
             attempt=int(raw["attempt"]),
+            modified_s=_seconds(raw.get("modified_s", 0)),
             created_s=_seconds(raw["created_s"]),
             lease_until_s=_seconds(raw["lease_until_s"]),
             job_id=str(raw.get("job_id", "")),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.errors import Busy, QueueFull, Refused
+from shared.errors import Busy, OutcomeUnknown, QueueFull, Refused
 from shared.recordings.desk import Desk
-from shared.recordings.endings import end_failed, end_superseded, has_other_content, tell
+from shared.recordings.endings import end_failed, end_superseded, tell, written_now
 from shared.recordings.failure import Failure, refused
 from shared.recordings.failure_texts import UNWRITABLE_NAME
 from shared.recordings.find_job import find_job
 from shared.recordings.names import raw_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import Receipt
+from shared.tencent.cos import Head
 from shared.tencent.speech_values import Job, SpeechJob
 from shared.tencent.xml import NotXml
 
@@ -23,8 +24,8 @@ LONGEST_SUBMIT = 0.2
 def submit(desk: Desk, receipt: Receipt) -> Outcome:
     """Submits the job of an open receipt that is this attempt's own, and notes the job's id in it.
 
-    Raises Busy or OutcomeUnknown when the platform should try again: the receipt stays open, and whoever
-    comes next looks for the job before submitting.
+    Whatever the answer, the receipt stays open until the work is closed, and the sweep goes on from there. Raises
+    CloudError or OutOfTime when even that could not be noted.
     """
     if desk.now() > receipt.lease_until_s - LONGEST_SUBMIT * desk.settings.lease_s:
         # Too slow so far: another attempt may begin while this one submits. Nothing is paid; the sweep goes on.
@@ -35,11 +36,12 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
         job = desk.speech.submit(receipt.bucket, _job_for(desk, receipt))
     except NotXml:
         return end_failed(desk, receipt, Failure(UNWRITABLE_NAME))
-    except QueueFull:
-        return _wait(desk, receipt, why="the queue is full")
-    except Busy:
-        _wait(desk, receipt, why="throttled")
-        raise
+    except Busy as error:
+        desk.log.warning("not submitted for now", key=receipt.key, error=str(error))
+        return _wait(desk, receipt, why="the queue is full" if isinstance(error, QueueFull) else "throttled")
+    except OutcomeUnknown as error:
+        desk.log.warning("submitted or not: the sweep looks for its job", key=receipt.key, error=str(error))
+        return Outcome(Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="the answer was lost")
     except Refused as error:
         failure = refused(error)
         if not failure.explanation.waits:
@@ -62,10 +64,19 @@ def take_over(desk: Desk, receipt: Receipt) -> Outcome:
     job = None if receipt.waiting else find_job(desk, receipt)
     if job:
         return _note(desk, mine, job)
-    if has_other_content(desk, mine):
+    now = written_now(desk, mine)
+    if now and now.etag != mine.etag:
         return end_superseded(desk, mine)
+    mine = replace(mine, modified_s=now.modified_s if now else mine.modified_s)
     ledger.update(mine)
     return submit(desk, mine)
+
+
+def submit_anew(desk: Desk, receipt: Receipt, now: Head) -> Outcome:
+    """The job may have heard other content than the recording's own: the sweep submits it once more."""
+    desk.log.warning("the job may have heard other content", key=receipt.key, job=receipt.job_id)
+    fresh = replace(receipt, job_id="", modified_s=now.modified_s, created_s=desk.now())
+    return _wait(desk, fresh, why="the content changed and came back while its job was at work")
 
 
 def _note(desk: Desk, receipt: Receipt, job: Job) -> Outcome:

@@ -12,9 +12,9 @@ from shared.recordings.failure_texts import EMPTY, TOO_LARGE, Explanation, wrong
 from shared.recordings.names import is_ours
 from shared.recordings.options import Options, WrongOption, options_for
 from shared.recordings.outcome import Outcome, Step
-from shared.recordings.receipt import FAILED, Receipt
+from shared.recordings.receipt import SUPERSEDED, TRANSCRIBED, Receipt
 from shared.recordings.recording import Recording
-from shared.recordings.submit import submit, take_over
+from shared.recordings.submit import submit
 from shared.settings import Settings
 from shared.tencent.cos import Head
 
@@ -24,8 +24,9 @@ LARGEST_BYTES = 512 * 1024 * 1024  # CI document 1045/73385: normal recognition,
 def take_in(desk: Desk, bucket: str, key: str) -> Outcome:
     """Submits the recording unless that was done before.
 
-    Costs seven requests for a new recording and at most three for an event that is delivered again; a refused submit
-    and the take-over of a dead attempt cost a few more. Raises CloudError or OutOfTime.
+    Costs seven requests for a new recording, one more if the submit is refused, and at most three for an event that is
+    delivered again. Once the receipt lies there, what goes wrong is the sweep's to mend; before that it raises
+    CloudError or OutOfTime.
     """
     reason = left_alone(desk.settings, bucket, key)
     if reason:
@@ -35,15 +36,11 @@ def take_in(desk: Desk, bucket: str, key: str) -> Outcome:
     except NotFound:
         return Outcome(Step.GONE, bucket, key)
     recording = Recording(bucket, key, head.etag, head.size)
-    ledger = desk.ledger_for(bucket)
-    open_receipt = ledger.find_open(recording.id)
-    if open_receipt:
-        return _go_on(desk, open_receipt)
-    done = ledger.find_done(recording.id)
+    done = desk.ledger_for(bucket).find_done(recording.id)
     if done is None:
-        return _begin(desk, recording, head)
-    if head.modified_s <= done.finished_s:
-        return Outcome(Step.ALREADY_DONE, bucket, key, recording.id, done.job_id, why=done.outcome)
+        return _begin(desk, recording, head, None)
+    if done.outcome != SUPERSEDED and head.modified_s == done.modified_s:
+        return _already_done(done)
     return _uploaded_again(desk, recording, head, done)
 
 
@@ -60,27 +57,25 @@ def left_alone(settings: Settings, bucket: str, key: str) -> Outcome | None:
     return None
 
 
-def _go_on(desk: Desk, receipt: Receipt) -> Outcome:
-    if receipt.job_id or desk.now() < receipt.lease_until_s:
-        return Outcome(Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, receipt.job_id)
-    return take_over(desk, receipt)
+def _already_done(done: Receipt) -> Outcome:
+    return Outcome(Step.ALREADY_DONE, done.bucket, done.key, done.id, done.job_id, why=done.outcome)
 
 
 def _uploaded_again(desk: Desk, recording: Recording, head: Head, done: Receipt) -> Outcome:
-    """The same content, written after its work was closed.
+    """The same content, written once more after its work was closed: COS tells another time than the receipt.
 
-    After a failure somebody mended something: it is new work. Otherwise other content may have stood here meanwhile,
-    with its own transcript in this one's place: the receipt is opened again with the job that is paid for, and the
-    sweep writes its transcript anew.
+    After a failure somebody mended something, and where other content stood here while the job was at work nobody
+    knows what it heard: both are new work. A good transcript may have been replaced by that of other content: the
+    receipt is opened again with the job that is paid for, and the sweep writes its transcript anew.
     """
-    if done.outcome == FAILED or not done.job_id:
-        return _begin(desk, recording, head)
-    reopened = replace(done, outcome="", finished_s=0.0, created_s=desk.now())
+    if done.outcome != TRANSCRIBED:
+        return _begin(desk, recording, head, done)
+    reopened = replace(done, outcome="", finished_s=0.0, created_s=desk.now(), modified_s=head.modified_s)
     desk.ledger_for(recording.bucket).update(reopened)
     return Outcome(Step.REOPENED, recording.bucket, recording.key, recording.id, done.job_id)
 
 
-def _begin(desk: Desk, recording: Recording, head: Head) -> Outcome:
+def _begin(desk: Desk, recording: Recording, head: Head, done_before: Receipt | None) -> Outcome:
     options, problem = _read_options(desk, recording, head)
     now = desk.now()
     receipt = Receipt(
@@ -94,15 +89,20 @@ def _begin(desk: Desk, recording: Recording, head: Head) -> Outcome:
         channels=options.channels,
         nonce=desk.nonce(),
         attempt=1,
+        modified_s=head.modified_s,
         created_s=now,
         lease_until_s=now + desk.settings.lease_s,
     )
     if problem:
         return end_failed(desk, receipt, Failure(problem))
-    if not desk.ledger_for(recording.bucket).create(receipt):
-        return Outcome(
-            Step.UNDER_WAY, recording.bucket, recording.key, recording.id, why="another attempt was first"
-        )
+    ledger = desk.ledger_for(recording.bucket)
+    if not ledger.create(receipt):
+        return Outcome(Step.UNDER_WAY, recording.bucket, recording.key, recording.id)
+    done = ledger.find_done(recording.id)
+    if done and done != done_before:
+        # While this attempt stood still, another began and ended: its receipt went to done/ before it left open/.
+        ledger.drop_open(receipt)
+        return _already_done(done)
     return submit(desk, receipt)
 
 

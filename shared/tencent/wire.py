@@ -104,15 +104,18 @@ class Wire:
     def send(self, request: Request) -> Answer:
         """The answer, if it is 2xx. Raises OutOfTime, or the CloudError that fits."""
         tries = TRIES if request.repeat is Repeat.ALWAYS else 1
-        for attempt in range(1, tries):
+        for attempt in range(1, tries + 1):
             try:
                 return self._send_once(request)
+            except AlreadyExists as error:
+                error.maybe_own = attempt > 1
+                raise
             except (Busy, OutcomeUnknown):
                 pause = self._pause(attempt)
-                if self.seconds_left() < pause + LEAST_SECONDS:
+                if attempt == tries or self.seconds_left() < pause + LEAST_SECONDS:
                     raise  # why it failed is worth more than that there is no time for another try
                 self.sleep(pause)
-        return self._send_once(request)
+        raise AssertionError("unreachable")  # the last try returns or raises
 
     def _pause(self, attempt: int) -> float:
         """Seconds, with jitter: many functions that were throttled together must not come back together."""

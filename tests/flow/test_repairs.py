@@ -69,10 +69,13 @@ def test_a_dead_attempt_that_had_submitted_is_found_and_not_paid_again(eager_flo
     )
 
 
-def test_the_next_event_takes_over_a_dead_attempt_that_had_not_submitted(eager_flow: Any) -> None:
+def test_the_sweep_takes_over_a_dead_attempt_that_had_not_submitted(eager_flow: Any) -> None:
     body = b"speech " * 300
     receipt = left_behind(eager_flow, "dead-before.wav", body, lease_s=-1)
     eager_flow.upload("dead-before.wav", body)
+    eager_flow.settle()
+    assert eager_flow.jobs() == []
+    eager_flow.sweep()
     eager_flow.settle()
     assert len(eager_flow.jobs()) == 1
     assert json.loads(eager_flow.output(f".scribe/done/{receipt.id}"))["attempt"] == 2
