@@ -19,6 +19,8 @@ import uvicorn
 from localcloud.admin import admin_app
 from localcloud.app import Cloud, Options
 from localcloud.ci.service import CiOptions
+from localcloud.connection import Connection
+from localcloud.faults import PlanError, plan_of_option
 from localcloud.scf import DeploymentError
 
 _GRACE_S = 3  # how long a request under way may still take when the cloud stops
@@ -51,6 +53,12 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--retry-delay", type=float, default=1.0, help="seconds before a failed event or notification"
     )
+    parser.add_argument(
+        "--max-instances", type=int, default=4, help="of each function at once; further events wait"
+    )
+    parser.add_argument(
+        "--faults", default="{}", help="what goes wrong on purpose: a JSON file, or JSON text"
+    )
     return parser.parse_args(words)
 
 
@@ -66,6 +74,8 @@ def _options(given: argparse.Namespace) -> Options:
         timers=given.timers,
         versioned=tuple(given.versioned),
         retry_delay_s=given.retry_delay,
+        max_instances=max(1, given.max_instances),
+        faults=plan_of_option(given.faults),
         ci=CiOptions(given.job_delay_ms / 1000, given.max_size, given.max_concurrent),
     )
 
@@ -117,12 +127,13 @@ async def serve(options: Options, listener: socket.socket) -> None:
     server = _Server(
         uvicorn.Config(
             cloud,
-            http="h11",  # httptools writes header names in lower case only; see leaving.py
+            http=Connection,
             loop="asyncio",
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,
@@ -143,7 +154,11 @@ async def serve(options: Options, listener: socket.socket) -> None:
 def main(words: Sequence[str] | None = None) -> int:
     """Run; 0 after a clean stop, 1 when it cannot start."""
     given = _arguments(words)
-    options = _options(given)
+    try:
+        options = _options(given)
+    except PlanError as error:
+        print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's answer
+        return 1
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpcore", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -15,6 +15,8 @@ from starlette.routing import Route
 
 from localcloud.app import Cloud
 from localcloud.ci.models import timestamp
+from localcloud.faults import plan_of
+from localcloud.faults.jobs import FOREIGN
 
 _LONGEST_WAIT_S = 600.0
 _LOOK_AGAIN_S = 0.02
@@ -30,6 +32,7 @@ def admin_app(cloud: Cloud) -> Starlette:
             Route("/-/invocations", desk.invocations),
             Route("/-/jobs", desk.jobs),
             Route("/-/idle", desk.idle),
+            Route("/-/faults", desk.faults, methods=["GET", "PUT"]),
             Route("/-/functions/{name}/invoke", desk.invoke, methods=["POST"]),
             Route("/-/timer/{name}", desk.timer, methods=["POST"]),
             Route("/-/ai_bucket/{name}", desk.enable_ai, methods=["POST"]),
@@ -63,7 +66,7 @@ class _Desk:
     async def requests(self, request: Request) -> Response:
         """The traffic after row `since`."""
         return JSONResponse(
-            [asdict(row) for row in self._cloud.traffic.since(int(_number(request, "since", 0)))]
+            [row.as_json() for row in self._cloud.traffic.since(int(_number(request, "since", 0)))]
         )
 
     async def invocations(self, request: Request) -> Response:
@@ -73,7 +76,8 @@ class _Desk:
         return Response(json.dumps(found, default=str), media_type="application/json")
 
     async def jobs(self, _request: Request) -> Response:
-        """Every job and how it stands."""
+        """Every job and how it stands; `paid` unless nobody submitted it, `fault` as the plan of faults did to it."""
+        marks = self._cloud.faults.jobs.marks()
         return JSONResponse(
             [
                 {
@@ -90,6 +94,8 @@ class _Desk:
                     "created": timestamp(job.created_s),
                     "started": timestamp(job.started_s),
                     "ended": timestamp(job.ended_s),
+                    "paid": marks.get(job.job_id) != FOREIGN,
+                    "fault": marks.get(job.job_id, ""),
                 }
                 for job in self._cloud.ci.jobs.all()
             ]
@@ -106,7 +112,18 @@ class _Desk:
 
     async def _is_quiet(self, timeout_s: float) -> bool:
         # A function may submit a job, and a job's end calls a function: look at the jobs after the functions.
-        return await self._cloud.functions.idle(timeout_s) and self._cloud.ci.is_idle()
+        return await self._cloud.functions.idle(timeout_s) and (
+            self._cloud.ci.is_idle() and self._cloud.faults.is_idle
+        )
+
+    async def faults(self, request: Request) -> Response:
+        """The plan of faults and what has struck; PUT replaces the plan."""
+
+        async def replace() -> Response:
+            self._cloud.faults.use(plan_of(json.loads(await request.body())))
+            return JSONResponse(self._cloud.faults.report())
+
+        return await _named(replace) if request.method == "PUT" else JSONResponse(self._cloud.faults.report())
 
     async def invoke(self, request: Request) -> Response:
         """Call a function with the body as its event."""

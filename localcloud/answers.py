@@ -39,10 +39,21 @@ class FileAnswer(Response):
             await send(
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
-            while self._left > 0 and (chunk := file.read(min(_CHUNK, self._left))):
+            while chunk := file.read(min(_CHUNK, self._left)):
                 self._left -= len(chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await asyncio.sleep(
-                    0
-                )  # lets others have their turn, and the server notice that the client is gone
+                await send({"type": "http.response.body", "body": chunk, "more_body": self._left > 0})
+                if not self._left:
+                    return
+                # Lets others have their turn, and the server notice that the client is gone.
+                await asyncio.sleep(0)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def close(self) -> None:
+        """Close the file of an answer that is not sent."""
+        self._file.close()
+
+
+def drop(response: Response) -> None:
+    """Let go of an answer that will not be sent."""
+    if isinstance(response, FileAnswer):
+        response.close()

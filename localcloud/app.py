@@ -20,9 +20,11 @@ from localcloud.asked import Asked, Undecodable
 from localcloud.ci.notify import Notifier
 from localcloud.ci.routes import answer as ci_answer
 from localcloud.ci.service import Ci, CiOptions
+from localcloud.connection import hang_up
 from localcloud.cos import errors as cos_errors
 from localcloud.cos.routes import answer as cos_answer
 from localcloud.cos.service import Cos
+from localcloud.faults import Cut, Faults, Plan
 from localcloud.functions import NoFunctions, RunningFunctions, ServerlessFunctions
 from localcloud.hosts import Service
 from localcloud.keys import Key, Keys
@@ -51,6 +53,8 @@ class Options:
     timers: bool = False
     versioned: tuple[str, ...] = ()
     retry_delay_s: float = 1.0
+    max_instances: int = 4
+    faults: Plan = field(default_factory=Plan)
     ci: CiOptions = field(default_factory=CiOptions)
 
 
@@ -62,11 +66,13 @@ class Cloud:
         self.options = options
         self.store = Store(options.data)
         self.traffic = Traffic()
+        self.faults = Faults(options.faults, self.store, self._kill)
         self.keys = Keys(
             Key(
                 options.secret_id or self.store.setting("secret_id", lambda: "AKID" + secrets.token_hex(16)),
                 options.secret_key or self.store.setting("secret_key", lambda: secrets.token_hex(16)),
-            )
+            ),
+            self.faults.clock,
         )
         self.functions: RunningFunctions = NoFunctions()
         if options.functions is not None:
@@ -81,17 +87,25 @@ class Cloud:
                 traffic=self.traffic,
                 retry_delay_s=options.retry_delay_s,
                 timers=options.timers,
+                max_instances=options.max_instances,
+                faults=self.faults,
             )
-        self.cos = Cos(self.store, options.appid, self.functions.object_created)
+        self.cos = Cos(self.store, options.appid, self.functions.object_created, self.faults)
         notifier = Notifier(
             self.store,
             owns_host=self.functions.owns_host,
             call_function=self.functions.notify,
             retry_delay_s=options.retry_delay_s,
+            posts=self.faults.notifications.posts,
         )
-        self.ci = Ci(self.store, self.cos, make_recogniser(options.speech), notifier, options.ci)
+        self.ci = Ci(
+            self.store, self.cos, make_recogniser(options.speech), notifier, options.ci, self.faults.jobs
+        )
         self._admin = admin(self)
         self._make_versioned(options)
+
+    def _kill(self, key: Key) -> bool:
+        return self.functions.kill(key)
 
     def _make_versioned(self, options: Options) -> None:
         for given in options.versioned:
@@ -106,6 +120,7 @@ class Cloud:
 
     async def close(self) -> None:
         """Stop everything; what is open stays in the data folder."""
+        self.faults.close()
         await self.ci.close()
         await self.functions.close()
         self.store.close()
@@ -126,21 +141,31 @@ class Cloud:
             await self._admin({**scope, "path": asked.path}, receive, send)
             return
         number, began_s = self.traffic.next_number(), time.time()
-        signer: Key | None = None
-        code = ""
+        try:
+            response = await self._answer(asked)
+        except ClientDisconnect:
+            return
+        except Cut:
+            self.traffic.add(_row(asked, number, began_s, 0))
+            await hang_up(scope)
+            return
+        finish(asked, response, self.faults.clock())
+        self.traffic.add(_row(asked, number, began_s, response.status_code))
+        await response(scope, receive, send)
+
+    async def _answer(self, asked: Asked) -> Response:
+        """Whatever happens becomes an answer. Raises only ClientDisconnect and Cut."""
         try:
             if asked.place.is_cos or asked.place.is_ci:
                 tokens = signature.COS_TOKEN_HEADERS if asked.place.is_cos else signature.CI_TOKEN_HEADERS
-                signer = signature.verify(asked.signed(), self.keys, began_s, tokens)
-            response = await self._carry_out(asked)
-        except ClientDisconnect:
-            return
+                asked.signer = signature.verify(asked.signed(), self.keys, self.faults.clock(), tokens)
+            return await self.faults.requests.around(asked, self._carry_out)
+        except (ClientDisconnect, Cut):
+            raise
         except Exception as error:  # noqa: BLE001 - a fault of the stand-in is answered like one of the service
             problem = problem_of(asked, error)
-            code, response = problem.code, error_answer(asked, problem)
-        finish(asked, response)
-        self.traffic.add(_row(asked, number, began_s, response.status_code, code, signer))
-        await response(scope, receive, send)
+            asked.code = problem.code
+            return error_answer(asked, problem)
 
     async def _carry_out(self, asked: Asked) -> Response:
         if asked.place.is_cos:
@@ -150,7 +175,8 @@ class Cloud:
         return await self.functions.answer(asked)
 
 
-def _row(asked: Asked, number: int, began_s: float, status: int, code: str, signer: Key | None) -> Row:
+def _row(asked: Asked, number: int, began_s: float, status: int) -> Row:
+    signer = asked.signer
     return Row(
         number=number,
         time_s=began_s,
@@ -159,9 +185,10 @@ def _row(asked: Asked, number: int, began_s: float, status: int, code: str, sign
         path=asked.path,
         query=asked.raw_query,
         status=status,
-        code=code,
+        code=asked.code,
         secret_id=signer.secret_id if signer else "",
         function=signer.function if signer else "",
         request_id=signer.request_id if signer else "",
         body_bytes=asked.body_bytes,
+        fault=asked.fault,
     )

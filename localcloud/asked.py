@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from localcloud.hosts import Place, place_of, split_target, without_port
+from localcloud.keys import Key
 from localcloud.signature import SignedRequest
 
 _MOST_PARAMETERS = 200
@@ -40,7 +41,10 @@ def _text(raw: bytes) -> str:
 
 @dataclass(slots=False)
 class Asked:
-    """A request, decoded once. `path` is decoded and begins with `/`; header names are lower case."""
+    """A request, decoded once. `path` is decoded and begins with `/`; header names are lower case.
+
+    While it is carried out it learns whose key signed it, the code of its refusal, and the fault that struck it.
+    """
 
     method: str
     place: Place
@@ -53,6 +57,9 @@ class Asked:
     request_id: str
     _http: Request
     body_bytes: int = field(default=0)
+    signer: Key | None = None
+    code: str = ""
+    fault: str = ""
 
     @classmethod
     def read(cls, scope: Scope, receive: Receive) -> Asked:
@@ -120,6 +127,11 @@ class Asked:
             self.body_bytes += len(chunk)
             if chunk:
                 yield chunk
+
+    async def read_ahead(self, most: int) -> bytes:
+        """The body before it is read for good; nothing of one that is announced as longer than `most` bytes."""
+        length = self.header("content-length", "0")
+        return await self._http.body() if length.isdigit() and int(length) <= most else b""
 
     async def body(self, most: int) -> bytes | None:
         """The whole body, or None as soon as it is longer than `most` bytes."""

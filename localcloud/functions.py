@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from localcloud.asked import Asked
 from localcloud.cos.service import Created
-from localcloud.keys import Keys
+from localcloud.faults import Faults
+from localcloud.keys import Key, Keys
 from localcloud.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class RunningFunctions(Protocol):
 
     async def answer(self, asked: Asked) -> Response:
         """A request to a function URL."""
+
+    def kill(self, key: Key) -> bool:
+        """Kill the instance that was given that key; False if there is none."""
 
     async def idle(self, timeout_s: float) -> bool:
         """Whether no event is queued, running or waiting for its retry, at the latest after that time."""
@@ -83,6 +87,10 @@ class NoFunctions:
         """No such host."""
         return _no_such_host(asked)
 
+    def kill(self, key: Key) -> bool:  # noqa: ARG002 - nobody has one
+        """Nobody to kill."""
+        return False
+
     async def idle(self, timeout_s: float) -> bool:  # noqa: ARG002 - nothing to wait for
         """Always."""
         return True
@@ -116,6 +124,8 @@ class ServerlessFunctions:
         traffic: Traffic,
         retry_delay_s: float,
         timers: bool,
+        max_instances: int,
+        faults: Faults,
     ) -> None:
         """Raises scf.DeploymentError."""
         from localcloud import scf  # noqa: PLC0415 - a cloud without functions starts faster without it
@@ -133,12 +143,18 @@ class ServerlessFunctions:
             issue_key=self._issue,
             requests_of=traffic.requests_of,
             retry_delay_s=retry_delay_s,
+            max_instances=max_instances,
+            carry=faults.events.pass_on,
         )
         self.urls: Mapping[str, str] = self._functions.urls
         self.owns_host = self._functions.owns_host
         self.idle = self._functions.idle
         self.fire_timer = self._functions.fire_timer
         self.close = self._functions.close
+
+    def kill(self, key: Key) -> bool:
+        """Kill the instance that was given that key."""
+        return self._functions.kill(key.secret_id)
 
     def _issue(self, function: str, request_id: str) -> TemporaryKey:
         key = self._keys.issue(function, request_id)

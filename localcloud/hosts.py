@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Service(Enum):
@@ -69,6 +70,7 @@ def without_port(host: str) -> str:
     return (name if separator and port.isdigit() else host).lower()
 
 
+@lru_cache(maxsize=1024)
 def place_of(host: str) -> Place:
     """The place that a Host header names. Function URLs and unknown names are ELSEWHERE."""
     name = without_port(host)

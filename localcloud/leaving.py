@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from email.utils import formatdate
+from functools import lru_cache
 
 from starlette.responses import Response
 
@@ -58,13 +59,17 @@ def error_answer(asked: Asked, problem: Problem) -> Response:
     return Response(body, problem.status, media_type=XML_TYPE)
 
 
-def finish(asked: Asked, response: Response) -> None:
+@lru_cache(maxsize=8)
+def _date(now_s: int) -> bytes:
+    return formatdate(now_s, usegmt=True).encode()
+
+
+def finish(asked: Asked, response: Response, now_s: float) -> None:
     """Put on the service's own headers (seeds: Date, Server, x-ci-request-id), and spell all names as it does."""
-    response.headers["date"] = formatdate(usegmt=True)
+    own = {b"date": _date(int(now_s))}
     if asked.place.is_ci:
-        response.headers["server"] = "tencent-ci"
-        response.headers["x-ci-request-id"] = asked.request_id
+        own |= {b"server": b"tencent-ci", b"x-ci-request-id": asked.request_id.encode()}
     elif asked.place.is_cos:
-        response.headers["server"] = "tencent-cos"
-        response.headers["x-cos-request-id"] = asked.request_id
-    response.raw_headers = [(_NAMES.get(name, name), value) for name, value in response.raw_headers]
+        own |= {b"server": b"tencent-cos", b"x-cos-request-id": asked.request_id.encode()}
+    given = [pair for pair in response.raw_headers if pair[0] not in own]
+    response.raw_headers = [(_NAMES.get(name, name), value) for name, value in (*given, *own.items())]

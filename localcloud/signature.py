@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from urllib.parse import quote
 
 from localcloud.hosts import without_port
@@ -73,17 +74,19 @@ class SignedRequest:
         return next((value for key, value in self.query if key == name), None)
 
 
+@lru_cache(maxsize=4096)  # hosts, tokens and names come again and again
 def encoded(text: str) -> str:
     """Percent-encoding of names and values: all but letters, digits and `-_.~`, upper-case hex."""
     return quote(text, safe="-_.~")
 
 
-def _canonical(pairs: Iterable[tuple[str, str]], listed: Iterable[str]) -> str | None:
+def _canonical(pairs: Iterable[tuple[str, str]], listed: set[str]) -> str | None:
     """The `k=v&k=v` line of the listed names, or None when a listed one was not sent."""
     sent: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in pairs:
-        sent[encoded(name).lower()].append(encoded(value))
-    if any(name not in sent for name in listed):
+        if (name_sent := encoded(name).lower()) in listed:
+            sent[name_sent].append(encoded(value))
+    if len(sent) < len(listed):
         return None
     # Repeated names keep all their values, in order of the values (the Go SDK's rule).
     return "&".join(f"{name}={value}" for name in sorted(listed) for value in sorted(sent[name]))

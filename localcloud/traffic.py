@@ -10,7 +10,11 @@ _MOST_ROWS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One request and its answer. `code` is the error code, empty when all went well; time in Unix seconds."""
+    """One request and its answer; time in Unix seconds.
+
+    `code` is the error code, empty when all went well. `fault` is what struck it by the plan of faults; a request that
+    was left without an answer has status 0.
+    """
 
     number: int
     time_s: float
@@ -24,6 +28,11 @@ class Row:
     function: str
     request_id: str
     body_bytes: int
+    fault: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Its fields by name. There are many rows: dataclasses.asdict would copy each value deeply."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Traffic:

@@ -20,7 +20,10 @@ _MOST_IDS = 100
 
 async def submit(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
     """POST /asr_jobs, POST /jobs."""
-    job = ci.submit(ci.desk.order(bucket, await request_body(asked)))
+    order = ci.desk.order(bucket, await request_body(asked))
+    ci.faults.check_room(asked, order)
+    job = ci.submit(order)
+    await ci.faults.hold_answer(asked, job, ci.is_told)
     return xml_answer(node("Response", job_node(job)))
 
 

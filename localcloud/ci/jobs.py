@@ -93,6 +93,17 @@ class Jobs:
         """A job of that bucket."""
         return next(iter(self._read("job_id = ? AND bucket = ?", (job_id, bucket))), None)
 
+    def find(self, job_id: str) -> Job | None:
+        """A job of whatever bucket."""
+        return next(iter(self._read("job_id = ?", (job_id,))), None)
+
+    def other_than(self, job: Job) -> Job | None:
+        """Another job of the same bucket: an open one if there is any, the newest of them."""
+        where = (
+            "bucket = ? AND number != ? ORDER BY state IN ('Submitted', 'Running') DESC, number DESC LIMIT 1"
+        )
+        return next(iter(self._read(where, (job.order.bucket, job.number))), None)
+
     def named(self, job_id: str) -> Job:
         """A job that is known to exist."""
         return self._read("job_id = ?", (job_id,))[0]
@@ -136,9 +147,11 @@ class Jobs:
     def count(self, states: Sequence[str], queue_id: str = "") -> int:
         """How many jobs are in one of these states, in one queue or in all."""
         marks = ", ".join("?" * len(states))
+        # Two statements, so that the index on the queue is used: a long run has very many jobs that are over.
+        of_queue, values = ("queue_id = ? AND", (queue_id, *states)) if queue_id else ("", tuple(states))
         row = self._db.execute(
-            f"SELECT COUNT(*) FROM jobs WHERE state IN ({marks}) AND (? = '' OR queue_id = ?)",  # noqa: S608 - marks
-            (*states, queue_id, queue_id),
+            f"SELECT COUNT(*) FROM jobs WHERE {of_queue} state IN ({marks})",  # noqa: S608 - marks
+            values,
         ).fetchone()
         return int(row[0])
 

@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
 
-from localcloud.ci.answers import notification
 from localcloud.ci.models import Job, Queue
 from localcloud.store import Store
 
@@ -39,6 +38,15 @@ class _OffThisMachine(Exception):
 
 
 CallFunction = Callable[[str, str, bytes], Awaitable[int]]  # (URL, content type, body) -> status
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What is posted to a callback address, after that many seconds; `is_only_try`: it is not tried again."""
+
+    body: bytes
+    wait_s: float = 0.0
+    is_only_try: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +83,14 @@ class Notifier:
         owns_host: Callable[[str], bool],
         call_function: CallFunction,
         retry_delay_s: float,
+        posts: Callable[[Job, str], Sequence[Post]],
     ) -> None:
+        """`posts` says what is told of a job, in the form XML or JSON."""
         self._db = store.db
         self._owns_host = owns_host
         self._call_function = call_function
         self._retry_delay_s = retry_delay_s
+        self._posts = posts
         self._client: httpx.AsyncClient | None = None
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -92,15 +103,27 @@ class Notifier:
         if target is None or job.state == "Cancel":
             return
         url, form = target
-        self._db.execute(
-            "INSERT INTO notifications (job_id, url, form, body, due_s) VALUES (?, ?, ?, ?, ?)",
-            (job.job_id, url, form, notification(job, form), time.time()),
+        now = time.time()
+        self._db.executemany(
+            "INSERT INTO notifications (job_id, url, form, body, attempts, due_s) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (job.job_id, url, form, post.body, ATTEMPTS - 1 if post.is_only_try else 0, now + post.wait_s)
+                for post in self._posts(job, form)
+            ],
         )
         self._wake.set()
 
     def count(self) -> int:
         """How many are not delivered yet."""
         return int(self._db.execute("SELECT COUNT(*) FROM notifications").fetchone()[0])
+
+    def is_untold(self, job_id: str) -> bool:
+        """Whether a notification of this job waits for its first attempt."""
+        return bool(
+            self._db.execute(
+                "SELECT 1 FROM notifications WHERE job_id = ? AND attempts = 0 LIMIT 1", (job_id,)
+            ).fetchone()
+        )
 
     async def start(self) -> None:
         """Begin to deliver; what an earlier run left is due at once."""

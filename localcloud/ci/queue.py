@@ -19,6 +19,7 @@ from localcloud.ci.queues import Queues
 from localcloud.ci.results import details_of, flash_of, subtitles_of, text_of
 from localcloud.cos.buckets import Bucket
 from localcloud.cos.service import Cos
+from localcloud.faults.jobs import JobFaults
 from localcloud.speech.recognition import NotRecognised, Recogniser, Recognition
 from localcloud.store import Store
 
@@ -48,6 +49,7 @@ class Runner:
         recogniser: Recogniser,
         finished: Callable[[Job], None],
         delay_s: float,
+        faults: JobFaults,
     ) -> None:
         """`finished` is called inside the transaction that ends a job; `delay_s` is how long a job takes at least."""
         self._store = store
@@ -57,6 +59,7 @@ class Runner:
         self._recogniser = recogniser
         self._finished = finished
         self._delay_s = delay_s
+        self._faults = faults
         self._running: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
         self._is_open = False
 
@@ -99,6 +102,7 @@ class Runner:
     async def _run(self, job: Job) -> None:
         await asyncio.sleep(self._delay_s)
         try:
+            self._faults.check_speech(job)
             recognition = await self._recognise(job)
             await self._write(job, recognition)
         except (_Failure, NotRecognised) as failure:

@@ -14,6 +14,7 @@ from localcloud.ci.queues import Queues
 from localcloud.ci.submissions import Desk
 from localcloud.ci.templates import Templates
 from localcloud.cos.service import Cos
+from localcloud.faults.jobs import JobFaults
 from localcloud.speech.recognition import Recogniser
 from localcloud.store import Store
 
@@ -31,9 +32,16 @@ class Ci:
     """The speech service of one account."""
 
     def __init__(
-        self, store: Store, cos: Cos, recogniser: Recogniser, notifier: Notifier, options: CiOptions
+        self,
+        store: Store,
+        cos: Cos,
+        recogniser: Recogniser,
+        notifier: Notifier,
+        options: CiOptions,
+        faults: JobFaults,
     ) -> None:
         self.cos = cos
+        self.faults = faults
         self.queues = Queues(store, options.max_size, options.max_concurrent)
         self.jobs = Jobs(store)
         self.templates = Templates(store)
@@ -49,6 +57,7 @@ class Ci:
             recogniser=recogniser,
             finished=self._finished,
             delay_s=options.job_delay_s,
+            faults=faults,
         )
 
     def _finished(self, job: Job) -> None:
@@ -72,6 +81,10 @@ class Ci:
         job = self.jobs.add(order, WAITING[queue.state == "Paused"])
         self._runner.look(order.queue_id)
         return job
+
+    def is_told(self, job_id: str) -> bool:
+        """Whether a job is over and its end was told, or there is nobody to tell."""
+        return self.jobs.named(job_id).state not in OPEN and not self.notifier.is_untold(job_id)
 
     def set_queue(self, queue_id: str, settings: QueueSettings) -> None:
         """Replace a queue's settings; a queue that is Active again takes up its waiting jobs."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
+from localcloud.cos.errors import CosProblem
 from localcloud.store import Store
 
 _LONGEST_PART = 200
@@ -34,6 +38,14 @@ def is_safe(key: str) -> bool:
     return len(key.encode()) <= _LONGEST_PATH and all(_is_safe_part(part) for part in key.split("/"))
 
 
+def _kind(path: str) -> int | None:
+    """What lies there, links not followed; None for nothing."""
+    try:
+        return stat.S_IFMT(os.lstat(path).st_mode)
+    except OSError:
+        return None
+
+
 class Files:
     """Gives names to object files and puts them in place. Names are relative to the data folder."""
 
@@ -44,32 +56,49 @@ class Files:
         """The file of a name that `place` gave."""
         return self._store.folder / name
 
+    def open(self, name: str, size: int) -> BinaryIO:
+        """Open the file of an object that has `size` bytes. Raises CosProblem when it does not any more."""
+        with contextlib.suppress(OSError):
+            file = self.path(name).open("rb")
+            if os.fstat(file.fileno()).st_size == size:
+                return file
+            file.close()
+        raise CosProblem(
+            500, "InternalError", "The file of this object in the data folder was changed by hand."
+        )
+
     def place(self, source: Path, bucket: str, key: str, *, unlike: str = "") -> str:
         """Move a finished file to where this object belongs, replacing what is there; return its name.
 
         `unlike` makes the name unique: a version id, or whatever tells two objects apart that a
         case-insensitive disk would put into one file.
         """
-        target = self._plain(bucket, key) if not unlike else None
-        if target is None:
+        name = f"buckets/{bucket}/{key}"
+        if unlike or not self._is_free(bucket, key):
             digest = hashlib.sha256(f"{bucket}\n{key}\n{unlike}".encode()).hexdigest()
-            target = self._store.hashed / digest[:2] / digest
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(source, target)  # noqa: PTH105 - Path.replace says the same with one more object
-        return target.relative_to(self._store.folder).as_posix()
+            name = f"hashed/{digest[:2]}/{digest}"
+        target = self.path(name)
+        try:
+            source.replace(target)
+        except FileNotFoundError:  # its folder is not there yet
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+        return name
 
-    def _plain(self, bucket: str, key: str) -> Path | None:
-        """`buckets/<bucket>/<key>`, unless the key is unsafe or crosses another one, as `a` and `a/b` do."""
+    def _is_free(self, bucket: str, key: str) -> bool:
+        """Whether `buckets/<bucket>/<key>` can be a file: it is safe, and crosses no other key as `a` and `a/b` do."""
         if not is_safe(key):
-            return None
-        root = self._store.buckets / bucket
-        target = root / key
-        if target.is_dir() or target.is_symlink():
-            return None
-        ancestors = [parent for parent in target.parents if parent.is_relative_to(root)]
-        if any(parent.is_symlink() or (parent.exists() and not parent.is_dir()) for parent in ancestors):
-            return None
-        return target
+            return False
+        path = str(self._store.buckets)
+        *folders, last = (bucket, *key.split("/"))
+        for folder in folders:
+            path = f"{path}/{folder}"
+            kind = _kind(path)
+            if kind is None:
+                return True
+            if kind != stat.S_IFDIR:
+                return False
+        return _kind(f"{path}/{last}") not in (stat.S_IFDIR, stat.S_IFLNK)
 
     def plain_file(self, bucket: str, key: str) -> Path | None:
         """A file that lies in the bucket's folder under this key, whoever put it there."""

@@ -137,12 +137,7 @@ async def get_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
         headers["content-range"] = f"bytes {wanted[0]}-{wanted[1]}/{found.size}"
     if asked.method == "HEAD":
         return Response(None, status, {**headers, "content-length": str(length)})
-    path = cos.files.path(found.file)
-    if not path.is_file() or path.stat().st_size != found.size:
-        raise CosProblem(
-            500, "InternalError", "The file of this object in the data folder was changed by hand."
-        )
-    return FileAnswer(path.open("rb"), start, length, status, headers)
+    return FileAnswer(cos.files.open(found.file, found.size), start, length, status, headers)
 
 
 async def delete_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:

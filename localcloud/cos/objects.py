@@ -77,7 +77,7 @@ def _from_row(row: tuple[int, str, bytes, str, int, int, str, int, float, str, s
 
 
 class Objects:
-    """Reads and changes the index; every change is one transaction together with its file."""
+    """Reads and changes the index. A file is in its place before the index tells of it."""
 
     def __init__(self, store: Store, files: Files) -> None:
         self._store = store
@@ -103,35 +103,41 @@ class Objects:
         versioned = bucket.versioning == "Enabled"
         version_id = _new_version_id() if versioned else NULL_VERSION
         replaced = None if versioned else self.get(bucket.name, new.key, NULL_VERSION)
-        with self._store.transaction() as db:
-            file = ""
-            if source is not None:
-                unlike = version_id if versioned else self._crossing(bucket.name, new.key)
-                file = self._files.place(source, bucket.name, new.key, unlike=unlike)
-            if replaced is not None:
-                db.execute("DELETE FROM objects WHERE number = ?", (replaced.number,))
-            db.execute(
-                "UPDATE objects SET latest = 0 WHERE bucket = ? AND key = ?", (bucket.name, new.key.encode())
-            )
-            db.execute(
-                "INSERT INTO objects (bucket, key, version_id, latest, marker, etag, size, modified_s, headers, tags,"
-                " file) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    bucket.name,
-                    new.key.encode(),
-                    version_id,
-                    new.marker,
-                    new.etag,
-                    new.size,
-                    new.modified_s,
-                    json.dumps(dict(new.headers)),
-                    json.dumps(new.tags),
-                    file,
-                ),
-            )
+        file = ""
+        if source is not None:
+            unlike = version_id if versioned else self._crossing(bucket.name, new.key)
+            file = self._files.place(source, bucket.name, new.key, unlike=unlike)
+        if bucket.versioning:
+            with self._store.transaction() as db:
+                db.execute(
+                    "UPDATE objects SET latest = 0 WHERE bucket = ? AND key = ?",
+                    (bucket.name, new.key.encode()),
+                )
+                self._insert(new, version_id, file)
+        else:
+            self._insert(new, version_id, file)
         if replaced is not None and replaced.file and replaced.file != file:
             self._files.remove(replaced.file)
         return replace(new, version_id=version_id, file=file, latest=True)
+
+    def _insert(self, new: StoredObject, version_id: str, file: str) -> None:
+        # In place of a row of that version, under a new number: it is the newest now.
+        self._store.db.execute(
+            "INSERT OR REPLACE INTO objects (bucket, key, version_id, latest, marker, etag, size, modified_s, headers,"
+            " tags, file) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                new.bucket,
+                new.key.encode(),
+                version_id,
+                new.marker,
+                new.etag,
+                new.size,
+                new.modified_s,
+                json.dumps(dict(new.headers)),
+                json.dumps(new.tags),
+                file,
+            ),
+        )
 
     def _crossing(self, bucket: str, key: str) -> str:
         """Something unique when another key differs from this one by letter case only."""

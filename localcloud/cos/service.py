@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import shutil
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from localcloud.cos.files import Files
 from localcloud.cos.metadata import Tags
 from localcloud.cos.objects import Objects, StoredObject
 from localcloud.cos.uploads import Uploads
+from localcloud.faults import Faults, Plan
 from localcloud.store import Store
 
 _LARGEST_PUT = 5 * 1024**3  # bytes; COS error codes 436/7730 EntityTooLarge
@@ -47,7 +47,9 @@ CreatedListener = Callable[[Created], Awaitable[None]]
 class Cos:
     """The buckets and objects of one account."""
 
-    def __init__(self, store: Store, appid: str, listener: CreatedListener) -> None:
+    def __init__(
+        self, store: Store, appid: str, listener: CreatedListener, faults: Faults | None = None
+    ) -> None:
         self.appid = appid
         self.files = Files(store)
         self.buckets = Buckets(store, appid)
@@ -55,6 +57,7 @@ class Cos:
         self.uploads = Uploads(store)
         self._store = store
         self._listener = listener
+        self._faults = faults or Faults(Plan(), store)
 
     async def receive(self, chunks: AsyncIterator[bytes], content_md5: str = "") -> Received:
         """Write a body to disk as it comes in. Raises InvalidDigest when Content-MD5 differs."""
@@ -93,16 +96,23 @@ class Cos:
         """
         try:
             bucket = self.buckets.named(bucket.name, bucket.region)  # it may be gone since the upload began
-            if create_only and not bucket.versioning and self.objects.current(bucket.name, key) is not None:
-                raise CosProblem(409, "FileAlreadyExists", "The file is already exists.")
+            now_s = self._faults.clock()
+            if create_only and not bucket.versioning and self._is_there(bucket, key, now_s):
+                raise CosProblem(409, "FileAlreadyExists", "The file is already exists.")  # noqa: TRY301 - as the rest
             new = StoredObject(
-                bucket.name, key, "", received.etag, received.size, time.time(), dict(headers), tuple(tags)
+                bucket.name, key, "", received.etag, received.size, now_s, dict(headers), tuple(tags)
             )
             stored = self.objects.add(bucket, new, received.path)
-        finally:
+        except BaseException:
             received.path.unlink(missing_ok=True)
+            raise
         await self._listener(Created(f"cos:ObjectCreated:{event}", bucket.region, request_id, stored))
         return stored
+
+    def _is_there(self, bucket: Bucket, key: str, now_s: float) -> bool:
+        found = self.objects.current(bucket.name, key)
+        about = f"{bucket.name}/{key}"
+        return found is not None and not self._faults.objects.overlooks(about, now_s - found.modified_s)
 
     async def write(self, bucket: Bucket, key: str, body: bytes, content_type: str, request_id: str) -> None:
         """An object written by another service of this cloud; it raises the same event as a client's PUT."""

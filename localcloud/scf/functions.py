@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,17 @@ _MAX_ASYNC_EVENT_BYTES = 128 * 1024  # 583/11637
 _MAX_SYNC_EVENT_BYTES = 6 * 1024 * 1024
 _TOO_LARGE = 406  # 583/42611
 _NO_URLIDS: Mapping[str, str] = {}
+# What carries an event from COS to a function: it is told what the event is about, and calls what delivers it.
+Carrier = Callable[[str, Callable[[], None]], None]
 
 _log = logging.getLogger(__name__)
 
 
 class Functions:
-    """The functions that a serverless.yml describes, run on this machine as SCF runs them in the cloud."""
+    """The functions that a serverless.yml describes, run on this machine as SCF runs them in the cloud.
+
+    Asynchronous events live in memory: one that is still queued, or waits for another try, is lost when this closes.
+    """
 
     def __init__(
         self,
@@ -42,6 +48,7 @@ class Functions:
         *,
         retry_delay_s: float,
         urlids: Mapping[str, str],
+        carry: Carrier,
     ) -> None:
         self._functions = deployment.functions
         self._cos_triggers = [each for each in deployment.triggers if isinstance(each, CosTrigger)]
@@ -55,6 +62,7 @@ class Functions:
         self._runner = runner
         self._journal = journal
         self._retry_delay_s = retry_delay_s
+        self._carry = carry
         self._deliveries: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.Task[None]] = []
 
@@ -73,6 +81,7 @@ class Functions:
         retry_delay_s: float = 1.0,
         urlids: Mapping[str, str] = _NO_URLIDS,
         max_instances: int = 4,
+        carry: Carrier = lambda _about, deliver: deliver(),
     ) -> "Functions":
         """Read FOLDER/serverless.yml and get its functions ready; no process starts before the first event.
 
@@ -80,7 +89,8 @@ class Functions:
         it. `endpoint` becomes their CLOUD_ENDPOINT. `issue_key` (function, request id) makes the credentials
         of one invocation, `requests_of` (request id) tells what was asked of the cloud with them. A failed
         asynchronous event is tried again after `retry_delay_s` (a minute in the cloud). `urlids` (by
-        function) keeps addresses from before. Raises DeploymentError, which lists every mistake.
+        function) keeps addresses from before. `max_instances` of a function run at once; more events wait. Raises
+        DeploymentError, which lists every mistake.
         """
         folder = folder.resolve()
         deployment = load_deployment(folder, environ=environ, region=region, appid=appid)
@@ -96,7 +106,9 @@ class Functions:
             requests_of=requests_of,
             max_instances=max_instances,
         )
-        return cls(deployment, where, runner, journal, retry_delay_s=retry_delay_s, urlids=urlids)
+        return cls(
+            deployment, where, runner, journal, retry_delay_s=retry_delay_s, urlids=urlids, carry=carry
+        )
 
     @property
     def urls(self) -> dict[str, str]:
@@ -132,7 +144,8 @@ class Functions:
             if fits(trigger, event):
                 function = self._functions[trigger.function]
                 raw = cos_event(event, function_name=function.name, namespace=function.namespace)
-                self._queue(function.key, "cos", raw)
+                about = f"{function.key} {event.bucket}/{event.key} {event.etag}"
+                self._carry(about, partial(self._queue, function.key, "cos", raw))
 
     async def fire_timer(self, name: str) -> None:
         """Queue the event of the timer trigger called `name`, now. Raises KeyError if there is none."""
@@ -178,6 +191,10 @@ class Functions:
         if len(text.encode()) > _MAX_SYNC_EVENT_BYTES:
             raise ValueError(f"an event has at most {_MAX_SYNC_EVENT_BYTES} bytes")
         return await self._runner.run(Attempt(function, "invoke", text, _new_request_id()))
+
+    def kill(self, secret_id: str) -> bool:
+        """Kill the instance that serves an event with that key, now; False if there is none."""
+        return self._runner.kill(secret_id)
 
     async def idle(self, timeout_s: float) -> bool:
         """Wait until no asynchronous event is queued, running or due for another try.

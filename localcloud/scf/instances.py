@@ -99,13 +99,17 @@ class Instance:
         message = f'{{"event": {event}, "context": {json.dumps(context)}}}'.encode()
         return await self._exchange(_LENGTH.pack(len(message)) + message, timeout_s)
 
+    def kill(self) -> None:
+        """Kill the process group, now. Whoever waits for the instance finds out and ends it."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody of the group is left
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     async def end(self) -> None:
         """Kill the process group and wait for it. May be called twice."""
         if not self.is_alive:
             return
         self.is_alive = False
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody of the group is left
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self.kill()
         await asyncio.to_thread(self._process.wait)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._pump, _LAST_OUTPUT_S)

@@ -1,7 +1,8 @@
 """Runs one attempt of one event in an instance, and records how it ended."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from localcloud.scf.environment import (
     instance_variables,
     runtime_note,
 )
-from localcloud.scf.instances import Outcome
+from localcloud.scf.instances import Instance, Outcome
 from localcloud.scf.invocations import Invocation, Journal, kept_lines
 from localcloud.scf.pool import Pool
 
@@ -47,6 +48,7 @@ class Runner:
         self._journal = journal
         self._issue_key = issue_key
         self._requests_of = requests_of
+        self._holders: dict[str, Instance] = {}
         self._pools = {key: Pool(function, where, max_instances) for key, function in functions.items()}
 
     async def run(self, attempt: Attempt) -> Invocation:
@@ -58,8 +60,8 @@ class Runner:
             started_s = time.time()
             outcome = await instance.load(function.init_timeout_s) if cold else None
             if outcome is None:
-                context = self._context(function, attempt.request_id)
-                outcome = await instance.call(attempt.event, context, function.timeout_s)
+                with self._serving(attempt, instance) as context:
+                    outcome = await instance.call(attempt.event, context, function.timeout_s)
         requests = tuple(self._requests_of(attempt.request_id)[asked_before:])
         return self._record(attempt, outcome, started_s, requests, cold=cold)
 
@@ -73,11 +75,27 @@ class Runner:
         for pool in self._pools.values():
             await pool.close()
 
-    def _context(self, function: Function, request_id: str) -> dict[str, Any]:
-        variables = instance_variables(function, self._where)
+    def kill(self, secret_id: str) -> bool:
+        """Kill the instance that was given that key for what it does now; False if there is none."""
+        instance = self._holders.get(secret_id)
+        if instance is not None:
+            instance.kill()
+        return instance is not None
+
+    @contextmanager
+    def _serving(self, attempt: Attempt, instance: Instance) -> Iterator[dict[str, Any]]:
+        """The context for an attempt; while it lasts, the instance can be found by the key in it."""
+        function = attempt.function
+        variables, secret_id = instance_variables(function, self._where), ""
         if function.has_role:
-            variables.update(self._issue_key(function.key, request_id).variables())
-        return context_of(function, self._where, request_id=request_id, variables=variables)
+            key = self._issue_key(function.key, attempt.request_id)
+            secret_id = key.secret_id
+            variables.update(key.variables())
+            self._holders[secret_id] = instance
+        try:
+            yield context_of(function, self._where, request_id=attempt.request_id, variables=variables)
+        finally:
+            self._holders.pop(secret_id, None)
 
     def _record(
         self, attempt: Attempt, outcome: Outcome, started_s: float, requests: tuple[str, ...], *, cold: bool

@@ -73,8 +73,9 @@ class StandIn:
     def ci_host(self, bucket: str) -> str:
         return f"{bucket}.ci.{self.region}.myqcloud.com"
 
-    def admin(self, method: str, path: str) -> Any:
-        answer = httpx.request(method, f"{self.endpoint}/-/{path}", trust_env=False, timeout=QUICKLY_S)
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        url = f"{self.endpoint}/-/{path}"
+        answer = httpx.request(method, url, json=body, trust_env=False, timeout=QUICKLY_S)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

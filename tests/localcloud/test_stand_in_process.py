@@ -80,6 +80,16 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_folder_serves_one_stand_in_at_a_time(start_cloud: Callable[..., Any]) -> None:
+    cloud = start_cloud()
+    words = [sys.executable, "-m", "localcloud", "--data", str(cloud.folder)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is used by another stand-in" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert cloud.admin("GET", "health")["status"] == "ok"
+
+
 def test_what_was_stored_survives_a_kill(start_cloud: Callable[..., Any], raw_of: Callable[..., Any]) -> None:
     first = start_cloud()
     host = first.bucket_host(f"b-{first.appid}")
