@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 MADE := $(VENV)/.made-$(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
 
-.PHONY: demo test check format package clean
+.PHONY: demo test check format package chaos load clean
 
 demo: $(VENV)/.ready-demo
 	$(VENV)/bin/scribe demo
@@ -21,6 +21,15 @@ check: $(VENV)/.ready-dev
 format: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# A storm of every fault at once, then: was anything lost, paid twice, wrong, forged or left open?
+UPLOADS ?= 1000
+SEED ?= 1
+chaos: $(VENV)/.ready-dev
+	$(RUN) -m tests.chaos --uploads $(UPLOADS) --seed $(SEED)
+
+load: $(VENV)/.ready-dev
+	$(RUN) -m tests.load --uploads 10000
 
 # What is deployed: the handlers at the root, shared/, and the libraries for SCF's newest Python.
 package: $(VENV)/.ready-demo

@@ -1,0 +1,44 @@
+"""The storm: every kind of fault that the stand-in knows, at rates that give a typical upload one or two of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Opportunities of one upload: one event, one job, one notification, about eighteen requests in two functions.
+_RATES = {
+    # CI's notifications
+    "duplicate_notification": 0.06,
+    "late_notification": 0.06,
+    "lost_notification": 0.08,
+    "forged_notification": 0.10,
+    "early_notification": 0.03,
+    # COS events
+    "duplicate_event": 0.06,
+    "late_event": 0.06,
+    "lost_event": 0.05,
+    # each request of a function
+    "throttled": 0.006,
+    "server_error_before": 0.004,
+    "server_error_after": 0.006,
+    "cut_before": 0.004,
+    "cut_after": 0.006,
+    "slow_answer": 0.004,
+    "killed_before_request": 0.003,
+    "killed_after_request": 0.004,
+    # CI's queue and engine
+    "queue_full": 0.02,
+    "job_failed": 0.03,
+}
+_RACY_RATE = 0.5
+_SKEWS_S = (0, 3, -3)
+
+
+def storm_plan(seed: int, *, racy: bool = False) -> dict[str, Any]:
+    """The plan for the stand-in. With `racy`, create-only writes lose true races, as one tester of COS saw it."""
+    rates = {**_RATES, "racy_create_only": _RACY_RATE} if racy else _RATES
+    return {
+        "seed": seed,
+        "rates": rates,
+        "delay_ms": [200, 2500],
+        "clock_skew_s": _SKEWS_S[seed % len(_SKEWS_S)],
+    }

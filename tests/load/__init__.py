@@ -1,0 +1,1 @@
+"""Many uploads at once, without faults."""
