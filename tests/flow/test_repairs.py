@@ -81,6 +81,20 @@ def test_the_sweep_takes_over_a_dead_attempt_that_had_not_submitted(eager_flow: 
     assert json.loads(eager_flow.output(f".scribe/done/{receipt.id}"))["attempt"] == 2
 
 
+def test_a_dead_takers_claim_under_a_longer_lease_does_not_hold_up_a_sweep_that_takes_all_for_due(
+    eager_flow: Any,
+) -> None:
+    body = b"speech " * 300
+    receipt = left_behind(eager_flow, "claimed.wav", body, lease_s=-1)
+    claim = replace(receipt, attempt=2, nonce="dead too", lease_until_s=time.time() + 110)
+    eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/claim/{receipt.id}.2", claim.to_json())
+    eager_flow.upload("claimed.wav", body)
+    eager_flow.settle()
+    assert eager_flow.sweep()["result"]["swept"] == {"submitted": 1}
+    eager_flow.settle()
+    assert len(eager_flow.jobs()) == 1
+
+
 def test_a_live_attempt_is_left_to_work_and_the_sweep_takes_over_when_it_is_dead(eager_flow: Any) -> None:
     body = b"speech " * 300
     left_behind(eager_flow, "slow.wav", body, lease_s=600)
