@@ -29,3 +29,25 @@ def test_a_failed_job_costs_callback_at_most_six(own_flow: Any) -> None:
 
 def test_a_sweep_with_nothing_open_costs_two(own_flow: Any) -> None:
     assert len(own_flow.sweep()["requests"]) == 2
+
+
+def test_the_sweep_costs_the_same_however_much_is_done(eager_flow: Any) -> None:
+    for number in range(6):
+        eager_flow.upload(f"done-{number}.wav", b"speech " * 300 + bytes([number]))
+    eager_flow.settle()
+    assert len(eager_flow.receipts("done")) == 6
+    assert len(eager_flow.sweep()["requests"]) == 2
+
+
+def test_lost_notifications_cost_the_sweep_one_query_and_one_look_at_each_receipt(
+    eager_flow: Any,
+) -> None:
+    """For three jobs: the sweep's own two, one to read each receipt, one query for all, and then as callback."""
+    eager_flow.queue(notify="Off")
+    for number in range(3):
+        eager_flow.upload(f"lost-{number}.wav", b"speech " * 300 + bytes([number]))
+    eager_flow.settle()
+    done = eager_flow.sweep()
+    assert done["result"]["swept"] == {"transcribed": 3}
+    look_write_and_close = 1 + 4 + 1 + 2  # HEAD, the formats, the error object away, done and open
+    assert len(done["requests"]) == 2 + 3 + 1 + 3 * look_write_and_close
