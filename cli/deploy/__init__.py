@@ -1,0 +1,1 @@
+"""`scribe deploy` and `scribe remove`: what is there, what differs, and making it so."""

@@ -1,0 +1,1 @@
+"""`scribe doctor`: one check a line, each with what mends it."""
