@@ -30,10 +30,12 @@ SETTINGS = {
     "SWEEP_AFTER": "30",
     "OUTPUT_REGION": "",
     "OUTPUT_PREFIX": "",
+    "STATE_PREFIX": "",
     "FORMATS": "",
     "QUEUE_ID": "",
     "GIVE_UP_AFTER": "",
     "MAX_IN_FLIGHT": "",
+    "JOBS_PATH": "",
 }
 
 

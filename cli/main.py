@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.demo import run_demo
+from cli.errors import OperatorError
 from cli.invoke import invoke as invoke_function
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET, put, running_pipeline
+from cli.local import FUNCTIONS_FOLDER, INPUT_BUCKET, OUTPUT_BUCKET, put, running_pipeline
 from cli.samples import sample_uploads
 from cli.standin import StandinError
+from cli.surroundings import Surroundings
 from shared.errors import ScribeError
 
 app = typer.Typer(
@@ -30,6 +34,11 @@ LOCAL_FOLDER = Path("scribe-local")
 INTERRUPTED = 130  # what shells give for Ctrl-C
 
 T = TypeVar("T")
+
+ENV_FILE = Path(".env")
+EnvFile = Annotated[
+    Path, typer.Option("--env-file", help="What you chose; the environment wins over it.", dir_okay=False)
+]
 
 
 @app.command()
@@ -75,6 +84,92 @@ def invoke(
         raise typer.Exit(1)
 
 
+@app.command()
+def deploy(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
+    ] = False,
+    make_buckets: Annotated[
+        bool, typer.Option("--make-buckets", help="Make buckets that do not exist, private.")
+    ] = False,
+    no_roles: Annotated[
+        bool, typer.Option("--no-roles", help="Leave the functions' roles to somebody else.")
+    ] = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """Make the cloud as serverless.yml says: roles, functions, triggers, speech recognition. Again: what changed."""
+    from cli.deploy.command import Options  # noqa: PLC0415 - the SDK takes its time, which the other commands save
+    from cli.deploy.command import deploy as make_it_so  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    options = Options(dry_run=dry_run, make_buckets=make_buckets, with_roles=not no_roles)
+    if not _guarded(console, lambda: make_it_so(console, _surroundings(env_file), options)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def remove(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """Take away what deploy made. Buckets, recordings and transcripts stay."""
+    from cli.deploy.removal import remove as take_away  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    if not _guarded(console, lambda: take_away(console, _surroundings(env_file), lambda: yes or _agrees())):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """Look at what runs: one line for each check, and what mends what is wrong."""
+    from cli.doctor.command import doctor as look_at_it  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    if not _guarded(console, lambda: look_at_it(console, _surroundings(env_file), as_json=as_json)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def policy(
+    which: Annotated[
+        str, typer.Argument(help="upload, callback, sweep, deployer or roles; without it, all of them.")
+    ] = "",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: the documents only.")] = False,
+    create_role: Annotated[
+        bool, typer.Option("--create-role", help="Make or mend the functions' roles in the account.")
+    ] = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """Show what each function may do and why, and what whoever deploys needs."""
+    from cli.policy.command import Request  # noqa: PLC0415
+    from cli.policy.command import policy as show_it  # noqa: PLC0415
+
+    console, beside = Console(highlight=False), Console(highlight=False, stderr=True)
+    asked = Request(which, as_json=as_json, create_role=create_role)
+    _guarded(console, lambda: show_it(console, beside, asked, _surroundings(env_file)))
+
+
+def _agrees() -> bool:
+    """Asks. Raises OperatorError where nobody is there to answer."""
+    if not sys.stdin.isatty():
+        raise OperatorError(
+            "nothing was removed: nobody can be asked here. To remove it without being asked: --yes"
+        )
+    return typer.confirm("Remove it?")
+
+
+def _surroundings(env_file: Path) -> Surroundings:
+    return Surroundings(FUNCTIONS_FOLDER, env_file, os.environ, Path.home())
+
+
 def _stay(console: Console, data: Path) -> None:
     with running_pipeline(data, ["--timers"]) as pipeline:
         standin = pipeline.standin
@@ -102,7 +197,7 @@ def _guarded(console: Console, work: Callable[[], T]) -> T:
     except KeyboardInterrupt:
         console.print("\nStopped.")
         raise typer.Exit(INTERRUPTED) from None
-    except (ScribeError, StandinError, OSError, ValueError) as error:
+    except (OperatorError, ScribeError, StandinError, OSError, ValueError) as error:
         Console(stderr=True, highlight=False).print(f"[red]scribe:[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
+from localcloud.access.assigned import AssignedError
 from localcloud.admin import admin_app
 from localcloud.app import Cloud, Options
 from localcloud.ci.service import CiOptions
@@ -37,6 +38,12 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--speech", choices=("pocketsphinx", "scripted"), default="pocketsphinx")
     parser.add_argument("--functions", type=Path, nargs="?", const=Path(), help="folder with serverless.yml")
+    parser.add_argument(
+        "--policies",
+        type=Path,
+        metavar="FILE",
+        help="JSON: what each of these functions may do, function -> CAM policy",
+    )
     parser.add_argument("--timers", action="store_true", help="let the functions' timers run by the clock")
     parser.add_argument("--region", default="ap-guangzhou")
     parser.add_argument("--appid", default="1250000000")
@@ -57,6 +64,9 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--max-instances", type=int, default=4, help="of each function at once; further events wait"
     )
     parser.add_argument(
+        "--deploy-delay-ms", type=int, default=300, help="how long a function is Creating or Updating"
+    )
+    parser.add_argument(
         "--faults", default="{}", help="what goes wrong on purpose: a JSON file, or JSON text"
     )
     return parser.parse_args(words)
@@ -71,10 +81,12 @@ def _options(given: argparse.Namespace) -> Options:
         secret_key=given.secret_key,
         speech=given.speech,
         functions=given.functions,
+        policies=given.policies,
         timers=given.timers,
         versioned=tuple(given.versioned),
         retry_delay_s=given.retry_delay,
         max_instances=max(1, given.max_instances),
+        deploy_delay_s=given.deploy_delay_ms / 1000,
         faults=plan_of_option(given.faults),
         ci=CiOptions(given.job_delay_ms / 1000, given.max_size, given.max_concurrent),
     )
@@ -114,7 +126,7 @@ def _ready_line(cloud: Cloud, endpoint: str) -> str:
 
 
 async def serve(options: Options, listener: socket.socket) -> None:
-    """Run a cloud on a listening socket until SIGTERM or SIGINT. Raises DeploymentError."""
+    """Run a cloud on a listening socket until SIGTERM or SIGINT. Raises DeploymentError, AssignedError."""
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     cloud = Cloud(options, endpoint, admin_app)
     ready = options.data / "ready.json"
@@ -169,7 +181,7 @@ def main(words: Sequence[str] | None = None) -> int:
         try:
             listener.bind(("127.0.0.1", given.port))
             asyncio.run(serve(options, listener))
-        except (DeploymentError, OSError) as error:
+        except (DeploymentError, AssignedError, OSError) as error:
             print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's answer
             return 1
     return 0

@@ -10,9 +10,10 @@ from dataclasses import asdict
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from localcloud.access.documents import document_of
 from localcloud.app import Cloud
 from localcloud.ci.models import timestamp
 from localcloud.faults import plan_of
@@ -20,6 +21,7 @@ from localcloud.faults.jobs import FOREIGN
 
 _LONGEST_WAIT_S = 600.0
 _LOOK_AGAIN_S = 0.02
+_KEY_FIELDS = ("secret_id", "secret_key", "token", "expires_s", "function", "request_id")
 
 
 def admin_app(cloud: Cloud) -> Starlette:
@@ -33,6 +35,8 @@ def admin_app(cloud: Cloud) -> Starlette:
             Route("/-/jobs", desk.jobs),
             Route("/-/idle", desk.idle),
             Route("/-/faults", desk.faults, methods=["GET", "PUT"]),
+            Route("/-/deployed", desk.deployed),
+            Route("/-/code/{name}.zip", desk.code),
             Route("/-/functions/{name}/invoke", desk.invoke, methods=["POST"]),
             Route("/-/timer/{name}", desk.timer, methods=["POST"]),
             Route("/-/ai_bucket/{name}", desk.enable_ai, methods=["POST"]),
@@ -125,6 +129,16 @@ class _Desk:
 
         return await _named(replace) if request.method == "PUT" else JSONResponse(self._cloud.faults.report())
 
+    async def deployed(self, _request: Request) -> Response:
+        """The functions that can run now, and the addresses of those that have one."""
+        functions = self._cloud.functions
+        return JSONResponse({name: {"url": functions.urls.get(name)} for name in functions.keys})
+
+    async def code(self, request: Request) -> Response:
+        """The zip of a deployed function."""
+        found = self._cloud.scf.zip_file(request.path_params["name"])
+        return FileResponse(found) if found else JSONResponse({"error": "no such function"}, 404)
+
     async def invoke(self, request: Request) -> Response:
         """Call a function with the body as its event."""
 
@@ -153,8 +167,15 @@ class _Desk:
         return JSONResponse({"bucket": bucket.name})
 
     async def issue_key(self, request: Request) -> Response:
-        """A temporary key, good for `lifetime` seconds."""
-        return JSONResponse(asdict(self._cloud.keys.issue(lifetime_s=_number(request, "lifetime", 7200))))
+        """A temporary key, good for `lifetime` seconds; a body `{"policies": [document, ...]}` says what it may do."""
+
+        async def issue() -> Response:
+            documents = json.loads(await request.body() or b"{}").get("policies")
+            policies = None if documents is None else tuple(document_of(each) for each in documents)
+            key = self._cloud.keys.issue(lifetime_s=_number(request, "lifetime", 7200), policies=policies)
+            return JSONResponse({name: getattr(key, name) for name in _KEY_FIELDS})
+
+        return await _named(issue)
 
 
 async def _named(act: Callable[[], Awaitable[Response]]) -> Response:

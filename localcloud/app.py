@@ -15,17 +15,27 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from localcloud import signature
+from localcloud.access.assigned import assigned_in
+from localcloud.access.ci_needs import needs_of_ci
+from localcloud.access.cos_needs import needs_of_cos
+from localcloud.access.guard import first_denied
 from localcloud.answers import XML_TYPE
 from localcloud.asked import Asked, Undecodable
+from localcloud.ci import errors as ci_errors
 from localcloud.ci.notify import Notifier
 from localcloud.ci.routes import answer as ci_answer
 from localcloud.ci.service import Ci, CiOptions
 from localcloud.connection import hang_up
+from localcloud.control.calls import ControlService
+from localcloud.control.cam import Cam
+from localcloud.control.dispatch import Control
+from localcloud.control.scf.service import ScfService
+from localcloud.control.sts import Sts
 from localcloud.cos import errors as cos_errors
 from localcloud.cos.routes import answer as cos_answer
 from localcloud.cos.service import Cos
 from localcloud.faults import Cut, Faults, Plan
-from localcloud.functions import NoFunctions, RunningFunctions, ServerlessFunctions
+from localcloud.functions import RunningFunctions
 from localcloud.hosts import Service
 from localcloud.keys import Key, Keys
 from localcloud.leaving import error_answer, finish, problem_of
@@ -34,6 +44,7 @@ from localcloud.store import Store
 from localcloud.traffic import Row, Traffic
 
 _log = logging.getLogger("localcloud")
+_MOST_READ = 1024 * 1024  # bytes; a body is read before it is refused, so that the refusal arrives
 
 # What serverless.yml asks of whoever deploys, and has no meaning here.
 _NOBODY_CHOSE = {"SCRIBE_STAGE": "local", "SCF_ROLE_NAME": "local"}
@@ -50,10 +61,12 @@ class Options:
     secret_key: str = ""
     speech: str = "pocketsphinx"
     functions: Path | None = None
+    policies: Path | None = None
     timers: bool = False
     versioned: tuple[str, ...] = ()
     retry_delay_s: float = 1.0
     max_instances: int = 4
+    deploy_delay_s: float = 0.3
     faults: Plan = field(default_factory=Plan)
     ci: CiOptions = field(default_factory=CiOptions)
 
@@ -62,7 +75,10 @@ class Cloud:
     """The ASGI application and everything behind it."""
 
     def __init__(self, options: Options, endpoint: str, admin: Callable[[Cloud], ASGIApp]) -> None:
-        """`admin` makes what answers under /-/. Raises scf.DeploymentError with all mistakes of serverless.yml."""
+        """`admin` makes what answers under /-/.
+
+        Raises scf.DeploymentError with all mistakes of serverless.yml, and AssignedError.
+        """
         self.options = options
         self.store = Store(options.data)
         self.traffic = Traffic()
@@ -73,23 +89,24 @@ class Cloud:
                 options.secret_key or self.store.setting("secret_key", lambda: secrets.token_hex(16)),
             ),
             self.faults.clock,
+            assigned_in(options.policies) if options.policies else None,
         )
-        self.functions: RunningFunctions = NoFunctions()
-        if options.functions is not None:
-            self.functions = ServerlessFunctions(
-                options.functions,
-                environ={"REGION": options.region, **_NOBODY_CHOSE, **os.environ},
-                endpoint=endpoint,
-                region=options.region,
-                appid=options.appid,
-                state_folder=self.store.folder / "functions",
-                keys=self.keys,
-                traffic=self.traffic,
-                retry_delay_s=options.retry_delay_s,
-                timers=options.timers,
-                max_instances=options.max_instances,
-                faults=self.faults,
-            )
+        self.cam = Cam(self.store, options.appid)
+        self.functions = RunningFunctions(
+            options.functions,
+            environ={"REGION": options.region, **_NOBODY_CHOSE, **os.environ},
+            endpoint=endpoint,
+            region=options.region,
+            appid=options.appid,
+            state_folder=self.store.folder / "functions",
+            keys=self.keys,
+            traffic=self.traffic,
+            retry_delay_s=options.retry_delay_s,
+            timers=options.timers,
+            max_instances=options.max_instances,
+            faults=self.faults,
+            documents_of=self.cam.documents_of,
+        )
         self.cos = Cos(self.store, options.appid, self.functions.object_created, self.faults)
         notifier = Notifier(
             self.store,
@@ -99,8 +116,30 @@ class Cloud:
             posts=self.faults.notifications.posts,
         )
         self.ci = Ci(
-            self.store, self.cos, make_recogniser(options.speech), notifier, options.ci, self.faults.jobs
+            self.store,
+            self.cos,
+            make_recogniser(options.speech),
+            notifier,
+            options.ci,
+            self.faults.jobs,
+            self.cam.has_service_role,
         )
+        self.scf = ScfService(
+            self.store,
+            self.functions.registry,
+            region=options.region,
+            appid=options.appid,
+            endpoint=endpoint,
+            deploy_delay_s=options.deploy_delay_s,
+            has_bucket=lambda name: self.cos.buckets.get(name) is not None,
+            has_role=lambda name: self.cam.documents_of(name) is not None,
+        )
+        services: dict[str, ControlService] = {
+            "sts": Sts(self.cam.role_id),
+            "cam": self.cam,
+            "scf": self.scf,
+        }
+        self.control = Control(services, self.keys, self.faults.clock)
         self._admin = admin(self)
         self._make_versioned(options)
 
@@ -122,6 +161,7 @@ class Cloud:
         """Stop everything; what is open stays in the data folder."""
         self.faults.close()
         await self.ci.close()
+        await self.scf.close()
         await self.functions.close()
         self.store.close()
 
@@ -156,9 +196,12 @@ class Cloud:
     async def _answer(self, asked: Asked) -> Response:
         """Whatever happens becomes an answer. Raises only ClientDisconnect and Cut."""
         try:
+            if asked.place.is_control:
+                return await self.control.answer(asked)
             if asked.place.is_cos or asked.place.is_ci:
                 tokens = signature.COS_TOKEN_HEADERS if asked.place.is_cos else signature.CI_TOKEN_HEADERS
                 asked.signer = signature.verify(asked.signed(), self.keys, self.faults.clock(), tokens)
+                await self._permit(asked)
             return await self.faults.requests.around(asked, self._carry_out)
         except (ClientDisconnect, Cut):
             raise
@@ -166,6 +209,14 @@ class Cloud:
             problem = problem_of(asked, error)
             asked.code = problem.code
             return error_answer(asked, problem)
+
+    async def _permit(self, asked: Asked) -> None:
+        """Raises CosProblem or CiProblem when the key's policies do not grant what is asked."""
+        needs = (needs_of_cos if asked.place.is_cos else needs_of_ci)(asked, self.options.appid)
+        denied = first_denied(asked, needs)
+        if denied is not None:
+            await asked.body(_MOST_READ)
+            raise (cos_errors if asked.place.is_cos else ci_errors).access_denied(denied)
 
     async def _carry_out(self, asked: Asked) -> Response:
         if asked.place.is_cos:
@@ -191,4 +242,6 @@ def _row(asked: Asked, number: int, began_s: float, status: int) -> Row:
         request_id=signer.request_id if signer else "",
         body_bytes=asked.body_bytes,
         fault=asked.fault,
+        action=asked.action,
+        resource=asked.resource,
     )

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from localcloud.hosts import Place, place_of, split_target, without_port
+from localcloud.hosts import Place, Service, place_of, split_target, without_port
 from localcloud.keys import Key
 from localcloud.signature import SignedRequest
 
@@ -39,11 +39,20 @@ def _text(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
+def _place(host: str, headers: tuple[tuple[str, str], ...]) -> Place:
+    """The place of a host; the stand-in's own address is the control plane too, for clients without a proxy setting."""
+    place = place_of(host)
+    if place.service is Service.OWN and any(name == "x-tc-action" for name, _ in headers):
+        return Place(Service.CONTROL)
+    return place
+
+
 @dataclass(slots=False)
 class Asked:
     """A request, decoded once. `path` is decoded and begins with `/`; header names are lower case.
 
-    While it is carried out it learns whose key signed it, the code of its refusal, and the fault that struck it.
+    While it is carried out it learns whose key signed it, what it does in the words of CAM (`cos:PutObject` on
+    `qcs::cos:...`), the code of its refusal, and the fault that struck it.
     """
 
     method: str
@@ -58,6 +67,8 @@ class Asked:
     _http: Request
     body_bytes: int = field(default=0)
     signer: Key | None = None
+    action: str = ""
+    resource: str = ""
     code: str = ""
     fault: str = ""
 
@@ -81,7 +92,7 @@ class Asked:
             raise Undecodable(str(error)) from error
         return cls(
             method=scope["method"].upper(),
-            place=place_of(host),
+            place=_place(host, headers),
             host=host,
             path=path or "/",
             raw_path=raw_path.decode("latin-1") or "/",

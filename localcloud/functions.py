@@ -1,119 +1,31 @@
-"""The functions as the rest of the cloud sees them: told of new objects, called by URL; or none at all."""
+"""The functions as the rest of the cloud sees them: told of new objects, called by URL."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.responses import JSONResponse, Response
 
+from localcloud import scf
+from localcloud.access.documents import Document
 from localcloud.asked import Asked
 from localcloud.cos.service import Created
 from localcloud.faults import Faults
 from localcloud.keys import Key, Keys
 from localcloud.traffic import Traffic
 
-if TYPE_CHECKING:
-    from localcloud.scf import TemporaryKey
-
 _MOST_BODY = 6 * 1024 * 1024  # bytes of a request to a function URL; SCF limits 583/11637
 
 
-class RunningFunctions(Protocol):
-    """What the cloud asks of its functions."""
-
-    urls: Mapping[str, str]
-
-    def owns_host(self, host: str) -> bool:
-        """Whether a host is one of the function URLs."""
-
-    async def start(self) -> None:
-        """Begin: timers run from here on."""
-
-    async def close(self) -> None:
-        """End every instance."""
-
-    async def object_created(self, created: Created) -> None:
-        """Tell the functions of a new object; returns at once."""
-
-    async def notify(self, url: str, content_type: str, body: bytes) -> int:
-        """POST to a function URL from within the cloud; the status."""
-
-    async def answer(self, asked: Asked) -> Response:
-        """A request to a function URL."""
-
-    def kill(self, key: Key) -> bool:
-        """Kill the instance that was given that key; False if there is none."""
-
-    async def idle(self, timeout_s: float) -> bool:
-        """Whether no event is queued, running or waiting for its retry, at the latest after that time."""
-
-    def invocations(self, since: int) -> list[dict[str, object]]:
-        """The records of invocations after that number."""
-
-    async def invoke(self, name: str, event: object) -> dict[str, object]:
-        """Call a function once. Raises KeyError, ValueError."""
-
-    async def fire_timer(self, name: str) -> None:
-        """Let a timer trigger go off now. Raises KeyError."""
-
-
-class NoFunctions:
-    """A cloud of COS and CI alone."""
-
-    urls: Mapping[str, str] = {}
-
-    def owns_host(self, host: str) -> bool:  # noqa: ARG002 - no host is
-        """Never."""
-        return False
-
-    async def start(self) -> None:
-        """Nothing to begin."""
-
-    async def close(self) -> None:
-        """Nothing to end."""
-
-    async def object_created(self, created: Created) -> None:
-        """Nobody to tell."""
-
-    async def notify(self, url: str, content_type: str, body: bytes) -> int:  # noqa: ARG002 - see owns_host
-        """Nobody there."""
-        return 404
-
-    async def answer(self, asked: Asked) -> Response:
-        """No such host."""
-        return _no_such_host(asked)
-
-    def kill(self, key: Key) -> bool:  # noqa: ARG002 - nobody has one
-        """Nobody to kill."""
-        return False
-
-    async def idle(self, timeout_s: float) -> bool:  # noqa: ARG002 - nothing to wait for
-        """Always."""
-        return True
-
-    def invocations(self, since: int) -> list[dict[str, object]]:  # noqa: ARG002 - there are none
-        """None."""
-        return []
-
-    async def invoke(self, name: str, event: object) -> dict[str, object]:  # noqa: ARG002 - there is none
-        """Raises KeyError."""
-        raise KeyError(name)
-
-    async def fire_timer(self, name: str) -> None:
-        """Raises KeyError."""
-        raise KeyError(name)
-
-
-class ServerlessFunctions:
-    """The functions of one folder's serverless.yml, with a temporary key for each invocation."""
+class RunningFunctions:
+    """Every function of this cloud, with a temporary key for each invocation."""
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         *,
         environ: Mapping[str, str],
         endpoint: str,
@@ -126,16 +38,16 @@ class ServerlessFunctions:
         timers: bool,
         max_instances: int,
         faults: Faults,
+        documents_of: Callable[[str], tuple[Document, ...] | None],
     ) -> None:
-        """Raises scf.DeploymentError."""
-        from localcloud import scf  # noqa: PLC0415 - a cloud without functions starts faster without it
+        """Those of FOLDER's serverless.yml to begin with, none without a folder. Raises scf.DeploymentError.
 
-        self._scf = scf
+        `documents_of` tells what a role may do. Those of the yml may do everything, or what is assigned to them.
+        """
         self._keys = keys
+        self._documents_of = documents_of
         self._timers = timers
-        self._functions = scf.Functions.load(
-            folder,
-            environ=environ,
+        self.registry = scf.Functions(
             endpoint=endpoint,
             region=region,
             appid=appid,
@@ -146,30 +58,53 @@ class ServerlessFunctions:
             max_instances=max_instances,
             carry=faults.events.pass_on,
         )
-        self.urls: Mapping[str, str] = self._functions.urls
-        self.owns_host = self._functions.owns_host
-        self.idle = self._functions.idle
-        self.fire_timer = self._functions.fire_timer
-        self.close = self._functions.close
+        if folder is not None:
+            from localcloud.scf.serverless_yml import load_deployment  # noqa: PLC0415 - a cloud without one starts faster
+
+            self.registry.deploy(
+                load_deployment(folder.resolve(), environ=environ, region=region, appid=appid)
+            )
+        self._described = self.registry.names
+        self.owns_host = self.registry.owns_host
+        self.idle = self.registry.idle
+        self.fire_timer = self.registry.fire_timer
+        self.close = self.registry.close
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """The public address of every function that has one now."""
+        return self.registry.urls
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every function that can run now."""
+        return self.registry.keys
 
     def kill(self, key: Key) -> bool:
-        """Kill the instance that was given that key."""
-        return self._functions.kill(key.secret_id)
+        """Kill the instance that was given that key; False if there is none."""
+        return self.registry.kill(key.secret_id)
 
-    def _issue(self, function: str, request_id: str) -> TemporaryKey:
-        key = self._keys.issue(function, request_id)
-        return self._scf.TemporaryKey(key.secret_id, key.secret_key, key.token, key.expires_s or 0)
+    def _issue(self, function: str, request_id: str) -> scf.TemporaryKey:
+        key = self._key_of(function, request_id)
+        return scf.TemporaryKey(key.secret_id, key.secret_key, key.token, key.expires_s or 0)
+
+    def _key_of(self, function: str, request_id: str) -> Key:
+        if function in self._described:
+            return self._keys.issue(function, request_id)
+        role = self.registry.function(function).role or ""
+        # A role that is gone, or trusts SCF no more, allows nothing.
+        return self._keys.issue(function, request_id, role=role, policies=self._documents_of(role) or ())
 
     async def start(self) -> None:
         """Timers run only when they were asked for."""
         if self._timers:
-            await self._functions.start()
+            await self.registry.start()
 
     async def object_created(self, created: Created) -> None:
-        """Queue the event for every trigger that matches."""
+        """Queue the event for every trigger that matches; returns at once."""
         stored = created.stored
-        await self._functions.object_created(
-            self._scf.ObjectCreated(
+        await self.registry.object_created(
+            scf.ObjectCreated(
                 event_name=created.event_name,
                 bucket=stored.bucket,
                 region=created.region,
@@ -189,7 +124,7 @@ class ServerlessFunctions:
     async def notify(self, url: str, content_type: str, body: bytes) -> int:
         """Call the function behind a URL."""
         parts = urlsplit(url)
-        request = self._scf.UrlRequest(
+        request = scf.UrlRequest(
             method="POST",
             path=parts.path or "/",
             query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
@@ -201,7 +136,7 @@ class ServerlessFunctions:
             },
             body=body,
         )
-        return (await self._functions.call_url(parts.netloc, request)).status
+        return (await self.registry.call_url(parts.netloc, request)).status
 
     async def answer(self, asked: Asked) -> Response:
         """Pass a request on to its function and its answer back."""
@@ -210,18 +145,18 @@ class ServerlessFunctions:
         body = await asked.body(_MOST_BODY)
         if body is None:
             return JSONResponse({"errorMessage": "The body is over 6 MB."}, 413)
-        request = self._scf.UrlRequest(asked.method, asked.path, asked.query, asked.header_map, body)
-        answer = await self._functions.call_url(asked.host, request)
+        request = scf.UrlRequest(asked.method, asked.path, asked.query, asked.header_map, body)
+        answer = await self.registry.call_url(asked.host, request)
         headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
         return Response(answer.body, answer.status, headers)
 
     def invocations(self, since: int) -> list[dict[str, object]]:
         """The records of invocations after that number."""
-        return [asdict(invocation) for invocation in self._functions.invocations(since)]
+        return [asdict(invocation) for invocation in self.registry.invocations(since)]
 
     async def invoke(self, name: str, event: object) -> dict[str, object]:
         """Call a function once. Raises KeyError, ValueError."""
-        return asdict(await self._functions.invoke(name, event))
+        return asdict(await self.registry.invoke(name, event))
 
 
 def _no_such_host(asked: Asked) -> Response:

@@ -19,17 +19,19 @@ class Service(Enum):
     COS = "cos"
     CI_BUCKET = "ci bucket"
     CI = "ci"
+    CONTROL = "control plane"
     OWN = "the stand-in itself"
     ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request goes; bucket is `name-appid`, region empty for hosts without one."""
+    """Where a request goes; bucket is `name-appid`, region empty for hosts without one, product scf, cam or sts."""
 
     service: Service
     bucket: str = ""
     region: str = ""
+    product: str = ""
 
     @property
     def is_cos(self) -> bool:
@@ -41,6 +43,11 @@ class Place:
         """Whether CI answers."""
         return self.service in (Service.CI_BUCKET, Service.CI)
 
+    @property
+    def is_control(self) -> bool:
+        """Whether the control plane (API 3.0) answers."""
+        return self.service is Service.CONTROL
+
 
 # The names of the buckets' hosts and of the two services: seeds (Host lines), COS request hosts. The newer domain
 # is for COS only.
@@ -51,6 +58,12 @@ _PATTERNS = (
     (Service.CI, re.compile(r"ci\.(?P<region>[a-z0-9-]+)\.myqcloud\.com")),
     (Service.COS, re.compile(rf"cos\.(?P<region>[a-z0-9-]+)\.{_COS_DOMAIN}")),
     (Service.COS, re.compile(r"service\.cos\.myqcloud\.com")),
+    # API 3.0, "Request structure" 598/33160: the nearest region's host, or the named one's. Any product's name is taken
+    # here, so that one that the stand-in does not offer gets an answer in the form of the API.
+    (
+        Service.CONTROL,
+        re.compile(r"(?P<product>[a-z0-9]+)(?:\.(?P<region>[a-z0-9-]+))?\.tencentcloudapi\.com"),
+    ),
     (Service.OWN, re.compile(r"127\.0\.0\.1|localhost")),
 )
 
@@ -77,5 +90,5 @@ def place_of(host: str) -> Place:
     for service, pattern in _PATTERNS:
         match = pattern.fullmatch(name)
         if match:
-            return Place(service, **match.groupdict())
+            return Place(service, **{field: found or "" for field, found in match.groupdict().items()})
     return Place(Service.ELSEWHERE)

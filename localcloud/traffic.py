@@ -12,8 +12,9 @@ _MOST_ROWS = 100_000
 class Row:
     """One request and its answer; time in Unix seconds.
 
-    `code` is the error code, empty when all went well. `fault` is what struck it by the plan of faults; a request that
-    was left without an answer has status 0.
+    `code` is the error code, empty when all went well. `action` and `resource` are what CAM calls it, such as
+    `cos:PutObject` and `qcs::cos:...`; empty for function URLs. `fault` is what struck it by the plan of faults; a
+    request that was left without an answer has status 0.
     """
 
     number: int
@@ -29,6 +30,8 @@ class Row:
     request_id: str
     body_bytes: int
     fault: str = ""
+    action: str = ""
+    resource: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Its fields by name. There are many rows: dataclasses.asdict would copy each value deeply."""

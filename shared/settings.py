@@ -24,24 +24,122 @@ _QUEUE = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The functions' settings; names and defaults as in `docs/settings.md`. Prefixes end as the operator wrote them."""
+    """The functions' settings. Below each field stands what `docs/settings.md` says of it.
+
+    Prefixes end as the operator wrote them.
+    """
 
     input_buckets: tuple[str, ...]
+    """Everyone. The buckets whose recordings are transcribed, by their full names, with commas between them.
+
+    Events of other buckets are refused.
+    Example: INPUT_BUCKETS=recordings-1250000000,calls-1250000000
+    Wrong: INPUT_BUCKETS=recordings
+    """
     callback_tokens: tuple[str, ...] = field(repr=False)
+    """Everyone. The secret at the end of the address that Cloud Infinite notifies: `<function URL>/<token>`.
+
+    `scribe deploy` makes one if there is none. At least 16 characters; more than one, with commas, while it is
+    being changed: then each of them opens the door, and the speech queue gets the first.
+    Example: CALLBACK_TOKEN=an-example-to-replace
+    Wrong: CALLBACK_TOKEN=too-short
+    """
     region: str
+    """Everyone. The region of the input buckets, which is also where the functions run.
+
+    COS triggers reach no function in another region. `TENCENTCLOUD_REGION`, which SCF sets, is taken where it is empty.
+    Example: REGION=ap-guangzhou
+    Wrong: REGION=Guangzhou
+    """
     input_prefix: str = ""
-    output_bucket: str = ""  # "": each recording's own bucket
+    """Some. Only recordings whose key begins with it are transcribed.
+
+    Empty: every recording in the input buckets
+    Example: INPUT_PREFIX=incoming/
+    Wrong: INPUT_PREFIX=/incoming/
+    Wrong: INPUT_PREFIX=transcripts/incoming/
+    """
+    output_bucket: str = ""
+    """Everyone. The bucket for transcripts and receipts, by its full name. Keep it unversioned.
+
+    Where several input buckets share it, the transcripts of every bucket but the first lie below that bucket's name.
+    Empty: each recording's own bucket
+    Example: OUTPUT_BUCKET=transcripts-1250000000
+    Wrong: OUTPUT_BUCKET=transcripts
+    """
     output_region: str = ""
+    """Some. The region of the output bucket.
+
+    Empty: the region of the functions
+    Example: OUTPUT_BUCKET=transcripts-1250000000 OUTPUT_REGION=ap-shanghai
+    Wrong: OUTPUT_REGION=ap-shanghai
+    """
     output_prefix: str = "transcripts/"
+    """Some. What the keys of the transcripts begin with: `calls/a.mp3` becomes `transcripts/calls/a.mp3.txt`.
+
+    Example: OUTPUT_PREFIX=text/
+    Wrong: OUTPUT_PREFIX=.scribe/text/
+    """
     state_prefix: str = ".scribe/"
+    """Some. What the keys of receipts and raw results begin with, in the output bucket.
+
+    They are the memory of what is paid: after a change of this setting, move them along.
+    Example: STATE_PREFIX=.state/
+    Wrong: STATE_PREFIX=/state/
+    """
     formats: tuple[str, ...] = FORMATS
+    """Some. Which files are written for each recording, with commas between them.
+
+    Example: FORMATS=txt,srt
+    Wrong: FORMATS=txt,docx
+    """
     engine: str = "16k_zh"
+    """Everyone. What listens, by language and sound: `EngineModelType` in Tencent's documents.
+
+    A recording's own `x-cos-meta-engine` wins over it. One that Cloud Infinite does not know ends in an error object.
+    Example: ENGINE=16k_en
+    Wrong: ENGINE="16k zh"
+    """
     queue_id: str = ""
+    """Some. The speech queue to submit to.
+
+    Empty: the input bucket's own speech queue
+    Example: QUEUE_ID=p0b1c2d3e4f5061728394a5b6c7d8e9f0
+    Wrong: QUEUE_ID="queue speech 1"
+    """
     sweep_after_s: int = 300
+    """Some. Seconds. The sweep and the audit leave alone whatever is younger.
+
+    0 is for tests: everything open is due, even what is being worked on.
+    Example: SWEEP_AFTER=900
+    Wrong: SWEEP_AFTER=5m
+    """
     give_up_after_s: int = 86_400
-    max_in_flight: int = 0  # 0: as many as the queue's own limits make sensible
+    """Some. Seconds. A recording without a result by then gets an error object; a result that comes later still counts.
+
+    Example: GIVE_UP_AFTER=172800
+    Wrong: GIVE_UP_AFTER="2 days"
+    """
+    max_in_flight: int = 0
+    """Some. How many unfinished jobs the sweep lets the queue hold when it submits what had to wait.
+
+    Empty: by the queue's own limits
+    Example: MAX_IN_FLIGHT=50
+    Wrong: MAX_IN_FLIGHT=many
+    """
     jobs_path: str = "asr_jobs"
+    """Some. Which form of Cloud Infinite's job API is asked: `asr_jobs`, or the newer `jobs`.
+
+    Example: JOBS_PATH=jobs
+    Wrong: JOBS_PATH=tasks
+    """
     cloud_endpoint: str = ""
+    """Tests. A loopback address that takes every request instead of the cloud. It is never deployed.
+
+    Empty: the cloud itself
+    Example: CLOUD_ENDPOINT=http://127.0.0.1:9000
+    Wrong: CLOUD_ENDPOINT=http://198.51.100.7:9000
+    """
 
     @property
     def lease_s(self) -> float:

@@ -29,15 +29,28 @@ _SERVICES = {
     "cam": ("v20190116", "cam_client", "CamClient"),
     "sts": ("v20180813", "sts_client", "StsClient"),
 }
+# SCF's, CAM's and the API's own code for a permission that lacks.
+_DENIED = ("UnauthorizedOperation", "AuthFailure.UnauthorizedOperation", "FailedOperation.AuthFailure")
 
 
 class ControlError(OperatorError):
-    """Tencent's API said no, or nothing. `code` as the API gives it, e.g. `ResourceNotFound.Function`."""
+    """Tencent's API said no, or nothing. `code` as the API gives it, e.g. `ResourceNotFound.Function`.
 
-    def __init__(self, action: str, code: str, message: str, request_id: str = "") -> None:
+    `service` is scf, cam or sts.
+    """
+
+    def __init__(
+        self, action: str, code: str, message: str, request_id: str = "", *, service: str = ""
+    ) -> None:
         self.action, self.code, self.message, self.request_id = action, code, message, request_id
+        self.service = service
         trail = f" (request {request_id})" if request_id else ""
         super().__init__(f"{action}: {code}: {message}{trail}")
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the key is known but may not do this."""
+        return self.code.startswith(_DENIED)
 
 
 @dataclass(slots=True)
@@ -68,7 +81,11 @@ class Control:
             answer = getattr(self._client(service), action)(request)
         except TencentCloudSDKException as error:
             raise ControlError(
-                action, error.get_code() or "", error.get_message() or "", error.get_request_id() or ""
+                action,
+                error.get_code() or "",
+                error.get_message() or "",
+                error.get_request_id() or "",
+                service=service,
             ) from None
         found: dict[str, Any] = json.loads(answer.to_json_string())
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from localcloud.access.documents import Need
 from localcloud.asked import Problem
 from localcloud.signature import Reason
 from localcloud.xml import document, node
@@ -27,6 +28,11 @@ _REFUSALS = {
 def refusal(reason: Reason, message: str) -> CiProblem:
     """The problem for a signature that does not hold."""
     return CiProblem(401, _REFUSALS[reason], message)
+
+
+def access_denied(denied: Need) -> CiProblem:
+    """401 (460/42867): the signature holds, its key may not do this. The message is the stand-in's own."""
+    return CiProblem(401, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 
 
 def error_body(problem: Problem, request_id: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from localcloud.ci.hotwords import HotWordTables
@@ -39,14 +40,16 @@ class Ci:
         notifier: Notifier,
         options: CiOptions,
         faults: JobFaults,
+        has_role: Callable[[], bool],
     ) -> None:
+        """`has_role` says whether the account has the role by which CI reads and writes."""
         self.cos = cos
         self.faults = faults
         self.queues = Queues(store, options.max_size, options.max_concurrent)
         self.jobs = Jobs(store)
         self.templates = Templates(store)
         self.hot_words = HotWordTables(store)
-        self.desk = Desk(cos, self.queues, self.jobs, self.templates)
+        self.desk = Desk(cos, self.queues, self.jobs, self.templates, has_role)
         self.notifier = notifier
         self._recogniser = recogniser
         self._runner = Runner(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -28,11 +29,14 @@ class Desk:
     queues: Queues
     jobs: Jobs
     templates: Templates
+    has_role: Callable[[], bool]
 
     def order(self, bucket: Bucket, request: Node) -> Order:
         """The order that a submit body makes. Raises CiProblem."""
         if request.value("Tag") != TAG:
             raise invalid(f"This stand-in knows jobs with the Tag {TAG} only.")
+        if not self.has_role():
+            raise CiProblem(400, "CIRoleNotExist", "The account has no CI_QCSRole that trusts ci.qcloud.com.")
         queue = self._queue(bucket, request.value("QueueId"))
         operation = request.find("Operation")
         if operation is None:

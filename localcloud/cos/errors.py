@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from localcloud.access.documents import Need
 from localcloud.asked import Problem
 from localcloud.signature import Reason
 from localcloud.xml import document, node
@@ -42,6 +43,11 @@ def error_body(problem: Problem, resource: str, request_id: str) -> bytes:
             node("TraceId", f"trace-{request_id}"),
         )
     )
+
+
+def access_denied(denied: Need) -> CosProblem:
+    """403: the signature holds, its key may not do this. The message is the stand-in's own, to find what is missing."""
+    return CosProblem(403, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 
 
 def no_such_bucket() -> CosProblem:

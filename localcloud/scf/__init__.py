@@ -1,7 +1,7 @@
-"""Serverless Cloud Function on this machine: the functions that a serverless.yml describes, run for real.
+"""Serverless Cloud Function on this machine: functions run for real, from a serverless.yml or deployed by the API.
 
 Every instance is a process of its own with a clean environment. COS and timer events are asynchronous and
-tried three times; function URLs are synchronous and tried once.
+tried three times unless told otherwise; function URLs are synchronous and tried once.
 """
 
 from localcloud.scf.deployment import DeploymentError

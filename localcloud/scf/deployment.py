@@ -1,4 +1,4 @@
-"""What runs where, as serverless.yml says: functions and the triggers that start them."""
+"""What runs where: functions and the triggers that start them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,15 @@ class DeploymentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function. `key` is its name in the yml, `name` its full name in the cloud."""
+    """One function. `key` is its name on this machine, `name` its full name in the cloud.
+
+    `folder` is where its code lies and where it runs; `role` the CAM role whose keys it gets, None for no keys.
+    """
 
     key: str
     name: str
     handler: str
+    folder: Path
     module_file: Path
     runtime: str
     namespace: str
@@ -29,7 +33,7 @@ class Function:
     timeout_s: int
     init_timeout_s: int
     variables: Mapping[str, str]
-    has_role: bool
+    role: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,12 @@ class CosTrigger:
 
 @dataclass(frozen=True, slots=True)
 class HttpTrigger:
-    """Gives a function its URL. `auth` is NONE or CAM."""
+    """Gives a function its URL. `auth` is NONE or CAM; without a `urlid` the address follows from the name."""
 
     function: str
     auth: str
     is_open: bool
+    urlid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcloud.account import OWNER_UIN
 from localcloud.scf.deployment import Function
-
-_UIN = "100000000001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,8 @@ class TemporaryKey:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the functions run."""
+    """Where all functions run."""
 
-    folder: Path
     home: Path
     endpoint: str
     region: str
@@ -55,7 +53,7 @@ def instance_variables(function: Function, where: Surroundings) -> dict[str, str
         **function.variables,
         "CLOUD_ENDPOINT": where.endpoint,
         "TENCENTCLOUD_APPID": where.appid,
-        "TENCENTCLOUD_UIN": _UIN,
+        "TENCENTCLOUD_UIN": OWNER_UIN,
         "TENCENTCLOUD_REGION": where.region,
         "TENCENTCLOUD_RUNENV": "SCF",
         "TENCENTCLOUD_TZ": "UTC",
@@ -64,11 +62,13 @@ def instance_variables(function: Function, where: Surroundings) -> dict[str, str
         "SCF_RUNTIME": function.runtime,
         "SCF_NAMESPACE": function.namespace,
         "_SCF_SERVER_PORT": "28902",
-        "USER_CODE_ROOT": f"{where.folder}/",
-        "PYTHONPATH": ":".join(dict.fromkeys((str(function.module_file.parent), str(where.folder), "/opt"))),
+        "USER_CODE_ROOT": f"{function.folder}/",
+        "PYTHONPATH": ":".join(
+            dict.fromkeys((str(function.module_file.parent), str(function.folder), "/opt"))
+        ),
         "PYTHONDONTWRITEBYTECODE": "x",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "PWD": str(where.folder),
+        "PWD": str(function.folder),
         "HOME": str(where.home),
         "USER": "qcloud",
         "LOGNAME": "qcloud",
@@ -94,7 +94,7 @@ def context_of(
         "environ": ";".join(f"{name}={value}" for name, value in variables.items()),
         "tencentcloud_region": where.region,
         "tencentcloud_appid": where.appid,
-        "tencentcloud_uin": _UIN,
+        "tencentcloud_uin": OWNER_UIN,
     }
 
 

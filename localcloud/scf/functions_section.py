@@ -88,6 +88,7 @@ def _read(key: str, settings: Mapping[str, Any], folder: Path, place: str, mista
         key=key,
         name=name,
         handler=handler,
+        folder=folder,
         module_file=_module_file(handler, folder, f"{place}.handler", mistakes) if handler else folder,
         runtime=runtime,
         namespace=settings.get("namespace") or "default",
@@ -102,7 +103,7 @@ def _read(key: str, settings: Mapping[str, Any], folder: Path, place: str, mista
             highest=_MAX_INIT_TIMEOUT_S,
         ),
         variables=_variables(settings, place, mistakes),
-        has_role="role" in settings,
+        role=str(settings["role"] or "") if "role" in settings else None,
     )
 
 

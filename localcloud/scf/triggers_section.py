@@ -8,15 +8,10 @@ from typing import Any
 
 from localcloud.scf.cron import Cron
 from localcloud.scf.deployment import CosTrigger, HttpTrigger, TimerTrigger, Trigger
-from localcloud.scf.matching import is_same_event
+from localcloud.scf.matching import is_event, overlap
 from localcloud.scf.mistakes import Mistakes
 
 _BUCKET_HOST = re.compile(r"([a-z0-9][a-z0-9-]*-(\d+))\.cos\.([a-z0-9-]+)\.myqcloud\.com")
-# 583/9707, and Append from an older notification document
-_EVENTS = re.compile(
-    r"cos:ObjectCreated:(\*|Put|Post|Copy|CompleteMultipartUpload|Origin|Replication|Append)"
-    r"|cos:ObjectRemove:(\*|Delete|DeleteMarkerCreated)|cos:ObjectRestore:(\*|Post|Completed)"
-)
 _TIMER_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _MAX_ARGUMENT_BYTES = 4096
 _MAX_TRIGGERS_OF_A_TYPE = 10
@@ -70,7 +65,7 @@ def _cos(
     if parts and parts[2] != appid:
         mistakes.add(f"{place}.bucket", f"belongs to account {parts[2]}, but this one is {appid}")
     pattern = mistakes.text(given.get("events"), f"{place}.events")
-    if pattern and not _EVENTS.fullmatch(pattern):
+    if pattern and not is_event(pattern):
         mistakes.add(f"{place}.events", f"{pattern!r} is no event; cos:ObjectCreated:* is")
     wanted = mistakes.mapping(given.get("filter"), f"{place}.filter")
     mistakes.known(wanted, ("prefix", "suffix"), f"{place}.filter")
@@ -131,16 +126,7 @@ def _check_together(triggers: Sequence[Trigger], mistakes: Mistakes) -> None:
     # One rule of a bucket can belong to one function only; rules that overlap are refused. 583/9707
     rules = [trigger for trigger in triggers if isinstance(trigger, CosTrigger)]
     for one, other in combinations(rules, 2):
-        if _overlap(one, other):
+        if overlap(one, other):
             mistakes.add(
                 "triggers", f"two rules of bucket {one.bucket} overlap ({one.function}, {other.function})"
             )
-
-
-def _overlap(one: CosTrigger, other: CosTrigger) -> bool:
-    return (
-        one.bucket == other.bucket
-        and (is_same_event(one.event_pattern, other.event_pattern))
-        and (one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix))
-        and (one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix))
-    )

@@ -54,8 +54,10 @@ def _operators(
 _NOT_ALLOWED = _operators(
     "The function's role may not submit speech jobs.",
     "函数的角色没有提交语音识别任务的权限。",
-    "Grant it ci:CreateAsrJobs (for the newer form also ci:CreateMediaJobs) on the bucket and cam:PassRole",
-    "请为该角色授予存储桶的 ci:CreateAsrJobs 权限以及 cam:PassRole 权限",
+    "Run `scribe policy --create-role`, or grant the role ci:CreateAsrJobs (for the newer form also "
+    "ci:CreateMediaJobs) on the bucket and cam:PassRole on CI_QCSRole",
+    "请运行 scribe policy --create-role，或为该角色授予存储桶的 ci:CreateAsrJobs 权限"
+    "以及 CI_QCSRole 的 cam:PassRole 权限",
 )
 _SIGNATURE = _operators(
     "The cloud did not accept the function's credentials.",

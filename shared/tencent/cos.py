@@ -20,6 +20,10 @@ META = "x-cos-meta-"
 LONGEST_KEY_BYTES = 850  # COS error codes 436/7730: InvalidURI
 PAGE_SIZE = 1000  # GET Bucket: default and maximum of max-keys
 
+# COS document 436/30580: what a request on an object, or on the bucket itself, needs.
+_OBJECT_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+_BUCKET_ACTIONS = {"GET": "GetBucket", "PUT": "PutBucket"}
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -156,6 +160,7 @@ class Cos:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
     ) -> Answer:
+        action = (_OBJECT_ACTIONS if key else _BUCKET_ACTIONS)[method]
         return self.wire.send(
             Request(
                 method=method,
@@ -165,6 +170,7 @@ class Cos:
                 parameters=parameters,
                 headers=headers or {},
                 body=body,
+                action=f"cos:{action}",
             )
         )
 

@@ -41,6 +41,7 @@ VALID_SECONDS = 900
 
 _THROTTLED = frozenset({"SlowDown", "RequestLimitExceeded", "TooManyRequests"})
 _NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchResource", "QueueNotFound"})
+_DENIED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 _EXISTS = frozenset({"FileAlreadyExists", "BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 
 
@@ -63,6 +64,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     repeat: Repeat = Repeat.ALWAYS
+    action: str = ""  # what CAM calls it, such as cos:GetObject: the service's refusal does not say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,10 @@ def target_of(path: str, parameters: tuple[tuple[str, str], ...]) -> str:
 def _failure(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> CloudError:
     code, message, request_id = error_fields(body)
     request_id = request_id or headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or ""
+    if request.action and status in _DENIED and code in {"AccessDenied", ""}:  # "": the answer to a HEAD
+        message = (
+            f"{message} This needs {request.action}; `scribe doctor` compares roles with needs.".lstrip()
+        )
     kind = _kind(request.method, status, code)
     return kind(about=request.about, status=status, code=code, message=message, request_id=request_id)
 

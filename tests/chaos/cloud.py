@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from cli.local import INPUT_BUCKET, Pipeline, running_pipeline
+from tests.permissions import place_under, policies_file
 
 Row = Mapping[str, Any]
 
@@ -87,9 +88,13 @@ class Cloud:
 def running_cloud(
     data: Path, settings: Mapping[str, str] | None = None, arguments: Sequence[str] = QUICK
 ) -> Iterator[Cloud]:
-    """A pipeline on a stand-in cloud until the block ends; the same folder again goes on where it ended."""
+    """A pipeline on a stand-in cloud until the block ends; the same folder again goes on where it ended.
+
+    Its functions may do what their least policies say, so whatever a fault leads them to is granted, or found out.
+    """
+    policies = policies_file(data, place_under(settings or {}))
     with (
-        running_pipeline(data, arguments, settings) as pipeline,
+        running_pipeline(data, [*arguments, "--policies", str(policies)], settings) as pipeline,
         httpx.Client(
             base_url=pipeline.standin.endpoint, trust_env=False, timeout=LONGEST_CALL_SECONDS
         ) as client,

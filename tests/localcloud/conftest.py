@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import importlib
 import json
 import queue
 import secrets
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -87,7 +88,8 @@ class StandIn:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """One scripted stand-in for all tests that need nothing special."""
     running = StandIn.start(
-        tmp_path_factory.mktemp("cloud") / "data", "--speech", "scripted", "--retry-delay", "0.05"
+        tmp_path_factory.mktemp("cloud") / "data",
+        *("--speech", "scripted", "--retry-delay", "0.05", "--deploy-delay-ms", "30"),
     )
     yield running
     assert running.stop() == 0
@@ -167,6 +169,71 @@ def speech_bucket(bucket: str, sdk: Any) -> str:
     sdk.ci_open_asr_bucket(bucket)
     sdk.put_object(bucket, b"some seconds of speech", "call.mp3")
     return bucket
+
+
+_CONTROL_VERSIONS = {"scf": "v20180416", "cam": "v20190116", "sts": "v20180813"}
+
+
+@dataclass
+class ControlClient:
+    """The official SDK's typed clients of the control plane; unless `direct`, the stand-in is their proxy."""
+
+    endpoint: str
+    secret_id: str
+    secret_key: str
+    token: str = ""
+    region: str = "ap-guangzhou"
+    direct: bool = False
+
+    def call(self, product: str, action: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One call; the answer without its RequestId. Raises the SDK's exception."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the SDK is older than the interpreter
+            return self._call(product, action, dict(given or {}))
+
+    def _call(self, product: str, action: str, given: dict[str, Any]) -> dict[str, Any]:
+        from tencentcloud.common.credential import Credential
+        from tencentcloud.common.profile.client_profile import ClientProfile
+        from tencentcloud.common.profile.http_profile import HttpProfile
+
+        module = f"tencentcloud.{product}.{_CONTROL_VERSIONS[product]}"
+        request = getattr(importlib.import_module(f"{module}.models"), f"{action}Request")()
+        request.from_json_string(json.dumps(given))
+        kind = getattr(importlib.import_module(f"{module}.{product}_client"), f"{product.capitalize()}Client")
+        address = self.endpoint.removeprefix("http://")
+        where: dict[str, Any] = {"endpoint": address} if self.direct else {"proxy": self.endpoint}
+        profile = ClientProfile(httpProfile=HttpProfile(protocol="http", reqTimeout=int(QUICKLY_S), **where))
+        client = kind(Credential(self.secret_id, self.secret_key, self.token or None), self.region, profile)
+        answer: dict[str, Any] = json.loads(getattr(client, action)(request).to_json_string())
+        assert answer.pop("RequestId")
+        return answer
+
+    def refusal(self, product: str, action: str, given: Mapping[str, Any] | None = None) -> str:
+        """The code with which a call is refused."""
+        from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+
+        with pytest.raises(TencentCloudSDKException) as refused:
+            self.call(product, action, given)
+        assert refused.value.get_request_id()
+        return str(refused.value.get_code())
+
+
+@pytest.fixture(scope="session")
+def control_of() -> Callable[..., ControlClient]:
+    """Clients of a stand-in's control plane; `key` is one that /-/keys issued, else the operator's."""
+
+    def make(cloud: StandIn, key: Mapping[str, Any] | None = None, **changes: Any) -> ControlClient:
+        names = ("secret_id", "secret_key", "token")
+        whose = {name: key[name] for name in names} if key else {}
+        own = {"secret_id": cloud.secret_id, "secret_key": cloud.secret_key}
+        return ControlClient(cloud.endpoint, **{**own, **whose, **changes})
+
+    return make
+
+
+@pytest.fixture
+def control(cloud: StandIn, control_of: Callable[..., ControlClient]) -> ControlClient:
+    return control_of(cloud)
 
 
 def encoded(text: str) -> str:

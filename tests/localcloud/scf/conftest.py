@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from localcloud.scf import Functions, Invocation, ObjectCreated, TemporaryKey, UrlAnswer, UrlRequest
+from localcloud.scf.serverless_yml import load_deployment
 
 APPID = "1250000000"
 REGION = "ap-guangzhou"
@@ -61,9 +62,7 @@ class House:
 
     def load(self, **options: Any) -> Functions:
         (self.folder / "serverless.yml").write_text(json.dumps(self.document()), "utf-8")
-        return Functions.load(
-            self.folder,
-            environ=self.environ,
+        functions = Functions(
             endpoint="http://127.0.0.1:9",
             region=REGION,
             appid=APPID,
@@ -72,6 +71,8 @@ class House:
             requests_of=lambda request_id: self.asked.get(request_id, []),
             **{"retry_delay_s": 0.01, **options},
         )
+        functions.deploy(load_deployment(self.folder, environ=self.environ, region=REGION, appid=APPID))
+        return functions
 
     def run(self, use: Callable[[Functions], Awaitable[Answer]], **options: Any) -> Answer:
         async def whole_life() -> Answer:

@@ -1,0 +1,242 @@
+"""The functions of one region, through SCF's API: what is there, and changing it."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.cloud.control import Control, ControlError
+from cli.cloud.triggers import FoundTrigger, found_trigger
+from cli.errors import OperatorError
+
+PAGE_SIZE = 100
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0  # between looks at a function that is being changed
+LONGEST_WAIT_S = 180.0  # for a function to become Active; some seconds are usual
+
+_ABSENT = frozenset(
+    {"ResourceNotFound.Function", "ResourceNotFound.FunctionName", "ResourceNotFound.Namespace"}
+)
+
+
+class NotActive(OperatorError):
+    """A function did not become usable; the message says what state it is in, why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFunction:
+    """One function as the service tells it. `status` is Active, Creating, CreateFailed, Updating, UpdateFailed, ..."""
+
+    name: str
+    namespace: str
+    status: str
+    status_reason: str
+    description: str
+    handler: str
+    runtime: str
+    role: str
+    memory_mib: int
+    timeout_s: int
+    init_timeout_s: int
+    public_network: bool
+    variables: Mapping[str, str] = field(repr=False)  # holds the callback token
+    tags: Mapping[str, str] = field(default_factory=dict)
+    type: str = "Event"
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """What SCF does with an asynchronous event that failed: further attempts, and seconds until it is dropped."""
+
+    attempts: int
+    lifetime_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """SCF's functions. Every call raises ControlError. The clock and the sleep can be handed in by tests."""
+
+    control: Control
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def find(self, name: str, namespace: str) -> FoundFunction | None:
+        """A function, or None where there is none of that name."""
+        asked = {"FunctionName": name, "Namespace": namespace, "ShowCode": "FALSE"}
+        try:
+            return _found(self.control.call("scf", "GetFunction", asked))
+        except ControlError as error:
+            if error.code in _ABSENT:
+                return None
+            raise
+
+    def names(self, namespace: str) -> tuple[str, ...]:
+        """The names of all functions of a namespace."""
+        listed = self._pages("ListFunctions", {"Namespace": namespace}, "Functions")
+        return tuple(str(one["FunctionName"]) for one in listed)
+
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces of the region; SCF allows five (SCF document 583/11637)."""
+        listed = self._pages("ListNamespaces", {}, "Namespaces")
+        return tuple(str(one["Name"]) for one in listed)
+
+    def triggers(self, name: str, namespace: str) -> tuple[FoundTrigger, ...]:
+        """What wakes a function."""
+        asked = {"FunctionName": name, "Namespace": namespace}
+        return tuple(found_trigger(one) for one in self._pages("ListTriggers", asked, "Triggers"))
+
+    def create(self, payload: Mapping[str, Any], zip_bytes: bytes) -> None:
+        """CreateFunction; `payload` is everything but the code. Returns before the function is Active."""
+        code = {"ZipFile": base64.b64encode(zip_bytes).decode("ascii")}
+        self.control.call("scf", "CreateFunction", {**payload, "Code": code})
+
+    def update_code(self, name: str, namespace: str, handler: str, zip_bytes: bytes) -> None:
+        """UpdateFunctionCode, which also sets the handler. Returns before the function is Active."""
+        given = {
+            "FunctionName": name,
+            "Namespace": namespace,
+            "Handler": handler,
+            "Code": {"ZipFile": base64.b64encode(zip_bytes).decode("ascii")},
+        }
+        self.control.call("scf", "UpdateFunctionCode", given)
+
+    def update_configuration(self, payload: Mapping[str, Any]) -> None:
+        """UpdateFunctionConfiguration. Returns before the function is Active."""
+        self.control.call("scf", "UpdateFunctionConfiguration", payload)
+
+    def delete(self, name: str, namespace: str) -> None:
+        """DeleteFunction, with its triggers; waits until it is gone. One that is not there is no error."""
+        try:
+            self.control.call("scf", "DeleteFunction", {"FunctionName": name, "Namespace": namespace})
+        except ControlError as error:
+            if error.code not in _ABSENT:
+                raise
+        # SCF says for a moment longer that it is there.
+        for _ in self._looks():
+            if not self.find(name, namespace):
+                return
+        raise NotActive(
+            f"{name} is still there {LONGEST_WAIT_S:.0f} s after it was deleted; run the command again"
+        )
+
+    def settled(self, name: str, namespace: str) -> FoundFunction | None:
+        """A function that is not just being made, changed or deleted; None where there is none of that name.
+
+        Raises NotActive when that takes too long.
+        """
+        for _ in self._looks():
+            found = self.find(name, namespace)
+            if not found or not found.status.endswith("ing"):
+                return found
+        raise NotActive(
+            f"{name} is still being made or changed after {LONGEST_WAIT_S:.0f} s; look at it in the SCF console, "
+            "then run the command again"
+        )
+
+    def wait_active(self, name: str, namespace: str) -> FoundFunction:
+        """Looks until the function is Active. Raises NotActive when it failed, or is not Active in time."""
+        found = self.settled(name, namespace)
+        if found and found.status == "Active":
+            return found
+        if not found:
+            raise NotActive(f"{name} is not there, though SCF took the request; run the command again")
+        raise NotActive(f"{name} is {found.status}: {found.status_reason or 'SCF gives no reason'}")
+
+    def create_trigger(self, payload: Mapping[str, Any]) -> None:
+        """CreateTrigger."""
+        self.control.call("scf", "CreateTrigger", payload)
+
+    def update_trigger(self, payload: Mapping[str, Any], trigger_name: str) -> None:
+        """UpdateTrigger, for http: the address stays. `payload` as for CreateTrigger, the name as found."""
+        self.control.call("scf", "UpdateTrigger", {**payload, "TriggerName": trigger_name})
+
+    def delete_trigger(self, name: str, namespace: str, trigger: FoundTrigger) -> None:
+        """DeleteTrigger."""
+        self.control.call("scf", "DeleteTrigger", _naming(name, namespace, trigger))
+
+    def open_trigger(self, name: str, namespace: str, trigger: FoundTrigger) -> None:
+        """Opens a closed trigger: UpdateTriggerStatus, or for http UpdateTrigger, which the former does not take."""
+        given = {
+            **_naming(name, namespace, trigger),
+            "TriggerDesc": trigger.sent_description,
+            "Enable": "OPEN",
+        }
+        if trigger.type == "http":
+            self.control.call("scf", "UpdateTrigger", {**given, "TriggerDesc": trigger.description})
+        else:
+            self.control.call("scf", "UpdateTriggerStatus", given)
+
+    def retries(self, name: str, namespace: str) -> Retries:
+        """What happens with events that failed."""
+        asked = {"FunctionName": name, "Namespace": namespace}
+        told = self.control.call("scf", "GetFunctionEventInvokeConfig", asked).get("AsyncTriggerConfig") or {}
+        attempts = next((one.get("RetryNum") for one in told.get("RetryConfig") or ()), None)
+        return Retries(int(attempts or 0), int(told.get("MsgTTL") or 0))
+
+    def set_retries(self, name: str, namespace: str, retries: Retries) -> None:
+        """Says what happens with events that failed: 0 to 2 attempts, 60 to 21,600 seconds (SCF document 583/51666)."""
+        wanted = {"RetryConfig": [{"RetryNum": retries.attempts}], "MsgTTL": retries.lifetime_s}
+        given = {"FunctionName": name, "Namespace": namespace, "AsyncTriggerConfig": wanted}
+        self.control.call("scf", "UpdateFunctionEventInvokeConfig", given)
+
+    def _looks(self) -> Iterator[None]:
+        """A turn at once, and one after each pause until the time is up."""
+        ends, pause = self.now() + LONGEST_WAIT_S, FIRST_PAUSE_S
+        yield
+        while self.now() < ends:
+            self.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+            yield
+
+    def _pages(self, action: str, asked: Mapping[str, Any], member: str) -> Iterator[Mapping[str, Any]]:
+        offset = 0
+        while True:
+            answer = self.control.call("scf", action, {**asked, "Offset": offset, "Limit": PAGE_SIZE})
+            page = answer.get(member) or []
+            yield from page
+            offset += len(page)
+            if not page or offset >= int(answer.get("TotalCount") or 0):
+                return
+
+
+def _naming(name: str, namespace: str, trigger: FoundTrigger) -> dict[str, Any]:
+    naming = {
+        "FunctionName": name,
+        "Namespace": namespace,
+        "TriggerName": trigger.name,
+        "Type": trigger.type,
+        "Qualifier": trigger.qualifier,
+    }
+    # One bucket may have several rules: the description says which (DeleteTrigger, UpdateTriggerStatus).
+    return {**naming, "TriggerDesc": trigger.sent_description} if trigger.type == "cos" else naming
+
+
+def _found(told: Mapping[str, Any]) -> FoundFunction:
+    reasons = [_reason(one) for one in told.get("StatusReasons") or ()] or [str(told.get("StatusDesc") or "")]
+    return FoundFunction(
+        name=str(told["FunctionName"]),
+        namespace=str(told.get("Namespace") or "default"),
+        status=str(told.get("Status") or ""),
+        status_reason="; ".join(filter(None, reasons)),
+        description=str(told.get("Description") or ""),
+        handler=str(told.get("Handler") or ""),
+        runtime=str(told.get("Runtime") or ""),
+        role=str(told.get("Role") or ""),
+        memory_mib=int(told.get("MemorySize") or 0),
+        timeout_s=int(told.get("Timeout") or 0),
+        init_timeout_s=int(told.get("InitTimeout") or 0),
+        public_network=(told.get("PublicNetConfig") or {}).get("PublicNetStatus") == "ENABLE",
+        variables=_pairs((told.get("Environment") or {}).get("Variables")),
+        tags=_pairs(told.get("Tags")),
+        type=str(told.get("Type") or "Event"),
+    )
+
+
+def _reason(told: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (str(told.get("ErrorCode") or ""), str(told.get("ErrorMessage") or ""))))
+
+
+def _pairs(told: Any) -> dict[str, str]:
+    return {str(one.get("Key")): str(one.get("Value") or "") for one in told or ()}

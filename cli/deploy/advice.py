@@ -1,0 +1,80 @@
+"""What to do about a failure, by its code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cli.cloud.control import ControlError
+from cli.errors import OperatorError
+from shared.errors import CloudError
+
+_FORBIDDEN = 403
+_NETWORK = "no usable answer came: look at this machine's connection (and CLOUD_ENDPOINT)"
+_PERMISSIONS = "`scribe policy deployer` prints all that this key needs"
+_ROLE = (
+    "if the role was made just now, wait a minute; else have somebody who may manage CAM run "
+    "`scribe policy --create-role`"
+)
+
+# Beginnings of codes, the longer ones first where one begins with another (SCF and CAM error codes).
+_BY_CODE = (
+    ("AuthFailure.SignatureExpire", "set this machine's clock"),
+    ("AuthFailure.TokenFailure", "the temporary key has expired: get a new one"),
+    (
+        "AuthFailure",
+        "the key is unknown or its secret is wrong: look at TENCENTCLOUD_SECRET_ID and _SECRET_KEY",
+    ),
+    ("ClientNetworkError", _NETWORK),
+    ("ServerNetworkError", _NETWORK),
+    ("NoConnection", _NETWORK),
+    ("NoAnswer", _NETWORK),
+    ("FailedOperation.FunctionStatusError", "the function is still busy with another change: wait a minute"),
+    (
+        "FailedOperation.FunctionNameStatusError",
+        "the function is still busy with another change: wait a minute",
+    ),
+    ("FailedOperation.OperationConflict", "somebody else is changing it: wait a minute"),
+    ("FailedOperation.UnOpenedService", "open SCF once in its console"),
+    ("FailedOperation.QcsRoleNotFound", "open SCF once in its console: it asks for its service role"),
+    ("FailedOperation.InsufficientBalance", "the account's balance is used up"),
+    ("ResourceUnavailable.InsufficientBalance", "the account's balance is used up"),
+    ("ResourceNotFound.Role", _ROLE),
+    ("InvalidParameter.RoleCheck", _ROLE),
+    ("LimitExceeded", "the account's quota is used up: delete what is not needed, or ask Tencent for more"),
+    ("RequestLimitExceeded", "too many requests at once: wait a minute"),
+    ("InternalError", "the service has trouble: wait a minute"),
+)
+
+
+class Explained(OperatorError):
+    """A failure with what to do about it."""
+
+
+def with_advice(error: Exception) -> str:
+    """The error's message, and behind it what to do where its own words do not say it."""
+    told = _permission(error) or _known(error)
+    return f"{error}. What to do: {told}" if told else str(error)
+
+
+@contextmanager
+def telling_what_to_do() -> Iterator[None]:
+    """Raises Explained in the stead of a failure of the cloud."""
+    try:
+        yield
+    except (ControlError, CloudError) as error:
+        raise Explained(with_advice(error)) from None
+
+
+def _permission(error: Exception) -> str:
+    if isinstance(error, ControlError) and error.is_denied:
+        return f"this key lacks the permission {error.service}:{error.action}; {_PERMISSIONS}"
+    # The answer to a HEAD has no body, and so no code.
+    if isinstance(error, CloudError) and error.status == _FORBIDDEN and error.code in {"", "AccessDenied"}:
+        return f"see that it belongs to this key's account, and that the key may do it; {_PERMISSIONS}"
+    return ""
+
+
+def _known(error: Exception) -> str:
+    code = error.code if isinstance(error, ControlError | CloudError) else ""
+    return next((told for start, told in _BY_CODE if code.startswith(start)), "")

@@ -1,0 +1,136 @@
+"""What is there before a deployment, read once. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cli.cloud.control import ControlError
+from cli.cloud.functions import FoundFunction, Retries
+from cli.cloud.triggers import FoundTrigger
+from cli.deploy.hands import Hands
+from cli.deploy.speech_steps import queue_of
+from cli.description.wanted import Wanted, WantedFunction
+from cli.doctor.places import Place
+from cli.doctor.places import region_of as region_with
+from cli.policy.roles import FoundRole
+from shared.errors import NotFound, Refused
+from shared.settings import Settings
+from shared.tencent.speech_values import Queue
+
+_REDIRECTED = (301, 307)  # a bucket of another region
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One function with its triggers. `namespace_instead` names another namespace that holds one of its name."""
+
+    function: FoundFunction | None = None
+    triggers: tuple[FoundTrigger, ...] = ()
+    retries: Retries | None = None
+    namespace_instead: str = ""
+
+    @property
+    def address(self) -> str:
+        """Its public URL; "" where it has none."""
+        return next((one.url.rstrip("/") for one in self.triggers if one.type == "http" and one.url), "")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechOf:
+    """The speech service of one input bucket."""
+
+    is_on: bool = False
+    queue: Queue | None = field(default=None, repr=False)  # it holds the callback's token
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is there: functions by their keys, roles by name (None: not there), buckets, speech by bucket.
+
+    `unreadable_roles` are those that this key may not look at. `missing_buckets` are not in their region; each with
+    the region where it is, "" if nowhere.
+    """
+
+    functions: Mapping[str, Deployed] = field(default_factory=dict)
+    roles: Mapping[str, FoundRole | None] = field(default_factory=dict)
+    unreadable_roles: tuple[str, ...] = ()
+    missing_buckets: Mapping[str, str] = field(default_factory=dict)
+    speech: Mapping[str, SpeechOf] = field(default_factory=dict)
+
+
+def look(hands: Hands, wanted: Wanted, settings: Settings, *, with_roles: bool = True) -> Found:
+    """Reads all that a deployment may change. Raises OperatorError, CloudError."""
+    missing = {
+        bucket: region_with(hands.wire, bucket)
+        for bucket in buckets_of(settings)
+        if not _is_there(hands, bucket, settings)
+    }
+    roles, unreadable = _roles(hands, wanted) if with_roles else ({}, ())
+    return Found(
+        functions={key: _deployed(hands, one) for key, one in wanted.functions.items()},
+        roles=roles,
+        unreadable_roles=unreadable,
+        missing_buckets=missing,
+        speech={
+            bucket: _speech(hands, bucket, settings.queue_id)
+            for bucket in settings.input_buckets
+            if bucket not in missing
+        },
+    )
+
+
+def buckets_of(settings: Settings) -> tuple[str, ...]:
+    """Every bucket that the settings name, each once."""
+    return tuple(dict.fromkeys(filter(None, (*settings.input_buckets, settings.output_bucket))))
+
+
+def region_of(bucket: str, settings: Settings) -> str:
+    """Input buckets lie beside the functions; the output bucket may not."""
+    return settings.region if bucket in settings.input_buckets else settings.output_region or settings.region
+
+
+def _is_there(hands: Hands, bucket: str, settings: Settings) -> bool:
+    try:
+        Place(bucket, region_of(bucket, settings)).ask(hands.wire, "HEAD")
+    except NotFound:
+        return False
+    except Refused as error:
+        if error.status in _REDIRECTED:
+            return False
+        raise
+    return True
+
+
+def _roles(hands: Hands, wanted: Wanted) -> tuple[dict[str, FoundRole | None], tuple[str, ...]]:
+    found: dict[str, FoundRole | None] = {}
+    unreadable = []
+    for name in dict.fromkeys(one.role for one in wanted.functions.values()):
+        try:
+            found[name] = hands.roles.find(name)
+        except ControlError as error:
+            if not error.is_denied:
+                raise
+            unreadable.append(name)
+    return found, tuple(unreadable)
+
+
+def _deployed(hands: Hands, wanted: WantedFunction) -> Deployed:
+    name, namespace = wanted.name, wanted.namespace
+    function = hands.functions.settled(name, namespace)
+    if not function:
+        others = (one for one in hands.functions.namespaces() if one != namespace)
+        return Deployed(
+            namespace_instead=next((one for one in others if hands.functions.find(name, one)), "")
+        )
+    return Deployed(
+        function, hands.functions.triggers(name, namespace), hands.functions.retries(name, namespace)
+    )
+
+
+def _speech(hands: Hands, bucket: str, queue_id: str) -> SpeechOf:
+    # The answer may name other buckets too: the one meant is looked for.
+    listed = hands.speech.enabled_buckets(names=(bucket,)).buckets
+    if bucket not in {one.bucket for one in listed}:
+        return SpeechOf()
+    return SpeechOf(is_on=True, queue=queue_of(hands, bucket, queue_id))

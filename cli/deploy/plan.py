@@ -1,0 +1,153 @@
+"""From what is wanted and what is found to the steps between them. Pure: nothing is asked, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cli.cloud.functions import Retries
+from cli.cloud.triggers import FoundTrigger
+from cli.deploy.found import Deployed, Found, region_of
+from cli.deploy.function_steps import Code, CreateFunction, SetRetries, UpdateCode, UpdateConfiguration
+from cli.deploy.role_steps import EnsureRole
+from cli.deploy.speech_steps import EnableSpeech, MakeBucket, TellCallback, is_told, notification
+from cli.deploy.steps import Step
+from cli.deploy.trigger_steps import CreateTrigger, DeleteTrigger, OpenTrigger, ReplaceTrigger
+from cli.description.wanted import Wanted, WantedFunction, WantedTrigger
+from shared.settings import Settings
+
+CALLBACK = "callback"
+RETRIES = Retries(attempts=2, lifetime_s=21_600)  # the most that SCF gives (SCF document 583/51666)
+_ASYNCHRONOUS = frozenset({"cos", "timer"})
+_OURS = frozenset({"cos", "timer", "http"})
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where a deployment is to arrive: the description, the settings in it, the package, each role's document."""
+
+    wanted: Wanted
+    settings: Settings
+    code: Code
+    documents: Mapping[str, Mapping[str, Any]]  # by role name
+
+
+def plan(aim: Aim, found: Found) -> tuple[Step, ...]:
+    """The steps, in an order in which a deployment that stops halfway takes in no recording that it cannot finish.
+
+    So what wakes the functions comes last, but for the address, which the queue needs.
+    """
+    functions = [(aim.wanted.functions[key], found.functions[key]) for key in aim.wanted.functions]
+    steps: list[Step] = [MakeBucket(one, region_of(one, aim.settings)) for one in found.missing_buckets]
+    steps += _roles(aim, found)
+    for function, deployed in functions:
+        steps += _function(function, deployed, aim.code)
+        if any(one.type in _ASYNCHRONOUS for one in aim.wanted.triggers_of(function.key)):
+            steps += _retries(function, deployed)
+    for function, deployed in functions:
+        steps += _triggers(function, deployed, aim.wanted.triggers_of(function.key), {"http"})
+    steps += _speech(aim, found)
+    for function, deployed in functions:
+        steps += _triggers(function, deployed, aim.wanted.triggers_of(function.key), _ASYNCHRONOUS)
+    return tuple(steps)
+
+
+def notes(aim: Aim, found: Found) -> list[str]:
+    """What differs and is left as it is."""
+    told = [
+        f"this key may not look at role {name}, which is taken to be right; `scribe policy` prints what it must allow"
+        for name in found.unreadable_roles
+    ]
+    for key, wanted in aim.wanted.functions.items():
+        there = found.functions[key]
+        if there.function and dict(there.function.tags) != dict(wanted.tags):
+            told.append(
+                f"{wanted.name} has other tags; SCF takes them at creation only: change them in its console"
+            )
+        told += [
+            f"{wanted.name} also has a {one.type} trigger {one.name}, which is left alone"
+            for one in there.triggers
+            if one.type not in _OURS
+        ]
+    return told
+
+
+def _roles(aim: Aim, found: Found) -> Iterator[Step]:
+    for name, role in found.roles.items():
+        step = EnsureRole(name, aim.documents[name], role)
+        if step.changes:
+            yield step
+
+
+def _function(wanted: WantedFunction, deployed: Deployed, code: Code) -> Iterator[Step]:
+    there = deployed.function
+    if not there or there.status == "CreateFailed":
+        yield CreateFunction(wanted, code, failed_before=there)
+        return
+    update = UpdateCode(wanted, there, code)
+    if update.changes:
+        yield update
+    configuration = UpdateConfiguration(wanted, there, code.label)
+    if configuration.changes:
+        yield configuration
+
+
+def _retries(wanted: WantedFunction, deployed: Deployed) -> Iterator[Step]:
+    there = deployed.retries if _stays(deployed) else None
+    if there != RETRIES:
+        yield SetRetries(wanted, RETRIES, there)
+
+
+def _triggers(
+    function: WantedFunction,
+    deployed: Deployed,
+    wanted: tuple[WantedTrigger, ...],
+    kinds: frozenset[str] | set[str],
+) -> Iterator[Step]:
+    """Deletions first: a new rule may need the room of an old one."""
+    left = [one for one in deployed.triggers if one.type in kinds] if _stays(deployed) else []
+    steps: list[Step] = []
+    changed: list[WantedTrigger] = []
+    for trigger in (one for one in wanted if one.type in kinds):
+        same = next((one for one in left if one.matches(trigger)), None)
+        if not same:
+            changed.append(trigger)
+            continue
+        left.remove(same)
+        if trigger.is_open and not same.is_open:
+            steps.append(OpenTrigger(function, same))
+    for trigger in changed:
+        before = next((one for one in left if _is_that_one(one, trigger)), None)
+        if before:
+            left.remove(before)
+            steps.append(ReplaceTrigger(function, before, trigger))
+        else:
+            steps.append(CreateTrigger(function, trigger))
+    yield from (DeleteTrigger(function.name, function.namespace, one) for one in left)
+    yield from steps
+
+
+def _is_that_one(found: FoundTrigger, wanted: WantedTrigger) -> bool:
+    """Whether a trigger is the former state of a wanted one. There is one address for each version of a function."""
+    if found.type == "http":
+        return wanted.type == "http" and found.qualifier == wanted.qualifier
+    return (found.type, found.name) == (wanted.type, wanted.name)
+
+
+def _speech(aim: Aim, found: Found) -> Iterator[Step]:
+    callback = aim.wanted.functions[CALLBACK]
+    deployed = found.functions[CALLBACK]
+    address = deployed.address if _stays(deployed) else ""
+    token = aim.settings.callback_tokens[0]  # the others are still taken from the queue's last address
+    for bucket in aim.settings.input_buckets:
+        there = found.speech.get(bucket)
+        if not there or not there.is_on:
+            yield EnableSpeech(bucket)
+        queue = there.queue if there else None
+        if not (queue and address and is_told(queue, notification(f"{address}/{token}"))):
+            yield TellCallback(bucket, aim.settings.queue_id, callback, token, address, queue)
+
+
+def _stays(deployed: Deployed) -> bool:
+    return deployed.function is not None and deployed.function.status != "CreateFailed"

@@ -1,0 +1,113 @@
+"""What a deployment cannot mend: told before anything is changed, all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cli.cloud.identity import Identity
+from cli.deploy.found import Found, buckets_of, region_of
+from cli.deploy.hands import Hands
+from cli.deploy.plan import CALLBACK, Aim
+from cli.deploy.speech_steps import LONGEST_URL
+from cli.deploy.steps import Step
+from cli.deploy.trigger_steps import CreateTrigger, ReplaceTrigger
+from cli.doctor.rules import rule_of, rules_of_others
+from cli.errors import OperatorError
+
+
+class CannotDeploy(OperatorError):
+    """Something has to be decided or mended first. Nothing was changed."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("\n  ".join(["nothing was changed:", *reasons]))
+
+
+def refuse(aim: Aim, found: Found, who: Identity, *, make_buckets: bool) -> None:
+    """Raises CannotDeploy with every reason, but for those of `refuse_taken`."""
+    reasons = [
+        *_buckets(aim, found, who, make_buckets=make_buckets),
+        *_functions(aim, found),
+        *_queues(aim, found),
+    ]
+    if reasons:
+        raise CannotDeploy(reasons)
+
+
+def refuse_taken(hands: Hands, aim: Aim, steps: Sequence[Step]) -> None:
+    """SCF gives an upload to one function only: raises CannotDeploy when another one has it already.
+
+    Asks the cloud, and only when a rule for uploads is to be made. Raises ControlError.
+    """
+    made = [
+        one for one in steps if isinstance(one, CreateTrigger | ReplaceTrigger) and one.trigger.type == "cos"
+    ]
+    if not made:
+        return
+    own = {(one.name, one.namespace) for one in aim.wanted.functions.values()}
+    others = rules_of_others(hands.control, own)
+    reasons = []
+    for step in made:
+        rule = rule_of(step.function.name, step.trigger.name, step.trigger.description, is_open=True)
+        for owner in sorted({other.owner for other in others if rule.overlaps(other)}):
+            reasons.append(
+                f"function {owner} already takes uploads to {step.trigger.name.partition('.')[0]}, and SCF gives an "
+                "upload to one function only: delete its trigger in the SCF console, or choose another INPUT_PREFIX"
+            )
+    if reasons:
+        raise CannotDeploy(reasons)
+
+
+def _buckets(aim: Aim, found: Found, who: Identity, *, make_buckets: bool) -> Iterator[str]:
+    foreign = [one for one in buckets_of(aim.settings) if one.rpartition("-")[2] != who.appid]
+    for bucket in foreign:
+        yield (
+            f"bucket {bucket} belongs to account {bucket.rpartition('-')[2]}, but this key to account {who.appid}: use "
+            "that account's key, or correct the name"
+        )
+    for bucket, region in found.missing_buckets.items():
+        wanted = region_of(bucket, aim.settings)
+        if bucket in foreign:
+            continue
+        if region:
+            yield f"bucket {bucket} is in {region}, not in {wanted}: correct REGION or OUTPUT_REGION"
+        elif not make_buckets:
+            yield (
+                f"bucket {bucket} does not exist in {wanted}: correct the name or the region, or let --make-buckets "
+                "make it"
+            )
+
+
+def _functions(aim: Aim, found: Found) -> Iterator[str]:
+    for key, wanted in aim.wanted.functions.items():
+        there = found.functions[key]
+        if there.namespace_instead:
+            yield (
+                f"function {wanted.name} is in namespace {there.namespace_instead}, not {wanted.namespace}, and cannot "
+                f"move: write namespace: {there.namespace_instead}, or delete it there first"
+            )
+        if not there.function:
+            continue
+        pairs = (("runtime", there.function.runtime, wanted.runtime), ("type", there.function.type, "Event"))
+        for what, is_now, should_be in pairs:
+            if is_now != should_be:
+                yield (
+                    f"function {wanted.name} has {what} {is_now}, not {should_be}, which SCF cannot change: `scribe "
+                    "remove` and deploy again (its address changes, recordings and transcripts stay), or choose "
+                    "another SCRIBE_STAGE"
+                )
+
+
+def _queues(aim: Aim, found: Found) -> Iterator[str]:
+    wanted = aim.settings.queue_id
+    if wanted:
+        for bucket, speech in found.speech.items():
+            if speech.is_on and not speech.queue:
+                yield f"bucket {bucket} has no speech queue {wanted}: correct QUEUE_ID, or leave it empty"
+    address = found.functions[CALLBACK].address
+    surplus = len(f"{address}/{aim.settings.callback_tokens[0]}") - LONGEST_URL
+    if surplus > 0:
+        yield (
+            f"the notification address would be longer than the {LONGEST_URL} characters that a queue takes: choose "
+            f"a CALLBACK_TOKEN that is {surplus} characters shorter"
+        )

@@ -1,0 +1,83 @@
+"""`scribe remove`: takes away what `scribe deploy` put there, and nothing that holds anybody's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.deploy.act import act
+from cli.deploy.advice import telling_what_to_do
+from cli.deploy.found import Found, buckets_of, look
+from cli.deploy.function_steps import DeleteFunction
+from cli.deploy.intent import Intent, intent_of
+from cli.deploy.plan import CALLBACK
+from cli.deploy.role_steps import RemoveRole
+from cli.deploy.show import show_plan
+from cli.deploy.speech_steps import SilenceQueue
+from cli.deploy.steps import Step
+from cli.deploy.trigger_steps import DeleteTrigger
+from cli.surroundings import Surroundings
+from shared.tencent.speech_values import Queue
+
+
+def remove(console: Console, around: Surroundings, may: Callable[[], bool]) -> bool:
+    """Lists what it will delete, asks `may`, and does it. True when it is gone. Raises OperatorError, ScribeError."""
+    with telling_what_to_do():
+        intent = intent_of(around)
+        with console.status("Looking at what is there"):
+            found = look(intent.hands, intent.wanted, intent.settings)
+    steps = tuple(_steps(intent, found))
+    if not steps:
+        console.print("Nothing to remove: nothing of this deployment is there.")
+    else:
+        show_plan(console, steps)
+        _show_what_stays(console, intent, found)
+        if not may():
+            console.print("Nothing was removed.")
+            return False
+        act(console, steps, intent.hands, "scribe remove")
+    return True
+
+
+def _steps(intent: Intent, found: Found) -> Iterator[Step]:
+    """First what wakes the functions, so that nothing new begins; the roles when nobody works in them any more."""
+    for key, wanted in intent.wanted.functions.items():
+        for trigger in found.functions[key].triggers:
+            if trigger.type != "http":  # an address goes with its function
+                yield DeleteTrigger(wanted.name, wanted.namespace, trigger)
+    for bucket, speech in found.speech.items():
+        if (
+            speech.queue
+            and speech.queue.notification.state == "On"
+            and _is_told_by(intent, found, speech.queue)
+        ):
+            yield SilenceQueue(bucket, speech.queue)
+    for deployed in found.functions.values():
+        if deployed.function:
+            yield DeleteFunction(deployed.function)
+    for name, role in found.roles.items():
+        if role and role.is_ours:
+            yield RemoveRole(name)
+
+
+def _is_told_by(intent: Intent, found: Found, queue: Queue) -> bool:
+    """Whether the queue calls our function: at its address, or, when that is gone already, with our token."""
+    address = found.functions[CALLBACK].address
+    url = queue.notification.url
+    if address:
+        return url.startswith(f"{address}/")
+    return url.rpartition("/")[2] in intent.settings.callback_tokens
+
+
+def _show_what_stays(console: Console, intent: Intent, found: Found) -> None:
+    buckets = " and ".join(buckets_of(intent.settings))
+    foreign = [name for name, role in found.roles.items() if role and not role.is_ours]
+    console.print(
+        f"\nWhat stays: the buckets ({buckets}) with recordings, transcripts and receipts; speech recognition, which "
+        "costs nothing while nobody submits",
+        soft_wrap=True,
+    )
+    for name in (*foreign, *found.unreadable_roles):
+        console.print(Text(f"  role {name}, which scribe did not make or may not look at"), soft_wrap=True)

@@ -1,0 +1,48 @@
+"""What the doctor looks with: the operator's key on the control plane, on COS and CI; and no key, as a stranger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from cli.cloud.control import Control
+from shared.tencent.cos import Cos
+from shared.tencent.credentials import Credentials
+from shared.tencent.speech import Speech
+from shared.tencent.wire import Wire, process_client
+
+LONGEST_WAIT_S = 20.0  # for the function's URL: a cold start takes a few seconds of it
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Everything that reaches out. `endpoint` takes every request in the cloud's stead (CLOUD_ENDPOINT)."""
+
+    control: Control
+    wire: Wire
+    client: Callable[[], httpx.Client] = process_client
+    endpoint: str = ""
+    now: Callable[[], float] = time.time
+
+    @classmethod
+    def of(cls, credentials: Credentials, region: str, endpoint: str = "") -> Hands:
+        """The usual ones, of one key in one region."""
+        return cls(Control(credentials, region, endpoint), Wire(credentials, endpoint), endpoint=endpoint)
+
+    def cos(self, region: str) -> Cos:
+        """The buckets of a region."""
+        return Cos(self.wire, region)
+
+    def speech(self, region: str) -> Speech:
+        """Speech recognition in a region."""
+        return Speech(self.wire, region)
+
+    def as_stranger(self, method: str, url: str) -> httpx.Response:
+        """A request without a key, as anyone can send it. Raises httpx.HTTPError."""
+        parts = urlsplit(url)
+        address = f"{self.endpoint or f'https://{parts.netloc}'}{parts.path or '/'}"
+        return self.client().request(method, address, headers={"Host": parts.netloc}, timeout=LONGEST_WAIT_S)

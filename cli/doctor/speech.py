@@ -1,0 +1,108 @@
+"""Does Cloud Infinite take jobs, and does it tell the callback function when they end?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cli.doctor.case import Case
+from cli.doctor.finding import Finding, fine, note, wrong
+from shared.tencent.speech_values import Notification
+
+DEPLOY = "scribe deploy"
+# TransCodingFinish is its name on the pages of 2020.
+_EVENTS = frozenset({"TaskFinish", "TransCodingFinish"})
+
+
+def service(case: Case) -> Iterator[Finding]:
+    """GET /asrbucket: is speech recognition switched on?"""
+    for place in case.input_places:
+        if place not in case.places_there:
+            continue
+        if place.bucket in case.speaking_buckets:
+            yield fine("speech recognition is on", about=place.bucket)
+        else:
+            yield wrong("speech recognition is not switched on", mend=DEPLOY, about=place.bucket)
+
+
+def content_recognition(case: Case) -> Iterator[Finding]:
+    """GET /ai_bucket: the AI content recognition, which Scribe does not need; on or off, both are fine."""
+    buckets = case.settings.input_buckets
+    page = case.hands.speech(case.wanted.region).content_recognition_buckets(
+        regions=(case.wanted.region,), names=buckets
+    )
+    enabled = {one.bucket for one in page.buckets}
+    for bucket in buckets:
+        yield fine(
+            f"AI content recognition is {'on' if bucket in enabled else 'off'}; Scribe does not need it",
+            about=bucket,
+        )
+
+
+def queue(case: Case) -> Iterator[Finding]:
+    """GET /asrqueue: is there a queue, the one that QUEUE_ID names, and does it run?"""
+    wanted_id = case.settings.queue_id
+    for bucket in case.speaking_buckets:
+        found = case.queues.get(bucket)
+        if found is None:
+            what = f"queue {wanted_id} of QUEUE_ID" if wanted_id else "speech queue"
+            yield wrong(
+                f"it has no {what}",
+                mend="empty QUEUE_ID, then scribe deploy" if wanted_id else DEPLOY,
+                about=bucket,
+            )
+        elif found.state != "Active":
+            yield wrong(
+                f"queue {found.queue_id} is {found.state}: jobs wait and nothing is transcribed",
+                mend=DEPLOY,
+                about=bucket,
+            )
+        else:
+            yield fine(f"queue {found.queue_id} is active", about=bucket)
+
+
+def notification(case: Case) -> Iterator[Finding]:
+    """Does the queue tell the callback function, at its address of today and with a token that it knows?"""
+    for bucket, found in case.queues.items():
+        complaint = _complaint(case, found.notification)
+        if complaint:
+            yield wrong(f"{complaint}; transcripts wait for the sweep", mend=DEPLOY, about=bucket)
+        elif _token(found.notification) != case.settings.callback_tokens[0]:
+            yield note(
+                "the queue still uses a later token of CALLBACK_TOKEN, not the first",
+                mend=DEPLOY,
+                about=bucket,
+            )
+        else:
+            yield fine(f"the queue tells {_shown(found.notification.url)}", about=bucket)
+
+
+def _complaint(case: Case, told: Notification) -> str:
+    if told.state != "On":
+        return "the queue's notification is off"
+    if told.type not in {"", "Url"}:
+        return f"the queue's notification goes to {told.type}, not to an address"
+    if not case.address:
+        return f"the queue tells {_shown(told.url)}, but the callback function has no address"
+    address, _, token = told.url.rpartition("/")
+    if address.rstrip("/") != case.address:
+        return (
+            f"the queue tells {_shown(told.url)}, not the callback function at {_shown(case.address + '/.')}"
+        )
+    if token not in case.settings.callback_tokens:
+        return "the token at the end of the queue's notification address is not one of CALLBACK_TOKEN"
+    if not _EVENTS & {event.strip() for event in told.event.split(",")}:
+        return f"the queue tells of {told.event or 'nothing'}, not of TaskFinish"
+    if told.format not in {"", "XML", "JSON"}:
+        return f"the queue tells in the format {told.format}, which the callback function cannot read"
+    return ""
+
+
+def _token(told: Notification) -> str:
+    return told.url.rpartition("/")[2]
+
+
+def _shown(url: str) -> str:
+    """An address without what stands behind its host, where the token is."""
+    scheme, separator, rest = url.partition("://")
+    host = (rest if separator else scheme).partition("/")[0].rpartition("@")[2].partition("?")[0]
+    return f"{scheme}://{host}/..." if separator else f"{host}/..."

@@ -1,0 +1,320 @@
+"""`scribe deploy` and `scribe remove` against a stand-in's control plane: what a user sees, and what was written."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+
+from cli.cloud.control import Control, ControlError
+from cli.deploy.act import Halted
+from cli.deploy.command import Options, deploy
+from cli.deploy.refusals import CannotDeploy
+from cli.deploy.removal import remove
+from cli.description.read import wanted_from
+from cli.policy.documents import deployer_policy, place_of
+from cli.standin import Standin, running_standin
+from cli.surroundings import Surroundings
+from shared.settings import settings_from
+from shared.tencent.credentials import Credentials
+
+ROOT = Path(__file__).resolve().parents[2]
+BUCKETS = {"INPUT_BUCKETS": "recordings-1250000000", "OUTPUT_BUCKET": "transcripts-1250000000"}
+OTHER_BUCKETS = {"INPUT_BUCKETS": "calls-1250000000", "OUTPUT_BUCKET": "texts-1250000000"}
+READING = ("Get", "List", "Describe", "Head")
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account, seen from a machine with the checkout and a folder of its own."""
+
+    standin: Standin
+    folder: Path
+
+    def choices(self, chosen: Mapping[str, str]) -> dict[str, str]:
+        key = {
+            "TENCENTCLOUD_SECRET_ID": self.standin.secret_id,
+            "TENCENTCLOUD_SECRET_KEY": self.standin.secret_key,
+        }
+        return {"CLOUD_ENDPOINT": self.standin.endpoint, "REGION": "ap-guangzhou", **key, **BUCKETS, **chosen}
+
+    def scribe(self, *words: str, **chosen: str) -> subprocess.CompletedProcess[str]:
+        """The command as it is typed."""
+        return subprocess.run(
+            [sys.executable, "-m", "cli.main", *words, "--env-file", str(self.folder / ".env")],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.choices(chosen)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def deploy(
+        self, options: Options | None = None, *, env_file: Path | None = None, **chosen: str
+    ) -> tuple[bool, str]:
+        """The same within this process: whether all is well, and what was said."""
+        said = io.StringIO()
+        around = self.around(env_file or self.folder / ".env", chosen)
+        try:
+            is_well = deploy(Console(file=said, width=200), around, options or Options())
+        except Halted as halted:
+            return False, f"{said.getvalue()}\n{halted}"
+        return is_well, said.getvalue()
+
+    def around(self, env_file: Path, chosen: Mapping[str, str]) -> Surroundings:
+        return Surroundings(ROOT, env_file, self.choices(chosen), self.folder)
+
+    def remove(self, *, agreed: bool = True, **chosen: str) -> tuple[bool, str]:
+        said = io.StringIO()
+        around = self.around(self.folder / ".env", chosen)
+        return remove(Console(file=said, width=200), around, lambda: agreed), said.getvalue()
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        url = f"{self.standin.endpoint}/-/{path}"
+        answer = httpx.request(method, url, json=body, trust_env=False, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def mark(self) -> int:
+        return max((row["number"] for row in self.admin("GET", "requests?since=0")), default=0)
+
+    def written(self, since: int) -> list[str]:
+        """The actions since a mark that could change something."""
+        rows = self.admin("GET", f"requests?since={since}")
+        assert rows, "nothing was asked at all"
+        actions = [row["action"] for row in rows if row["secret_id"]]
+        return [action for action in actions if not action.partition(":")[2].startswith(READING)]
+
+    def key_with(self, policy: Mapping[str, Any]) -> dict[str, str]:
+        """A key that may do what the policy says, as the operator's choices name it."""
+        made = self.admin("POST", "keys", {"policies": [policy]})
+        names = {"SECRET_ID": "secret_id", "SECRET_KEY": "secret_key", "TOKEN": "token"}
+        return {f"TENCENTCLOUD_{name}": made[told] for name, told in names.items()}
+
+    def call(self, action: str, **given: Any) -> dict[str, Any]:
+        key = Credentials(self.standin.secret_id, self.standin.secret_key)
+        return Control(key, "ap-guangzhou", self.standin.endpoint).call("scf", action, given)
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An account in which one deployment stands, made by the command as it is typed."""
+    folder = tmp_path_factory.mktemp("operator")
+    arguments = ["--speech", "scripted", "--deploy-delay-ms", "50", "--retry-delay", "0.05"]
+    with running_standin(tmp_path_factory.mktemp("cloud"), {}, arguments) as standin:
+        account = Account(standin, folder)
+        done = account.scribe("deploy", "--make-buckets")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "It can take recordings" in done.stdout
+        yield account
+
+
+@pytest.fixture
+def settled(account: Account) -> Account:
+    """The same, as it was in the beginning."""
+    is_well, said = account.deploy()
+    assert is_well, said
+    return account
+
+
+def test_one_command_leads_from_an_empty_account_to_a_transcript(account: Account) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the official client is older than the interpreter
+        import qcloud_cos
+
+        client = qcloud_cos.CosS3Client(
+            qcloud_cos.CosConfig(
+                Region="ap-guangzhou",
+                SecretId=account.standin.secret_id,
+                SecretKey=account.standin.secret_key,
+                Scheme="http",
+                Proxies={"http": account.standin.endpoint},
+            )
+        )
+        client.put_object(BUCKETS["INPUT_BUCKETS"], b"some seconds of speech", "call.mp3")
+        assert account.admin("GET", "idle?timeout=30") is True
+        text = client.get_object(BUCKETS["OUTPUT_BUCKET"], "transcripts/call.mp3.txt")
+        assert text["Body"].get_raw_stream().read().strip()
+
+
+def test_a_second_run_from_another_machine_writes_nothing_and_keeps_the_token(
+    settled: Account, tmp_path: Path
+) -> None:
+    since = settled.mark()
+    is_well, said = settled.deploy(env_file=tmp_path / ".env")
+    assert is_well, said
+    assert "Nothing to change: what runs is what is described." in said
+    assert settled.written(since) == []
+    assert not (tmp_path / ".env").exists()
+
+
+def test_a_changed_setting_or_token_changes_that_and_nothing_else(settled: Account) -> None:
+    since = settled.mark()
+    _, said = settled.deploy(SWEEP_AFTER="600")
+    assert "SWEEP_AFTER: 600" in said
+    assert settled.written(since) == ["scf:UpdateFunctionConfiguration"] * 3
+
+    old = (settled.folder / ".env").read_text("utf-8").strip().partition("=")[2]
+    new = "another-made-up-token-00"
+    since = settled.mark()
+    is_well, said = settled.deploy(SWEEP_AFTER="600", CALLBACK_TOKEN=f"{new},{old}")
+    assert is_well, said
+    assert settled.written(since) == ["scf:UpdateFunctionConfiguration"] * 3 + ["ci:UpdateAsrQueue"]
+    assert said.count("CALLBACK_TOKEN: set -> another value") == 4
+    assert old not in said
+    assert new not in said
+
+
+def test_what_somebody_changed_in_the_console_is_put_right(settled: Account) -> None:
+    wanted = wanted_from(
+        ROOT,
+        settled.choices(
+            {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", "CALLBACK_TOKEN": "any-token-of-16-up"}
+        ),
+    )
+    names = {key: one.name for key, one in wanted.functions.items()}
+    cos = wanted.triggers_of("upload")[0]
+    url = settled.call("ListTriggers", FunctionName=names["callback"])["Triggers"]
+    settled.call(
+        "UpdateTriggerStatus",
+        FunctionName=names["upload"],
+        TriggerName=cos.name,
+        Type="cos",
+        Qualifier=cos.qualifier,
+        TriggerDesc=cos.description,
+        Enable="CLOSE",
+    )
+    settled.call(
+        "CreateTrigger",
+        FunctionName=names["sweep"],
+        TriggerName="hourly",
+        Type="timer",
+        TriggerDesc="0 0 * * * * *",
+        Qualifier="$DEFAULT",
+        Enable="OPEN",
+    )
+    settled.call(
+        "UpdateFunctionEventInvokeConfig",
+        FunctionName=names["upload"],
+        AsyncTriggerConfig={"RetryConfig": [{"RetryNum": 0}], "MsgTTL": 60},
+    )
+    since = settled.mark()
+    is_well, said = settled.deploy()
+    assert is_well, said
+    assert sorted(settled.written(since)) == [
+        "scf:DeleteTrigger",
+        "scf:UpdateFunctionEventInvokeConfig",
+        "scf:UpdateTriggerStatus",
+    ]
+    assert "state: closed -> open" in said
+    assert "- timer trigger hourly of scribe-prod-scribe-sweep" in said
+    assert "further attempts: 0 -> 2" in said
+    assert settled.call("ListTriggers", FunctionName=names["callback"])["Triggers"] == url
+
+
+def test_a_dry_run_from_nothing_shows_all_and_writes_nothing(account: Account, tmp_path: Path) -> None:
+    since = account.mark()
+    is_well, said = account.deploy(
+        Options(dry_run=True, make_buckets=True),
+        env_file=tmp_path / ".env",
+        SCRIBE_STAGE="dry",
+        **OTHER_BUCKETS,
+    )
+    assert is_well
+    for line in (
+        "+ bucket calls-1250000000",
+        "+ function scribe-dry-scribe-sweep",
+        "+ role scribe-dry-upload",
+    ):
+        assert line in said
+    assert "This was a dry run: nothing was changed." in said
+    assert account.written(since) == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_mistake_that_only_the_cloud_knows_is_told_at_once_before_anything_is_written(
+    account: Account,
+) -> None:
+    since = account.mark()
+    with pytest.raises(CannotDeploy) as told:
+        account.deploy(
+            SCRIBE_STAGE="mist", INPUT_BUCKETS="typo-1250000000", OUTPUT_BUCKET="transcripts-1250000001"
+        )
+    assert "bucket typo-1250000000 does not exist in ap-guangzhou" in str(told.value)
+    assert "transcripts-1250000001 belongs to account 1250000001, but this key to account 1250000000" in str(
+        told.value
+    )
+    assert account.written(since) == []
+
+
+def test_a_rule_of_another_function_is_named_before_anything_is_written(account: Account) -> None:
+    since = account.mark()
+    with pytest.raises(CannotDeploy) as told:
+        account.deploy(SCRIBE_STAGE="second", INPUT_PREFIX="calls/")
+    assert "function scribe-prod-scribe-upload already takes uploads to recordings-1250000000" in str(
+        told.value
+    )
+    assert account.written(since) == []
+
+
+def test_a_deployment_that_stops_halfway_says_so_and_the_same_command_finishes_it(account: Account) -> None:
+    chosen = {"SCRIBE_STAGE": "half", **OTHER_BUCKETS}
+    with_roles = Options(make_buckets=True)
+    wanted = wanted_from(
+        ROOT,
+        account.choices({**chosen, "SCF_ROLE_NAME": "scribe-half", "CALLBACK_TOKEN": "any-token-of-16-up"}),
+    )
+    settings = settings_from({"REGION": wanted.region, **wanted.functions["upload"].variables})
+    policy = deployer_policy(place_of(settings, "100000000001"), wanted.functions.values())
+    policy["statement"].append({"action": ["cam:*"], "effect": "allow", "resource": ["*"]})
+    makes_no_triggers = json.loads(json.dumps(policy).replace('"scf:CreateTrigger", ', ""))
+    assert makes_no_triggers != policy
+    key = account.key_with(makes_no_triggers)
+    is_well, said = account.deploy(with_roles, **chosen, **key)
+    assert not is_well
+    assert "address of scribe-half-scribe-callback: CreateTrigger: " in said
+    assert "this key lacks the permission scf:CreateTrigger" in said
+    assert "scribe policy deployer" in said
+    assert "created function scribe-half-scribe-sweep" in said
+    assert "Not done:\n  + address of scribe-half-scribe-callback" in said
+    assert "To go on: scribe deploy --make-buckets" in said
+    assert key["TENCENTCLOUD_SECRET_KEY"] not in said
+
+    since = account.mark()
+    is_well, said = account.deploy(with_roles, **chosen, **account.key_with(policy))
+    assert is_well, said
+    assert "scf:CreateFunction" not in account.written(since)
+
+    is_gone, said = account.remove(agreed=False, **chosen)
+    assert not is_gone
+    assert "Nothing was removed." in said
+    assert account.call("GetFunction", FunctionName="scribe-half-scribe-upload")["Status"] == "Active"
+
+    is_gone, said = account.remove(**chosen)
+    assert is_gone
+    assert "deleted function scribe-half-scribe-callback" in said
+    assert "deleted role scribe-half-sweep and its policy" in said
+    assert "What stays: the buckets (calls-1250000000 and texts-1250000000)" in said
+    with pytest.raises(ControlError, match=r"ResourceNotFound\.Function"):
+        account.call("GetFunction", FunctionName="scribe-half-scribe-upload")
+    assert account.remove(**chosen) == (True, "Nothing to remove: nothing of this deployment is there.\n")
+
+
+def test_nobody_who_cannot_be_asked_loses_a_deployment(account: Account) -> None:
+    done = account.scribe("remove")
+    assert done.returncode == 1
+    assert "--yes" in done.stderr
+    assert account.call("GetFunction", FunctionName="scribe-prod-scribe-upload")["Status"] == "Active"

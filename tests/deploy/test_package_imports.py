@@ -1,0 +1,119 @@
+"""The handlers, imported from the package the way SCF does it, where there is no library but the package's own.
+
+SCF's loader calls `imp.find_module` and `imp.load_module` with the working directory at /var/user.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from cli.package import Package, build
+from cli.package.bytecode import find_compiler, likely_pythons
+
+HANDLERS = ["upload", "callback", "sweep"]
+LOAD = """
+import sys, time
+if sys.version_info < (3, 12):
+    import imp
+    load = lambda name: imp.load_module(name, *imp.find_module(name, ["."]))
+else:
+    import importlib
+    load = importlib.import_module
+began = time.process_time()
+"""
+# Processor time: what else runs on this machine does not count.
+TIMED = "module = load({name!r}); print(callable(module.main_handler), time.process_time() - began)"
+TRIES = 2
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return build(tmp_path_factory.mktemp("built") / "package")
+
+
+@pytest.fixture
+def unpacked(package: Package, tmp_path: Path) -> Path:
+    with zipfile.ZipFile(package.zip_path) as archive:
+        archive.extractall(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def python310() -> str:
+    compiler = find_compiler(likely_pythons())
+    if compiler is None:
+        pytest.skip("no CPython 3.10 on this machine")
+    return compiler.path
+
+
+@pytest.fixture
+def web_address() -> Iterator[str]:
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        thread.join()
+
+
+def run(python: str, folder: Path, code: str) -> str:
+    """What the code prints, in an environment as bare as SCF's, without site-packages."""
+    environ = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "x"}
+    command = [python, "-S", "-s", "-W", "ignore", "-c", LOAD + code]
+    told = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    return told.stdout.strip()
+
+
+def cold_ms(python: str, folder: Path, name: str) -> float:
+    """The quickest of a few imports, each in a process of its own."""
+    told = [run(python, folder, TIMED.format(name=name)).split() for _ in range(TRIES)]
+    assert all(is_callable == "True" for is_callable, _ in told)
+    return min(float(seconds) for _, seconds in told) * 1000
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_a_handler_is_imported_from_the_package_alone(unpacked: Path, name: str) -> None:
+    assert run(sys.executable, unpacked, TIMED.format(name=name)).startswith("True ")
+
+
+def test_the_functions_own_client_reaches_a_server_without_the_libraries_that_were_left_out(
+    unpacked: Path, web_address: str
+) -> None:
+    asked = f"load('upload'); from shared.tencent.wire import process_client as it; print(it().get({web_address!r}))"
+    assert run(sys.executable, unpacked, asked) == "<Response [204 No Content]>"
+
+
+def test_these_imports_see_nothing_that_is_installed_here(unpacked: Path) -> None:
+    assert run(sys.executable, unpacked, "import importlib.util as u; print(u.find_spec('yaml'))") == "None"
+
+
+def test_bytecode_makes_a_cold_start_quicker(unpacked: Path, python310: str) -> None:
+    with_it = {name: cold_ms(python310, unpacked, name) for name in HANDLERS}
+    for cached in unpacked.rglob("*.pyc"):
+        cached.unlink()
+    without = {name: cold_ms(python310, unpacked, name) for name in HANDLERS}
+    for name in HANDLERS:
+        print(f"\n{name}: {with_it[name]:.0f} ms to import, {without[name]:.0f} without bytecode", end="")  # noqa: T201
+    assert sum(with_it.values()) < sum(without.values())
+
+
+def test_scf_reads_every_module_from_its_bytecode(unpacked: Path, python310: str) -> None:
+    for source in unpacked.rglob("*.py"):
+        source.write_text("raise SystemExit(__file__)", "utf-8")  # whatever compiles a source ends here
+    loaded = "print(all(callable(load(name).main_handler) for name in ('upload', 'callback', 'sweep')))"
+    assert run(python310, unpacked, loaded) == "True"

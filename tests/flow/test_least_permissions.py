@@ -1,0 +1,130 @@
+"""What each function may do is what it does: every flow runs under its least policy, and no grant is without use."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.local import FUNCTIONS_FOLDER, OUTPUT_BUCKET
+from cli.policy.table import TABLE, Row
+from tests.permissions import Used, place_under, policies_file
+
+HERE = Path(__file__).parent
+BODY = b"speech " * 300
+
+# Granted beside what is used, because the pages name two actions for the same request.
+OTHER_SPELLINGS = {
+    ("upload", "ci:CreateMediaJobs"): "POST /jobs: of media jobs by its path, of speech jobs by its Tag",
+    ("sweep", "ci:CreateMediaJobs"): "POST /jobs: of media jobs by its path, of speech jobs by its Tag",
+}
+
+
+def test_the_newer_form_of_the_speech_api_works_under_its_least_policies(
+    start_flow: Callable[..., Any],
+) -> None:
+    flow = start_flow(SWEEP_AFTER="0", JOBS_PATH="jobs")
+    flow.upload("told.wav", BODY)
+    flow.settle()
+    before_the_job = {"function": "upload", "request": 6, "when": "before", "times": 1}
+    flow.admin("PUT", "faults", {"seed": 1, "kill": before_the_job})
+    flow.upload("unpaid.wav", BODY + b"2")
+    flow.settle()
+    assert len(flow.jobs()) == 1
+    flow.queue(notify="Off")
+    flow.sweep()
+    flow.settle()
+    flow.sweep()
+    for key in ("told.wav", "unpaid.wav"):
+        assert flow.transcript(key)["sentences"]
+
+
+def test_a_job_that_may_have_heard_other_content_is_put_back_by_callback_itself(eager_flow: Any) -> None:
+    eager_flow.queue(state="Paused")
+    eager_flow.upload("flip.wav", BODY)
+    eager_flow.settle()
+    eager_flow.upload("flip.wav", BODY + b" and more")
+    eager_flow.settle()
+    began = int(time.time())
+    while int(time.time()) == began:  # COS tells when an object was written in whole seconds
+        time.sleep(0.02)
+    eager_flow.upload("flip.wav", BODY)
+    eager_flow.settle()
+    eager_flow.queue(state="Active")
+    eager_flow.settle()
+    assert len(eager_flow.receipts("open")) == 1
+    eager_flow.sweep()
+    eager_flow.settle()
+    assert eager_flow.transcript("flip.wav")["sentences"]
+    assert len(eager_flow.jobs()) == 3
+
+
+def test_a_sweep_out_of_time_notes_where_it_stopped_and_the_next_goes_on_there(
+    start_flow: Callable[..., Any], tmp_path: Path
+) -> None:
+    short = tmp_path / "short"
+    short.mkdir()
+    for name in ("handlers", "shared"):
+        (short / name).symlink_to(FUNCTIONS_FOLDER / name)
+    yml = (FUNCTIONS_FOLDER / "serverless.yml").read_text("utf-8")
+    assert "timeout: 600" in yml
+    (short / "serverless.yml").write_text(yml.replace("timeout: 600", "timeout: 16"), "utf-8")
+    flow = start_flow("--functions", str(short), SWEEP_AFTER="0")
+    cursor = ".scribe/sweep-cursor"
+    flow.queue(notify="Off")
+    flow.upload("late.wav", BODY)
+    flow.settle()
+    assert "stopped early" in "\n".join(flow.sweep()["log"])
+    assert flow.has(cursor)
+    flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, flow.outputs(".scribe/open/")[0])
+    flow.pipeline.operator.cos.put(OUTPUT_BUCKET, cursor, b"recordings-1250000000/a")
+    flow.sweep()
+    assert not flow.has(cursor)
+
+
+def test_a_missing_permission_is_named_where_the_operator_looks(
+    start_flow: Callable[..., Any], tmp_path: Path
+) -> None:
+    lacking = [("upload", "ci:CreateAsrJobs"), ("sweep", "cos:GetBucket")]
+    policies = policies_file(tmp_path / "less", place_under({}), without=lacking)
+    flow = start_flow("--policies", str(policies))
+    flow.upload("refused.wav", BODY)
+    flow.settle()
+    assert not flow.jobs()
+    told = json.loads(flow.output("transcripts/refused.wav.error.json"))
+    assert "ci:CreateAsrJobs" in told["next_step"]
+    assert "scribe policy --create-role" in told["next_step"]
+    logged = "\n".join(flow.sweep()["log"])
+    assert "This needs cos:GetBucket" in logged
+    assert "scribe doctor" in logged
+
+
+def test_nothing_is_granted_that_no_flow_needs(
+    flow: Any, used: Used, flows_run: set[tuple[str, str]]
+) -> None:
+    if _flows() - flows_run:
+        pytest.skip("this is a statement about all of tests/flow, run in one process")
+    used.note(flow.admin("GET", "requests"), place_under({}))
+    assert used.beyond == []
+    unused = [
+        row for row in TABLE if row not in used.rows and (row.function, row.action) not in OTHER_SPELLINGS
+    ]
+    assert not unused, "write a flow that needs it, or take it out of cli/policy/table.py: " + _lines(unused)
+
+
+def _lines(rows: list[Row]) -> str:
+    return "; ".join(f"{row.function}: {row.action} on {row.on.value} ({row.why})" for row in rows)
+
+
+def _flows() -> set[tuple[str, str]]:
+    return {
+        (path.name, node.name)
+        for path in HERE.glob("test_*.py")
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }

@@ -1,0 +1,176 @@
+"""Functions in the control plane: what is taken, what is refused, and what is shown afterwards."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from localcloud.control.calls import Refusal
+from localcloud.control.scf.code import CodeFolders
+
+ECHO = "def main_handler(event, context):\n    return event\n"
+WANTED = {
+    "Handler": "index.main_handler",
+    "Runtime": "Python3.10",
+    "MemorySize": 256,
+    "Timeout": 20,
+    "InitTimeout": 15,
+    "Description": "Scribe 0.1.0, package 3f2a.",
+    "Environment": {"Variables": [{"Key": "ENGINE", "Value": "16k_zh"}]},
+    "PublicNetConfig": {"PublicNetStatus": "ENABLE", "EipConfig": {"EipStatus": "DISABLE"}},
+    "Tags": [{"Key": "project", "Value": "scribe"}],
+    "Namespace": "default",
+}
+
+
+def zipped(**files: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return made.getvalue()
+
+
+def code(content: bytes = zipped(**{"index.py": ECHO})) -> dict[str, str]:
+    return {"ZipFile": base64.b64encode(content).decode()}
+
+
+def test_a_function_is_shown_as_it_was_created(scf: Any) -> None:
+    content = zipped(**{"index.py": ECHO})
+    name = scf.create(**WANTED, Code=code(content))
+    shown = scf.call("GetFunction", FunctionName=name)
+    for field in ("Handler", "Runtime", "MemorySize", "Timeout", "InitTimeout", "Description", "Environment"):
+        assert shown[field] == WANTED[field], field
+    assert (shown["Tags"], shown["Type"], shown["Role"]) == (WANTED["Tags"], "Event", "")
+    assert shown["PublicNetConfig"]["PublicNetStatus"] == "ENABLE"
+    assert (shown["CodeSize"], shown["StatusReasons"], shown["Triggers"]) == (len(content), [], [])
+
+    address = scf.call("GetFunctionAddress", FunctionName=name)
+    assert address["CodeSha256"] == hashlib.sha256(content).hexdigest()
+    assert httpx.get(address["Url"], trust_env=False).content == content
+
+
+def test_what_an_update_leaves_out_stays_and_a_given_environment_replaces_all(scf: Any) -> None:
+    name = scf.create(**WANTED)
+    scf.call("UpdateFunctionConfiguration", FunctionName=name, Timeout=30)
+    shown = scf.call("GetFunction", FunctionName=scf.settled(name))
+    assert (shown["Timeout"], shown["MemorySize"]) == (30, 256)
+    assert shown["Environment"] == WANTED["Environment"]
+    other = {"Variables": [{"Key": "OTHER", "Value": "x"}]}
+    scf.call("UpdateFunctionConfiguration", FunctionName=name, Environment=other)
+    shown = scf.call("GetFunction", FunctionName=scf.settled(name))
+    assert (shown["Timeout"], shown["Environment"]) == (30, other)
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"FunctionName": "1st"}, "InvalidParameter.FunctionName"),
+        ({"FunctionName": "ends-with-"}, "InvalidParameter.FunctionName"),
+        ({"Handler": "handlers/upload.main_handler"}, "InvalidParameterValue.Handler"),
+        ({"Runtime": "Python3.11"}, "InvalidParameterValue.Runtime"),
+        ({"MemorySize": 200}, "InvalidParameterValue.Memory"),
+        ({"Timeout": 901}, "LimitExceeded.Timeout"),
+        ({"InitTimeout": 2}, "LimitExceeded.InitTimeout"),
+        ({"Description": "uses (brackets)"}, "InvalidParameterValue.Description"),
+        ({"Role": "nobody-made-it"}, "ResourceNotFound.Role"),
+        ({"Namespace": "other"}, "ResourceNotFound.Namespace"),
+        ({"Type": "HTTP"}, "InvalidParameterValue.FunctionType"),
+        ({"Code": {}}, "MissingParameter.Code"),
+        ({"Code": {"ZipFile": "no base64!"}}, "InvalidParameterValue.ZipFileBase64BinasciiError"),
+        ({"Code": code(b"no zip")}, "InvalidParameterValue.ZipFile"),
+        ({"Code": code(zipped(**{"../outside.py": ""}))}, "InvalidParameterValue.ZipFile"),
+        ({"Code": code(zipped(**{"/outside.py": ""}))}, "InvalidParameterValue.ZipFile"),
+        ({"Environment": {"Variables": [{"Key": "1ST", "Value": ""}]}}, "InvalidParameterValue.Environment"),
+        (
+            {"Environment": {"Variables": [{"Key": "SCF_OWN", "Value": ""}]}},
+            "InvalidParameterValue.EnvironmentSystemProtect",
+        ),
+        (
+            {"Environment": {"Variables": [{"Key": "LONG", "Value": "x" * 4093}]}},
+            "InvalidParameterValue.EnvironmentExceededLimit",
+        ),
+        ({"DnsCache": "TRUE"}, "UnknownParameter"),
+    ],
+)
+def test_a_function_that_cannot_be_is_refused_with_the_apis_own_code(
+    scf: Any, changes: dict[str, Any], refusal: str
+) -> None:
+    wanted = {"FunctionName": "refused", **WANTED, "Code": code()}
+    assert scf.refused("CreateFunction", **{**wanted, **changes}) == refusal
+    assert scf.refused("GetFunction", FunctionName="refused") == "ResourceNotFound.Function"
+
+
+def test_a_zip_over_50_mb_is_refused(tmp_path: Path) -> None:
+    # Not on the wire: a client needs seconds to send that much.
+    with pytest.raises(Refusal) as refused:
+        CodeFolders(tmp_path).unpack("A" * (50 * 1024 * 1024 * 4 // 3 + 5))
+    assert refused.value.code == "InvalidParameter.RequestTooLarge"
+
+
+def test_a_name_is_taken_until_its_function_is_deleted(scf: Any) -> None:
+    name = scf.create()
+    again = {"FunctionName": name, **WANTED, "Code": code()}
+    assert scf.refused("CreateFunction", **again) == "ResourceInUse.Function"
+    scf.call("DeleteFunction", FunctionName=name)
+    for action in ("GetFunction", "DeleteFunction", "ListTriggers", "Invoke", "GetFunctionAddress"):
+        assert scf.refused(action, FunctionName=name) == "ResourceNotFound.Function"
+    scf.call("CreateFunction", **again)
+    scf.settled(name)
+
+
+def test_functions_are_listed_page_by_page(scf: Any) -> None:
+    names = sorted(scf.create(name=f"paged-{number}", wait=False) for number in range(3))
+    asked = {"SearchKey": "paged-", "Namespace": "default", "Limit": 2}
+    pages = [scf.call("ListFunctions", **asked, Offset=offset) for offset in (0, 2)]
+    assert [page["TotalCount"] for page in pages] == [3, 3]
+    assert [each["FunctionName"] for page in pages for each in page["Functions"]] == names
+    assert [each["Name"] for each in scf.call("ListNamespaces")["Namespaces"]] == ["default"]
+
+
+def test_what_changes_a_function_waits_until_it_is_active(
+    start_cloud: Callable[..., Any], scf_of: Callable[[Any], Any]
+) -> None:
+    slow = scf_of(start_cloud("--deploy-delay-ms", "60000"))
+    name = slow.create(wait=False)
+    assert slow.call("GetFunction", FunctionName=name)["Status"] == "Creating"
+    timer = {"FunctionName": name, "Type": "timer", "TriggerName": "t", "TriggerDesc": "0 0 0 1 1 * *"}
+    busy = "FailedOperation.FunctionStatusError"
+    assert slow.refused("CreateTrigger", **timer) == busy
+    assert slow.refused("UpdateFunctionCode", FunctionName=name, Code=code()) == busy
+    assert slow.refused("UpdateFunctionConfiguration", FunctionName=name, Timeout=9) == busy
+    assert slow.refused("Invoke", FunctionName=name) == busy
+    assert slow.refused("DeleteFunction", FunctionName=name) == busy
+
+
+def test_code_without_the_handlers_module_fails_with_a_reason(scf: Any) -> None:
+    name = scf.create(wait=False, Handler="upload.main_handler")
+    scf.settled(name, "CreateFailed")
+    (reason,) = scf.call("GetFunction", FunctionName=name)["StatusReasons"]
+    assert "upload.py" in reason["ErrorMessage"]
+    assert scf.refused("Invoke", FunctionName=name) == "FailedOperation.FunctionStatusError"
+    scf.call("DeleteFunction", FunctionName=name)
+
+
+def test_after_a_failed_update_the_old_code_goes_on(scf: Any) -> None:
+    name = scf.create("def main_handler(event, context):\n    return 'old'\n")
+    before = scf.call("GetFunctionAddress", FunctionName=name)
+    scf.call("UpdateFunctionCode", FunctionName=name, Code=code(zipped(**{"elsewhere.py": ECHO})))
+    scf.settled(name, "UpdateFailed")
+    assert scf.call("GetFunctionAddress", FunctionName=name) == before
+    assert scf.invoke(name)["RetMsg"] == '"old"'
+    scf.call("UpdateFunctionCode", FunctionName=name, Code=code())
+    assert scf.invoke(scf.settled(name), 1)["RetMsg"] == "1"
+
+
+def test_functions_live_in_the_stand_ins_own_region(cloud: Any, control_of: Callable[..., Any]) -> None:
+    elsewhere = control_of(cloud, region="ap-shanghai")
+    assert elsewhere.refusal("scf", "ListFunctions") == "UnsupportedRegion"

@@ -1,0 +1,144 @@
+"""CAM policy documents: what they let be done, and which are none."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localcloud.access.documents import DocumentError, Need, allowed, document_of
+
+BUCKET = "qcs::cos:ap-guangzhou:uid/1250000000:audio-1250000000"
+GET = Need("cos:GetObject", f"{BUCKET}/calls/a.mp3")
+
+
+def statement(
+    action: str | list[str] = "name/cos:GetObject", resource: str | list[str] = "*", effect: str = "allow"
+) -> dict[str, Any]:
+    return {"effect": effect, "action": action, "resource": resource}
+
+
+def document(*statements: Any, version: str = "2.0") -> dict[str, Any]:
+    return {"version": version, "statement": list(statements)}
+
+
+def may(need: Need, *statements: Any) -> bool:
+    return allowed([document_of(document(*statements))], need)
+
+
+@pytest.mark.parametrize(
+    "action", ["name/cos:GetObject", "cos:GetObject", "cos:Get*", "name/cos:*", "*", "*:*"]
+)
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "*",
+        f"{BUCKET}/*",
+        f"{BUCKET}/calls/*",
+        f"{BUCKET}/calls/a.mp3",
+        f"{BUCKET}/*.mp3",
+        "qcs::cos::uid/1250000000:audio-1250000000/*",
+        "qcs::cos:*:uid/1250000000:audio-1250000000/calls/*",
+        "qcs::cos:ap-guangzhou::audio-1250000000/calls/*",
+        "qcs::cos:ap-guangzhou:uid/1250000000:*",
+    ],
+)
+def test_a_statement_that_matches_lets_it_be_done(action: str, resource: str) -> None:
+    assert may(GET, statement(["ci:Describe*", action], ["qcs::ci:::x", resource]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        statement("cos:PutObject"),
+        statement("cos:getobject"),
+        statement("cos:GetObjec"),
+        statement("ci:*"),
+        statement(resource=f"{BUCKET}/other/*"),
+        statement(resource=f"{BUCKET}/calls/"),
+        statement(resource="qcs::cos:ap-beijing:uid/1250000000:audio-1250000000/*"),
+        statement(resource="qcs::cos:ap-guangzhou:uid/1250000001:audio-1250000000/*"),
+        statement(resource="qcs::ci:ap-guangzhou:uid/1250000000:audio-1250000000/*"),
+        statement(resource="qcs::cos:ap-guangzhou:uid/1250000000:audio"),
+    ],
+    ids=lambda wrong: f"{wrong['action']} on {wrong['resource']}",
+)
+def test_a_statement_about_something_else_does_not(wrong: dict[str, Any]) -> None:
+    assert not may(GET, wrong)
+
+
+def test_who_denies_wins_over_all_who_allow_in_whatever_document() -> None:
+    generous = document_of(document(statement("*")))
+    strict = document_of(document(statement("cos:*", f"{BUCKET}/calls/*", effect="deny")))
+    assert allowed([generous], GET)
+    assert not allowed([generous, strict], GET)
+    assert allowed([generous, strict], Need("cos:GetObject", f"{BUCKET}/other"))
+
+
+@pytest.mark.parametrize("resource", [f"{BUCKET}/*", "qcs::*:*:*:*"])
+def test_an_action_on_the_level_of_the_api_is_granted_by_a_star_alone(resource: str) -> None:
+    need = Need("ci:DescribeAsrBuckets")
+    assert not may(need, statement("ci:*", resource))
+    assert may(need, statement("ci:*", [resource, "*"]))
+
+
+@pytest.mark.parametrize(
+    ("what", "raw"),
+    [
+        ("document", "{"),
+        ("document", "[]"),
+        ("document", {**document(statement()), "id": "x"}),
+        ("version", document(statement(), version="1.0")),
+        ("statement", document()),
+        ("statement", document("allow")),
+        ("statement", document({"effect": "allow", "action": "cos:GetObject"})),
+        ("statement", document({**statement(), "principal": {"qcs": ["*"]}})),
+        ("effect", document(statement(effect="Allow"))),
+        ("action", document(statement("GetObject"))),
+        ("action", document(statement([]))),
+        ("action", document({**statement(), "action": [1]})),
+        ("resource", document(statement(resource="audio-1250000000/*"))),
+        ("resource", document(statement(resource="qcs::cos:audio/*"))),
+        ("condition", document({**statement(), "condition": {"ip_equal": {"qcs:ip": "10.0.0.0/8"}}})),
+    ],
+)
+def test_what_cam_or_this_stand_in_cannot_take_is_refused_by_its_part(what: str, raw: Any) -> None:
+    with pytest.raises(DocumentError) as refused:
+        document_of(raw)
+    assert refused.value.what == what
+
+
+def test_a_document_may_be_text_and_its_statement_a_single_one() -> None:
+    text = json.dumps({"version": "2.0", "statement": statement()})
+    assert allowed([document_of(text)], GET)
+
+
+PARTS = st.text(st.sampled_from("ab/."), max_size=4)
+KEYS = st.builds(lambda key: f"{BUCKET}/{key}", PARTS)
+ACTIONS = st.sampled_from(["cos:GetObject", "cos:PutObject", "cos:GetBucket", "ci:GetObject"])
+STATEMENTS = st.builds(
+    statement,
+    st.lists(ACTIONS, min_size=1, max_size=2),
+    st.lists(KEYS, min_size=1, max_size=2),
+    st.sampled_from(["allow", "deny"]),
+)
+
+
+@given(STATEMENTS, STATEMENTS, ACTIONS, KEYS)
+def test_plain_statements_allow_exactly_what_they_name(
+    first: dict[str, Any], second: dict[str, Any], action: str, resource: str
+) -> None:
+    naming = [
+        each["effect"]
+        for each in (first, second)
+        if action in each["action"] and resource in each["resource"]
+    ]
+    assert may(Need(action, resource), first, second) == (bool(naming) and "deny" not in naming)
+
+
+@given(PARTS, PARTS, PARTS)
+def test_a_star_stands_for_any_text_and_nothing_else_is_special(begin: str, middle: str, end: str) -> None:
+    need = Need("cos:GetObject", f"{BUCKET}/{begin}{middle}{end}")
+    assert may(need, statement(resource=f"{BUCKET}/{begin}*{end}"))
+    assert not may(need, statement(resource=f"{BUCKET}/{begin}*{end}x"))

@@ -1,0 +1,225 @@
+"""Roles and policies through the official SDK."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+TRUST = {
+    "version": "2.0",
+    "statement": [
+        {
+            "action": "name/sts:AssumeRole",
+            "effect": "allow",
+            "principal": {"service": ["scf.qcloud.com"]},
+        }
+    ],
+}
+READ = {
+    "version": "2.0",
+    "statement": [{"effect": "allow", "action": ["name/cos:GetObject"], "resource": ["*"]}],
+}
+
+
+def new_name(kind: str) -> str:
+    return f"scribe-{kind}-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def cam(control: Any) -> Callable[..., dict[str, Any]]:
+    return lambda action, **given: control.call("cam", action, given)
+
+
+@pytest.fixture
+def refused(control: Any) -> Callable[..., str]:
+    return lambda action, **given: control.refusal("cam", action, given)
+
+
+@pytest.fixture
+def role(cam: Any) -> str:
+    name = new_name("role")
+    cam("CreateRole", RoleName=name, PolicyDocument=json.dumps(TRUST))
+    return name
+
+
+@pytest.fixture
+def policy(cam: Any) -> int:
+    return int(
+        cam("CreatePolicy", PolicyName=new_name("policy"), PolicyDocument=json.dumps(READ))["PolicyId"]
+    )
+
+
+def attached(cam: Any, role: str, **given: Any) -> list[str]:
+    found = cam("ListAttachedRolePolicies", RoleName=role, Page=1, Rp=200, **given)
+    assert found["TotalNum"] == len(found["List"])
+    return [each["PolicyName"] for each in found["List"]]
+
+
+def test_a_role_is_made_found_changed_and_deleted(cam: Any, refused: Any) -> None:
+    name, document = new_name("role"), json.dumps(TRUST, indent=1)
+    made = cam(
+        "CreateRole", RoleName=name, PolicyDocument=document, Description="says hello", SessionDuration=7200
+    )
+    info = cam("GetRole", RoleName=name)["RoleInfo"]
+    assert info == cam("GetRole", RoleId=made["RoleId"])["RoleInfo"]
+    assert (info["RoleName"], info["RoleId"], info["Description"]) == (name, made["RoleId"], "says hello")
+    assert info["PolicyDocument"] == document
+    assert refused("CreateRole", RoleName=name, PolicyDocument=document) == "InvalidParameter.RoleNameInUse"
+    other = document.replace("scf.qcloud.com", "ci.qcloud.com")
+    cam("UpdateAssumeRolePolicy", RoleName=name, PolicyDocument=other)
+    assert cam("GetRole", RoleName=name)["RoleInfo"]["PolicyDocument"] == other
+    cam("DeleteRole", RoleName=name)
+    assert refused("GetRole", RoleName=name) == "InvalidParameter.RoleNotExist"
+    assert refused("DeleteRole", RoleName=name) == "InvalidParameter.RoleNotExist"
+
+
+def test_roles_are_listed_page_by_page(cam: Any, role: str) -> None:
+    names: list[str] = []
+    page = 1
+    while found := cam("DescribeRoleList", Page=page, Rp=2)["List"]:
+        names += [each["RoleName"] for each in found]
+        page += 1
+    assert len(names) == len(set(names)) == cam("DescribeRoleList", Page=1, Rp=1)["TotalNum"]
+    assert {role, "CI_QCSRole"} <= set(names)
+
+
+def test_a_policy_is_made_found_changed_and_deleted(cam: Any, refused: Any) -> None:
+    name, document = new_name("policy"), json.dumps(READ)
+    policy = cam("CreatePolicy", PolicyName=name, PolicyDocument=document, Description="one")["PolicyId"]
+    again = {"PolicyName": name, "PolicyDocument": document}
+    assert refused("CreatePolicy", **again) == "FailedOperation.PolicyNameInUse"
+    found = cam("GetPolicy", PolicyId=policy)
+    assert (found["PolicyName"], found["PolicyDocument"], found["Description"], found["Type"]) == (
+        name,
+        document,
+        "one",
+        1,
+    )
+    wider = document.replace("GetObject", "*")
+    assert cam("UpdatePolicy", PolicyName=name, PolicyDocument=wider)["PolicyId"] == policy
+    cam("UpdatePolicy", PolicyId=policy, Description="two")
+    found = cam("GetPolicy", PolicyId=policy)
+    assert (found["PolicyDocument"], found["Description"]) == (wider, "two")
+    cam("DeletePolicy", PolicyId=[policy])
+    missing = "ResourceNotFound.PolicyIdNotFound"
+    assert refused("GetPolicy", PolicyId=policy) == missing
+    assert refused("UpdatePolicy", PolicyId=policy, Description="x") == missing
+    assert refused("DeletePolicy", PolicyId=[policy]) == missing
+
+
+def test_policies_are_listed_by_scope_and_part_of_the_name(cam: Any) -> None:
+    word = secrets.token_hex(6)
+    for number in range(3):
+        cam("CreatePolicy", PolicyName=f"{word}-{number}", PolicyDocument=json.dumps(READ))
+    first, second = (cam("ListPolicies", Keyword=word, Scope="Local", Rp=2, Page=page) for page in (1, 2))
+    assert first["TotalNum"] == second["TotalNum"] == 3
+    names = [each["PolicyName"] for page in (first, second) for each in page["List"]]
+    assert sorted(names) == [f"{word}-{number}" for number in range(3)]
+    assert cam("ListPolicies", Keyword=word, Scope="QCS")["TotalNum"] == 0
+    presets = [each["PolicyName"] for each in cam("ListPolicies", Scope="QCS")["List"]]
+    assert "QcloudCOSDataFullControl" in presets
+    assert cam("ListPolicies")["TotalNum"] >= 3 + len(presets)
+
+
+def test_a_role_carries_what_was_attached_to_it(cam: Any, role: str, policy: int) -> None:
+    name = cam("GetPolicy", PolicyId=policy)["PolicyName"]
+    cam("AttachRolePolicy", PolicyId=policy, AttachRoleName=role)
+    cam("AttachRolePolicy", PolicyName=name, AttachRoleName=role)
+    cam("AttachRolePolicy", PolicyName="QcloudCOSDataFullControl", AttachRoleName=role)
+    assert sorted(attached(cam, role)) == ["QcloudCOSDataFullControl", name]
+    assert attached(cam, role, PolicyType="User") == [name]
+    assert attached(cam, role, PolicyType="QCS") == ["QcloudCOSDataFullControl"]
+    assert attached(cam, role, Keyword=name[-4:]) == [name]
+    one = cam("ListAttachedRolePolicies", RoleName=role, Page=2, Rp=1)
+    assert (len(one["List"]), one["TotalNum"]) == (1, 2)
+    cam("DetachRolePolicy", PolicyName="QcloudCOSDataFullControl", DetachRoleName=role)
+    assert attached(cam, role) == [name]
+    cam("DeletePolicy", PolicyId=[policy])
+    assert attached(cam, role) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "action", "given"),
+    [
+        ("InvalidParameter.ParamError", "GetRole", {}),
+        ("MissingParameter", "CreateRole", {"RoleName": "r"}),
+        ("InvalidParameter.RoleNameError", "CreateRole", {"RoleName": "a b", "PolicyDocument": "{}"}),
+        ("InvalidParameter.PolicyDocumentError", "CreateRole", {"RoleName": "r", "PolicyDocument": "{"}),
+        ("InvalidParameter.VersionError", "CreateRole", {"RoleName": "r", "PolicyDocument": "{}"}),
+        (
+            "InvalidParameter.PrincipalError",
+            "CreateRole",
+            {"RoleName": "r", "PolicyDocument": json.dumps(TRUST).replace("principal", "who")},
+        ),
+        (
+            "InvalidParameter.PrincipalServiceNotExist",
+            "CreateRole",
+            {"RoleName": "r", "PolicyDocument": json.dumps(TRUST).replace("scf.qcloud.com", "scf.example")},
+        ),
+        ("InvalidParameter.ParamError", "DescribeRoleList", {"Page": 1, "Rp": 201}),
+        ("InvalidParameter.PolicyNameError", "CreatePolicy", {"PolicyName": "", "PolicyDocument": "{}"}),
+        (
+            "InvalidParameter.PolicyDocumentError",
+            "CreatePolicy",
+            {"PolicyName": "p", "PolicyDocument": "x"},
+        ),
+        (
+            "InvalidParameter.EffectError",
+            "CreatePolicy",
+            {"PolicyName": "p", "PolicyDocument": json.dumps(READ).replace("allow", "let")},
+        ),
+        (
+            "InvalidParameter.ActionError",
+            "CreatePolicy",
+            {"PolicyName": "p", "PolicyDocument": json.dumps(READ).replace("cos:", "")},
+        ),
+        (
+            "InvalidParameter.PolicyDocumentLengthOverLimit",
+            "CreatePolicy",
+            {"PolicyName": "p", "PolicyDocument": json.dumps(READ).replace("*", "*" * 6145)},
+        ),
+        (
+            "InvalidParameter.DescriptionLengthOverlimit",
+            "CreatePolicy",
+            {"PolicyName": "p", "PolicyDocument": json.dumps(READ), "Description": "x" * 301},
+        ),
+        ("InvalidParameter.ScopeError", "ListPolicies", {"Scope": "Mine"}),
+        ("InvalidParameter.ParamError", "UpdatePolicy", {"PolicyId": 1, "Description": "preset"}),
+        (
+            "InvalidParameter.RoleNotExist",
+            "AttachRolePolicy",
+            {"PolicyId": 1, "AttachRoleName": "nobody"},
+        ),
+        (
+            "InvalidParameter.PolicyIdNotExist",
+            "AttachRolePolicy",
+            {"PolicyId": 99999, "AttachRoleName": "CI_QCSRole"},
+        ),
+        ("InvalidAction", "CreateUserSAMLConfig", {}),
+    ],
+    ids=str,
+)
+def test_a_call_that_cannot_be_is_refused_by_the_code_of_the_api(
+    refused: Any, code: str, action: str, given: dict[str, Any]
+) -> None:
+    assert refused(action, **given) == code
+
+
+def test_roles_and_policies_survive_a_restart_and_a_deleted_service_role_stays_deleted(
+    start_cloud: Callable[..., Any], control_of: Callable[..., Any]
+) -> None:
+    first = start_cloud()
+    control = control_of(first)
+    control.call("cam", "CreateRole", {"RoleName": "kept", "PolicyDocument": json.dumps(TRUST)})
+    made = control.call("cam", "CreatePolicy", {"PolicyName": "kept", "PolicyDocument": json.dumps(READ)})
+    control.call("cam", "AttachRolePolicy", {**made, "AttachRoleName": "kept"})
+    control.call("cam", "DeleteRole", {"RoleName": "CI_QCSRole"})
+    first.stop()
+    control = control_of(start_cloud())
+    found = control.call("cam", "ListAttachedRolePolicies", {"RoleName": "kept", "Page": 1, "Rp": 10})
+    assert [each["PolicyName"] for each in found["List"]] == ["kept"]
+    assert control.refusal("cam", "GetRole", {"RoleName": "CI_QCSRole"}) == "InvalidParameter.RoleNotExist"

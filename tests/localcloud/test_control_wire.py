@@ -1,0 +1,199 @@
+"""The control plane on the wire: signatures, hosts, and refusals in the form of API 3.0."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from localcloud.control.tc3 import SignedCall, signature_of
+
+HOST = "sts.tencentcloudapi.com"
+
+
+def tc3(secret_key: str, date: str, product: str, text: str) -> str:
+    """The last step, from the document "Signature v3"."""
+    key = f"TC3{secret_key}".encode()
+    for part in (date, product, "tc3_request"):
+        key = hmac.new(key, part.encode(), "sha256").digest()
+    return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
+class Wire:
+    """Calls signed by hand, with anything in them changed."""
+
+    def __init__(self, cloud: Any, client: httpx.Client) -> None:
+        self.cloud, self.client = cloud, client
+
+    def send(self, body: bytes = b"{}", **changes: Any) -> httpx.Response:
+        """Keys of `changes`: parts of the signature, or headers with `_` for `-`; None leaves a header out."""
+        now_s = int(changes.pop("now_s", time.time()))
+        date = changes.pop("date", datetime.fromtimestamp(now_s, timezone.utc).strftime("%Y-%m-%d"))
+        product, signed_body = changes.pop("product", "sts"), changes.pop("signed_body", body)
+        secret_id = changes.pop("secret_id", self.cloud.secret_id)
+        secret_key = changes.pop("secret_key", self.cloud.secret_key)
+        method = changes.pop("method", "POST")
+        headers = {
+            "host": HOST,
+            "content-type": "application/json",
+            "x-tc-action": "GetCallerIdentity",
+            "x-tc-version": "2018-08-13",
+            "x-tc-timestamp": str(now_s),
+        }
+        signed = changes.pop("signed", ["content-type", "host"])
+        own_authorization = changes.pop("authorization", "")
+        headers |= {name.replace("_", "-"): value for name, value in changes.items()}
+        lines = "".join(f"{name}:{(headers[name] or '').lower()}\n" for name in signed)
+        digest = hashlib.sha256(signed_body).hexdigest()
+        canonical = f"{method}\n/\n\n{lines}\n{';'.join(signed)}\n{digest}"
+        text = (
+            f"TC3-HMAC-SHA256\n{now_s}\n{date}/{product}/tc3_request\n"
+            f"{hashlib.sha256(canonical.encode()).hexdigest()}"
+        )
+        headers["authorization"] = own_authorization or (
+            f"TC3-HMAC-SHA256 Credential={secret_id}/{date}/{product}/tc3_request, SignedHeaders={';'.join(signed)}, "
+            f"Signature={tc3(secret_key, date, product, text)}"
+        )
+        sent = {name: value for name, value in headers.items() if value is not None}
+        return self.client.request(method, self.cloud.endpoint, headers=sent, content=body)
+
+    def code(self, body: bytes = b"{}", **changes: Any) -> str:
+        """The error code, empty when the call succeeded; status and form are always those of the API."""
+        answer = self.send(body, **changes)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+        response = answer.json()["Response"]
+        assert response["RequestId"]
+        return str(response.get("Error", {}).get("Code", ""))
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(trust_env=False, timeout=20) as opened:
+        yield opened
+
+
+@pytest.fixture
+def wire(cloud: Any, client: httpx.Client) -> Wire:
+    return Wire(cloud, client)
+
+
+def test_the_worked_example_of_the_document_gives_its_signature() -> None:
+    body = rb'{"Limit": 1, "Filters": [{"Values": ["\u672a\u547d\u540d"], "Name": "instance-name"}]}'
+    headers = (("content-type", "application/json; charset=utf-8"), ("host", "cvm.tencentcloudapi.com"))
+    found = signature_of(
+        SignedCall("POST", "/", "", headers, body),
+        "content-type;host",
+        "1551113065",
+        "2019-02-25/cvm/tc3_request",
+        "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE",
+    )
+    assert found == "72e494ea809ad7a8c8f7a4507b9bddcbaa8e581f516e8da2f66e2c5a96525168"
+
+
+def test_a_call_signed_by_hand_is_answered(wire: Wire) -> None:
+    assert wire.code() == ""
+    assert wire.code(signed=["content-type", "host", "x-tc-action"]) == ""
+    assert wire.code(content_type="application/json; charset=utf-8") == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("AuthFailure.SignatureFailure", {"secret_key": "another"}),
+        ("AuthFailure.SignatureFailure", {"signed_body": b"{ }"}),
+        ("AuthFailure.SignatureFailure", {"product": "cam"}),
+        ("AuthFailure.SignatureFailure", {"date": "2019-02-25"}),
+        ("AuthFailure.SecretIdNotFound", {"secret_id": "AKIDnobody"}),
+        ("AuthFailure.SignatureExpire", {"now_s": time.time() - 3600}),
+        ("AuthFailure.SignatureExpire", {"now_s": time.time() + 3600}),
+        ("AuthFailure.TokenFailure", {"x_tc_token": "made up"}),
+        ("AuthFailure.InvalidAuthorization", {"authorization": "TC3-HMAC-SHA256 Credential=x"}),
+        ("AuthFailure.InvalidAuthorization", {"authorization": "q-sign-algorithm=sha1"}),
+        ("AuthFailure.InvalidAuthorization", {"signed": ["host"]}),
+        ("MissingParameter", {"x_tc_action": None}),
+        ("MissingParameter", {"x_tc_version": None}),
+        ("NoSuchVersion", {"x_tc_version": "2019-01-16"}),
+        ("NoSuchProduct", {"host": "cvm.tencentcloudapi.com"}),
+        ("InvalidAction", {"x_tc_action": "GetCaller"}),
+        ("InvalidRequest", {"content_type": "application/x-www-form-urlencoded"}),
+        ("InvalidParameter", {"body": b"{"}),
+        ("InvalidParameter", {"body": b"[]"}),
+        ("InvalidParameter", {"x_tc_timestamp": "soon"}),
+        ("UnknownParameter", {"body": b'{"Uin": 1}'}),
+        ("UnsupportedProtocol", {"method": "GET", "body": b""}),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_call_is_told_by_the_code_of_the_api(
+    wire: Wire, code: str, changes: dict[str, Any]
+) -> None:
+    assert wire.code(**changes) == code
+
+
+@given(at=st.integers(0, 63), digit=st.sampled_from("0123456789abcdef"))
+@settings(max_examples=30)
+def test_a_signature_with_one_digit_changed_is_refused(cloud: Any, client: Any, at: int, digit: str) -> None:
+    now_s = int(time.time())
+    date = datetime.fromtimestamp(now_s, timezone.utc).strftime("%Y-%m-%d")
+    lines = f"content-type:application/json\nhost:{HOST}\n"
+    canonical = f"POST\n/\n\n{lines}\ncontent-type;host\n{hashlib.sha256(b'{}').hexdigest()}"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = f"TC3-HMAC-SHA256\n{now_s}\n{date}/sts/tc3_request\n{digest}"
+    right = tc3(cloud.secret_key, date, "sts", text)
+    tried = right[:at] + digit + right[at + 1 :]
+    authorization = (
+        f"TC3-HMAC-SHA256 Credential={cloud.secret_id}/{date}/sts/tc3_request, SignedHeaders=content-type;host, "
+        f"Signature={tried}"
+    )
+    code = Wire(cloud, client).code(now_s=now_s, authorization=authorization)
+    assert code == ("" if tried == right else "AuthFailure.SignatureFailure")
+
+
+def test_the_official_sdk_is_answered_through_a_proxy_and_directly(
+    cloud: Any, control_of: Callable[..., Any]
+) -> None:
+    for direct in (False, True):
+        answer = control_of(cloud, direct=direct).call("sts", "GetCallerIdentity")
+        assert answer["AccountId"] == answer["UserId"] == answer["PrincipalId"] == "100000000001"
+        assert answer["Arn"] == "qcs::cam::uin/100000000001:root"
+        account = control_of(cloud, direct=direct).call("cam", "GetUserAppId")
+        assert account == {"Uin": "100000000001", "OwnerUin": "100000000001", "AppId": int(cloud.appid)}
+
+
+def test_a_host_may_name_a_region(wire: Wire) -> None:
+    assert wire.code(host="sts.ap-chengdu.tencentcloudapi.com") == ""
+
+
+def test_a_temporary_key_needs_its_token_and_ends(cloud: Any, control_of: Callable[..., Any]) -> None:
+    key = cloud.admin("POST", "keys")
+    assert control_of(cloud, key).call("sts", "GetCallerIdentity")["Type"] == "RootAccount"
+    assert control_of(cloud, key, token="").refusal("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
+    over = cloud.admin("POST", "keys?lifetime=-1")
+    assert control_of(cloud, over).refusal("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
+
+
+def test_calls_are_listed_with_what_cam_calls_them(cloud: Any, control: Any) -> None:
+    before = max((row["number"] for row in cloud.admin("GET", "requests")), default=0)
+    control.call("cam", "GetRole", {"RoleName": "CI_QCSRole"})
+    control.refusal("cam", "GetRole", {"RoleName": "nobody"})
+    rows = [
+        {name: row[name] for name in ("method", "host", "path", "status", "code", "action", "resource")}
+        for row in cloud.admin("GET", f"requests?since={before}")
+    ]
+    call = {
+        "method": "POST",
+        "host": "cam.tencentcloudapi.com",
+        "path": "/",
+        "status": 200,
+        "action": "cam:GetRole",
+        "resource": "*",
+    }
+    assert rows == [{**call, "code": ""}, {**call, "code": "InvalidParameter.RoleNotExist"}]
