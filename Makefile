@@ -11,7 +11,7 @@ demo: $(VENV)/.ready-demo
 
 # Most of a test's time is waiting, so four at once also help on two processors; the flows stay together.
 test: $(VENV)/.ready-dev
-	$(RUN) -m pytest --numprocesses 4 --dist loadgroup
+	$(RUN) -m pytest --numprocesses 4
 
 check: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check .

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET, Pipeline, put, running_pipeline
+from cli.local import INPUT_BUCKET, OUTPUT_BUCKET, Pipeline, deployed_pipeline, put
 from cli.report import line_of, make_folder, save, show_words, table_of
 from cli.samples import Upload, own_uploads, sample_uploads
 from cli.verdict import complaints
@@ -32,10 +32,12 @@ def run_demo(console: Console, files: Sequence[Path], folder: Path) -> bool:
     make_folder(folder)  # before the work, whose results would otherwise be lost
     with tempfile.TemporaryDirectory(prefix="scribe-") as temporary, ExitStack() as stack:
         started = time.monotonic()
-        with console.status("Starting a cloud on this machine: COS, speech recognition, three functions"):
-            pipeline = stack.enter_context(running_pipeline(Path(temporary) / "cloud"))
+        with console.status("Starting a cloud on this machine, and deploying to it as to the real one"):
+            pipeline = stack.enter_context(deployed_pipeline(Path(temporary) / "cloud"))
         seconds = time.monotonic() - started
-        console.print(f"A cloud runs at {pipeline.standin.endpoint} (ready after {seconds:.1f} s).")
+        console.print(
+            f"A cloud runs at {pipeline.standin.endpoint}; scribe deploy has put the pipeline there ({seconds:.1f} s)."
+        )
         results = _transcribe(console, pipeline, uploads)
     save(results, folder)
     console.print(table_of(results, folder))

@@ -22,9 +22,11 @@ def invoke(console: Console, data: Path, function: str, event_file: Path) -> boo
     """
     event = json.loads(event_file.read_text("utf-8"))
     standin = _running(data)
-    url = f"{standin.endpoint}/-/functions/{function}/invoke"
     try:
-        answer = httpx.post(url, json=event, timeout=LIMIT_SECONDS, trust_env=False)
+        with httpx.Client(
+            base_url=f"{standin.endpoint}/-/", timeout=LIMIT_SECONDS, trust_env=False
+        ) as client:
+            answer = client.post(f"functions/{_full_name(client, function)}/invoke", json=event)
     except httpx.HTTPError as error:
         raise StandinError(
             f"no stand-in answers at {standin.endpoint} ({error}); start one: scribe local"
@@ -35,6 +37,12 @@ def invoke(console: Console, data: Path, function: str, event_file: Path) -> boo
     done: dict[str, Any] = answer.json()
     _show(console, done)
     return bool(done.get("outcome") == "ok")
+
+
+def _full_name(client: httpx.Client, function: str) -> str:
+    """`upload` is deployed as scribe-local-scribe-upload; `scribe invoke` takes either."""
+    names: list[str] = list(client.get("deployed").json())
+    return next((name for name in names if name.endswith(f"-{function}")), function)
 
 
 def _running(data: Path) -> Standin:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
 from cli.operator import Operator
 from cli.samples import Upload
-from cli.standin import Standin, running_standin
+from cli.standin import Standin, StandinError, running_standin
+from cli.surroundings import Surroundings
 
 APPID, REGION = "1250000000", "ap-guangzhou"
 INPUT_BUCKET, OUTPUT_BUCKET = f"recordings-{APPID}", f"transcripts-{APPID}"
@@ -49,20 +52,37 @@ class Pipeline:
 
 
 @contextmanager
-def running_pipeline(
-    data: Path, arguments: Sequence[str] = (), settings: Mapping[str, str] | None = None
-) -> Iterator[Pipeline]:
-    """The whole pipeline on this machine until the block ends; `settings` go over the usual ones.
+def deployed_pipeline(data: Path, arguments: Sequence[str] = ()) -> Iterator[Pipeline]:
+    """A cloud with the two buckets of somebody who begins, and the pipeline that `scribe deploy` makes of them.
 
-    Raises StandinError, CloudError.
+    What the deployment says goes to deploy.log in the data folder, what it was told by to .env there. Raises
+    StandinError, OperatorError, ScribeError.
     """
-    chosen = ["--functions", str(FUNCTIONS_FOLDER), "--region", REGION, "--appid", APPID, *arguments]
-    with running_standin(data, {**SETTINGS, **(settings or {})}, chosen) as standin:
+    with running_standin(data, {}, ["--region", REGION, "--appid", APPID, *arguments]) as standin:
         operator = Operator.of(standin)
         operator.make_bucket(INPUT_BUCKET)
         operator.make_bucket(OUTPUT_BUCKET)
-        operator.switch_on_speech(INPUT_BUCKET, f"{standin.callback_url}/{CALLBACK_TOKEN}")
+        _deploy(standin, data)
         yield Pipeline(standin, operator, data)
+
+
+def _deploy(standin: Standin, data: Path) -> None:
+    # The SDK takes a third of a second to load: meanwhile the cloud starts.
+    from cli.deploy.command import Options, deploy  # noqa: PLC0415
+
+    env_file, log_file = data / ".env", data / "deploy.log"
+    chosen = {
+        **SETTINGS,
+        "CLOUD_ENDPOINT": standin.endpoint,
+        "TENCENT_SECRET_ID": standin.secret_id,
+        "TENCENT_SECRET_KEY": standin.secret_key,
+    }
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in chosen.items()), "utf-8")
+    with log_file.open("w", encoding="utf-8") as log:
+        console = Console(file=log, highlight=False)
+        is_well = deploy(console, Surroundings(FUNCTIONS_FOLDER, env_file, {}, data), Options())
+    if not is_well:
+        raise StandinError(f"the deployment is not well:\n{log_file.read_text('utf-8')}")
 
 
 def put(pipeline: Pipeline, upload: Upload) -> None:

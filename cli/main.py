@@ -17,7 +17,7 @@ from rich.markup import escape
 from cli.demo import run_demo
 from cli.errors import OperatorError
 from cli.invoke import invoke as invoke_function
-from cli.local import FUNCTIONS_FOLDER, INPUT_BUCKET, OUTPUT_BUCKET, put, running_pipeline
+from cli.local import FUNCTIONS_FOLDER, INPUT_BUCKET, OUTPUT_BUCKET, deployed_pipeline, put
 from cli.samples import sample_uploads
 from cli.standin import StandinError
 from cli.surroundings import Surroundings
@@ -171,7 +171,7 @@ def _surroundings(env_file: Path) -> Surroundings:
 
 
 def _stay(console: Console, data: Path) -> None:
-    with running_pipeline(data, ["--timers"]) as pipeline:
+    with deployed_pipeline(data, ["--timers"]) as pipeline:
         standin = pipeline.standin
         for upload in sample_uploads():
             put(pipeline, upload)
@@ -182,7 +182,9 @@ def _stay(console: Console, data: Path) -> None:
         )
         console.print(f"  region {standin.region}, HTTP proxy {standin.endpoint}, scheme http")
         console.print(f"  secret id {standin.secret_id}", f"  secret key {standin.secret_key}", sep="\n")
-        console.print("In another terminal: scribe invoke upload events/cos-put.json")
+        env_file = escape(str(data / ".env"))
+        console.print("In another terminal: scribe invoke upload events/cos-put.json", soft_wrap=True)
+        console.print(f"or scribe doctor, deploy and remove with --env-file {env_file}", soft_wrap=True)
         console.print("Ctrl-C ends it.")
         while True:
             time.sleep(3600)

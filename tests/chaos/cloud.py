@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
-from cli.local import INPUT_BUCKET, Pipeline, running_pipeline
+from cli.local import INPUT_BUCKET, Pipeline
 from tests.permissions import place_under, policies_file
+from tests.pipeline import running_pipeline
 
 Row = Mapping[str, Any]
 

@@ -35,6 +35,7 @@ from shared.settings import settings_from
 from shared.tencent.credentials import Credentials
 from shared.tencent.speech_values import Queue
 from shared.tencent.wire import Request
+from tests.pipeline import switch_on_speech
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION, APPID, OWNER = "ap-guangzhou", "1250000000", "100000000001"
@@ -358,7 +359,7 @@ def test_a_speech_service_that_is_not_switched_on_is_found(deployment: Deploymen
     wire = deployment.operator.cos.wire
     wire.send(Request("DELETE", f"{INPUT}.ci.{REGION}.myqcloud.com", "/asrbucket", INPUT))
     found = deployment.findings()
-    deployment.operator.switch_on_speech(INPUT, url)
+    switch_on_speech(deployment.operator, INPUT, url)
     assert wrong(found) == {"speech-service"}
     assert INPUT in told(found, "speech-service")
 

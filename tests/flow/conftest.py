@@ -13,9 +13,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, Pipeline, running_pipeline
+from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, Pipeline
 from shared.errors import NotFound
 from tests.permissions import Used, place_under, policies_file
+from tests.pipeline import running_pipeline
 
 
 @dataclass(frozen=True)
@@ -182,10 +183,6 @@ def _note_the_flow(request: pytest.FixtureRequest, flows_run: set[tuple[str, str
     flows_run.add((request.path.name, request.node.originalname))
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is proven of all flows comes after all flows, and in the same process where there are several."""
+    """What is proven of all flows comes after all flows."""
     items.sort(key=lambda item: item.path.name == "test_least_permissions.py")
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group("flow"))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cli.local import INPUT_BUCKET
+from tests.pipeline import switch_on_speech
 
 A, B = b"speech of the first kind " * 120, b"quite another speech " * 130
 
@@ -74,8 +75,8 @@ def test_what_the_operator_must_mend_is_told_kept_and_submitted_once_mended(eage
     assert error["tried_again_by_itself"] is True
     assert "Switch it on" in error["next_step"]
     assert len(eager_flow.receipts("open")) == 1
-    eager_flow.pipeline.operator.switch_on_speech(
-        INPUT_BUCKET, f"{standin.callback_url}/local-callback-token"
+    switch_on_speech(
+        eager_flow.pipeline.operator, INPUT_BUCKET, f"{standin.callback_url}/local-callback-token"
     )
     assert speech.queues(INPUT_BUCKET).queues
     assert eager_flow.sweep()["result"]["swept"] == {"submitted": 1}
@@ -154,8 +155,8 @@ def test_sweeps_that_run_at_once_pay_once(eager_flow: Any) -> None:
         eager_flow.upload(f"pair-{number}.wav", A + bytes([number]))
     eager_flow.settle()
     standin = eager_flow.pipeline.standin
-    eager_flow.pipeline.operator.switch_on_speech(
-        INPUT_BUCKET, f"{standin.callback_url}/local-callback-token"
+    switch_on_speech(
+        eager_flow.pipeline.operator, INPUT_BUCKET, f"{standin.callback_url}/local-callback-token"
     )
     threads = [threading.Thread(target=eager_flow.sweep) for _ in range(3)]
     for thread in threads:

@@ -35,7 +35,7 @@ class Wire:
 
     def send(self, body: bytes = b"{}", **changes: Any) -> httpx.Response:
         """Keys of `changes`: parts of the signature, or headers with `_` for `-`; None leaves a header out."""
-        now_s = int(changes.pop("now_s", time.time()))
+        now_s = int(changes.pop("now_s", time.time())) + int(changes.pop("off_by_s", 0))
         date = changes.pop("date", datetime.fromtimestamp(now_s, timezone.utc).strftime("%Y-%m-%d"))
         product, signed_body = changes.pop("product", "sts"), changes.pop("signed_body", body)
         secret_id = changes.pop("secret_id", self.cloud.secret_id)
@@ -112,8 +112,8 @@ def test_a_call_signed_by_hand_is_answered(wire: Wire) -> None:
         ("AuthFailure.SignatureFailure", {"product": "cam"}),
         ("AuthFailure.SignatureFailure", {"date": "2019-02-25"}),
         ("AuthFailure.SecretIdNotFound", {"secret_id": "AKIDnobody"}),
-        ("AuthFailure.SignatureExpire", {"now_s": time.time() - 3600}),
-        ("AuthFailure.SignatureExpire", {"now_s": time.time() + 3600}),
+        ("AuthFailure.SignatureExpire", {"off_by_s": -3600}),
+        ("AuthFailure.SignatureExpire", {"off_by_s": 3600}),
         ("AuthFailure.TokenFailure", {"x_tc_token": "made up"}),
         ("AuthFailure.InvalidAuthorization", {"authorization": "TC3-HMAC-SHA256 Credential=x"}),
         ("AuthFailure.InvalidAuthorization", {"authorization": "q-sign-algorithm=sha1"}),
