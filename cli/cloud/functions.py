@@ -54,6 +54,9 @@ class Retries:
     lifetime_s: int
 
 
+MOST_RETRIES = Retries(attempts=2, lifetime_s=21_600)  # the most that SCF gives, and its default (583/51666)
+
+
 @dataclass(frozen=True, slots=True)
 class Functions:
     """SCF's functions. Every call raises ControlError. The clock and the sleep can be handed in by tests."""

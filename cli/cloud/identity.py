@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cli.cloud.control import Control
+from cli.cloud.control import Control, ControlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,25 @@ class Identity:
     is_root: bool
     arn: str
 
+    def has(self, bucket: str) -> bool:
+        """Whether a bucket's name is one of this account's."""
+        return bucket.rpartition("-")[2] == self.appid
+
 
 def identity(control: Control) -> Identity:
-    """Asks STS who signs, and CAM for the account's appid. Raises ControlError."""
+    """Asks STS who signs, and CAM for the account's appid: "" for a key that may not ask. Raises ControlError."""
     caller = control.call("sts", "GetCallerIdentity")
-    account = control.call("cam", "GetUserAppId")
+    try:
+        account = control.call("cam", "GetUserAppId")
+    except ControlError as error:
+        if not error.is_denied:
+            raise
+        account = {}
     uin, owner = str(account.get("Uin") or ""), str(account.get("OwnerUin") or "")
     return Identity(
         uin=uin,
         owner_uin=owner or str(caller.get("AccountId") or ""),
         appid=str(account.get("AppId") or ""),
-        is_root=uin == owner,
+        is_root=bool(uin) and uin == owner,
         arn=str(caller.get("Arn") or ""),
     )

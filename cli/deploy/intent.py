@@ -10,10 +10,9 @@ from typing import Any
 from cli.account import credentials_from
 from cli.choices import TOKEN_NAME, choices_from, new_token
 from cli.deploy.hands import Hands
-from cli.deploy.plan import CALLBACK
 from cli.deploy.token_step import KeepToken
 from cli.description.read import wanted_from
-from cli.description.wanted import Wanted, WantedFunction
+from cli.description.wanted import CALLBACK, Wanted, WantedFunction
 from cli.policy.documents import place_of, policy_of
 from cli.surroundings import Surroundings
 from shared.settings import Settings, settings_from

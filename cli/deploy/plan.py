@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.cloud.functions import Retries
+from cli.cloud.functions import MOST_RETRIES
 from cli.cloud.triggers import FoundTrigger
 from cli.deploy.found import Deployed, Found, region_of
 from cli.deploy.function_steps import Code, CreateFunction, SetRetries, UpdateCode, UpdateConfiguration
@@ -14,11 +14,9 @@ from cli.deploy.role_steps import EnsureRole
 from cli.deploy.speech_steps import EnableSpeech, MakeBucket, TellCallback, is_told, notification
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import CreateTrigger, DeleteTrigger, OpenTrigger, ReplaceTrigger
-from cli.description.wanted import Wanted, WantedFunction, WantedTrigger
+from cli.description.wanted import CALLBACK, Wanted, WantedFunction, WantedTrigger
 from shared.settings import Settings
 
-CALLBACK = "callback"
-RETRIES = Retries(attempts=2, lifetime_s=21_600)  # the most that SCF gives (SCF document 583/51666)
 _ASYNCHRONOUS = frozenset({"cos", "timer"})
 _OURS = frozenset({"cos", "timer", "http"})
 
@@ -95,8 +93,8 @@ def _function(wanted: WantedFunction, deployed: Deployed, code: Code) -> Iterato
 
 def _retries(wanted: WantedFunction, deployed: Deployed) -> Iterator[Step]:
     there = deployed.retries if _stays(deployed) else None
-    if there != RETRIES:
-        yield SetRetries(wanted, RETRIES, there)
+    if there != MOST_RETRIES:
+        yield SetRetries(wanted, MOST_RETRIES, there)
 
 
 def _triggers(

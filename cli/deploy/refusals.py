@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from cli.cloud.identity import Identity
 from cli.deploy.found import Found, buckets_of, region_of
 from cli.deploy.hands import Hands
-from cli.deploy.plan import CALLBACK, Aim
+from cli.deploy.plan import Aim
 from cli.deploy.speech_steps import LONGEST_URL
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import CreateTrigger, ReplaceTrigger
+from cli.description.wanted import CALLBACK
 from cli.doctor.rules import rule_of, rules_of_others
 from cli.errors import OperatorError
 
@@ -59,7 +60,7 @@ def refuse_taken(hands: Hands, aim: Aim, steps: Sequence[Step]) -> None:
 
 
 def _buckets(aim: Aim, found: Found, who: Identity, *, make_buckets: bool) -> Iterator[str]:
-    foreign = [one for one in buckets_of(aim.settings) if one.rpartition("-")[2] != who.appid]
+    foreign = [one for one in buckets_of(aim.settings) if who.appid and not who.has(one)]
     for bucket in foreign:
         yield (
             f"bucket {bucket} belongs to account {bucket.rpartition('-')[2]}, but this key to account {who.appid}: use "

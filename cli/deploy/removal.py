@@ -12,12 +12,12 @@ from cli.deploy.advice import telling_what_to_do
 from cli.deploy.found import Found, buckets_of, look
 from cli.deploy.function_steps import DeleteFunction
 from cli.deploy.intent import Intent, intent_of
-from cli.deploy.plan import CALLBACK
 from cli.deploy.role_steps import RemoveRole
 from cli.deploy.show import show_plan
 from cli.deploy.speech_steps import SilenceQueue
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import DeleteTrigger
+from cli.description.wanted import CALLBACK
 from cli.surroundings import Surroundings
 from shared.tencent.speech_values import Queue
 

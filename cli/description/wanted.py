@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+CALLBACK = "callback"  # the key of the function that has the address
+
 
 @dataclass(frozen=True, slots=True)
 class WantedFunction:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 
-from cli.doctor.case import CALLBACK, Case
+from cli.description.wanted import CALLBACK
+from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, wrong
 
 DEPLOY = "scribe deploy"

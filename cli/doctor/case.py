@@ -8,14 +8,12 @@ from functools import cached_property
 from cli.cloud.functions import FoundFunction, Functions
 from cli.cloud.identity import Identity, identity
 from cli.cloud.triggers import FoundTrigger
-from cli.description.wanted import Wanted, WantedFunction, WantedTrigger
+from cli.description.wanted import CALLBACK, Wanted, WantedFunction, WantedTrigger
 from cli.doctor.hands import Hands
 from cli.doctor.places import Place, is_there
 from cli.doctor.rules import Rule, rules_of_others
 from shared.settings import Settings, settings_from
 from shared.tencent.speech_values import Queue
-
-CALLBACK = "callback"
 
 
 class Case:

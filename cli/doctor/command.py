@@ -15,8 +15,7 @@ from cli.account import credentials_from
 from cli.choices import TOKEN_NAME, choices_from
 from cli.cloud.functions import Functions
 from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
-from cli.doctor.case import CALLBACK
+from cli.description.wanted import CALLBACK, Wanted
 from cli.doctor.examine import examine
 from cli.doctor.finding import Finding, State, fine, wrong
 from cli.doctor.hands import Hands

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.cloud.functions import FoundFunction, Functions, Retries
+from cli.cloud.functions import MOST_RETRIES, FoundFunction, Functions
 from cli.description.wanted import WantedFunction
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, skipped, wrong
 
 DEPLOY = "scribe deploy"
-RETRIES = Retries(attempts=2, lifetime_s=21_600)  # SCF document 583/51666: its most, and its default
 
 
 def function(case: Case) -> Iterator[Finding]:
@@ -76,12 +75,12 @@ def retries(case: Case) -> Iterator[Finding]:
         if key not in waking:
             continue
         found = asked.retries(wanted.name, wanted.namespace)
-        if found == RETRIES:
+        if found == MOST_RETRIES:
             yield fine(f"{found.attempts} more tries, within {found.lifetime_s} s", about=key)
         else:
             yield wrong(
                 f"a failed event gets {found.attempts} more tries within {found.lifetime_s} s, "
-                f"not {RETRIES.attempts} within {RETRIES.lifetime_s}",
+                f"not {MOST_RETRIES.attempts} within {MOST_RETRIES.lifetime_s}",
                 mend=DEPLOY,
                 about=key,
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cli.cloud.control import ControlError
 from cli.doctor.case import Case
-from cli.doctor.finding import Finding, fine, note, wrong
+from cli.doctor.finding import Finding, fine, note, skipped, wrong
 
 _NEW_KEY = (
     "make a key for a sub-account at https://console.cloud.tencent.com/cam/capi and set TENCENTCLOUD_SECRET_ID and "
@@ -53,7 +53,12 @@ def key(case: Case) -> Iterator[Finding]:
 def account(case: Case) -> Iterator[Finding]:
     """Compares the account with the one in the buckets' names, for every bucket ends in its account's appid."""
     whose = case.identity
-    strangers = [place.bucket for place in case.places if place.bucket.rpartition("-")[2] != whose.appid]
+    if not whose.appid:
+        yield skipped(
+            "this key may not ask for the account's appid; `scribe policy deployer` prints what it needs"
+        )
+        return
+    strangers = [place.bucket for place in case.places if not whose.has(place.bucket)]
     if strangers:
         yield wrong(
             f"the key is of the account with appid {whose.appid}; not so the buckets {', '.join(strangers)}",

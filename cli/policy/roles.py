@@ -91,7 +91,10 @@ class Roles:
         return changed or policy_changed
 
     def remove(self, role_name: str) -> bool:
-        """Deletes the role and its policy if Scribe made them; whether anything was deleted."""
+        """Deletes the role and its policy if Scribe made them; whether anything was deleted.
+
+        The policy goes first: by the role a removal that stopped in between is found again.
+        """
         role = self._role(role_name)
         role_is_ours = role is not None and _is_ours(str(role.get("Description") or ""))
         if role_is_ours:
@@ -99,12 +102,13 @@ class Roles:
                 self.control.call(
                     "cam", "DetachRolePolicy", {"DetachRoleName": role_name, "PolicyId": attached.policy_id}
                 )
-            self.control.call("cam", "DeleteRole", {"RoleName": role_name})
         policy = self._policy(role_name)
-        if policy and _is_ours(policy.description) and (role is None or role_is_ours):
+        policy_goes = policy and _is_ours(policy.description) and (role is None or role_is_ours)
+        if policy and policy_goes:
             self.control.call("cam", "DeletePolicy", {"PolicyId": [policy.policy_id]})
-            return True
-        return role_is_ours
+        if role_is_ours:
+            self.control.call("cam", "DeleteRole", {"RoleName": role_name})
+        return bool(policy_goes) or role_is_ours
 
     def _ensure_role(self, role_name: str) -> bool:
         role = self._role(role_name)

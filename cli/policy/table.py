@@ -94,6 +94,11 @@ TABLE = (
     Row("sweep", "ci:DescribeAsrQueues", On.SPEECH, "how much the queue takes"),
     Row("sweep", "ci:CreateAsrJobs", On.SPEECH, "submits what had to wait"),
     Row("sweep", "cam:PassRole", On.CI_ROLE, "as upload does"),
+    # Whether COS says "not found" of an object to a key that may not list its bucket is not documented; S3, which it
+    # resembles, says "denied" then, and a receipt that is not there yet would stop every upload.
+    Row("upload", "cos:GetBucket", On.OUTPUT_LISTING, "a receipt that is not there is told as such"),
+    Row("upload", "cos:GetBucket", On.INPUT_LISTING, "a recording that is gone is told as such"),
+    Row("callback", "cos:GetBucket", On.INPUT_LISTING, "a recording that is gone is told as such"),
     # JOBS_PATH=jobs asks by the paths of media jobs. The pages name both families of actions for those, so both are
     # granted.
     Row("upload", "ci:CreateMediaJobs", On.SPEECH, "submits the job", "jobs"),

@@ -17,13 +17,20 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cli.cloud.control import Control, ControlError
-from cli.cloud.functions import LONGEST_PAUSE_S, LONGEST_WAIT_S, FoundFunction, Functions, NotActive
+from cli.cloud.functions import (
+    LONGEST_PAUSE_S,
+    LONGEST_WAIT_S,
+    MOST_RETRIES,
+    FoundFunction,
+    Functions,
+    NotActive,
+)
 from cli.cloud.identity import Identity
 from cli.cloud.triggers import FoundTrigger, found_trigger
 from cli.deploy.act import Halted, act
 from cli.deploy.found import Deployed, Found, SpeechOf
 from cli.deploy.function_steps import Code
-from cli.deploy.plan import RETRIES, Aim, notes, plan
+from cli.deploy.plan import Aim, notes, plan
 from cli.deploy.refusals import CannotDeploy, refuse
 from cli.deploy.show import show_plan
 from cli.deploy.speech_steps import notification
@@ -112,7 +119,7 @@ def found_as(aim: Aim) -> Found:
                 tags=dict(one.tags),
             ),
             tuple(as_told(trigger) for trigger in aim.wanted.triggers_of(key)),
-            RETRIES,
+            MOST_RETRIES,
         )
         for key, one in aim.wanted.functions.items()
     }
