@@ -10,7 +10,7 @@ from cli.errors import OperatorError
 from shared.tencent.credentials import Credentials
 
 # Id, key, token. Three spellings are about: of Tencent's SDK, of SCF itself, of Tencent's command line.
-_SPELLINGS = (
+SPELLINGS = (
     ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"),
     ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
     ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY", "TENCENT_TOKEN"),
@@ -24,7 +24,7 @@ def credentials_from(environ: Mapping[str, str], home: Path) -> Credentials:
     Raises OperatorError, which names what to set and quotes nothing.
     """
     halves = []
-    for id_name, key_name, token_name in _SPELLINGS:
+    for id_name, key_name, token_name in SPELLINGS:
         secret_id, secret_key = environ.get(id_name, "").strip(), environ.get(key_name, "").strip()
         if secret_id and secret_key:
             return Credentials(secret_id, secret_key, environ.get(token_name, "").strip())
@@ -34,7 +34,7 @@ def credentials_from(environ: Mapping[str, str], home: Path) -> Credentials:
     found = _from_profile(home / _PROFILE)
     if found and not halves:  # half a key says whose account was meant; it is not for another one to step in
         return found
-    id_name, key_name, _ = _SPELLINGS[0]
+    id_name, key_name, _ = SPELLINGS[-1]  # as .env.example and the documents have it
     raise OperatorError(
         ("; ".join(halves) or "There is no key of a Tencent Cloud account")
         + f": set {id_name} and {key_name}, in the environment or in .env, or write them as secret_id and secret_key "

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from cli.choices import NoSuchFile, warning_of
 from cli.demo import run_demo
 from cli.errors import OperatorError
 from cli.invoke import invoke as invoke_function
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 LOCAL_FOLDER = Path("scribe-local")
 INTERRUPTED = 130  # what shells give for Ctrl-C
+LONGEST_MESSAGE = 300  # characters, of what the system says
 
 T = TypeVar("T")
 
@@ -103,6 +105,7 @@ def deploy(
     from cli.deploy.command import deploy as make_it_so  # noqa: PLC0415
 
     console = Console(highlight=False)
+    _warn(env_file)
     options = Options(dry_run=dry_run, make_buckets=make_buckets, with_roles=not no_roles)
     if not _guarded(console, lambda: make_it_so(console, _surroundings(env_file), options)):
         raise typer.Exit(1)
@@ -132,6 +135,7 @@ def doctor(
     from cli.doctor.command import doctor as look_at_it  # noqa: PLC0415
 
     console = Console(highlight=False)
+    _warn(env_file)
     if not _guarded(console, lambda: look_at_it(console, _surroundings(env_file), as_json=as_json)):
         raise typer.Exit(1)
 
@@ -166,7 +170,15 @@ def _agrees() -> bool:
     return typer.confirm("Remove it?")
 
 
+def _warn(env_file: Path) -> None:
+    if warning := warning_of(env_file):
+        Console(stderr=True, highlight=False).print(f"! {escape(warning)}", style="yellow", soft_wrap=True)
+
+
 def _surroundings(env_file: Path) -> Surroundings:
+    """Raises NoSuchFile for a file that was named and is not there; without one the environment may say it all."""
+    if env_file != ENV_FILE and not env_file.exists():
+        raise NoSuchFile(env_file)
     return Surroundings(FUNCTIONS_FOLDER, env_file, os.environ, Path.home())
 
 
@@ -200,8 +212,19 @@ def _guarded(console: Console, work: Callable[[], T]) -> T:
         console.print("\nStopped.")
         raise typer.Exit(INTERRUPTED) from None
     except (OperatorError, ScribeError, StandinError, OSError, ValueError) as error:
-        Console(stderr=True, highlight=False).print(f"[red]scribe:[/] {escape(str(error))}", soft_wrap=True)
+        told = escape(_told(error))
+        Console(stderr=True, highlight=False).print(f"[red]scribe:[/] {told}", soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def _told(error: Exception) -> str:
+    """What our own errors say is whole; the system's may be a list of every file that there was."""
+    if not isinstance(error, OSError):
+        return str(error)
+    files = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
+    text = error.strerror or str(error)
+    text = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
+    return f"{files}: {text}" if files else text
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -24,6 +24,7 @@ from localcloud.connection import Connection
 from localcloud.faults import PlanError, plan_of_option
 from localcloud.scf import DeploymentError
 
+_SETTLE_MS = 200
 _GRACE_S = 3  # how long a request under way may still take when the cloud stops
 
 
@@ -67,12 +68,23 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--deploy-delay-ms", type=int, default=300, help="how long a function is Creating or Updating"
     )
     parser.add_argument(
+        "--settle-ms",
+        type=int,
+        help="how long new roles, policies, queues and addresses are not known everywhere, and deleted functions"
+        " are not quite gone (200; 0 with --functions)",
+    )
+    parser.add_argument(
         "--faults", default="{}", help="what goes wrong on purpose: a JSON file, or JSON text"
     )
     return parser.parse_args(words)
 
 
 def _options(given: argparse.Namespace) -> Options:
+    settle_ms = given.settle_ms
+    if settle_ms is None:
+        # Whoever brings functions along tries them, not how they are deployed.
+        settle_ms = _SETTLE_MS if given.functions is None else 0
+    settle_s = settle_ms / 1000
     return Options(
         data=given.data,
         region=given.region,
@@ -87,8 +99,9 @@ def _options(given: argparse.Namespace) -> Options:
         retry_delay_s=given.retry_delay,
         max_instances=max(1, given.max_instances),
         deploy_delay_s=given.deploy_delay_ms / 1000,
+        settle_s=settle_s,
         faults=plan_of_option(given.faults),
-        ci=CiOptions(given.job_delay_ms / 1000, given.max_size, given.max_concurrent),
+        ci=CiOptions(given.job_delay_ms / 1000, given.max_size, given.max_concurrent, settle_s),
     )
 
 

@@ -67,6 +67,7 @@ class Options:
     retry_delay_s: float = 1.0
     max_instances: int = 4
     deploy_delay_s: float = 0.3
+    settle_s: float = 0.0
     faults: Plan = field(default_factory=Plan)
     ci: CiOptions = field(default_factory=CiOptions)
 
@@ -91,7 +92,7 @@ class Cloud:
             self.faults.clock,
             assigned_in(options.policies) if options.policies else None,
         )
-        self.cam = Cam(self.store, options.appid)
+        self.cam = Cam(self.store, options.appid, options.settle_s)
         self.functions = RunningFunctions(
             options.functions,
             environ={"REGION": options.region, **_NOBODY_CHOSE, **os.environ},
@@ -132,7 +133,9 @@ class Cloud:
             endpoint=endpoint,
             deploy_delay_s=options.deploy_delay_s,
             has_bucket=lambda name: self.cos.buckets.get(name) is not None,
-            has_role=lambda name: self.cam.documents_of(name) is not None,
+            settle_s=options.settle_s,
+            has_role=self.cam.may_be_given,
+            may_write_buckets=self.cam.has_configuration_role,
         )
         services: dict[str, ControlService] = {
             "sts": Sts(self.cam.role_id),

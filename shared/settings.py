@@ -63,6 +63,8 @@ class Settings:
     """Everyone. The bucket for transcripts and receipts, by its full name. Keep it unversioned.
 
     Where several input buckets share it, the transcripts of every bucket but the first lie below that bucket's name.
+    The receipts in it are the memory of what is paid: before a change, also from empty to a bucket or back, copy all
+    below STATE_PREFIX along while nothing is being transcribed; else every recording is transcribed and billed again.
     Empty: each recording's own bucket
     Example: OUTPUT_BUCKET=transcripts-1250000000
     Wrong: OUTPUT_BUCKET=transcripts
@@ -83,7 +85,8 @@ class Settings:
     state_prefix: str = ".scribe/"
     """Some. What the keys of receipts and raw results begin with, in the output bucket.
 
-    They are the memory of what is paid: after a change of this setting, move them along.
+    They are the memory of what is paid: before a change, copy them along while nothing is being transcribed; else every
+    recording is transcribed and billed again.
     Example: STATE_PREFIX=.state/
     Wrong: STATE_PREFIX=/state/
     """

@@ -31,6 +31,21 @@ _SERVICES = {
 }
 # SCF's, CAM's and the API's own code for a permission that lacks.
 _DENIED = ("UnauthorizedOperation", "AuthFailure.UnauthorizedOperation", "FailedOperation.AuthFailure")
+# SCF calls these the same, and no permission of the key mends them: SCF's own role, the region, a call that only the
+# console may make, the function's state.
+_NOT_THE_KEYS = frozenset(
+    f"UnauthorizedOperation.{why}" for why in ("Role", "Region", "NotMC", "FunctionStatus")
+)
+
+# What the SDK calls an answer that it cannot read (the exception's name), or whose status is not 200, as the API's
+# always is.
+_NO_ANSWER_OF_THE_API = frozenset(
+    {"AttributeError", "JSONDecodeError", "KeyError", "ServerNetworkError", "TypeError", "UnicodeDecodeError"}
+)
+_NOT_THE_API = (
+    "what came is no answer of Tencent's API, but perhaps one of a proxy or of this network's login page: open a page "
+    "in a browser; if that works, wait a minute and run the command again"
+)
 
 
 class ControlError(OperatorError):
@@ -50,7 +65,7 @@ class ControlError(OperatorError):
     @property
     def is_denied(self) -> bool:
         """Whether the key is known but may not do this."""
-        return self.code.startswith(_DENIED)
+        return self.code.startswith(_DENIED) and self.code not in _NOT_THE_KEYS
 
 
 @dataclass(slots=True)
@@ -78,14 +93,16 @@ class Control:
             warnings.simplefilter("error")  # the SDK only warns of a field that its model does not have
             request._deserialize(dict(given or {}))  # noqa: SLF001 - from_json_string would print what it does not know
         try:
-            answer = getattr(self._client(service), action)(request)
+            with warnings.catch_warnings():
+                # Of its own code, and of members of an answer that are newer than it.
+                warnings.simplefilter("ignore")
+                answer = getattr(self._client(service), action)(request)
         except TencentCloudSDKException as error:
+            code, message = error.get_code() or "", error.get_message() or ""
+            if code in _NO_ANSWER_OF_THE_API:
+                code, message = "ServerNetworkError", _NOT_THE_API
             raise ControlError(
-                action,
-                error.get_code() or "",
-                error.get_message() or "",
-                error.get_request_id() or "",
-                service=service,
+                action, code, str(message), error.get_request_id() or "", service=service
             ) from None
         found: dict[str, Any] = json.loads(answer.to_json_string())
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,14 +11,46 @@ from typing import Any
 
 from cli.cloud.control import Control, ControlError
 from cli.cloud.triggers import FoundTrigger, found_trigger
+from cli.cloud.waiting import Waiting
 from cli.errors import OperatorError
 
 PAGE_SIZE = 100
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0  # between looks at a function that is being changed
 LONGEST_WAIT_S = 180.0  # for a function to become Active; some seconds are usual
 
 _ABSENT = frozenset(
     {"ResourceNotFound.Function", "ResourceNotFound.FunctionName", "ResourceNotFound.Namespace"}
+)
+# What GetFunction may say of a function that is just being deleted: its versions go first.
+_GOING = "ResourceNotFound.Version"
+# What SCF says of a role that CAM made a moment ago (SCF error codes).
+_ROLE_NOT_YET_SEEN = frozenset(
+    {"ResourceNotFound.Role", "ResourceNotFound.RoleCheck", "InvalidParameter.RoleCheck"}
+)
+# A function that has just told Active may turn Updating a moment later, and refuses changes until that is over: with
+# these codes, which say so,
+_BUSY = frozenset(
+    {
+        "FailedOperation.FunctionNameStatusError",
+        "FailedOperation.FunctionStatusError",
+        "FailedOperation.FunctionVersionStatusNotActive",
+        "FailedOperation.OperationConflict",
+        "UnauthorizedOperation.FunctionStatus",
+    }
+)
+# or with these, which may as well mean that what was asked for is wrong. Then the message tells, in English or Chinese.
+_PERHAPS_BUSY = frozenset(
+    {
+        "FailedOperation",
+        "FailedOperation.CreateTrigger",
+        "FailedOperation.DeleteTrigger",
+        "FailedOperation.UpdateFunctionCode",
+        "FailedOperation.UpdateFunctionConfiguration",
+        "FailedOperation.UpdateTrigger",
+        "FailedOperation.UpdateTriggerStatus",
+    }
+)
+_BUSY_WORDS = re.compile(
+    "(creat|updat|publish|deploy)ing|not active|function stat(e|us)|try again|状态|稍后", re.IGNORECASE
 )
 
 
@@ -59,7 +92,11 @@ MOST_RETRIES = Retries(attempts=2, lifetime_s=21_600)  # the most that SCF gives
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """SCF's functions. Every call raises ControlError. The clock and the sleep can be handed in by tests."""
+    """SCF's functions. Every call raises ControlError. The clock and the sleep can be handed in by tests.
+
+    A change that SCF refuses because the function is busy with the last one, or because it does not see a new role
+    yet, is sent again for up to a minute.
+    """
 
     control: Control
     now: Callable[[], float] = time.monotonic
@@ -93,7 +130,7 @@ class Functions:
     def create(self, payload: Mapping[str, Any], zip_bytes: bytes) -> None:
         """CreateFunction; `payload` is everything but the code. Returns before the function is Active."""
         code = {"ZipFile": base64.b64encode(zip_bytes).decode("ascii")}
-        self.control.call("scf", "CreateFunction", {**payload, "Code": code})
+        self._change("CreateFunction", {**payload, "Code": code})
 
     def update_code(self, name: str, namespace: str, handler: str, zip_bytes: bytes) -> None:
         """UpdateFunctionCode, which also sets the handler. Returns before the function is Active."""
@@ -103,23 +140,27 @@ class Functions:
             "Handler": handler,
             "Code": {"ZipFile": base64.b64encode(zip_bytes).decode("ascii")},
         }
-        self.control.call("scf", "UpdateFunctionCode", given)
+        self._change("UpdateFunctionCode", given)
 
     def update_configuration(self, payload: Mapping[str, Any]) -> None:
         """UpdateFunctionConfiguration. Returns before the function is Active."""
-        self.control.call("scf", "UpdateFunctionConfiguration", payload)
+        self._change("UpdateFunctionConfiguration", payload)
 
     def delete(self, name: str, namespace: str) -> None:
         """DeleteFunction, with its triggers; waits until it is gone. One that is not there is no error."""
         try:
-            self.control.call("scf", "DeleteFunction", {"FunctionName": name, "Namespace": namespace})
+            self._change("DeleteFunction", {"FunctionName": name, "Namespace": namespace})
         except ControlError as error:
             if error.code not in _ABSENT:
                 raise
         # SCF says for a moment longer that it is there.
         for _ in self._looks():
-            if not self.find(name, namespace):
-                return
+            try:
+                if not self.find(name, namespace):
+                    return
+            except ControlError as error:
+                if error.code != _GOING:
+                    raise
         raise NotActive(
             f"{name} is still there {LONGEST_WAIT_S:.0f} s after it was deleted; run the command again"
         )
@@ -149,15 +190,15 @@ class Functions:
 
     def create_trigger(self, payload: Mapping[str, Any]) -> None:
         """CreateTrigger."""
-        self.control.call("scf", "CreateTrigger", payload)
+        self._change("CreateTrigger", payload)
 
     def update_trigger(self, payload: Mapping[str, Any], trigger_name: str) -> None:
         """UpdateTrigger, for http: the address stays. `payload` as for CreateTrigger, the name as found."""
-        self.control.call("scf", "UpdateTrigger", {**payload, "TriggerName": trigger_name})
+        self._change("UpdateTrigger", {**payload, "TriggerName": trigger_name})
 
     def delete_trigger(self, name: str, namespace: str, trigger: FoundTrigger) -> None:
         """DeleteTrigger."""
-        self.control.call("scf", "DeleteTrigger", _naming(name, namespace, trigger))
+        self._change("DeleteTrigger", _naming(name, namespace, trigger))
 
     def open_trigger(self, name: str, namespace: str, trigger: FoundTrigger) -> None:
         """Opens a closed trigger: UpdateTriggerStatus, or for http UpdateTrigger, which the former does not take."""
@@ -167,9 +208,9 @@ class Functions:
             "Enable": "OPEN",
         }
         if trigger.type == "http":
-            self.control.call("scf", "UpdateTrigger", {**given, "TriggerDesc": trigger.description})
+            self._change("UpdateTrigger", {**given, "TriggerDesc": trigger.description})
         else:
-            self.control.call("scf", "UpdateTriggerStatus", given)
+            self._change("UpdateTriggerStatus", given)
 
     def retries(self, name: str, namespace: str) -> Retries:
         """What happens with events that failed."""
@@ -182,16 +223,34 @@ class Functions:
         """Says what happens with events that failed: 0 to 2 attempts, 60 to 21,600 seconds (SCF document 583/51666)."""
         wanted = {"RetryConfig": [{"RetryNum": retries.attempts}], "MsgTTL": retries.lifetime_s}
         given = {"FunctionName": name, "Namespace": namespace, "AsyncTriggerConfig": wanted}
-        self.control.call("scf", "UpdateFunctionEventInvokeConfig", given)
+        self._change("UpdateFunctionEventInvokeConfig", given)
+
+    @property
+    def _waiting(self) -> Waiting:
+        return Waiting(self.now, self.sleep)
 
     def _looks(self) -> Iterator[None]:
-        """A turn at once, and one after each pause until the time is up."""
-        ends, pause = self.now() + LONGEST_WAIT_S, FIRST_PAUSE_S
-        yield
-        while self.now() < ends:
-            self.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_S)
-            yield
+        return self._waiting.looks(LONGEST_WAIT_S)
+
+    def _change(self, action: str, given: Mapping[str, Any]) -> None:
+        name, namespace = str(given["FunctionName"]), str(given.get("Namespace") or "default")
+        self._waiting.until_taken(
+            lambda: self.control.call("scf", action, given),
+            lambda refusal: refusal.code in _ROLE_NOT_YET_SEEN or self._is_busy(refusal, name, namespace),
+        )
+
+    def _is_busy(self, refusal: ControlError, name: str, namespace: str) -> bool:
+        """Whether the function is only busy with another change: it says so itself, or the refusal does."""
+        if refusal.code not in _BUSY | _PERHAPS_BUSY:
+            return False
+        try:
+            found = self.find(name, namespace)
+        except ControlError:
+            return False
+        if not found or found.status.endswith("Failed"):
+            return False
+        is_told = refusal.code in _BUSY or bool(_BUSY_WORDS.search(refusal.message))
+        return is_told or found.status.endswith("ing")
 
     def _pages(self, action: str, asked: Mapping[str, Any], member: str) -> Iterator[Mapping[str, Any]]:
         offset = 0

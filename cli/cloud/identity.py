@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from cli.cloud.control import Control, ControlError
 
+# What STS's Arn holds of a key that stands for a role or for a user from elsewhere. CAM may tell the account's own id
+# as its Uin, which makes it no owner.
+_STANDS_IN = (":assumed-role/", ":federated-user/")
+_ROLE_TYPE = "CAMRole"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -31,11 +36,13 @@ def identity(control: Control) -> Identity:
         if not error.is_denied:
             raise
         account = {}
+    arn = str(caller.get("Arn") or "")
+    is_stand_in = caller.get("Type") == _ROLE_TYPE or any(mark in arn for mark in _STANDS_IN)
     uin, owner = str(account.get("Uin") or ""), str(account.get("OwnerUin") or "")
     return Identity(
         uin=uin,
         owner_uin=owner or str(caller.get("AccountId") or ""),
         appid=str(account.get("AppId") or ""),
-        is_root=bool(uin) and uin == owner,
-        arn=str(caller.get("Arn") or ""),
+        is_root=bool(uin) and uin == owner and not is_stand_in,
+        arn=arn,
     )

@@ -9,8 +9,9 @@ from typing import Any
 
 from cli.description.wanted import WantedTrigger
 
-# What the service adds to an http trigger's NetConfig (SCF document 583/100227).
-_ADDRESSES = ("ExtranetUrl", "IntranetUrl", "WssExtranetUrl", "WssIntranetUrl")
+# How the names of what the service adds to an http trigger's NetConfig end: ExtranetUrl and more (583/100227), of which
+# there are more than the documents name, such as ExtranetHTTPUrl and WsIntranetUrl.
+_ADDRESS = "url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _description(kind: str, sent: str, members: Mapping[str, Any]) -> str:
     kept = {name: value for name, value in members.items() if name != "bucketUrl"}  # the trigger's name again
     if isinstance(kept.get("NetConfig"), dict):
         kept["NetConfig"] = {
-            name: value for name, value in kept["NetConfig"].items() if name not in _ADDRESSES
+            name: value for name, value in kept["NetConfig"].items() if not name.lower().endswith(_ADDRESS)
         }
     return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 

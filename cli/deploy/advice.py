@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cli.cloud.control import ControlError
+from cli.doctor.scf_role import MAKE_SCF_ROLE
 from cli.errors import OperatorError
 from shared.errors import CloudError
 
@@ -35,8 +36,15 @@ _BY_CODE = (
         "the function is still busy with another change: wait a minute",
     ),
     ("FailedOperation.OperationConflict", "somebody else is changing it: wait a minute"),
+    ("UnauthorizedOperation.Role", f"SCF may not use the account's buckets: {MAKE_SCF_ROLE}"),
+    ("UnauthorizedOperation.Region", "SCF does not serve this account in this region: choose another REGION"),
+    ("UnauthorizedOperation.NotMC", "SCF takes this from its console only: do it there, then go on"),
+    (
+        "UnauthorizedOperation.FunctionStatus",
+        "the function's state does not allow it: wait a minute, or see the function in the SCF console",
+    ),
     ("FailedOperation.UnOpenedService", "open SCF once in its console"),
-    ("FailedOperation.QcsRoleNotFound", "open SCF once in its console: it asks for its service role"),
+    ("FailedOperation.QcsRoleNotFound", MAKE_SCF_ROLE),
     ("FailedOperation.InsufficientBalance", "the account's balance is used up"),
     ("ResourceUnavailable.InsufficientBalance", "the account's balance is used up"),
     ("ResourceNotFound.Role", _ROLE),

@@ -16,12 +16,12 @@ from cli.deploy.advice import telling_what_to_do
 from cli.deploy.found import look
 from cli.deploy.function_steps import Code
 from cli.deploy.intent import Intent, intent_of
+from cli.deploy.outcome import outcome
 from cli.deploy.plan import Aim, notes, plan
 from cli.deploy.refusals import refuse, refuse_taken
 from cli.deploy.show import show_plan
 from cli.deploy.steps import Step
 from cli.doctor.command import show as show_finding
-from cli.doctor.examine import examine
 from cli.doctor.finding import State
 from cli.doctor.hands import Hands as DoctorHands
 from cli.package import build
@@ -103,7 +103,7 @@ def _is_well(console: Console, intent: Intent, label: str) -> bool:
         intent.credentials, intent.wanted.region, intent.settings.cloud_endpoint.rstrip("/")
     )
     count, is_well = 0, True
-    for finding in examine(hands, intent.wanted, label):
+    for finding in outcome(hands, intent.wanted, label, intent.hands.patience):
         if finding.state is State.OK:
             count += 1
         else:

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from cli.cloud.control import ControlError
 from cli.cloud.functions import FoundFunction, Retries
 from cli.cloud.triggers import FoundTrigger
 from cli.deploy.hands import Hands
-from cli.deploy.speech_steps import queue_of
+from cli.deploy.speech_steps import address_among, queue_of
 from cli.description.wanted import Wanted, WantedFunction
 from cli.doctor.places import Place
 from cli.doctor.places import region_of as region_with
+from cli.doctor.scf_role import complaint_about_scf_role
 from cli.policy.roles import FoundRole
 from shared.errors import NotFound, Refused
 from shared.settings import Settings
 from shared.tencent.speech_values import Queue
 
+Names = Mapping[str, frozenset[str]]  # of all functions, by namespace
+
+ALWAYS_THERE = "default"  # SCF's own namespace
 _REDIRECTED = (301, 307)  # a bucket of another region
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """One function with its triggers. `namespace_instead` names another namespace that holds one of its name."""
+    """One function with its triggers.
+
+    `namespace_instead` names another namespace that holds one of its name. `lacks_namespace`: there is none of the
+    name of the function's.
+    """
 
     function: FoundFunction | None = None
     triggers: tuple[FoundTrigger, ...] = ()
     retries: Retries | None = None
     namespace_instead: str = ""
+    lacks_namespace: bool = False
 
     @property
     def address(self) -> str:
         """Its public URL; "" where it has none."""
         return next((one.url.rstrip("/") for one in self.triggers if one.type == "http" and one.url), "")
+
+    def address_of(self, qualifier: str) -> str:
+        """The public URL of one version or alias; "" where it has none."""
+        return address_among(self.triggers, qualifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,8 @@ class Found:
     """What is there: functions by their keys, roles by name (None: not there), buckets, speech by bucket.
 
     `unreadable_roles` are those that this key may not look at. `missing_buckets` are not in their region; each with
-    the region where it is, "" if nowhere.
+    the region where it is, "" if nowhere. `scf_role` says what is wrong with SCF's own role; "" too where this key may
+    not look at it.
     """
 
     functions: Mapping[str, Deployed] = field(default_factory=dict)
@@ -57,6 +72,7 @@ class Found:
     unreadable_roles: tuple[str, ...] = ()
     missing_buckets: Mapping[str, str] = field(default_factory=dict)
     speech: Mapping[str, SpeechOf] = field(default_factory=dict)
+    scf_role: str = ""
 
 
 def look(hands: Hands, wanted: Wanted, settings: Settings, *, with_roles: bool = True) -> Found:
@@ -67,8 +83,13 @@ def look(hands: Hands, wanted: Wanted, settings: Settings, *, with_roles: bool =
         if not _is_there(hands, bucket, settings)
     }
     roles, unreadable = _roles(hands, wanted) if with_roles else ({}, ())
+
+    @cache
+    def names() -> Names:
+        return {one: frozenset(hands.functions.names(one)) for one in hands.functions.namespaces()}
+
     return Found(
-        functions={key: _deployed(hands, one) for key, one in wanted.functions.items()},
+        functions={key: _deployed(hands, one, names) for key, one in wanted.functions.items()},
         roles=roles,
         unreadable_roles=unreadable,
         missing_buckets=missing,
@@ -77,6 +98,7 @@ def look(hands: Hands, wanted: Wanted, settings: Settings, *, with_roles: bool =
             for bucket in settings.input_buckets
             if bucket not in missing
         },
+        scf_role=_scf_role(hands),
     )
 
 
@@ -115,14 +137,27 @@ def _roles(hands: Hands, wanted: Wanted) -> tuple[dict[str, FoundRole | None], t
     return found, tuple(unreadable)
 
 
-def _deployed(hands: Hands, wanted: WantedFunction) -> Deployed:
+def _scf_role(hands: Hands) -> str:
+    try:
+        return complaint_about_scf_role(hands.control)
+    except ControlError as error:
+        if not error.is_denied:
+            raise
+        return ""
+
+
+def _deployed(hands: Hands, wanted: WantedFunction, names: Callable[[], Names]) -> Deployed:
     name, namespace = wanted.name, wanted.namespace
     function = hands.functions.settled(name, namespace)
     if not function:
-        others = (one for one in hands.functions.namespaces() if one != namespace)
+        # By its listed names: GetFunction may be granted for this deployment's functions only.
+        others = (one for one, listed in names().items() if one != namespace and name in listed)
         return Deployed(
-            namespace_instead=next((one for one in others if hands.functions.find(name, one)), "")
+            namespace_instead=next(others, ""),
+            lacks_namespace=namespace != ALWAYS_THERE and namespace not in names(),
         )
+    if function.status == "CreateFailed":
+        return Deployed(function)  # made anew, so the rest of it, which SCF may not tell, is not looked at
     return Deployed(
         function, hands.functions.triggers(name, namespace), hands.functions.retries(name, namespace)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cli.cloud.functions import FoundFunction, Retries
@@ -101,9 +101,17 @@ class UpdateConfiguration:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """The fields that differ. The handler goes with the code."""
+        """The fields that differ. The handler goes with the code.
+
+        Of a variable that serverless.yml does not know, only that it is set: somebody's password perhaps.
+        """
         wanted = {name: value for name, value in shown(self.wanted).items() if name != "handler"}
-        found = {name: value for name, value in shown(self.found).items() if name != "handler"}
+        variables = {
+            name: value if name in self.wanted.variables else "set"
+            for name, value in self.found.variables.items()
+        }
+        there = shown(replace(self.found, variables=variables))
+        found = {name: value for name, value in there.items() if name != "handler"}
         return differences(
             {"description": self.found.description, **found}, {"description": self.label, **wanted}
         )

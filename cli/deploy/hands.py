@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cli.cloud.control import Control
 from cli.cloud.functions import Functions
+from cli.deploy.patience import Patience
 from cli.policy.roles import Roles
 from shared.tencent.cos import Cos
 from shared.tencent.credentials import Credentials
@@ -22,6 +23,7 @@ class Hands:
     roles: Roles
     speech: Speech
     wire: Wire
+    patience: Patience = field(default_factory=Patience)
 
     @classmethod
     def of(cls, credentials: Credentials, region: str, endpoint: str = "") -> Hands:

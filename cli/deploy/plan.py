@@ -10,8 +10,8 @@ from cli.cloud.functions import MOST_RETRIES
 from cli.cloud.triggers import FoundTrigger
 from cli.deploy.found import Deployed, Found, region_of
 from cli.deploy.function_steps import Code, CreateFunction, SetRetries, UpdateCode, UpdateConfiguration
-from cli.deploy.role_steps import EnsureRole
-from cli.deploy.speech_steps import EnableSpeech, MakeBucket, TellCallback, is_told, notification
+from cli.deploy.role_steps import ensured, is_too_long_together
+from cli.deploy.speech_steps import EnableSpeech, MakeBucket, TellCallback, is_told
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import CreateTrigger, DeleteTrigger, OpenTrigger, ReplaceTrigger
 from cli.description.wanted import CALLBACK, Wanted, WantedFunction, WantedTrigger
@@ -34,11 +34,13 @@ class Aim:
 def plan(aim: Aim, found: Found) -> tuple[Step, ...]:
     """The steps, in an order in which a deployment that stops halfway takes in no recording that it cannot finish.
 
-    So what wakes the functions comes last, but for the address, which the queue needs.
+    So what wakes the functions comes late, but for the address, which the queue needs; and what a role may no longer do
+    is taken from it last.
     """
     functions = [(aim.wanted.functions[key], found.functions[key]) for key in aim.wanted.functions]
     steps: list[Step] = [MakeBucket(one, region_of(one, aim.settings)) for one in found.missing_buckets]
-    steps += _roles(aim, found)
+    roles = [ensured(name, aim.documents[name], role) for name, role in found.roles.items()]
+    steps += [step for before, _ in roles for step in before]
     for function, deployed in functions:
         steps += _function(function, deployed, aim.code)
         if any(one.type in _ASYNCHRONOUS for one in aim.wanted.triggers_of(function.key)):
@@ -48,6 +50,7 @@ def plan(aim: Aim, found: Found) -> tuple[Step, ...]:
     steps += _speech(aim, found)
     for function, deployed in functions:
         steps += _triggers(function, deployed, aim.wanted.triggers_of(function.key), _ASYNCHRONOUS)
+    steps += [step for _, after in roles for step in after]
     return tuple(steps)
 
 
@@ -57,9 +60,16 @@ def notes(aim: Aim, found: Found) -> list[str]:
         f"this key may not look at role {name}, which is taken to be right; `scribe policy` prints what it must allow"
         for name in found.unreadable_roles
     ]
+    told += [
+        f"role {name}: its permissions of now and those to come are together longer than CAM takes, so they change at "
+        "once; what fails for that in the next minutes is tried again"
+        for name, role in found.roles.items()
+        if role and is_too_long_together(role, aim.documents[name])
+    ]
     for key, wanted in aim.wanted.functions.items():
         there = found.functions[key]
-        if there.function and dict(there.function.tags) != dict(wanted.tags):
+        # Tags beside ours are somebody's own.
+        if there.function and not wanted.tags.items() <= there.function.tags.items():
             told.append(
                 f"{wanted.name} has other tags; SCF takes them at creation only: change them in its console"
             )
@@ -69,13 +79,6 @@ def notes(aim: Aim, found: Found) -> list[str]:
             if one.type not in _OURS
         ]
     return told
-
-
-def _roles(aim: Aim, found: Found) -> Iterator[Step]:
-    for name, role in found.roles.items():
-        step = EnsureRole(name, aim.documents[name], role)
-        if step.changes:
-            yield step
 
 
 def _function(wanted: WantedFunction, deployed: Deployed, code: Code) -> Iterator[Step]:
@@ -136,15 +139,17 @@ def _is_that_one(found: FoundTrigger, wanted: WantedTrigger) -> bool:
 def _speech(aim: Aim, found: Found) -> Iterator[Step]:
     callback = aim.wanted.functions[CALLBACK]
     deployed = found.functions[CALLBACK]
-    address = deployed.address if _stays(deployed) else ""
+    # A URL of another version goes with this plan.
+    qualifier = next((one.qualifier for one in aim.wanted.triggers_of(CALLBACK) if one.type == "http"), "")
+    address = deployed.address_of(qualifier) if _stays(deployed) else ""
     token = aim.settings.callback_tokens[0]  # the others are still taken from the queue's last address
     for bucket in aim.settings.input_buckets:
         there = found.speech.get(bucket)
         if not there or not there.is_on:
             yield EnableSpeech(bucket)
         queue = there.queue if there else None
-        if not (queue and address and is_told(queue, notification(f"{address}/{token}"))):
-            yield TellCallback(bucket, aim.settings.queue_id, callback, token, address, queue)
+        if not (queue and address and is_told(queue, address, token)):
+            yield TellCallback(bucket, aim.settings.queue_id, callback, qualifier, token, address, queue)
 
 
 def _stays(deployed: Deployed) -> bool:

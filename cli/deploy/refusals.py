@@ -13,6 +13,7 @@ from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import CreateTrigger, ReplaceTrigger
 from cli.description.wanted import CALLBACK
 from cli.doctor.rules import rule_of, rules_of_others
+from cli.doctor.scf_role import MAKE_SCF_ROLE
 from cli.errors import OperatorError
 
 
@@ -27,6 +28,7 @@ class CannotDeploy(OperatorError):
 def refuse(aim: Aim, found: Found, who: Identity, *, make_buckets: bool) -> None:
     """Raises CannotDeploy with every reason, but for those of `refuse_taken`."""
     reasons = [
+        *([f"{found.scf_role}; {MAKE_SCF_ROLE}"] if found.scf_role else []),
         *_buckets(aim, found, who, make_buckets=make_buckets),
         *_functions(aim, found),
         *_queues(aim, found),
@@ -80,6 +82,14 @@ def _buckets(aim: Aim, found: Found, who: Identity, *, make_buckets: bool) -> It
 
 
 def _functions(aim: Aim, found: Found) -> Iterator[str]:
+    lacking = {
+        one.namespace for key, one in aim.wanted.functions.items() if found.functions[key].lacks_namespace
+    }
+    for namespace in sorted(lacking):
+        yield (
+            f"namespace {namespace} does not exist in {aim.wanted.region}: make it in the SCF console, or correct "
+            "`namespace` in serverless.yml"
+        )
     for key, wanted in aim.wanted.functions.items():
         there = found.functions[key]
         if there.namespace_instead:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from cli.cloud.triggers import FoundTrigger
 from cli.deploy.hands import Hands
 from cli.deploy.steps import Change, Mark, differences
 from cli.description.wanted import WantedFunction
+from cli.doctor.telling import complaint
 from cli.errors import OperatorError
 from shared.errors import AlreadyExists, NotFound
 from shared.tencent.speech_values import Notification, Queue
 
 LONGEST_URL = 100  # UpdateSpeechQueue, older page: the longest notification address
+LONGEST_WAIT_S = 30.0  # for a queue or an address that was made just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,14 @@ class EnableSpeech:
 class TellCallback:
     """The queue of a bucket: active, and telling the callback function of every finished job.
 
-    `found` is None where the queue comes with this deployment, `address` "" where the function's URL does.
+    `qualifier` is the version or alias that has the URL. `found` is None where the queue comes with this deployment,
+    `address` "" where the URL does; both are then waited for.
     """
 
     bucket: str
     queue_id: str
     callback: WantedFunction
+    qualifier: str
     token: str = field(repr=False)
     address: str
     found: Queue | None = field(repr=False)  # its address ends with the token
@@ -102,17 +108,21 @@ class TellCallback:
                 f"the notification address has {len(told.url)} characters, and a queue takes {LONGEST_URL}: "
                 f"choose a CALLBACK_TOKEN that is {len(told.url) - LONGEST_URL} characters shorter"
             )
-        queue = queue_of(hands, self.bucket, self.queue_id)
-        if not queue:
-            raise NotFound(about=self.bucket, code="QueueNotFound", message="the bucket has no speech queue")
+        queue = self._queue(hands)
         hands.speech.update_queue(self.bucket, replace(queue, state="Active", notification=told))
 
     def _address(self, hands: Hands) -> str:
-        triggers = hands.functions.triggers(self.callback.name, self.callback.namespace)
-        found = next((one.url for one in triggers if one.type == "http" and one.url), "")
-        if not found:
-            raise OperatorError(f"SCF gave {self.callback.name} no public address; run the command again")
-        return found.rstrip("/")
+        for _ in hands.patience.looks(LONGEST_WAIT_S):
+            triggers = hands.functions.triggers(self.callback.name, self.callback.namespace)
+            if found := address_among(triggers, self.qualifier):
+                return found
+        raise OperatorError(f"SCF gave {self.callback.name} no public address; run the command again")
+
+    def _queue(self, hands: Hands) -> Queue:
+        for _ in hands.patience.looks(LONGEST_WAIT_S):
+            if found := queue_of(hands, self.bucket, self.queue_id):
+                return found
+        raise NotFound(about=self.bucket, code="QueueNotFound", message="the bucket has no speech queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +154,15 @@ def notification(url: str) -> Notification:
     return Notification(state="On", url=url, type="Url", event="TaskFinish", format="XML")
 
 
-def is_told(queue: Queue, wanted: Notification) -> bool:
-    """Whether the queue is active and tells as wanted. A format that is left out is XML."""
-    return not differences(_shown(queue.state, queue.notification), _shown("Active", wanted))
+def is_told(queue: Queue, address: str, token: str) -> bool:
+    """Whether the queue is active and calls this address with this token, as `scribe doctor` sees it."""
+    return queue.state == "Active" and not complaint(queue.notification, address, (token,))
+
+
+def address_among(triggers: Iterable[FoundTrigger], qualifier: str) -> str:
+    """The public URL of one version or alias of a function; "" where it has none."""
+    urls = (one.url for one in triggers if (one.type, one.qualifier) == ("http", qualifier) and one.url)
+    return next(urls, "").rstrip("/")
 
 
 def queue_of(hands: Hands, bucket: str, queue_id: str) -> Queue | None:
@@ -160,6 +176,7 @@ def _shown(state: str, told: Notification) -> dict[str, str]:
     return {
         "state": state,
         "notification": told.state,
+        "goes to": "Url" if told.type.lower() in {"", "url"} else told.type,
         "address": address,
         "CALLBACK_TOKEN": token,
         "event": told.event,

@@ -12,6 +12,7 @@ from cli.description.agreement import check_agreement, read_settings
 from cli.description.form import check_form
 from cli.description.functions import read_functions, read_variables
 from cli.description.mistakes import DescriptionError, Mistakes
+from cli.description.names import check_names
 from cli.description.triggers import read_triggers
 from cli.description.variables import Filling
 from cli.description.wanted import Wanted, WantedFunction, WantedTrigger
@@ -36,6 +37,7 @@ def wanted_from(folder: Path, choices: Mapping[str, str]) -> Wanted:
         )
     filling = Filling(choices, raw, mistakes)
     document = filling.filled(raw)
+    check_names(choices, filling.named, mistakes)
     check_form(document, filling.unset, mistakes)
     functions, triggers = _read(document, folder, mistakes)
     if mistakes.found:

@@ -13,11 +13,15 @@ _OWN = ("app", "stage", "name")  # what Tencent's engine resolves from the file 
 
 
 class Filling:
-    """Fills a parsed file. A whole text whose variable nobody chose becomes None; `unset` knows which it was."""
+    """Fills a parsed file. A whole text whose variable nobody chose becomes None; `unset` knows which it was.
+
+    `named` are the variables that the file asks for.
+    """
 
     def __init__(self, choices: Mapping[str, str], document: Mapping[str, Any], mistakes: Mistakes) -> None:
         self._choices, self._mistakes = choices, mistakes
         self.unset: dict[Place, str] = {}
+        self.named: set[str] = set()
         self._own: dict[str, Any] = {}
         self._own = {key: self.filled(document.get(key), (key,)) for key in _OWN}
 
@@ -46,6 +50,7 @@ class Filling:
 
     def _text(self, name: str, place: Place) -> str | None:
         if name.startswith("env:"):
+            self.named.add(name.removeprefix("env:"))
             return self._choices.get(name.removeprefix("env:")) or None
         if name in self._own:
             return str(self._own[name] or "")

@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from cli.description.wanted import Wanted
-from cli.doctor import address, buckets, clock, functions, key, meetings, recordings, roles, speech, triggers
+from cli.doctor import (
+    address,
+    buckets,
+    clock,
+    functions,
+    key,
+    meetings,
+    recordings,
+    roles,
+    scf_role,
+    speech,
+    triggers,
+)
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, State, skipped
 from cli.doctor.hands import Hands
@@ -22,6 +34,8 @@ class Check:
     needs: tuple[str, ...] = ("key",)
 
 
+ADDRESS = "address"
+
 CHECKS = (
     Check("clock", clock.clock, needs=()),
     Check("key", key.key, needs=("clock",)),
@@ -29,6 +43,7 @@ CHECKS = (
     Check("bucket", buckets.bucket),
     Check("versioning", buckets.versioning),
     Check("role", roles.role),
+    Check("scf-role", scf_role.scf_role),
     Check("ci-role", roles.ci_role),
     Check("speech-service", speech.service),
     Check("content-recognition", speech.content_recognition),
@@ -42,7 +57,7 @@ CHECKS = (
     Check("extra-trigger", triggers.extra_trigger),
     Check("overlap", meetings.overlap),
     Check("loop", meetings.loop),
-    Check("address", address.address),
+    Check(ADDRESS, address.address),
     Check("notification", speech.notification),
     Check("unheard-recordings", recordings.unheard),
 )
@@ -62,6 +77,17 @@ def examine(hands: Hands, wanted: Wanted, label: str = "") -> Iterator[Finding]:
             if finding.state in {State.WRONG, State.SKIPPED}:
                 roots.setdefault(check.name, root or check.name)
             yield replace(finding, name=check.name)
+
+
+def examine_again(name: str, hands: Hands, wanted: Wanted) -> list[Finding]:
+    """What the check of this name finds now, with everything that it needs asked anew."""
+    case = Case(hands, wanted, "")
+    return [
+        replace(finding, name=name)
+        for check in CHECKS
+        if check.name == name
+        for finding in _findings(check, case)
+    ]
 
 
 def _findings(check: Check, case: Case) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cli.doctor.case import Case
-from cli.doctor.finding import Finding, fine, wrong
+from cli.doctor.finding import Finding, fine, note, wrong
 from cli.policy.documents import place_of, policy_of
 from cli.policy.place import CI_ROLE
 from cli.policy.roles import Roles
@@ -13,6 +13,9 @@ from cli.policy.roles import ci_role as find_ci_role
 
 MOST_LISTED = 4
 MAKE_ROLES = "scribe deploy, or for whoever manages CAM: scribe policy --create-role"
+AUTHORISE_CI = (
+    "open https://console.cloud.tencent.com/ci as the account's owner and authorise the service there"
+)
 
 
 def role(case: Case) -> Iterator[Finding]:
@@ -44,11 +47,18 @@ def _complaint(case: Case, key: str) -> str:
 def ci_role(case: Case) -> Iterator[Finding]:
     """The role by which Cloud Infinite reads recordings; without it jobs are refused with CIRoleNotExist."""
     found = find_ci_role(case.hands.control)
-    if found.exists and found.trusts_ci:
-        yield fine(f"role {CI_ROLE} is there")
-    else:
+    if not (found.exists and found.trusts_ci):
         yield wrong(
             f"role {CI_ROLE} {'does not trust ci.qcloud.com' if found.exists else 'does not exist'}: Cloud Infinite "
             "may not read the recordings",
-            mend="open https://console.cloud.tencent.com/ci as the account's owner and authorise the service there",
+            mend=AUTHORISE_CI,
         )
+        return
+    role = Roles(case.hands.control).find(CI_ROLE)
+    if role and not role.policies:
+        yield note(
+            f"role {CI_ROLE} has no policy attached: jobs are likely to end with ResourceAccessDenied",
+            mend=AUTHORISE_CI,
+        )
+    else:
+        yield fine(f"role {CI_ROLE} is there")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from cli.cloud.control import Control
+from cli.cloud.control import Control, ControlError
 from cli.cloud.functions import Functions
 from cli.cloud.triggers import FoundTrigger
 
@@ -75,8 +75,18 @@ def rules_of_others(control: Control, own: Collection[tuple[str, str]]) -> tuple
         for name in asked.names(namespace):
             if (name, namespace) not in own:
                 owner = name if namespace == "default" else f"{namespace}/{name}"
-                rules += rules_among(owner, asked.triggers(name, namespace))
+                rules += rules_among(owner, _triggers(asked, name, namespace))
     return tuple(rules)
+
+
+def _triggers(asked: Functions, name: str, namespace: str) -> tuple[FoundTrigger, ...]:
+    """A function's triggers; none of one that was deleted since it was listed."""
+    try:
+        return asked.triggers(name, namespace)
+    except ControlError as error:
+        if not error.code.startswith("ResourceNotFound."):
+            raise
+        return ()
 
 
 def _same_event(one: str, other: str) -> bool:

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, note, wrong
-from shared.tencent.speech_values import Notification
+from cli.doctor.telling import complaint, shown, token_of
 
 DEPLOY = "scribe deploy"
-# TransCodingFinish is its name on the pages of 2020.
-_EVENTS = frozenset({"TaskFinish", "TransCodingFinish"})
 
 
 def service(case: Case) -> Iterator[Finding]:
@@ -63,46 +61,15 @@ def queue(case: Case) -> Iterator[Finding]:
 def notification(case: Case) -> Iterator[Finding]:
     """Does the queue tell the callback function, at its address of today and with a token that it knows?"""
     for bucket, found in case.queues.items():
-        complaint = _complaint(case, found.notification)
-        if complaint:
-            yield wrong(f"{complaint}; transcripts wait for the sweep", mend=DEPLOY, about=bucket)
-        elif _token(found.notification) != case.settings.callback_tokens[0]:
+        told = found.notification
+        astray = complaint(told, case.address, case.settings.callback_tokens)
+        if astray:
+            yield wrong(f"{astray}; transcripts wait for the sweep", mend=DEPLOY, about=bucket)
+        elif token_of(told) != case.settings.callback_tokens[0]:
             yield note(
                 "the queue still uses a later token of CALLBACK_TOKEN, not the first",
                 mend=DEPLOY,
                 about=bucket,
             )
         else:
-            yield fine(f"the queue tells {_shown(found.notification.url)}", about=bucket)
-
-
-def _complaint(case: Case, told: Notification) -> str:
-    if told.state != "On":
-        return "the queue's notification is off"
-    if told.type not in {"", "Url"}:
-        return f"the queue's notification goes to {told.type}, not to an address"
-    if not case.address:
-        return f"the queue tells {_shown(told.url)}, but the callback function has no address"
-    address, _, token = told.url.rpartition("/")
-    if address.rstrip("/") != case.address:
-        return (
-            f"the queue tells {_shown(told.url)}, not the callback function at {_shown(case.address + '/.')}"
-        )
-    if token not in case.settings.callback_tokens:
-        return "the token at the end of the queue's notification address is not one of CALLBACK_TOKEN"
-    if not _EVENTS & {event.strip() for event in told.event.split(",")}:
-        return f"the queue tells of {told.event or 'nothing'}, not of TaskFinish"
-    if told.format not in {"", "XML", "JSON"}:
-        return f"the queue tells in the format {told.format}, which the callback function cannot read"
-    return ""
-
-
-def _token(told: Notification) -> str:
-    return told.url.rpartition("/")[2]
-
-
-def _shown(url: str) -> str:
-    """An address without what stands behind its host, where the token is."""
-    scheme, separator, rest = url.partition("://")
-    host = (rest if separator else scheme).partition("/")[0].rpartition("@")[2].partition("?")[0]
-    return f"{scheme}://{host}/..." if separator else f"{host}/..."
+            yield fine(f"the queue tells {shown(told.url)}", about=bucket)

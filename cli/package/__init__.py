@@ -9,6 +9,7 @@ libraries that they import, because SCF has none preinstalled; and bytecode, bec
     layout.py      what goes into the folder, and what is left out
     bytecode.py    CPython 3.10's bytecode, compiled by a CPython 3.10 of this machine
     archive.py     the zip: the same bytes from the same contents
+    room.py        what is said of a full disk
 """
 
 from __future__ import annotations

@@ -16,8 +16,17 @@ _READABLE = 0o100644  # SCF runs the code as another user than the one that unpa
 def write_zip(tree: Path, zip_path: Path) -> int:
     """Writes it and returns the bytes of its contents, unpacked. A reader never sees half of it."""
     unfinished = zip_path.with_name(f".{zip_path.name}.{os.getpid()}")
+    try:
+        unpacked = _write(tree, unfinished)
+        unfinished.replace(zip_path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return unpacked
+
+
+def _write(tree: Path, zip_path: Path) -> int:
     unpacked = 0
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(zip_path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in files_of(tree):
             entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), _LONG_AGO)
             entry.create_system = _UNIX
@@ -26,5 +35,4 @@ def write_zip(tree: Path, zip_path: Path) -> int:
             content = path.read_bytes()
             archive.writestr(entry, content)
             unpacked += len(content)
-    unfinished.replace(zip_path)
     return unpacked

@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from cli.package.archive import write_zip
-from cli.package.bytecode import compile_below, find_compiler, likely_pythons
+from cli.package.bytecode import Compiler, compile_below, find_compiler, likely_pythons
 from cli.package.layout import digest_of, take_handlers
 from cli.package.libraries import libraries
 from cli.package.product import Package, PackageError
+from cli.package.room import told_by_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 _SWAPS = 10
@@ -24,12 +25,19 @@ def build(folder: Path, *, pythons: Iterable[str] | None = None) -> Package:
 
     `pythons` are the interpreters among which a CPython 3.10 is looked for, by default those of `likely_pythons`;
     without one the package has no bytecode. Raises PackageError when the folder holds something else, when the
-    libraries cannot be installed, or when a source does not compile.
+    libraries cannot be installed, when a source does not compile, or when there is no room.
     """
     folder = folder.resolve()
     _refuse_what_is_not_ours(folder)
     compiler = find_compiler(likely_pythons() if pythons is None else pythons)
-    ready = libraries(ROOT / "requirements.lock", ROOT / "build" / "libraries", compiler)
+    kept = ROOT / "build" / "libraries"
+    with told_by_folder(kept):
+        ready = libraries(ROOT / "requirements.lock", kept, compiler)
+    with told_by_folder(folder.parent):
+        return _laid_out(folder, ready, compiler)
+
+
+def _laid_out(folder: Path, ready: Path, compiler: Compiler | None) -> Package:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".package-", dir=folder.parent) as beside:
         tree = Path(beside) / "new"

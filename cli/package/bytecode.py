@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.package.product import PackageError
+from cli.package.room import is_full, no_room
 
 SCF_PYTHON = "3.10"
 SCF_CODE_ROOT = (
@@ -55,12 +56,17 @@ def find_compiler(pythons: Iterable[str]) -> Compiler | None:
 
 
 def compile_below(tree: Path, compiler: Compiler) -> None:
-    """Lays `__pycache__` beside every source that has none yet. Raises PackageError when one does not compile."""
+    """Lays `__pycache__` beside every source that has none yet. Raises PackageError when one does not compile.
+
+    OSError when there is no room for what it makes.
+    """
     command = [compiler.path, "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     where = ["-s", str(tree), "-p", SCF_CODE_ROOT, str(tree)]
     told = subprocess.run(  # noqa: S603 - an interpreter that was found and our own words
         [*command, *where], env=_plain_environment(), capture_output=True, text=True, check=False
     )
+    if is_full(told.stdout):
+        raise no_room(tree)
     if told.returncode:
         raise PackageError(f"Python {compiler.version} cannot compile the package: {told.stdout.strip()}")
 

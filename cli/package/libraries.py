@@ -17,6 +17,7 @@ from pathlib import Path
 from cli.package.bytecode import SCF_PYTHON, Compiler, compile_below
 from cli.package.layout import take_libraries
 from cli.package.product import PackageError
+from cli.package.room import is_full, no_room
 
 SCF_PLATFORM = "manylinux2014_x86_64"  # CentOS 7: SCF document 583/55593
 
@@ -24,7 +25,7 @@ SCF_PLATFORM = "manylinux2014_x86_64"  # CentOS 7: SCF document 583/55593
 def libraries(lock: Path, kept: Path, compiler: Compiler | None) -> Path:
     """A folder with the libraries' code, and their bytecode when there is a compiler. Made below `kept` at most once.
 
-    Raises PackageError when pip cannot get them.
+    Raises PackageError when pip cannot get them, OSError when there is no room for them.
     """
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     installed = _made_once(kept / digest, lambda folder: _install(lock, folder))
@@ -70,6 +71,8 @@ def _install(lock: Path, folder: Path) -> None:
     )
     if told.returncode:
         said = told.stderr.strip().splitlines() or ["it says nothing"]
+        if is_full(told.stderr):
+            raise no_room(folder)
         reason = next((line for line in reversed(said) if line.startswith("ERROR: ")), said[-1])
         raise PackageError(
             f"pip could not install the libraries of {lock.name}: {reason}. Connect to the network, or set up pip for "

@@ -15,6 +15,7 @@ from cli.account import credentials_from
 from cli.choices import choices_from
 from cli.cloud.control import Control
 from cli.cloud.identity import identity
+from cli.deploy.advice import telling_what_to_do, with_advice
 from cli.description.read import wanted_from
 from cli.description.wanted import Wanted
 from cli.errors import OperatorError
@@ -62,7 +63,8 @@ def policy(console: Console, notes: Console, asked: Request, around: Surrounding
     choices = choices_from(around.env_file, around.process)
     wanted = wanted_from(around.folder, {**_ANY_TOKEN, **choices})
     if asked.create_role:
-        _make_roles(console, asked.which, wanted, _control(choices, wanted, around.home))
+        with telling_what_to_do():
+            _make_roles(console, asked.which, wanted, _control(choices, wanted, around.home))
         return
     uin = _uin(notes, choices, wanted, around.home)
     printed = [one for one in _all(wanted, uin) if asked.which in {"", one.name}]
@@ -108,7 +110,7 @@ def _uin(notes: Console, choices: Mapping[str, str], wanted: Wanted, home: Path)
         return identity(_control(choices, wanted, home)).owner_uin
     except OperatorError as error:
         notes.print(
-            f"Write the account's own id in the place of {UNKNOWN_UIN}; it could not be asked for: {error}",
+            f"Write the account's own id in the place of {UNKNOWN_UIN}; it could not be asked for: {with_advice(error)}",
             soft_wrap=True,
             markup=False,
         )

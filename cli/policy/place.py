@@ -66,10 +66,6 @@ class Place:
         """A role of the account (`roleName/`, as in the pages on cam:PassRole, e.g. CKafka 597)."""
         return f"qcs::cam::uin/{self.uin}:roleName/{name}"
 
-    def function(self, name: str, namespace: str) -> str:
-        """A function (SCF document 583/38177)."""
-        return f"qcs::scf:{self.region}:uin/{self.uin}:namespace/{namespace}/function/{name}"
-
     def _outputs(self, prefix: str) -> tuple[str, ...]:
         return tuple(_cos(self.output_region, bucket, prefix) for bucket in self.output_buckets)
 

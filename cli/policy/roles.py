@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from cli.cloud.control import Control, ControlError
+from cli.cloud.waiting import Waiting
+from cli.errors import OperatorError
 from cli.policy.documents import TRUST, document_text
 from cli.policy.place import CI_ROLE
 from cli.policy.statements import denials_of, not_granted, permissions_of
@@ -18,6 +21,13 @@ MADE_HERE = "Made by scribe"  # how a description begins of what `scribe remove`
 
 _NO_ROLE = "InvalidParameter.RoleNotExist"
 _NO_POLICY = frozenset({"InvalidParameter.PolicyIdNotExist", "ResourceNotFound.PolicyIdNotFound"})
+_NOT_YET_SEEN = _NO_POLICY | {_NO_ROLE}  # of what was made a moment ago
+
+_Answer = TypeVar("_Answer")
+
+
+class ForeignPolicy(OperatorError):
+    """A policy bears the name that Scribe's would have, and is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +63,15 @@ class _Policy:
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Roles and their policies, read `page_size` at a time. Every call raises ControlError."""
+    """Roles and their policies, read `page_size` at a time. Every call raises ControlError.
+
+    The clock and the sleep can be handed in by tests.
+    """
 
     control: Control
     page_size: int = PAGE_SIZE
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
     def find(self, role_name: str) -> FoundRole | None:
         """A role with the documents attached to it, or None."""
@@ -79,16 +94,27 @@ class Roles:
     def ensure(self, role_name: str, document: Mapping[str, Any]) -> bool:
         """Makes the role, and the policy of the same name, or mends them; whether anything was changed.
 
-        What else is attached to the role, and whom else it trusts, is somebody's choice and stays.
+        What else is attached to the role, and whom else it trusts, is somebody's choice and stays. Raises
+        ForeignPolicy, with nothing changed, where a policy of that name is not Scribe's and says something else.
         """
-        changed = self._ensure_role(role_name)
-        policy, policy_changed = self._ensure_policy(role_name, document)
-        if all(one.policy_id != policy.policy_id for one in self._attached(role_name)):
-            self.control.call(
-                "cam", "AttachRolePolicy", {"AttachRoleName": role_name, "PolicyId": policy.policy_id}
+        found = self._policy(role_name)
+        is_right = found is not None and _says_the_same(self._document(found), document)
+        if found and not is_right and not _is_ours(found.description):
+            raise ForeignPolicy(
+                f"the account has a policy {role_name} that was not made by scribe, and it is not what the role of "
+                "that name needs: it stays as it is. Delete it in the CAM console if nobody needs it, or choose "
+                "another SCF_ROLE_NAME"
             )
-            return True
-        return changed or policy_changed
+        changed = self._ensure_role(role_name)
+        policy = found or self._made(role_name, document)
+        if found and not is_right:
+            # Without versions of the policy this replaces it; with them, its default version (the SDK's UpdatePolicy).
+            self.control.call(
+                "cam",
+                "UpdatePolicy",
+                {"PolicyId": found.policy_id, "PolicyDocument": document_text(document)},
+            )
+        return self._ensure_attached(role_name, policy) or changed or not is_right
 
     def remove(self, role_name: str) -> bool:
         """Deletes the role and its policy if Scribe made them; whether anything was deleted.
@@ -128,23 +154,27 @@ class Roles:
         self.control.call("cam", "UpdateAssumeRolePolicy", given)
         return True
 
-    def _ensure_policy(self, name: str, document: Mapping[str, Any]) -> tuple[_Policy, bool]:
-        policy = self._policy(name)
-        if policy is None:
-            given = {
-                "PolicyName": name,
-                "PolicyDocument": document_text(document),
-                "Description": f"{MADE_HERE}: what its function does, and no more",
-            }
-            made = self.control.call("cam", "CreatePolicy", given)
-            return _Policy(int(made["PolicyId"]), name, given["Description"]), True
-        if _says_the_same(self._document(policy), document):
-            return policy, False
-        # Without versions of the policy this replaces it; with them, its default version (the SDK's UpdatePolicy).
-        self.control.call(
-            "cam", "UpdatePolicy", {"PolicyId": policy.policy_id, "PolicyDocument": document_text(document)}
-        )
-        return policy, True
+    def _made(self, name: str, document: Mapping[str, Any]) -> _Policy:
+        given = {
+            "PolicyName": name,
+            "PolicyDocument": document_text(document),
+            "Description": f"{MADE_HERE}: what its function does, and no more",
+        }
+        made = self.control.call("cam", "CreatePolicy", given)
+        return _Policy(int(made["PolicyId"]), name, given["Description"])
+
+    def _ensure_attached(self, role_name: str, policy: _Policy) -> bool:
+        """Role and policy may be so new that not all of CAM sees them yet."""
+        given = {"AttachRoleName": role_name, "PolicyId": policy.policy_id}
+        attached = self._until_seen(lambda: tuple(self._attached(role_name)))
+        if any(one.policy_id == policy.policy_id for one in attached):
+            return False
+        self._until_seen(lambda: self.control.call("cam", "AttachRolePolicy", given))
+        return True
+
+    def _until_seen(self, send: Callable[[], _Answer]) -> _Answer:
+        waiting = Waiting(self.now, self.sleep)
+        return waiting.until_taken(send, lambda refusal: refusal.code in _NOT_YET_SEEN)
 
     def _role(self, role_name: str) -> Mapping[str, Any] | None:
         try:

@@ -33,10 +33,15 @@ def role_resource(role_name: str) -> str:
 
 
 def needs_of_call(call: Call) -> tuple[Need, ...]:
-    """What it needs; the first is the call itself. Whoever gives a function its role hands that role over."""
+    """What it needs; the first is the call itself. Whoever gives a function its role hands that role over.
+
+    A new function is no resource yet: published refusals of CreateFunction name its namespace.
+    """
     action, given = f"{call.service}:{call.action}", call.given
     if call.service != "scf" or call.action not in _ON_A_FUNCTION:
         return (Need(action),)
-    function = f"namespace/{given.get('Namespace', 'default')}/function/{given.get('FunctionName', '')}"
-    need = Need(action, f"qcs::scf:{call.region}:uin/{OWNER_UIN}:{function}")
+    where = f"namespace/{given.get('Namespace', 'default')}"
+    if call.action != "CreateFunction":
+        where += f"/function/{given.get('FunctionName', '')}"
+    need = Need(action, f"qcs::scf:{call.region}:uin/{OWNER_UIN}:{where}")
     return (need, pass_role(str(given["Role"]))) if given.get("Role") else (need,)

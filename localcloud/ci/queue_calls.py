@@ -59,7 +59,7 @@ async def list_queues(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
     if state not in ("All", "Active", "Paused"):
         raise invalid("state is Active, Paused or All.")
     page_number, page_size = page(asked)
-    own = ci.queues.of_bucket(bucket.name)
+    own = ci.queues.shown(bucket.name)
     found = [
         queue for queue in own if (not wanted or queue.queue_id in wanted) and state in ("All", queue.state)
     ]
@@ -77,7 +77,7 @@ async def list_queues(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
 async def update_queue(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
     """PUT /asrqueue/<id>."""
     queue_id = asked.path.split("/", 2)[2]
-    if not any(queue.queue_id == queue_id for queue in ci.queues.of_bucket(bucket.name)):
+    if not any(queue.queue_id == queue_id for queue in ci.queues.shown(bucket.name)):
         raise CiProblem(400, "QueueNotFound", f"The bucket has no queue {queue_id}.")
     ci.set_queue(queue_id, settings_of(await request_body(asked)))
     return xml_answer(

@@ -30,7 +30,15 @@ MAX_CONCURRENT = 10
 class Queues:
     """Services and queues, kept over restarts."""
 
-    def __init__(self, store: Store, max_size: int = MAX_SIZE, max_concurrent: int = MAX_CONCURRENT) -> None:
+    def __init__(
+        self,
+        store: Store,
+        max_size: int = MAX_SIZE,
+        max_concurrent: int = MAX_CONCURRENT,
+        settle_s: float = 0.0,
+    ) -> None:
+        """A new queue takes jobs at once, and is shown `settle_s` later."""
+        self._settle_s = settle_s
         self._db = store.db
         self._limits = (max_size, max_concurrent)
         store.create(_SCHEMA)
@@ -82,6 +90,11 @@ class Queues:
             "bucket = ? AND EXISTS (SELECT 1 FROM services WHERE service = 'asr' AND services.bucket = queues.bucket)",
             (bucket,),
         )
+
+    def shown(self, bucket: str) -> list[Queue]:
+        """Those of them that calls on queues know of yet."""
+        latest_s = time.time() - self._settle_s
+        return [queue for queue in self.of_bucket(bucket) if queue.created_s <= latest_s]
 
     def named(self, queue_id: str) -> Queue:
         """A queue that is known to exist."""

@@ -27,6 +27,7 @@ class CiOptions:
     job_delay_s: float = 0.0
     max_size: int = 10_000
     max_concurrent: int = 10
+    settle_s: float = 0.0
 
 
 class Ci:
@@ -45,7 +46,7 @@ class Ci:
         """`has_role` says whether the account has the role by which CI reads and writes."""
         self.cos = cos
         self.faults = faults
-        self.queues = Queues(store, options.max_size, options.max_concurrent)
+        self.queues = Queues(store, options.max_size, options.max_concurrent, options.settle_s)
         self.jobs = Jobs(store)
         self.templates = Templates(store)
         self.hot_words = HotWordTables(store)

@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,31 @@ import httpx
 import pytest
 from rich.console import Console
 
-from cli.cloud.control import Control, ControlError
+from cli.cloud.control import ControlError
 from cli.deploy.act import Halted
 from cli.deploy.command import Options, deploy
+from cli.deploy.found import look
+from cli.deploy.hands import Hands
+from cli.deploy.outcome import outcome
+from cli.deploy.patience import LONGEST_PAUSE_S, Patience
 from cli.deploy.refusals import CannotDeploy
 from cli.deploy.removal import remove
+from cli.deploy.speech_steps import LONGEST_WAIT_S, TellCallback, address_among
+from cli.description.payloads import create_function, create_trigger
 from cli.description.read import wanted_from
+from cli.description.wanted import Wanted, WantedTrigger
+from cli.doctor.examine import CHECKS
+from cli.doctor.finding import State
+from cli.doctor.hands import Hands as DoctorHands
+from cli.errors import OperatorError
 from cli.policy.documents import deployer_policy, place_of
 from cli.standin import Standin, running_standin
 from cli.surroundings import Surroundings
-from shared.settings import settings_from
+from shared.settings import Settings, settings_from
 from shared.tencent.credentials import Credentials
 
 ROOT = Path(__file__).resolve().parents[2]
+REGION = "ap-guangzhou"
 BUCKETS = {"INPUT_BUCKETS": "recordings-1250000000", "OUTPUT_BUCKET": "transcripts-1250000000"}
 OTHER_BUCKETS = {"INPUT_BUCKETS": "calls-1250000000", "OUTPUT_BUCKET": "texts-1250000000"}
 READING = ("Get", "List", "Describe", "Head")
@@ -47,7 +61,7 @@ class Account:
             "TENCENTCLOUD_SECRET_ID": self.standin.secret_id,
             "TENCENTCLOUD_SECRET_KEY": self.standin.secret_key,
         }
-        return {"CLOUD_ENDPOINT": self.standin.endpoint, "REGION": "ap-guangzhou", **key, **BUCKETS, **chosen}
+        return {"CLOUD_ENDPOINT": self.standin.endpoint, "REGION": REGION, **key, **BUCKETS, **chosen}
 
     def scribe(self, *words: str, **chosen: str) -> subprocess.CompletedProcess[str]:
         """The command as it is typed."""
@@ -105,8 +119,22 @@ class Account:
         return {f"TENCENTCLOUD_{name}": made[told] for name, told in names.items()}
 
     def call(self, action: str, **given: Any) -> dict[str, Any]:
-        key = Credentials(self.standin.secret_id, self.standin.secret_key)
-        return Control(key, "ap-guangzhou", self.standin.endpoint).call("scf", action, given)
+        return self.hands.control.call("scf", action, given)
+
+    @property
+    def hands(self) -> Hands:
+        return Hands.of(
+            Credentials(self.standin.secret_id, self.standin.secret_key), REGION, self.standin.endpoint
+        )
+
+    def wanted(self, **chosen: str) -> Wanted:
+        stage = chosen.get("SCRIBE_STAGE", "prod")
+        others = {
+            "SCRIBE_STAGE": stage,
+            "SCF_ROLE_NAME": f"scribe-{stage}",
+            "CALLBACK_TOKEN": "any-token-of-16-up",
+        }
+        return wanted_from(ROOT, self.choices({**others, **chosen}))
 
 
 @pytest.fixture(scope="module")
@@ -179,12 +207,7 @@ def test_a_changed_setting_or_token_changes_that_and_nothing_else(settled: Accou
 
 
 def test_what_somebody_changed_in_the_console_is_put_right(settled: Account) -> None:
-    wanted = wanted_from(
-        ROOT,
-        settled.choices(
-            {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", "CALLBACK_TOKEN": "any-token-of-16-up"}
-        ),
-    )
+    wanted = settled.wanted()
     names = {key: one.name for key, one in wanted.functions.items()}
     cos = wanted.triggers_of("upload")[0]
     url = settled.call("ListTriggers", FunctionName=names["callback"])["Triggers"]
@@ -273,12 +296,7 @@ def test_a_rule_of_another_function_is_named_before_anything_is_written(account:
 def test_a_deployment_that_stops_halfway_says_so_and_the_same_command_finishes_it(account: Account) -> None:
     chosen = {"SCRIBE_STAGE": "half", **OTHER_BUCKETS}
     with_roles = Options(make_buckets=True)
-    wanted = wanted_from(
-        ROOT,
-        account.choices({**chosen, "SCF_ROLE_NAME": "scribe-half", "CALLBACK_TOKEN": "any-token-of-16-up"}),
-    )
-    settings = settings_from({"REGION": wanted.region, **wanted.functions["upload"].variables})
-    policy = deployer_policy(place_of(settings, "100000000001"), wanted.functions.values())
+    policy = deployers_policy(account.wanted(**chosen))
     policy["statement"].append({"action": ["cam:*"], "effect": "allow", "resource": ["*"]})
     makes_no_triggers = json.loads(json.dumps(policy).replace('"scf:CreateTrigger", ', ""))
     assert makes_no_triggers != policy
@@ -311,6 +329,139 @@ def test_a_deployment_that_stops_halfway_says_so_and_the_same_command_finishes_i
     with pytest.raises(ControlError, match=r"ResourceNotFound\.Function"):
         account.call("GetFunction", FunctionName="scribe-half-scribe-upload")
     assert account.remove(**chosen) == (True, "Nothing to remove: nothing of this deployment is there.\n")
+
+
+def deployers_policy(wanted: Wanted) -> dict[str, Any]:
+    return deployer_policy(place_of(settings_in(wanted), "100000000001"), wanted.functions.values())
+
+
+def settings_in(wanted: Wanted) -> Settings:
+    return settings_from({"REGION": wanted.region, **wanted.functions["upload"].variables})
+
+
+def in_namespace(wanted: Wanted, namespace: str) -> Wanted:
+    functions = {key: replace(one, namespace=namespace) for key, one in wanted.functions.items()}
+    return replace(wanted, functions=functions)
+
+
+def test_without_the_role_of_scf_nothing_is_begun(account: Account) -> None:
+    control = account.hands.control
+    trust = control.call("cam", "GetRole", {"RoleName": "SCF_QcsRole"})["RoleInfo"]["PolicyDocument"]
+    naming = {"RoleName": "SCF_QcsRole"}
+    others = trust.replace("scf.qcloud.com", "cvm.qcloud.com")
+    control.call("cam", "UpdateAssumeRolePolicy", {**naming, "PolicyDocument": others})
+    since = account.mark()
+    try:
+        with pytest.raises(CannotDeploy, match=r"SCF_QcsRole.*console\.cloud\.tencent\.com/scf"):
+            account.deploy(Options(make_buckets=True), SCRIBE_STAGE="roleless", **OTHER_BUCKETS)
+        assert account.written(since) == []
+    finally:
+        control.call("cam", "UpdateAssumeRolePolicy", {**naming, "PolicyDocument": trust})
+
+
+def test_a_namespace_that_is_not_there_is_found_by_a_key_that_may_look_at_its_functions_only(
+    account: Account,
+) -> None:
+    wanted = in_namespace(account.wanted(), "nowhere")
+    policy = deployers_policy(wanted)
+    for statement in policy["statement"]:
+        statement["action"] = [one for one in statement["action"] if one != "scf:GetFunction"]
+    own = "qcs::scf:ap-guangzhou:uin/100000000001:namespace/nowhere/function/*"
+    policy["statement"].append({"effect": "allow", "action": ["scf:GetFunction"], "resource": [own]})
+    issued = account.key_with(policy)
+    key = Credentials(*(issued[f"TENCENTCLOUD_{name}"] for name in ("SECRET_ID", "SECRET_KEY", "TOKEN")))
+    found = look(Hands.of(key, REGION, account.standin.endpoint), wanted, settings_in(wanted))
+    for deployed in found.functions.values():
+        assert deployed.lacks_namespace
+        assert deployed.namespace_instead == "default"
+
+
+def test_of_a_function_whose_creation_failed_nothing_else_is_asked(account: Account) -> None:
+    wanted = account.wanted(SCRIBE_STAGE="fail")
+    broken = replace(wanted.functions["sweep"], handler="missing.main_handler")
+    payload = {name: value for name, value in create_function(broken).items() if name != "Role"}
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as file:
+        file.writestr("index.py", "")
+    account.hands.functions.create(payload, code.getvalue())
+    try:
+        since = account.mark()
+        only = replace(wanted, functions={"sweep": broken})
+        deployed = look(account.hands, only, settings_in(wanted), with_roles=False).functions["sweep"]
+        assert deployed.function
+        assert deployed.function.status == "CreateFailed"
+        asked = {row["action"] for row in account.admin("GET", f"requests?since={since}")}
+        assert "scf:GetFunction" in asked
+        assert not asked & {"scf:ListTriggers", "scf:GetFunctionEventInvokeConfig"}
+    finally:
+        account.hands.functions.delete(broken.name, broken.namespace)
+
+
+def test_an_address_and_a_queue_that_are_not_to_be_seen_yet_are_waited_for(account: Account) -> None:
+    sweep, bucket = account.wanted().functions["sweep"], "slow-1250000000"
+    hands = account.hands
+    hands.cos(REGION).create_bucket(bucket)
+    network = {"EnableExtranet": True, "EnableIntranet": False}
+    description = json.dumps({"AuthType": "NONE", "NetConfig": network}, sort_keys=True)
+    url = WantedTrigger("sweep", "http", "url", description, "$DEFAULT", is_open=True)
+
+    def sleep(_seconds: float) -> None:
+        there = [one for one in hands.functions.triggers(sweep.name, "default") if one.type == "http"]
+        if not there:
+            hands.functions.create_trigger(create_trigger(sweep.name, "default", url))
+        elif there[0].url:
+            hands.speech.enable(bucket)
+        time.sleep(0.05)
+
+    patience = Patience(now=lambda: 0.0, sleep=sleep)
+    step = TellCallback(bucket, "", sweep, "$DEFAULT", "a-token-of-its-own", "", None)
+    step.carry_out(replace(hands, patience=patience))
+    [queue] = hands.speech.queues(bucket).queues
+    triggers = hands.functions.triggers(sweep.name, "default")
+    hands.functions.delete_trigger(sweep.name, "default", next(one for one in triggers if one.type == "http"))
+    assert queue.notification.url == f"{address_among(triggers, '$DEFAULT')}/a-token-of-its-own"
+
+
+def test_what_never_appears_is_not_waited_for_without_end(account: Account) -> None:
+    paused: list[float] = []
+    patience = Patience(now=lambda: sum(paused), sleep=lambda seconds: paused.append(10 * seconds))
+    step = TellCallback(
+        "any-1250000000", "", account.wanted().functions["sweep"], "$DEFAULT", "token", "", None
+    )
+    with pytest.raises(OperatorError, match="no public address; run the command again"):
+        step.carry_out(replace(account.hands, patience=patience))
+    assert LONGEST_WAIT_S <= sum(paused) < LONGEST_WAIT_S + 10 * LONGEST_PAUSE_S
+
+
+class NewNames(httpx.HTTPTransport):
+    """A network in which the names of function URLs come to be known when `are_known` is set."""
+
+    are_known = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not self.are_known and request.headers["host"].endswith(".tencentscf.com"):
+            raise httpx.ConnectError("no such name")
+        return super().handle_request(request)
+
+
+@pytest.mark.parametrize("come", [True, False])
+def test_after_a_deployment_a_new_address_has_a_minute_to_be_known(account: Account, *, come: bool) -> None:
+    token = (account.folder / ".env").read_text("utf-8").strip().partition("=")[2]
+    network, paused = NewNames(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        paused.append(10 * seconds)
+        network.are_known = come and len(paused) > 1
+
+    with httpx.Client(transport=network) as client:
+        credentials = Credentials(account.standin.secret_id, account.standin.secret_key)
+        hands = replace(DoctorHands.of(credentials, REGION, account.standin.endpoint), client=lambda: client)
+        wanted = account.wanted(CALLBACK_TOKEN=token)
+        found = list(outcome(hands, wanted, "", Patience(lambda: sum(paused), sleep)))
+    [address] = [one for one in found if one.name == "address"]
+    assert (address.state is State.OK) is come
+    assert (sum(paused) >= 60) is not come
+    assert {one.name for one in found} == {check.name for check in CHECKS}
 
 
 def test_nobody_who_cannot_be_asked_loses_a_deployment(account: Account) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +19,6 @@ from rich.console import Console
 
 from cli.cloud.control import Control, ControlError
 from cli.cloud.functions import (
-    LONGEST_PAUSE_S,
     LONGEST_WAIT_S,
     MOST_RETRIES,
     FoundFunction,
@@ -27,21 +27,25 @@ from cli.cloud.functions import (
 )
 from cli.cloud.identity import Identity
 from cli.cloud.triggers import FoundTrigger, found_trigger
+from cli.cloud.waiting import LONGEST_PAUSE_S
 from cli.deploy.act import Halted, act
 from cli.deploy.found import Deployed, Found, SpeechOf
 from cli.deploy.function_steps import Code
 from cli.deploy.plan import Aim, notes, plan
 from cli.deploy.refusals import CannotDeploy, refuse
+from cli.deploy.role_steps import EnsureRole
 from cli.deploy.show import show_plan
 from cli.deploy.speech_steps import notification
 from cli.deploy.steps import Change, Mark, Step
 from cli.description.read import wanted_from
 from cli.description.wanted import WantedTrigger
+from cli.doctor.telling import complaint
 from cli.policy.documents import place_of, policy_of
 from cli.policy.roles import FoundRole
+from cli.policy.statements import not_granted
 from shared.settings import settings_from
 from shared.tencent.credentials import Credentials
-from shared.tencent.speech_values import Queue
+from shared.tencent.speech_values import Notification, Queue
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL = "Scribe 0.1.0, package 0123456789abcdef"
@@ -200,11 +204,11 @@ def test_another_package_is_uploaded_before_its_label_is_written() -> None:
     ]
 
 
-def test_a_variable_that_somebody_set_in_the_console_is_shown_as_going() -> None:
+def test_a_variable_that_somebody_set_in_the_console_is_shown_as_going_without_its_value() -> None:
     aim = aim_of()
-    variables = {**aim.wanted.functions["upload"].variables, "CLOUD_ENDPOINT": "http://127.0.0.1:9"}
+    variables = {**aim.wanted.functions["upload"].variables, "DB_PASSWORD": "somebody's own"}
     steps = plan(aim, with_function(found_as(aim), "upload", variables=variables))
-    assert [step.changes for step in steps] == [(Change("CLOUD_ENDPOINT", "http://127.0.0.1:9", ""),)]
+    assert [step.changes for step in steps] == [(Change("DB_PASSWORD", "set", ""),)]
 
 
 def test_a_function_whose_creation_failed_is_made_again_with_its_triggers() -> None:
@@ -249,32 +253,148 @@ def test_a_queue_that_tells_somebody_else_is_shown_without_their_secret() -> Non
     assert "their-own-secret" not in shown
 
 
-def test_a_role_that_may_too_much_or_too_little_is_mended() -> None:
+def with_role(found: Found, name: str, document: Mapping[str, Any]) -> Found:
+    return replace(found, roles={**found.roles, name: FoundRole(name, (document,), True, (name,))})
+
+
+def allowing(*actions: str) -> dict[str, Any]:
+    return {"version": "2.0", "statement": [{"effect": "allow", "action": list(actions), "resource": "*"}]}
+
+
+def test_a_role_gains_before_the_functions_change_and_loses_when_all_else_is_done() -> None:
+    old, aim = aim_of(), aim_of(OUTPUT_BUCKET="texts-1250000000", SWEEP_AFTER="600")
+    name = "scribe-prod-callback"
+    first, *others, last = [
+        step
+        for step in plan(aim, with_role(found_as(old), name, old.documents[name]))
+        if name in step.title or not step.title.startswith("role ")
+    ]
+    assert [step.title for step in others] == [
+        f"function {one.name}" for one in aim.wanted.functions.values()
+    ]
+    assert isinstance(first, EnsureRole)
+    assert isinstance(last, EnsureRole)
+    for document in (old.documents[name], aim.documents[name]):
+        assert not_granted(document, [first.document]) == []
+    assert len(first.changes) > 1
+    assert not any(change.before for change in first.changes)
+    assert last.document == aim.documents[name]
+    assert len(last.changes) > 1
+    assert not any(change.after for change in last.changes)
+
+
+def test_a_role_that_only_may_too_much_loses_it_last() -> None:
+    aim = aim_of(SWEEP_AFTER="600")
+    name = "scribe-prod-upload"
+    more = {
+        **aim.documents[name],
+        "statement": [*aim.documents[name]["statement"], *allowing("cos:*")["statement"]],
+    }
+    *functions, role = plan(aim, with_role(found_as(aim_of()), name, more))
+    assert len(functions) == 3
+    assert role.title == f"role {name}"
+    assert role.changes == (Change("may", "cos:* on *", ""),)
+
+
+def test_permissions_that_are_too_long_together_change_at_once_and_that_is_said() -> None:
     aim = aim_of()
     name = "scribe-prod-upload"
-    everything = {"version": "2.0", "statement": [{"effect": "allow", "action": "cos:*", "resource": "*"}]}
-    found = found_as(aim)
-    found = replace(found, roles={**found.roles, name: FoundRole(name, (everything,), True, (name,))})
+    found = with_role(found_as(aim), name, allowing(*(f"cos:Some{number}" for number in range(500))))
     (step,) = plan(aim, found)
-    assert step.title == f"role {name}"
-    assert Change("may", "cos:* on *", "") in step.changes
-    assert any(change.after.startswith("ci:CreateAsrJobs on ") for change in step.changes)
+    assert isinstance(step, EnsureRole)
+    assert step.document == aim.documents[name]
+    assert any(change.before for change in step.changes)
+    assert any(change.after for change in step.changes)
+    (told,) = notes(aim, found)
+    assert f"role {name}" in told
+    assert "longer than CAM takes" in told
+
+
+def test_an_address_of_another_version_is_made_anew_and_the_queue_is_told() -> None:
+    aim = aim_of()
+    found = found_as(aim)
+    elsewhere = replace(found.functions["callback"].triggers[0], qualifier="$LATEST")
+    steps = titles(plan(aim, with_triggers(found, "callback", elsewhere)))
+    assert steps == [
+        f"- address of scribe-prod-scribe-callback, its address {ADDRESS} for good",
+        "+ address of scribe-prod-scribe-callback",
+        "~ speech queue of recordings-1250000000",
+    ]
+
+
+TOLD = notification(f"{ADDRESS}/{CHOICES['CALLBACK_TOKEN']}")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        replace(TOLD, type="", format=""),
+        replace(TOLD, type="URL", event="taskfinish", format="xml"),
+        replace(TOLD, event="WorkflowFinish, TaskFinish"),
+        replace(TOLD, event="TransCodingFinish", format="JSON"),
+    ],
+)
+def test_what_the_service_writes_in_its_own_way_is_neither_changed_nor_called_wrong(
+    told: Notification,
+) -> None:
+    aim = aim_of()
+    speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Active", told))}
+    assert plan(aim, replace(found_as(aim), speech=speech)) == ()
+    assert complaint(told, ADDRESS, aim.settings.callback_tokens) == ""
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        replace(TOLD, state="Off"),
+        replace(TOLD, type="Mq"),
+        replace(TOLD, event="WorkflowFinish"),
+        replace(TOLD, format="YAML"),
+        replace(TOLD, url=f"{ADDRESS}/another-token"),
+    ],
+)
+def test_what_the_doctor_calls_wrong_about_a_queue_is_changed_and_shown(told: Notification) -> None:
+    aim = aim_of()
+    speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Active", told))}
+    (step,) = plan(aim, replace(found_as(aim), speech=speech))
+    assert step.changes
+    assert complaint(told, ADDRESS, aim.settings.callback_tokens)
+
+
+def test_tags_of_somebody_else_are_no_difference_and_a_missing_one_of_ours_is() -> None:
+    aim = aim_of()
+    tagged = {"app": "scribe"}
+    functions = {key: replace(one, tags=tagged) for key, one in aim.wanted.functions.items()}
+    aim = replace(aim, wanted=replace(aim.wanted, functions=functions))
+    found = with_function(found_as(aim), "sweep", tags={**tagged, "costs": "somebody's"})
+    assert notes(aim, found) == []
+    assert "other tags" in str(notes(aim, with_function(found, "sweep", tags={"costs": "somebody's"})))
 
 
 def test_what_cannot_be_changed_is_refused_with_the_way_out_and_all_at_once() -> None:
     aim = aim_of(QUEUE_ID="q-of-another-bucket", CALLBACK_TOKEN="x" * 60)
     found = with_function(found_as(aim), "upload", runtime="Python3.9")
+    callback = replace(found.functions["callback"], lacks_namespace=True)
     found = replace(
         found,
-        functions={**found.functions, "sweep": Deployed(namespace_instead="old")},
+        functions={**found.functions, "sweep": Deployed(namespace_instead="old"), "callback": callback},
         missing_buckets={"transcripts-1250000000": "ap-shanghai"},
+        scf_role="role SCF_QcsRole does not exist",
         speech={"recordings-1250000000": SpeechOf(is_on=True)},
     )
     with pytest.raises(CannotDeploy) as told:
         refuse(aim, found, OWNER, make_buckets=True)
-    for word in ("Python3.9", "namespace old", "ap-shanghai", "QUEUE_ID", "18 characters shorter"):
+    for word in (
+        "Python3.9",
+        "namespace old",
+        "ap-shanghai",
+        "QUEUE_ID",
+        "18 characters shorter",
+        "namespace default does",
+        "console.cloud.tencent.com/scf",
+    ):
         assert sum(word in reason for reason in told.value.reasons) == 1, told.value
-    assert len(told.value.reasons) == 5
+    assert len(told.value.reasons) == 7
 
 
 @dataclass
@@ -294,6 +414,10 @@ class Breaking:
     ("code", "advice"),
     [
         ("UnauthorizedOperation.CAM", "lacks the permission scf:CreateFunction"),
+        ("UnauthorizedOperation.Role", "console.cloud.tencent.com/scf"),
+        ("UnauthorizedOperation.Region", "another REGION"),
+        ("UnauthorizedOperation.NotMC", "console only"),
+        ("UnauthorizedOperation.FunctionStatus", "wait a minute"),
         ("AuthFailure.SignatureExpire", "clock"),
         ("AuthFailure.TokenFailure", "get a new one"),
         ("AuthFailure.SecretIdNotFound", "TENCENTCLOUD_SECRET_ID"),
@@ -307,7 +431,7 @@ def test_a_failure_says_what_to_do_by_its_code(code: str, advice: str) -> None:
     said = io.StringIO()
     step = Breaking(ControlError("CreateFunction", code, "it says no", "r-1", service="scf"))
     hands: Any = None
-    with pytest.raises(Halted, match=advice) as told:
+    with pytest.raises(Halted, match=re.escape(advice)) as told:
         act(Console(file=said), (step,), hands, "scribe deploy")
     assert "it says no" in str(told.value)
     assert "To go on: scribe deploy" in said.getvalue()

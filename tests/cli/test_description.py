@@ -182,9 +182,19 @@ BROKEN = {
     "a form of its own": ("'${env:ENGINE}'", "'${env.ENGINE}'", "holds ${env.ENGINE}; write ${env:NAME}"),
     "a key twice": ("  type: event\n", "  type: event\n  type: event\n", "line 13: type is there twice"),
     "no list": (
-        "  tags:\n    - { key: project, value: scribe }",
+        "  tags:\n    - { key: app, value: scribe }",
         "  tags: scribe",
         "inputs.tags is 'scribe'; write a list",
+    ),
+    "a tag key of the platform's": (
+        "{ key: app, value: scribe }",
+        "{ key: project, value: scribe }",
+        "inputs.tags[0].key is 'project'; write 1 to 127 characters in quotes that do not begin with qcs:,",
+    ),
+    "a tag key in the platform's words": (
+        "{ key: app, value: scribe }",
+        "{ key: 项目一, value: scribe }",
+        "key is '项目一'; write",
     ),
 }
 

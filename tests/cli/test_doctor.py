@@ -25,6 +25,8 @@ from cli.doctor.command import doctor
 from cli.doctor.examine import CHECKS, examine
 from cli.doctor.finding import Finding, State
 from cli.doctor.hands import Hands
+from cli.doctor.rules import rules_of_others
+from cli.doctor.scf_role import SCF_ROLE
 from cli.operator import Operator
 from cli.policy.documents import deployer_policy, place_of
 from cli.policy.place import CI_ROLE
@@ -537,13 +539,47 @@ def test_a_queue_that_queue_id_does_not_find_is_told(deployment: Deployment) -> 
     assert "QUEUE_ID" in told(found, "queue")
 
 
-def test_without_its_own_role_cloud_infinite_cannot_read(deployment: Deployment) -> None:
-    before = deployment.control.call("cam", "GetRole", {"RoleName": CI_ROLE})["RoleInfo"]
-    deployment.control.call("cam", "DeleteRole", {"RoleName": CI_ROLE})
+@pytest.mark.parametrize(("role", "check"), [(CI_ROLE, "ci-role"), (SCF_ROLE, "scf-role")])
+def test_a_role_of_a_service_that_is_missing_or_has_no_policy_is_found(
+    deployment: Deployment, role: str, check: str
+) -> None:
+    call = deployment.control.call
+    before = call("cam", "GetRole", {"RoleName": role})["RoleInfo"]
+    attached = call("cam", "ListAttachedRolePolicies", {"RoleName": role, "Page": 1, "Rp": 20})["List"]
+    assert attached
+    call("cam", "DeleteRole", {"RoleName": role})
     found = deployment.findings()
-    again = {"RoleName": CI_ROLE, "PolicyDocument": before["PolicyDocument"], "Description": "as before"}
-    deployment.control.call("cam", "CreateRole", again)
-    assert wrong(found) == {"ci-role"}
+    again = {"RoleName": role, "PolicyDocument": before["PolicyDocument"], "Description": "as before"}
+    call("cam", "CreateRole", again)
+    bare = deployment.findings()
+    for policy in attached:
+        call("cam", "AttachRolePolicy", {"AttachRoleName": role, "PolicyId": policy["PolicyId"]})
+    assert wrong(found) == {check}
+    assert f"https://console.cloud.tencent.com/{check.partition('-')[0]}" in told(found, check)
+    assert wrong(bare) == set()
+    assert ("no policy attached" in told(bare, check, State.NOTE)) is (role == CI_ROLE)
+
+
+class DeletedMeanwhile(set[tuple[str, str]]):
+    """The functions that are not looked at; somebody else's is deleted in the moment in which it is compared."""
+
+    def __init__(self, delete: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self.delete = delete
+
+    def __contains__(self, one: object) -> bool:
+        match one:
+            case ("music-player", str(namespace)):
+                self.delete("music-player", namespace)
+        return False
+
+
+def test_a_function_that_is_deleted_while_rules_are_read_is_left_out(deployment: Deployment) -> None:
+    with deployment.stranger_with_rule(INPUT, "music/") as name:
+        rules = rules_of_others(deployment.control, DeletedMeanwhile(deployment.functions.delete))
+    owners = {rule.owner for rule in rules}
+    assert deployment.name("upload") in owners
+    assert name not in owners
 
 
 def test_the_command_prints_json_for_machines_and_lines_for_people(deployment: Deployment) -> None:

@@ -140,11 +140,26 @@ def test_the_deployer_can_hand_over_the_functions_roles_and_make_none() -> None:
     assert not makes_roles & {one.action for one in granted}
 
 
-def test_the_deployer_can_change_its_own_functions_only() -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        # As SCF names what it misses: no function, the region in short, or every function.
+        "qcs::scf:gz:uin/100000000001:namespace/default",
+        "qcs::scf:gz:uin/100000000001:function/*",
+        "qcs::scf:ap-guangzhou:uin/100000000001:namespace/default/function/scribe-prod-upload",
+    ],
+)
+def test_the_deployer_may_change_functions_however_scf_names_them(asked: str) -> None:
     granted = permissions_of(deployer_policy(place(), [deployed("upload")]))
-    other = "qcs::scf:ap-guangzhou:uin/100000000001:namespace/default/function/somebody-elses"
-    for action in ("scf:UpdateFunctionCode", "scf:DeleteFunction", "scf:CreateFunction"):
-        assert not [one for one in granted if covers(one, Permission(action, other))]
+    for action in ("CreateFunction", "DeleteFunction", "GetFunction", "UpdateFunctionCode"):
+        assert [one for one in granted if covers(one, Permission(f"scf:{action}", asked))], action
+
+
+def test_the_deployer_may_tag_and_ask_where_a_bucket_is_and_cannot_take_tags_away() -> None:
+    everywhere = actions_on(deployer_policy(place(), [deployed("upload")]), "*")
+    assert {"tag:CreateTag", "tag:AttachResourcesTag", "cos:GetService"} <= everywhere
+    tags = {one for one in everywhere if one.startswith("tag:")}
+    assert not [one for one in tags if "Delete" in one or "Detach" in one or "*" in one]
 
 
 def allow(action: Any, resource: Any, **more: Any) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from cli.cloud.control import Control, ControlError
+from cli.cloud.waiting import Waiting
 from cli.policy.documents import TRUST, place_of, policy_of
-from cli.policy.roles import Roles, ci_role
+from cli.policy.roles import ForeignPolicy, Roles, ci_role
 from cli.standin import running_standin
 from shared.settings import settings_from
 from shared.tencent.credentials import Credentials
@@ -41,7 +42,11 @@ class Account:
         return Roles(self.control)
 
     def cam(self, action: str, **given: Any) -> dict[str, Any]:
-        return self.control.call("cam", action, given)
+        """Once more where what was made a moment ago is not seen yet."""
+        unseen = ("InvalidParameter.PolicyIdNotExist", "ResourceNotFound.PolicyIdNotFound")
+        return Waiting().until_taken(
+            lambda: self.control.call("cam", action, given), lambda refusal: refusal.code in unseen
+        )
 
     def writes_since(self, number: int) -> list[str]:
         rows = self.client.get(f"/-/requests?since={number}").json()
@@ -153,6 +158,19 @@ def test_a_role_that_somebody_else_made_is_not_removed(account: Account) -> None
     role = account.roles.find("kept-upload")
     assert role is not None
     assert account.roles.missing(role, UPLOAD) == []
+
+
+def test_a_policy_of_the_same_name_that_somebody_else_made_is_not_overwritten(account: Account) -> None:
+    account.cam("CreatePolicy", PolicyName="theirs-upload", PolicyDocument=json.dumps(CALLBACK))
+    before = account.last()
+    with pytest.raises(ForeignPolicy, match=r"theirs-upload that was not made by scribe.*SCF_ROLE_NAME"):
+        account.roles.ensure("theirs-upload", UPLOAD)
+    assert account.writes_since(before) == []
+    # What says the same already is as good, whoever wrote it.
+    account.roles.ensure("theirs-upload", CALLBACK)
+    role = account.roles.find("theirs-upload")
+    assert role is not None
+    assert account.roles.missing(role, CALLBACK) == []
 
 
 def test_more_policies_than_fit_on_a_page_are_all_read(account: Account) -> None:

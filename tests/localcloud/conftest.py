@@ -89,7 +89,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """One scripted stand-in for all tests that need nothing special."""
     running = StandIn.start(
         tmp_path_factory.mktemp("cloud") / "data",
-        *("--speech", "scripted", "--retry-delay", "0.05", "--deploy-delay-ms", "30"),
+        *("--speech", "scripted", "--retry-delay", "0.05", "--deploy-delay-ms", "30", "--settle-ms", "0"),
     )
     yield running
     assert running.stop() == 0
@@ -101,7 +101,8 @@ def start_cloud(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
     started: list[StandIn] = []
 
     def start(*options: str, folder: str = "data") -> StandIn:
-        running = StandIn.start(tmp_path / folder, "--speech", "scripted", "--retry-delay", "0.05", *options)
+        usual = ("--speech", "scripted", "--retry-delay", "0.05", "--settle-ms", "0")
+        running = StandIn.start(tmp_path / folder, *usual, *options)
         started.append(running)
         return running
 

@@ -243,6 +243,20 @@ def test_calls_of_the_control_plane_are_checked_and_named(cloud: Any, control_of
     assert (identity["Type"], identity["AccountId"], identity["UserId"]) == ("CAMUser", UIN, "100000000002")
 
 
+def test_a_function_is_created_in_its_namespace_and_changed_by_its_name(cloud: Any, control_of: Any) -> None:
+    namespace = f"qcs::scf:{REGION}:uin/{UIN}:namespace/default"
+    for action, resource, other in (
+        ("CreateFunction", namespace, f"{namespace}/function/absent"),
+        ("GetFunction", f"{namespace}/function/absent", namespace),
+    ):
+        refusals = {}
+        for granted in (resource, other):
+            key = cloud.admin("POST", "keys", {"policies": [document((f"scf:{action}", granted))]})
+            refusals[granted] = control_of(cloud, key).refusal("scf", action, {"FunctionName": "absent"})
+        assert refusals[other] == "UnauthorizedOperation"
+        assert refusals[resource] != "UnauthorizedOperation"
+
+
 def test_a_key_with_a_document_that_cam_does_not_take_is_not_issued(cloud: Any) -> None:
     answer = httpx.post(f"{cloud.endpoint}/-/keys", json={"policies": [{"version": "1"}]}, trust_env=False)
     assert (answer.status_code, "version" in answer.json()["error"]) == (400, True)

@@ -138,13 +138,14 @@ def test_every_request_is_a_row_of_the_traffic(cloud: Any, raw: Any, bucket: str
 
 
 def test_the_own_address_answers_to_both_of_its_names_and_to_nothing_else(cloud: Any, raw: Any) -> None:
+    before = cloud.admin("GET", "invocations")
     for name in ("127.0.0.1", "localhost"):
         assert raw.target("GET", "/-/health", {"host": name}).json() == {"status": "ok"}
     assert raw.target("GET", "/", {"host": "localhost"}).status_code == 404
     assert raw.target("POST", "/-/timer/none", {"host": "localhost"}).status_code == 404
     assert raw.target("POST", "/-/functions/none/invoke", {"host": "localhost"}).status_code == 404
     assert raw.target("POST", "/-/ai_bucket/none", {"host": "localhost"}).status_code == 404
-    assert cloud.admin("GET", "invocations") == []
+    assert cloud.admin("GET", "invocations") == before
 
 
 def test_an_idle_cloud_says_so(cloud: Any) -> None:

@@ -118,10 +118,12 @@ def list_policies(state: State, given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def attach(state: State, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """AttachRolePolicy; once more changes nothing."""
+    """AttachRolePolicy; once more changes nothing. A new policy is not known to it at once."""
     check(given, optional=_pair("Attach"))
     role = role_of(given, state.roles, "Attach")
     policy = policy_of(given, state.policies, _NO_SUCH_POLICY_TO_CARRY)
+    if policy.type == CUSTOM and not state.is_settled(policy.added_s):
+        raise Refusal(_NO_SUCH_POLICY_TO_CARRY, "policy not exist")
     if len(state.policies.of_role(role.number)) >= _MOST_ON_A_ROLE:
         raise Refusal(
             "InvalidParameter.AttachmentFull", f"A role carries at most {_MOST_ON_A_ROLE} policies."

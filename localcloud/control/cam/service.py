@@ -10,7 +10,7 @@ from localcloud.access.documents import Document, document_of
 from localcloud.account import OWNER_UIN, uin_of
 from localcloud.control.calls import Call, Refusal
 from localcloud.control.cam import policy_calls, role_calls
-from localcloud.control.cam.state import State, state_of
+from localcloud.control.cam.state import CONFIGURATION_ROLE, State, state_of
 from localcloud.control.cam.trust import trusted_services
 from localcloud.control.fields import check
 from localcloud.store import Store
@@ -35,8 +35,9 @@ _CALLS: Mapping[str, Callable[[State, Mapping[str, Any]], Mapping[str, Any]]] = 
 class Cam:
     """Implements ControlService."""
 
-    def __init__(self, store: Store, appid: str) -> None:
-        self._state = state_of(store)
+    def __init__(self, store: Store, appid: str, settle_s: float) -> None:
+        """A new role or policy is not known to others until `settle_s` later."""
+        self._state = state_of(store, settle_s)
         self._appid = appid
 
     async def answer(self, call: Call) -> Mapping[str, Any]:
@@ -55,6 +56,19 @@ class Cam:
         if role is None or service not in trusted_services(role.document):
             return None
         return tuple(document_of(policy.document) for policy, _ in self._state.policies.of_role(role.number))
+
+    def may_be_given(self, role_name: str) -> bool:
+        """Whether SCF may give a function that role. It learns of a new one a moment later."""
+        role = self._state.roles.named(role_name)
+        return (
+            role is not None
+            and self._state.is_settled(role.added_s)
+            and self.documents_of(role_name) is not None
+        )
+
+    def has_configuration_role(self) -> bool:
+        """Whether SCF has the role by which it writes rules to buckets."""
+        return self.documents_of(CONFIGURATION_ROLE) is not None
 
     def has_service_role(self) -> bool:
         """Whether CI has the role by which it reads recordings and writes results."""

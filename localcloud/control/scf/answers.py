@@ -27,7 +27,7 @@ def summary(found: Deployed) -> dict[str, Any]:
         "Runtime": found.settings.runtime,
         "Type": "Event",
         "Description": found.settings.description,
-        "Status": found.status,
+        "Status": found.shown_status,
         "StatusDesc": found.reason,
         "StatusReasons": [{"ErrorCode": found.reason_code, "ErrorMessage": found.reason}]
         if found.reason

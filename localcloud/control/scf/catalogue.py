@@ -28,6 +28,10 @@ class Catalogue:
         """One, by its name."""
         return self._found.get(name)
 
+    def known(self, name: str) -> Deployed:
+        """One that is known to exist."""
+        return self._found[name]
+
     def named(self, given: Given) -> Deployed:
         """The one that a call names. Raises Refusal."""
         check_namespace(given)

@@ -36,6 +36,7 @@ class FunctionCalls:
         is_taken: Callable[[str], bool],
         has_role: Callable[[str], bool],
         code_url: str,
+        settle_s: float,
     ) -> None:
         """`is_taken` knows functions that were not deployed by the API, `has_role` the roles that SCF may take on."""
         self._catalogue = catalogue
@@ -45,6 +46,8 @@ class FunctionCalls:
         self._is_taken = is_taken
         self._has_role = has_role
         self._code_url = code_url
+        self._settle_s = settle_s
+        self._leaving: dict[str, float] = {}
 
     async def create(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """CreateFunction."""
@@ -79,7 +82,7 @@ class FunctionCalls:
     async def update_code(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """UpdateFunctionCode: the zip stands in Code, or beside it as in older clients."""
         given = Given(fields, ("FunctionName", "Namespace", "Handler", "Code", "CodeSource", "ZipFile"))
-        before = check_active(self._catalogue.named(given))
+        before = check_active(self._catalogue.named(given), "FailedOperation.UpdateFunctionCode")
         handler = settings.handler(given, before.settings.handler)
         text = given.text("ZipFile") if given.has("ZipFile") else _zip_text(given)
         after = replace(
@@ -94,15 +97,21 @@ class FunctionCalls:
     async def update_configuration(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """UpdateFunctionConfiguration: what is absent stays; a given Environment replaces the whole one."""
         given = Given(fields, settings.FIELDS)
-        before = check_active(self._catalogue.named(given))
+        before = check_active(self._catalogue.named(given), "FailedOperation.UpdateFunctionConfiguration")
         wanted = settings.changed(before.settings, given)
         self._check_role(wanted.role)
         self._deployments.update(before, replace(before, settings=wanted, modified_s=time.time()))
         return {}
 
     async def get(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """GetFunction."""
+        """GetFunction. Of one that was deleted a moment ago, SCF says first that the version is gone."""
         given = Given(fields, (*_NAMED, "ShowCode"))
+        name = given.text("FunctionName")
+        if not self._catalogue.find(name) and time.monotonic() < self._leaving.get(name, 0.0):
+            # The public Terraform provider waits through exactly this code.
+            raise Refusal(
+                "ResourceNotFound.Version", f"The function {name} has no version {qualifier(given)}."
+            )
         return answers.function(self._catalogue.named(given), qualifier(given), self._where)
 
     async def address(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -127,6 +136,7 @@ class FunctionCalls:
         if found.is_deploying:
             check_active(found)
         self._deployments.delete(found)
+        self._leaving[found.name] = time.monotonic() + self._settle_s
         return {}
 
     async def namespaces(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:

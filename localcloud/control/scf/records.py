@@ -14,6 +14,8 @@ from localcloud.scf.deployment import Function
 # Values of Status, intl 583/37883. The documents' Deleting and Publishing take no time here.
 CREATING, CREATE_FAILED, ACTIVE = "Creating", "CreateFailed", "Active"
 UPDATING, UPDATE_FAILED = "Updating", "UpdateFailed"
+# Shown as Active, and no longer free: public deploy tools see Updating only a moment after a write.
+ABOUT_TO_UPDATE = "AboutToUpdate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,10 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One trigger. `description` is TriggerDesc as it was accepted, `urlid` the id in an http trigger's address."""
+    """One trigger. `description` is TriggerDesc as it was accepted, `urlid` the id in an http trigger's address.
+
+    `addressed_s` is the Unix second from which that address is told.
+    """
 
     type: str
     name: str
@@ -54,6 +59,7 @@ class Trigger:
     urlid: str
     added_s: float
     modified_s: float
+    addressed_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,12 @@ class Deployed:
     @property
     def is_deploying(self) -> bool:
         """Whether it is being made or changed; most calls are refused meanwhile."""
-        return self.status in (CREATING, UPDATING)
+        return self.status in (CREATING, ABOUT_TO_UPDATE, UPDATING)
+
+    @property
+    def shown_status(self) -> str:
+        """Its Status as the API tells it."""
+        return ACTIVE if self.status == ABOUT_TO_UPDATE else self.status
 
     @property
     def module(self) -> str:

@@ -34,9 +34,14 @@ class ScfService:
         endpoint: str,
         deploy_delay_s: float,
         has_bucket: Callable[[str], bool],
+        settle_s: float,
         has_role: Callable[[str], bool],
+        may_write_buckets: Callable[[], bool],
     ) -> None:
-        """What was deployed before runs again in `registry`; `endpoint` is where uploaded code can be fetched."""
+        """What was deployed before runs again in `registry`; `endpoint` is where uploaded code can be fetched.
+
+        `settle_s` is how long a deletion, or an address, is not yet known everywhere.
+        """
         where = Region(region, appid)
         self._region = region
         self._catalogue = Catalogue(store)
@@ -51,6 +56,7 @@ class ScfService:
             is_taken=taken.__contains__,
             has_role=has_role,
             code_url=f"{endpoint}/-/code",
+            settle_s=settle_s,
         )
         triggers = TriggerCalls(
             self._catalogue,
@@ -58,6 +64,8 @@ class ScfService:
             where,
             has_bucket=has_bucket,
             cos_rules=lambda: registry.cos_triggers,
+            may_write_buckets=may_write_buckets,
+            settle_s=settle_s,
         )
         invoking = InvokeCalls(self._catalogue, self._deployments, registry)
         self._together: Mapping[str, _Action] = {

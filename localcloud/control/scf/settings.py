@@ -23,6 +23,7 @@ _HANDLER = re.compile(rf"{_PART}\.{_PART}")
 _DESCRIPTION = re.compile(r"[A-Za-z0-9 ,.\n\u3001\u3002\u4e00-\u9fff\uff0c]{0,1000}")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,63}")
 _RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
+_RESERVED_TAGS = ("qcs:", "project", "\u9879\u76ee", "qcloud", "tencent")  # 651/13354 and 597/33355
 _RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
 _MOST_VARIABLES_BYTES = 4096
 _SMALLEST_MIB, _STEP_MIB, _LARGEST_MIB = 64, 128, 3072
@@ -78,8 +79,17 @@ def changed(before: Settings, given: Given) -> Settings:
 
 
 def tags(given: Given) -> dict[str, str]:
-    """The tags of a new function."""
-    return {tag.text("Key"): tag.text("Value") for tag in given.each("Tags", ("Key", "Value"))}
+    """The tags of a new function. Raises Refusal.
+
+    SCF's own list has no code for a reserved key; this is the tag service's, and CAM's.
+    """
+    found = {tag.text("Key"): tag.text("Value") for tag in given.each("Tags", ("Key", "Value"))}
+    for key in found:
+        if key.startswith(_RESERVED_TAGS):
+            raise Refusal(
+                "InvalidParameter.ReservedTagKey", f"The tag key {key!r} is reserved by the system."
+            )
+    return found
 
 
 def _runtime(given: Given, before: str) -> str:

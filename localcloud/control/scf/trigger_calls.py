@@ -11,7 +11,7 @@ from typing import Any
 from localcloud.control.calls import Refusal
 from localcloud.control.scf import answers, trigger_settings
 from localcloud.control.scf.catalogue import Catalogue, qualifier
-from localcloud.control.scf.deployments import Deployments, check_active
+from localcloud.control.scf.deployments import STATUS_ERROR, Deployments, check_active
 from localcloud.control.scf.given import Given
 from localcloud.control.scf.records import Deployed, Trigger
 from localcloud.control.scf.trigger_settings import Region
@@ -40,18 +40,25 @@ class TriggerCalls:
         *,
         has_bucket: Callable[[str], bool],
         cos_rules: Callable[[], Sequence[CosTrigger]],
+        may_write_buckets: Callable[[], bool],
+        settle_s: float,
     ) -> None:
-        """`has_bucket` takes `name-appid`; `cos_rules` gives those of all functions of the account."""
+        """`has_bucket` takes `name-appid`; `cos_rules` gives those of all functions of the account.
+
+        `may_write_buckets`: whether SCF has the role by which it writes rules to buckets.
+        """
         self._catalogue = catalogue
         self._deployments = deployments
         self._where = where
         self._has_bucket = has_bucket
         self._cos_rules = cos_rules
+        self._may_write_buckets = may_write_buckets
+        self._settle_s = settle_s
 
     async def create(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """CreateTrigger. That one without Enable is open is unconfirmed."""
         given = Given(fields, (*_NAMED, "Enable", "CustomArgument", "Description"))
-        function = check_active(self._catalogue.named(given))
+        function = check_active(self._catalogue.named(given), "FailedOperation.CreateTrigger")
         kind, name = given.text("Type"), given.text("TriggerName")
         now_s = time.time()
         new = Trigger(
@@ -66,6 +73,7 @@ class TriggerCalls:
             urlid=secrets.token_hex(5) if kind == "http" else "",
             added_s=now_s,
             modified_s=now_s,
+            addressed_s=now_s + self._settle_s,
         )
         self._check_beside_others(function, new)
         self._deployments.change(replace(function, triggers=(*function.triggers, new)))
@@ -108,7 +116,9 @@ class TriggerCalls:
 
     async def delete(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """DeleteTrigger: of a cos trigger TriggerDesc must be repeated."""
-        function, gone = self._trigger(Given(fields, _NAMED), by_desc=True)
+        function, gone = self._trigger(
+            Given(fields, _NAMED), by_desc=True, busy="FailedOperation.DeleteTrigger"
+        )
         self._deployments.change(
             replace(function, triggers=tuple(each for each in function.triggers if each != gone))
         )
@@ -130,8 +140,8 @@ class TriggerCalls:
         shown = [answers.listed_trigger(function, each, self._where) for each in page]
         return {"TotalCount": len(found), "Triggers": shown}
 
-    def _trigger(self, given: Given, *, by_desc: bool) -> tuple[Deployed, Trigger]:
-        function = check_active(self._catalogue.named(given))
+    def _trigger(self, given: Given, *, by_desc: bool, busy: str = STATUS_ERROR) -> tuple[Deployed, Trigger]:
+        function = check_active(self._catalogue.named(given), busy)
         kind, name, version = given.text("Type"), given.text("TriggerName"), qualifier(given)
         found = [
             each
@@ -166,6 +176,10 @@ class TriggerCalls:
             self._check_rule(trigger_settings.running(function, new))
 
     def _check_rule(self, rule: Any) -> None:
+        if not self._may_write_buckets():
+            raise Refusal(
+                "UnauthorizedOperation.Role", "SCF has no access to COS: the account has no role SCF_QcsRole."
+            )
         if not self._has_bucket(rule.bucket):
             raise Refusal("ResourceNotFound.Cos", f"There is no bucket {rule.bucket}.")
         for other in self._cos_rules():

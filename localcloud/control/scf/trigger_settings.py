@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,12 @@ _BAD_DESC, _BAD_NAME = "InvalidParameterValue.TriggerDesc", "InvalidParameterVal
 _HOST = re.compile(r"([a-z0-9][a-z0-9-]*-(\d+))\.cos\.([a-z0-9-]+)\.myqcloud\.com")
 _TIMER_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")  # sdk, CreateTriggerRequest
 _MOST_ARGUMENT_BYTES = 4096
+_SWITCHES = ("EnableIntranet", "EnableExtranet")
+_ADDRESSES = tuple(
+    f"{kind}{side}{end}"
+    for side in ("Intranet", "Extranet")
+    for kind, end in (("", "Url"), ("", "HTTPUrl"), ("Wss", "Url"), ("Ws", "Url"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +96,22 @@ def read_back(function: Deployed, trigger: Trigger, where: Region) -> str:
     desc = json.loads(trigger.description)
     if trigger.type == "cos":
         return _compact({"bucketUrl": trigger.name, **desc})
-    host = urls.url_host(function.name, appid=where.appid, region=where.name, urlid=trigger.urlid)
-    net = desc["NetConfig"]
-    net["ExtranetUrl"] = f"https://{host}" if net["EnableExtranet"] else ""
-    inside = host.replace(f".{where.name}.", f".in.{where.name}.")
-    net["IntranetUrl"] = f"https://{inside}" if net["EnableIntranet"] else ""
+    desc["NetConfig"].update(_addresses(function, trigger, where, desc["NetConfig"]))
     return _compact(desc)
+
+
+def _addresses(
+    function: Deployed, trigger: Trigger, where: Region, switches: Mapping[str, bool]
+) -> Mapping[str, str]:
+    """Those that NetConfig holds in the CLI's example of ListTriggers; of WebSocket there is none here."""
+    outside = urls.url_host(function.name, appid=where.appid, region=where.name, urlid=trigger.urlid)
+    hosts = {"Extranet": outside, "Intranet": outside.replace(f".{where.name}.", f".in.{where.name}.")}
+    found = dict.fromkeys(_ADDRESSES, "")
+    for side, host in hosts.items():
+        # A new address is not known at once.
+        if switches[f"Enable{side}"] and time.time() >= trigger.addressed_s:
+            found[f"{side}Url"], found[f"{side}HTTPUrl"] = f"https://{host}", f"http://{host}"
+    return found
 
 
 def _cos(text: str) -> dict[str, Any]:
@@ -129,16 +146,8 @@ def _http(text: str) -> dict[str, Any]:
     if auth not in ("NONE", "CAM"):
         raise Refusal(_BAD_DESC, f"AuthType is NONE or CAM, not {auth!r}.")
     net = desc.get("NetConfig") or {}
-    known = (
-        "EnableIntranet",
-        "EnableExtranet",
-        "IntranetUrl",
-        "ExtranetUrl",
-        "WssExtranetUrl",
-        "WssIntranetUrl",
-    )
-    given.inner("NetConfig", known, code=_BAD_DESC)
-    switches = {name: net.get(name, False) for name in ("EnableIntranet", "EnableExtranet")}
+    given.inner("NetConfig", (*_SWITCHES, *_ADDRESSES), code=_BAD_DESC)
+    switches = {name: net.get(name, False) for name in _SWITCHES}
     if not all(isinstance(value, bool) for value in switches.values()):
         raise Refusal(_BAD_DESC, "EnableIntranet and EnableExtranet are true or false.")
     return {**desc, "AuthType": auth, "NetConfig": switches}

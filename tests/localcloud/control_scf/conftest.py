@@ -56,12 +56,13 @@ class Scf:
         return self.settled(name) if wait else name
 
     def settled(self, name: str, status: str = "Active") -> str:
-        """Wait until it is no longer Creating or Updating."""
+        """Wait until it can be changed; that it is Active does not say so."""
         deadline = time.monotonic() + QUICKLY_S
-        while (now := self.call("GetFunction", FunctionName=name)["Status"]).endswith("ing"):
-            assert time.monotonic() < deadline, now
+        nothing = {"FunctionName": name, "Type": "timer", "TriggerName": "there-is-none"}
+        while self.refused("DeleteTrigger", **nothing) == "FailedOperation.DeleteTrigger":
+            assert time.monotonic() < deadline
             time.sleep(0.01)
-        assert now == status
+        assert self.call("GetFunction", FunctionName=name)["Status"] == status
         return name
 
     def trigger(self, function: str, kind: str, name: str, desc: Any, **given: Any) -> dict[str, Any]:

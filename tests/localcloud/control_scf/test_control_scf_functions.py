@@ -26,7 +26,7 @@ WANTED = {
     "Description": "Scribe 0.1.0, package 3f2a.",
     "Environment": {"Variables": [{"Key": "ENGINE", "Value": "16k_zh"}]},
     "PublicNetConfig": {"PublicNetStatus": "ENABLE", "EipConfig": {"EipStatus": "DISABLE"}},
-    "Tags": [{"Key": "project", "Value": "scribe"}],
+    "Tags": [{"Key": "app", "Value": "scribe"}],
     "Namespace": "default",
 }
 
@@ -81,6 +81,8 @@ def test_what_an_update_leaves_out_stays_and_a_given_environment_replaces_all(sc
         ({"Timeout": 901}, "LimitExceeded.Timeout"),
         ({"InitTimeout": 2}, "LimitExceeded.InitTimeout"),
         ({"Description": "uses (brackets)"}, "InvalidParameterValue.Description"),
+        ({"Tags": [{"Key": "project", "Value": "scribe"}]}, "InvalidParameter.ReservedTagKey"),
+        ({"Tags": [{"Key": "qcs:app", "Value": "scribe"}]}, "InvalidParameter.ReservedTagKey"),
         ({"Role": "nobody-made-it"}, "ResourceNotFound.Role"),
         ({"Namespace": "other"}, "ResourceNotFound.Namespace"),
         ({"Type": "HTTP"}, "InvalidParameterValue.FunctionType"),
@@ -143,12 +145,15 @@ def test_what_changes_a_function_waits_until_it_is_active(
     name = slow.create(wait=False)
     assert slow.call("GetFunction", FunctionName=name)["Status"] == "Creating"
     timer = {"FunctionName": name, "Type": "timer", "TriggerName": "t", "TriggerDesc": "0 0 0 1 1 * *"}
-    busy = "FailedOperation.FunctionStatusError"
-    assert slow.refused("CreateTrigger", **timer) == busy
-    assert slow.refused("UpdateFunctionCode", FunctionName=name, Code=code()) == busy
-    assert slow.refused("UpdateFunctionConfiguration", FunctionName=name, Timeout=9) == busy
-    assert slow.refused("Invoke", FunctionName=name) == busy
-    assert slow.refused("DeleteFunction", FunctionName=name) == busy
+    for action, given in (
+        ("CreateTrigger", timer),
+        ("DeleteTrigger", timer),
+        ("UpdateFunctionCode", {"FunctionName": name, "Code": code()}),
+        ("UpdateFunctionConfiguration", {"FunctionName": name, "Timeout": 9}),
+    ):
+        assert slow.refused(action, **given) == f"FailedOperation.{action}"
+    for action in ("Invoke", "DeleteFunction"):
+        assert slow.refused(action, FunctionName=name) == "FailedOperation.FunctionStatusError"
 
 
 def test_code_without_the_handlers_module_fails_with_a_reason(scf: Any) -> None:
