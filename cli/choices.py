@@ -98,8 +98,8 @@ def keep_token(env_file: Path, token: str) -> None:
         _replace(env_file, "\n".join(lines) + "\n")
     except OSError as error:
         raise OperatorError(
-            f"{env_file} could not be given a {TOKEN_NAME}, and is as it was: {error.strerror}. Make room on that disk, "
-            f"or make the folder writable; or set {TOKEN_NAME} in the environment"
+            f"{env_file} could not be given a {TOKEN_NAME}, and is as it was: {error.strerror}. Make room on that "
+            f"disk, or make the folder writable; or set {TOKEN_NAME} in the environment"
         ) from None
 
 

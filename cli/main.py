@@ -21,7 +21,7 @@ from cli.invoke import invoke as invoke_function
 from cli.local import FUNCTIONS_FOLDER, INPUT_BUCKET, OUTPUT_BUCKET, deployed_pipeline, put
 from cli.samples import sample_uploads
 from cli.standin import StandinError
-from cli.surroundings import Surroundings
+from cli.surroundings import ENV_FILE, Surroundings
 from shared.errors import ScribeError
 
 app = typer.Typer(
@@ -37,7 +37,6 @@ LONGEST_MESSAGE = 300  # characters, of what the system says
 
 T = TypeVar("T")
 
-ENV_FILE = Path(".env")
 EnvFile = Annotated[
     Path, typer.Option("--env-file", help="What you chose; the environment wins over it.", dir_okay=False)
 ]
@@ -98,6 +97,10 @@ def deploy(
     no_roles: Annotated[
         bool, typer.Option("--no-roles", help="Leave the functions' roles to somebody else.")
     ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Take the buckets' speech queues from whom they notify now."),
+    ] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Make the cloud as serverless.yml says: roles, functions, triggers, speech recognition. Again: what changed."""
@@ -106,7 +109,9 @@ def deploy(
 
     console = Console(highlight=False)
     _warn(env_file)
-    options = Options(dry_run=dry_run, make_buckets=make_buckets, with_roles=not no_roles)
+    options = Options(
+        dry_run=dry_run, make_buckets=make_buckets, with_roles=not no_roles, take_over=take_over
+    )
     if not _guarded(console, lambda: make_it_so(console, _surroundings(env_file), options)):
         raise typer.Exit(1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -20,17 +20,23 @@ class Halted(OperatorError):
     """A step failed; what was before it is done. The message says why and how to go on."""
 
 
-def act(console: Console, steps: Sequence[Step], hands: Hands, command: str) -> None:
-    """Does it all; `command` is what goes on after a halt. Raises Halted; KeyboardInterrupt passes through."""
+def act(
+    console: Console, steps: Sequence[Step], hands: Hands, command: str, told: Callable[[str], str] = str
+) -> None:
+    """Does it all; `command` is what goes on after a halt, and `told` words what names a command.
+
+    Raises Halted; KeyboardInterrupt passes through.
+    """
+    command = told(command)
     for number, step in enumerate(steps):
         try:
             step.carry_out(hands)
         except LeftAsItIs as left:
-            console.print(Text(f"! {left}", style="yellow"), soft_wrap=True)
+            console.print(Text(told(f"! {left}"), style="yellow"), soft_wrap=True)
             continue
-        except (OperatorError, ScribeError) as error:
+        except (OperatorError, ScribeError, OSError) as error:
             _show_rest(console, steps, number, command)
-            raise Halted(f"{step.title}: {with_advice(error)}") from None
+            raise Halted(told(f"{step.title}: {with_advice(error)}")) from None
         except KeyboardInterrupt:
             _show_rest(console, steps, number, command)
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cli.cloud.control import ControlError
@@ -13,6 +13,9 @@ from shared.errors import CloudError
 _FORBIDDEN = 403
 _NETWORK = "no usable answer came: look at this machine's connection (and CLOUD_ENDPOINT)"
 _PERMISSIONS = "`scribe policy deployer` prints all that this key needs"
+_MEANWHILE = (
+    "somebody else deploys this now, or it was made meanwhile: wait a minute, then the same command again"
+)
 _ROLE = (
     "if the role was made just now, wait a minute; else have somebody who may manage CAM run "
     "`scribe policy --create-role`"
@@ -51,6 +54,10 @@ _BY_CODE = (
     ("InvalidParameter.RoleCheck", _ROLE),
     ("LimitExceeded", "the account's quota is used up: delete what is not needed, or ask Tencent for more"),
     ("RequestLimitExceeded", "too many requests at once: wait a minute"),
+    ("ResourceInUse", _MEANWHILE),
+    ("InvalidParameter.RoleNameInUse", _MEANWHILE),
+    ("FailedOperation.PolicyNameInUse", _MEANWHILE),
+    ("UnsupportedRegion", "there is no such region, or SCF is not in it: look at REGION"),
     ("InternalError", "the service has trouble: wait a minute"),
 )
 
@@ -61,17 +68,27 @@ class Explained(OperatorError):
 
 def with_advice(error: Exception) -> str:
     """The error's message, and behind it what to do where its own words do not say it."""
+    if isinstance(error, OSError):
+        return _of_the_system(error)
     told = _permission(error) or _known(error)
     return f"{error}. What to do: {told}" if told else str(error)
 
 
 @contextmanager
-def telling_what_to_do() -> Iterator[None]:
-    """Raises Explained in the stead of a failure of the cloud."""
+def telling_what_to_do(told: Callable[[str], str] = str) -> Iterator[None]:
+    """Raises Explained in the stead of a failure of the cloud. `told` words what names a command or a file."""
     try:
         yield
     except (ControlError, CloudError) as error:
-        raise Explained(with_advice(error)) from None
+        raise Explained(told(with_advice(error))) from None
+    except OperatorError as error:
+        error.args = (told(str(error)),)
+        raise
+
+
+def _of_the_system(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _permission(error: Exception) -> str:

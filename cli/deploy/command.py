@@ -21,6 +21,7 @@ from cli.deploy.plan import Aim, notes, plan
 from cli.deploy.refusals import refuse, refuse_taken
 from cli.deploy.show import show_plan
 from cli.deploy.steps import Step
+from cli.doctor.command import reworded
 from cli.doctor.command import show as show_finding
 from cli.doctor.finding import State
 from cli.doctor.hands import Hands as DoctorHands
@@ -30,11 +31,15 @@ from cli.surroundings import Surroundings
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says. `with_roles` is off where others see to the roles."""
+    """What the command line says. `with_roles` is off where others see to the roles.
+
+    With `take_over` the queue of an input bucket may be taken from whom it notifies now.
+    """
 
     dry_run: bool = False
     make_buckets: bool = False
     with_roles: bool = True
+    take_over: bool = False
 
     @property
     def command(self) -> str:
@@ -42,6 +47,7 @@ class Options:
         words = ["scribe deploy"]
         words += ["--make-buckets"] if self.make_buckets else []
         words += [] if self.with_roles else ["--no-roles"]
+        words += ["--take-over"] if self.take_over else []
         return " ".join(words)
 
 
@@ -50,7 +56,7 @@ def deploy(console: Console, around: Surroundings, options: Options) -> bool:
 
     With `dry_run` nothing is changed, in the cloud or on this machine. Raises OperatorError, ScribeError.
     """
-    with telling_what_to_do():
+    with telling_what_to_do(around.told):
         intent = intent_of(around)
         code = _code(console)
         with console.status("Looking at what is there"):
@@ -60,9 +66,9 @@ def deploy(console: Console, around: Surroundings, options: Options) -> bool:
         refuse(aim, found, who, make_buckets=options.make_buckets)
         token = (intent.token_step,) if intent.token_step else ()
         steps: tuple[Step, ...] = (*token, *plan(aim, found))
-        refuse_taken(intent.hands, aim, steps)
+        refuse_taken(intent.hands, aim, found, steps, take_over=options.take_over)
     for note in notes(aim, found):
-        console.print(Text(f"! {note}", style="yellow"), soft_wrap=True)
+        console.print(Text(around.told(f"! {note}"), style="yellow"), soft_wrap=True)
     if steps:
         show_plan(console, steps)
     else:
@@ -72,8 +78,8 @@ def deploy(console: Console, around: Surroundings, options: Options) -> bool:
         return True
     if steps:
         console.print()
-        act(console, steps, intent.hands, options.command)
-    return _is_well(console, intent, code.label)
+        act(console, steps, intent.hands, options.command, around.told)
+    return _is_well(console, around, intent, code.label)
 
 
 def _code(console: Console) -> Code:
@@ -97,18 +103,22 @@ def _zipped(console: Console) -> bytes:
         return package.zip_path.read_bytes()
 
 
-def _is_well(console: Console, intent: Intent, label: str) -> bool:
+def _is_well(console: Console, around: Surroundings, intent: Intent, label: str) -> bool:
     """What `scribe doctor` says of it, but for what is well."""
     hands = DoctorHands.of(
         intent.credentials, intent.wanted.region, intent.settings.cloud_endpoint.rstrip("/")
     )
     count, is_well = 0, True
-    for finding in outcome(hands, intent.wanted, label, intent.hands.patience):
+    for finding in outcome(hands, intent.wanted, label, intent.hands.waiting):
         if finding.state is State.OK:
             count += 1
         else:
-            show_finding(console, finding)
+            show_finding(console, reworded(finding, around))
         is_well = is_well and finding.state is not State.WRONG
-    told = "It can take recordings" if is_well else "Something is wrong; `scribe doctor` looks again"
+    told = (
+        "It can take recordings"
+        if is_well
+        else around.told("Something is wrong; `scribe doctor` looks again")
+    )
     console.print(f"{told}: {count} checks are well.")
     return is_well

@@ -9,10 +9,11 @@ from functools import cache
 from cli.cloud.control import ControlError
 from cli.cloud.functions import FoundFunction, Retries
 from cli.cloud.triggers import FoundTrigger
+from cli.deploy.before import former_buckets, settings_before
 from cli.deploy.hands import Hands
 from cli.deploy.speech_steps import address_among, queue_of
 from cli.description.wanted import Wanted, WantedFunction
-from cli.doctor.places import Place
+from cli.doctor.places import DENIED, Place
 from cli.doctor.places import region_of as region_with
 from cli.doctor.scf_role import complaint_about_scf_role
 from cli.policy.roles import FoundRole
@@ -62,17 +63,28 @@ class SpeechOf:
 class Found:
     """What is there: functions by their keys, roles by name (None: not there), buckets, speech by bucket.
 
-    `unreadable_roles` are those that this key may not look at. `missing_buckets` are not in their region; each with
-    the region where it is, "" if nowhere. `scf_role` says what is wrong with SCF's own role; "" too where this key may
-    not look at it.
+    `unreadable_roles` are those that this key may not look at, `absent_roles` those that somebody else was to make.
+    `missing_buckets` are not in their region; each with the region where it is, "" if nowhere. `before` are the
+    deployed functions' settings. `left` is the speech service of buckets that were input buckets; `unreadable_left`
+    are those of them at whose queue this key may not look. `scf_role` says what is wrong with SCF's own role; "" too
+    where this key may not look at it.
     """
 
     functions: Mapping[str, Deployed] = field(default_factory=dict)
     roles: Mapping[str, FoundRole | None] = field(default_factory=dict)
     unreadable_roles: tuple[str, ...] = ()
+    absent_roles: tuple[str, ...] = ()
     missing_buckets: Mapping[str, str] = field(default_factory=dict)
     speech: Mapping[str, SpeechOf] = field(default_factory=dict)
+    before: tuple[Settings, ...] = field(default=(), repr=False)
+    left: Mapping[str, SpeechOf] = field(default_factory=dict)
+    unreadable_left: tuple[str, ...] = ()
     scf_role: str = ""
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """The callback tokens that the deployed functions know."""
+        return frozenset(token for one in self.before for token in one.callback_tokens)
 
 
 def look(hands: Hands, wanted: Wanted, settings: Settings, *, with_roles: bool = True) -> Found:
@@ -82,22 +94,30 @@ def look(hands: Hands, wanted: Wanted, settings: Settings, *, with_roles: bool =
         for bucket in buckets_of(settings)
         if not _is_there(hands, bucket, settings)
     }
-    roles, unreadable = _roles(hands, wanted) if with_roles else ({}, ())
+    roles, unreadable = _roles(hands, wanted)
 
     @cache
     def names() -> Names:
         return {one: frozenset(hands.functions.names(one)) for one in hands.functions.namespaces()}
 
+    functions = {key: _deployed(hands, one, names) for key, one in wanted.functions.items()}
+    before = settings_before((one.function for one in functions.values()), wanted.region)
+    triggers = [trigger for one in functions.values() for trigger in one.triggers]
+    left, unreadable_left = _left(hands, former_buckets(before, triggers, settings))
     return Found(
-        functions={key: _deployed(hands, one, names) for key, one in wanted.functions.items()},
-        roles=roles,
-        unreadable_roles=unreadable,
+        functions=functions,
+        roles=roles if with_roles else {},
+        unreadable_roles=unreadable if with_roles else (),
+        absent_roles=() if with_roles else tuple(name for name, role in roles.items() if not role),
         missing_buckets=missing,
         speech={
             bucket: _speech(hands, bucket, settings.queue_id)
             for bucket in settings.input_buckets
             if bucket not in missing
         },
+        before=before,
+        left=left,
+        unreadable_left=unreadable_left,
         scf_role=_scf_role(hands),
     )
 
@@ -161,6 +181,21 @@ def _deployed(hands: Hands, wanted: WantedFunction, names: Callable[[], Names]) 
     return Deployed(
         function, hands.functions.triggers(name, namespace), hands.functions.retries(name, namespace)
     )
+
+
+def _left(hands: Hands, buckets: tuple[str, ...]) -> tuple[dict[str, SpeechOf], tuple[str, ...]]:
+    left = {}
+    unreadable = []
+    for bucket in buckets:
+        try:
+            left[bucket] = _speech(hands, bucket, "")
+        except NotFound:
+            continue  # the bucket is gone, and its queue with it
+        except Refused as error:
+            if error.status not in DENIED:
+                raise
+            unreadable.append(bucket)
+    return left, tuple(unreadable)
 
 
 def _speech(hands: Hands, bucket: str, queue_id: str) -> SpeechOf:

@@ -36,15 +36,16 @@ class CreateFunction:
     @property
     def title(self) -> str:
         """The function."""
-        again = (
-            f" (its creation failed before: {self.failed_before.status_reason})" if self.failed_before else ""
-        )
-        return f"function {self.wanted.name}{again}"
+        return f"function {self.wanted.name}"
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """Every field of it."""
-        return differences({}, {"package": self.code.label, **shown(self.wanted)})
+        """Every field of it; before them, why it is made once more."""
+        fields = differences({}, {"package": self.code.label, **shown(self.wanted)})
+        if not self.failed_before:
+            return fields
+        failed = f"{self.failed_before.status} ({self.failed_before.status_reason})"
+        return (Change("status", failed, "Active"), *fields)
 
     def carry_out(self, hands: Hands) -> None:
         """CreateFunction, then wait for Active."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cli.cloud.control import Control
 from cli.cloud.functions import Functions
-from cli.deploy.patience import Patience
+from cli.cloud.waiting import Waiting
 from cli.policy.roles import Roles
 from shared.tencent.cos import Cos
 from shared.tencent.credentials import Credentials
@@ -23,7 +23,7 @@ class Hands:
     roles: Roles
     speech: Speech
     wire: Wire
-    patience: Patience = field(default_factory=Patience)
+    waiting: Waiting = field(default_factory=Waiting)
 
     @classmethod
     def of(cls, credentials: Credentials, region: str, endpoint: str = "") -> Hands:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.deploy.patience import Patience
+from cli.cloud.waiting import Waiting
 from cli.description.wanted import Wanted
 from cli.doctor.examine import ADDRESS, examine, examine_again
 from cli.doctor.finding import Finding, State
@@ -13,18 +13,18 @@ from cli.doctor.hands import Hands
 LONGEST_WAIT_S = 60.0  # until a new address is known everywhere
 
 
-def outcome(hands: Hands, wanted: Wanted, label: str, patience: Patience) -> Iterator[Finding]:
+def outcome(hands: Hands, wanted: Wanted, label: str, waiting: Waiting) -> Iterator[Finding]:
     """All findings. An address that does not answer is looked at again for a minute before that is told."""
     for finding in examine(hands, wanted, label):
         if finding.name == ADDRESS and finding.state is State.WRONG:
-            yield from _settled(hands, wanted, patience)
+            yield from _settled(hands, wanted, waiting)
         else:
             yield finding
 
 
-def _settled(hands: Hands, wanted: Wanted, patience: Patience) -> list[Finding]:
+def _settled(hands: Hands, wanted: Wanted, waiting: Waiting) -> list[Finding]:
     found: list[Finding] = []
-    for _ in patience.looks(LONGEST_WAIT_S):
+    for _ in waiting.looks(LONGEST_WAIT_S):
         found = examine_again(ADDRESS, hands, wanted)
         if all(one.state is not State.WRONG for one in found):
             break

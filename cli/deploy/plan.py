@@ -8,13 +8,15 @@ from typing import Any
 
 from cli.cloud.functions import MOST_RETRIES
 from cli.cloud.triggers import FoundTrigger
+from cli.deploy.before import receipts_moved
 from cli.deploy.found import Deployed, Found, region_of
 from cli.deploy.function_steps import Code, CreateFunction, SetRetries, UpdateCode, UpdateConfiguration
 from cli.deploy.role_steps import ensured, is_too_long_together
-from cli.deploy.speech_steps import EnableSpeech, MakeBucket, TellCallback, is_told
+from cli.deploy.speech_steps import EnableSpeech, MakeBucket, SilenceQueue, TellCallback, is_told, tells
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import CreateTrigger, DeleteTrigger, OpenTrigger, ReplaceTrigger
 from cli.description.wanted import CALLBACK, Wanted, WantedFunction, WantedTrigger
+from cli.doctor.recordings import AUDIT
 from shared.settings import Settings
 
 _ASYNCHRONOUS = frozenset({"cos", "timer"})
@@ -48,6 +50,7 @@ def plan(aim: Aim, found: Found) -> tuple[Step, ...]:
     for function, deployed in functions:
         steps += _triggers(function, deployed, aim.wanted.triggers_of(function.key), {"http"})
     steps += _speech(aim, found)
+    steps += _silence(aim, found)
     for function, deployed in functions:
         steps += _triggers(function, deployed, aim.wanted.triggers_of(function.key), _ASYNCHRONOUS)
     steps += [step for _, after in roles for step in after]
@@ -56,7 +59,8 @@ def plan(aim: Aim, found: Found) -> tuple[Step, ...]:
 
 def notes(aim: Aim, found: Found) -> list[str]:
     """What differs and is left as it is."""
-    told = [
+    told = list(_moved(aim, found))
+    told += [
         f"this key may not look at role {name}, which is taken to be right; `scribe policy` prints what it must allow"
         for name in found.unreadable_roles
     ]
@@ -66,10 +70,15 @@ def notes(aim: Aim, found: Found) -> list[str]:
         for name, role in found.roles.items()
         if role and is_too_long_together(role, aim.documents[name])
     ]
+    told += [
+        f"{bucket} was an input bucket, and this key may not look at its speech queue: see in the Cloud Infinite "
+        "console that its notification is off"
+        for bucket in found.unreadable_left
+    ]
     for key, wanted in aim.wanted.functions.items():
         there = found.functions[key]
         # Tags beside ours are somebody's own.
-        if there.function and not wanted.tags.items() <= there.function.tags.items():
+        if there.function and _stays(there) and not wanted.tags.items() <= there.function.tags.items():
             told.append(
                 f"{wanted.name} has other tags; SCF takes them at creation only: change them in its console"
             )
@@ -79,6 +88,18 @@ def notes(aim: Aim, found: Found) -> list[str]:
             if one.type not in _OURS
         ]
     return told
+
+
+def _moved(aim: Aim, found: Found) -> Iterator[str]:
+    """The audit knows by its receipt what was done: where it is not found, the recording is one from before."""
+    if not any(one.type == "timer" and one.argument == AUDIT for one in aim.wanted.triggers):
+        return
+    for old, new in receipts_moved(found.before, aim.settings):
+        yield (
+            f"receipts are to lie in another place, {new} and no longer {old}: the next audit transcribes and bills "
+            "again every recording that was done before. Copy the receipts there first, or set INPUT_PREFIX to a "
+            "folder for new recordings"
+        )
 
 
 def _function(wanted: WantedFunction, deployed: Deployed, code: Code) -> Iterator[Step]:
@@ -150,6 +171,14 @@ def _speech(aim: Aim, found: Found) -> Iterator[Step]:
         queue = there.queue if there else None
         if not (queue and address and is_told(queue, address, token)):
             yield TellCallback(bucket, aim.settings.queue_id, callback, qualifier, token, address, queue)
+
+
+def _silence(aim: Aim, found: Found) -> Iterator[Step]:
+    """Before the triggers of those buckets go: after a halt they are what still tells of them."""
+    address = found.functions[CALLBACK].address
+    for bucket, speech in found.left.items():
+        if speech.queue and tells(speech.queue, address, found.tokens.union(aim.settings.callback_tokens)):
+            yield SilenceQueue(bucket, speech.queue)
 
 
 def _stays(deployed: Deployed) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from cli.cloud.identity import Identity
 from cli.deploy.found import Found, buckets_of, region_of
 from cli.deploy.hands import Hands
 from cli.deploy.plan import Aim
-from cli.deploy.speech_steps import LONGEST_URL
+from cli.deploy.speech_steps import LONGEST_URL, TellCallback, is_at
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import CreateTrigger, ReplaceTrigger
 from cli.description.wanted import CALLBACK
-from cli.doctor.rules import rule_of, rules_of_others
+from cli.doctor.rules import addresses_of_others, rule_of, rules_of_others
 from cli.doctor.scf_role import MAKE_SCF_ROLE
+from cli.doctor.telling import shown, token_of
 from cli.errors import OperatorError
 
 
@@ -32,33 +33,69 @@ def refuse(aim: Aim, found: Found, who: Identity, *, make_buckets: bool) -> None
         *_buckets(aim, found, who, make_buckets=make_buckets),
         *_functions(aim, found),
         *_queues(aim, found),
+        *(
+            f"role {name} does not exist, and --no-roles leaves it to others: have somebody who may manage CAM run "
+            "`scribe policy --create-role` first"
+            for name in found.absent_roles
+        ),
     ]
     if reasons:
         raise CannotDeploy(reasons)
 
 
-def refuse_taken(hands: Hands, aim: Aim, steps: Sequence[Step]) -> None:
-    """SCF gives an upload to one function only: raises CannotDeploy when another one has it already.
+def refuse_taken(
+    hands: Hands, aim: Aim, found: Found, steps: Sequence[Step], *, take_over: bool = False
+) -> None:
+    """What belongs to another deployment or function is not taken: raises CannotDeploy when it would be.
 
-    Asks the cloud, and only when a rule for uploads is to be made. Raises ControlError.
+    Uploads, which SCF gives to one function only, and the notification of a bucket's queue, which has one address;
+    the latter goes with `take_over`. Asks the cloud, and only where there is something to take. Raises ControlError.
     """
+    own = {(one.name, one.namespace) for one in aim.wanted.functions.values()}
+    reasons = list(_rules_taken(hands, own, steps))
+    if not take_over:
+        reasons += _queues_taken(hands, own, aim, found, steps)
+    if reasons:
+        raise CannotDeploy(reasons)
+
+
+def _rules_taken(hands: Hands, own: Collection[tuple[str, str]], steps: Sequence[Step]) -> Iterator[str]:
     made = [
         one for one in steps if isinstance(one, CreateTrigger | ReplaceTrigger) and one.trigger.type == "cos"
     ]
-    if not made:
-        return
-    own = {(one.name, one.namespace) for one in aim.wanted.functions.values()}
-    others = rules_of_others(hands.control, own)
-    reasons = []
+    others = rules_of_others(hands.control, own) if made else ()
     for step in made:
         rule = rule_of(step.function.name, step.trigger.name, step.trigger.description, is_open=True)
         for owner in sorted({other.owner for other in others if rule.overlaps(other)}):
-            reasons.append(
+            yield (
                 f"function {owner} already takes uploads to {step.trigger.name.partition('.')[0]}, and SCF gives an "
-                "upload to one function only: delete its trigger in the SCF console, or choose another INPUT_PREFIX"
+                "upload to one function only: delete its trigger in the SCF console, or name another bucket"
             )
-    if reasons:
-        raise CannotDeploy(reasons)
+
+
+def _queues_taken(
+    hands: Hands, own: Collection[tuple[str, str]], aim: Aim, found: Found, steps: Sequence[Step]
+) -> Iterator[str]:
+    """An address that we do not have is ours still when it ends with our token and no other function has it."""
+    tokens = found.tokens.union(aim.settings.callback_tokens)
+    told = {
+        one.bucket: one.found.notification for one in steps if isinstance(one, TellCallback) and one.found
+    }
+    elsewhere = {
+        bucket: one
+        for bucket, one in told.items()
+        if one.state.lower() == "on" and one.url and not is_at(one, found.functions[CALLBACK].address)
+    }
+    addresses = addresses_of_others(hands.control, own) if elsewhere else {}
+    for bucket, one in elsewhere.items():
+        owner = next((name for address, name in addresses.items() if is_at(one, address)), "")
+        if owner or token_of(one) not in tokens:
+            whom = f"function {owner} at {shown(one.url)}" if owner else shown(one.url)
+            yield (
+                f"the speech queue of {bucket} notifies {whom}, which is not this deployment's, and a queue notifies "
+                "one address only: give this deployment a bucket of its own, or switch that notification off in the "
+                "Cloud Infinite console; if it is yours to take: `scribe deploy --take-over`"
+            )
 
 
 def _buckets(aim: Aim, found: Found, who: Identity, *, make_buckets: bool) -> Iterator[str]:

@@ -14,17 +14,16 @@ from cli.deploy.function_steps import DeleteFunction
 from cli.deploy.intent import Intent, intent_of
 from cli.deploy.role_steps import RemoveRole
 from cli.deploy.show import show_plan
-from cli.deploy.speech_steps import SilenceQueue
+from cli.deploy.speech_steps import SilenceQueue, tells
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import DeleteTrigger
 from cli.description.wanted import CALLBACK
 from cli.surroundings import Surroundings
-from shared.tencent.speech_values import Queue
 
 
 def remove(console: Console, around: Surroundings, may: Callable[[], bool]) -> bool:
     """Lists what it will delete, asks `may`, and does it. True when it is gone. Raises OperatorError, ScribeError."""
-    with telling_what_to_do():
+    with telling_what_to_do(around.told):
         intent = intent_of(around)
         with console.status("Looking at what is there"):
             found = look(intent.hands, intent.wanted, intent.settings)
@@ -37,7 +36,7 @@ def remove(console: Console, around: Surroundings, may: Callable[[], bool]) -> b
         if not may():
             console.print("Nothing was removed.")
             return False
-        act(console, steps, intent.hands, "scribe remove")
+        act(console, steps, intent.hands, "scribe remove", around.told)
     return True
 
 
@@ -47,12 +46,10 @@ def _steps(intent: Intent, found: Found) -> Iterator[Step]:
         for trigger in found.functions[key].triggers:
             if trigger.type != "http":  # an address goes with its function
                 yield DeleteTrigger(wanted.name, wanted.namespace, trigger)
-    for bucket, speech in found.speech.items():
-        if (
-            speech.queue
-            and speech.queue.notification.state == "On"
-            and _is_told_by(intent, found, speech.queue)
-        ):
+    address = found.functions[CALLBACK].address
+    tokens = found.tokens.union(intent.settings.callback_tokens)
+    for bucket, speech in (*found.speech.items(), *found.left.items()):
+        if speech.queue and tells(speech.queue, address, tokens):
             yield SilenceQueue(bucket, speech.queue)
     for deployed in found.functions.values():
         if deployed.function:
@@ -60,15 +57,6 @@ def _steps(intent: Intent, found: Found) -> Iterator[Step]:
     for name, role in found.roles.items():
         if role and role.is_ours:
             yield RemoveRole(name)
-
-
-def _is_told_by(intent: Intent, found: Found, queue: Queue) -> bool:
-    """Whether the queue calls our function: at its address, or, when that is gone already, with our token."""
-    address = found.functions[CALLBACK].address
-    url = queue.notification.url
-    if address:
-        return url.startswith(f"{address}/")
-    return url.rpartition("/")[2] in intent.settings.callback_tokens
 
 
 def _show_what_stays(console: Console, intent: Intent, found: Found) -> None:
@@ -79,5 +67,10 @@ def _show_what_stays(console: Console, intent: Intent, found: Found) -> None:
         "costs nothing while nobody submits",
         soft_wrap=True,
     )
+    for bucket in found.unreadable_left:
+        console.print(
+            Text(f"  the speech queue of {bucket}, a former input bucket, which this key may not look at"),
+            soft_wrap=True,
+        )
     for name in (*foreign, *found.unreadable_roles):
         console.print(Text(f"  role {name}, which scribe did not make or may not look at"), soft_wrap=True)

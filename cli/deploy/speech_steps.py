@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from cli.cloud.triggers import FoundTrigger
 from cli.deploy.hands import Hands
-from cli.deploy.steps import Change, Mark, differences
+from cli.deploy.steps import Change, LeftAsItIs, Mark, differences
 from cli.description.wanted import WantedFunction
-from cli.doctor.telling import complaint
+from cli.doctor.places import DENIED
+from cli.doctor.telling import complaint, token_of
 from cli.errors import OperatorError
-from shared.errors import AlreadyExists, NotFound
+from shared.errors import AlreadyExists, NotFound, Refused
 from shared.tencent.speech_values import Notification, Queue
 
 LONGEST_URL = 100  # UpdateSpeechQueue, older page: the longest notification address
@@ -112,14 +113,14 @@ class TellCallback:
         hands.speech.update_queue(self.bucket, replace(queue, state="Active", notification=told))
 
     def _address(self, hands: Hands) -> str:
-        for _ in hands.patience.looks(LONGEST_WAIT_S):
+        for _ in hands.waiting.looks(LONGEST_WAIT_S):
             triggers = hands.functions.triggers(self.callback.name, self.callback.namespace)
             if found := address_among(triggers, self.qualifier):
                 return found
         raise OperatorError(f"SCF gave {self.callback.name} no public address; run the command again")
 
     def _queue(self, hands: Hands) -> Queue:
-        for _ in hands.patience.looks(LONGEST_WAIT_S):
+        for _ in hands.waiting.looks(LONGEST_WAIT_S):
             if found := queue_of(hands, self.bucket, self.queue_id):
                 return found
         raise NotFound(about=self.bucket, code="QueueNotFound", message="the bucket has no speech queue")
@@ -127,7 +128,7 @@ class TellCallback:
 
 @dataclass(frozen=True, slots=True)
 class SilenceQueue:
-    """A queue that tells a function that goes."""
+    """A queue that tells a function that goes, or that is not to hear of its bucket any more."""
 
     bucket: str
     found: Queue = field(repr=False)
@@ -146,7 +147,15 @@ class SilenceQueue:
     def carry_out(self, hands: Hands) -> None:
         """PUT /asrqueue/<id>."""
         silent = replace(self.found.notification, state="Off")
-        hands.speech.update_queue(self.bucket, replace(self.found, notification=silent))
+        try:
+            hands.speech.update_queue(self.bucket, replace(self.found, notification=silent))
+        except Refused as error:
+            if error.status not in DENIED:
+                raise
+            raise LeftAsItIs(
+                f"this key may not change the speech queue of {self.bucket}, which goes on telling the callback "
+                "function: switch its notification off in the Cloud Infinite console"
+            ) from None
 
 
 def notification(url: str) -> Notification:
@@ -157,6 +166,19 @@ def notification(url: str) -> Notification:
 def is_told(queue: Queue, address: str, token: str) -> bool:
     """Whether the queue is active and calls this address with this token, as `scribe doctor` sees it."""
     return queue.state == "Active" and not complaint(queue.notification, address, (token,))
+
+
+def tells(queue: Queue, address: str, tokens: Collection[str]) -> bool:
+    """Whether a queue calls a function of ours: at its address, or, when it has none any more, with a token of ours."""
+    told = queue.notification
+    if told.state.lower() != "on":
+        return False
+    return is_at(told, address) if address else token_of(told) in tokens
+
+
+def is_at(told: Notification, address: str) -> bool:
+    """Whether a notification goes to this address, whatever the token behind it."""
+    return bool(address) and told.url.rpartition("/")[0].rstrip("/").lower() == address.lower()
 
 
 def address_among(triggers: Iterable[FoundTrigger], qualifier: str) -> str:

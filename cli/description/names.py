@@ -22,5 +22,9 @@ def check_names(choices: Mapping[str, str], named: Collection[str], mistakes: Mi
     for name, value in choices.items():
         if isinstance(value, FromFile) and name not in known:
             close = difflib.get_close_matches(name.upper(), sorted(known), n=1)
-            meant = f"; did you mean {close[0]}? Correct" if close else ": look for the right one in .env.example, correct"
+            meant = (
+                f"; did you mean {close[0]}? Correct"
+                if close
+                else ": look for the right one in .env.example, correct"
+            )
             mistakes.add_choice(f"{name} is no setting{meant} it in .env, or take the line out")

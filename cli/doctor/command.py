@@ -64,6 +64,17 @@ def show(console: Console, finding: Finding) -> None:
 
 
 def findings(around: Surroundings) -> Iterator[Finding]:
+    """Each in the words for these surroundings."""
+    for finding in _findings(around):
+        yield reworded(finding, around)
+
+
+def reworded(finding: Finding, around: Surroundings) -> Finding:
+    """With the commands in it as they have to be typed."""
+    return replace(finding, says=around.told(finding.says), mend=around.told(finding.mend))
+
+
+def _findings(around: Surroundings) -> Iterator[Finding]:
     """The settings first: without them there is nothing to compare with."""
     try:
         choices = choices_from(around.env_file, around.process)

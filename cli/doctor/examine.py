@@ -14,6 +14,7 @@ from cli.doctor import (
     key,
     meetings,
     recordings,
+    region,
     roles,
     scf_role,
     speech,
@@ -35,31 +36,34 @@ class Check:
 
 
 ADDRESS = "address"
+_IN_REGION = ("key", "region")
+_OF_ACCOUNT = ("key", "account", "region")  # what another account's key sees of these says nothing
 
 CHECKS = (
     Check("clock", clock.clock, needs=()),
     Check("key", key.key, needs=("clock",)),
     Check("account", key.account),
-    Check("bucket", buckets.bucket),
-    Check("versioning", buckets.versioning),
-    Check("role", roles.role),
+    Check("region", region.region),
+    Check("bucket", buckets.bucket, needs=_OF_ACCOUNT),
+    Check("versioning", buckets.versioning, needs=_OF_ACCOUNT),
+    Check("role", roles.role, needs=_OF_ACCOUNT),
     Check("scf-role", scf_role.scf_role),
     Check("ci-role", roles.ci_role),
-    Check("speech-service", speech.service),
-    Check("content-recognition", speech.content_recognition),
-    Check("queue", speech.queue),
-    Check("function", functions.function),
-    Check("configuration", functions.configuration),
-    Check("variables", functions.variables),
-    Check("retries", functions.retries),
-    Check("package", functions.package),
-    Check("trigger", triggers.trigger),
-    Check("extra-trigger", triggers.extra_trigger),
-    Check("overlap", meetings.overlap),
-    Check("loop", meetings.loop),
-    Check(ADDRESS, address.address),
-    Check("notification", speech.notification),
-    Check("unheard-recordings", recordings.unheard),
+    Check("speech-service", speech.service, needs=_OF_ACCOUNT),
+    Check("content-recognition", speech.content_recognition, needs=_OF_ACCOUNT),
+    Check("queue", speech.queue, needs=_OF_ACCOUNT),
+    Check("function", functions.function, needs=_IN_REGION),
+    Check("configuration", functions.configuration, needs=_IN_REGION),
+    Check("variables", functions.variables, needs=_IN_REGION),
+    Check("retries", functions.retries, needs=_IN_REGION),
+    Check("package", functions.package, needs=_IN_REGION),
+    Check("trigger", triggers.trigger, needs=_IN_REGION),
+    Check("extra-trigger", triggers.extra_trigger, needs=_IN_REGION),
+    Check("overlap", meetings.overlap, needs=_IN_REGION),
+    Check("loop", meetings.loop, needs=_IN_REGION),
+    Check(ADDRESS, address.address, needs=_IN_REGION),
+    Check("notification", speech.notification, needs=_OF_ACCOUNT),
+    Check("unheard-recordings", recordings.unheard, needs=_OF_ACCOUNT),
 )
 
 
@@ -74,7 +78,8 @@ def examine(hands: Hands, wanted: Wanted, label: str = "") -> Iterator[Finding]:
     for check in CHECKS:
         root = next((roots[name] for name in check.needs if name in roots), "")
         for finding in [skipped(f"not looked at: first mend {root}")] if root else _findings(check, case):
-            if finding.state in {State.WRONG, State.SKIPPED}:
+            # What this key may not look at keeps nothing else from being looked at.
+            if root or finding.state is State.WRONG:
                 roots.setdefault(check.name, root or check.name)
             yield replace(finding, name=check.name)
 

@@ -42,7 +42,7 @@ def overlap(case: Case) -> Iterator[Finding]:
                 met = True
                 yield wrong(
                     f"function {other.owner} already has a rule for {_told(other)}",
-                    mend=f"delete that trigger in the SCF console, or choose another INPUT_PREFIX; then {DEPLOY}",
+                    mend=f"delete that trigger in the SCF console, or name another bucket; then {DEPLOY}",
                     about=rule.host.partition(".")[0],
                 )
     if not met:

@@ -47,7 +47,7 @@ def unheard(case: Case) -> Iterator[Finding]:
             yield note(
                 f"{'' if found.is_all else 'at least '}{found.count} recordings have no receipt: the next audit "
                 "submits them, which costs money",
-                mend="if that is not wanted, take the timer `audit` out of serverless.yml and run scribe deploy",
+                mend="if that is not wanted, set INPUT_PREFIX to a folder for new recordings and run scribe deploy",
                 about=place.bucket,
             )
         else:

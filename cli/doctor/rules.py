@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from cli.cloud.control import Control, ControlError
@@ -69,14 +69,30 @@ def rules_among(owner: str, triggers: Collection[FoundTrigger]) -> list[Rule]:
 
 def rules_of_others(control: Control, own: Collection[tuple[str, str]]) -> tuple[Rule, ...]:
     """The rules of every function in the region but these (name, namespace). Raises ControlError."""
+    return tuple(
+        rule for owner, triggers in _triggers_of_others(control, own) for rule in rules_among(owner, triggers)
+    )
+
+
+def addresses_of_others(control: Control, own: Collection[tuple[str, str]]) -> dict[str, str]:
+    """The owner by public URL, of every function in the region but these (name, namespace). Raises ControlError."""
+    return {
+        one.url.rstrip("/"): owner
+        for owner, triggers in _triggers_of_others(control, own)
+        for one in triggers
+        if one.type == "http" and one.url
+    }
+
+
+def _triggers_of_others(
+    control: Control, own: Collection[tuple[str, str]]
+) -> Iterator[tuple[str, tuple[FoundTrigger, ...]]]:
     asked = Functions(control)
-    rules: list[Rule] = []
     for namespace in asked.namespaces():
         for name in asked.names(namespace):
             if (name, namespace) not in own:
                 owner = name if namespace == "default" else f"{namespace}/{name}"
-                rules += rules_among(owner, _triggers(asked, name, namespace))
-    return tuple(rules)
+                yield owner, _triggers(asked, name, namespace)
 
 
 def _triggers(asked: Functions, name: str, namespace: str) -> tuple[FoundTrigger, ...]:

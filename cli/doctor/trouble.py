@@ -15,6 +15,8 @@ EXPECTED = (OperatorError, ScribeError, httpx.HTTPError, NotXml)  # anything els
 
 _NO_NETWORK = frozenset({"ClientNetworkError", "ServerNetworkError", "NoConnection", "NoAnswer"})
 
+_NO_REGION = frozenset({"UnsupportedRegion", "UnauthorizedOperation.Region"})
+
 
 def finding_of(error: Exception) -> Finding:
     """No connection and anything unexpected is wrong; what this key may not look at is skipped."""
@@ -28,6 +30,11 @@ def finding_of(error: Exception) -> Finding:
         return skipped(
             f"this key may not look: {_short(error)}",
             mend="scribe policy deployer (prints the permissions that this key needs)",
+        )
+    if code in _NO_REGION:
+        return wrong(
+            f"there is no such region, or SCF is not in it: {_short(error)}",
+            mend="look at REGION in .env, then run scribe doctor again",
         )
     return wrong(f"it could not be looked at: {_short(error)}", mend="run scribe doctor again in a minute")
 

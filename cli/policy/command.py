@@ -63,7 +63,7 @@ def policy(console: Console, notes: Console, asked: Request, around: Surrounding
     choices = choices_from(around.env_file, around.process)
     wanted = wanted_from(around.folder, {**_ANY_TOKEN, **choices})
     if asked.create_role:
-        with telling_what_to_do():
+        with telling_what_to_do(around.told):
             _make_roles(console, asked.which, wanted, _control(choices, wanted, around.home))
         return
     uin = _uin(notes, choices, wanted, around.home)
@@ -110,7 +110,8 @@ def _uin(notes: Console, choices: Mapping[str, str], wanted: Wanted, home: Path)
         return identity(_control(choices, wanted, home)).owner_uin
     except OperatorError as error:
         notes.print(
-            f"Write the account's own id in the place of {UNKNOWN_UIN}; it could not be asked for: {with_advice(error)}",
+            f"Write the account's own id in the place of {UNKNOWN_UIN}; it could not be asked for: "
+            + with_advice(error),
             soft_wrap=True,
             markup=False,
         )

@@ -63,7 +63,7 @@ def test_the_profile_of_the_sdk_is_read_when_the_environment_has_no_key(tmp_path
 def test_without_a_key_it_is_said_what_to_set(text: str, tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as caught:
         credentials_from({}, profile(tmp_path, text))
-    for name in ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", str(tmp_path / ".tencentcloud")):
+    for name in ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY", str(tmp_path / ".tencentcloud")):
         assert name in str(caught.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import stat
 import subprocess
 from pathlib import Path
@@ -12,12 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.choices import choices_from, keep_token, new_token
+from cli.account import credentials_from
+from cli.choices import choices_from, keep_token, new_token, warning_of
+from cli.description.mistakes import DescriptionError
+from cli.description.read import wanted_from
 from cli.errors import OperatorError
 from shared.settings import settings_from
 
 DEFAULTS = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod"}
 TOKEN = "made-up-token-000000024c"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -56,8 +61,65 @@ def test_the_environment_wins_but_an_empty_variable_hides_nothing(tmp_path: Path
 
 
 def test_without_a_file_there_is_the_environment(tmp_path: Path) -> None:
-    chosen = choices_from(tmp_path / ".env", {"SCRIBE_STAGE": "trial"})
-    assert chosen == {"SCRIBE_STAGE": "trial", "SCF_ROLE_NAME": "scribe-trial"}
+    chosen = choices_from(tmp_path / ".env", {"SCRIBE_STAGE": "trial", "REGION": "ap-chengdu"})
+    assert chosen == {"SCRIBE_STAGE": "trial", "SCF_ROLE_NAME": "scribe-trial", "REGION": "ap-chengdu"}
+
+
+def test_without_a_file_and_a_choice_the_file_is_told_by_its_whole_path(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match=rf"there is no file {re.escape(str(tmp_path))}/\.env: copy"):
+        choices_from(tmp_path / ".env", {"PATH": "/bin", "REGION": " "})
+
+
+def test_a_name_of_the_file_that_nothing_reads_is_told_with_the_other_mistakes(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        "ENGIEN=16k_en\nregion=ap-chengdu\nTENCENT_SECRETID=hush-hush\nQUX=1\nCLOUD_ENDPOINT=\nSCRIBE_STAGE=t\n"
+        "TENCENTCLOUD_SESSIONTOKEN=t\nCALLBACK_TOKEN=a-made-up-token-of-24-c\nEMPTY=\n",
+    )
+    with pytest.raises(DescriptionError) as caught:
+        wanted_from(ROOT, choices_from(file, {"ENGINES": "of the shell, and not meant for us"}))
+    told = caught.value.mistakes
+    assert [one for one in told if "is no setting" in one] == [
+        "ENGIEN is no setting; did you mean ENGINE? Correct it in .env, or take the line out",
+        "QUX is no setting: look for the right one in .env.example, correct it in .env, or take the line out",
+        "TENCENT_SECRETID is no setting; did you mean TENCENT_SECRET_ID? Correct it in .env, or take the line out",
+        "region is no setting; did you mean REGION? Correct it in .env, or take the line out",
+    ]
+    assert any(one.startswith("REGION is not set") for one in told)
+    assert "hush" not in str(caught.value)
+
+
+def test_every_name_of_the_example_is_one_that_something_reads(tmp_path: Path) -> None:
+    names = re.findall(r"^([A-Z_]+)=$", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
+    assert "TENCENT_SECRET_ID" in names
+    with pytest.raises(DescriptionError) as caught:
+        wanted_from(ROOT, choices_from(written(tmp_path, "".join(f"{name}=:\n" for name in names)), {}))
+    assert "is no setting" not in str(caught.value)
+
+
+ID, KEY, SESSION = "TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"
+PERMANENT = {ID: "a", KEY: "b"}
+TEMPORARY = {ID: "c", KEY: "d", SESSION: "e"}
+
+
+@pytest.mark.parametrize(
+    ("in_file", "in_process", "expected"),
+    [
+        (PERMANENT, {SESSION: "left over"}, ("a", "b", "")),
+        (TEMPORARY, {SESSION: "left over"}, ("c", "d", "e")),
+        (TEMPORARY, PERMANENT, ("a", "b", "")),
+        (PERMANENT, TEMPORARY, ("c", "d", "e")),
+        ({SESSION: "e"}, PERMANENT, ("a", "b", "")),
+        ({ID: "c"}, {KEY: "d", SESSION: "e"}, ("c", "d", "")),
+        ({}, TEMPORARY, ("c", "d", "e")),
+    ],
+)
+def test_a_token_goes_only_with_the_key_that_stands_in_the_same_place(
+    in_file: dict[str, str], in_process: dict[str, str], expected: tuple[str, str, str], tmp_path: Path
+) -> None:
+    file = written(tmp_path, "".join(f"{name}={value}\n" for name, value in in_file.items()))
+    found = credentials_from(choices_from(file, in_process), tmp_path)
+    assert (found.secret_id, found.secret_key, found.token) == expected
 
 
 @pytest.mark.parametrize("line", ["hush hush", "SECRET: hush", "=hush", "HUSH"])
@@ -109,6 +171,23 @@ def test_only_the_owner_can_read_a_kept_token(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_token_that_cannot_be_written_leaves_the_file_as_it_was_and_no_other_beside_it(
+    tmp_path: Path,
+) -> None:
+    file = written(tmp_path, "REGION=ap-chengdu\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, hard))  # a disk that is full after some bytes
+    try:
+        with pytest.raises(OperatorError, match=r"as it was: File too large\. Make room") as caught:
+            keep_token(file, TOKEN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(file) in str(caught.value)
+    assert TOKEN not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.read_text("utf-8") == "REGION=ap-chengdu\n"
+
+
 def repository(folder: Path, ignored: str) -> Path:
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
     (folder / ".gitignore").write_text(ignored, "utf-8")
@@ -132,7 +211,7 @@ def test_a_file_that_git_would_track_never_gets_a_token(tmp_path: Path) -> None:
 def test_a_file_that_git_tracks_already_never_gets_a_token_though_it_is_ignored(tmp_path: Path) -> None:
     file = written(repository(tmp_path, ".env\n"), "REGION=ap-chengdu\n")
     subprocess.run(["git", "-C", str(tmp_path), "add", "--force", ".env"], check=True)
-    with pytest.raises(OperatorError, match="git rm --cached"):
+    with pytest.raises(OperatorError, match=r"git rm --cached .* in the environment"):
         keep_token(file, TOKEN)
     assert file.read_text("utf-8") == "REGION=ap-chengdu\n"
 
@@ -142,3 +221,34 @@ def test_a_file_in_a_folder_below_the_repository_is_looked_at_too(tmp_path: Path
     folder.mkdir()
     with pytest.raises(OperatorError):
         keep_token(folder / "prod.env", TOKEN)
+
+
+def test_git_is_asked_where_the_repository_is_and_not_in_another_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = repository(tmp_path, "*.env\n") / "mounted"
+    folder.mkdir()
+    monkeypatch.setenv(
+        "GIT_CEILING_DIRECTORIES", str(tmp_path)
+    )  # stops git from looking further up, as a mount does
+    keep_token(folder / "prod.env", TOKEN)
+    assert TOKEN in (folder / "prod.env").read_text("utf-8")
+
+
+def test_an_answer_that_git_does_not_give_is_not_made_up(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    with pytest.raises(OperatorError, match="git does not say whether it ignores it") as caught:
+        keep_token(tmp_path / ".env", TOKEN)
+    assert "git does not ignore" not in str(caught.value)
+    assert warning_of(written(tmp_path, f"CALLBACK_TOKEN={TOKEN}\n")) == ""
+
+
+@pytest.mark.parametrize("name", ["CALLBACK_TOKEN", "TENCENT_SECRET_KEY", "TENCENTCLOUD_TOKEN"])
+def test_a_file_that_git_tracks_with_a_secret_in_it_is_warned_of(name: str, tmp_path: Path) -> None:
+    file = written(repository(tmp_path, ""), f"{name}={TOKEN}\n")
+    assert warning_of(file) == ""
+    subprocess.run(["git", "-C", str(tmp_path), "add", ".env"], check=True)
+    assert warning_of(file).startswith(f"git tracks {file}, which holds {name}: `git rm --cached {file}`")
+    assert TOKEN not in warning_of(file)
+    file.write_text(f"REGION=ap-chengdu\n{name}=\n", "utf-8")
+    assert warning_of(file) == ""

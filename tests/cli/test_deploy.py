@@ -20,15 +20,15 @@ import pytest
 from rich.console import Console
 
 from cli.cloud.control import ControlError
+from cli.cloud.waiting import LONGEST_PAUSE_S, Waiting
 from cli.deploy.act import Halted
 from cli.deploy.command import Options, deploy
 from cli.deploy.found import look
 from cli.deploy.hands import Hands
 from cli.deploy.outcome import outcome
-from cli.deploy.patience import LONGEST_PAUSE_S, Patience
 from cli.deploy.refusals import CannotDeploy
 from cli.deploy.removal import remove
-from cli.deploy.speech_steps import LONGEST_WAIT_S, TellCallback, address_among
+from cli.deploy.speech_steps import LONGEST_WAIT_S, TellCallback, address_among, notification, queue_of
 from cli.description.payloads import create_function, create_trigger
 from cli.description.read import wanted_from
 from cli.description.wanted import Wanted, WantedTrigger
@@ -141,6 +141,7 @@ class Account:
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account in which one deployment stands, made by the command as it is typed."""
     folder = tmp_path_factory.mktemp("operator")
+    (folder / ".env").touch()
     arguments = ["--speech", "scripted", "--deploy-delay-ms", "50", "--retry-delay", "0.05"]
     with running_standin(tmp_path_factory.mktemp("cloud"), {}, arguments) as standin:
         account = Account(standin, folder)
@@ -283,13 +284,80 @@ def test_every_mistake_that_only_the_cloud_knows_is_told_at_once_before_anything
     assert account.written(since) == []
 
 
-def test_a_rule_of_another_function_is_named_before_anything_is_written(account: Account) -> None:
+def test_a_second_stage_takes_neither_the_uploads_nor_the_notification_of_the_first(account: Account) -> None:
     since = account.mark()
     with pytest.raises(CannotDeploy) as told:
         account.deploy(SCRIBE_STAGE="second", INPUT_PREFIX="calls/")
     assert "function scribe-prod-scribe-upload already takes uploads to recordings-1250000000" in str(
         told.value
     )
+    # The token of both stands in one file, so that it does not tell whose the address is.
+    assert "recordings-1250000000 notifies function scribe-prod-scribe-callback at https://" in str(
+        told.value
+    )
+    assert "another INPUT_PREFIX" not in str(told.value)
+    assert account.written(since) == []
+
+
+def test_a_queue_that_tells_somebody_else_is_taken_knowingly_only(account: Account) -> None:
+    bucket, dry = "hooked-1250000000", Options(dry_run=True)
+    hands = account.hands
+    hands.cos(REGION).create_bucket(bucket)
+    hands.speech.enable(bucket)
+    queue = next(found for _ in hands.waiting.looks(10) if (found := queue_of(hands, bucket, "")))
+
+    def tell(url: str) -> None:
+        hands.speech.update_queue(bucket, replace(queue, notification=notification(url)))
+
+    tell("https://hooks.example.com/somebody/their-own-secret")
+    with pytest.raises(CannotDeploy, match=r"hooked-1250000000 notifies https://hooks.example.com/") as told:
+        account.deploy(dry, INPUT_BUCKETS=bucket)
+    assert f"`scribe deploy --env-file {account.folder / '.env'} --take-over`" in str(told.value)
+    assert "their-own-secret" not in str(told.value)
+    taking = replace(dry, take_over=True)
+    assert "~ speech queue of hooked-1250000000" in account.deploy(taking, INPUT_BUCKETS=bucket)[1]
+    token = (account.folder / ".env").read_text("utf-8").strip().partition("=")[2]
+    tell(f"https://address-of-a-function-that-is-gone.example.com/{token}")
+    assert "~ speech queue of hooked-1250000000" in account.deploy(dry, INPUT_BUCKETS=bucket)[1]
+
+
+def test_the_queue_of_a_bucket_that_is_taken_out_falls_silent(settled: Account) -> None:
+    bucket = "former-1250000000"
+    settled.hands.cos(REGION).create_bucket(bucket)
+    is_well, said = settled.deploy(INPUT_BUCKETS=f"{BUCKETS['INPUT_BUCKETS']},{bucket}")
+    assert is_well, said
+    assert settled.hands.speech.queues(bucket).queues[0].notification.state == "On"
+    narrow = settled.key_with(deployers_policy(settled.wanted()))  # it may look at the buckets of today only
+    _, said = settled.deploy(Options(dry_run=True), **narrow)
+    assert f"! {bucket} was an input bucket, and this key may not look at its speech queue" in said
+    is_well, said = settled.deploy()
+    assert is_well, said
+    assert settled.hands.speech.queues(bucket).queues[0].notification.state == "Off"
+    assert "Nothing to change" in settled.deploy()[1]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "new"),
+    [
+        ({"OUTPUT_BUCKET": ""}, "recordings-1250000000/.scribe/done/"),
+        ({"STATE_PREFIX": "state/"}, "transcripts-1250000000/state/done/"),
+    ],
+)
+def test_receipts_that_move_are_told_because_the_audit_would_bill_again(
+    settled: Account, chosen: Mapping[str, str], new: str
+) -> None:
+    _, said = settled.deploy(Options(dry_run=True), **chosen)
+    assert f"! receipts are to lie in another place, {new}" in said
+    assert "no longer transcripts-1250000000/.scribe/done/" in said
+    assert said.index("bills again") < said.index("~ function")
+
+
+def test_roles_that_others_are_to_make_and_did_not_are_told_before_anything_is_written(
+    account: Account,
+) -> None:
+    since = account.mark()
+    with pytest.raises(CannotDeploy, match="role scribe-roleless-upload does not exist"):
+        account.deploy(Options(make_buckets=True, with_roles=False), SCRIBE_STAGE="roleless", **OTHER_BUCKETS)
     assert account.written(since) == []
 
 
@@ -305,10 +373,11 @@ def test_a_deployment_that_stops_halfway_says_so_and_the_same_command_finishes_i
     assert not is_well
     assert "address of scribe-half-scribe-callback: CreateTrigger: " in said
     assert "this key lacks the permission scf:CreateTrigger" in said
-    assert "scribe policy deployer" in said
     assert "created function scribe-half-scribe-sweep" in said
     assert "Not done:\n  + address of scribe-half-scribe-callback" in said
-    assert "To go on: scribe deploy --make-buckets" in said
+    env_file = account.folder / ".env"
+    assert f"To go on: scribe deploy --env-file {env_file} --make-buckets" in said
+    assert f"`scribe policy --env-file {env_file} deployer`" in said
     assert key["TENCENTCLOUD_SECRET_KEY"] not in said
 
     since = account.mark()
@@ -316,8 +385,10 @@ def test_a_deployment_that_stops_halfway_says_so_and_the_same_command_finishes_i
     assert is_well, said
     assert "scf:CreateFunction" not in account.written(since)
 
-    is_gone, said = account.remove(agreed=False, **chosen)
+    is_gone, said = account.remove(agreed=False, **{**chosen, "INPUT_BUCKETS": BUCKETS["INPUT_BUCKETS"]})
     assert not is_gone
+    assert "~ speech queue of calls-1250000000" in said
+    assert "~ speech queue of recordings-1250000000" not in said
     assert "Nothing was removed." in said
     assert account.call("GetFunction", FunctionName="scribe-half-scribe-upload")["Status"] == "Active"
 
@@ -413,9 +484,9 @@ def test_an_address_and_a_queue_that_are_not_to_be_seen_yet_are_waited_for(accou
             hands.speech.enable(bucket)
         time.sleep(0.05)
 
-    patience = Patience(now=lambda: 0.0, sleep=sleep)
+    waiting = Waiting(now=lambda: 0.0, sleep=sleep)
     step = TellCallback(bucket, "", sweep, "$DEFAULT", "a-token-of-its-own", "", None)
-    step.carry_out(replace(hands, patience=patience))
+    step.carry_out(replace(hands, waiting=waiting))
     [queue] = hands.speech.queues(bucket).queues
     triggers = hands.functions.triggers(sweep.name, "default")
     hands.functions.delete_trigger(sweep.name, "default", next(one for one in triggers if one.type == "http"))
@@ -424,12 +495,12 @@ def test_an_address_and_a_queue_that_are_not_to_be_seen_yet_are_waited_for(accou
 
 def test_what_never_appears_is_not_waited_for_without_end(account: Account) -> None:
     paused: list[float] = []
-    patience = Patience(now=lambda: sum(paused), sleep=lambda seconds: paused.append(10 * seconds))
+    waiting = Waiting(now=lambda: sum(paused), sleep=lambda seconds: paused.append(10 * seconds))
     step = TellCallback(
         "any-1250000000", "", account.wanted().functions["sweep"], "$DEFAULT", "token", "", None
     )
     with pytest.raises(OperatorError, match="no public address; run the command again"):
-        step.carry_out(replace(account.hands, patience=patience))
+        step.carry_out(replace(account.hands, waiting=waiting))
     assert LONGEST_WAIT_S <= sum(paused) < LONGEST_WAIT_S + 10 * LONGEST_PAUSE_S
 
 
@@ -457,7 +528,7 @@ def test_after_a_deployment_a_new_address_has_a_minute_to_be_known(account: Acco
         credentials = Credentials(account.standin.secret_id, account.standin.secret_key)
         hands = replace(DoctorHands.of(credentials, REGION, account.standin.endpoint), client=lambda: client)
         wanted = account.wanted(CALLBACK_TOKEN=token)
-        found = list(outcome(hands, wanted, "", Patience(lambda: sum(paused), sleep)))
+        found = list(outcome(hands, wanted, "", Waiting(lambda: sum(paused), sleep)))
     [address] = [one for one in found if one.name == "address"]
     assert (address.state is State.OK) is come
     assert (sum(paused) >= 60) is not come

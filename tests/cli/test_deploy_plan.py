@@ -43,6 +43,7 @@ from cli.doctor.telling import complaint
 from cli.policy.documents import place_of, policy_of
 from cli.policy.roles import FoundRole
 from cli.policy.statements import not_granted
+from cli.surroundings import Surroundings
 from shared.settings import settings_from
 from shared.tencent.credentials import Credentials
 from shared.tencent.speech_values import Notification, Queue
@@ -213,14 +214,18 @@ def test_a_variable_that_somebody_set_in_the_console_is_shown_as_going_without_i
 
 def test_a_function_whose_creation_failed_is_made_again_with_its_triggers() -> None:
     aim = aim_of()
-    steps = titles(
-        plan(aim, with_function(found_as(aim), "sweep", status="CreateFailed", status_reason="no room"))
-    )
-    assert steps[0] == "+ function scribe-prod-scribe-sweep (its creation failed before: no room)"
-    assert [one.partition(" of ")[0] for one in steps[2:]] == [
+    failed = {"status": "CreateFailed", "status_reason": "no room"}
+    tagged = {key: replace(one, tags={"app": "scribe"}) for key, one in aim.wanted.functions.items()}
+    found = with_function(found_as(aim), "sweep", **failed)
+    first, *others = plan(aim, found)
+    assert f"{first.mark} {first.title}" == "+ function scribe-prod-scribe-sweep"
+    assert "status: CreateFailed (no room) -> Active" in printed((first,))
+    assert [one.partition(" of ")[0] for one in titles(tuple(others))[1:]] == [
         "+ timer trigger reconcile",
         "+ timer trigger audit",
     ]
+    tagged_aim = replace(aim, wanted=replace(aim.wanted, functions=tagged))
+    assert notes(tagged_aim, with_function(found_as(tagged_aim), "sweep", **failed, tags={})) == []
 
 
 def test_a_changed_address_keeps_its_url_and_a_changed_rule_is_replaced() -> None:
@@ -425,6 +430,8 @@ class Breaking:
         ("ResourceNotFound.Role", "scribe policy --create-role"),
         ("ClientNetworkError", "connection"),
         ("LimitExceeded.Function", "quota"),
+        ("ResourceInUse.Function", "then the same command again"),
+        ("UnsupportedRegion", "look at REGION"),
     ],
 )
 def test_a_failure_says_what_to_do_by_its_code(code: str, advice: str) -> None:
@@ -435,6 +442,35 @@ def test_a_failure_says_what_to_do_by_its_code(code: str, advice: str) -> None:
         act(Console(file=said), (step,), hands, "scribe deploy")
     assert "it says no" in str(told.value)
     assert "To go on: scribe deploy" in said.getvalue()
+
+
+def test_a_full_disk_stops_a_deployment_like_any_other_failure() -> None:
+    said = io.StringIO()
+    step = Breaking(OSError(28, "No space left on device", "/home/operator/.env"))
+    hands: Any = None
+    with pytest.raises(Halted, match=r"something: /home/operator/.env: No space left on device"):
+        act(Console(file=said), (step,), hands, "scribe deploy")
+    assert "0 of 1 steps are done" in said.getvalue()
+    assert "To go on: scribe deploy" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        (".env", "scribe deploy, see .env", "scribe deploy, see .env"),
+        (
+            "test.env",
+            "change it in .env: scribe deploy",
+            "change it in test.env: scribe deploy --env-file test.env",
+        ),
+        ("test.env", "see .env.example or test.env", "see .env.example or test.env"),
+        ("my stage.env", "`scribe remove`", "`scribe remove --env-file 'my stage.env'`"),
+        ("test.env", "function scribe-prod-scribe-sweep", "function scribe-prod-scribe-sweep"),
+        ("a/.env", "scribe doctor --env-file a/.env", "scribe doctor --env-file a/.env"),
+    ],
+)
+def test_commands_that_are_told_name_the_file_that_was_given(file: str, text: str, told: str) -> None:
+    assert Surroundings(ROOT, Path(file), {}, ROOT).told(text) == told
 
 
 def test_ctrl_c_in_the_middle_says_what_is_not_done() -> None:

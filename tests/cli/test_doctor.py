@@ -408,6 +408,23 @@ def test_buckets_of_another_account_are_found(deployment: Deployment) -> None:
     found = deployment.findings(OUTPUT_BUCKET="transcripts-1259999999")
     assert "transcripts-1259999999" in told(found, "account")
     assert f"appid {APPID}" in told(found, "account")
+    for name in ("bucket", "versioning", "role", "speech-service", "notification"):
+        assert "first mend account" in told(found, name, State.SKIPPED)
+    assert wrong(found) == {"account", "variables"}
+    assert "is active" in told(found, "function", State.OK)
+
+
+def test_a_region_without_functions_is_told_once_and_by_its_setting(deployment: Deployment) -> None:
+    said = io.StringIO()
+    assert not doctor(Console(file=said), deployment.around(REGION="ap-beijing"), as_json=True)
+    found = json.loads(said.getvalue())["findings"]
+    [region] = [one for one in found if one["state"] == "wrong"]
+    assert region["name"] == "region"
+    assert f"look at REGION in {deployment.folder / 'none.env'}" in region["mend"]
+    assert {one["says"] for one in found if one["state"] == "skipped"} == {"not looked at: first mend region"}
+    assert {"bucket", "role", "function", "queue"} <= {
+        one["name"] for one in found if one["state"] == "skipped"
+    }
 
 
 def test_recordings_from_before_are_counted(deployment: Deployment) -> None:
@@ -420,6 +437,7 @@ def test_recordings_from_before_are_counted(deployment: Deployment) -> None:
     found = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")
     assert "3 recordings have no receipt" in told(found, "unheard-recordings", State.NOTE)
     assert "costs money" in told(found, "unheard-recordings", State.NOTE)
+    assert "set INPUT_PREFIX" in told(found, "unheard-recordings", State.NOTE)
     young = deployment.findings(INPUT_BUCKETS=bucket)
     assert told(young, "unheard-recordings", State.NOTE) == ""
 
@@ -594,7 +612,7 @@ def test_the_command_prints_json_for_machines_and_lines_for_people(deployment: D
     around = deployment.around(CALLBACK_TOKEN="", ENGINE="16k_en")
     assert not doctor(Console(file=said, width=40), around, as_json=False)
     assert (
-        "wrong   variables upload: deployed with other values: ENGINE\n    mend: scribe deploy"
+        "wrong   variables upload: deployed with other values: ENGINE\n    mend: scribe deploy --env-file "
         in said.getvalue()
     )
     assert "wrong   notification" not in said.getvalue()

@@ -48,7 +48,7 @@ def test_without_a_key_the_doctor_says_what_to_set(tmp_path: Path) -> None:
     is_well, found = look(tmp_path, **SETTINGS)
     assert not is_well
     assert [(one["name"], one["state"]) for one in found] == [("settings", "ok"), ("key", "wrong")]
-    assert "TENCENTCLOUD_SECRET_ID" in found[1]["says"]
+    assert "TENCENT_SECRET_ID" in found[1]["says"]
 
 
 def test_without_a_connection_one_check_is_wrong_and_the_rest_is_skipped(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_the_roles_are_made_once_and_then_as_they_should_be(tmp_path: Path, stan
 
 
 def test_roles_are_not_made_without_an_account_or_for_a_person(tmp_path: Path, standin: Standin) -> None:
-    with pytest.raises(OperatorError, match="TENCENTCLOUD_SECRET_ID"):
+    with pytest.raises(OperatorError, match="TENCENT_SECRET_ID"):
         run(tmp_path, Request(create_role=True))
     with pytest.raises(OperatorError, match="attach it to their user"):
         run(tmp_path, Request("deployer", create_role=True), **key_of(standin))

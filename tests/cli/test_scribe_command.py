@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,12 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import LONGEST_MESSAGE, _told
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIBE = (sys.executable, "-m", "cli.main")
 
 
-def scribe(*arguments: str, cwd: Path, seconds: float = 110) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+def scribe(
+    *arguments: str, cwd: Path, seconds: float = 110, **chosen: str
+) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **chosen}
     return subprocess.run(
         [*SCRIBE, *arguments],
         cwd=cwd,
@@ -122,3 +128,53 @@ def test_invoke_without_a_stand_in_says_how_to_start_one(tmp_path: Path) -> None
     done = scribe("invoke", "upload", str(ROOT / "events" / "cos-put.json"), cwd=tmp_path)
     assert done.returncode == 1
     assert "scribe local" in done.stderr
+
+
+def test_a_file_of_settings_that_is_not_there_is_told_by_its_whole_path(tmp_path: Path) -> None:
+    chosen = {"REGION": "ap-guangzhou", "INPUT_BUCKETS": "recordings-1250000000"}  # as of another deployment
+    done = scribe("deploy", "--env-file", "prod.env", cwd=tmp_path, seconds=20, **chosen)
+    assert done.returncode == 1
+    assert f"there is no file {tmp_path}/prod.env: copy .env.example" in done.stderr
+
+
+def test_a_key_in_a_file_that_git_tracks_is_warned_of_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TENCENT_SECRET_KEY=hush-hush\nENGIEN=16k_en\n", "utf-8")
+    for words in (["init", "--quiet"], ["add", ".env"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    done = scribe("deploy", "--dry-run", cwd=tmp_path, seconds=20)
+    warning, *_, engine = done.stderr.splitlines()
+    assert warning.startswith("! git tracks .env, which holds TENCENT_SECRET_KEY: `git rm --cached .env`")
+    assert "did you mean ENGINE?" in engine
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_what_the_system_says_names_the_file(tmp_path: Path) -> None:
+    blocked = tmp_path / "scribe-local"
+    blocked.write_text("a file in the way", "utf-8")
+    done = scribe("local", "--data", str(blocked), cwd=tmp_path, seconds=20)
+    assert done.returncode == 1
+    assert done.stderr == f"scribe: {blocked}: File exists\n"
+
+
+def test_what_the_system_says_of_every_file_at_once_is_cut() -> None:
+    every = shutil.Error([("from", "to", "[Errno 5] Input/output error")] * 200)
+    assert len(_told(every)) == LONGEST_MESSAGE + len("...")
+    assert (
+        _told(OSError(18, "Invalid cross-device link", "a", None, "b"))
+        == "a and b: Invalid cross-device link"
+    )
+
+
+def test_the_policy_says_what_to_do_where_the_account_cannot_be_asked(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        (tmp_path / ".env").write_text(
+            "REGION=ap-guangzhou\nINPUT_BUCKETS=recordings-1250000000\nTENCENT_SECRET_ID=a\nTENCENT_SECRET_KEY=b\n"
+            f"CLOUD_ENDPOINT=http://127.0.0.1:{nobody.getsockname()[1]}\n"
+        )
+        made = scribe("policy", "--create-role", cwd=tmp_path, seconds=20)
+        shown = scribe("policy", "upload", cwd=tmp_path, seconds=20)
+    advice = "What to do: no usable answer came: look at this machine's connection"
+    assert (made.returncode, advice in made.stderr) == (1, True)
+    assert (shown.returncode, advice in shown.stderr) == (0, True)
+    assert "YOUR-ACCOUNT-UIN" in shown.stdout

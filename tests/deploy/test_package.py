@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import pytest
 from cli.package import Package, PackageError, build
 from cli.package.bytecode import find_compiler
 from cli.package.layout import digest_of
+from cli.package.room import told_by_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
@@ -159,3 +162,35 @@ def test_without_a_network_and_libraries_it_says_what_to_do_and_keeps_no_half(tm
     assert "Connect to the network" in line
     assert list((checkout / "build/libraries").iterdir()) == []
     assert not (checkout / "out").exists()
+
+
+@pytest.mark.parametrize("longest", [1_000, 400_000])  # of the sources many are longer, or only the zip is
+def test_a_disk_that_fills_up_is_told_in_one_line_and_nothing_is_left(longest: int, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (longest, hard))
+    try:
+        with pytest.raises(
+            PackageError, match=rf"^the package could not be made in {re.escape(str(tmp_path))}: "
+        ) as caught:
+            build(tmp_path / "package", pythons=())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(str(caught.value)) < 500
+    assert list(tmp_path.iterdir()) == []
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("error", [FULL, shutil.Error([("from", "to", str(FULL))] * 200)])
+def test_a_full_disk_is_told_by_its_folder_and_what_to_do(error: OSError, tmp_path: Path) -> None:
+    with pytest.raises(PackageError) as caught, told_by_folder(tmp_path):
+        raise error
+    assert str(caught.value).startswith(
+        f"no room in {tmp_path} for the package (about 4 MiB): make some, or set TMPDIR "
+    )
+    with (
+        pytest.raises(PackageError, match=r"^no room in /opt/scribe for .*: make some, and run this again$"),
+        told_by_folder(Path("/opt/scribe")),
+    ):
+        raise error
