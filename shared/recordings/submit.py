@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shared.errors import Busy, OutcomeUnknown, QueueFull, Refused
 from shared.recordings.desk import Desk
 from shared.recordings.endings import end_failed, end_superseded, tell, written_now
@@ -67,7 +65,7 @@ def take_over(desk: Desk, receipt: Receipt) -> Outcome:
     now = written_now(desk, mine)
     if now and now.etag != mine.etag:
         return end_superseded(desk, mine)
-    mine = replace(mine, modified_s=now.modified_s if now else mine.modified_s)
+    mine = mine._replace(modified_s=now.modified_s if now else mine.modified_s)
     ledger.update(mine)
     return submit(desk, mine)
 
@@ -75,18 +73,18 @@ def take_over(desk: Desk, receipt: Receipt) -> Outcome:
 def submit_anew(desk: Desk, receipt: Receipt, now: Head) -> Outcome:
     """The job may have heard other content than the recording's own: the sweep submits it once more."""
     desk.log.warning("the job may have heard other content", key=receipt.key, job=receipt.job_id)
-    fresh = replace(receipt, job_id="", modified_s=now.modified_s, created_s=desk.now())
+    fresh = receipt._replace(job_id="", modified_s=now.modified_s, created_s=desk.now())
     return _wait(desk, fresh, why="the content changed and came back while its job was at work")
 
 
 def _note(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
-    desk.ledger_for(receipt.bucket).update(replace(receipt, job_id=job.job_id))
+    desk.ledger_for(receipt.bucket).update(receipt._replace(job_id=job.job_id))
     return Outcome(Step.SUBMITTED, receipt.bucket, receipt.key, receipt.id, job.job_id)
 
 
 def _wait(desk: Desk, receipt: Receipt, *, why: str) -> Outcome:
     """Surely nothing was submitted: gives the lease back, so that the next attempt need not wait for its end."""
-    waiting = replace(receipt, lease_until_s=desk.now(), waiting=True)
+    waiting = receipt._replace(lease_until_s=desk.now(), waiting=True)
     desk.ledger_for(receipt.bucket).update(waiting)
     return Outcome(Step.WAITING, receipt.bucket, receipt.key, receipt.id, why=why)
 

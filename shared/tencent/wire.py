@@ -11,8 +11,9 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import quote
 
 import httpx
@@ -52,8 +53,7 @@ class Repeat(Enum):
     NEVER = "doing it twice costs money or tells a lie"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request before it is signed. `path` is decoded and starts with `/`; a parameter without a value has ""."""
 
     method: str
@@ -61,14 +61,13 @@ class Request:
     path: str
     about: str  # for errors and logs: bucket/key, a job, a queue
     parameters: tuple[tuple[str, str], ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     repeat: Repeat = Repeat.ALWAYS
     action: str = ""  # what CAM calls it, such as cos:GetObject: the service's refusal does not say it
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A 2xx answer. Header names are lower-case."""
 
     status: int
@@ -87,8 +86,7 @@ def process_client() -> httpx.Client:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """Sends requests for one invocation.
 
     `endpoint` takes every request over plain HTTP to a loopback address, Host and path unchanged. `seconds_left`
