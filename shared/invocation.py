@@ -14,7 +14,7 @@ from shared.settings import Settings, settings_from
 from shared.tencent.cos import Cos
 from shared.tencent.credentials import credentials_of
 from shared.tencent.speech import Speech
-from shared.tencent.wire import Wire
+from shared.tencent.wire import Wire, loopback_client, process_client
 
 DEFAULT_LIMIT_MS = 60_000
 MARGIN_SECONDS = 1.5  # to answer and log before the platform ends the process
@@ -39,7 +39,8 @@ def desk_for(context: Any, log: Log) -> Desk:
     except SettingsError as error:
         log.error("the function cannot work", error=str(error))
         raise
-    wire = Wire(credentials, settings.cloud_endpoint.rstrip("/"), _countdown(known))
+    client = loopback_client if settings.cloud_endpoint else process_client
+    wire = Wire(credentials, settings.cloud_endpoint.rstrip("/"), _countdown(known), client)
     return desk_on(wire, settings, log)
 
 

@@ -77,9 +77,20 @@ class Answer(NamedTuple):
 
 @functools.cache
 def process_client() -> httpx.Client:
-    """The one client of this process. Environment proxies are ignored: SCF has none, and they cost a context each."""
+    """The one client of this process. It trusts the authorities that come with httpx: SCF's own may be missing."""
+    return _client(verify=True)
+
+
+@functools.cache
+def loopback_client() -> httpx.Client:
+    """The same for CLOUD_ENDPOINT, which never speaks TLS: it trusts nobody, and so has no authorities to read."""
+    return _client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
+def _client(verify: ssl.SSLContext | bool) -> httpx.Client:  # noqa: FBT001 - httpx's own name and values
+    """Environment proxies are ignored: SCF has none, and they cost a TLS context each."""
     return httpx.Client(
-        verify=ssl.create_default_context(),
+        verify=verify,
         trust_env=False,
         follow_redirects=False,
         limits=httpx.Limits(max_connections=16, max_keepalive_connections=16),
