@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from shared.errors import Busy, OutcomeUnknown, QueueFull, Refused
 from shared.recordings.desk import Desk
-from shared.recordings.endings import end_failed, end_superseded, tell, written_now
+from shared.recordings.endings import end_failed, tell
 from shared.recordings.failure import Failure, refused
 from shared.recordings.failure_texts import UNWRITABLE_NAME
-from shared.recordings.find_job import find_job
 from shared.recordings.names import raw_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import Receipt
@@ -48,26 +47,7 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
         tell(desk, receipt, failure)
         desk.log.error("the operator must mend this", key=receipt.key, error=str(error))
         return _wait(desk, receipt, why=failure.explanation.what)
-    return _note(desk, receipt, job)
-
-
-def take_over(desk: Desk, receipt: Receipt) -> Outcome:
-    """Goes on with the receipt of an attempt that is dead or waits: first looks whether it left a job."""
-    ledger = desk.ledger_for(receipt.bucket)
-    mine = ledger.claim(receipt, desk.nonce(), desk.now(), desk.settings.lease_s)
-    if mine is None:
-        return Outcome(
-            Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="another attempt took over"
-        )
-    job = None if receipt.waiting else find_job(desk, receipt)
-    if job:
-        return _note(desk, mine, job)
-    now = written_now(desk, mine)
-    if now and now.etag != mine.etag:
-        return end_superseded(desk, mine)
-    mine = mine._replace(modified_s=now.modified_s if now else mine.modified_s)
-    ledger.update(mine)
-    return submit(desk, mine)
+    return note_job(desk, receipt, job)
 
 
 def submit_anew(desk: Desk, receipt: Receipt, now: Head) -> Outcome:
@@ -77,7 +57,8 @@ def submit_anew(desk: Desk, receipt: Receipt, now: Head) -> Outcome:
     return _wait(desk, fresh, why="the content changed and came back while its job was at work")
 
 
-def _note(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
+def note_job(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
+    """Notes the job that was made for an open receipt in it."""
     desk.ledger_for(receipt.bucket).update(receipt._replace(job_id=job.job_id))
     return Outcome(Step.SUBMITTED, receipt.bucket, receipt.key, receipt.id, job.job_id)
 

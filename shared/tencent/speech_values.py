@@ -3,8 +3,6 @@
 Times are the API's own texts, e.g. `2020-08-20T17:43:01+0800`; one that is not reached yet is "".
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
