@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from shared.errors import EventError
@@ -24,8 +24,7 @@ _COS_HOST = re.compile(
 RECONCILE, AUDIT = "reconcile", "audit"
 
 
-@dataclass(frozen=True, slots=True)
-class Uploaded:
+class Uploaded(NamedTuple):
     """One record of a COS event: an object was written. `region` is "" when the event does not say it in full."""
 
     bucket: str
@@ -34,8 +33,7 @@ class Uploaded:
     name: str  # cos:ObjectCreated:Put and the like
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableRecord:
+class UnreadableRecord(NamedTuple):
     """A record that is not of a published shape, and why."""
 
     reason: str

@@ -14,7 +14,7 @@ from shared.settings import Settings, settings_from
 from shared.tencent.cos import Cos
 from shared.tencent.credentials import credentials_of
 from shared.tencent.speech import Speech
-from shared.tencent.wire import Wire
+from shared.tencent.wire import Wire, loopback_transport, process_transport
 
 DEFAULT_LIMIT_MS = 60_000
 MARGIN_SECONDS = 1.5  # to answer and log before the platform ends the process
@@ -28,7 +28,7 @@ def log_of(function: str, context: Any) -> Log:
 
 
 def desk_for(context: Any, log: Log) -> Desk:
-    """A desk for this invocation. Credentials and settings are read anew, the HTTP client is the process's own.
+    """A desk for this invocation. Credentials and settings are read anew, connections are the process's own.
 
     Raises SettingsError, after logging it, with one message that names every mistake.
     """
@@ -39,7 +39,8 @@ def desk_for(context: Any, log: Log) -> Desk:
     except SettingsError as error:
         log.error("the function cannot work", error=str(error))
         raise
-    wire = Wire(credentials, settings.cloud_endpoint.rstrip("/"), _countdown(known))
+    transport = loopback_transport if settings.cloud_endpoint else process_transport
+    wire = Wire(credentials, settings.cloud_endpoint.rstrip("/"), _countdown(known), transport)
     return desk_on(wire, settings, log)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from types import MappingProxyType
+from typing import NamedTuple
 
 LONGEST_VALUE = 900  # a key has at most 850 bytes
 
@@ -30,11 +31,10 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(NamedTuple):
     """Writes lines that all carry the same fields."""
 
-    fields: dict[str, Value] = field(default_factory=dict)
+    fields: Mapping[str, Value] = MappingProxyType({})
     write: Callable[[str], None] = to_stdout
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 

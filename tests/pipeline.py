@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from cli.local import (
@@ -44,4 +43,4 @@ def switch_on_speech(operator: Operator, bucket: str, notify_url: str) -> None:
     operator.speech.enable(bucket)
     queue = operator.speech.queues(bucket).queues[0]
     told = Notification(state="On", url=notify_url, type="Url", event="TaskFinish", format="XML")
-    operator.speech.update_queue(bucket, replace(queue, state="Active", notification=told))
+    operator.speech.update_queue(bucket, queue._replace(state="Active", notification=told))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from cli.cloud.triggers import FoundTrigger
@@ -110,7 +110,7 @@ class TellCallback:
                 f"choose a CALLBACK_TOKEN that is {len(told.url) - LONGEST_URL} characters shorter"
             )
         queue = self._queue(hands)
-        hands.speech.update_queue(self.bucket, replace(queue, state="Active", notification=told))
+        hands.speech.update_queue(self.bucket, queue._replace(state="Active", notification=told))
 
     def _address(self, hands: Hands) -> str:
         for _ in hands.waiting.looks(LONGEST_WAIT_S):
@@ -146,9 +146,9 @@ class SilenceQueue:
 
     def carry_out(self, hands: Hands) -> None:
         """PUT /asrqueue/<id>."""
-        silent = replace(self.found.notification, state="Off")
+        silent = self.found.notification._replace(state="Off")
         try:
-            hands.speech.update_queue(self.bucket, replace(self.found, notification=silent))
+            hands.speech.update_queue(self.bucket, self.found._replace(notification=silent))
         except Refused as error:
             if error.status not in DENIED:
                 raise

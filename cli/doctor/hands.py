@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,15 @@ from cli.cloud.control import Control
 from shared.tencent.cos import Cos
 from shared.tencent.credentials import Credentials
 from shared.tencent.speech import Speech
-from shared.tencent.wire import Wire, process_client
+from shared.tencent.wire import Wire
 
 LONGEST_WAIT_S = 20.0  # for the function's URL: a cold start takes a few seconds of it
+
+
+@functools.cache
+def process_client() -> httpx.Client:
+    """A browser's stand-in, one for the process; proxies of the environment are left aside, as by the functions."""
+    return httpx.Client(trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from shared.logs import Log
 from shared.recordings.ledger import Ledger
@@ -18,8 +18,7 @@ def _nonce() -> str:
     return secrets.token_hex(8)
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(NamedTuple):
     """One invocation's tools. `input_cos` and `speech` work in the functions' region, `output_cos` in OUTPUT_REGION."""
 
     settings: Settings
@@ -43,9 +42,8 @@ class Desk:
         if region in {"", self.input_cos.region}:
             return self
         own_bucket = not self.settings.output_bucket
-        return replace(
-            self,
-            input_cos=replace(self.input_cos, region=region),
-            speech=replace(self.speech, region=region),
-            output_cos=replace(self.output_cos, region=region) if own_bucket else self.output_cos,
+        return self._replace(
+            input_cos=self.input_cos._replace(region=region),
+            speech=self.speech._replace(region=region),
+            output_cos=self.output_cos._replace(region=region) if own_bucket else self.output_cos,
         )

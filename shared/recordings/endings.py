@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shared.errors import NotFound
 from shared.recordings.desk import Desk
 from shared.recordings.failure import Failure, error_object
@@ -37,7 +35,7 @@ def tell(desk: Desk, receipt: Receipt, failure: Failure) -> None:
 
 def close(desk: Desk, receipt: Receipt, outcome: str) -> None:
     """Moves the receipt to done: only when all that belongs to the outcome is written."""
-    finished = replace(receipt, outcome=outcome, waiting=False, finished_s=desk.now())
+    finished = receipt._replace(outcome=outcome, waiting=False, finished_s=desk.now())
     desk.ledger_for(receipt.bucket).finish(finished)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import CloudError
 from shared.recordings.failure_texts import (
@@ -23,8 +22,7 @@ from shared.tencent.speech_values import CANCELLED, Job
 SCHEMA, VERSION = "urn:scribe:error", 1
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """An explanation, and the cloud's own code, message and request id where it gave any."""
 
     explanation: Explanation

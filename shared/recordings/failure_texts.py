@@ -6,8 +6,8 @@ finished jobs are those of the speech product behind CI (FailedOperation.*); CI 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Kind(Enum):
@@ -19,8 +19,7 @@ class Kind(Enum):
     SERVICE = "service"  # nobody: the cloud's own trouble
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """One failure in words. `waits`: the work is kept and tried again by itself once the cause is gone."""
 
     kind: Kind

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from shared.recordings.desk import Desk
 from shared.recordings.endings import close, end_failed, end_superseded, written_now
@@ -79,7 +78,7 @@ def _bare(key: str) -> str:
 
 
 def _with_job(receipt: Receipt, job: Job) -> Receipt:
-    return replace(receipt, job_id=job.job_id)
+    return receipt._replace(job_id=job.job_id)
 
 
 def _fail(desk: Desk, receipt: Receipt, job: Job) -> Outcome:

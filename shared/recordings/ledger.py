@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from shared.errors import AlreadyExists, NotFound
 from shared.recordings.names import claim_key, done_prefix, open_prefix
@@ -21,16 +21,14 @@ VERSIONED_PAUSE_SECONDS = 1.0
 MOST_DEAD_TAKERS = 5  # attempts that died between their claim and their receipt, in a row
 
 
-@dataclass(frozen=True, slots=True)
-class OpenEntry:
+class OpenEntry(NamedTuple):
     """A line of the open list: which receipt, and when it was last written (ISO 8601, UTC)."""
 
     id: str
     modified: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """The receipts in one state bucket. Every method raises CloudError; those that read, BadReceipt."""
 
     cos: Cos
@@ -62,8 +60,8 @@ class Ledger:
         either pays. The claim of a taker that died as well gives way to the next number.
         """
         for attempt in range(receipt.attempt + 1, receipt.attempt + 1 + MOST_DEAD_TAKERS):
-            mine = replace(
-                receipt, nonce=nonce, attempt=attempt, lease_until_s=now_s + lease_s, waiting=False
+            mine = receipt._replace(
+                nonce=nonce, attempt=attempt, lease_until_s=now_s + lease_s, waiting=False
             )
             holder = self._create_only(claim_key(self.settings, receipt.id, attempt), mine)
             if holder is None or _is_alive(holder, now_s, lease_s):

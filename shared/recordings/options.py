@@ -7,7 +7,7 @@ each channel.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.settings import is_engine
 
@@ -16,8 +16,7 @@ class WrongOption(ValueError):
     """The recording's metadata asks for what cannot be; the message is for whoever uploaded it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """The choices that go into the job."""
 
     engine: str

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Step(Enum):
@@ -24,8 +24,7 @@ class Step(Enum):
     NOT_OURS = "no receipt belongs to this job"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A step's end. `why` adds what the step alone does not tell."""
 
     step: Step

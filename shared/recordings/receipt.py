@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.recordings.recording import Recording, is_id
 
@@ -18,8 +17,7 @@ class BadReceipt(ValueError):
     """The object is not a receipt that this version can read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """One recording's state. Times are Unix seconds.
 
     `nonce` belongs to the attempt that wrote it. Without a `job_id` the attempt is under way until `lease_until_s`;
@@ -54,7 +52,7 @@ class Receipt:
 
     def to_json(self) -> bytes:
         """The object's bytes."""
-        return json.dumps({"version": VERSION, **asdict(self)}, ensure_ascii=False, indent=1).encode(
+        return json.dumps({"version": VERSION, **self._asdict()}, ensure_ascii=False, indent=1).encode(
             "utf-8", "surrogatepass"
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST_SORTING_BYTES = 180  # of the key, in the readable part of an id
 DIGEST_LENGTH = 32
@@ -19,8 +19,7 @@ _ESCAPES = ((b"0", "-"), (b"A", "="), (b"a", "_"))
 _ID = re.compile(r"[a-z0-9-]{3,64}/[0-9A-Za-z=_~-]{1,600}![0-9a-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(NamedTuple):
     """An uploaded object as it is now. `size` in bytes, `etag` without quotes."""
 
     bucket: str

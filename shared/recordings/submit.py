@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shared.errors import Busy, OutcomeUnknown, QueueFull, Refused
 from shared.recordings.desk import Desk
-from shared.recordings.endings import end_failed, end_superseded, tell, written_now
+from shared.recordings.endings import end_failed, tell
 from shared.recordings.failure import Failure, refused
 from shared.recordings.failure_texts import UNWRITABLE_NAME
-from shared.recordings.find_job import find_job
 from shared.recordings.names import raw_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import Receipt
@@ -50,43 +47,25 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
         tell(desk, receipt, failure)
         desk.log.error("the operator must mend this", key=receipt.key, error=str(error))
         return _wait(desk, receipt, why=failure.explanation.what)
-    return _note(desk, receipt, job)
-
-
-def take_over(desk: Desk, receipt: Receipt) -> Outcome:
-    """Goes on with the receipt of an attempt that is dead or waits: first looks whether it left a job."""
-    ledger = desk.ledger_for(receipt.bucket)
-    mine = ledger.claim(receipt, desk.nonce(), desk.now(), desk.settings.lease_s)
-    if mine is None:
-        return Outcome(
-            Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="another attempt took over"
-        )
-    job = None if receipt.waiting else find_job(desk, receipt)
-    if job:
-        return _note(desk, mine, job)
-    now = written_now(desk, mine)
-    if now and now.etag != mine.etag:
-        return end_superseded(desk, mine)
-    mine = replace(mine, modified_s=now.modified_s if now else mine.modified_s)
-    ledger.update(mine)
-    return submit(desk, mine)
+    return note_job(desk, receipt, job)
 
 
 def submit_anew(desk: Desk, receipt: Receipt, now: Head) -> Outcome:
     """The job may have heard other content than the recording's own: the sweep submits it once more."""
     desk.log.warning("the job may have heard other content", key=receipt.key, job=receipt.job_id)
-    fresh = replace(receipt, job_id="", modified_s=now.modified_s, created_s=desk.now())
+    fresh = receipt._replace(job_id="", modified_s=now.modified_s, created_s=desk.now())
     return _wait(desk, fresh, why="the content changed and came back while its job was at work")
 
 
-def _note(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
-    desk.ledger_for(receipt.bucket).update(replace(receipt, job_id=job.job_id))
+def note_job(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
+    """Notes the job that was made for an open receipt in it."""
+    desk.ledger_for(receipt.bucket).update(receipt._replace(job_id=job.job_id))
     return Outcome(Step.SUBMITTED, receipt.bucket, receipt.key, receipt.id, job.job_id)
 
 
 def _wait(desk: Desk, receipt: Receipt, *, why: str) -> Outcome:
     """Surely nothing was submitted: gives the lease back, so that the next attempt need not wait for its end."""
-    waiting = replace(receipt, lease_until_s=desk.now(), waiting=True)
+    waiting = receipt._replace(lease_until_s=desk.now(), waiting=True)
     desk.ledger_for(receipt.bucket).update(waiting)
     return Outcome(Step.WAITING, receipt.bucket, receipt.key, receipt.id, why=why)
 

@@ -23,7 +23,7 @@ from shared.recordings.names import cursor_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.pace import Pace
 from shared.recordings.receipt import FAILED, BadReceipt, Receipt
-from shared.recordings.submit import take_over
+from shared.recordings.take_over import take_over
 from shared.recordings.tally import Tally
 from shared.tencent.speech_values import FAILED as JOB_FAILED
 from shared.tencent.speech_values import Job

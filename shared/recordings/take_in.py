@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shared.errors import NotFound
 from shared.recordings.desk import Desk
 from shared.recordings.endings import end_failed
@@ -70,7 +68,7 @@ def _uploaded_again(desk: Desk, recording: Recording, head: Head, done: Receipt)
     """
     if done.outcome != TRANSCRIBED:
         return _begin(desk, recording, head, done)
-    reopened = replace(done, outcome="", finished_s=0.0, created_s=desk.now(), modified_s=head.modified_s)
+    reopened = done._replace(outcome="", finished_s=0.0, created_s=desk.now(), modified_s=head.modified_s)
     desk.ledger_for(recording.bucket).update(reopened)
     return Outcome(Step.REOPENED, recording.bucket, recording.key, recording.id, done.job_id)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from shared.errors import OutcomeUnknown
@@ -25,8 +26,7 @@ _OBJECT_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject",
 _BUCKET_ACTIONS = {"GET": "GetBucket", "PUT": "PutBucket"}
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What COS knows of an object: `etag` without quotes, `size` in bytes, `metadata` without x-cos-meta-.
 
     `modified_s` is when it was last written, in Unix seconds; 0 when COS did not say.
@@ -36,27 +36,24 @@ class Head:
     size: int
     content_type: str
     modified_s: float = 0.0
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What a write made: the ETag without quotes, and the version id, "" where the bucket has no versioning."""
 
     etag: str
     version_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """An object and its bytes."""
 
     head: Head
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """One object in a listing. `modified` is ISO 8601 in UTC, as COS writes it."""
 
     key: str
@@ -65,8 +62,7 @@ class Listed:
     modified: str
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Part of a listing; `next_marker` is "" on the last page."""
 
     objects: tuple[Listed, ...]
@@ -74,8 +70,7 @@ class Page:
     next_marker: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cos:
+class Cos(NamedTuple):
     """The objects of the buckets in `region`."""
 
     wire: Wire

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import EventError
 from shared.tencent import xml
@@ -21,8 +20,7 @@ MOST_JOBS = 20
 _JOB_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class NamedJob:
+class NamedJob(NamedTuple):
     """A job that a notification names, and the bucket it says, which only serves to ask the likeliest bucket first."""
 
     job_id: str

@@ -6,8 +6,7 @@ Jobs are asked for on the host of the recording's bucket. Every call raises the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import OutcomeUnknown
 from shared.tencent import speech_xml, xml
@@ -28,8 +27,7 @@ MOST_JOBS_A_PAGE = 100
 MOST_BUCKETS_A_PAGE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Speech:
+class Speech(NamedTuple):
     """Speech recognition in `region`; `jobs_path` is `asr_jobs` (2020, Python and Go SDK) or `jobs` (current pages)."""
 
     wire: Wire

@@ -3,18 +3,14 @@
 Times are the API's own texts, e.g. `2020-08-20T17:43:01+0800`; one that is not reached yet is "".
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 SUCCESS, FAILED, CANCELLED = "Success", "Failed", "Cancel"
 FINAL_STATES = frozenset({SUCCESS, FAILED, CANCELLED})  # Submitted, Running and Pause go on
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechJob:
+class SpeechJob(NamedTuple):
     """What is asked for. Defaults of the service are in conflict between sources, so none is relied on.
 
     `text_format`: 0 sentences, 1 words, 2 words and punctuation, 3 split for subtitles. `number_mode`: 0 Chinese
@@ -37,8 +33,7 @@ class SpeechJob:
     callback_format: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(NamedTuple):
     """A finished job's result. `details` holds what the caller's reader made of each ResultDetail."""
 
     audio_seconds: str
@@ -49,8 +44,7 @@ class Recognised:
     detail_object_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A job as CI tells it. Decide on `state`: `code` is `Success` already on a job that was only submitted."""
 
     job_id: str
@@ -71,16 +65,14 @@ class Job:
     result: Recognised | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundJobs:
+class FoundJobs(NamedTuple):
     """The jobs of one query by id, and the ids that CI does not know."""
 
     jobs: tuple[Job, ...]
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
+class JobFilter(NamedTuple):
     """Which jobs to list. `states` may be empty for all; times as CI writes them."""
 
     queue_id: str = ""
@@ -90,16 +82,14 @@ class JobFilter:
     created_to: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
+class JobPage(NamedTuple):
     """Part of a list of jobs; `next_token` is "" on the last page."""
 
     jobs: tuple[Job, ...]
     next_token: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnabledBucket:
+class EnabledBucket(NamedTuple):
     """A bucket on which a service is switched on."""
 
     bucket: str
@@ -107,8 +97,7 @@ class EnabledBucket:
     created: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnabledPage:
+class EnabledPage(NamedTuple):
     """Part of a list of buckets; `total` counts all that match."""
 
     total: int
@@ -117,8 +106,7 @@ class EnabledPage:
     buckets: tuple[EnabledBucket, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(NamedTuple):
     """Where a queue tells of finished jobs. `state` On or Off; `format` XML or JSON ("" is XML)."""
 
     state: str = "Off"
@@ -128,14 +116,13 @@ class Notification:
     format: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(NamedTuple):
     """A bucket's ASR queue."""
 
     queue_id: str
     name: str
     state: str
-    notification: Notification = field(default_factory=Notification)
+    notification: Notification = Notification()
     max_size: int = 0
     max_concurrent: int = 0
     bucket: str = ""
@@ -144,8 +131,7 @@ class Queue:
     updated: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePage:
+class QueuePage(NamedTuple):
     """Part of a list of queues, and the asked ids that do not exist."""
 
     total: int

@@ -251,7 +251,7 @@ def test_a_trigger_that_nobody_describes_goes_and_one_of_another_kind_stays() ->
 def test_a_queue_that_tells_somebody_else_is_shown_without_their_secret() -> None:
     aim = aim_of()
     told = notification("https://hooks.example.com/somebody/their-own-secret")
-    speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Paused", replace(told, state="Off")))}
+    speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Paused", told._replace(state="Off")))}
     shown = printed(plan(aim, replace(found_as(aim), speech=speech)))
     assert "state: Paused -> Active" in shown
     assert "notification: Off -> On" in shown

@@ -183,8 +183,8 @@ def test_looking_changes_nothing(deployment: Deployment) -> None:
 
 
 def test_a_queue_that_tells_nobody_is_found(deployment: Deployment) -> None:
-    off = replace(deployment.queue.notification, state="Off")
-    with deployment.spoilt_queue(lambda queue: replace(queue, notification=off)):
+    off = deployment.queue.notification._replace(state="Off")
+    with deployment.spoilt_queue(lambda queue: queue._replace(notification=off)):
         found = deployment.findings()
     assert wrong(found) == {"notification"}
     assert "notification is off" in told(found, "notification")
@@ -193,8 +193,8 @@ def test_a_queue_that_tells_nobody_is_found(deployment: Deployment) -> None:
 
 def test_a_wrong_token_is_found_and_no_token_is_shown(deployment: Deployment) -> None:
     url = deployment.queue.notification.url.replace(TOKEN, OTHER_TOKEN)
-    other = replace(deployment.queue.notification, url=url)
-    with deployment.spoilt_queue(lambda queue: replace(queue, notification=other)):
+    other = deployment.queue.notification._replace(url=url)
+    with deployment.spoilt_queue(lambda queue: queue._replace(notification=other)):
         found = deployment.findings()
     assert wrong(found) == {"notification"}
     assert "token" in told(found, "notification")
@@ -213,15 +213,15 @@ def test_a_token_that_was_changed_here_and_not_deployed_is_found_everywhere_it_m
 
 
 def test_a_queue_that_tells_another_address_is_found(deployment: Deployment) -> None:
-    away = replace(deployment.queue.notification, url=f"https://old.example.com/{TOKEN}")
-    with deployment.spoilt_queue(lambda queue: replace(queue, notification=away)):
+    away = deployment.queue.notification._replace(url=f"https://old.example.com/{TOKEN}")
+    with deployment.spoilt_queue(lambda queue: queue._replace(notification=away)):
         found = deployment.findings()
     assert wrong(found) == {"notification"}
     assert "https://old.example.com/..." in told(found, "notification")
 
 
 def test_a_paused_queue_is_found(deployment: Deployment) -> None:
-    with deployment.spoilt_queue(lambda queue: replace(queue, state="Paused")):
+    with deployment.spoilt_queue(lambda queue: queue._replace(state="Paused")):
         found = deployment.findings()
     assert wrong(found) == {"queue"}
     assert "Paused" in told(found, "queue")
@@ -398,7 +398,7 @@ def test_fewer_retries_are_found(deployment: Deployment) -> None:
 
 def test_buckets_that_are_not_there_or_lie_elsewhere_are_found(deployment: Deployment) -> None:
     away = f"away-{APPID}"
-    replace(deployment.operator.cos, region="ap-beijing").create_bucket(away)
+    deployment.operator.cos._replace(region="ap-beijing").create_bucket(away)
     found = deployment.findings(INPUT_BUCKETS=away, OUTPUT_BUCKET=f"nowhere-{APPID}")
     assert "it lies in ap-beijing" in told(found, "bucket")
     assert "no such bucket" in told(found, "bucket")

@@ -91,10 +91,13 @@ def test_a_handler_is_imported_from_the_package_alone(unpacked: Path, name: str)
     assert run(sys.executable, unpacked, TIMED.format(name=name)).startswith("True ")
 
 
-def test_the_functions_own_client_reaches_a_server_without_the_libraries_that_were_left_out(
+def test_the_functions_own_transport_reaches_a_server_without_the_libraries_that_were_left_out(
     unpacked: Path, web_address: str
 ) -> None:
-    asked = f"load('upload'); from shared.tencent.wire import process_client as it; print(it().get({web_address!r}))"
+    asked = (
+        f"import httpx; print(load('upload') and it().handle_request(httpx.Request('GET', {web_address!r})))"
+    )
+    asked = f"from shared.tencent.wire import process_transport as it; {asked}"
     assert run(sys.executable, unpacked, asked) == "<Response [204 No Content]>"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -61,9 +61,9 @@ class Flow:
         """Changes the state of the queue, or where it tells of finished jobs (`notify`: On or Off)."""
         speech = self.pipeline.operator.speech
         queue = speech.queues(INPUT_BUCKET).queues[0]
-        told = replace(queue.notification, state=changes.get("notify", queue.notification.state))
+        told = queue.notification._replace(state=changes.get("notify", queue.notification.state))
         speech.update_queue(
-            INPUT_BUCKET, replace(queue, state=changes.get("state", queue.state), notification=told)
+            INPUT_BUCKET, queue._replace(state=changes.get("state", queue.state), notification=told)
         )
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,7 +147,7 @@ def test_a_notification_that_comes_twice_changes_nothing(own_flow: Any) -> None:
 def pause_queue(flow: Any) -> None:
     speech = flow.pipeline.operator.speech
     queue = speech.queues(INPUT_BUCKET).queues[0]
-    speech.update_queue(INPUT_BUCKET, replace(queue, state="Paused"))
+    speech.update_queue(INPUT_BUCKET, queue._replace(state="Paused"))
 
 
 def wait_for_jobs(flow: Any, count: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import replace
 from typing import Any
 
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
@@ -17,7 +16,7 @@ def mute_queue(flow: Any) -> None:
     """From now on every notification is lost."""
     speech = flow.pipeline.operator.speech
     queue = speech.queues(INPUT_BUCKET).queues[0]
-    speech.update_queue(INPUT_BUCKET, replace(queue, notification=replace(queue.notification, state="Off")))
+    speech.update_queue(INPUT_BUCKET, queue._replace(notification=queue.notification._replace(state="Off")))
 
 
 def test_the_sweep_finishes_a_job_whose_notification_was_lost(eager_flow: Any) -> None:
@@ -86,7 +85,7 @@ def test_a_dead_takers_claim_under_a_longer_lease_does_not_hold_up_a_sweep_that_
 ) -> None:
     body = b"speech " * 300
     receipt = left_behind(eager_flow, "claimed.wav", body, lease_s=-1)
-    claim = replace(receipt, attempt=2, nonce="dead too", lease_until_s=time.time() + 110)
+    claim = receipt._replace(attempt=2, nonce="dead too", lease_until_s=time.time() + 110)
     eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/claim/{receipt.id}.2", claim.to_json())
     eager_flow.upload("claimed.wav", body)
     eager_flow.settle()
@@ -163,7 +162,7 @@ def test_no_log_line_holds_a_secret_or_a_word_of_a_transcript(own_flow: Any) -> 
 def test_an_odd_receipt_does_not_stop_the_sweep(eager_flow: Any) -> None:
     """Its date is beyond every calendar; the one after it in the listing must still be mended."""
     odd = left_behind(eager_flow, "a-odd.wav", b"x", lease_s=-1)
-    broken = replace(odd, created_s=1e15).to_json()
+    broken = odd._replace(created_s=1e15).to_json()
     eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/open/{odd.id}", broken)
     mute_queue(eager_flow)
     eager_flow.upload("b-lost.wav", b"speech " * 300)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -157,7 +156,7 @@ def test_the_error_object_tells_all_that_the_uploader_needs() -> None:
 
 
 def test_the_same_failure_is_the_same_bytes_whenever_it_is_written() -> None:
-    later = replace(RECEIPT, nonce="another", lease_until_s=9e9, finished_s=9e9, outcome="failed")
+    later = RECEIPT._replace(nonce="another", lease_until_s=9e9, finished_s=9e9, outcome="failed")
     assert error_object(RECEIPT, Failure(GAVE_UP)) == error_object(later, Failure(GAVE_UP))
 
 
@@ -169,7 +168,7 @@ def test_the_receipts_inner_marks_stay_out_of_it() -> None:
 @example(key="a\ud800b", message="\udfff")
 @settings(max_examples=100, deadline=None)
 def test_any_key_and_any_message_make_readable_json(key: str, message: str) -> None:
-    body = error_object(replace(RECEIPT, key=key), Failure(GAVE_UP, message=message))
+    body = error_object(RECEIPT._replace(key=key), Failure(GAVE_UP, message=message))
     told = json.loads(body.decode("utf-8"))
     assert told["recording"]["key"] == key.encode("utf-8", "replace").decode()
     assert told["message"] == message.encode("utf-8", "replace").decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -44,22 +44,21 @@ def far_end() -> FarEnd:
 
 
 @pytest.fixture
-def make_wire(far_end: FarEnd) -> Iterator[Callable[..., Wire]]:
-    client = httpx.Client(transport=httpx.MockTransport(far_end))
+def make_wire(far_end: FarEnd) -> Callable[..., Wire]:
+    transport = httpx.MockTransport(far_end)
 
     def make(token: str = "", endpoint: str = "") -> Wire:
         return Wire(
             Credentials("AKIDEXAMPLE", "example-key", token),
             endpoint=endpoint,
             seconds_left=lambda: far_end.seconds_left,
-            client=lambda: client,
+            transport=lambda: transport,
             now=lambda: 1_700_000_000.0,
             sleep=far_end.pauses.append,
             chance=lambda: 0.5,
         )
 
-    yield make
-    client.close()
+    return make
 
 
 @pytest.fixture

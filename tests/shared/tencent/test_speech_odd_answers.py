@@ -288,8 +288,7 @@ trees = st.recursive(
 @settings(max_examples=100, deadline=None)
 def test_no_arrangement_of_known_elements_raises(body: str) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, text=f"<Response>{body}</Response>"))
-    with httpx.Client(transport=transport) as client:
-        speech = Speech(Wire(Credentials("id", "key"), client=lambda: client), "ap-chengdu")
-        speech.jobs(BUCKET, ["s1"])
-        speech.list_jobs(BUCKET, JobFilter())
-        speech.queues(BUCKET)
+    speech = Speech(Wire(Credentials("id", "key"), transport=lambda: transport), "ap-chengdu")
+    speech.jobs(BUCKET, ["s1"])
+    speech.list_jobs(BUCKET, JobFilter())
+    speech.queues(BUCKET)

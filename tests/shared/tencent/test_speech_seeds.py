@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -272,7 +271,7 @@ def test_listing_jobs_with_every_parameter_of_the_document(speech: Speech, far_e
         created_to=ENDED,
     )
     assert speech.list_jobs(BUCKET, chosen, token="11", size=7) == JobPage(
-        (replace(FINISHED_JOB, result=None),), "21"
+        (FINISHED_JOB._replace(result=None),), "21"
     )
     query = {
         "tag": "SpeechRecognition",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from shared.errors import (
     Refused,
 )
 from shared.tencent.credentials import Credentials
-from shared.tencent.wire import Repeat, Request, Wire, process_client
+from shared.tencent.wire import Repeat, Request, Wire, loopback_transport, process_transport
 
 GET = Request("GET", "media-1250000000.cos.ap-chengdu.myqcloud.com", "/in/a.mp3", "media-1250000000/in/a.mp3")
 SUBMIT = Request(
@@ -176,8 +177,27 @@ def test_a_bomb_in_an_error_body_is_not_expanded(wire: Wire, far_end: Any) -> No
     assert caught.value.code == ""
 
 
-def test_the_process_has_one_client() -> None:
-    assert process_client() is process_client()
+def test_the_process_has_one_transport() -> None:
+    assert process_transport() is process_transport()
+    assert loopback_transport() is loopback_transport()
+
+
+def test_tls_is_checked_against_the_authorities_that_are_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")  # a Python whose platform has none
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
+    context = tls_of(process_transport.__wrapped__())
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert len(context.get_ca_certs()) > 50
+
+
+def test_the_transport_for_loopback_trusts_no_tls_at_all() -> None:
+    context = tls_of(loopback_transport())
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.get_ca_certs() == []
+
+
+def tls_of(transport: Any) -> ssl.SSLContext:
+    return transport._pool._ssl_context
 
 
 def test_credentials_hide_in_every_printed_form() -> None:
