@@ -13,7 +13,7 @@ from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.recordings.recording import is_id
 from shared.recordings.submit import submit_anew
 from shared.tencent.speech_values import FINAL_STATES, SUCCESS, FoundJobs, Job, Recognised
-from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, read_sentence
+from shared.transcript import RecordingRef, Transcript, build_transcript, read_sentence, render_each
 
 SLACK_SECONDS = 60.0  # two functions' clocks
 
@@ -98,10 +98,9 @@ def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
         return submit_anew(desk, receipt, now)
     bucket = desk.settings.output_bucket_for(receipt.bucket)
     transcript = _transcript(receipt, job)
-    for name in desk.settings.formats:
-        form = FORMATS[name]
+    for form, content in render_each(transcript, desk.settings.formats):
         key = transcript_key(desk.settings, receipt.bucket, receipt.key, form.extension.removeprefix("."))
-        desk.output_cos.put(bucket, key, form.render(transcript), content_type=form.content_type)
+        desk.output_cos.put(bucket, key, content, content_type=form.content_type)
     desk.output_cos.delete(bucket, transcript_key(desk.settings, receipt.bucket, receipt.key, ERROR))
     close(desk, receipt, TRANSCRIBED)
     return Outcome(Step.TRANSCRIBED, receipt.bucket, receipt.key, receipt.id, job.job_id)

@@ -1,18 +1,21 @@
 """XML bodies as plain mappings, and back. Document types and entities are refused: no answer of COS or CI has them.
 
-An answer may be long (five hours of speech are 13 MB), so `parse` can hand over parts while it reads and keep
-what the caller makes of them instead of the raw part.
+An answer may be long (five hours of speech are 13 MB, 400,000 elements), so `parse` can hand over parts while it
+reads and keep what the caller makes of them instead of the raw part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from xml.parsers import expat
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element
 
 import xmltodict
 
 DEEPEST = 24  # the deepest published answer has 8 levels
+
+_PIECE_BYTES = 65536
 
 Reader = Callable[[Any], Any]
 
@@ -21,65 +24,83 @@ class NotXml(Exception):
     """The bytes are not XML that we read; the message says why."""
 
 
-class _StrictParser:
-    """expat's parser, but a document type, and with it every entity, ends the parse at once; so does deep nesting."""
-
-    def __init__(self, parser: Any) -> None:
-        self.__dict__["_parser"] = parser
-        parser.StartDoctypeDeclHandler = _refuse_document_type
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parser, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "StartElementHandler":
-            value = self._counting_levels(value)
-        setattr(self._parser, name, value)
-
-    def _counting_levels(self, start: Callable[..., None]) -> Callable[..., None]:
-        path = start.__self__.path  # type: ignore[attr-defined]  # xmltodict's own list of what is open
-
-        def start_if_shallow(*arguments: Any) -> None:
-            if len(path) >= DEEPEST:
-                raise NotXml(f"it is nested deeper than {DEEPEST} levels")
-            start(*arguments)
-
-        return start_if_shallow
-
-
-def _refuse_document_type(*_: object) -> None:
-    raise NotXml("it declares a document type, which no published answer does")
-
-
-class _StrictExpat:
-    """What xmltodict asks of the expat module."""
-
-    ExpatError = expat.ExpatError
-
-    @staticmethod
-    def ParserCreate(*arguments: Any) -> _StrictParser:  # noqa: N802 - expat's name
-        return _StrictParser(expat.ParserCreate(*arguments))
-
-
 def parse(body: bytes, *, readers: Mapping[str, Reader] | None = None) -> dict[str, Any]:
-    """The document as nested mappings of text, lists and None, as xmltodict makes them.
+    """The document as nested mappings of text, lists and None; attributes and namespaces are left out.
 
-    `readers` names elements that are turned into something smaller as soon as they end: each is called with the
+    `readers` names elements that are turned into something smaller soon after they end: each is called with the
     element's raw form unless that is empty, and what it gives stands in its place. Raises NotXml.
     """
-    replace = readers or {}
-
-    def finish(_path: list[Any], name: str, value: Any) -> tuple[str, Any]:
-        reader = replace.get(name)
-        return name, reader(value) if reader and value is not None else value
-
+    # Before anything is parsed, and even where it is mere text: a document type may define entities without end.
+    if b"<!DOCTYPE" in body:
+        raise NotXml("it declares a document type, which no published answer does")
+    if b"\0" in body:
+        raise NotXml("it holds a NUL, so it is neither UTF-8 nor any other encoding in use")
+    builder = ET.TreeBuilder()
+    document = builder.start(
+        "document", {}
+    )  # around the root: from here, what is read can be seen before it ends
+    parser = ET.XMLParser(target=builder)  # noqa: S314 - what makes it unsafe was refused
+    folding = _Folding(readers or {})
     try:
-        document = xmltodict.parse(
-            body, expat=_StrictExpat, postprocessor=finish if replace else None, xml_attribs=False
-        )
-    except (expat.ExpatError, ValueError, LookupError) as error:
+        for place in range(0, len(body), _PIECE_BYTES):
+            parser.feed(body[place : place + _PIECE_BYTES])
+            folding.take_finished(document)
+        parser.close()
+    except (ET.ParseError, ValueError, LookupError) as error:
         raise NotXml(str(error)) from None
-    return document if isinstance(document, dict) else {}
+    return folding.mapping_of(document)
+
+
+class _Folding:
+    """Elements become values soon after they have ended, so that a long answer never stands in memory as elements."""
+
+    def __init__(self, readers: Mapping[str, Reader]) -> None:
+        self._readers = readers
+        self._begun: dict[Element, dict[str, Any]] = {}  # what was taken out of elements that had not ended
+
+    def take_finished(self, element: Element) -> None:
+        """Takes out all children but the last, and so on in the last one: only these can still be open."""
+        level = 1
+        while len(element):
+            between = self._add(element[:-1], self._begun.setdefault(element, {}), level)
+            element.text = (element.text or "") + between
+            del element[:-1]
+            element = element[-1]
+            level += 1
+
+    def mapping_of(self, element: Element, level: int = 1) -> dict[str, Any]:
+        """The children by their names, several of one name as a list; text between them, if any, as `#text`."""
+        told = self._begun.pop(element, {})
+        between = self._add(element, told, level)
+        if text := ((element.text or "") + between).strip():
+            told["#text"] = text
+        return told
+
+    def _add(self, children: Iterable[Element], told: dict[str, Any], level: int) -> str:
+        """Adds the children's values and gives the text between them."""
+        if level > DEEPEST:
+            raise NotXml(f"it is nested deeper than {DEEPEST} levels")
+        between: list[str] = []
+        for child in children:
+            name: str = child.tag
+            value: Any = child.text
+            if len(child):
+                value = self.mapping_of(child, level + 1)
+            elif value:
+                value = value.strip() or None
+            if child.tail:
+                between.append(child.tail)
+            if name[0] == "{":
+                name = name.partition("}")[2]
+            if value is not None and name in self._readers:
+                value = self._readers[name](value)
+            if name not in told:
+                told[name] = value
+            elif isinstance(told[name], list):
+                told[name].append(value)
+            else:
+                told[name] = [told[name], value]
+        return "".join(between)
 
 
 def response(body: bytes, root: str, *, readers: Mapping[str, Reader] | None = None) -> Mapping[str, Any]:

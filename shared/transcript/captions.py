@@ -10,7 +10,7 @@ No text is lost by any of this.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from shared.transcript.caption_layout import LONGEST_MS, lay_out
 from shared.transcript.model import Transcript
@@ -20,16 +20,14 @@ _LEAST_SEEN_MS = 1_000
 _READING_MS_PER_COLUMN = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What one voice says in a cue: its label, or None where there is one voice only, and one or two lines of text."""
 
     label: str | None
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
+class Cue(NamedTuple):
     """What is on the screen from start to end (ms, at least one apart): one part, or two where two speak at once."""
 
     start_ms: int
@@ -65,14 +63,14 @@ def _without_overlaps(spoken: list[Cue]) -> list[Cue]:
         if before is None or cue.start_ms >= before.end_ms:
             apart.append(cue)
         elif cue.start_ms - before.start_ms >= _LEAST_SEEN_MS:
-            apart[-1] = replace(before, end_ms=cue.start_ms)
+            apart[-1] = before._replace(end_ms=cue.start_ms)
             apart.append(cue)
         elif len(before.parts) == 1 and _are_two_voices(before.parts[0].label, cue.parts[0].label):
             apart[-1] = Cue(before.start_ms, max(before.end_ms, cue.end_ms), before.parts + cue.parts)
         else:
             border_ms = max(before.start_ms + 1, cue.start_ms)
-            apart[-1] = replace(before, end_ms=border_ms)
-            apart.append(replace(cue, start_ms=border_ms, end_ms=max(cue.end_ms, border_ms + 1)))
+            apart[-1] = before._replace(end_ms=border_ms)
+            apart.append(cue._replace(start_ms=border_ms, end_ms=max(cue.end_ms, border_ms + 1)))
     return apart
 
 
@@ -86,4 +84,4 @@ def _until_read(cue: Cue, limit_ms: int | None) -> Cue:
     read_ms = cue.start_ms + min(LONGEST_MS, max(_LEAST_SEEN_MS, width * _READING_MS_PER_COLUMN))
     if limit_ms is not None:
         read_ms = min(read_ms, limit_ms)
-    return replace(cue, end_ms=read_ms) if read_ms > cue.end_ms else cue
+    return cue._replace(end_ms=read_ms) if read_ms > cue.end_ms else cue

@@ -15,6 +15,9 @@ UNKNOWN_MS = -1
 # Beyond this (31 years) a number is no time of a recording, which CI limits to 5 hours.
 _MAX_MS = 10**12
 
+# Milliseconds of so few digits are exact, and need no bounds: nearly every time comes like this.
+_SAFE_DIGITS = 9
+
 # Speakers and channels are a handful; anything much larger is no number of one.
 _MAX_VOICE = 10_000
 
@@ -25,6 +28,8 @@ _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 def clean_text(text: str) -> str:
     """Give the text as one line that every output can hold: no control characters, single spaces, valid UTF-8."""
+    if text.isalnum():
+        return text  # one word: most texts are
     if not text.isprintable():
         text = _CONTROLS.sub("", text)
         text = _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
@@ -32,12 +37,14 @@ def clean_text(text: str) -> str:
 
 
 def text_of(value: object) -> str:
-    """Give the clean text of a node: a string, a number, or a mapping with xmltodict's `#text`; else an empty text."""
-    if isinstance(value, Mapping):
+    """Give the clean text of a node: a string, a number, or a mapping with its own `#text`; else an empty text."""
+    if isinstance(value, dict):
         value = value.get("#text")
+    if isinstance(value, str):
+        return clean_text(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return repr(value) if -_MAX_MS < value < _MAX_MS else ""
-    return clean_text(value) if isinstance(value, str) else ""
+    return ""
 
 
 def number_of(value: object) -> float | None:
@@ -53,6 +60,8 @@ def number_of(value: object) -> float | None:
 
 def ms_of(value: object, *, unit_ms: int = 1) -> int:
     """Give whole milliseconds of a number counted in `unit_ms`, or UNKNOWN_MS for a negative, absurd or missing one."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _SAFE_DIGITS:
+        return int(value) * unit_ms
     number = number_of(value)
     if number is None or number * unit_ms > _MAX_MS:
         return UNKNOWN_MS
@@ -67,8 +76,8 @@ def voice_of(value: object) -> int | None:
 
 def mappings_of(value: object) -> list[Mapping[str, Any]]:
     """Give the containers among repeated siblings, which arrive as nothing, one mapping or a list."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return [value]
     if isinstance(value, (list, tuple)):
-        return [item for item in value if isinstance(item, Mapping)]
+        return [item for item in value if isinstance(item, dict)]
     return []

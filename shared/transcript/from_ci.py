@@ -48,7 +48,9 @@ def _read_words(spoken: Sequence[Mapping[str, Any]], sentence_start_ms: int) -> 
     words = []
     for item in spoken:
         text = text_of(item.get("Word"))
-        start_ms, end_ms = in_order(ms_of(item.get("OffsetStartMs")), ms_of(item.get("OffsetEndMs")))
+        start_ms, end_ms = ms_of(item.get("OffsetStartMs")), ms_of(item.get("OffsetEndMs"))
+        if end_ms < start_ms:
+            start_ms, end_ms = in_order(start_ms, end_ms)
         if text and UNKNOWN_MS not in (start_ms, end_ms):
             # Offsets count from the start of the sentence. Source: CI data structures, Words.
             words.append(Word(text, sentence_start_ms + start_ms, sentence_start_ms + end_ms))

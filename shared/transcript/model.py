@@ -1,10 +1,9 @@
 """The transcript of one recording, as plain values. Times are whole milliseconds from the recording's start."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingRef:
+class RecordingRef(NamedTuple):
     """Which recording was transcribed; size in bytes where it is known."""
 
     bucket: str
@@ -14,8 +13,7 @@ class RecordingRef:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word as the engine cut it, with times from the start of the recording, not of the sentence."""
 
     text: str
@@ -23,8 +21,7 @@ class Word:
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """A stretch of speech by one voice. Its text is one line, never empty, and free of control characters.
 
     Speaker and channel count from 1. Speaker is None unless several speakers were told apart in a mono recording;
@@ -49,8 +46,7 @@ class Sentence:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
+class Transcript(NamedTuple):
     """All that was said in a recording, in order of start. It follows from the job's result alone: no clock is read."""
 
     recording: RecordingRef

@@ -1,7 +1,7 @@
 """The transcript to be read: paragraphs, labelled where there are several voices."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.transcript.model import Transcript
 from shared.transcript.typography import columns, join_sentences
@@ -10,8 +10,7 @@ _PAUSE_MS = 2_000
 _LONG_COLUMNS = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(NamedTuple):
     """What one voice says in one go; the label is None where there is one voice only."""
 
     label: str | None

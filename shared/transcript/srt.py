@@ -1,9 +1,8 @@
 """SubRip subtitles, one cue a block. The format has no specification: what the players agree on counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from shared.transcript.captions import Cue, cues
-from shared.transcript.model import Transcript
+from shared.transcript.captions import Cue
 
 # SRT has no way to escape. Players take `<...>` and `{...}` for styling and hide it, and a backslash before some
 # letters for a line break. Speech hardly ever holds these signs; where it does, their full-width forms are shown by
@@ -11,12 +10,12 @@ from shared.transcript.model import Transcript
 _FULL_WIDTH = str.maketrans("<>{}\\", "＜＞｛｝＼")
 
 
-def render_srt(transcript: Transcript) -> bytes:
+def render_srt(shown: Sequence[Cue]) -> bytes:
     """Write SubRip subtitles in UTF-8. Where there are several voices, a label marks each change. Silence is empty."""
-    return "\n".join(_blocks(cues(transcript))).encode()
+    return "\n".join(_blocks(shown)).encode()
 
 
-def _blocks(shown: list[Cue]) -> Iterator[str]:
+def _blocks(shown: Sequence[Cue]) -> Iterator[str]:
     last_label = None
     for number, cue in enumerate(shown, start=1):
         lines = []

@@ -1,7 +1,6 @@
 """Times that hold: every sentence gets 0 <= start <= end, and sentences stand in order of their start."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from shared.transcript.ci_values import UNKNOWN_MS
 from shared.transcript.model import Sentence
@@ -37,7 +36,7 @@ def settle(sentences: Iterable[Sentence], duration_ms: int | None) -> list[Sente
             end_ms = max(
                 [_speech_end_ms(sentence.start_ms, sentence.text), *(word.end_ms for word in sentence.words)]
             )
-            settled.append(replace(sentence, end_ms=end_ms))
+            settled.append(sentence._replace(end_ms=end_ms))
         else:
             settled.append(sentence)
         clock_ms = settled[-1].end_ms
@@ -54,8 +53,7 @@ def _spread(untimed: Sequence[Sentence], start_ms: int, end_ms: int | None) -> l
     for sentence in untimed:
         after = before + columns(sentence.text)
         spread.append(
-            replace(
-                sentence,
+            sentence._replace(
                 start_ms=start_ms + room_ms * before // max(1, said),
                 end_ms=start_ms + room_ms * after // max(1, said),
             )

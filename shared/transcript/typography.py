@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 # Ideographs, kana and full-width forms. Hangul is left out: Korean is broken at spaces.
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
@@ -19,6 +20,9 @@ _BRINGS_ITS_SPACE = frozenset("、。，．！？；：）」』】》〉〕〗�
 
 SENTENCE_ENDS = frozenset(".!?;…。！？；．")
 CLAUSE_ENDS = frozenset(",:、，：—")
+
+
+_AFTER_SPACES = re.compile(" +")  # all that `_break` finds in ASCII
 
 
 # Compiled when first needed: such large classes take milliseconds, which every cold start would pay for.
@@ -47,9 +51,15 @@ def columns(text: str) -> int:
     return len(text) if text.isascii() else sum(map(char_columns, text))
 
 
+def columns_before(text: str) -> Sequence[int]:
+    """Give the width of the text before each offset, the end's too."""
+    return range(len(text) + 1) if text.isascii() else list(accumulate(map(char_columns, text), initial=0))
+
+
 def break_points(text: str) -> list[int]:
     """Give the offsets at which a line may end, in order; a space before one belongs to neither line."""
-    return [match.start() for match in _break().finditer(text) if 0 < match.start() < len(text)]
+    pattern = _AFTER_SPACES if text.isascii() else _break()
+    return [match.end() for match in pattern.finditer(text) if match.end() < len(text)]
 
 
 def join_words(words: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """Who speaks: CI's one number per sentence becomes a channel, a speaker, or nothing."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from shared.transcript.model import Sentence
 
@@ -19,15 +18,15 @@ def tell_voices_apart(sentences: Sequence[Sentence], channels: int) -> tuple[Sen
         return tuple(
             sentence
             if sentence.speaker is None
-            else replace(sentence, speaker=None, channel=sentence.speaker - first + 1)
+            else sentence._replace(speaker=None, channel=sentence.speaker - first + 1)
             for sentence in sentences
         )
     if len(heard) > 1:
         numbers = {number: place for place, number in enumerate(heard, start=1)}
         return tuple(
-            sentence if sentence.speaker is None else replace(sentence, speaker=numbers[sentence.speaker])
+            sentence if sentence.speaker is None else sentence._replace(speaker=numbers[sentence.speaker])
             for sentence in sentences
         )
     return tuple(
-        sentence if sentence.speaker is None else replace(sentence, speaker=None) for sentence in sentences
+        sentence if sentence.speaker is None else sentence._replace(speaker=None) for sentence in sentences
     )

@@ -1,20 +1,19 @@
 """WebVTT captions. Source of the syntax: the W3C's WebVTT specification."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from shared.transcript.captions import Cue, Part, cues
-from shared.transcript.model import Transcript
+from shared.transcript.captions import Cue, Part
 
 # The specification asks for the first two; the third keeps `-->` out of a cue's text.
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def render_vtt(transcript: Transcript) -> bytes:
+def render_vtt(shown: Sequence[Cue]) -> bytes:
     """Write WebVTT in UTF-8. Where there are several voices, each stands in a voice tag. Silence is the header only."""
-    return "\n".join(["WEBVTT\n", *_blocks(cues(transcript))]).encode()
+    return "\n".join(["WEBVTT\n", *_blocks(shown)]).encode()
 
 
-def _blocks(shown: list[Cue]) -> Iterator[str]:
+def _blocks(shown: Sequence[Cue]) -> Iterator[str]:
     for cue in shown:
         text = "\n".join(map(_voice, cue.parts))
         yield f"{_clock(cue.start_ms)} --> {_clock(cue.end_ms)}\n{text}\n"

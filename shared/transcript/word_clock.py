@@ -5,7 +5,6 @@ from bisect import bisect_left, bisect_right
 
 from shared.transcript.model import Sentence
 
-# A word without the punctuation around it; in some results the punctuation is a word of its own.
 _CORE = re.compile(r"\w(?:.*\w)?", re.DOTALL)
 
 # How far ahead a word is looked for. Words and text differ where numbers were rewritten ("twenty" as 20), and a search
@@ -23,8 +22,8 @@ class WordClock:
         self.spans: list[tuple[int, int]] = []
         self._offsets = [0]
         self._times = [self._start_ms]
-        self._find_words(sentence)
         self._length = len(sentence.text)
+        self._find_words(sentence)
         self._offsets.append(self._length)
         self._times.append(self._end_ms)
 
@@ -34,24 +33,21 @@ class WordClock:
             text = sentence.text
         place, reach = 0, _REACH
         for word in sentence.words:
-            core = _CORE.search(word.text.lower())
-            if core is None:
+            core = _core(word.text.lower())
+            if not core:
                 continue
-            begin = text.find(core[0], place, place + len(core[0]) + reach)
+            begin = text.find(core, place, place + len(core) + reach)
             if begin < 0:
-                reach += len(core[0])
+                reach += len(core)
                 continue
-            end = place = begin + len(core[0])
-            while place < len(text) and not text[place].isalnum():
+            end = place = begin + len(core)
+            while place < self._length and not text[place].isalnum():
                 place += 1  # the pause belongs to the punctuation and space after a word
             self.spans.append((begin, end))
-            self._mark(begin, word.start_ms)
-            self._mark(place, word.end_ms)
+            self._offsets += (begin, place)
+            start_ms = min(max(word.start_ms, self._times[-1]), self._end_ms)
+            self._times += (start_ms, min(max(word.end_ms, start_ms), self._end_ms))
             reach = _REACH
-
-    def _mark(self, offset: int, time_ms: int) -> None:
-        self._offsets.append(offset)
-        self._times.append(min(max(time_ms, self._times[-1]), self._end_ms))
 
     def start_at(self, offset: int) -> int:
         """Give the time in ms at which the text from this offset on begins."""
@@ -72,3 +68,11 @@ class WordClock:
             return start_ms
         span, span_ms = self._offsets[place + 1] - begin, self._times[place + 1] - start_ms
         return start_ms + span_ms * (offset - begin) // span
+
+
+def _core(word: str) -> str:
+    """Give a word without the punctuation around it; in some results the punctuation is a word of its own."""
+    if word.isalnum():
+        return word
+    core = _CORE.search(word)
+    return core[0] if core else ""

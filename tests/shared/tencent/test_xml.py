@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
+import xmltodict
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,39 @@ def test_readable_values_of_unexpected_kinds_are_empty_not_errors() -> None:
     assert (mapping(None), mapping("x"), mapping([])) == ({}, {}, {})
 
 
+# What may lie in an element: text, text of other kinds, what is no text at all, and the element's own children.
+names = st.sampled_from(["a", "b", "Words", "名"])
+between = st.sampled_from([
+    "", "", "x", " y ", "\n  ", "会", "&lt;&amp;&#20250;", "<![CDATA[<a>]]>", "<!-- c -->", "<?p i?>",
+])  # fmt: skip
+elements = st.recursive(
+    st.builds("<{0}>{1}</{0}>".format, names, between),
+    lambda inner: st.builds(
+        lambda name, parts: f"<{name}>{''.join(text + child for text, child in parts)} </{name}>",
+        names,
+        st.lists(st.tuples(between, inner), max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+@given(element=elements, times=st.sampled_from([1, 1, 2_000]), levels=st.integers(1, 3))
+@settings(max_examples=60, deadline=None)
+def test_a_document_short_or_long_is_read_as_xmltodict_reads_it(
+    element: str, times: int, levels: int
+) -> None:
+    body = ("<R>" * levels + element * times + "</R>" * levels).encode()
+    read = parse(body)
+    assert read == xmltodict.parse(body, xml_attribs=False)
+    assert parse(body, readers={"Words": lambda raw: raw}) == read
+
+
+def test_namespaces_do_not_get_between_a_reader_and_the_names() -> None:
+    assert parse(b'<R xmlns="http://198.51.100.7/1"><a>1</a><o:b xmlns:o="o">2</o:b></R>') == {
+        "R": {"a": "1", "b": "2"}
+    }
+
+
 def test_a_reader_takes_the_place_of_each_element_that_holds_something() -> None:
     seen: list[Any] = []
 
@@ -79,8 +113,9 @@ def test_a_document_is_read_down_to_the_greatest_depth_and_no_deeper() -> None:
         return b"<a>" * levels + b"</a>" * levels
 
     assert parse(nested(DEEPEST))
-    with pytest.raises(NotXml, match="deeper"):
-        parse(nested(DEEPEST + 1))
+    for levels in (DEEPEST + 1, 100_000):
+        with pytest.raises(NotXml, match="deeper"):
+            parse(nested(levels))
 
 
 @pytest.mark.parametrize(
@@ -104,6 +139,8 @@ def test_a_document_is_read_down_to_the_greatest_depth_and_no_deeper() -> None:
         b'<!DOCTYPE R PUBLIC "p" "file:///etc/passwd"><R/>',
         b'<!DOCTYPE R [<!ENTITY e "e">]><R>&e;</R>',
         b'<!DOCTYPE R [<!ENTITY e SYSTEM "file:///etc/passwd">]><R>&e;</R>',
+        '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE R [<!ENTITY e "e">]><R>&e;</R>'.encode("utf-16"),
+        b'<?xml version="1.0" encoding="mac_arabic"?>\xbc!DOCTYPE R><R/>',
         b'<!DOCTYPE R [<!ENTITY % e SYSTEM "http://198.51.100.7/x">%e;]><R/>',
     ],
 )
