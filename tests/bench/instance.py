@@ -57,10 +57,11 @@ class Instance:
         return Path(f"/proc/{self._process.pid}/{name}").read_text("utf-8")
 
     def close(self) -> None:
-        """Ends the process, which leaves when its platform does."""
+        """Ends the process, whatever it does."""
         self._answers.close()
         self._platform.close()
-        self._process.wait(10)
+        self._process.kill()
+        self._process.wait()
 
 
 @contextmanager
