@@ -51,7 +51,7 @@ def spread(values: Iterable[float]) -> Spread:
 
 def ratio(what: str, ours: float, theirs: float, most: float | None = None) -> Figure:
     """How much of theirs ours is, and whether that is little enough where there is a goal."""
-    share = ours / theirs
+    share = round(ours / theirs, 2)  # what is shown decides
     if most is None:
         return fact(what, f"{share:.2f}")
     return Figure(what, f"{share:.2f}", f"at most {most:.2f}", is_met=share <= most)
