@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 MADE := $(VENV)/.made-$(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
 
-.PHONY: demo test check format package chaos load clean
+.PHONY: demo test check format package chaos load bench clean
 
 demo: $(VENV)/.ready-demo
 	$(VENV)/bin/scribe demo
@@ -31,6 +31,11 @@ chaos: $(VENV)/.ready-dev
 
 load: $(VENV)/.ready-dev
 	$(RUN) -m tests.load --uploads 10000
+
+# What it costs beside others that do the same, on this machine; writes docs/benchmarks.md.
+BURST ?= 500
+bench: $(VENV)/.ready-dev
+	$(RUN) -m tests.bench --burst $(BURST)
 
 # What is deployed, as a folder and as build/package.zip: handlers, shared/, libraries, and bytecode for SCF's Python.
 package: $(VENV)/.ready-demo

@@ -1,0 +1,117 @@
+"""Everybody who is measured, laid out in a folder and ready to run on SCF's Python."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.package import Package, PackageError, build
+from cli.package.bytecode import Compiler, compile_below, find_compiler, likely_pythons
+from tests.bench.figures import CannotMeasure
+
+PEERS = Path(__file__).with_name("peers")
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The modules with `main_handler`; the folder of each is all that it can import. `python` runs them all."""
+
+    python: Compiler
+    package: Package
+    scribe: Path
+    sdk: Path
+    sdk_with_bytecode: Path
+    floor: Path
+    bare_httpx: Path
+    sdk_version: str
+
+    @property
+    def sweep(self) -> Path:
+        """Scribe's other functions."""
+        return self.package.tree / "sweep.py"
+
+    @property
+    def is_scf_python(self) -> bool:
+        """Whether the interpreter is the one that SCF runs, up to its patch release."""
+        return self.python.version.startswith("3.10.")
+
+    def run_peer(self, script: str, libraries: Path, *arguments: Path) -> str:
+        """What a script of the peers prints, in a new process that can import these libraries. Raises CannotMeasure."""
+        told = subprocess.run(
+            [self.python.path, str(PEERS / script), *map(str, arguments)],
+            env={"PYTHONPATH": str(libraries), "PYTHONDONTWRITEBYTECODE": "x"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if told.returncode:
+            raise CannotMeasure(f"{script} failed: {told.stderr.strip()}")
+        return told.stdout
+
+
+def lay_out(folder: Path) -> Sides:
+    """Makes them anew below `folder`; the SDK is installed once and kept there. Raises CannotMeasure."""
+    python = find_compiler(likely_pythons()) or Compiler(sys.executable, platform.python_version())
+    try:
+        package = build(folder / "scribe")
+    except PackageError as error:
+        raise CannotMeasure(str(error)) from None
+    if not package.has_bytecode:
+        compile_below(package.tree, python)
+    installed = _installed_sdk(folder, python)
+    sdk = _copied(folder / "sdk", installed, "sdk_upload.py")
+    sdk_with_bytecode = _copied(folder / "sdk-with-bytecode", installed, "sdk_upload.py")
+    floor = _copied(folder / "floor", None, "floor_upload.py", "same_requests.py")
+    bare_httpx = _copied(folder / "bare-httpx", package.tree, "bare_httpx_upload.py", "same_requests.py")
+    for module_file in (sdk_with_bytecode, floor, bare_httpx):
+        compile_below(module_file.parent, python)
+    return Sides(
+        python=python,
+        package=package,
+        scribe=package.tree / "upload.py",
+        sdk=sdk,
+        sdk_with_bytecode=sdk_with_bytecode,
+        floor=floor,
+        bare_httpx=bare_httpx,
+        sdk_version=(PEERS / "requirements.txt").read_text("utf-8").strip(),
+    )
+
+
+def _installed_sdk(folder: Path, python: Compiler) -> Path:
+    """As pip leaves it, without bytecode: in SCF none is ever written."""
+    wanted = PEERS / "requirements.txt"
+    mark = hashlib.sha256(wanted.read_bytes()).hexdigest()[:16]
+    target = folder / f"sdk-installed-{mark}-{python.version}"
+    if target.is_dir():
+        return target
+    unfinished = folder / "sdk-unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    command = [python.path, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    told = subprocess.run(
+        [*command, "--target", str(unfinished), "--requirement", str(wanted)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if told.returncode:
+        said = told.stderr.strip().splitlines() or ["it says nothing"]
+        raise CannotMeasure(f"pip could not install cos-python-sdk-v5: {said[-1]}")
+    unfinished.rename(target)
+    return target
+
+
+def _copied(folder: Path, libraries: Path | None, *peers: str) -> Path:
+    """A folder with these libraries and peers; gives the place of the first peer."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if libraries:
+        shutil.copytree(libraries, folder)
+    else:
+        folder.mkdir(parents=True)
+    for name in peers:
+        shutil.copyfile(PEERS / name, folder / name)
+    return folder / peers[0]
