@@ -333,10 +333,10 @@ TOLD = notification(f"{ADDRESS}/{CHOICES['CALLBACK_TOKEN']}")
 @pytest.mark.parametrize(
     "told",
     [
-        replace(TOLD, type="", format=""),
-        replace(TOLD, type="URL", event="taskfinish", format="xml"),
-        replace(TOLD, event="WorkflowFinish, TaskFinish"),
-        replace(TOLD, event="TransCodingFinish", format="JSON"),
+        TOLD._replace(type="", format=""),
+        TOLD._replace(type="URL", event="taskfinish", format="xml"),
+        TOLD._replace(event="WorkflowFinish, TaskFinish"),
+        TOLD._replace(event="TransCodingFinish", format="JSON"),
     ],
 )
 def test_what_the_service_writes_in_its_own_way_is_neither_changed_nor_called_wrong(
@@ -351,11 +351,11 @@ def test_what_the_service_writes_in_its_own_way_is_neither_changed_nor_called_wr
 @pytest.mark.parametrize(
     "told",
     [
-        replace(TOLD, state="Off"),
-        replace(TOLD, type="Mq"),
-        replace(TOLD, event="WorkflowFinish"),
-        replace(TOLD, format="YAML"),
-        replace(TOLD, url=f"{ADDRESS}/another-token"),
+        TOLD._replace(state="Off"),
+        TOLD._replace(type="Mq"),
+        TOLD._replace(event="WorkflowFinish"),
+        TOLD._replace(format="YAML"),
+        TOLD._replace(url=f"{ADDRESS}/another-token"),
     ],
 )
 def test_what_the_doctor_calls_wrong_about_a_queue_is_changed_and_shown(told: Notification) -> None:
