@@ -307,7 +307,7 @@ def test_a_queue_that_tells_somebody_else_is_taken_knowingly_only(account: Accou
     queue = next(found for _ in hands.waiting.looks(10) if (found := queue_of(hands, bucket, "")))
 
     def tell(url: str) -> None:
-        hands.speech.update_queue(bucket, replace(queue, notification=notification(url)))
+        hands.speech.update_queue(bucket, queue._replace(notification=notification(url)))
 
     tell("https://hooks.example.com/somebody/their-own-secret")
     with pytest.raises(CannotDeploy, match=r"hooked-1250000000 notifies https://hooks.example.com/") as told:
