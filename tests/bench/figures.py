@@ -23,11 +23,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The figures of one measurement, and how they came about."""
+    """The figures of one measurement, and how they came about; `if_missed` says why a goal was not reached."""
 
     title: str
     how: str
     figures: Sequence[Figure]
+    if_missed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

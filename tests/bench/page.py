@@ -67,6 +67,8 @@ def _lines(
         yield "|---|---|---|---|"
         yield from map(_row, section.figures)
         yield ""
+        if section.if_missed and any(figure.is_met is False for figure in section.figures):
+            yield textwrap.fill(section.if_missed, _WIDTH, break_on_hyphens=False) + "\n"
 
 
 def _row(figure: Figure) -> str:

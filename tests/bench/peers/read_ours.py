@@ -9,7 +9,7 @@ from memory import peak_mib
 
 from shared.tencent import xml
 from shared.tencent.speech_xml import found_jobs
-from shared.transcript import FORMATS, RecordingRef, build_transcript, read_sentence
+from shared.transcript import FORMATS, RecordingRef, build_transcript, read_sentence, render_each
 
 before_mib = peak_mib()
 body = Path(sys.argv[1]).read_bytes()
@@ -28,7 +28,7 @@ transcript = build_transcript(
     flash=result.flash,
 )
 parsed_s = time.process_time()
-written = {name: len(form.render(transcript)) for name, form in FORMATS.items()}
+written = {form.extension: len(content) for form, content in render_each(transcript, FORMATS)}
 rendered_s = time.process_time()
 told = {
     "parse_s": parsed_s - began_s,
