@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import SettingsError
-from shared.logs import Log, quiet_libraries
+from shared.logs import Log
 from shared.recordings.desk import Desk
 from shared.settings import Settings, settings_from
 from shared.tencent.cos import Cos
 from shared.tencent.credentials import credentials_of
 from shared.tencent.speech import Speech
-from shared.tencent.wire import Wire, loopback_transport, process_transport
+from shared.tencent.wire import Wire
 
 DEFAULT_LIMIT_MS = 60_000
 MARGIN_SECONDS = 1.5  # to answer and log before the platform ends the process
@@ -22,7 +22,6 @@ MARGIN_SECONDS = 1.5  # to answer and log before the platform ends the process
 
 def log_of(function: str, context: Any) -> Log:
     """The invocation's log: every line carries the function and the request id."""
-    quiet_libraries()
     request_id = context.get("request_id") if isinstance(context, Mapping) else None
     return Log({"function": function, "request": str(request_id or "")})
 
@@ -39,8 +38,7 @@ def desk_for(context: Any, log: Log) -> Desk:
     except SettingsError as error:
         log.error("the function cannot work", error=str(error))
         raise
-    transport = loopback_transport if settings.cloud_endpoint else process_transport
-    wire = Wire(credentials, settings.cloud_endpoint.rstrip("/"), _countdown(known), transport)
+    wire = Wire(credentials, settings.cloud_endpoint.rstrip("/"), _countdown(known))
     return desk_on(wire, settings, log)
 
 

@@ -7,7 +7,6 @@ are never passed to it; what is passed is cut to a length that no transcript fit
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -23,12 +22,6 @@ def to_stdout(line: str) -> None:
     """One write a line, so that lines of threads do not mix."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def quiet_libraries() -> None:
-    """SCF sets the root logger to DEBUG; httpx would then write every URL."""
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class Log(NamedTuple):

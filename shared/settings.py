@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -276,6 +275,8 @@ def _token(value: str) -> str:
 
 def _loopback(value: str) -> str:
     """Only this machine, so that no credential can leave it by this setting. The value may hold one: never quoted."""
+    import ipaddress  # noqa: PLC0415 - in the cloud there is no endpoint to look at, and no start to spend on it
+
     wrong = "is not a loopback address such as http://127.0.0.1:9000"
     try:
         parts = urlsplit(value)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from shared.errors import CloudError, Refused
 from shared.tencent import xml
-from shared.tencent.wire import Answer, Request, Wire
+from shared.tencent.connections import Answer
+from shared.tencent.wire import Request, Wire
 
 DENIED = (401, 403)  # CI's and COS's statuses
 _SERVICE = "service.cos.myqcloud.com"

@@ -11,9 +11,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-# Required by httpx for its asynchronous client only, which no handler uses; httpcore does without them. They are a
-# quarter of the package's bytes.
-LEFT_OUT = frozenset({"anyio", "exceptiongroup", "typing_extensions.py"})
 _NOT_CODE = (".dist-info", "bin")  # nothing that stays asks for its own metadata
 _BYTECODE = "__pycache__"
 
@@ -31,7 +28,7 @@ def take_handlers(root: Path, tree: Path) -> None:
 def take_libraries(installed: Path, tree: Path) -> None:
     """From what pip laid out in `installed`, that which a handler can come to import."""
     for entry in sorted(installed.iterdir()):
-        if entry.name in LEFT_OUT or entry.name.endswith(_NOT_CODE):
+        if entry.name.endswith(_NOT_CODE):
             continue
         if entry.is_dir():
             shutil.copytree(entry, tree / entry.name)

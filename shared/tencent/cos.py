@@ -8,18 +8,22 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from shared.errors import OutcomeUnknown
 from shared.tencent import xml
-from shared.tencent.wire import Answer, Request, Wire
+from shared.tencent.connections import Answer
+from shared.tencent.wire import Request, Wire
 
 META = "x-cos-meta-"
 LONGEST_KEY_BYTES = 850  # COS error codes 436/7730: InvalidURI
 PAGE_SIZE = 1000  # GET Bucket: default and maximum of max-keys
+
+# The only form of a date that servers may send (RFC 9110, 5.6.7); email.utils knows more, for twice the time to import.
+_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 # COS document 436/30580: what a request on an object, or on the bucket itself, needs.
 _OBJECT_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
@@ -191,7 +195,7 @@ def _head_of(answer: Answer) -> Head:
 
 def _seconds(http_date: str) -> float:
     try:
-        return parsedate_to_datetime(http_date).timestamp()
+        return datetime.strptime(http_date, _HTTP_DATE).replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
         return 0.0
 

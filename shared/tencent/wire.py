@@ -1,24 +1,18 @@
 """One signed request at a time to COS or CI: sent, repeated where that is safe, its failure told in our own words.
 
-The HTTP transport is one per process and made at the first request, with its TLS context: both outlive the
-invocation, the credentials and the deadline do not. It is httpx's transport without its client around it: cookies,
-redirects, proxies and authentication, none of which COS or CI has, are a tenth of a request's cost.
+The connections are those of the process, with its TLS context, and outlive the invocation; the credentials and the
+deadline do not.
 """
 
 from __future__ import annotations
 
-import functools
 import random
-import ssl
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
-
-import httpx
 
 from shared.errors import (
     AlreadyExists,
@@ -29,6 +23,14 @@ from shared.errors import (
     OutOfTime,
     QueueFull,
     Refused,
+)
+from shared.tencent.connections import (
+    Answer,
+    Connections,
+    NoAnswer,
+    NotSent,
+    Outgoing,
+    process_connections,
 )
 from shared.tencent.credentials import Credentials
 from shared.tencent.signature import authorization
@@ -44,8 +46,9 @@ VALID_SECONDS = 900
 
 _THROTTLED = frozenset({"SlowDown", "RequestLimitExceeded", "TooManyRequests"})
 _NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchResource", "QueueNotFound"})
-_DENIED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
-_LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=16)
+_DENIED = frozenset({401, 403})
+_SUCCESSES, _SERVER_ERRORS = range(200, 300), range(500, 600)
+_MISSING, _TOO_MANY = 404, 429
 _EXISTS = frozenset({"FileAlreadyExists", "BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 
 
@@ -70,28 +73,6 @@ class Request(NamedTuple):
     action: str = ""  # what CAM calls it, such as cos:GetObject: the service's refusal does not say it
 
 
-class Answer(NamedTuple):
-    """A 2xx answer. Header names are lower-case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@functools.cache
-def process_transport() -> httpx.BaseTransport:
-    """The one of this process. It trusts the authorities that come with httpx: SCF's own Python may know none."""
-    return httpx.HTTPTransport(trust_env=False, limits=_LIMITS)
-
-
-@functools.cache
-def loopback_transport() -> httpx.BaseTransport:
-    """The same for CLOUD_ENDPOINT, which never speaks TLS: it trusts nobody, and so has no authorities to read."""
-    return httpx.HTTPTransport(
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False, limits=_LIMITS
-    )
-
-
 class Wire(NamedTuple):
     """Sends requests for one invocation.
 
@@ -102,7 +83,7 @@ class Wire(NamedTuple):
     credentials: Credentials
     endpoint: str = ""
     seconds_left: Callable[[], float] = lambda: 60.0
-    transport: Callable[[], httpx.BaseTransport] = process_transport
+    connections: Callable[[], Connections] = process_connections
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
@@ -132,23 +113,17 @@ class Wire(NamedTuple):
         seconds = self.seconds_left()
         if seconds < LEAST_SECONDS:
             raise OutOfTime(f"{request.about}: only {max(seconds, 0):.1f} s of the function's time are left")
-        prepared = self._prepare(request)
-        timeout = httpx.Timeout(min(READ_SECONDS, seconds), connect=min(CONNECT_SECONDS, seconds))
-        prepared.extensions["timeout"] = timeout.as_dict()
         try:
-            with closing(self.transport().handle_request(prepared)) as answer:
-                answer.read()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            # Nothing was sent, so nothing was done.
-            raise Busy(about=request.about, code="NoConnection", message=_reason(error)) from None
-        except httpx.HTTPError as error:
-            raise OutcomeUnknown(about=request.about, code="NoAnswer", message=_reason(error)) from None
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        if answer.is_success:
-            return Answer(answer.status_code, headers, answer.content)
-        raise _failure(request, answer.status_code, headers, answer.content)
+            answer = self.connections().exchange(self._signed(request, seconds))
+        except NotSent as error:
+            raise Busy(about=request.about, code="NoConnection", message=str(error)) from None
+        except NoAnswer as error:
+            raise OutcomeUnknown(about=request.about, code="NoAnswer", message=str(error)) from None
+        if answer.status in _SUCCESSES:
+            return answer
+        raise _failure(request, answer)
 
-    def _prepare(self, request: Request) -> httpx.Request:
+    def _signed(self, request: Request, seconds: float) -> Outgoing:
         headers = {"Host": request.host, **request.headers}
         if request.method in {"PUT", "POST"}:
             headers["Content-Length"] = str(len(request.body))
@@ -168,15 +143,14 @@ class Wire(NamedTuple):
             starts_s=starts_s,
             ends_s=starts_s + CLOCK_SLACK_SECONDS + VALID_SECONDS,
         )
-        target = target_of(request.path, request.parameters)
-        base = self.endpoint or f"https://{request.host}"
-        return httpx.Request(
+        return Outgoing(
             request.method,
-            base + target,
-            headers={**headers, "User-Agent": "scribe", "Accept-Encoding": "identity"},
-            content=request.body,
-            # The key as it is: httpx would fold away `..` and `.` in the path.
-            extensions={"target": target.encode("ascii")},
+            self.endpoint or f"https://{request.host}",
+            target_of(request.path, request.parameters),
+            {**headers, "User-Agent": "scribe", "Accept-Encoding": "identity"},
+            request.body,
+            connect_s=min(CONNECT_SECONDS, seconds),
+            answer_s=min(READ_SECONDS, seconds),
         )
 
 
@@ -187,8 +161,9 @@ def target_of(path: str, parameters: tuple[tuple[str, str], ...]) -> str:
     return f"{target}?{query}" if query else target
 
 
-def _failure(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> CloudError:
-    code, message, request_id = error_fields(body)
+def _failure(request: Request, answer: Answer) -> CloudError:
+    status, headers = answer.status, answer.headers
+    code, message, request_id = error_fields(answer.body)
     request_id = request_id or headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or ""
     if request.action and status in _DENIED and code in {"AccessDenied", ""}:  # "": the answer to a HEAD
         message = (
@@ -202,19 +177,15 @@ def _kind(method: str, status: int, code: str) -> type[CloudError]:
     if "QueueFull" in code:
         # Queue at MaxSize: the code's name is not published, so any that says so counts.
         return QueueFull
-    if status == httpx.codes.TOO_MANY_REQUESTS or code in _THROTTLED:
+    if status == _TOO_MANY or code in _THROTTLED:
         return Busy
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if status in _SERVER_ERRORS:
         # An overloaded service may have done the work before it gave up.
         return OutcomeUnknown
     if code in _EXISTS:
         return AlreadyExists
-    if code in _NOT_FOUND or status == httpx.codes.NOT_FOUND:
+    if code in _NOT_FOUND or status == _MISSING:
         return NotFound
     if code in {"OperationAborted", "RequestTimeout"}:
         return OutcomeUnknown if method == "POST" else Busy
     return Refused
-
-
-def _reason(error: httpx.HTTPError) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -91,7 +91,7 @@ def _page(sections: Sequence[Section], sides: Sides, given: argparse.Namespace) 
         surroundings=(
             f"machine: {machine()}",
             f"functions and peers: CPython {sides.python.version} ({runtime}); stand-in: {platform.python_version()}",
-            f"Scribe {sides.package.version}, package {sides.package.digest}; {sides.sdk_version}",
+            f"Scribe {sides.package.version}, package {sides.package.digest}; {sides.peers}",
         ),
     )
 

@@ -70,7 +70,8 @@ def running_instance(python: str, module_file: Path, environ: Mapping[str, str])
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [python, bootstrap.__file__, str(theirs.fileno()), "end", str(module_file), "main_handler"],
+            # -S: what happens to be installed beside this interpreter, and runs when it starts, is not in SCF.
+            [python, "-S", bootstrap.__file__, str(theirs.fileno()), "end", str(module_file), "main_handler"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

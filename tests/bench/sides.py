@@ -15,6 +15,7 @@ from cli.package.bytecode import Compiler, compile_below, find_compiler, likely_
 from tests.bench.figures import CannotMeasure
 
 PEERS = Path(__file__).with_name("peers")
+_WANTED = (PEERS / "sdk.txt", PEERS / "httpx.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Sides:
     sdk_with_bytecode: Path
     floor: Path
     bare_httpx: Path
-    sdk_version: str
+    peers: str
+    """Their libraries and the versions of these."""
 
     @property
     def sweep(self) -> Path:
@@ -55,7 +57,7 @@ class Sides:
 
 
 def lay_out(folder: Path) -> Sides:
-    """Makes them anew below `folder`; the SDK is installed once and kept there. Raises CannotMeasure."""
+    """Makes them anew below `folder`; the peers' libraries are installed once and kept there. Raises CannotMeasure."""
     python = find_compiler(likely_pythons()) or Compiler(sys.executable, platform.python_version())
     try:
         package = build(folder / "scribe")
@@ -63,11 +65,11 @@ def lay_out(folder: Path) -> Sides:
         raise CannotMeasure(str(error)) from None
     if not package.has_bytecode:
         compile_below(package.tree, python)
-    installed = _installed_sdk(folder, python)
-    sdk = _copied(folder / "sdk", installed, "sdk_upload.py")
-    sdk_with_bytecode = _copied(folder / "sdk-with-bytecode", installed, "sdk_upload.py")
+    tencent, httpx = (_installed(folder, python, wanted) for wanted in _WANTED)
+    sdk = _copied(folder / "sdk", tencent, "sdk_upload.py")
+    sdk_with_bytecode = _copied(folder / "sdk-with-bytecode", tencent, "sdk_upload.py")
     floor = _copied(folder / "floor", None, "floor_upload.py", "same_requests.py")
-    bare_httpx = _copied(folder / "bare-httpx", package.tree, "bare_httpx_upload.py", "same_requests.py")
+    bare_httpx = _copied(folder / "bare-httpx", httpx, "bare_httpx_upload.py", "same_requests.py")
     for module_file in (sdk_with_bytecode, floor, bare_httpx):
         compile_below(module_file.parent, python)
     return Sides(
@@ -78,18 +80,17 @@ def lay_out(folder: Path) -> Sides:
         sdk_with_bytecode=sdk_with_bytecode,
         floor=floor,
         bare_httpx=bare_httpx,
-        sdk_version=(PEERS / "requirements.txt").read_text("utf-8").strip(),
+        peers=", ".join(wanted.read_text("utf-8").strip() for wanted in _WANTED),
     )
 
 
-def _installed_sdk(folder: Path, python: Compiler) -> Path:
-    """As pip leaves it, without bytecode: in SCF none is ever written."""
-    wanted = PEERS / "requirements.txt"
+def _installed(folder: Path, python: Compiler, wanted: Path) -> Path:
+    """Libraries as pip leaves them, without bytecode: in SCF none is ever written."""
     mark = hashlib.sha256(wanted.read_bytes()).hexdigest()[:16]
-    target = folder / f"sdk-installed-{mark}-{python.version}"
+    target = folder / f"{wanted.stem}-installed-{mark}-{python.version}"
     if target.is_dir():
         return target
-    unfinished = folder / "sdk-unfinished"
+    unfinished = folder / f"{wanted.stem}-unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     command = [python.path, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     told = subprocess.run(
@@ -100,7 +101,7 @@ def _installed_sdk(folder: Path, python: Compiler) -> Path:
     )
     if told.returncode:
         said = told.stderr.strip().splitlines() or ["it says nothing"]
-        raise CannotMeasure(f"pip could not install cos-python-sdk-v5: {said[-1]}")
+        raise CannotMeasure(f"pip could not install {wanted.read_text('utf-8').strip()}: {said[-1]}")
     unfinished.rename(target)
     return target
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -25,18 +26,24 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def sides(tmp_path: Path) -> Sides:
     """Nobody is installed for it: libraries come from this environment."""
-    tree = tmp_path / "tree"
+    tree, peers = tmp_path / "tree", tmp_path / "peers"
     tree.mkdir()
+    peers.mkdir()
+    for folder in (tree, peers):
+        for library in Path(sysconfig.get_path("purelib")).iterdir():
+            (folder / library.name).symlink_to(library)
     take_handlers(ROOT, tree)
+    for peer in PEERS.glob("[a-z]*.py"):
+        (peers / peer.name).symlink_to(peer)
     return Sides(
         python=Compiler(sys.executable, platform.python_version()),
         package=Package(tree.with_suffix(".zip"), tree, "0" * 16, 1, 1, has_bytecode=False, version="0"),
         scribe=tree / "upload.py",
-        sdk=PEERS / "sdk_upload.py",
-        sdk_with_bytecode=PEERS / "sdk_upload.py",
-        floor=PEERS / "floor_upload.py",
-        bare_httpx=PEERS / "bare_httpx_upload.py",
-        sdk_version="sdk",
+        sdk=peers / "sdk_upload.py",
+        sdk_with_bytecode=peers / "sdk_upload.py",
+        floor=peers / "floor_upload.py",
+        bare_httpx=peers / "bare_httpx_upload.py",
+        peers="sdk",
     )
 
 

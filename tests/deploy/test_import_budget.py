@@ -24,11 +24,12 @@ def within(folder: str, names: str) -> set[str]:
     return {folder} | {f"{folder}.{name}" for name in names.split()}
 
 
-LIBRARIES = {"certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
-LOADED_WITH_THE_FIRST_CONNECTION = {"certifi", "h11", "httpcore"}
 EVERY_FUNCTION = (
-    within("shared", "errors events invocation logs settings")
-    | within("shared.tencent", "cos credentials signature speech speech_values speech_xml wire xml")
+    {"h11"}
+    | within("shared", "errors events invocation logs settings")
+    | within(
+        "shared.tencent", "connections cos credentials signature speech speech_values speech_xml wire xml"
+    )
     | within(
         "shared.recordings",
         "desk endings failure failure_texts ledger names outcome receipt recording submit",
@@ -114,8 +115,8 @@ def test_a_function_loads_what_it_uses_and_nothing_later(cloud: Cloud) -> None:
     ]
     assert swept["answer"]["swept"] == {}
     for function, told in (("upload", submitted), ("callback", notified), ("sweep", swept)):
-        whole = EVERY_FUNCTION | OWN[function] | LIBRARIES
-        assert set(told["imported"]) == whole - LOADED_WITH_THE_FIRST_CONNECTION, function
+        whole = EVERY_FUNCTION | OWN[function]
+        assert set(told["imported"]) == whole, function
         assert set(told["answered"]) == whole, function
 
 

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -54,22 +51,6 @@ def python310() -> str:
     return compiler.path
 
 
-@pytest.fixture
-def web_address() -> Iterator[str]:
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        thread.join()
-
-
 def run(python: str, folder: Path, code: str) -> str:
     """What the code prints, in an environment as bare as SCF's, without site-packages."""
     environ = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "x"}
@@ -91,14 +72,10 @@ def test_a_handler_is_imported_from_the_package_alone(unpacked: Path, name: str)
     assert run(sys.executable, unpacked, TIMED.format(name=name)).startswith("True ")
 
 
-def test_the_functions_own_transport_reaches_a_server_without_the_libraries_that_were_left_out(
-    unpacked: Path, web_address: str
-) -> None:
-    asked = (
-        f"import httpx; print(load('upload') and it().handle_request(httpx.Request('GET', {web_address!r})))"
-    )
-    asked = f"from shared.tencent.wire import process_transport as it; {asked}"
-    assert run(sys.executable, unpacked, asked) == "<Response [204 No Content]>"
+def test_whom_the_functions_trust_lies_in_the_package(unpacked: Path) -> None:
+    asked = "print(load('upload') and len(trusted().get_ca_certs()) > 50)"
+    asked = f"from shared.tencent.connections import trusted; {asked}"
+    assert run(sys.executable, unpacked, asked) == "True"
 
 
 def test_these_imports_see_nothing_that_is_installed_here(unpacked: Path) -> None:

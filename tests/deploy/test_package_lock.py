@@ -12,7 +12,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cli.package import build
-from cli.package.layout import LEFT_OUT
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
@@ -74,12 +73,3 @@ def test_each_library_is_pinned_by_hash(locked: dict[str, Distribution]) -> None
 def test_it_names_no_index_so_that_each_installs_from_where_it_may() -> None:
     assert "://" not in LOCK
     assert "--index-url" not in re.sub(r"^#.*$", "", LOCK, flags=re.MULTILINE)
-
-
-def test_what_is_left_out_of_the_package_is_what_only_the_asynchronous_client_needs(
-    locked: dict[str, Distribution],
-) -> None:
-    asynchronous = needed([Requirement("anyio")], locked)
-    synchronous = {"certifi", "httpcore", "h11", "idna"}  # httpx's other requirements, and httpcore's
-    left_out = {canonicalize_name(name.removesuffix(".py")) for name in LEFT_OUT}
-    assert left_out == asynchronous - synchronous

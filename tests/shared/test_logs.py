@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.logs import LONGEST_VALUE, Log, quiet_libraries
+from shared.logs import LONGEST_VALUE, Log
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=timezone.utc)
 
@@ -99,24 +97,3 @@ def test_by_default_a_line_goes_to_standard_output_and_the_time_is_utc(
     assert written.err == ""
     assert written.out.endswith("}\n")
     assert json.loads(written.out)["time"].endswith("+00:00")
-
-
-@pytest.fixture
-def debugging_root(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """The platform's own set-up: everything down to DEBUG is shown. Levels are put back afterwards."""
-    before = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
-    caplog.set_level(logging.DEBUG)
-    yield caplog
-    for name, level in before.items():
-        logging.getLogger(name).setLevel(level)
-
-
-def test_the_http_library_writes_no_urls_even_where_the_platform_shows_everything(
-    debugging_root: pytest.LogCaptureFixture,
-) -> None:
-    quiet_libraries()
-    for name in ("httpx", "httpcore", "httpcore.http11"):
-        logging.getLogger(name).info("GET https://example.com/secret")
-        logging.getLogger(name).debug("send_request_headers")
-    logging.getLogger("httpx").warning("kept")
-    assert [entry.getMessage() for entry in debugging_root.records] == ["kept"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 import httpx
 import pytest
 
+from shared.tencent.connections import Outgoing
 from shared.tencent.credentials import Credentials
 from shared.tencent.wire import Wire
+from tests.shared.tencent.far_connections import FarConnections
 
 Reply = httpx.Response | Exception
 
@@ -34,8 +37,12 @@ class FarEnd:
     def last(self) -> httpx.Request:
         return self.requests[-1]
 
+    @property
+    def outgoing(self) -> Outgoing:
+        return cast("Outgoing", self.last.extensions["outgoing"])
+
     def target(self) -> str:
-        return bytes(self.last.extensions["target"]).decode()
+        return self.outgoing.target
 
 
 @pytest.fixture
@@ -45,14 +52,14 @@ def far_end() -> FarEnd:
 
 @pytest.fixture
 def make_wire(far_end: FarEnd) -> Callable[..., Wire]:
-    transport = httpx.MockTransport(far_end)
+    connections = FarConnections(far_end)
 
     def make(token: str = "", endpoint: str = "") -> Wire:
         return Wire(
             Credentials("AKIDEXAMPLE", "example-key", token),
             endpoint=endpoint,
             seconds_left=lambda: far_end.seconds_left,
-            transport=lambda: transport,
+            connections=lambda: connections,
             now=lambda: 1_700_000_000.0,
             sleep=far_end.pauses.append,
             chance=lambda: 0.5,

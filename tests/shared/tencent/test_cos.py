@@ -17,6 +17,7 @@ from shared.errors import AlreadyExists, NotFound, OutcomeUnknown
 from shared.tencent.cos import Cos, Head, Listed, Written
 from shared.tencent.credentials import Credentials
 from shared.tencent.wire import Wire
+from tests.shared.tencent.far_connections import FarConnections
 
 BUCKET = "media-1250000000"
 HOST = f"{BUCKET}.cos.ap-chengdu.myqcloud.com"
@@ -88,7 +89,7 @@ def test_metadata_of_any_text_comes_back_as_it_was_given(value: str) -> None:
         kept.update({name: told for name, told in request.headers.items() if name.startswith("x-cos-meta-")})
         return httpx.Response(200, headers=kept)
 
-    cos = Cos(Wire(Credentials("id", "key"), transport=lambda: httpx.MockTransport(store)), "ap-chengdu")
+    cos = Cos(Wire(Credentials("id", "key"), connections=lambda: FarConnections(store)), "ap-chengdu")
     cos.put(BUCKET, "k", b"", metadata={"Title": value})
     assert cos.head(BUCKET, "k").metadata == {"title": value}
     assert kept["x-cos-meta-title"].isascii()
@@ -163,8 +164,8 @@ def test_a_listing_asks_for_encoded_names(cos: Cos, far_end: Any) -> None:
 @given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 @settings(max_examples=100, deadline=None)
 def test_a_listed_name_of_any_characters_is_read_exactly(key: str) -> None:
-    transport = httpx.MockTransport(lambda _: listing(contents(key), contents(key + "!")))
-    page = Cos(Wire(Credentials("id", "key"), transport=lambda: transport), "ap-chengdu").list(BUCKET)
+    connections = FarConnections(lambda _: listing(contents(key), contents(key + "!")))
+    page = Cos(Wire(Credentials("id", "key"), connections=lambda: connections), "ap-chengdu").list(BUCKET)
     assert [item.key for item in page.objects] == [key, key + "!"]
 
 
@@ -182,7 +183,7 @@ def test_folders_are_listed_whether_there_is_one_or_many(cos: Cos, far_end: Any)
 
 
 def markers(far_end: Any) -> list[str]:
-    queries = [urlsplit(bytes(request.extensions["target"]).decode()).query for request in far_end.requests]
+    queries = [urlsplit(request.extensions["outgoing"].target).query for request in far_end.requests]
     return [dict(parse_qsl(query, keep_blank_values=True))["marker"] for query in queries]
 
 

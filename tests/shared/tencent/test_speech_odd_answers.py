@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import OutcomeUnknown
+from shared.tencent.connections import NoAnswer
 from shared.tencent.credentials import Credentials
 from shared.tencent.speech import Speech
 from shared.tencent.speech_values import FoundJobs, JobFilter, Notification, SpeechJob
 from shared.tencent.wire import Wire
+from tests.shared.tencent.far_connections import FarConnections
 
 BUCKET = "media-1250000000"
 JOB = SpeechJob("in/a.mp3", BUCKET, "ap-chengdu", "raw/a.txt", "16k_zh")
@@ -237,7 +239,7 @@ def test_a_submit_with_an_answer_that_makes_no_sense_may_have_made_a_job(
     assert len(far_end.requests) == 1
 
 
-@pytest.mark.parametrize("reply", [httpx.ReadTimeout("slow"), httpx.Response(500), httpx.Response(503)])
+@pytest.mark.parametrize("reply", [NoAnswer("slow"), httpx.Response(500), httpx.Response(503)])
 def test_a_submit_is_sent_once_and_a_question_again(
     speech: Speech, far_end: Any, reply: httpx.Response | Exception
 ) -> None:
@@ -287,8 +289,8 @@ trees = st.recursive(
 @given(body=trees)
 @settings(max_examples=100, deadline=None)
 def test_no_arrangement_of_known_elements_raises(body: str) -> None:
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=f"<Response>{body}</Response>"))
-    speech = Speech(Wire(Credentials("id", "key"), transport=lambda: transport), "ap-chengdu")
+    connections = FarConnections(lambda _: httpx.Response(200, text=f"<Response>{body}</Response>"))
+    speech = Speech(Wire(Credentials("id", "key"), connections=lambda: connections), "ap-chengdu")
     speech.jobs(BUCKET, ["s1"])
     speech.list_jobs(BUCKET, JobFilter())
     speech.queues(BUCKET)

@@ -1,0 +1,215 @@
+"""Connections to COS and CI that outlive an invocation: HTTP/1.1 as h11 reads and writes it, over a socket or TLS.
+
+What a whole library for HTTP would add here, connections that are kept and a dead one told from a live one, is this
+page; what it would cost is a third of each cold start (docs/benchmarks.md, bare httpx).
+"""
+
+from __future__ import annotations
+
+import functools
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import h11
+
+IDLE_SECONDS = 5.0  # longer than any pause within an invocation; a frozen function's clock goes on
+_PORTS = {"http": 80, "https": 443}
+_WITHOUT_BODY = (204, 304)
+_PIECE_BYTES = 65536
+
+
+class NotSent(Exception):
+    """There was no connection, so nothing was done; the message says why."""
+
+
+class NoAnswer(Exception):
+    """It was sent at least in part, and what was done is unknown; the message says why."""
+
+
+class Outgoing(NamedTuple):
+    """A request as it is sent: `origin` such as `https://host`, `target` percent-encoded, Host among the headers."""
+
+    method: str
+    origin: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    connect_s: float  # how long to wait for the connection
+    answer_s: float  # and then for each part of the answer
+
+
+class Answer(NamedTuple):
+    """An answer, read to its end. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Connection(NamedTuple):
+    """A socket, and how far the talk over it has come."""
+
+    origin: str
+    socket: socket.socket
+    talk: h11.Connection
+
+
+class _Idle(NamedTuple):
+    connection: _Connection
+    since_s: float
+
+
+class Connections:
+    """Makes a connection where none is at hand, and keeps it for the next request. Threads may share it."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._idle: list[_Idle] = []
+        self._lock = threading.Lock()
+
+    def exchange(self, request: Outgoing) -> Answer:
+        """What the other side answers, whatever its status. Raises NotSent or NoAnswer."""
+        connection = self._take(request.origin) or _connected(request)
+        try:
+            answer = _exchanged(connection, request)
+        except (OSError, h11.ProtocolError) as error:
+            connection.socket.close()
+            raise NoAnswer(_reason(error)) from None
+        if _can_go_on(connection.talk):
+            with self._lock:
+                self._idle.append(_Idle(connection, self._now()))
+        else:
+            connection.socket.close()
+        return answer
+
+    def close(self) -> None:
+        """Closes those that wait for a next request."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for one in idle:
+            one.connection.socket.close()
+
+    def _take(self, origin: str) -> _Connection | None:
+        """One to this origin that still lives, if any. Closes those that do not, whosever they are."""
+        found = None
+        with self._lock:
+            idle, self._idle = self._idle, []
+            for one in idle:
+                if self._now() - one.since_s > IDLE_SECONDS or _is_closed(one.connection.socket):
+                    one.connection.socket.close()
+                elif found is None and one.connection.origin == origin:
+                    found = one.connection
+                else:
+                    self._idle.append(one)
+        return found
+
+
+@functools.cache
+def process_connections() -> Connections:
+    """Those of this process."""
+    return Connections()
+
+
+@functools.cache
+def trusted() -> ssl.SSLContext:
+    """Trusts the authorities that are shipped with the function: SCF's own Python may know none."""
+    import certifi  # noqa: PLC0415 - CLOUD_ENDPOINT never speaks TLS
+
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _connected(request: Outgoing) -> _Connection:
+    to = urlsplit(request.origin)
+    host = to.hostname or ""
+    try:
+        opened = socket.create_connection((host, to.port or _PORTS[to.scheme]), timeout=request.connect_s)
+        try:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if to.scheme == "https":
+                opened = trusted().wrap_socket(opened, server_hostname=host)
+        except BaseException:
+            opened.close()
+            raise
+    except (OSError, UnicodeError) as error:  # a name that cannot be one is a UnicodeError
+        raise NotSent(_reason(error)) from None
+    return _Connection(request.origin, opened, h11.Connection(h11.CLIENT))
+
+
+def _exchanged(connection: _Connection, request: Outgoing) -> Answer:
+    talk = connection.talk
+    connection.socket.settimeout(request.answer_s)
+    headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
+    said: list[h11.Event] = [h11.Request(method=request.method, target=request.target, headers=headers)]
+    if request.body:
+        said.append(h11.Data(data=request.body))
+    sent = b"".join(talk.send(event) or b"" for event in (*said, h11.EndOfMessage()))
+    # A refusal can come before the whole body was taken: the answer says more than the broken pipe.
+    with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+        connection.socket.sendall(sent)
+    parts: list[bytes] = []
+    answer = None
+    while not isinstance(heard := _heard(connection), h11.EndOfMessage):
+        if isinstance(heard, h11.Response):
+            answer = Answer(
+                heard.status_code, {_text(name): _text(value) for name, value in heard.headers}, b""
+            )
+            _check_that_it_has_an_end(answer, request.method)
+        elif isinstance(heard, h11.Data):
+            parts.append(heard.data)
+    assert answer
+    return answer._replace(body=b"".join(parts))
+
+
+def _heard(connection: _Connection) -> h11.Event:
+    """The next part of the answer, as soon as enough has come."""
+    talk = connection.talk
+    while (event := talk.next_event()) is h11.NEED_DATA:
+        piece = connection.socket.recv(_PIECE_BYTES)
+        if not piece and talk.their_state is h11.SEND_RESPONSE:
+            raise ConnectionResetError("it was closed before the answer had come")
+        talk.receive_data(piece)
+    if not isinstance(event, h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage):
+        raise h11.RemoteProtocolError(f"{event} where an answer was to come")
+    return event
+
+
+def _check_that_it_has_an_end(answer: Answer, method: str) -> None:
+    """Where only the connection's end is the answer's, one that was cut short would be taken for whole."""
+    has_no_body = method == "HEAD" or answer.status in _WITHOUT_BODY
+    if not has_no_body and not answer.headers.keys() & {"content-length", "transfer-encoding"}:
+        raise h11.RemoteProtocolError(f"status {answer.status}, without a word of how long the answer is")
+
+
+def _can_go_on(talk: h11.Connection) -> bool:
+    """Makes it ready for the next request, unless this was the last or more has come than was asked for."""
+    surplus, has_ended = talk.trailing_data
+    if talk.our_state is not h11.DONE or talk.their_state is not h11.DONE or surplus or has_ended:
+        return False
+    talk.start_next_cycle()
+    return True
+
+
+def _is_closed(idle: socket.socket) -> bool:
+    """Whether the other side has closed it, or sent what nobody asked for."""
+    poll = select.poll()
+    poll.register(idle, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _text(raw: bytes) -> str:
+    """A header's name or value: UTF-8, as somebody's metadata may be, or else byte by byte."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
