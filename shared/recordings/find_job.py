@@ -29,7 +29,7 @@ def find_job(desk: Desk, receipt: Receipt) -> Job | None:
     for _ in range(MOST_PAGES):
         page = desk.speech.list_jobs(receipt.bucket, wanted, token=token)
         for job in page.jobs:
-            if job.user_data == receipt.id:
+            if job.user_data == receipt.id and job.job_id not in receipt.older_jobs:
                 return job
         if not page.next_token:
             return None

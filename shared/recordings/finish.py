@@ -40,6 +40,8 @@ def finish(desk: Desk, bucket: str, job: Job, *, receipt: Receipt | None = None)
         return Outcome(
             Step.NOT_OURS, bucket, job.input_key, job_id=job.job_id, why="it is another recording's job"
         )
+    if job.job_id in receipt.older_jobs:
+        return _outlived(Step.UNDER_WAY, receipt, job)
     if job.state == SUCCESS:
         return _write(desk, receipt, job)
     if receipt.job_id not in {"", job.job_id}:
@@ -57,11 +59,18 @@ def _open_receipt(desk: Desk, bucket: str, job: Job) -> Receipt | None:
 def _without_receipt(desk: Desk, bucket: str, job: Job) -> Outcome:
     known = is_id(job.user_data) and job.user_data.startswith(bucket + "/")
     done = desk.ledger_for(bucket).find_done(job.user_data) if known else None
+    if done and job.job_id in done.older_jobs:
+        return _outlived(Step.ALREADY_DONE, done, job)
     if done and done.outcome == FAILED and job.state == SUCCESS and _belongs(done, bucket, job):
         return _write(desk, done, job)  # it was given up too early, and its result is paid for
     if done:
         return Outcome(Step.ALREADY_DONE, bucket, done.key, done.id, job.job_id, why=done.outcome)
     return Outcome(Step.NOT_OURS, bucket, job.input_key, job_id=job.job_id)
+
+
+def _outlived(step: Step, receipt: Receipt, job: Job) -> Outcome:
+    why = "an older job, from before the recording was put there anew"
+    return Outcome(step, receipt.bucket, receipt.key, receipt.id, job.job_id, why=why)
 
 
 def _belongs(receipt: Receipt, bucket: str, job: Job) -> bool:
@@ -82,20 +91,14 @@ def _with_job(receipt: Receipt, job: Job) -> Receipt:
 
 
 def _fail(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
-    now = written_now(desk, receipt)
-    if now and now.etag != receipt.etag:
-        return end_superseded(desk, receipt)
-    return end_failed(desk, receipt, job_failed(job))
+    return _out_of_date(desk, receipt) or end_failed(desk, receipt, job_failed(job))
 
 
 def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     receipt = _with_job(receipt, job)
-    now = written_now(desk, receipt)
-    if now and now.etag != receipt.etag:
-        # That has its own event and its own work; the older job must not overwrite its transcript.
-        return end_superseded(desk, receipt)
-    if now and now.modified_s != receipt.modified_s and _may_have_heard_other_content(desk, receipt):
-        return submit_anew(desk, receipt, now)
+    ended = _out_of_date(desk, receipt)
+    if ended:
+        return ended
     bucket = desk.settings.output_bucket_for(receipt.bucket)
     transcript = _transcript(receipt, job)
     for form, content in render_each(transcript, desk.settings.formats):
@@ -104,6 +107,19 @@ def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     desk.output_cos.delete(bucket, transcript_key(desk.settings, receipt.bucket, receipt.key, ERROR))
     close(desk, receipt, TRANSCRIBED)
     return Outcome(Step.TRANSCRIBED, receipt.bucket, receipt.key, receipt.id, job.job_id)
+
+
+def _out_of_date(desk: Desk, receipt: Receipt) -> Outcome | None:
+    """What becomes of the work when the job's words or failure are not the recording's own; None if they are."""
+    now = written_now(desk, receipt)
+    if now is None:
+        return None
+    if now.etag != receipt.etag:
+        # That has its own event and its own work; the older job must not overwrite its transcript.
+        return end_superseded(desk, receipt)
+    if now.modified_s != receipt.modified_s and _may_have_heard_other_content(desk, receipt):
+        return submit_anew(desk, receipt, now)
+    return None
 
 
 def _may_have_heard_other_content(desk: Desk, receipt: Receipt) -> bool:

@@ -123,6 +123,10 @@ class Ledger(NamedTuple):
         for attempt in range(2, receipt.attempt + 1):
             self.cos.delete(self.bucket, claim_key(self.settings, receipt.id, attempt))
 
+    def drop_claim(self, receipt: Receipt) -> None:
+        """Removes the claim of an attempt that does not go on."""
+        self.cos.delete(self.bucket, claim_key(self.settings, receipt.id, receipt.attempt))
+
     def open_entries(self, after: str = "") -> Iterator[OpenEntry]:
         """The ids of all work in flight, a page at a time, in the order of bucket and key; those after an id."""
         prefix = open_prefix(self.settings)

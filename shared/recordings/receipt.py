@@ -22,7 +22,8 @@ class Receipt(NamedTuple):
 
     `nonce` belongs to the attempt that wrote it. Without a `job_id` the attempt is under way until `lease_until_s`;
     after that it is dead and another may take over. `waiting` says that it surely submitted nothing. `outcome` is ""
-    while open, then TRANSCRIBED, FAILED or SUPERSEDED.
+    while open, then TRANSCRIBED, FAILED or SUPERSEDED. `older_jobs` bear this id too, from before this content was put
+    here anew: they may have heard other content, and what they say does not count.
     """
 
     id: str
@@ -44,11 +45,17 @@ class Receipt(NamedTuple):
     waiting: bool = False
     outcome: str = ""
     finished_s: float = 0.0
+    older_jobs: tuple[str, ...] = ()
 
     @property
     def recording(self) -> Recording:
         """What it is the receipt of."""
         return Recording(self.bucket, self.key, self.etag, self.size)
+
+    @property
+    def all_jobs(self) -> tuple[str, ...]:
+        """Every job that was noted for this recording, the oldest first."""
+        return (*self.older_jobs, self.job_id) if self.job_id else self.older_jobs
 
     def to_json(self) -> bytes:
         """The object's bytes."""
@@ -79,6 +86,7 @@ def receipt_from(body: bytes) -> Receipt:
             waiting=bool(raw.get("waiting", False)),
             outcome=str(raw.get("outcome", "")),
             finished_s=_seconds(raw.get("finished_s", 0)),
+            older_jobs=tuple(map(str, raw.get("older_jobs", ()))),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BadReceipt(f"not a receipt: {type(error).__name__}") from None

@@ -53,7 +53,9 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
 def submit_anew(desk: Desk, receipt: Receipt, now: Head) -> Outcome:
     """The job may have heard other content than the recording's own: the sweep submits it once more."""
     desk.log.warning("the job may have heard other content", key=receipt.key, job=receipt.job_id)
-    fresh = receipt._replace(job_id="", modified_s=now.modified_s, created_s=desk.now())
+    fresh = receipt._replace(
+        job_id="", modified_s=now.modified_s, created_s=desk.now(), older_jobs=receipt.all_jobs
+    )
     return _wait(desk, fresh, why="the content changed and came back while its job was at work")
 
 

@@ -90,6 +90,7 @@ def _begin(desk: Desk, recording: Recording, head: Head, done_before: Receipt | 
         modified_s=head.modified_s,
         created_s=now,
         lease_until_s=now + desk.settings.lease_s,
+        older_jobs=done_before.all_jobs if done_before else (),
     )
     if problem:
         return end_failed(desk, receipt, Failure(problem))

@@ -18,6 +18,12 @@ def take_over(desk: Desk, receipt: Receipt) -> Outcome:
         return Outcome(
             Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="another attempt took over"
         )
+    if ledger.find_open(receipt.id) != receipt:
+        # It was stale: meanwhile another went on with the work or ended it, and took its own claim away.
+        ledger.drop_claim(mine)
+        return Outcome(
+            Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="another attempt went on meanwhile"
+        )
     job = None if receipt.waiting else find_job(desk, receipt)
     if job:
         return note_job(desk, mine, job)

@@ -107,6 +107,7 @@ def _contents(random: Random, mark: str) -> tuple[bytes, ...]:
         (first, first): 10,
         (first, other): 8,
         (first, other, first): 3,
+        (first, not_audio, first): 2,
         (b"SILENCE " + mark.encode(),): 5,
         (not_audio,): 5,
         (not_audio, not_audio): 2,

@@ -118,24 +118,31 @@ def _judge_error(
     content = identity(recording.key, recording.current)
     if not jobs.failed_by_fault(content):
         return WRONG, f"an error object, but no job failed: {document.get('what')} {document.get('code')}"
-    if jobs.states(content)["Success"]:
-        return WRONG, "an error object, but a job of this content succeeded"
+    # Not any job: what succeeded before other content came may have heard that, and is not used for this.
+    if jobs.last_state(content) == "Success":
+        return WRONG, "an error object, but the last job of this content succeeded"
     return "", ""
 
 
 class _Jobs:
-    """The paid jobs, by the id that they carry."""
+    """The paid jobs, by the id that they carry. `rows` in the order in which they were submitted."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._states: dict[str, Counter[str]] = {}
+        self._last: dict[str, str] = {}
         self._struck = {row["user_data"] for row in rows if row["fault"] == "job_failed"}
         for row in rows:
             if row["paid"]:
                 self._states.setdefault(row["user_data"], Counter())[row["state"]] += 1
+                self._last[row["user_data"]] = row["state"]
 
     def states(self, user_data: str) -> Counter[str]:
         """How many jobs of an id are in each state."""
         return self._states.get(user_data, Counter())
+
+    def last_state(self, user_data: str) -> str:
+        """The state of the job of an id that was submitted last; empty if none was."""
+        return self._last.get(user_data, "")
 
     def failed_by_fault(self, user_data: str) -> bool:
         """Whether a job of this id failed though its recording is good."""

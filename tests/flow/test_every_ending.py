@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cli.local import INPUT_BUCKET
+from tests.chaos.uploads import etag_of
+from tests.flow.test_notifications import xml_of
 from tests.pipeline import switch_on_speech
 
 A, B = b"speech of the first kind " * 120, b"quite another speech " * 130
@@ -62,6 +64,112 @@ def test_content_that_comes_and_goes_while_jobs_wait_is_not_lost(eager_flow: Any
     eager_flow.upload("plain.wav", A)
     eager_flow.settle()
     assert eager_flow.transcript("flip.wav")["text"] == eager_flow.transcript("plain.wav")["text"]
+
+
+def heard_other_content(flow: Any, key: str) -> str:
+    """A's job waits until B lies in A's place, and hears that. The job's id; the queue is paused again."""
+    flow.queue(state="Paused")
+    for body in (A, B):
+        flow.upload(key, body)
+        flow.settle()
+    flow.queue(state="Active")
+    flow.settle()
+    flow.queue(state="Paused")
+    next_second()
+    job: str = flow.jobs()[0]["job_id"]
+    return job
+
+
+def words_of(flow: Any, body: bytes) -> str:
+    flow.upload("plain.wav", body)
+    flow.settle()
+    text: str = flow.transcript("plain.wav")["text"]
+    return text
+
+
+def test_an_older_job_told_once_more_does_not_speak_for_content_that_came_back(eager_flow: Any) -> None:
+    older = heard_other_content(eager_flow, "flip.wav")
+    eager_flow.upload("flip.wav", A)
+    eager_flow.settle()
+    eager_flow.notify(xml_of(older))
+    assert len(eager_flow.receipts("open")) == 1
+    eager_flow.queue(state="Active")
+    eager_flow.settle()
+    assert eager_flow.transcript("flip.wav")["job_id"] != older
+    assert eager_flow.transcript("flip.wav")["text"] == words_of(eager_flow, A)
+    assert eager_flow.receipts("open") == []
+
+
+def test_an_older_job_told_once_more_does_not_replace_the_error_of_content_that_came_back(
+    eager_flow: Any,
+) -> None:
+    older = heard_other_content(eager_flow, "flip.wav")
+    eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {"job_failed": 1.0}})
+    eager_flow.upload("flip.wav", A)
+    eager_flow.settle()
+    eager_flow.queue(state="Active")
+    eager_flow.settle()
+    of_b = eager_flow.output("transcripts/flip.wav.json")
+    assert told(eager_flow, "flip.wav")["recording"]["etag"] == etag_of(A)
+    eager_flow.notify(xml_of(older))
+    assert told(eager_flow, "flip.wav")["recording"]["etag"] == etag_of(A)
+    assert eager_flow.output("transcripts/flip.wav.json") == of_b
+
+
+def test_an_older_job_is_not_taken_for_the_one_whose_answer_was_lost(eager_flow: Any) -> None:
+    older = heard_other_content(eager_flow, "flip.wav")
+    after_the_job = {"function": "upload", "request": 6, "when": "after", "times": 1}
+    eager_flow.admin("PUT", "faults", {"seed": 1, "kill": after_the_job})
+    eager_flow.upload("flip.wav", A)
+    eager_flow.settle()
+    eager_flow.sweep()
+    noted = json.loads(eager_flow.output(eager_flow.receipts("open")[0]))
+    assert (noted["job_id"], noted["older_jobs"]) == (eager_flow.jobs()[-1]["job_id"], [older])
+    eager_flow.queue(state="Active")
+    eager_flow.settle()
+    assert eager_flow.transcript("flip.wav")["text"] == words_of(eager_flow, A)
+    assert len(eager_flow.jobs()) == 4  # one of them of the plain recording
+    assert eager_flow.receipts("open") == []
+
+
+def test_a_job_that_was_set_aside_is_not_used_when_it_is_told_once_more(eager_flow: Any) -> None:
+    eager_flow.queue(state="Paused")
+    for body in (A, B):
+        eager_flow.upload("flip.wav", body)
+        eager_flow.settle()
+    next_second()
+    eager_flow.upload("flip.wav", A)
+    eager_flow.settle()
+    eager_flow.queue(state="Active")
+    eager_flow.settle()
+    aside = eager_flow.jobs()[0]["job_id"]
+    eager_flow.notify(xml_of(aside))
+    assert len(eager_flow.receipts("open")) == 1
+    eager_flow.sweep()
+    eager_flow.settle()
+    assert eager_flow.transcript("flip.wav")["job_id"] == eager_flow.jobs()[-1]["job_id"] != aside
+
+
+def test_a_job_that_failed_on_other_content_says_nothing_of_the_content_that_came_back(
+    eager_flow: Any,
+) -> None:
+    eager_flow.queue(state="Paused")
+    for body in (A, b"NOT AUDIO"):
+        eager_flow.upload("flip.wav", body)
+        eager_flow.settle()
+    next_second()
+    eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {"lost_notification": 1.0}})
+    eager_flow.queue(state="Active")
+    eager_flow.settle()
+    eager_flow.upload("flip.wav", A)
+    eager_flow.settle()
+    eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {}})
+    for _ in range(2):
+        eager_flow.sweep()
+        eager_flow.settle()
+    assert not eager_flow.has("transcripts/flip.wav.error.json")
+    assert eager_flow.transcript("flip.wav")["text"] == words_of(eager_flow, A)
+    assert eager_flow.receipts("open") == []
 
 
 def test_what_the_operator_must_mend_is_told_kept_and_submitted_once_mended(eager_flow: Any) -> None:

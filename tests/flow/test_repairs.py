@@ -7,9 +7,14 @@ import json
 import time
 from typing import Any
 
-from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
+from shared.invocation import desk_on
+from shared.logs import Log
+from shared.recordings.outcome import Step
 from shared.recordings.receipt import Receipt
 from shared.recordings.recording import Recording
+from shared.recordings.take_over import take_over
+from shared.settings import settings_from
 
 
 def mute_queue(flow: Any) -> None:
@@ -92,6 +97,26 @@ def test_a_dead_takers_claim_under_a_longer_lease_does_not_hold_up_a_sweep_that_
     assert eager_flow.sweep()["result"]["swept"] == {"submitted": 1}
     eager_flow.settle()
     assert len(eager_flow.jobs()) == 1
+
+
+def test_a_sweep_that_stood_still_while_another_did_all_the_work_pays_for_nothing(eager_flow: Any) -> None:
+    body = b"speech " * 300
+    receipt = left_behind(eager_flow, "stale.wav", body, lease_s=-1)
+    eager_flow.upload("stale.wav", body)
+    eager_flow.settle()
+    operator = eager_flow.pipeline.operator
+    desk = desk_on(operator.cos.wire, settings_from(SETTINGS), Log({}))
+
+    def stand_still() -> str:
+        """Between the look at the receipt and the claim: the other's claim is gone with its receipt by then."""
+        eager_flow.sweep()
+        eager_flow.settle()
+        return "late"
+
+    assert take_over(desk._replace(nonce=stand_still), receipt).step is Step.UNDER_WAY
+    eager_flow.settle()
+    assert len(eager_flow.jobs()) == 1
+    assert eager_flow.receipts("open") == eager_flow.outputs(".scribe/claim/") == []
 
 
 def test_a_live_attempt_is_left_to_work_and_the_sweep_takes_over_when_it_is_dead(eager_flow: Any) -> None:

@@ -38,8 +38,9 @@ def receipt_for(key: str, **members: Any) -> Receipt:
     created_s=seconds,
     finished_s=seconds,
     job_id=st.text(max_size=40),
+    older_jobs=st.lists(st.text(max_size=40), max_size=3).map(tuple),
 )
-@example(key="a\ud800b", attempt=1, created_s=0.0, finished_s=0.0, job_id="")
+@example(key="a\ud800b", attempt=1, created_s=0.0, finished_s=0.0, job_id="", older_jobs=())
 @settings(max_examples=100, deadline=None)
 def test_a_receipt_comes_back_as_it_was_written(key: str, **members: Any) -> None:
     written = receipt_for(key, outcome=TRANSCRIBED, **members)
