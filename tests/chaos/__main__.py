@@ -26,6 +26,7 @@ def _summary(done: Run, uploads: int, seed: int) -> dict[str, Any]:
         "jobs_paid": sum(row["paid"] for row in done.evidence.jobs),
         **{kind: done.verdict.count(kind) for kind in KINDS},
         "errors_expected": done.verdict.errors_expected,
+        "of_unseen_content": done.verdict.of_unseen_content,
         "requests_per_upload": round(by_functions / uploads, 1),
         "faults_struck": done.struck,
         "seconds": round(done.seconds, 1),

@@ -21,6 +21,18 @@ def job(body: bytes, state: str) -> Row:
     return {"user_data": identity(KEY, body), "state": state, "fault": fault, "paid": True}
 
 
+def written(said: Said, body: bytes) -> dict[str, bytes]:
+    """The results of this content of the recording, saying this."""
+    sentences = [{"start_ms": start, "end_ms": end, "text": text} for start, end, text in said.sentences]
+    texts = {
+        "json": json.dumps({"recording": {"etag": etag_of(body)}, "sentences": sentences}),
+        "txt": " ".join(said.words),
+        "srt": "1\n00:00:00,000 --> 00:00:00,900\n" + " ".join(said.words),
+        "vtt": "WEBVTT\n\n00:00.000 --> 00:00.900\n" + " ".join(said.words),
+    }
+    return {output_key(KEY, ending): text.encode() for ending, text in texts.items()}
+
+
 def judged(bodies: tuple[bytes, ...], *jobs: Row) -> Verdict:
     """Of a recording that ended with an error object."""
     told = json.dumps({"recording": {"etag": etag_of(bodies[-1])}}).encode()
@@ -42,3 +54,22 @@ def test_an_error_is_wrong_beside_a_job_that_succeeded(
 ) -> None:
     told = judged(bodies, *(job(FIRST, state) for state in states))
     assert [one.kind for one in told.violations] == ["wrong"]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "seen", "kinds"),
+    [
+        ((FIRST, OTHER, FIRST), (FIRST,), []),
+        ((FIRST, OTHER, FIRST), (FIRST, OTHER), ["wrong"]),
+        ((OTHER, FIRST), (FIRST,), ["wrong"]),
+    ],
+)
+def test_words_of_another_content_are_wrong_unless_nobody_could_see_that_it_lay_there(
+    bodies: tuple[bytes, ...], seen: tuple[bytes, ...], kinds: list[str]
+) -> None:
+    elsewhere = Said(((0, 900, "something else"),))
+    receipts = {f".scribe/done/{identity(KEY, body)}": b"{}" for body in seen}
+    evidence = Evidence(written(elsewhere, FIRST) | receipts, [KEY], [], [job(FIRST, "Success")], Recorder())
+    told = judge([Recording(KEY, bodies)], {FIRST: SAID, OTHER: elsewhere}, evidence)
+    assert [one.kind for one in told.violations] == kinds
+    assert told.of_unseen_content == (not kinds)

@@ -37,10 +37,15 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found. `errors_expected`: error objects of good recordings whose job a fault made fail."""
+    """What was found.
+
+    `errors_expected`: error objects of good recordings whose job a fault made fail. `of_unseen_content`: recordings
+    whose results are of content that came and went while a job was at work, and that no function ever saw.
+    """
 
     violations: tuple[Violation, ...]
     errors_expected: int
+    of_unseen_content: int
 
     def count(self, kind: str) -> int:
         """How many violations of a kind."""
@@ -56,11 +61,13 @@ def judge(
     """Compares what is there with what was uploaded."""
     jobs = _Jobs(evidence.jobs)
     found: list[Violation] = []
-    errors = 0
+    errors = unseen = 0
     for recording in recordings:
         files = _files(evidence, recording.key)
         kind, why = _outcome(recording, files, said[recording.current], jobs)
-        if kind:
+        if kind == WRONG and _is_of_unseen_content(recording, files, said, evidence):
+            unseen += 1
+        elif kind:
             found.append(Violation(kind, recording.key, why))
         elif ERROR in files and said[recording.current] is not None:
             errors += 1
@@ -69,7 +76,7 @@ def judge(
     found += _forged(recordings, evidence)
     found += _left_open(evidence)
     found += _secrets(evidence, (*_NEVER_LOGGED, *secrets))
-    return Verdict(tuple(found), errors)
+    return Verdict(tuple(found), errors, unseen)
 
 
 def identity(key: str, body: bytes) -> str:
@@ -103,6 +110,26 @@ def _outcome(
         return LOST, f"neither an error object nor all transcripts: {missing} missing"
     why = difference(files, said, etag)
     return (WRONG, why) if why else ("", "")
+
+
+def _is_of_unseen_content(
+    recording: Recording, files: Mapping[str, bytes], said: Mapping[bytes, Said | None], evidence: Evidence
+) -> bool:
+    """Whether the job heard what another content says, of which there is no receipt: its event came too late or never.
+
+    docs/reliability.md tells of it: nothing that can be asked afterwards knows that this content was there.
+    """
+    seen = {*evidence.receipts("open"), *evidence.receipts("done")}
+    replaced = set(recording.bodies[recording.bodies.index(recording.current) + 1 :]) - {recording.current}
+    for body in replaced:
+        heard = said[body]
+        if heard is None or ERROR in files:
+            is_its_result = heard is None and ERROR in files
+        else:
+            is_its_result = not difference(files, heard, etag_of(recording.current))
+        if is_its_result and identity(recording.key, body) not in seen:
+            return True
+    return False
 
 
 def _judge_error(
