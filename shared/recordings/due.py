@@ -12,6 +12,11 @@ def is_due(desk: Desk, modified: str) -> bool:
     return desk.now() - seconds_of(modified) >= desk.settings.sweep_after_s
 
 
+def is_overdue(desk: Desk, created_s: float) -> bool:
+    """Whether work that began then (Unix seconds) has had GIVE_UP_AFTER seconds."""
+    return desk.now() - created_s > desk.settings.give_up_after_s
+
+
 def seconds_of(modified: str) -> float:
     """Unix seconds of a listing's time; 0, long ago, when it cannot be read."""
     try:

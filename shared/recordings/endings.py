@@ -1,4 +1,4 @@
-"""The ways a recording's work ends: transcripts, an error object, or newer content. The receipt is moved last."""
+"""How a recording's work ends: with transcripts or an error object. The receipt is moved last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from shared.recordings.desk import Desk
 from shared.recordings.failure import Failure, error_object
 from shared.recordings.names import ERROR, transcript_key
 from shared.recordings.outcome import Outcome, Step
-from shared.recordings.receipt import FAILED, SUPERSEDED, Receipt
+from shared.recordings.receipt import FAILED, Receipt
 from shared.tencent.cos import Head
 
 ERROR_TYPE = "application/json; charset=utf-8"
@@ -17,13 +17,8 @@ def end_failed(desk: Desk, receipt: Receipt, failure: Failure) -> Outcome:
     """Writes the error object beside where the transcript would be, then closes the receipt."""
     tell(desk, receipt, failure)
     close(desk, receipt, FAILED)
-    return _outcome(Step.FAILED, receipt, why=failure.explanation.what)
-
-
-def end_superseded(desk: Desk, receipt: Receipt) -> Outcome:
-    """Closes the receipt without a word: the newer content has its own receipt, and its own ending."""
-    close(desk, receipt, SUPERSEDED)
-    return _outcome(Step.SUPERSEDED, receipt)
+    why = failure.explanation.what
+    return Outcome(Step.FAILED, receipt.bucket, receipt.key, receipt.id, receipt.job_id, why=why)
 
 
 def tell(desk: Desk, receipt: Receipt, failure: Failure) -> None:
@@ -45,7 +40,3 @@ def written_now(desk: Desk, receipt: Receipt) -> Head | None:
         return desk.input_cos.head(receipt.bucket, receipt.key)
     except NotFound:
         return None
-
-
-def _outcome(step: Step, receipt: Receipt, *, why: str = "") -> Outcome:
-    return Outcome(step, receipt.bucket, receipt.key, receipt.id, receipt.job_id, why=why)

@@ -21,9 +21,13 @@ def find_job(desk: Desk, receipt: Receipt) -> Job | None:
     Raises OutcomeUnknown when there are too many to look through: not found is not the same as not there.
     """
     queue_id = desk.settings.queue_id or _only_queue(desk, receipt.bucket)
-    since = datetime.fromtimestamp(receipt.created_s - CLOCK_SLACK_SECONDS, _BEIJING)
     wanted = JobFilter(
-        queue_id=queue_id, created_from=since.strftime("%Y-%m-%dT%H:%M:%S%z"), newest_first=False
+        queue_id=queue_id,
+        created_from=_as_ci_writes(receipt.created_s - CLOCK_SLACK_SECONDS),
+        created_to=_as_ci_writes(
+            receipt.lease_until_s + CLOCK_SLACK_SECONDS
+        ),  # no attempt submits after its lease
+        newest_first=False,
     )
     token = ""
     for _ in range(MOST_PAGES):
@@ -39,6 +43,10 @@ def find_job(desk: Desk, receipt: Receipt) -> Job | None:
         code="TooManyJobs",
         message="cannot tell whether it was submitted",
     )
+
+
+def _as_ci_writes(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, _BEIJING).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _only_queue(desk: Desk, bucket: str) -> str:

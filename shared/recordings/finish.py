@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.recordings.desk import Desk
-from shared.recordings.endings import close, end_failed, end_superseded, written_now
-from shared.recordings.failure import job_failed
+from shared.recordings.endings import close, end_failed
+from shared.recordings.failure import Failure, job_failed
+from shared.recordings.failure_texts import GAVE_UP
 from shared.recordings.names import ERROR, transcript_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.recordings.recording import is_id
-from shared.recordings.submit import submit_anew
+from shared.recordings.replaced import end_if_replaced
 from shared.tencent.speech_values import FINAL_STATES, SUCCESS, FoundJobs, Job, Recognised
 from shared.transcript import RecordingRef, Transcript, build_transcript, read_sentence, render_each
-
-SLACK_SECONDS = 60.0  # two functions' clocks
 
 _NOTHING_SAID = Recognised(audio_seconds="", lines="", details=(), flash=())
 
@@ -46,7 +45,13 @@ def finish(desk: Desk, bucket: str, job: Job, *, receipt: Receipt | None = None)
         return _write(desk, receipt, job)
     if receipt.job_id not in {"", job.job_id}:
         return Outcome(Step.UNDER_WAY, bucket, receipt.key, receipt.id, job.job_id, why="a later job goes on")
-    return _fail(desk, _with_job(receipt, job), job)
+    return _fail(desk, receipt, job)
+
+
+def give_up(desk: Desk, receipt: Receipt) -> Outcome:
+    """Tells that no result came in GIVE_UP_AFTER; one that comes later still replaces the error object."""
+    ended = end_if_replaced(desk, receipt, receipt.job_id)
+    return ended or end_failed(desk, receipt, Failure(GAVE_UP))
 
 
 def _open_receipt(desk: Desk, bucket: str, job: Job) -> Receipt | None:
@@ -86,19 +91,16 @@ def _bare(key: str) -> str:
     return key.strip().removeprefix("/")
 
 
-def _with_job(receipt: Receipt, job: Job) -> Receipt:
-    return receipt._replace(job_id=job.job_id)
-
-
 def _fail(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
-    return _out_of_date(desk, receipt) or end_failed(desk, receipt, job_failed(job))
+    ended = end_if_replaced(desk, receipt, job.job_id)
+    return ended or end_failed(desk, receipt._replace(job_id=job.job_id), job_failed(job))
 
 
 def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
-    receipt = _with_job(receipt, job)
-    ended = _out_of_date(desk, receipt)
+    ended = end_if_replaced(desk, receipt, job.job_id)
     if ended:
         return ended
+    receipt = receipt._replace(job_id=job.job_id)
     bucket = desk.settings.output_bucket_for(receipt.bucket)
     transcript = _transcript(receipt, job)
     for form, content in render_each(transcript, desk.settings.formats):
@@ -107,25 +109,6 @@ def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     desk.output_cos.delete(bucket, transcript_key(desk.settings, receipt.bucket, receipt.key, ERROR))
     close(desk, receipt, TRANSCRIBED)
     return Outcome(Step.TRANSCRIBED, receipt.bucket, receipt.key, receipt.id, job.job_id)
-
-
-def _out_of_date(desk: Desk, receipt: Receipt) -> Outcome | None:
-    """What becomes of the work when the job's words or failure are not the recording's own; None if they are."""
-    now = written_now(desk, receipt)
-    if now is None:
-        return None
-    if now.etag != receipt.etag:
-        # That has its own event and its own work; the older job must not overwrite its transcript.
-        return end_superseded(desk, receipt)
-    if now.modified_s != receipt.modified_s and _may_have_heard_other_content(desk, receipt):
-        return submit_anew(desk, receipt, now)
-    return None
-
-
-def _may_have_heard_other_content(desk: Desk, receipt: Receipt) -> bool:
-    """The recording was written again since it was taken in: with other content in between, which CI may have read?"""
-    others = desk.ledger_for(receipt.bucket).others_of(receipt)
-    return any(other.created_s >= receipt.created_s - SLACK_SECONDS for other in others)
 
 
 def _transcript(receipt: Receipt, job: Job) -> Transcript:

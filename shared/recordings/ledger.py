@@ -18,7 +18,7 @@ from shared.tencent.cos import Cos
 
 JSON_TYPE = "application/json"
 VERSIONED_PAUSE_SECONDS = 1.0
-MOST_DEAD_TAKERS = 5  # attempts that died between their claim and their receipt, in a row
+MOST_DEAD_TAKERS = 50  # attempts that were killed between their claim and their receipt, in a row
 
 
 class OpenEntry(NamedTuple):
@@ -42,6 +42,10 @@ class Ledger(NamedTuple):
     def find_done(self, receipt_id: str) -> Receipt | None:
         """The receipt of finished work, if there is one."""
         return self._read(done_prefix(self.settings) + receipt_id)
+
+    def is_current(self, receipt: Receipt) -> bool:
+        """Whether the open receipt is still as it was read: nobody went on with the work, or ended it, meanwhile."""
+        return self.find_open(receipt.id) == receipt
 
     def create(self, receipt: Receipt) -> bool:
         """Opens a receipt, create-only, and says whether it is this attempt's own. One request if it is not."""

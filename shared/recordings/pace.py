@@ -23,6 +23,10 @@ class Pace:
         self._room[bucket] -= 1
         return self._room[bucket] >= 0
 
+    def allow_none(self, bucket: str) -> None:
+        """From now on none may be submitted."""
+        self._room[bucket] = 0
+
     def _count_room(self, bucket: str) -> int:
         queues = self._desk.speech.queues(bucket).queues
         wanted = self._desk.settings.queue_id

@@ -10,7 +10,6 @@ from shared.recordings.failure_texts import UNWRITABLE_NAME
 from shared.recordings.names import raw_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import Receipt
-from shared.tencent.cos import Head
 from shared.tencent.speech_values import Job, SpeechJob
 from shared.tencent.xml import NotXml
 
@@ -35,7 +34,9 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
         return end_failed(desk, receipt, Failure(UNWRITABLE_NAME))
     except Busy as error:
         desk.log.warning("not submitted for now", key=receipt.key, error=str(error))
-        return _wait(desk, receipt, why="the queue is full" if isinstance(error, QueueFull) else "throttled")
+        return wait_for_sweep(
+            desk, receipt, why="the queue is full" if isinstance(error, QueueFull) else "throttled"
+        )
     except OutcomeUnknown as error:
         desk.log.warning("submitted or not: the sweep looks for its job", key=receipt.key, error=str(error))
         return Outcome(Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="the answer was lost")
@@ -46,17 +47,8 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
         # The operator must mend something; meanwhile whoever waits for the transcript can read what.
         tell(desk, receipt, failure)
         desk.log.error("the operator must mend this", key=receipt.key, error=str(error))
-        return _wait(desk, receipt, why=failure.explanation.what)
+        return wait_for_sweep(desk, receipt, why=failure.explanation.what)
     return note_job(desk, receipt, job)
-
-
-def submit_anew(desk: Desk, receipt: Receipt, now: Head) -> Outcome:
-    """The job may have heard other content than the recording's own: the sweep submits it once more."""
-    desk.log.warning("the job may have heard other content", key=receipt.key, job=receipt.job_id)
-    fresh = receipt._replace(
-        job_id="", modified_s=now.modified_s, created_s=desk.now(), older_jobs=receipt.all_jobs
-    )
-    return _wait(desk, fresh, why="the content changed and came back while its job was at work")
 
 
 def note_job(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
@@ -65,7 +57,7 @@ def note_job(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     return Outcome(Step.SUBMITTED, receipt.bucket, receipt.key, receipt.id, job.job_id)
 
 
-def _wait(desk: Desk, receipt: Receipt, *, why: str) -> Outcome:
+def wait_for_sweep(desk: Desk, receipt: Receipt, *, why: str) -> Outcome:
     """Surely nothing was submitted: gives the lease back, so that the next attempt need not wait for its end."""
     waiting = receipt._replace(lease_until_s=desk.now(), waiting=True)
     desk.ledger_for(receipt.bucket).update(waiting)

@@ -13,11 +13,8 @@ from itertools import islice
 
 from shared.errors import CloudError, NotFound, OutOfTime, described
 from shared.recordings.desk import Desk
-from shared.recordings.due import is_due
-from shared.recordings.endings import end_failed
-from shared.recordings.failure import Failure
-from shared.recordings.failure_texts import GAVE_UP
-from shared.recordings.finish import ask_for, finish
+from shared.recordings.due import is_due, is_overdue
+from shared.recordings.finish import ask_for, finish, give_up
 from shared.recordings.ledger import Ledger, OpenEntry
 from shared.recordings.names import cursor_key
 from shared.recordings.outcome import Outcome, Step
@@ -25,6 +22,7 @@ from shared.recordings.pace import Pace
 from shared.recordings.receipt import FAILED, BadReceipt, Receipt
 from shared.recordings.take_over import take_over
 from shared.recordings.tally import Tally
+from shared.tencent.speech import UNREADABLE
 from shared.tencent.speech_values import FAILED as JOB_FAILED
 from shared.tencent.speech_values import Job
 
@@ -83,6 +81,7 @@ class _Sweep:
 
     def _attend_to(self, entries: Iterable[OpenEntry]) -> None:
         with_jobs: list[Receipt] = []
+        without: list[Receipt] = []
         for entry in entries:
             receipt = self._read(entry)
             if receipt is None:
@@ -90,9 +89,11 @@ class _Sweep:
             if receipt.job_id:
                 with_jobs.append(receipt)
             elif self._is_dead(receipt):
-                self._without_job(receipt)
+                without.append(receipt)
         for receipts in _askable(with_jobs):
             self._finish(receipts)
+        for receipt in without:
+            self._without_job(receipt)
 
     def _read(self, entry: OpenEntry) -> Receipt | None:
         try:
@@ -112,17 +113,21 @@ class _Sweep:
         """SWEEP_AFTER 0 takes even a live attempt for dead: it is for tests, where nothing else is at work."""
         return self.desk.now() >= receipt.lease_until_s or not self.desk.settings.sweep_after_s
 
-    def _is_overdue(self, receipt: Receipt) -> bool:
-        return self.desk.now() - receipt.created_s > self.desk.settings.give_up_after_s
-
     def _without_job(self, receipt: Receipt) -> None:
-        desk = self.desk.in_region(receipt.region)
-        if self._is_overdue(receipt):
-            self._step(receipt, partial(end_failed, desk, receipt, Failure(GAVE_UP)))
-        elif self.pace.allows(receipt.bucket):
-            self._step(receipt, partial(take_over, desk, receipt))
+        if is_overdue(self.desk, receipt.created_s) or self._has_room(receipt.bucket):
+            self._step(receipt, partial(take_over, self.desk.in_region(receipt.region), receipt))
         else:
             self.tally.count(Step.WAITING)
+
+    def _has_room(self, bucket: str) -> bool:
+        """A queue that cannot be asked gets no new jobs in this sweep; everything else goes on."""
+        try:
+            return self.pace.allows(bucket)
+        except CloudError as error:
+            self.pace.allow_none(bucket)
+            self.tally.trouble()
+            self.desk.log.error("could not ask for the queue", bucket=bucket, error=str(error))
+            return False
 
     def _finish(self, receipts: list[Receipt]) -> None:
         """Receipts of one bucket and region, asked for together; one by one if the service refuses them together."""
@@ -131,9 +136,13 @@ class _Sweep:
         try:
             found = ask_for(desk, first.bucket, [receipt.job_id for receipt in receipts])
         except CloudError as error:
-            if len(receipts) > 1 and not error.repeating_helps:
+            is_unreadable = error.code == UNREADABLE
+            if len(receipts) > 1 and (is_unreadable or not error.repeating_helps):
                 for receipt in receipts:
                     self._finish([receipt])
+                return
+            if is_unreadable and is_overdue(desk, first.created_s):
+                self._step(first, partial(give_up, desk, first))
                 return
             if not isinstance(error, NotFound):
                 self.tally.trouble()
@@ -148,8 +157,8 @@ class _Sweep:
         if job and job.state == JOB_FAILED and self._was_closed(receipt):
             return Outcome(Step.ALREADY_DONE, receipt.bucket, receipt.key, receipt.id, receipt.job_id)
         outcome = finish(desk, receipt.bucket, job, receipt=receipt) if job else None
-        if (outcome is None or outcome.step is Step.STILL_RUNNING) and self._is_overdue(receipt):
-            return end_failed(desk, receipt, Failure(GAVE_UP))
+        if (outcome is None or outcome.step is Step.STILL_RUNNING) and is_overdue(desk, receipt.created_s):
+            return give_up(desk, receipt)
         if outcome is None:
             # Unknown today may be a passing fault of the service; the result is paid for, so it is asked for again.
             self.desk.log.warning("CI does not know the job", key=receipt.key, job=receipt.job_id)
@@ -161,7 +170,8 @@ class _Sweep:
         done = self.ledger.find_done(receipt.id)
         if done is None or done.job_id != receipt.job_id or done.outcome != FAILED:
             return False
-        self.ledger.drop_open(receipt)
+        if self.ledger.is_current(receipt):
+            self.ledger.drop_open(receipt)
         return True
 
     def _step(self, receipt: Receipt, take: Callable[[], Outcome]) -> None:

@@ -101,6 +101,8 @@ def _begin(desk: Desk, recording: Recording, head: Head, done_before: Receipt | 
     if done and done != done_before:
         # While this attempt stood still, another began and ended: its receipt went to done/ before it left open/.
         ledger.drop_open(receipt)
+        if done.outcome == SUPERSEDED:
+            return take_in(desk, recording.bucket, recording.key)  # other content came: which lies here now?
         return _already_done(done)
     return submit(desk, receipt)
 

@@ -23,6 +23,7 @@ from shared.tencent.speech_values import (
 )
 from shared.tencent.wire import Repeat, Request, Wire
 
+UNREADABLE = "UnreadableAnswer"  # the code, of our own making, of an answer that is no XML
 MOST_JOBS_A_PAGE = 100
 MOST_BUCKETS_A_PAGE = 100
 
@@ -213,7 +214,7 @@ class Speech(NamedTuple):
             raise OutcomeUnknown(
                 about=about,
                 status=answer.status,
-                code="UnreadableAnswer",
+                code=UNREADABLE,
                 message=str(error),
                 request_id=answer.headers.get("x-ci-request-id", ""),
             ) from None

@@ -35,7 +35,7 @@ EVERY_FUNCTION = (
         "desk endings failure failure_texts ledger names outcome receipt recording submit",
     )
 )
-RESULTS = within("shared.recordings", "finish") | within(
+RESULTS = within("shared.recordings", "finish replaced") | within(
     "shared.transcript",
     "caption_layout captions ci_values flash_result formats from_ci json_document model plain_text result_lines srt "
     "timeline typography voices vtt word_clock",

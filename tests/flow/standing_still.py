@@ -1,0 +1,59 @@
+"""A function's work, done here, that stands still before a request while something else happens in the same cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+from cli.local import SETTINGS
+from shared.invocation import desk_on
+from shared.logs import Log
+from shared.recordings.desk import Desk
+from shared.settings import settings_from
+from shared.tencent.connections import Answer, Connections, Outgoing
+from shared.tencent.wire import Wire
+
+
+class _Watched(Connections):
+    """Real connections. Before each of the first `times` requests of this kind, `meanwhile` runs."""
+
+    def __init__(self, method: str, part: str, meanwhile: Callable[[], object], times: int) -> None:
+        super().__init__()
+        self._waited_for = (method, part)
+        self._meanwhile = meanwhile
+        self._left = times
+
+    def exchange(self, outgoing: Outgoing) -> Answer:
+        method, part = self._waited_for
+        if self._left and outgoing.method == method and part in unquote(outgoing.target):
+            self._left -= 1
+            self._meanwhile()
+        return super().exchange(outgoing)
+
+
+class Desks:
+    """Desks in the flow's cloud, which never pause between tries."""
+
+    def __init__(self, flow: Any) -> None:
+        self._wire: Wire = flow.pipeline.operator.cos.wire
+        self._stack = ExitStack()
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._stack.close()
+
+    def plain(self, connections: Connections | None = None, **settings: Any) -> Desk:
+        """A desk on these connections, or its own; `settings` go over the pipeline's."""
+        used = connections or Connections()
+        self._stack.callback(used.close)
+        wire = self._wire._replace(connections=lambda: used, sleep=lambda _: None)
+        return desk_on(wire, replace(settings_from(SETTINGS), **settings), Log({}))
+
+    def standing_still(
+        self, method: str, part: str, meanwhile: Callable[[], object], *, times: int = 1, **settings: Any
+    ) -> Desk:
+        """A desk where `meanwhile` runs before a request. `part` is looked for in its decoded path and query."""
+        return self.plain(_Watched(method, part, meanwhile, times), **settings)

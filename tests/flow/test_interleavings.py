@@ -1,0 +1,262 @@
+"""What comes between two requests of a function changes neither what is written nor what is paid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from shared.errors import OutcomeUnknown
+from shared.recordings.callback import finish_named
+from shared.recordings.finish import ask_for, finish
+from shared.recordings.outcome import Step
+from shared.recordings.receipt import Receipt, receipt_from
+from shared.recordings.sweep import sweep
+from shared.recordings.take_in import take_in
+from shared.recordings.take_over import take_over
+from shared.tencent.connections import Answer, Connections, NoAnswer, Outgoing
+from shared.tencent.notification import NamedJob
+from tests.flow.standing_still import Desks
+from tests.flow.test_every_ending import A, B, next_second, words_of
+from tests.flow.test_notifications import xml_of
+from tests.flow.test_repairs import left_behind
+
+KEY = "between.wav"
+
+
+@pytest.fixture
+def desks(eager_flow: Any) -> Iterator[Desks]:
+    with closing(Desks(eager_flow)) as desks:
+        yield desks
+
+
+def put_unheard(flow: Any, body: bytes) -> None:
+    """An upload whose event is lost."""
+    flow.admin("PUT", "faults", {"seed": 1, "rates": {"lost_event": 1.0}})
+    flow.upload(KEY, body)
+    flow.settle()
+    flow.admin("PUT", "faults", {"seed": 1, "rates": {}})
+
+
+def put(flow: Any, body: bytes) -> None:
+    flow.upload(KEY, body)
+    flow.settle()
+
+
+def both_jobs_heard_the_second(flow: Any) -> str:
+    """A, then B, while the queue stood still. Both jobs heard B and nobody was told. The id of A's job."""
+    flow.queue(state="Paused", notify="Off")
+    put(flow, A)
+    next_second()
+    put(flow, B)
+    flow.queue(state="Active")
+    flow.settle()
+    next_second()
+    job: str = flow.jobs()[0]["job_id"]
+    return job
+
+
+def open_receipt(flow: Any, number: int = 0) -> Receipt:
+    return receipt_from(flow.output(flow.receipts("open")[number]))
+
+
+def mend(flow: Any) -> None:
+    for _ in range(2):
+        flow.sweep()
+        flow.settle()
+    flow.queue(notify="On")
+    assert flow.receipts("open") == flow.outputs(".scribe/claim/") == []
+
+
+def test_take_overs_that_fail_leave_nothing_that_blocks_the_next(eager_flow: Any, desks: Desks) -> None:
+    receipt = left_behind(eager_flow, KEY, A, lease_s=-1)
+    put(eager_flow, A)
+
+    def fail() -> None:
+        raise NoAnswer("cut")
+
+    desk = desks.standing_still("GET", "/asr_jobs", fail, times=99)
+    for _ in range(7):
+        with pytest.raises(OutcomeUnknown):
+            take_over(desk, receipt)
+    mend(eager_flow)
+    assert len(eager_flow.jobs()) == 1
+    assert eager_flow.transcript(KEY)["sentences"]
+
+
+def test_giving_up_writes_no_error_beside_newer_content(eager_flow: Any, desks: Desks) -> None:
+    left_behind(eager_flow, KEY, A, lease_s=-1)
+    put(eager_flow, B)
+    assert eager_flow.transcript(KEY)["sentences"]
+    sweep(desks.plain(sweep_after_s=0, give_up_after_s=60))
+    assert not eager_flow.has(f"transcripts/{KEY}.error.json")
+    mend(eager_flow)
+
+
+def test_giving_up_looks_for_a_job_that_is_paid_for_first(eager_flow: Any, desks: Desks) -> None:
+    put(eager_flow, A)
+    eager_flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, eager_flow.receipts("done")[0])
+    left_behind(eager_flow, KEY, A, lease_s=-1)
+    tally = sweep(desks.plain(sweep_after_s=0, give_up_after_s=60))
+    assert not eager_flow.has(f"transcripts/{KEY}.error.json"), tally
+    mend(eager_flow)
+    assert len(eager_flow.jobs()) == 1
+
+
+def test_a_queue_that_cannot_be_asked_does_not_keep_other_recordings_from_being_finished(
+    eager_flow: Any,
+    desks: Desks,
+) -> None:
+    left_behind(eager_flow, "a-waits.wav", A, lease_s=-1)
+    eager_flow.queue(notify="Off")
+    put(eager_flow, B)
+
+    def fail() -> None:
+        raise NoAnswer("cut")
+
+    desk = desks.standing_still("GET", "/asrqueue", fail, times=99, sweep_after_s=0)
+    tally = sweep(desk)
+    assert tally.troubles == 1
+    assert eager_flow.transcript(KEY)["sentences"]
+
+
+class CutsAnswers(Connections):
+    """Answers of requests for this job lack their second half."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__()
+        self._job = job
+
+    def exchange(self, outgoing: Outgoing) -> Answer:
+        answer = super().exchange(outgoing)
+        is_cut = self._job in outgoing.target
+        return answer._replace(body=answer.body[: len(answer.body) // 2]) if is_cut else answer
+
+
+def test_a_job_whose_answer_cannot_be_read_holds_up_no_other_and_ends_in_words(
+    eager_flow: Any, desks: Desks
+) -> None:
+    eager_flow.queue(notify="Off")
+    put(eager_flow, A)
+    unreadable = CutsAnswers(eager_flow.jobs()[0]["job_id"])
+    eager_flow.upload("neighbour.wav", B)
+    eager_flow.settle()
+    tally = sweep(desks.plain(unreadable, sweep_after_s=0))
+    assert tally.troubles == 1
+    assert eager_flow.transcript("neighbour.wav")["sentences"]
+    assert len(eager_flow.receipts("open")) == 1
+    sweep(desks.plain(unreadable, sweep_after_s=0, give_up_after_s=-1))
+    told = json.loads(eager_flow.output(f"transcripts/{KEY}.error.json"))
+    assert told["recording"]["key"] == KEY
+    assert eager_flow.receipts("open") == []
+
+
+def test_a_transcript_that_was_to_be_written_anew_is_not_forgotten_when_other_content_comes_first(
+    eager_flow: Any,
+) -> None:
+    for body in (A, B, A, B):
+        put(eager_flow, body)
+        next_second()
+    mend(eager_flow)
+    put(eager_flow, A)
+    mend(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+    assert len(eager_flow.jobs()) == 3  # one of them of the plain recording
+
+
+def test_what_lay_here_before_the_recording_came_cannot_have_been_heard(eager_flow: Any) -> None:
+    eager_flow.queue(state="Paused")
+    for body in (B, A, A):
+        put(eager_flow, body)
+        next_second()
+    eager_flow.queue(state="Active")
+    eager_flow.settle()
+    mend(eager_flow)
+    assert len(eager_flow.jobs()) == 2
+
+
+def test_a_job_that_heard_other_content_does_not_speak_for_a_recording_that_was_deleted_and_restored(
+    eager_flow: Any,
+) -> None:
+    both_jobs_heard_the_second(eager_flow)
+    eager_flow.delete(KEY)
+    mend(eager_flow)
+    put(eager_flow, A)
+    mend(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+
+
+def test_content_that_comes_back_while_its_receipt_is_being_closed_is_transcribed(
+    eager_flow: Any, desks: Desks
+) -> None:
+    job = both_jobs_heard_the_second(eager_flow)
+    desk = desks.standing_still("PUT", "/.scribe/done/", lambda: put(eager_flow, A))
+    outcomes = finish_named(desk, [NamedJob(job, "")])
+    assert [outcome.step for outcome in outcomes] == [Step.WAITING]
+    mend(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+
+
+def test_content_that_comes_back_between_an_event_s_looks_is_transcribed(
+    eager_flow: Any, desks: Desks
+) -> None:
+    job = both_jobs_heard_the_second(eager_flow)
+    put_unheard(eager_flow, A)
+
+    def close_and_come_back() -> None:
+        put_unheard(eager_flow, B)
+        eager_flow.notify(xml_of(job))
+        next_second()
+        put_unheard(eager_flow, A)
+
+    desk = desks.standing_still("PUT", "/.scribe/open/", close_and_come_back)
+    assert take_in(desk, INPUT_BUCKET, KEY).step is Step.SUBMITTED
+    eager_flow.settle()
+    mend(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+
+
+def test_a_sweep_with_an_old_receipt_leaves_the_new_one_of_content_that_came_back_alone(
+    eager_flow: Any,
+    desks: Desks,
+) -> None:
+    job = both_jobs_heard_the_second(eager_flow)
+    stale = next(
+        receipt
+        for receipt in (open_receipt(eager_flow, 0), open_receipt(eager_flow, 1))
+        if receipt.job_id == job
+    )
+
+    def close_and_come_back() -> None:
+        eager_flow.notify(xml_of(job))
+        put(eager_flow, A)
+
+    desk = desks.standing_still("HEAD", KEY, close_and_come_back)
+    (found,) = ask_for(desk, INPUT_BUCKET, [job]).jobs
+    assert finish(desk, INPUT_BUCKET, found, receipt=stale).step is Step.UNDER_WAY
+    mend(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+    assert len(eager_flow.jobs()) == 4  # one of them of the plain recording
+
+
+def test_a_sweep_does_not_remove_the_receipt_of_a_new_try_after_a_failure(
+    eager_flow: Any, desks: Desks
+) -> None:
+    eager_flow.queue(notify="Off")
+    put(eager_flow, b"NOT AUDIO")
+    job = eager_flow.jobs()[0]["job_id"]
+
+    def close_and_try_again() -> None:
+        eager_flow.notify(xml_of(job))
+        next_second()
+        put(eager_flow, b"NOT AUDIO")
+
+    desk = desks.standing_still("GET", "/.scribe/done/", close_and_try_again, sweep_after_s=0)
+    sweep(desk)
+    assert open_receipt(eager_flow).job_id == eager_flow.jobs()[1]["job_id"]
+    mend(eager_flow)
+    assert len(eager_flow.jobs()) == 2
