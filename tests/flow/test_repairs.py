@@ -15,6 +15,7 @@ from shared.recordings.receipt import Receipt
 from shared.recordings.recording import Recording
 from shared.recordings.take_over import take_over
 from shared.settings import settings_from
+from tests.flow.test_every_ending import next_second
 
 
 def mute_queue(flow: Any) -> None:
@@ -143,8 +144,12 @@ def test_the_audit_finds_a_recording_that_no_event_told_of(eager_flow: Any) -> N
 
 
 def test_the_audit_of_known_recordings_reads_only_the_listings(eager_flow: Any) -> None:
+    eager_flow.queue(state="Paused")
     for number in range(6):
         eager_flow.upload(f"dir{number % 2}/known-{number}-会.wav", b"speech " * 300)
+    eager_flow.settle()
+    next_second()  # what is closed in the very second in which it was written is looked at more closely
+    eager_flow.queue(state="Active")
     eager_flow.settle()
     done = eager_flow.sweep("audit")
     assert done["result"]["audited"] == {}
