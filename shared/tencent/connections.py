@@ -12,8 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,7 +21,15 @@ import h11
 IDLE_SECONDS = 5.0  # longer than any pause within an invocation; a frozen function's clock goes on
 _PORTS = {"http": 80, "https": 443}
 _WITHOUT_BODY = (204, 304)
+_REFUSALS = 300  # and above
 _PIECE_BYTES = 65536
+_MOST_BYTES = (
+    64 * 1024 * 1024
+)  # of an answer: five hours of speech are 13 MB, and a function's memory is small
+
+
+class CannotBeSent(Exception):
+    """It is no request that HTTP could carry, so nothing was done; the message says which part is at fault."""
 
 
 class NotSent(Exception):
@@ -42,7 +49,8 @@ class Outgoing(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     connect_s: float  # how long to wait for the connection
-    answer_s: float  # and then for each part of the answer
+    silence_s: float  # how long nothing may come or go afterwards
+    whole_s: float  # when all must be over, from the start
 
 
 class Answer(NamedTuple):
@@ -75,13 +83,18 @@ class Connections:
         self._lock = threading.Lock()
 
     def exchange(self, request: Outgoing) -> Answer:
-        """What the other side answers, whatever its status. Raises NotSent or NoAnswer."""
-        connection = self._take(request.origin) or _connected(request)
+        """What the other side answers, whatever its status. Raises CannotBeSent, NotSent or NoAnswer."""
+        ends = time.monotonic() + request.whole_s
+        said = _as_events(request)
+        connection = self._take(request.origin) or _connected(request, ends)
         try:
-            answer = _exchanged(connection, request)
+            answer = _exchanged(connection, said, request, ends)
         except (OSError, h11.ProtocolError) as error:
             connection.socket.close()
             raise NoAnswer(_reason(error)) from None
+        except BaseException:
+            connection.socket.close()
+            raise
         if _can_go_on(connection.talk):
             with self._lock:
                 self._idle.append(_Idle(connection, self._now()))
@@ -102,7 +115,8 @@ class Connections:
         with self._lock:
             idle, self._idle = self._idle, []
             for one in idle:
-                if self._now() - one.since_s > IDLE_SECONDS or _is_closed(one.connection.socket):
+                # A clock that was set back says nothing of how long it has waited.
+                if not 0 <= self._now() - one.since_s <= IDLE_SECONDS or _is_closed(one.connection.socket):
                     one.connection.socket.close()
                 elif found is None and one.connection.origin == origin:
                     found = one.connection
@@ -125,14 +139,29 @@ def trusted() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-def _connected(request: Outgoing) -> _Connection:
-    to = urlsplit(request.origin)
-    host = to.hostname or ""
+def _as_events(request: Outgoing) -> list[h11.Event]:
     try:
-        opened = socket.create_connection((host, to.port or _PORTS[to.scheme]), timeout=request.connect_s)
+        headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
+        head = h11.Request(method=request.method, target=request.target, headers=headers)
+    except (h11.LocalProtocolError, UnicodeError):
+        # Its own words would quote what is wrong, and that may be a signature or a token.
+        raise CannotBeSent("its method, target or headers hold what HTTP cannot carry") from None
+    return [head, *([h11.Data(data=request.body)] if request.body else []), h11.EndOfMessage()]
+
+
+def _connected(request: Outgoing, ends: float) -> _Connection:
+    until = min(ends, time.monotonic() + request.connect_s)
+    try:
+        to = urlsplit(request.origin)
+        host, port = to.hostname or "", to.port or _PORTS[to.scheme]
+    except (ValueError, KeyError):
+        raise CannotBeSent("its origin is no address") from None
+    try:
+        opened = _opened(host, port, until)
         try:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if to.scheme == "https":
+                opened.settimeout(_left(until))
                 opened = trusted().wrap_socket(opened, server_hostname=host)
         except BaseException:
             opened.close()
@@ -142,20 +171,45 @@ def _connected(request: Outgoing) -> _Connection:
     return _Connection(request.origin, opened, h11.Connection(h11.CLIENT))
 
 
-def _exchanged(connection: _Connection, request: Outgoing) -> Answer:
+def _opened(host: str, port: int, until: float) -> socket.socket:
+    """A connection to the first of the host's addresses that takes one."""
+    problem = OSError("it has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.settimeout(_left(until))
+            opened.connect(address)
+        except OSError as error:
+            opened.close()
+            problem = error
+        else:
+            return opened
+    raise problem
+
+
+def _left(ends: float) -> float:
+    """Seconds until then. Raises TimeoutError when there are none."""
+    seconds = ends - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError("timed out")
+    return seconds
+
+
+def _exchanged(connection: _Connection, said: Iterable[h11.Event], request: Outgoing, ends: float) -> Answer:
     talk = connection.talk
-    connection.socket.settimeout(request.answer_s)
-    headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
-    said: list[h11.Event] = [h11.Request(method=request.method, target=request.target, headers=headers)]
-    if request.body:
-        said.append(h11.Data(data=request.body))
-    sent = b"".join(talk.send(event) or b"" for event in (*said, h11.EndOfMessage()))
-    # A refusal can come before the whole body was taken: the answer says more than the broken pipe.
-    with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
-        connection.socket.sendall(sent)
+    cut = None
+    try:
+        for piece in _pieces(
+            [part for event in said for part in talk.send_with_data_passthrough(event) or ()]
+        ):
+            connection.socket.settimeout(min(request.silence_s, _left(ends)))
+            connection.socket.sendall(piece)
+    except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
+        # A refusal can come before the whole body was taken: then the answer says more than the broken pipe.
+        cut = error
     parts: list[bytes] = []
-    answer = None
-    while not isinstance(heard := _heard(connection), h11.EndOfMessage):
+    answer, size = None, 0
+    while not isinstance(heard := _heard(connection, request.silence_s, ends), h11.EndOfMessage):
         if isinstance(heard, h11.Response):
             answer = Answer(
                 heard.status_code, {_text(name): _text(value) for name, value in heard.headers}, b""
@@ -163,20 +217,36 @@ def _exchanged(connection: _Connection, request: Outgoing) -> Answer:
             _check_that_it_has_an_end(answer, request.method)
         elif isinstance(heard, h11.Data):
             parts.append(heard.data)
+            size += len(heard.data)
+            if size > _MOST_BYTES:
+                raise OSError(f"the answer is longer than {_MOST_BYTES:,} bytes")
     assert answer
+    if cut and answer.status < _REFUSALS:
+        raise cut  # nobody can have stored what did not arrive
     return answer._replace(body=b"".join(parts))
 
 
-def _heard(connection: _Connection) -> h11.Event:
+def _pieces(parts: list[bytes]) -> Iterator[memoryview]:
+    """What is sent at once: a small request whole, a long body in pieces, so that each has its own time limit."""
+    if sum(map(len, parts)) <= _PIECE_BYTES:
+        parts = [b"".join(parts)]
+    for part in parts:
+        view = memoryview(part)
+        for place in range(0, len(part), _PIECE_BYTES):
+            yield view[place : place + _PIECE_BYTES]
+
+
+def _heard(connection: _Connection, silence_s: float, ends: float) -> h11.Event:
     """The next part of the answer, as soon as enough has come."""
     talk = connection.talk
     while (event := talk.next_event()) is h11.NEED_DATA:
+        connection.socket.settimeout(min(silence_s, _left(ends)))
         piece = connection.socket.recv(_PIECE_BYTES)
-        if not piece and talk.their_state is h11.SEND_RESPONSE:
-            raise ConnectionResetError("it was closed before the answer had come")
+        if not piece:
+            raise ConnectionResetError("it was closed before the answer had come to its end")
         talk.receive_data(piece)
     if not isinstance(event, h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage):
-        raise h11.RemoteProtocolError(f"{event} where an answer was to come")
+        raise ConnectionResetError("it was closed where an answer was to come")
     return event
 
 
@@ -184,7 +254,7 @@ def _check_that_it_has_an_end(answer: Answer, method: str) -> None:
     """Where only the connection's end is the answer's, one that was cut short would be taken for whole."""
     has_no_body = method == "HEAD" or answer.status in _WITHOUT_BODY
     if not has_no_body and not answer.headers.keys() & {"content-length", "transfer-encoding"}:
-        raise h11.RemoteProtocolError(f"status {answer.status}, without a word of how long the answer is")
+        raise OSError(f"status {answer.status}, without a word of how long the answer is")
 
 
 def _can_go_on(talk: h11.Connection) -> bool:
@@ -212,4 +282,6 @@ def _text(raw: bytes) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, h11.ProtocolError):
+        return "the answer is not HTTP"  # its own words quote the answer, which may be somebody's transcript
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -115,7 +115,11 @@ class Cos(NamedTuple):
 
     def head(self, bucket: str, key: str) -> Head:
         """What COS knows of an object. Raises NotFound."""
-        return _head_of(self._send("HEAD", bucket, key))
+        answer = self._send("HEAD", bucket, key)
+        if not answer.headers.get("content-length", "").isdigit():
+            # A recording of unknown size must not be taken for an empty one.
+            raise OutcomeUnknown(about=f"{bucket}/{key}", status=answer.status, code="NoLength")
+        return _head_of(answer)
 
     def delete(self, bucket: str, key: str) -> None:
         """Removes an object; one that is not there is no error (COS answers 204 alike)."""

@@ -26,6 +26,7 @@ from shared.errors import (
 )
 from shared.tencent.connections import (
     Answer,
+    CannotBeSent,
     Connections,
     NoAnswer,
     NotSent,
@@ -38,6 +39,9 @@ from shared.tencent.xml import error_fields
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 20.0
+ONCE_SECONDS = (
+    23.0  # all that a request may take that must not be repeated: what waits for it knows when it is over
+)
 LEAST_SECONDS = 1.0  # with less than this left, a request would only be cut off in the middle
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.2
@@ -48,7 +52,7 @@ _THROTTLED = frozenset({"SlowDown", "RequestLimitExceeded", "TooManyRequests"})
 _NOT_FOUND = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchResource", "QueueNotFound"})
 _DENIED = frozenset({401, 403})
 _SUCCESSES, _SERVER_ERRORS = range(200, 300), range(500, 600)
-_MISSING, _TOO_MANY = 404, 429
+_MISSING, _TIMED_OUT, _TOO_MANY = 404, 408, 429
 _EXISTS = frozenset({"FileAlreadyExists", "BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 
 
@@ -115,6 +119,8 @@ class Wire(NamedTuple):
             raise OutOfTime(f"{request.about}: only {max(seconds, 0):.1f} s of the function's time are left")
         try:
             answer = self.connections().exchange(self._signed(request, seconds))
+        except CannotBeSent as error:
+            raise Refused(about=request.about, code="CannotBeSent", message=str(error)) from None
         except NotSent as error:
             raise Busy(about=request.about, code="NoConnection", message=str(error)) from None
         except NoAnswer as error:
@@ -149,8 +155,9 @@ class Wire(NamedTuple):
             target_of(request.path, request.parameters),
             {**headers, "User-Agent": "scribe", "Accept-Encoding": "identity"},
             request.body,
-            connect_s=min(CONNECT_SECONDS, seconds),
-            answer_s=min(READ_SECONDS, seconds),
+            connect_s=CONNECT_SECONDS,
+            silence_s=READ_SECONDS,
+            whole_s=seconds if request.repeat is Repeat.ALWAYS else min(seconds, ONCE_SECONDS),
         )
 
 
@@ -186,6 +193,6 @@ def _kind(method: str, status: int, code: str) -> type[CloudError]:
         return AlreadyExists
     if code in _NOT_FOUND or status == _MISSING:
         return NotFound
-    if code in {"OperationAborted", "RequestTimeout"}:
+    if status == _TIMED_OUT or code in {"OperationAborted", "RequestTimeout"}:
         return OutcomeUnknown if method == "POST" else Busy
     return Refused

@@ -6,10 +6,13 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from shared.tencent import connections
 from shared.tencent.connections import (
     IDLE_SECONDS,
     Answer,
+    CannotBeSent,
     Connections,
     NoAnswer,
     NotSent,
@@ -44,11 +48,18 @@ class Service:
         self.listener.settimeout(PATIENCE_SECONDS)
 
     def ask(
-        self, method: str = "GET", body: bytes = b"", answer_s: float = PATIENCE_SECONDS, scheme: str = "http"
+        self,
+        method: str = "GET",
+        body: bytes = b"",
+        silence_s: float = PATIENCE_SECONDS,
+        whole_s: float = PATIENCE_SECONDS,
+        scheme: str = "http",
+        **headers: str,
     ) -> Future[Answer]:
         length = {"Content-Length": str(len(body))} if body else {}
         origin = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
-        request = Outgoing(method, origin, "/a%20b", {"Host": "h", **length}, body, 5.0, answer_s)
+        told = {"Host": "h", **length, **headers}
+        request = Outgoing(method, origin, "/a%20b", told, body, 5.0, silence_s, whole_s)
         return self.threads.submit(self.connections.exchange, request)
 
     def accept(self) -> socket.socket:
@@ -235,7 +246,7 @@ def test_headers_that_break_off_leave_the_outcome_unknown(
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(answer)
-    with pytest.raises(NoAnswer, match=r"\w+: .+"):
+    with pytest.raises(NoAnswer, match=r"\w+: .+|not HTTP"):
         told(asked)
 
 
@@ -255,12 +266,12 @@ def test_a_body_that_breaks_off_leaves_the_outcome_unknown(service: Service, ans
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(answer)
-    with pytest.raises(NoAnswer, match=r"\w+: .+"):
+    with pytest.raises(NoAnswer, match=r"\w+: .+|not HTTP"):
         told(asked)
 
 
 def test_an_answer_that_does_not_come_in_time_leaves_the_outcome_unknown(service: Service) -> None:
-    asked = service.ask(answer_s=0.05)
+    asked = service.ask(silence_s=0.05)
     with service.accept() as connection:
         head_of(connection)
         with pytest.raises(NoAnswer, match="timed out"):
@@ -276,6 +287,115 @@ def test_a_refusal_that_comes_before_the_whole_body_was_taken_is_heard(service: 
     assert (answer.status, answer.body) == (403, b"no")
 
 
+def test_a_success_that_comes_before_the_whole_body_was_taken_is_none(service: Service) -> None:
+    asked = service.ask("PUT", b"x" * 20_000_000)
+    with service.accept() as connection:
+        head_of(connection)
+        connection.sendall(OK)
+    with pytest.raises(NoAnswer, match=r"\w+: .+|not HTTP"):
+        told(asked)
+
+
+@pytest.mark.parametrize(
+    ("start", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    ],
+    ids=["body", "headers", "interim answers", "chunks"],
+)
+def test_an_answer_in_drops_is_not_waited_for_longer_than_the_whole_time(
+    service: Service, start: bytes, drop: bytes
+) -> None:
+    asked = service.ask("POST", b"a job", whole_s=0.3)
+    with service.accept() as connection, suppress(BrokenPipeError, ConnectionResetError):
+        head_of(connection)
+        connection.sendall(start)
+        for _ in range(400):  # two seconds
+            connection.sendall(drop)
+            if wait([asked], timeout=0.005).done:
+                break
+    with pytest.raises(NoAnswer, match="timed out"):
+        asked.result(timeout=0)
+
+
+def test_a_body_that_nobody_takes_is_not_sent_for_longer_than_the_whole_time(service: Service) -> None:
+    asked = service.ask("PUT", b"x" * 20_000_000, whole_s=0.3)
+    with service.accept(), pytest.raises(NoAnswer, match="timed out"):
+        told(asked)
+
+
+def test_a_connection_that_came_too_late_sends_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for a submit to be over must not be overtaken by one that found its address late."""
+    find = socket.getaddrinfo
+
+    def late(*asked: Any, **how: Any) -> Any:
+        time.sleep(0.15)
+        return find(*asked, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    asked = service.ask("POST", b"a job", whole_s=0.1)
+    with pytest.raises(NotSent, match="timed out"):
+        told(asked)
+
+
+def test_an_answer_that_never_ends_does_not_fill_the_memory(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_MOST_BYTES", 100_000)
+    asked = service.ask()
+    with service.accept() as connection, suppress(BrokenPipeError, ConnectionResetError):
+        head_of(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not asked.done():
+            connection.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
+    with pytest.raises(NoAnswer, match="longer than 100,000 bytes"):
+        told(asked)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Authorization": "secret\n"}, {"bad name": "x"}, {"X-Meta": "secret \ud800"}]
+)
+def test_what_http_cannot_carry_is_refused_without_a_word_of_it(
+    service: Service, headers: dict[str, str]
+) -> None:
+    asked = service.ask(**headers)
+    with pytest.raises(CannotBeSent) as refused:
+        told(asked)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("origin", ["https://[::1", "http://h:99999", "ftp://h", ""])
+def test_what_is_no_address_is_refused(service: Service, origin: str) -> None:
+    with pytest.raises(CannotBeSent):
+        service.connections.exchange(Outgoing("GET", origin, "/", {"Host": "h"}, b"", 5.0, 5.0, 5.0))
+
+
+def test_an_answer_that_is_not_http_is_not_quoted(service: Service) -> None:
+    asked = service.ask()
+    with service.accept() as connection:
+        head_of(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nwe agreed on Monday\r\n")
+    with pytest.raises(NoAnswer) as unknown:
+        told(asked)
+    assert "Monday" not in str(unknown.value)
+
+
+def test_one_that_waited_while_the_clock_was_set_back_is_not_used_again(service: Service) -> None:
+    with ExitStack() as stack:
+        for _ in range(2):
+            asked = service.ask()
+            connection = stack.enter_context(service.accept())
+            head_of(connection)
+            connection.sendall(OK)
+            told(asked)
+            service.seconds -= 1000.0
+
+
 def test_where_nobody_listens_nothing_was_sent(service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
@@ -284,7 +404,7 @@ def test_where_nobody_listens_nothing_was_sent(service: Service) -> None:
         (f"http://{'a' * 64}.example:{port}", "Unicode"),
     ):
         with pytest.raises(NotSent, match=why):
-            service.connections.exchange(Outgoing("GET", origin, "/", {"Host": "h"}, b"", 5.0, 5.0))
+            service.connections.exchange(Outgoing("GET", origin, "/", {"Host": "h"}, b"", 5.0, 5.0, 5.0))
 
 
 def test_where_no_tls_is_spoken_nothing_was_sent(service: Service) -> None:

@@ -87,7 +87,7 @@ def test_metadata_of_any_text_comes_back_as_it_was_given(value: str) -> None:
 
     def store(request: httpx.Request) -> httpx.Response:
         kept.update({name: told for name, told in request.headers.items() if name.startswith("x-cos-meta-")})
-        return httpx.Response(200, headers=kept)
+        return httpx.Response(200, headers={**kept, "Content-Length": "0"})
 
     cos = Cos(Wire(Credentials("id", "key"), connections=lambda: FarConnections(store)), "ap-chengdu")
     cos.put(BUCKET, "k", b"", metadata={"Title": value})
@@ -122,8 +122,14 @@ def test_a_head_tells_size_etag_type_time_and_metadata(cos: Cos, far_end: Any) -
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Jan 2026 03:04:05 GMT"])
 def test_a_date_that_cannot_be_read_is_no_error(cos: Cos, far_end: Any, date: str) -> None:
-    far_end.replies = [httpx.Response(200, headers={"Last-Modified": date})]
+    far_end.replies = [httpx.Response(200, headers={"Last-Modified": date, "Content-Length": "5"})]
     assert cos.head(BUCKET, "a.mp3").modified_s == 0.0
+
+
+def test_an_object_whose_size_is_not_told_is_not_taken_for_an_empty_one(cos: Cos, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(200, headers={"ETag": "e"})]
+    with pytest.raises(OutcomeUnknown, match="NoLength"):
+        cos.head(BUCKET, "a.mp3")
 
 
 def test_a_missing_object_is_not_found_though_a_head_has_no_body(cos: Cos, far_end: Any) -> None:
@@ -227,7 +233,7 @@ def test_an_empty_list_element_is_an_empty_bucket(cos: Cos, far_end: Any) -> Non
 def test_the_host_names_the_bucket_and_the_region(
     make_wire: Callable[..., Wire], far_end: Any, region: str
 ) -> None:
-    Cos(make_wire(), region).head("text-1250000001", "k")
+    Cos(make_wire(), region).get("text-1250000001", "k")
     assert far_end.last.headers["host"] == f"text-1250000001.cos.{region}.myqcloud.com"
 
 

@@ -15,7 +15,8 @@ from shared.errors import (
     OutOfTime,
     Refused,
 )
-from shared.tencent.connections import NoAnswer, NotSent
+from shared.recordings.submit import LONGEST_SUBMIT
+from shared.tencent.connections import CannotBeSent, NoAnswer, NotSent
 from shared.tencent.wire import Repeat, Request, Wire
 
 GET = Request("GET", "media-1250000000.cos.ap-chengdu.myqcloud.com", "/in/a.mp3", "media-1250000000/in/a.mp3")
@@ -164,7 +165,26 @@ def test_no_request_begins_when_time_is_nearly_up(wire: Wire, far_end: Any) -> N
 def test_a_request_waits_no_longer_than_the_function_lives(wire: Wire, far_end: Any) -> None:
     far_end.seconds_left = 2.5
     wire.send(GET)
-    assert far_end.outgoing.connect_s == far_end.outgoing.answer_s == 2.5
+    assert far_end.outgoing.whole_s == 2.5
+
+
+def test_a_submit_is_over_before_another_attempt_may_begin(wire: Wire, far_end: Any) -> None:
+    far_end.seconds_left = 600.0
+    wire.send(SUBMIT)
+    assert far_end.outgoing.whole_s < LONGEST_SUBMIT * 120.0
+
+
+def test_what_cannot_be_sent_is_refused_at_once(wire: Wire, far_end: Any) -> None:
+    far_end.replies = [CannotBeSent("its headers hold what HTTP cannot carry")]
+    with pytest.raises(Refused, match="CannotBeSent"):
+        wire.send(GET)
+    assert len(far_end.requests) == 1
+
+
+def test_a_time_out_of_a_service_in_between_is_worth_another_try(wire: Wire, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(408), httpx.Response(200)]
+    wire.send(GET)
+    assert len(far_end.requests) == 2
 
 
 def test_a_bomb_in_an_error_body_is_not_expanded(wire: Wire, far_end: Any) -> None:
