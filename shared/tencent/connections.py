@@ -7,19 +7,18 @@ page; what it would cost is a third of each cold start (docs/benchmarks.md, bare
 from __future__ import annotations
 
 import functools
-import select
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import h11
 
+from shared.tencent.sockets import has_ended, opened, seconds_left
+
 IDLE_SECONDS = 5.0  # longer than any pause within an invocation; a frozen function's clock goes on
-_PORTS = {"http": 80, "https": 443}
 _WITHOUT_BODY = (204, 304)
 _REFUSALS = 300  # and above
 _PIECE_BYTES = 65536
@@ -116,7 +115,7 @@ class Connections:
             idle, self._idle = self._idle, []
             for one in idle:
                 # A clock that was set back says nothing of how long it has waited.
-                if not 0 <= self._now() - one.since_s <= IDLE_SECONDS or _is_closed(one.connection.socket):
+                if not 0 <= self._now() - one.since_s <= IDLE_SECONDS or has_ended(one.connection.socket):
                     one.connection.socket.close()
                 elif found is None and one.connection.origin == origin:
                     found = one.connection
@@ -131,14 +130,6 @@ def process_connections() -> Connections:
     return Connections()
 
 
-@functools.cache
-def trusted() -> ssl.SSLContext:
-    """Trusts the authorities that are shipped with the function: SCF's own Python may know none."""
-    import certifi  # noqa: PLC0415 - CLOUD_ENDPOINT never speaks TLS
-
-    return ssl.create_default_context(cafile=certifi.where())
-
-
 def _as_events(request: Outgoing) -> list[h11.Event]:
     try:
         headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
@@ -150,49 +141,13 @@ def _as_events(request: Outgoing) -> list[h11.Event]:
 
 
 def _connected(request: Outgoing, ends: float) -> _Connection:
-    until = min(ends, time.monotonic() + request.connect_s)
     try:
-        to = urlsplit(request.origin)
-        host, port = to.hostname or "", to.port or _PORTS[to.scheme]
-    except (ValueError, KeyError):
-        raise CannotBeSent("its origin is no address") from None
-    try:
-        opened = _opened(host, port, until)
-        try:
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if to.scheme == "https":
-                opened.settimeout(_left(until))
-                opened = trusted().wrap_socket(opened, server_hostname=host)
-        except BaseException:
-            opened.close()
-            raise
-    except (OSError, UnicodeError) as error:  # a name that cannot be one is a UnicodeError
+        plain_or_tls = opened(request.origin, min(ends, time.monotonic() + request.connect_s))
+    except OSError as error:
         raise NotSent(_reason(error)) from None
-    return _Connection(request.origin, opened, h11.Connection(h11.CLIENT))
-
-
-def _opened(host: str, port: int, until: float) -> socket.socket:
-    """A connection to the first of the host's addresses that takes one."""
-    problem = OSError("it has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        opened = socket.socket(family, kind, protocol)
-        try:
-            opened.settimeout(_left(until))
-            opened.connect(address)
-        except OSError as error:
-            opened.close()
-            problem = error
-        else:
-            return opened
-    raise problem
-
-
-def _left(ends: float) -> float:
-    """Seconds until then. Raises TimeoutError when there are none."""
-    seconds = ends - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError("timed out")
-    return seconds
+    except ValueError:
+        raise CannotBeSent("its origin is no address") from None
+    return _Connection(request.origin, plain_or_tls, h11.Connection(h11.CLIENT))
 
 
 def _exchanged(connection: _Connection, said: Iterable[h11.Event], request: Outgoing, ends: float) -> Answer:
@@ -202,7 +157,7 @@ def _exchanged(connection: _Connection, said: Iterable[h11.Event], request: Outg
         for piece in _pieces(
             [part for event in said for part in talk.send_with_data_passthrough(event) or ()]
         ):
-            connection.socket.settimeout(min(request.silence_s, _left(ends)))
+            connection.socket.settimeout(min(request.silence_s, seconds_left(ends)))
             connection.socket.sendall(piece)
     except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError) as error:
         # A refusal can come before the whole body was taken: then the answer says more than the broken pipe.
@@ -240,7 +195,7 @@ def _heard(connection: _Connection, silence_s: float, ends: float) -> h11.Event:
     """The next part of the answer, as soon as enough has come."""
     talk = connection.talk
     while (event := talk.next_event()) is h11.NEED_DATA:
-        connection.socket.settimeout(min(silence_s, _left(ends)))
+        connection.socket.settimeout(min(silence_s, seconds_left(ends)))
         piece = connection.socket.recv(_PIECE_BYTES)
         if not piece:
             raise ConnectionResetError("it was closed before the answer had come to its end")
@@ -264,13 +219,6 @@ def _can_go_on(talk: h11.Connection) -> bool:
         return False
     talk.start_next_cycle()
     return True
-
-
-def _is_closed(idle: socket.socket) -> bool:
-    """Whether the other side has closed it, or sent what nobody asked for."""
-    poll = select.poll()
-    poll.register(idle, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _text(raw: bytes) -> str:

@@ -28,7 +28,8 @@ EVERY_FUNCTION = (
     {"h11"}
     | within("shared", "errors events invocation logs settings")
     | within(
-        "shared.tencent", "connections cos credentials signature speech speech_values speech_xml wire xml"
+        "shared.tencent",
+        "connections cos credentials signature sockets speech speech_values speech_xml wire xml",
     )
     | within(
         "shared.recordings",

@@ -74,7 +74,7 @@ def test_a_handler_is_imported_from_the_package_alone(unpacked: Path, name: str)
 
 def test_whom_the_functions_trust_lies_in_the_package(unpacked: Path) -> None:
     asked = "print(load('upload') and len(trusted().get_ca_certs()) > 50)"
-    asked = f"from shared.tencent.connections import trusted; {asked}"
+    asked = f"from shared.tencent.sockets import trusted; {asked}"
     assert run(sys.executable, unpacked, asked) == "True"
 
 

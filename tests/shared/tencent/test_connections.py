@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from shared.tencent import connections
+from shared.tencent import connections, sockets
 from shared.tencent.connections import (
     IDLE_SECONDS,
     Answer,
@@ -26,8 +26,8 @@ from shared.tencent.connections import (
     NotSent,
     Outgoing,
     process_connections,
-    trusted,
 )
+from shared.tencent.sockets import trusted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HEADERS_END = b"\r\n\r\n"
@@ -439,7 +439,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
 def trusting(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The functions trust the certificate."""
     theirs = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(connections, "trusted", lambda: theirs)
+    monkeypatch.setattr(sockets, "trusted", lambda: theirs)
 
 
 def test_who_is_not_trusted_is_told_nothing(service: Service, tls: ssl.SSLContext) -> None:
