@@ -1,7 +1,7 @@
 """Connections to COS and CI that outlive an invocation: HTTP/1.1 as h11 reads and writes it, over a socket or TLS.
 
-What a whole library for HTTP would add here, connections that are kept and a dead one told from a live one, is this
-page; what it would cost is a third of each cold start (docs/benchmarks.md, bare httpx).
+What a whole library for HTTP would add, connections that are kept and a dead one told from a live one, is this page
+and `sockets.py`; what it would cost is a third of each cold start (docs/benchmarks.md, bare httpx).
 """
 
 from __future__ import annotations
