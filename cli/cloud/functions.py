@@ -78,6 +78,11 @@ class FoundFunction:
     tags: Mapping[str, str] = field(default_factory=dict)
     type: str = "Event"
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is just being made, changed or deleted."""
+        return self.status.endswith("ing")
+
 
 @dataclass(frozen=True, slots=True)
 class Retries:
@@ -170,14 +175,22 @@ class Functions:
 
         Raises NotActive when that takes too long.
         """
-        for _ in self._looks():
-            found = self.find(name, namespace)
-            if not found or not found.status.endswith("ing"):
-                return found
+        found = self.find_settled(name, namespace, LONGEST_WAIT_S)
+        if not found or not found.is_busy:
+            return found
         raise NotActive(
             f"{name} is still being made or changed after {LONGEST_WAIT_S:.0f} s; look at it in the SCF console, "
             "then run the command again"
         )
+
+    def find_settled(self, name: str, namespace: str, longest_s: float) -> FoundFunction | None:
+        """As `find`, once it is no longer being made, changed or deleted, or as it is when the time is up."""
+        found = None
+        for _ in self._waiting.looks(longest_s):
+            found = self.find(name, namespace)
+            if not found or not found.is_busy:
+                break
+        return found
 
     def wait_active(self, name: str, namespace: str) -> FoundFunction:
         """Looks until the function is Active. Raises NotActive when it failed, or is not Active in time."""
@@ -250,7 +263,7 @@ class Functions:
         if not found or found.status.endswith("Failed"):
             return False
         is_told = refusal.code in _BUSY or bool(_BUSY_WORDS.search(refusal.message))
-        return is_told or found.status.endswith("ing")
+        return is_told or found.is_busy
 
     def _pages(self, action: str, asked: Mapping[str, Any], member: str) -> Iterator[Mapping[str, Any]]:
         offset = 0

@@ -15,6 +15,8 @@ from cli.doctor.rules import Rule, rules_of_others
 from shared.settings import Settings, settings_from
 from shared.tencent.speech_values import Queue
 
+LONGEST_CHANGE_S = 30.0  # of a function that was changed just now; some seconds are usual
+
 
 class Case:
     """One deployment. `label` names the package built here, as it stands in a function's description; "" without one.
@@ -90,9 +92,12 @@ class Case:
 
     @cached_property
     def functions(self) -> Mapping[str, FoundFunction]:
-        """The functions that are there, by their keys in serverless.yml."""
+        """The functions that are there, by their keys in serverless.yml. One that is being changed is waited for."""
         asked = Functions(self.hands.control)
-        found = {key: asked.find(one.name, one.namespace) for key, one in self.wanted.functions.items()}
+        found = {
+            key: asked.find_settled(one.name, one.namespace, LONGEST_CHANGE_S)
+            for key, one in self.wanted.functions.items()
+        }
         return {key: one for key, one in found.items() if one}
 
     @cached_property

@@ -32,7 +32,7 @@ from cli.deploy.speech_steps import LONGEST_WAIT_S, TellCallback, address_among,
 from cli.description.payloads import create_function, create_trigger
 from cli.description.read import wanted_from
 from cli.description.wanted import Wanted, WantedTrigger
-from cli.doctor.examine import CHECKS
+from cli.doctor.examine import CHECKS, examine
 from cli.doctor.finding import State
 from cli.doctor.hands import Hands as DoctorHands
 from cli.errors import OperatorError
@@ -192,7 +192,8 @@ def test_a_second_run_from_another_machine_writes_nothing_and_keeps_the_token(
 
 def test_a_changed_setting_or_token_changes_that_and_nothing_else(settled: Account) -> None:
     since = settled.mark()
-    _, said = settled.deploy(SWEEP_AFTER="600")
+    is_well, said = settled.deploy(SWEEP_AFTER="600")
+    assert is_well, said
     assert "SWEEP_AFTER: 600" in said
     assert settled.written(since) == ["scf:UpdateFunctionConfiguration"] * 3
 
@@ -205,6 +206,27 @@ def test_a_changed_setting_or_token_changes_that_and_nothing_else(settled: Accou
     assert said.count("CALLBACK_TOKEN: set -> another value") == 4
     assert old not in said
     assert new not in said
+
+
+def test_a_change_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
+    """In the cloud a function that took a new setting is Active for a moment, then Updating for some seconds."""
+    (tmp_path / ".env").touch()
+    arguments = ["--speech", "scripted", "--deploy-delay-ms", "1200", "--retry-delay", "0.05"]
+    with running_standin(tmp_path / "cloud", {}, arguments) as standin:
+        account = Account(standin, tmp_path)
+        is_well, said = account.deploy(Options(make_buckets=True))
+        assert is_well, said
+        key = Credentials(standin.secret_id, standin.secret_key)
+        doctor = DoctorHands.of(key, REGION, standin.endpoint)
+        names = [one.name for one in account.wanted().functions.values()]
+        for name in names:
+            account.call("UpdateFunctionConfiguration", FunctionName=name, Description="changed")
+        ends = time.monotonic() + 10
+        while any(account.call("GetFunction", FunctionName=name)["Status"] != "Updating" for name in names):
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        found = [one for one in examine(doctor, account.wanted()) if one.name == "function"]
+        assert [one.state for one in found] == [State.OK] * 3
 
 
 def test_what_somebody_changed_in_the_console_is_put_right(settled: Account) -> None:
