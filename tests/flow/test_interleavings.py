@@ -1,4 +1,4 @@
-"""What comes between two requests of a function changes neither what is written nor what is paid."""
+"""What comes between a function's requests, or fails there: where a recording was once lost, paid twice or wrong."""
 
 from __future__ import annotations
 
