@@ -9,9 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from cli.local import SETTINGS
-from shared.invocation import desk_on
 from shared.logger import Logger
-from shared.recordings.desk import Desk
+from shared.recordings.context import Context, build_context
 from shared.settings import load_settings
 from shared.tencent.client import TencentClient
 from shared.tencent.connections import Answer, Connections, Outgoing
@@ -45,17 +44,17 @@ class Desks:
         """Ends all connections."""
         self._stack.close()
 
-    def plain(self, connections: Connections | None = None, **settings: Any) -> Desk:
+    def plain(self, connections: Connections | None = None, **settings: Any) -> Context:
         """A desk on these connections, or its own; `settings` go over the pipeline's."""
         used = connections or Connections()
         self._stack.callback(used.close)
         wire = TencentClient(
             self._wire.credentials, self._wire.endpoint, connections=lambda: used, sleep=lambda _: None
         )
-        return desk_on(wire, replace(load_settings(SETTINGS), **settings), Logger({}))
+        return build_context(wire, replace(load_settings(SETTINGS), **settings), Logger({}))
 
     def standing_still(
         self, method: str, part: str, meanwhile: Callable[[], object], *, times: int = 1, **settings: Any
-    ) -> Desk:
+    ) -> Context:
         """A desk where `meanwhile` runs before a request. `part` is looked for in its decoded path and query."""
         return self.plain(_Watched(method, part, meanwhile, times), **settings)
