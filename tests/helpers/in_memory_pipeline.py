@@ -145,6 +145,13 @@ class InMemoryPipeline:
         self.cloud.put_object(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
         return receipt
 
+    def put_claim(self, receipt: Receipt) -> Receipt:
+        """Store the claim of the next attempt, begun now, and return it."""
+        lease_expires_s = self.cloud.clock.now() + self.ctx.settings.lease_s
+        claim = receipt.next_attempt("other", receipt.attempt + 1, lease_expires_s)
+        self.cloud.put_object(OUTPUT_BUCKET, f".scribe/claim/{claim.id}.{claim.attempt}", claim.to_json())
+        return claim
+
     def build_receipt(self, key: str, body: bytes, **members: Any) -> Receipt:
         """Build the receipt of a first attempt that has begun now."""
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
