@@ -140,6 +140,7 @@ class FakeCloud:
     sleeps: list[float] = field(default_factory=list)
     remaining_s: float = 60.0
     page_size: int = 1000
+    nonce_numbers: Iterator[int] = field(default_factory=lambda: count(1))
     wait_for_turn: Callable[[], None] = lambda: None
     _hooks: list[_Hook] = field(default_factory=list)
     _job_buckets: dict[str, str] = field(default_factory=dict)
@@ -426,12 +427,11 @@ def build_test_settings(**settings: Any) -> Settings:
 
 
 def build_test_context(
-    cloud: FakeCloud, log_lines: list[dict[str, Any]] | None = None, nonce_prefix: str = "n", **settings: Any
+    cloud: FakeCloud, log_lines: list[dict[str, Any]] | None = None, **settings: Any
 ) -> Context:
-    """Build a context on the fakes. Log lines are parsed and collected; nonces are n1, n2, and so on."""
+    """Build a context on the fakes. Log lines are parsed and collected; the nonces of a cloud are n1, n2, and so on."""
     built = build_test_settings(**settings)
     lines = log_lines if log_lines is not None else []
-    numbers = count(1)
     return Context(
         settings=built,
         input_cos=FakeCos(cloud, built.region),
@@ -439,5 +439,5 @@ def build_test_context(
         speech=FakeSpeech(cloud, built.region),
         log=Logger({}, lambda line: lines.append(json.loads(line))),
         now=cloud.clock.now,
-        create_nonce=lambda: f"{nonce_prefix}{next(numbers)}",
+        create_nonce=lambda: f"n{next(cloud.nonce_numbers)}",
     )

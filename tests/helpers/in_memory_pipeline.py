@@ -35,8 +35,8 @@ class InMemoryPipeline:
         self.ctx = self.build_context(**settings)
 
     def build_context(self, **settings: Any) -> Context:
-        """Build the context of another invocation in the same cloud, with nonces of its own."""
-        return build_test_context(self.cloud, self.log_lines, f"n{len(self.cloud.requests)}-", **settings)
+        """Build the context of another invocation in the same cloud."""
+        return build_test_context(self.cloud, self.log_lines, **settings)
 
     def upload(self, key: str, body: bytes, **metadata: str) -> None:
         """Write a recording. The event comes with `ingest`."""
