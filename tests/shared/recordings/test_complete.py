@@ -425,19 +425,54 @@ def test_receipt_that_changed_meanwhile_is_left_to_the_other_attempt(pipeline: I
     assert pipeline.count_jobs() == 3
 
 
-def test_reopened_transcript_is_not_forgotten_when_other_content_comes_first(
-    pipeline: InMemoryPipeline,
-) -> None:
-    for body in (A, B, A, B):
+def transcribe_two(pipeline: InMemoryPipeline) -> None:
+    """Transcribe A, then B under the same key."""
+    for body in (A, B):
         pipeline.upload_and_ingest(KEY, body)
         pipeline.run_and_notify()
         pipeline.cloud.clock.advance(2)
+
+
+def test_reopened_transcript_is_not_forgotten_when_other_content_comes_first(
+    pipeline: InMemoryPipeline,
+) -> None:
+    transcribe_two(pipeline)
+    for body in (A, B):
+        assert pipeline.upload_and_ingest(KEY, body).status is Status.REOPENED
+        pipeline.cloud.clock.advance(2)
     pipeline.settle()
     assert pipeline.get_text(KEY) == B.decode()
+    assert [receipt.state for receipt in pipeline.list_done()] == [TRANSCRIBED, TRANSCRIBED]
     assert pipeline.upload_and_ingest(KEY, A).status is Status.REOPENED
     pipeline.settle()
     assert pipeline.get_text(KEY) == A.decode()
     assert pipeline.count_jobs() == 2
+
+
+def test_job_that_was_transcribed_before_belongs_to_content_that_came_back(
+    pipeline: InMemoryPipeline,
+) -> None:
+    transcribe_two(pipeline)
+    for body in (A, B):
+        pipeline.upload_and_ingest(KEY, body)
+        pipeline.cloud.clock.advance(2)
+    pipeline.upload(KEY, A)
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+    assert pipeline.count_jobs() == 2
+
+
+def test_event_of_content_that_came_back_submits_it_before_the_callback_can(
+    pipeline: InMemoryPipeline,
+) -> None:
+    upload_two(pipeline)
+    pipeline.cloud.before("PUT", "done/", lambda: pipeline.upload(KEY, A))
+    pipeline.cloud.before("PUT", "open/", lambda: pipeline.ingest(KEY))
+    assert pipeline.notify_one("s1").status is Status.SUPERSEDED
+    assert {receipt.job_id for receipt in pipeline.list_open()} == {"s2", "s3"}
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+    assert pipeline.count_jobs() == 3
 
 
 def test_failed_look_at_the_recording_writes_nothing(pipeline: InMemoryPipeline) -> None:
