@@ -14,14 +14,14 @@ from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.recordings.recording import is_id
 from shared.recordings.replaced import end_if_replaced
 from shared.tencent.speech_values import FINAL_STATES, SUCCESS, FoundJobs, Job, Recognised
-from shared.transcript import RecordingRef, Transcript, build_transcript, read_sentence, render_each
+from shared.transcript import RecordingRef, Transcript, build_transcript, parse_sentence, render_formats
 
 _NOTHING_SAID = Recognised(audio_seconds="", lines="", details=(), flash=())
 
 
 def ask_for(desk: Desk, bucket: str, job_ids: Sequence[str]) -> FoundJobs:
     """The jobs as CI itself tells them, their sentences already in the transcript's form."""
-    return desk.speech.jobs(bucket, job_ids, read_detail=read_sentence)
+    return desk.speech.jobs(bucket, job_ids, read_detail=parse_sentence)
 
 
 def finish(desk: Desk, bucket: str, job: Job, *, receipt: Receipt | None = None) -> Outcome:
@@ -103,7 +103,7 @@ def _write(desk: Desk, receipt: Receipt, job: Job) -> Outcome:
     receipt = receipt._replace(job_id=job.job_id)
     bucket = desk.settings.output_bucket_for(receipt.bucket)
     transcript = _transcript(receipt, job)
-    for form, content in render_each(transcript, desk.settings.formats):
+    for form, content in render_formats(transcript, desk.settings.formats):
         key = transcript_key(desk.settings, receipt.bucket, receipt.key, form.extension.removeprefix("."))
         desk.output_cos.put(bucket, key, content, content_type=form.content_type)
     desk.output_cos.delete(bucket, transcript_key(desk.settings, receipt.bucket, receipt.key, ERROR))

@@ -9,7 +9,7 @@ SCRIPT = """
 import resource, sys
 from shared.tencent import xml
 from shared.tencent.speech_xml import found_jobs
-from shared.transcript import FORMATS, RecordingRef, build_transcript, read_sentence
+from shared.transcript import FORMATS, RecordingRef, build_transcript, parse_sentence
 
 def answer():
     yield "<Response><JobsDetail><JobId>s1</JobId><State>Success</State><Operation><SpeechRecognitionResult>"
@@ -29,7 +29,7 @@ xml.parse(b"<a/>"); [form.render(build_transcript(recording=RecordingRef("b", "r
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 body = "".join(answer()).encode()
 assert len(body) > 10_000_000
-document = xml.parse(body, readers={"ResultDetail": read_sentence})
+document = xml.parse(body, readers={"ResultDetail": parse_sentence})
 del body
 job = found_jobs(document["Response"]).jobs[0]
 del document
