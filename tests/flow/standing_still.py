@@ -9,12 +9,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from cli.local import SETTINGS
-from shared.invocation import desk_on
-from shared.logs import Log
-from shared.recordings.desk import Desk
-from shared.settings import settings_from
+from shared.logger import Logger
+from shared.recordings.context import Context, build_context
+from shared.settings import load_settings
+from shared.tencent.client import TencentClient
 from shared.tencent.connections import Answer, Connections, Outgoing
-from shared.tencent.wire import Wire
 
 
 class _Watched(Connections):
@@ -38,22 +37,24 @@ class Desks:
     """Desks in the flow's cloud, which never pause between tries."""
 
     def __init__(self, flow: Any) -> None:
-        self._wire: Wire = flow.pipeline.operator.cos.wire
+        self._wire: TencentClient = flow.pipeline.operator.cos.client
         self._stack = ExitStack()
 
     def close(self) -> None:
         """Ends all connections."""
         self._stack.close()
 
-    def plain(self, connections: Connections | None = None, **settings: Any) -> Desk:
+    def plain(self, connections: Connections | None = None, **settings: Any) -> Context:
         """A desk on these connections, or its own; `settings` go over the pipeline's."""
         used = connections or Connections()
         self._stack.callback(used.close)
-        wire = self._wire._replace(connections=lambda: used, sleep=lambda _: None)
-        return desk_on(wire, replace(settings_from(SETTINGS), **settings), Log({}))
+        wire = TencentClient(
+            self._wire.credentials, self._wire.endpoint, connections=lambda: used, sleep=lambda _: None
+        )
+        return build_context(wire, replace(load_settings(SETTINGS), **settings), Logger({}))
 
     def standing_still(
         self, method: str, part: str, meanwhile: Callable[[], object], *, times: int = 1, **settings: Any
-    ) -> Desk:
+    ) -> Context:
         """A desk where `meanwhile` runs before a request. `part` is looked for in its decoded path and query."""
         return self.plain(_Watched(method, part, meanwhile, times), **settings)
