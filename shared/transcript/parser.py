@@ -109,7 +109,11 @@ def _parse_words(items: Sequence[Mapping[str, Any]], sentence_start_ms: int) -> 
     words = []
     for item in items:
         text = as_text(item.get("Word"))
-        start_ms, end_ms = _parse_times(item.get("OffsetStartMs"), item.get("OffsetEndMs"))
+        # Not through _parse_times: hours of speech have 90,000 words.
+        start_ms = as_milliseconds(item.get("OffsetStartMs"))
+        end_ms = as_milliseconds(item.get("OffsetEndMs"))
+        if end_ms < start_ms:
+            start_ms, end_ms = ordered_times(start_ms, end_ms)
         if text and UNKNOWN_MS < start_ms <= end_ms:
             # Offsets count from the start of the sentence. Source: CI data structures, Words.
             # Interned: hours of speech repeat the same few thousand words.
@@ -191,8 +195,7 @@ def _parse_flash_words(items: Sequence[Mapping[str, Any]], sentence_start_ms: in
 
 
 def _parse_times(start: object, end: object) -> tuple[int, int]:
-    start_ms, end_ms = as_milliseconds(start), as_milliseconds(end)
-    return (start_ms, end_ms) if start_ms <= end_ms else ordered_times(start_ms, end_ms)
+    return ordered_times(as_milliseconds(start), as_milliseconds(end))
 
 
 def ordered_times(start_ms: int, end_ms: int) -> tuple[int, int]:
