@@ -38,8 +38,7 @@ EVERY_FUNCTION = (
 )
 RESULTS = within("shared.recordings", "complete") | within(
     "shared.transcript",
-    "caption_layout captions ci_values flash_result formats from_ci json_document model plain_text result_lines srt "
-    "timeline typography voices vtt word_clock",
+    "captions formats formats.json_document formats.plain_text formats.srt formats.vtt models parser text",
 )
 OWN = {
     "upload": {"upload"},
