@@ -19,6 +19,8 @@ from cli.operator import Operator
 from cli.package import build
 from cli.standin import Standin, running_standin
 
+pytestmark = pytest.mark.process
+
 
 def within(folder: str, names: str) -> set[str]:
     return {folder} | {f"{folder}.{name}" for name in names.split()}
