@@ -9,12 +9,12 @@ from memory import peak_mib
 
 from shared.tencent import xml
 from shared.tencent.speech import parse_jobs
-from shared.transcript import FORMATS, RecordingRef, build_transcript, read_sentence, render_each
+from shared.transcript import FORMATS, RecordingRef, build_transcript, parse_sentence, render_formats
 
 before_mib = peak_mib()
 body = Path(sys.argv[1]).read_bytes()
 began_s = time.process_time()
-document = xml.parse(body, readers={"ResultDetail": read_sentence})
+document = xml.parse(body, readers={"ResultDetail": parse_sentence})
 result = parse_jobs(document["Response"]).jobs[0].result
 del document, body
 transcript = build_transcript(
@@ -28,7 +28,7 @@ transcript = build_transcript(
     flash=result.flash,
 )
 parsed_s = time.process_time()
-written = {form.extension: len(content) for form, content in render_each(transcript, FORMATS)}
+written = {form.extension: len(content) for form, content in render_formats(transcript, FORMATS)}
 rendered_s = time.process_time()
 told = {
     "parse_s": parsed_s - began_s,
