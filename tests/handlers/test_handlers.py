@@ -14,7 +14,7 @@ from handlers import callback, sweep, upload
 from shared.errors import EventError, Throttled
 from shared.logger import Logger
 from shared.recordings.context import Context
-from tests.helpers.fakes import CALLBACK_TOKEN, INPUT_BUCKET, REGION, FakeCloud, raise_error
+from tests.helpers.fake_cloud import CALLBACK_TOKEN, INPUT_BUCKET, REGION, FakeCloud, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
 
 KEY, BODY = "calls/会议 a.mp3", b"words of the recording"

@@ -14,14 +14,8 @@ from shared.recordings.ingest import ingest
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.recordings.models import Receipt, Recording, Result, Status, Summary
 from shared.recordings.sweep import reconcile
-from tests.helpers.fakes import (
-    INPUT_BUCKET,
-    OUTPUT_BUCKET,
-    REGION,
-    FakeCloud,
-    FakeRequest,
-    build_test_context,
-)
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud, FakeRequest
+from tests.helpers.fakes import build_test_context
 
 DUE_S = 301.0  # longer than SWEEP_AFTER and than a lease
 

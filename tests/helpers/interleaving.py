@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tests.helpers.fakes import FakeCloud
+from tests.helpers.fake_cloud import FakeCloud
 
 
 def run_interleaved(cloud: FakeCloud, order: Iterable[int], *functions: Callable[[], Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.errors import Throttled
 from shared.recordings.audit import audit
 from shared.recordings.models import TRANSCRIBED, Status
-from tests.helpers.fakes import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, FakeCloud, raise_error
+from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, FakeCloud, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 
 A, B = b"words of the first content", b"other words"

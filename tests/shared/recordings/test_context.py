@@ -17,16 +17,8 @@ from shared.recordings.context import (
     create_nonce,
     parse_timestamp,
 )
-from tests.helpers.fakes import (
-    CALLBACK_TOKEN,
-    INPUT_BUCKET,
-    OUTPUT_BUCKET,
-    REGION,
-    FakeCloud,
-    FakeCos,
-    build_test_context,
-    build_test_settings,
-)
+from tests.helpers.fake_cloud import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud
+from tests.helpers.fakes import FakeCos, build_test_context, build_test_settings
 
 SHANGHAI = "ap-shanghai"
 ENVIRONMENT = {

@@ -25,7 +25,7 @@ from shared.recordings.models import (
     Status,
 )
 from shared.tencent.speech_models import JobRequest, Queue
-from tests.helpers.fakes import INPUT_BUCKET, OUTPUT_BUCKET, REGION, raise_error
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 
 A, B = b"words of the first content", b"other words"

@@ -13,7 +13,7 @@ from shared.recordings.audit import audit
 from shared.recordings.complete import process_notification
 from shared.recordings.ingest import ingest
 from shared.recordings.sweep import reconcile
-from tests.helpers.fakes import INPUT_BUCKET, OUTPUT_BUCKET, Killed, raise_error
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
 from tests.helpers.interleaving import run_interleaved
 

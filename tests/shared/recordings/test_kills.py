@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.errors import OutcomeUnknown
 from shared.recordings.models import TRANSCRIBED, Status
-from tests.helpers.fakes import NOT_AUDIO, Killed, raise_error
+from tests.helpers.fake_cloud import NOT_AUDIO, Killed, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
 
 KEY, A, B = "a.mp3", b"words of the first content", b"other words"

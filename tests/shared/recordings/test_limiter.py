@@ -8,7 +8,7 @@ from shared.errors import Throttled
 from shared.recordings.models import Status
 from shared.recordings.sweep import InFlightLimiter
 from shared.tencent.speech_models import JobRequest, Queue
-from tests.helpers.fakes import INPUT_BUCKET, OUTPUT_BUCKET, REGION, raise_error
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 
 BUSY = Throttled(resource=INPUT_BUCKET, status=503, code="SlowDown")

@@ -83,7 +83,7 @@ EXPECTED: dict[str, dict[ReceiptState, ReceiptState]] = {
     },
     "defer": {SUBMITTING: DEFERRED, DEFERRED: DEFERRED},
     "next_attempt": {SUBMITTING: SUBMITTING, DEFERRED: SUBMITTING},
-    "transcribe": dict.fromkeys((*OPEN_STATES, FAILED), TRANSCRIBED),
+    "transcribe": {SUBMITTED: TRANSCRIBED, FAILED: TRANSCRIBED},
     "fail": dict.fromkeys(OPEN_STATES, FAILED),
     "supersede": dict.fromkeys((*OPEN_STATES, FAILED), SUPERSEDED),
     "reopen": {TRANSCRIBED: SUBMITTED, SUBMITTED: SUBMITTED},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.errors import AlreadyExists, OutcomeUnknown
 from shared.recordings.models import SUPERSEDED, TRANSCRIBED, InvalidReceipt, Receipt
 from shared.recordings.receipt_store import MAX_DEAD_CLAIMS, OpenReceipt, ReceiptStore
-from tests.helpers.fakes import INPUT_BUCKET, OUTPUT_BUCKET, Killed, raise_error
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 
 LEASE_S = 120.0

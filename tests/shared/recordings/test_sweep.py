@@ -13,7 +13,7 @@ from shared.errors import NotFound, OutcomeUnknown, RequestRejected, Throttled
 from shared.recordings.ingest import ingest
 from shared.recordings.models import FAILED, SUBMITTED, TRANSCRIBED, Status
 from shared.recordings.sweep import JOBS_PER_QUERY, MAX_BYTES_PER_QUERY, reconcile
-from tests.helpers.fakes import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, FakeRequest, raise_error
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, FakeRequest, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses
 
 A = b"words of the recording"
