@@ -124,9 +124,15 @@ def test_job_of_another_program_is_left_alone(pipeline: InMemoryPipeline, user_d
     assert pipeline.list_keys() == []
 
 
-def test_user_data_of_another_bucket_reads_no_receipt(pipeline: InMemoryPipeline) -> None:
+@pytest.mark.parametrize(
+    "user_data",
+    [Recording("others-1250000000", KEY, "e1", 1).id, f"{INPUT_BUCKET}/../../done/x", f"{INPUT_BUCKET}/"],
+)
+def test_user_data_that_is_no_receipt_of_the_bucket_reads_nothing(
+    pipeline: InMemoryPipeline, user_data: str
+) -> None:
     pipeline.upload(KEY, A)
-    job_id = add_foreign_job(pipeline, Recording("others-1250000000", KEY, "e1", 1).id)
+    job_id = add_foreign_job(pipeline, user_data)
     pipeline.cloud.run_jobs()
     assert pipeline.notify_one(job_id).status is Status.UNKNOWN_JOB
     assert [request.key for request in pipeline.take_requests()] == [f"/asr_jobs/{job_id}"]
@@ -353,6 +359,21 @@ def test_job_that_was_set_aside_is_not_used_again(pipeline: InMemoryPipeline) ->
     assert pipeline.cloud.buckets[OUTPUT_BUCKET] == objects
 
 
+def test_job_that_was_set_aside_does_not_replace_the_error_of_the_content_that_came_back(
+    pipeline: InMemoryPipeline,
+) -> None:
+    upload_two(pipeline)
+    pipeline.upload(KEY, A)
+    pipeline.notify("s1")
+    pipeline.sweep_when_due()
+    pipeline.cloud.end_job("s3", "Failed", "InternalError")
+    pipeline.notify("s3")
+    objects = dict(pipeline.cloud.buckets[OUTPUT_BUCKET])
+    assert pipeline.get_error(KEY) is not None
+    assert pipeline.notify_one("s1").status is Status.ALREADY_DONE
+    assert pipeline.cloud.buckets[OUTPUT_BUCKET] == objects
+
+
 def test_failure_on_other_content_says_nothing_of_the_content_that_came_back(
     pipeline: InMemoryPipeline,
 ) -> None:
@@ -457,6 +478,7 @@ def test_job_that_was_transcribed_before_belongs_to_content_that_came_back(
         pipeline.upload_and_ingest(KEY, body)
         pipeline.cloud.clock.advance(2)
     pipeline.upload(KEY, A)
+    assert pipeline.notify_one("s1").status is Status.TRANSCRIBED
     pipeline.settle()
     assert pipeline.get_text(KEY) == A.decode()
     assert pipeline.count_jobs() == 2

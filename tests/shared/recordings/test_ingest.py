@@ -269,11 +269,12 @@ def test_transcribed_content_that_comes_back_is_not_paid_again(pipeline: InMemor
     assert pipeline.ingest(KEY).status is Status.ALREADY_DONE
 
 
-def test_superseded_content_that_comes_back_is_new_work(pipeline: InMemoryPipeline) -> None:
+@pytest.mark.parametrize("pause_s", [0, 2], ids=["in the same second", "later"])
+def test_superseded_content_that_comes_back_is_new_work(pipeline: InMemoryPipeline, pause_s: float) -> None:
     pipeline.upload_and_ingest(KEY, A)
     pipeline.upload_and_ingest(KEY, B)
     pipeline.run_and_notify()
-    pipeline.cloud.clock.advance(2)
+    pipeline.cloud.clock.advance(pause_s)
     assert pipeline.upload_and_ingest(KEY, A).status is Status.SUBMITTED
     pipeline.run_and_notify()
     assert pipeline.get_text(KEY) == A.decode()
