@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cli.errors import OperatorError
-from shared.tencent.credentials import Credentials
+from shared.tencent.auth import Credentials
 
 # Id, key, token. Three spellings are about: of Tencent's SDK, of SCF itself, of Tencent's command line.
 SPELLINGS = (

@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 from cli.standin import Standin
 from shared.errors import AlreadyExists
-from shared.tencent.cos import Cos
-from shared.tencent.credentials import Credentials
-from shared.tencent.speech import Speech
-from shared.tencent.wire import Wire
+from shared.tencent.auth import Credentials
+from shared.tencent.client import TencentClient
+from shared.tencent.cos import CosClient
+from shared.tencent.speech import SpeechClient
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
     """COS and CI with the operator's own key."""
 
-    cos: Cos
-    speech: Speech
+    cos: CosClient
+    speech: SpeechClient
 
     @classmethod
     def of(cls, standin: Standin) -> Operator:
         """At a stand-in cloud."""
-        wire = Wire(Credentials(standin.secret_id, standin.secret_key), endpoint=standin.endpoint)
-        return cls(Cos(wire, standin.region), Speech(wire, standin.region))
+        wire = TencentClient(Credentials(standin.secret_id, standin.secret_key), endpoint=standin.endpoint)
+        return cls(CosClient(wire, standin.region), SpeechClient(wire, standin.region))
 
     def make_bucket(self, bucket: str) -> None:
         """Makes a bucket, or finds it made."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from cli.documented_settings import Documented, documented, least
 from cli.errors import OperatorError
 from shared.errors import SettingsError
-from shared.settings import settings_from
+from shared.settings import load_settings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 
@@ -77,7 +77,7 @@ def _assignments(environ: dict[str, str]) -> str:
 
 def _refusal(environ: dict[str, str]) -> str:
     try:
-        settings_from(environ)
+        load_settings(environ)
     except SettingsError as error:
         return "; ".join(error.mistakes)
     raise OperatorError(f"shared/settings.py calls {environ} wrong, but it works; correct the line Wrong:.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.samples import Upload
-from shared.tencent.cos import Cos
+from shared.tencent.cos import CosClient
 
 OUTPUT_PREFIX = "transcripts/"  # OUTPUT_PREFIX of the functions, by default
 FORMATS = ("json", "txt", "srt", "vtt")
@@ -45,7 +45,7 @@ class Result:
 
 
 def results_of(
-    cos: Cos,
+    cos: CosClient,
     bucket: str,
     uploaded: Mapping[Upload, float],
     *,
@@ -61,7 +61,7 @@ def results_of(
     ends = now() + patience_s
     while waiting:
         last_look = now() >= ends
-        present = {item.key for item in cos.list_all(bucket, prefix=OUTPUT_PREFIX)}
+        present = {item.key for item in cos.iter_objects(bucket, prefix=OUTPUT_PREFIX)}
         for upload, since in list(waiting.items()):
             if last_look or _is_complete(upload, present):
                 del waiting[upload]
@@ -76,6 +76,6 @@ def _is_complete(upload: Upload, present: set[str]) -> bool:
     return base + "error.json" in present or all(base + name in present for name in FORMATS)
 
 
-def _files(cos: Cos, bucket: str, upload: Upload, present: set[str]) -> dict[str, tuple[str, bytes]]:
+def _files(cos: CosClient, bucket: str, upload: Upload, present: set[str]) -> dict[str, tuple[str, bytes]]:
     keys = {name: f"{OUTPUT_PREFIX}{upload.key}.{name}" for name in ENDINGS}
     return {name: (key, cos.get(bucket, key).body) for name, key in keys.items() if key in present}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.events import AUDIT, timer_message
+from shared.events import AUDIT, parse_timer_event
 from shared.invocation import desk_for, log_of
 from shared.recordings.sweep import sweep
 
@@ -12,7 +12,7 @@ from shared.recordings.sweep import sweep
 def main_handler(event: Any, context: Any) -> dict[str, Any]:
     """Finishes or repairs open work; with the message `audit` also finds recordings that no event told of."""
     log = log_of("sweep", context)
-    message = timer_message(event)
+    message = parse_timer_event(event)
     desk = desk_for(context, log)
     tally = sweep(desk)
     told: dict[str, Any] = {"swept": tally.outcomes, "troubles": tally.troubles}

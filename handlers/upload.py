@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.errors import described
-from shared.events import UnreadableRecord, records_of
+from shared.errors import safe_error_message
+from shared.events import InvalidRecord, parse_cos_event
 from shared.invocation import desk_for, log_of
 from shared.recordings.outcome import Step
 from shared.recordings.take_in import take_in
@@ -21,8 +21,8 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
     desk = desk_for(context, log)
     told: list[dict[str, str]] = []
     trouble: Exception | None = None
-    for record in records_of(event):
-        if isinstance(record, UnreadableRecord):
+    for record in parse_cos_event(event):
+        if isinstance(record, InvalidRecord):
             log.error("a record cannot be read", why=record.reason)
             told.append({"outcome": "unreadable", "why": record.reason})
             continue
@@ -34,7 +34,7 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
                 "a recording could not be taken in",
                 bucket=record.bucket,
                 key=record.key,
-                error=described(error),
+                error=safe_error_message(error),
             )
             continue
         # Gone may also mean a key or a region that was read wrongly: worth a second look.

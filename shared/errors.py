@@ -1,32 +1,32 @@
-"""Everything that Scribe raises on purpose.
+"""Every exception that Scribe raises on purpose.
 
     ScribeError
-    ├── SettingsError       the operator's settings cannot work; lists every mistake
-    ├── EventError          an event or a notification is not of the published shape
-    ├── OutOfTime           the function's own time limit is too near to begin another request
-    └── CloudError          COS or CI said no, or said nothing
-        ├── Refused         for good: the same request gets the same answer
-        │   ├── NotFound        no such bucket, object, job or queue
-        │   └── AlreadyExists   create-only found an object of that name
-        ├── Busy            throttled: nothing was done, the same request may succeed later
-        │   └── QueueFull       the speech queue takes no more jobs for now
-        └── OutcomeUnknown  the answer is lost or unreadable: it may have been done, or not
+    ├── SettingsError         the settings cannot work; the message lists every mistake
+    ├── EventError            an event or a notification does not have a published shape
+    ├── DeadlineExceeded      the function's time limit is too near to start another request
+    └── CloudError            COS or CI returned an error, or did not respond
+        ├── RequestRejected   permanent: the same request gets the same response
+        │   ├── NotFound        the bucket, object, job or queue does not exist
+        │   └── AlreadyExists   a create-only write met an existing object
+        ├── Throttled         the request was not executed; the same request can succeed later
+        │   └── QueueFull       the speech queue accepts no more jobs for now
+        └── OutcomeUnknown    the response was lost or unreadable: the request may have been executed
 
-Permanent: SettingsError, EventError, Refused. Worth retrying: OutOfTime, Busy, and OutcomeUnknown where doing
-it twice is harmless; where it is not, look first whether it was done.
+Permanent: SettingsError, EventError, RequestRejected. Retryable: DeadlineExceeded, Throttled, and OutcomeUnknown for
+idempotent requests; after any other request, check first whether it was executed.
 """
 
 from __future__ import annotations
 
 
 class ScribeError(Exception):
-    """The root; `repeating_helps` says whether the same call can succeed later."""
+    """The root. `retryable`: the same call can succeed later."""
 
-    repeating_helps = False
+    retryable = False
 
 
 class SettingsError(ScribeError):
-    """The environment holds settings that cannot work. One message names every wrong one."""
+    """The settings in the environment cannot work. One message names every mistake."""
 
     def __init__(self, mistakes: list[str]) -> None:
         self.mistakes = tuple(mistakes)
@@ -35,77 +35,80 @@ class SettingsError(ScribeError):
 
 
 class EventError(ScribeError):
-    """An event or a notification cannot be read; `status` is the HTTP answer that fits it."""
+    """An event or a notification cannot be read. `status` is the matching HTTP status."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         self.status = status
         super().__init__(message)
 
 
-class OutOfTime(ScribeError):
-    """Too little of the function's time limit is left for another request."""
+class DeadlineExceeded(ScribeError):
+    """Too little of the function's time limit remains for another request."""
 
-    repeating_helps = True
+    retryable = True
 
 
 class CloudError(ScribeError):
     """A request to COS or CI failed.
 
-    `about` names what it was about: `bucket/key`, a job, a queue. `status` is 0 when no answer came.
+    `resource` is what the request was for: `bucket/key`, a job, a queue. `status` is 0 if there was no response.
     """
 
     def __init__(
         self,
         *,
-        about: str,
+        resource: str,
         status: int = 0,
         code: str = "",
         message: str = "",
         request_id: str = "",
     ) -> None:
-        self.about = about
+        self.resource = resource
         self.status = status
         self.code = code
         self.message = message
         self.request_id = request_id
-        answer = f"{status} {code}".strip() if status else code or "no answer"
-        trail = f" (request {request_id})" if request_id else ""
-        super().__init__(f"{about}: {answer}{': ' + message if message else ''}{trail}")
+        response = f"{status} {code}".strip() if status else code or "no response"
+        suffix = f" (request {request_id})" if request_id else ""
+        super().__init__(f"{resource}: {response}{': ' + message if message else ''}{suffix}")
 
 
-class Refused(CloudError):
-    """The service will not do it, now or later; something must be changed first."""
+class RequestRejected(CloudError):
+    """The service rejects the request permanently; something must be changed first."""
 
 
-class NotFound(Refused):
-    """No such bucket, object, job or queue."""
+class NotFound(RequestRejected):
+    """The bucket, object, job or queue does not exist."""
 
 
-class AlreadyExists(Refused):
-    """A create-only write found an object of that name.
+class AlreadyExists(RequestRejected):
+    """A create-only write met an existing object.
 
-    `maybe_own` says that the write was repeated after a lost answer: the object may be that of its first try.
+    `possibly_own_write`: the write was retried after a lost response, so the first try may have created the object.
     """
 
-    maybe_own = False
+    possibly_own_write = False
 
 
-class Busy(CloudError):
-    """The service asked to slow down; it has done nothing."""
+class Throttled(CloudError):
+    """The service asked to slow down; the request was not executed."""
 
-    repeating_helps = True
+    retryable = True
 
 
-class QueueFull(Busy):
+class QueueFull(Throttled):
     """The speech queue holds as many jobs as it may."""
 
 
 class OutcomeUnknown(CloudError):
-    """The connection broke, or the answer made no sense: it may have been done."""
+    """The connection broke or the response was unreadable: the request may have been executed."""
 
-    repeating_helps = True
+    retryable = True
 
 
-def described(error: Exception) -> str:
-    """An error for a log line. Only our own texts are known to hold no secret and no word of a transcript."""
+def safe_error_message(error: Exception) -> str:
+    """Return an error message that is safe to log.
+
+    Only Scribe's own messages are known to contain no secret and no word of a transcript.
+    """
     return str(error) if isinstance(error, ScribeError) else type(error).__name__

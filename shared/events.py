@@ -1,13 +1,14 @@
-"""What wakes the functions, as typed values: the only place that knows raw event shapes.
+"""Parses everything that starts a function into typed values: COS events, function-URL requests, timers, notifications.
 
-COS events come in the published shape and in that of real logs; function-URL events and those of the ended API
-Gateway are alike enough for one reader.
+The only module that knows raw event shapes. COS events are read in the published shape and in the shape seen in real
+logs; one parser serves function-URL events and those of API Gateway, which has ended.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,33 +16,39 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from shared.errors import EventError
-
-# <bucket>-<appid>.cos.<region>.myqcloud.com, and the forms of newer and inner domains (scf.md 2.3, peers of it).
-_COS_HOST = re.compile(
-    r"(?P<bucket>[a-z0-9][a-z0-9-]*-[0-9]+)\.cos(-internal)?\.(?P<region>[a-z0-9-]+)\.(myqcloud\.com|tencentcos\.cn)"
-)
+from shared.tencent import xml
 
 RECONCILE, AUDIT = "reconcile", "audit"
 
+MAX_NOTIFICATION_BYTES = 6 * 1024 * 1024  # SCF document 583/11637: the largest event of a function URL
+MAX_NOTIFIED_JOBS = 20
 
-class Uploaded(NamedTuple):
-    """One record of a COS event: an object was written. `region` is "" when the event does not say it in full."""
+# <bucket>-<appid>.cos.<region>.myqcloud.com, and the forms of newer and internal domains (SCF document 583/9707).
+_COS_HOST = re.compile(
+    r"(?P<bucket>[a-z0-9][a-z0-9-]*-[0-9]+)\.cos(-internal)?\.(?P<region>[a-z0-9-]+)\.(myqcloud\.com|tencentcos\.cn)"
+)
+_FULL_BUCKET_NAME = re.compile(r".+-[0-9]+")
+_JOB_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+class ObjectCreated(NamedTuple):
+    """One record of a COS event: an object was written. `region` is "" if the event does not name it in full."""
 
     bucket: str
     region: str
     key: str
-    name: str  # cos:ObjectCreated:Put and the like
+    event_name: str  # cos:ObjectCreated:Put and similar
 
 
-class UnreadableRecord(NamedTuple):
-    """A record that is not of a published shape, and why."""
+class InvalidRecord(NamedTuple):
+    """A record without a published shape, and the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
-    """A request to the function's URL. Nothing of the body is looked at before it is asked for."""
+class FunctionUrlRequest:
+    """A request to the function's URL. The body is not read before `body` is used."""
 
     method: str
     path: str
@@ -49,83 +56,88 @@ class Posted:
 
     @property
     def body(self) -> bytes:
-        """The body, decoded from base64 if it was. Raises EventError when it is neither text nor base64."""
-        return _body(self.event)
+        """Return the body, decoded from base64 if necessary. Raises EventError if it is neither text nor base64."""
+        return _decode_body(self.event)
 
 
-def records_of(event: Any) -> tuple[Uploaded | UnreadableRecord, ...]:
-    """Every record of a COS event, each on its own. Raises EventError when there is no list of records."""
+class NotifiedJob(NamedTuple):
+    """A job named by a notification. `bucket_hint` only decides which bucket is queried first."""
+
+    job_id: str
+    bucket_hint: str
+
+
+def parse_cos_event(event: Any) -> tuple[ObjectCreated | InvalidRecord, ...]:
+    """Parse every record of a COS event separately. Raises EventError if there is no list of records."""
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or not records:
         raise EventError("the event has no Records: this function is for COS upload events")
-    return tuple(map(_record, records))
+    return tuple(map(_parse_record, records))
 
 
-def _record(record: Any) -> Uploaded | UnreadableRecord:
-    cos = _member(record, "cos")
-    object_, bucket = _member(cos, "cosObject"), _member(cos, "cosBucket")
-    name = _text(_member(record, "event"), "eventName")
-    region = _text(bucket, "cosRegion") or _text(bucket, "s3Region")
-    full_name = f"{_text(bucket, 'name')}-{_text(bucket, 'appid')}"
-    key = _key_of(_text(object_, "key"), _text(bucket, "name"), _text(bucket, "appid"))
+def _parse_record(record: Any) -> ObjectCreated | InvalidRecord:
+    cos = _get_mapping(record, "cos")
+    cos_object, cos_bucket = _get_mapping(cos, "cosObject"), _get_mapping(cos, "cosBucket")
+    event_name = _get_text(_get_mapping(record, "event"), "eventName")
+    region = _get_text(cos_bucket, "cosRegion") or _get_text(cos_bucket, "s3Region")
+    name, appid = _get_text(cos_bucket, "name"), _get_text(cos_bucket, "appid")
+    bucket = f"{name}-{appid}"
+    key = _strip_key_prefix(_get_text(cos_object, "key"), name, appid)
 
-    # The URL is the better witness: it names the bucket in full, the region in full, and is always percent-encoded.
-    host, path = _url(_text(object_, "url"))
-    told = _COS_HOST.fullmatch(host)
-    if told:
-        full_name, region = told["bucket"], told["region"]
-    if path:
-        key = path
-    if not key or not re.fullmatch(r".+-[0-9]+", full_name) or not _is_unicode(key):
-        return UnreadableRecord(
-            "the record names no object: cosObject.url and cosObject.key are both unusable"
-        )
-    return Uploaded(bucket=full_name, region=region, key=key, name=name)
+    # Prefer the URL: it has the full bucket name and region, and is always percent-encoded.
+    host, url_key = _split_url(_get_text(cos_object, "url"))
+    host_match = _COS_HOST.fullmatch(host)
+    if host_match:
+        bucket, region = host_match["bucket"], host_match["region"]
+    if url_key:
+        key = url_key
+    if not key or not _FULL_BUCKET_NAME.fullmatch(bucket) or not _is_unicode(key):
+        return InvalidRecord("the record names no object: cosObject.url and cosObject.key are both unusable")
+    return ObjectCreated(bucket=bucket, region=region, key=key, event_name=event_name)
 
 
-def _url(url: str) -> tuple[str, str]:
-    """Host and key of `http://<host>/<percent-encoded key>`; a plus sign is a plus sign."""
+def _split_url(url: str) -> tuple[str, str]:
+    """Split `http://<host>/<percent-encoded key>` into host and decoded key. A plus sign is a plus sign."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+        host = urlsplit(url).hostname or ""
     except ValueError:
         return "", ""
-    # A key may hold a raw `?` or `#` when the writer of the URL did not encode it.
-    tail = url.split("://", 1)[-1].partition("/")[2]
+    # A key may contain a raw `?` or `#` if the writer of the URL did not encode it.
+    encoded_key = url.split("://", 1)[-1].partition("/")[2]
     try:
-        return host, unquote(tail, errors="strict")
+        return host, unquote(encoded_key, errors="strict")
     except UnicodeDecodeError:
         return host, ""
 
 
 def _is_unicode(key: str) -> bool:
-    """COS keys are UTF-8; half a surrogate pair is not."""
+    """Check that a key is valid Unicode: COS keys are UTF-8, which has no surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in key)
 
 
-def _key_of(raw: str, bucket: str, appid: str) -> str:
-    """`/<appid>/<bucket>/<key>` without its head; the key is raw, so it is never decoded. Old samples: `/<key>`."""
-    head = f"/{appid}/{bucket}/"
-    if appid and bucket and raw.startswith(head):
-        return raw[len(head) :]
-    return raw.removeprefix("/")
+def _strip_key_prefix(raw_key: str, bucket: str, appid: str) -> str:
+    """Remove `/<appid>/<bucket>/` from a raw key, which is not percent-encoded. Old samples have `/<key>`."""
+    prefix = f"/{appid}/{bucket}/"
+    if appid and bucket and raw_key.startswith(prefix):
+        return raw_key[len(prefix) :]
+    return raw_key.removeprefix("/")
 
 
-def posted_of(event: Any) -> Posted:
-    """A request to the callback. Raises EventError when the event is not that of a function URL or API Gateway."""
+def parse_http_event(event: Any) -> FunctionUrlRequest:
+    """Parse a request to the function's URL. Raises EventError for an event of another kind."""
     if not isinstance(event, Mapping) or not isinstance(event.get("path"), str):
         raise EventError("the event has no path: this function is for requests to its URL")
-    method = _text(event, "httpMethod") or _text(_member(event, "requestContext"), "httpMethod")
-    return Posted(method=method.upper(), path=event["path"], event=event)
+    method = _get_text(event, "httpMethod") or _get_text(_get_mapping(event, "requestContext"), "httpMethod")
+    return FunctionUrlRequest(method=method.upper(), path=event["path"], event=event)
 
 
-def _body(event: Mapping[str, Any]) -> bytes:
+def _decode_body(event: Mapping[str, Any]) -> bytes:
     body = event.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise EventError("the body is not a text")
-    # API Gateway sends a boolean; a text was seen from other gateways.
+        raise EventError("the body is not text")
+    # API Gateway sends a boolean; other gateways were seen to send text.
     if str(event.get("isBase64Encoded", "")).lower() == "true":
         try:
             return base64.b64decode(body, validate=True)
@@ -134,21 +146,70 @@ def _body(event: Mapping[str, Any]) -> bytes:
     return body.encode("utf-8", "surrogatepass")
 
 
-def timer_message(event: Any) -> str:
-    """What the timer asks of the sweep: RECONCILE or AUDIT. Raises EventError for another message."""
-    message = _text(event if isinstance(event, Mapping) else {}, "Message").strip().lower() or RECONCILE
+def parse_timer_event(event: Any) -> str:
+    """Return the timer's message: RECONCILE (the default) or AUDIT. Raises EventError for any other message."""
+    message = _get_text(event if isinstance(event, Mapping) else {}, "Message").strip().lower() or RECONCILE
     if message not in {RECONCILE, AUDIT}:
         raise EventError(f"the timer's message is {message[:40]!r}; it must be {RECONCILE} or {AUDIT}")
     return message
 
 
-def _member(value: Any, name: str) -> Mapping[str, Any]:
-    found = value.get(name) if isinstance(value, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+def parse_notification(body: bytes) -> tuple[NotifiedJob, ...]:
+    """Return the jobs that a queue's notification names. Nothing else in it is trusted.
+
+    The first character decides between XML and JSON, because the content type of the JSON form is not documented. With
+    or without EventName; one job or several. Raises EventError with the status of the response.
+    """
+    if len(body) > MAX_NOTIFICATION_BYTES:
+        raise EventError(
+            f"the notification has {len(body)} bytes, more than {MAX_NOTIFICATION_BYTES}", status=413
+        )
+    notification = _parse_notification_body(body)
+    details = [xml.as_mapping(detail) for detail in xml.as_list(notification.get("JobsDetail"))]
+    if not details:
+        raise EventError("the notification names no job")
+    if len(details) > MAX_NOTIFIED_JOBS:
+        raise EventError(f"the notification names {len(details)} jobs, more than {MAX_NOTIFIED_JOBS}")
+    return tuple(dict.fromkeys(map(_parse_notified_job, details)))
 
 
-def _text(value: Mapping[str, Any], name: str) -> str:
-    found = value.get(name)
-    if isinstance(found, str):
-        return found
-    return str(found) if isinstance(found, int) and not isinstance(found, bool) else ""
+def _parse_notification_body(body: bytes) -> Mapping[str, Any]:
+    first = body.lstrip()[:1]
+    if not first:
+        raise EventError("the notification is empty")
+    if first in b"{[":
+        try:
+            return xml.as_mapping(json.loads(body))
+        except (ValueError, RecursionError):
+            raise EventError("the notification is not JSON") from None
+    try:
+        # Only the ids are needed: a long transcript is dropped during parsing.
+        return xml.parse_response(body, "Response", readers={"SpeechRecognitionResult": _drop_element})
+    except xml.XmlError as error:
+        raise EventError(f"the notification is not XML: {error}") from None
+
+
+def _drop_element(_: Any) -> None:
+    return None
+
+
+def _parse_notified_job(detail: Mapping[str, Any]) -> NotifiedJob:
+    job_id = xml.as_text(detail.get("JobId"))
+    if not _JOB_ID.fullmatch(job_id):
+        raise EventError("the notification names a job without a usable id")
+    bucket = xml.as_text(xml.as_mapping(detail.get("Input")).get("BucketId"))
+    # The shape of 2020 has no BucketId; Scribe's own UserData begins with the bucket.
+    user_data = xml.as_text(xml.as_mapping(detail.get("Operation")).get("UserData"))
+    return NotifiedJob(job_id, bucket or user_data.partition("/")[0])
+
+
+def _get_mapping(value: Any, name: str) -> Mapping[str, Any]:
+    member = value.get(name) if isinstance(value, Mapping) else None
+    return member if isinstance(member, Mapping) else {}
+
+
+def _get_text(value: Mapping[str, Any], name: str) -> str:
+    member = value.get(name)
+    if isinstance(member, str):
+        return member
+    return str(member) if isinstance(member, int) and not isinstance(member, bool) else ""

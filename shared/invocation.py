@@ -8,47 +8,47 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import SettingsError
-from shared.logs import Log
+from shared.logger import Logger
 from shared.recordings.desk import Desk
-from shared.settings import Settings, settings_from
-from shared.tencent.cos import Cos
-from shared.tencent.credentials import credentials_of
-from shared.tencent.speech import Speech
-from shared.tencent.wire import Wire
+from shared.settings import Settings, load_settings
+from shared.tencent.auth import load_credentials
+from shared.tencent.client import TencentClient
+from shared.tencent.cos import CosClient
+from shared.tencent.speech import SpeechClient
 
 DEFAULT_LIMIT_MS = 60_000
 MARGIN_SECONDS = 1.5  # to answer and log before the platform ends the process
 
 
-def log_of(function: str, context: Any) -> Log:
+def log_of(function: str, context: Any) -> Logger:
     """The invocation's log: every line carries the function and the request id."""
     request_id = context.get("request_id") if isinstance(context, Mapping) else None
-    return Log({"function": function, "request": str(request_id or "")})
+    return Logger({"function": function, "request": str(request_id or "")})
 
 
-def desk_for(context: Any, log: Log) -> Desk:
+def desk_for(context: Any, log: Logger) -> Desk:
     """A desk for this invocation. Credentials and settings are read anew, connections are the process's own.
 
     Raises SettingsError, after logging it, with one message that names every mistake.
     """
     known: Mapping[str, Any] = context if isinstance(context, Mapping) else {}
     try:
-        settings = settings_from(os.environ)
-        credentials = credentials_of(known, os.environ)
+        settings = load_settings(os.environ)
+        credentials = load_credentials(known, os.environ)
     except SettingsError as error:
         log.error("the function cannot work", error=str(error))
         raise
-    wire = Wire(credentials, settings.cloud_endpoint.rstrip("/"), _countdown(known))
+    wire = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"), _countdown(known))
     return desk_on(wire, settings, log)
 
 
-def desk_on(wire: Wire, settings: Settings, log: Log) -> Desk:
+def desk_on(wire: TencentClient, settings: Settings, log: Logger) -> Desk:
     """A desk whose requests go over this wire."""
     return Desk(
         settings=settings,
-        input_cos=Cos(wire, settings.region),
-        output_cos=Cos(wire, settings.output_region or settings.region),
-        speech=Speech(wire, settings.region, settings.jobs_path),
+        input_cos=CosClient(wire, settings.region),
+        output_cos=CosClient(wire, settings.output_region or settings.region),
+        speech=SpeechClient(wire, settings.region, settings.jobs_path),
         log=log,
     )
 

@@ -11,8 +11,8 @@ from shared.errors import SettingsError
 
 FORMATS = ("json", "txt", "srt", "vtt")
 JOBS_PATHS = ("asr_jobs", "jobs")
-LEAST_TOKEN_LENGTH = 16
-LONGEST_PREFIX_BYTES = 100
+MIN_TOKEN_LENGTH = 16
+MAX_PREFIX_BYTES = 100
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{0,48}-[0-9]{5,12}")
 _REGION = re.compile(r"[a-z]{2,3}-[a-z0-9-]{2,24}")
@@ -156,7 +156,7 @@ class Settings:
         return self.output_bucket or bucket
 
 
-def settings_from(environ: Mapping[str, str]) -> Settings:
+def load_settings(environ: Mapping[str, str]) -> Settings:
     """The settings in an environment. Raises SettingsError with one message that names every mistake."""
     read = _Reading(environ)
     settings = Settings(
@@ -232,10 +232,10 @@ def _region(value: str) -> str:
 
 
 def _engine(value: str) -> str:
-    return "" if is_engine(value) else f"is {value!r}, not an engine such as 16k_zh or 16k_en"
+    return "" if is_valid_engine(value) else f"is {value!r}, not an engine such as 16k_zh or 16k_en"
 
 
-def is_engine(value: str) -> bool:
+def is_valid_engine(value: str) -> bool:
     """Whether it can be an EngineModelType; which ones exist is for CI to say."""
     return bool(_ENGINE.fullmatch(value))
 
@@ -245,10 +245,8 @@ def _queue(value: str) -> str:
 
 
 def _prefix(value: str) -> str:
-    if len(value.encode("utf-8", "replace")) > LONGEST_PREFIX_BYTES:
-        return (
-            f"has more than {LONGEST_PREFIX_BYTES} bytes: with a recording's name it would not fit into a key"
-        )
+    if len(value.encode("utf-8", "replace")) > MAX_PREFIX_BYTES:
+        return f"has more than {MAX_PREFIX_BYTES} bytes: with a recording's name it would not fit into a key"
     return f"is {value!r}: a prefix does not start with a slash" if value.startswith("/") else ""
 
 
@@ -266,8 +264,8 @@ def _whole(value: str) -> str:
 
 def _token(value: str) -> str:
     """Never quotes the value: the message is logged."""
-    if len(value) < LEAST_TOKEN_LENGTH:
-        return f"holds a token of {len(value)} characters; {LEAST_TOKEN_LENGTH} is the least"
+    if len(value) < MIN_TOKEN_LENGTH:
+        return f"holds a token of {len(value)} characters; {MIN_TOKEN_LENGTH} is the least"
     if not _TOKEN.fullmatch(value):
         return "holds a token with characters that a URL would change; use letters, digits, - . _ ~"
     return ""

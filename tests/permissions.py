@@ -13,14 +13,14 @@ from cli.policy.documents import FUNCTIONS, Place, place_of, policy_of
 from cli.policy.place import CI_ROLE
 from cli.policy.statements import Permission, covers
 from cli.policy.table import Row, resources_of, rows_of
-from shared.settings import settings_from
+from shared.settings import load_settings
 
 UIN = "100000000001"  # the stand-in's account
 
 
 def place_under(settings: Mapping[str, str]) -> Place:
     """Where a pipeline of cli.local works under these settings."""
-    return place_of(settings_from({**SETTINGS, **settings}), UIN)
+    return place_of(load_settings({**SETTINGS, **settings}), UIN)
 
 
 def policies_file(folder: Path, place: Place, without: Iterable[tuple[str, str]] = ()) -> Path:

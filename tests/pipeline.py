@@ -18,7 +18,7 @@ from cli.local import (
 )
 from cli.operator import Operator
 from cli.standin import running_standin
-from shared.tencent.speech_values import Notification
+from shared.tencent.speech_models import NotifyConfig
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def running_pipeline(
 
 def switch_on_speech(operator: Operator, bucket: str, notify_url: str) -> None:
     """Enables speech recognition on a bucket and points its queue at an address."""
-    operator.speech.enable(bucket)
-    queue = operator.speech.queues(bucket).queues[0]
-    told = Notification(state="On", url=notify_url, type="Url", event="TaskFinish", format="XML")
+    operator.speech.enable_bucket(bucket)
+    queue = operator.speech.list_queues(bucket).queues[0]
+    told = NotifyConfig(state="On", url=notify_url, type="Url", event="TaskFinish", format="XML")
     operator.speech.update_queue(bucket, queue._replace(state="Active", notification=told))

@@ -11,7 +11,7 @@ import shared.settings
 from cli.documented_settings import Documented, documented, least
 from cli.settings_page import PAGE, page
 from shared.errors import SettingsError
-from shared.settings import settings_from
+from shared.settings import load_settings
 
 SETTINGS = documented()
 LEAST = least(SETTINGS)
@@ -30,7 +30,7 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
             return super().get(name, default)
 
     asked: set[str] = set()
-    settings_from(Asked(LEAST))
+    load_settings(Asked(LEAST))
     assert asked - {"TENCENTCLOUD_REGION"} == {one.name for one in SETTINGS}
     assert "`TENCENTCLOUD_REGION`" in page()
 
@@ -39,9 +39,9 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
 def test_a_documented_default_is_what_an_absent_setting_means(setting: Documented) -> None:
     if setting.required:
         with pytest.raises(SettingsError, match=f"{setting.name} is missing"):
-            settings_from({name: value for name, value in LEAST.items() if name != setting.name})
+            load_settings({name: value for name, value in LEAST.items() if name != setting.name})
     else:
-        assert settings_from(LEAST | {setting.name: setting.default}) == settings_from(LEAST)
+        assert load_settings(LEAST | {setting.name: setting.default}) == load_settings(LEAST)
 
 
 @each_setting
@@ -50,16 +50,16 @@ def test_a_documented_example_is_accepted_and_changes_something(setting: Documen
         assert setting.name in example
         usual = LEAST | {name: value for name, value in example.items() if name != setting.name}
         if setting.required:
-            assert settings_from(usual | example)
+            assert load_settings(usual | example)
         else:
-            assert settings_from(usual | example) != settings_from(usual)
+            assert load_settings(usual | example) != load_settings(usual)
 
 
 @each_setting
 def test_what_is_documented_as_refused_is_refused_in_the_words_of_the_page(setting: Documented) -> None:
     for wrong in setting.wrong:
         with pytest.raises(SettingsError) as caught:
-            settings_from(LEAST | wrong)
+            load_settings(LEAST | wrong)
         assert len(caught.value.mistakes) == 1
         assert setting.name in caught.value.mistakes[0]
         assert caught.value.mistakes[0] in PAGE.read_text("utf-8")

@@ -19,7 +19,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
 from cli.errors import OperatorError
-from shared.tencent.credentials import Credentials
+from shared.tencent.auth import Credentials
 
 LONGEST_WAIT_S = 60  # for one answer; a zip of a few MiB over a slow line needs most of it
 

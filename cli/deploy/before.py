@@ -8,7 +8,7 @@ from cli.cloud.functions import FoundFunction
 from cli.cloud.triggers import FoundTrigger
 from shared.errors import SettingsError
 from shared.recordings.names import done_prefix
-from shared.settings import Settings, settings_from
+from shared.settings import Settings, load_settings
 
 
 def settings_before(functions: Iterable[FoundFunction | None], region: str) -> tuple[Settings, ...]:
@@ -43,7 +43,7 @@ def _readable(functions: Iterable[FoundFunction | None], region: str) -> Iterato
     for function in functions:
         if function:
             try:
-                yield settings_from({"REGION": region, **function.variables})
+                yield load_settings({"REGION": region, **function.variables})
             except SettingsError:
                 continue  # such a function did nothing
 

@@ -17,9 +17,9 @@ from cli.doctor.places import DENIED, Place
 from cli.doctor.places import region_of as region_with
 from cli.doctor.scf_role import complaint_about_scf_role
 from cli.policy.roles import FoundRole
-from shared.errors import NotFound, Refused
+from shared.errors import NotFound, RequestRejected
 from shared.settings import Settings
-from shared.tencent.speech_values import Queue
+from shared.tencent.speech_models import Queue
 
 Names = Mapping[str, frozenset[str]]  # of all functions, by namespace
 
@@ -137,7 +137,7 @@ def _is_there(hands: Hands, bucket: str, settings: Settings) -> bool:
         Place(bucket, region_of(bucket, settings)).ask(hands.wire, "HEAD")
     except NotFound:
         return False
-    except Refused as error:
+    except RequestRejected as error:
         if error.status in _REDIRECTED:
             return False
         raise
@@ -191,7 +191,7 @@ def _left(hands: Hands, buckets: tuple[str, ...]) -> tuple[dict[str, SpeechOf], 
             left[bucket] = _speech(hands, bucket, "")
         except NotFound:
             continue  # the bucket is gone, and its queue with it
-        except Refused as error:
+        except RequestRejected as error:
             if error.status not in DENIED:
                 raise
             unreadable.append(bucket)
@@ -200,7 +200,7 @@ def _left(hands: Hands, buckets: tuple[str, ...]) -> tuple[dict[str, SpeechOf], 
 
 def _speech(hands: Hands, bucket: str, queue_id: str) -> SpeechOf:
     # The answer may name other buckets too: the one meant is looked for.
-    listed = hands.speech.enabled_buckets(names=(bucket,)).buckets
+    listed = hands.speech.list_buckets(names=(bucket,)).buckets
     if bucket not in {one.bucket for one in listed}:
         return SpeechOf()
     return SpeechOf(is_on=True, queue=queue_of(hands, bucket, queue_id))

@@ -8,10 +8,10 @@ from cli.cloud.control import Control
 from cli.cloud.functions import Functions
 from cli.cloud.waiting import Waiting
 from cli.policy.roles import Roles
-from shared.tencent.cos import Cos
-from shared.tencent.credentials import Credentials
-from shared.tencent.speech import Speech
-from shared.tencent.wire import Wire
+from shared.tencent.auth import Credentials
+from shared.tencent.client import TencentClient
+from shared.tencent.cos import CosClient
+from shared.tencent.speech import SpeechClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class Hands:
     control: Control
     functions: Functions
     roles: Roles
-    speech: Speech
-    wire: Wire
+    speech: SpeechClient
+    wire: TencentClient
     waiting: Waiting = field(default_factory=Waiting)
 
     @classmethod
     def of(cls, credentials: Credentials, region: str, endpoint: str = "") -> Hands:
         """With one key, in the region of the functions; `endpoint` takes every request, as CLOUD_ENDPOINT."""
         control = Control(credentials, region, endpoint)
-        wire = Wire(credentials, endpoint)
-        return cls(control, Functions(control), Roles(control), Speech(wire, region), wire)
+        wire = TencentClient(credentials, endpoint)
+        return cls(control, Functions(control), Roles(control), SpeechClient(wire, region), wire)
 
-    def cos(self, region: str) -> Cos:
+    def cos(self, region: str) -> CosClient:
         """The buckets of a region: the output bucket's may be another one than the functions'."""
-        return Cos(self.wire, region)
+        return CosClient(self.wire, region)

@@ -15,8 +15,8 @@ from cli.description.read import wanted_from
 from cli.description.wanted import CALLBACK, Wanted, WantedFunction
 from cli.policy.documents import place_of, policy_of
 from cli.surroundings import Surroundings
-from shared.settings import Settings, settings_from
-from shared.tencent.credentials import Credentials
+from shared.settings import Settings, load_settings
+from shared.tencent.auth import Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +68,4 @@ def intent_of(around: Surroundings) -> Intent:
 
 def _settings(wanted: Wanted, function: WantedFunction, endpoint: str) -> Settings:
     """The settings as the function reads them, and CLOUD_ENDPOINT, which is never deployed. Raises SettingsError."""
-    return settings_from({"REGION": wanted.region, **function.variables, "CLOUD_ENDPOINT": endpoint})
+    return load_settings({"REGION": wanted.region, **function.variables, "CLOUD_ENDPOINT": endpoint})

@@ -13,8 +13,8 @@ from cli.description.wanted import WantedFunction
 from cli.doctor.places import DENIED
 from cli.doctor.telling import complaint, token_of
 from cli.errors import OperatorError
-from shared.errors import AlreadyExists, NotFound, Refused
-from shared.tencent.speech_values import Notification, Queue
+from shared.errors import AlreadyExists, NotFound, RequestRejected
+from shared.tencent.speech_models import NotifyConfig, Queue
 
 LONGEST_URL = 100  # UpdateSpeechQueue, older page: the longest notification address
 LONGEST_WAIT_S = 30.0  # for a queue or an address that was made just now
@@ -43,7 +43,7 @@ class MakeBucket:
         try:
             hands.cos(self.region).create_bucket(self.bucket)
         except AlreadyExists as error:
-            if not error.maybe_own:
+            if not error.possibly_own_write:
                 raise OperatorError(
                     f"bucket {self.bucket} exists, but not in {self.region}: name another one, or that region"
                 ) from None
@@ -68,7 +68,7 @@ class EnableSpeech:
 
     def carry_out(self, hands: Hands) -> None:
         """POST /asrbucket."""
-        hands.speech.enable(self.bucket)
+        hands.speech.enable_bucket(self.bucket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class TellCallback:
         for _ in hands.waiting.looks(LONGEST_WAIT_S):
             if found := queue_of(hands, self.bucket, self.queue_id):
                 return found
-        raise NotFound(about=self.bucket, code="QueueNotFound", message="the bucket has no speech queue")
+        raise NotFound(resource=self.bucket, code="QueueNotFound", message="the bucket has no speech queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class SilenceQueue:
         silent = self.found.notification._replace(state="Off")
         try:
             hands.speech.update_queue(self.bucket, self.found._replace(notification=silent))
-        except Refused as error:
+        except RequestRejected as error:
             if error.status not in DENIED:
                 raise
             raise LeftAsItIs(
@@ -158,9 +158,9 @@ class SilenceQueue:
             ) from None
 
 
-def notification(url: str) -> Notification:
+def notification(url: str) -> NotifyConfig:
     """How a queue tells of finished jobs (UpdateSpeechQueue)."""
-    return Notification(state="On", url=url, type="Url", event="TaskFinish", format="XML")
+    return NotifyConfig(state="On", url=url, type="Url", event="TaskFinish", format="XML")
 
 
 def is_told(queue: Queue, address: str, token: str) -> bool:
@@ -176,7 +176,7 @@ def tells(queue: Queue, address: str, tokens: Collection[str]) -> bool:
     return is_at(told, address) if address else token_of(told) in tokens
 
 
-def is_at(told: Notification, address: str) -> bool:
+def is_at(told: NotifyConfig, address: str) -> bool:
     """Whether a notification goes to this address, whatever the token behind it."""
     return bool(address) and told.url.rpartition("/")[0].rstrip("/").lower() == address.lower()
 
@@ -189,11 +189,11 @@ def address_among(triggers: Iterable[FoundTrigger], qualifier: str) -> str:
 
 def queue_of(hands: Hands, bucket: str, queue_id: str) -> Queue | None:
     """The queue that takes a bucket's jobs: the one of QUEUE_ID, else the first."""
-    queues = hands.speech.queues(bucket, queue_ids=(queue_id,) if queue_id else ()).queues
+    queues = hands.speech.list_queues(bucket, queue_ids=(queue_id,) if queue_id else ()).queues
     return queues[0] if queues else None
 
 
-def _shown(state: str, told: Notification) -> dict[str, str]:
+def _shown(state: str, told: NotifyConfig) -> dict[str, str]:
     address, _, token = told.url.rpartition("/") if _has_path(told.url) else (told.url, "", "")
     return {
         "state": state,

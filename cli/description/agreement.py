@@ -8,7 +8,7 @@ from cli.description.mistakes import Mistakes
 from cli.description.triggers import bucket_of, rule_of
 from cli.description.wanted import WantedFunction, WantedTrigger
 from shared.errors import SettingsError
-from shared.settings import Settings, settings_from
+from shared.settings import Settings, load_settings
 
 
 def read_settings(variables: Mapping[str, str], region: str, mistakes: Mistakes) -> Settings | None:
@@ -17,7 +17,7 @@ def read_settings(variables: Mapping[str, str], region: str, mistakes: Mistakes)
     Without a `region`, which is another mistake, whatever depends on it is not told.
     """
     try:
-        return settings_from({**variables, "TENCENTCLOUD_REGION": region})
+        return load_settings({**variables, "TENCENTCLOUD_REGION": region})
     except SettingsError as error:
         for mistake in error.mistakes:
             name, _, rest = mistake.partition(" ")

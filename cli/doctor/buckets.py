@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, wrong
 from cli.doctor.places import DENIED, Place, region_of
-from shared.errors import NotFound, Refused
+from shared.errors import NotFound, RequestRejected
 from shared.tencent import xml
 
 
@@ -18,7 +18,7 @@ def bucket(case: Case) -> Iterator[Finding]:
             region = place.ask(case.hands.wire, "HEAD").headers.get("x-cos-bucket-region", "") or place.region
         except NotFound:
             region = region_of(case.hands.wire, place.bucket)
-        except Refused as error:
+        except RequestRejected as error:
             if error.status in DENIED:
                 yield wrong(
                     "it cannot be opened: it belongs to another account, or this key may not look at it",
@@ -53,7 +53,7 @@ def versioning(case: Case) -> Iterator[Finding]:
         if place not in case.places_there:
             continue
         answer = place.ask(case.hands.wire, "GET", "versioning")
-        state = xml.text(xml.response(answer.body, "VersioningConfiguration").get("Status"))
+        state = xml.as_text(xml.parse_response(answer.body, "VersioningConfiguration").get("Status"))
         if state:
             yield wrong(
                 f"versioning is {state}: receipts cannot be created only once here, so a recording may be paid twice",

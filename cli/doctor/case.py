@@ -12,8 +12,8 @@ from cli.description.wanted import CALLBACK, Wanted, WantedFunction, WantedTrigg
 from cli.doctor.hands import Hands
 from cli.doctor.places import Place, is_there
 from cli.doctor.rules import Rule, rules_of_others
-from shared.settings import Settings, settings_from
-from shared.tencent.speech_values import Queue
+from shared.settings import Settings, load_settings
+from shared.tencent.speech_models import Queue
 
 LONGEST_CHANGE_S = 30.0  # of a function that was changed just now; some seconds are usual
 
@@ -34,7 +34,7 @@ class Case:
 
     def settings_of(self, variables: Mapping[str, str]) -> Settings:
         """The settings of a function with these variables. Raises SettingsError."""
-        return settings_from({"REGION": self.wanted.region, **variables})
+        return load_settings({"REGION": self.wanted.region, **variables})
 
     @cached_property
     def owner_uin(self) -> str:
@@ -73,7 +73,7 @@ class Case:
     def speaking_buckets(self) -> tuple[str, ...]:
         """The input buckets with speech recognition switched on."""
         buckets = self.settings.input_buckets
-        page = self.hands.speech(self.wanted.region).enabled_buckets(
+        page = self.hands.speech(self.wanted.region).list_buckets(
             regions=(self.wanted.region,), names=buckets
         )
         enabled = {one.bucket for one in page.buckets}
@@ -85,7 +85,7 @@ class Case:
         asked = (self.settings.queue_id,) if self.settings.queue_id else ()
         found = {}
         for bucket in self.speaking_buckets:
-            queues = self.hands.speech(self.wanted.region).queues(bucket, queue_ids=asked).queues
+            queues = self.hands.speech(self.wanted.region).list_queues(bucket, queue_ids=asked).queues
             if queues:
                 found[bucket] = queues[0]
         return found

@@ -23,7 +23,7 @@ from cli.errors import OperatorError
 from cli.package import PackageError, build
 from cli.surroundings import Surroundings
 from shared.errors import ScribeError
-from shared.settings import settings_from
+from shared.settings import load_settings
 
 # With a token nobody chose here and nobody deployed, everything else can still be read.
 _NO_TOKEN = "not-chosen-by-anybody-yet"  # noqa: S105 - it opens nothing
@@ -101,7 +101,7 @@ def _endpoint(wanted: Wanted, choices: Mapping[str, str]) -> str:
     """CLOUD_ENDPOINT, which is never deployed. Raises SettingsError unless it is of this machine."""
     variables = wanted.functions[CALLBACK].variables
     chosen = {"REGION": wanted.region, **variables, "CLOUD_ENDPOINT": choices.get("CLOUD_ENDPOINT", "")}
-    return settings_from(chosen).cloud_endpoint.rstrip("/")
+    return load_settings(chosen).cloud_endpoint.rstrip("/")
 
 
 def _deployed_token(hands: Hands, wanted: Wanted) -> str:

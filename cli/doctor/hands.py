@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from cli.cloud.control import Control
-from shared.tencent.cos import Cos
-from shared.tencent.credentials import Credentials
-from shared.tencent.speech import Speech
-from shared.tencent.wire import Wire
+from shared.tencent.auth import Credentials
+from shared.tencent.client import TencentClient
+from shared.tencent.cos import CosClient
+from shared.tencent.speech import SpeechClient
 
 LONGEST_WAIT_S = 20.0  # for the function's URL: a cold start takes a few seconds of it
 
@@ -30,7 +30,7 @@ class Hands:
     """Everything that reaches out. `endpoint` takes every request in the cloud's stead (CLOUD_ENDPOINT)."""
 
     control: Control
-    wire: Wire
+    wire: TencentClient
     client: Callable[[], httpx.Client] = process_client
     endpoint: str = ""
     now: Callable[[], float] = time.time
@@ -38,15 +38,17 @@ class Hands:
     @classmethod
     def of(cls, credentials: Credentials, region: str, endpoint: str = "") -> Hands:
         """The usual ones, of one key in one region."""
-        return cls(Control(credentials, region, endpoint), Wire(credentials, endpoint), endpoint=endpoint)
+        return cls(
+            Control(credentials, region, endpoint), TencentClient(credentials, endpoint), endpoint=endpoint
+        )
 
-    def cos(self, region: str) -> Cos:
+    def cos(self, region: str) -> CosClient:
         """The buckets of a region."""
-        return Cos(self.wire, region)
+        return CosClient(self.wire, region)
 
-    def speech(self, region: str) -> Speech:
+    def speech(self, region: str) -> SpeechClient:
         """Speech recognition in a region."""
-        return Speech(self.wire, region)
+        return SpeechClient(self.wire, region)
 
     def as_stranger(self, method: str, url: str) -> httpx.Response:
         """A request without a key, as anyone can send it. Raises httpx.HTTPError."""

@@ -12,7 +12,7 @@ from shared.recordings.due import seconds_of
 from shared.recordings.names import done_prefix, open_prefix
 from shared.recordings.recording import Recording
 from shared.recordings.take_in import left_alone
-from shared.tencent.cos import Page
+from shared.tencent.cos import ListPage
 
 AUDIT = "audit"  # the argument of the timer
 
@@ -76,10 +76,10 @@ def _place_of(receipt_id: str) -> str:
 
 def _look(case: Case, place: Place, state_place: Place) -> Unheard:
     settings = case.settings
-    objects = case.hands.cos(place.region).list(place.bucket, prefix=settings.input_prefix)
+    objects = case.hands.cos(place.region).list_objects(place.bucket, prefix=settings.input_prefix)
     state_cos = case.hands.cos(state_place.region)
     pages = [
-        (prefix, state_cos.list(state_place.bucket, prefix=f"{prefix}{place.bucket}/"))
+        (prefix, state_cos.list_objects(state_place.bucket, prefix=f"{prefix}{place.bucket}/"))
         for prefix in (open_prefix(settings), done_prefix(settings))
     ]
     receipts = [
@@ -90,7 +90,7 @@ def _look(case: Case, place: Place, state_place: Place) -> Unheard:
     return Unheard(found.count, found.is_all and not objects.next_marker)
 
 
-def _due(case: Case, place: Place, objects: Page) -> Iterator[str]:
+def _due(case: Case, place: Place, objects: ListPage) -> Iterator[str]:
     """The ids of what the audit would take in, unless there is a receipt."""
     for item in objects.objects:
         is_due = case.hands.now() - seconds_of(item.modified) >= case.settings.sweep_after_s

@@ -25,9 +25,7 @@ def service(case: Case) -> Iterator[Finding]:
 def content_recognition(case: Case) -> Iterator[Finding]:
     """GET /ai_bucket: the AI content recognition, which Scribe does not need; on or off, both are fine."""
     buckets = case.settings.input_buckets
-    page = case.hands.speech(case.wanted.region).content_recognition_buckets(
-        regions=(case.wanted.region,), names=buckets
-    )
+    page = case.hands.speech(case.wanted.region).list_ai_buckets(regions=(case.wanted.region,), names=buckets)
     enabled = {one.bucket for one in page.buckets}
     for bucket in buckets:
         yield fine(

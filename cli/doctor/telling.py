@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from shared.tencent.speech_values import Notification
+from shared.tencent.speech_models import NotifyConfig
 
 # TransCodingFinish is its name on the pages of 2020.
 _EVENTS = frozenset({"taskfinish", "transcodingfinish"})
 
 
-def complaint(told: Notification, address: str, tokens: Collection[str]) -> str:
+def complaint(told: NotifyConfig, address: str, tokens: Collection[str]) -> str:
     """What is wrong, without any token; "" when the queue calls `address` with one of `tokens` at its end."""
     if told.state.lower() != "on":
         return "the queue's notification is off"
@@ -32,7 +32,7 @@ def complaint(told: Notification, address: str, tokens: Collection[str]) -> str:
     return ""
 
 
-def token_of(told: Notification) -> str:
+def token_of(told: NotifyConfig) -> str:
     """The end of its address."""
     return told.url.rpartition("/")[2]
 

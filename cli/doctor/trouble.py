@@ -9,9 +9,9 @@ from cli.doctor.finding import Finding, skipped, wrong
 from cli.doctor.places import DENIED
 from cli.errors import OperatorError
 from shared.errors import CloudError, ScribeError
-from shared.tencent.xml import NotXml
+from shared.tencent.xml import XmlError
 
-EXPECTED = (OperatorError, ScribeError, httpx.HTTPError, NotXml)  # anything else is a mistake in the doctor
+EXPECTED = (OperatorError, ScribeError, httpx.HTTPError, XmlError)  # anything else is a mistake in the doctor
 
 _NO_NETWORK = frozenset({"ClientNetworkError", "ServerNetworkError", "NoConnection", "NoAnswer"})
 

@@ -24,7 +24,7 @@ from cli.policy.place import Place
 from cli.policy.roles import Roles
 from cli.policy.table import rows_of
 from cli.surroundings import Surroundings
-from shared.settings import settings_from
+from shared.settings import load_settings
 
 DEPLOYER, ROLE_MAKER = "deployer", "roles"
 NAMES = (*FUNCTIONS, DEPLOYER, ROLE_MAKER)
@@ -93,14 +93,14 @@ def _all(wanted: Wanted, uin: str) -> Iterator[_Printed]:
 
 
 def _place(wanted: Wanted, key: str, uin: str) -> Place:
-    return place_of(settings_from({**wanted.functions[key].variables, "REGION": wanted.region}), uin)
+    return place_of(load_settings({**wanted.functions[key].variables, "REGION": wanted.region}), uin)
 
 
 def _control(choices: Mapping[str, str], wanted: Wanted, home: Path) -> Control:
     """Raises OperatorError when there is no key, SettingsError when CLOUD_ENDPOINT is no loopback address."""
     variables = wanted.functions[FUNCTIONS[0]].variables
     endpoint = {"CLOUD_ENDPOINT": choices.get("CLOUD_ENDPOINT", "")}
-    settings = settings_from({**variables, "REGION": wanted.region, **endpoint})
+    settings = load_settings({**variables, "REGION": wanted.region, **endpoint})
     return Control(credentials_from(choices, home), wanted.region, settings.cloud_endpoint.rstrip("/"))
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import merge
 
-from shared.errors import CloudError, OutOfTime, described
+from shared.errors import CloudError, DeadlineExceeded, safe_error_message
 from shared.recordings.desk import Desk
 from shared.recordings.due import is_due, seconds_of
 from shared.recordings.names import done_prefix, open_prefix
 from shared.recordings.recording import Recording, sortable
 from shared.recordings.take_in import left_alone, take_in
 from shared.recordings.tally import Tally
-from shared.tencent.cos import Listed
+from shared.tencent.cos import ObjectSummary
 
 
 def audit(desk: Desk) -> Tally:
@@ -29,7 +29,7 @@ def audit(desk: Desk) -> Tally:
         try:
             for item in _unheard_of(desk, bucket):
                 _take_in(desk, bucket, item, tally)
-        except OutOfTime as error:
+        except DeadlineExceeded as error:
             tally.stopped_early = True
             desk.log.warning("the audit stopped early", why=str(error))
             break
@@ -40,23 +40,23 @@ def audit(desk: Desk) -> Tally:
     return tally
 
 
-def _take_in(desk: Desk, bucket: str, item: Listed, tally: Tally) -> None:
+def _take_in(desk: Desk, bucket: str, item: ObjectSummary, tally: Tally) -> None:
     try:
         outcome = take_in(desk, bucket, item.key)
-    except OutOfTime:
+    except DeadlineExceeded:
         raise
     except Exception as error:  # noqa: BLE001 - one recording's trouble does not stop the others
         tally.trouble()
-        desk.log.error("could not take in", bucket=bucket, key=item.key, error=described(error))
+        desk.log.error("could not take in", bucket=bucket, key=item.key, error=safe_error_message(error))
         return
     tally.count(outcome.step)
     desk.log.info("found by the audit", **outcome.summary())
 
 
-def _unheard_of(desk: Desk, bucket: str) -> Iterator[Listed]:
+def _unheard_of(desk: Desk, bucket: str) -> Iterator[ObjectSummary]:
     """The recordings that are due and that no receipt speaks of, in the order of their keys."""
     known = _Known(_receipts(desk, bucket))
-    for item in desk.input_cos.list_all(bucket, prefix=desk.settings.input_prefix):
+    for item in desk.input_cos.iter_objects(bucket, prefix=desk.settings.input_prefix):
         if left_alone(desk.settings, bucket, item.key) or not is_due(desk, item.modified):
             continue
         receipts = known.beside(f"{bucket}/{sortable(item.key)}")
@@ -75,7 +75,7 @@ def _receipts(desk: Desk, bucket: str) -> Iterator[tuple[str, str]]:
 
 def _receipts_below(desk: Desk, prefix: str, bucket: str) -> Iterator[tuple[str, str]]:
     state_bucket = desk.settings.output_bucket_for(bucket)
-    for item in desk.output_cos.list_all(state_bucket, prefix=f"{prefix}{bucket}/"):
+    for item in desk.output_cos.iter_objects(state_bucket, prefix=f"{prefix}{bucket}/"):
         yield item.key.removeprefix(prefix), item.modified
 
 

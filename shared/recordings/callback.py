@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shared.errors import Refused, described
+from shared.errors import RequestRejected, safe_error_message
+from shared.events import NotifiedJob
 from shared.recordings.desk import Desk
 from shared.recordings.finish import ask_for, finish
 from shared.recordings.outcome import Outcome, Step
-from shared.tencent.notification import NamedJob
 
 _NO_SUCH_JOB = frozenset({400, 404})
 
 
-def finish_named(desk: Desk, named: Iterable[NamedJob]) -> list[Outcome]:
+def finish_named(desk: Desk, named: Iterable[NotifiedJob]) -> list[Outcome]:
     """Brings every named job to its end. Raises CloudError or OutOfTime if one could not be, after trying all."""
     outcomes: list[Outcome] = []
     problem: Exception | None = None
@@ -22,7 +22,7 @@ def finish_named(desk: Desk, named: Iterable[NamedJob]) -> list[Outcome]:
             outcome = _finish_one(desk, job)
         except Exception as error:  # noqa: BLE001 - told below, once the other jobs had their turn
             problem = error
-            desk.log.error("could not finish a job", job=job.job_id, error=described(error))
+            desk.log.error("could not finish a job", job=job.job_id, error=safe_error_message(error))
             continue
         outcomes.append(outcome)
         desk.log.info("looked at a job", **outcome.summary())
@@ -31,11 +31,11 @@ def finish_named(desk: Desk, named: Iterable[NamedJob]) -> list[Outcome]:
     return outcomes
 
 
-def _finish_one(desk: Desk, named: NamedJob) -> Outcome:
+def _finish_one(desk: Desk, named: NotifiedJob) -> Outcome:
     for bucket in _likeliest_first(desk.settings.input_buckets, named.bucket_hint):
         try:
             found = ask_for(desk, bucket, [named.job_id])
-        except Refused as error:
+        except RequestRejected as error:
             if error.status not in _NO_SUCH_JOB:
                 raise
             # An unknown id is no error in the published answers, but an id of odd form may be.

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shared.logs import Log
+from shared.logger import Logger
 from shared.recordings.ledger import Ledger
 from shared.settings import Settings
-from shared.tencent.cos import Cos
-from shared.tencent.speech import Speech
+from shared.tencent.cos import CosClient
+from shared.tencent.speech import SpeechClient
 
 
 def _nonce() -> str:
@@ -22,16 +22,16 @@ class Desk(NamedTuple):
     """One invocation's tools. `input_cos` and `speech` work in the functions' region, `output_cos` in OUTPUT_REGION."""
 
     settings: Settings
-    input_cos: Cos
-    output_cos: Cos
-    speech: Speech
-    log: Log
+    input_cos: CosClient
+    output_cos: CosClient
+    speech: SpeechClient
+    log: Logger
     now: Callable[[], float] = time.time
     nonce: Callable[[], str] = _nonce
 
     def seconds_left(self) -> float:
         """How much of the function's own time limit remains."""
-        return self.output_cos.wire.seconds_left()
+        return self.output_cos.client.remaining_s()
 
     def ledger_for(self, bucket: str) -> Ledger:
         """The receipts of this bucket's recordings."""
@@ -43,7 +43,7 @@ class Desk(NamedTuple):
             return self
         own_bucket = not self.settings.output_bucket
         return self._replace(
-            input_cos=self.input_cos._replace(region=region),
-            speech=self.speech._replace(region=region),
-            output_cos=self.output_cos._replace(region=region) if own_bucket else self.output_cos,
+            input_cos=self.input_cos.for_region(region),
+            speech=self.speech.for_region(region),
+            output_cos=self.output_cos.for_region(region) if own_bucket else self.output_cos,
         )

@@ -8,7 +8,7 @@ from shared.recordings.failure import Failure, error_object
 from shared.recordings.names import ERROR, transcript_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import FAILED, Receipt
-from shared.tencent.cos import Head
+from shared.tencent.cos import ObjectMetadata
 
 ERROR_TYPE = "application/json; charset=utf-8"
 
@@ -34,7 +34,7 @@ def close(desk: Desk, receipt: Receipt, outcome: str) -> None:
     desk.ledger_for(receipt.bucket).finish(finished)
 
 
-def written_now(desk: Desk, receipt: Receipt) -> Head | None:
+def written_now(desk: Desk, receipt: Receipt) -> ObjectMetadata | None:
     """What the recording holds now. None if it is deleted: its transcript is asked for and paid for all the same."""
     try:
         return desk.input_cos.head(receipt.bucket, receipt.key)

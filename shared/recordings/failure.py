@@ -17,7 +17,7 @@ from shared.recordings.failure_texts import (
     Explanation,
 )
 from shared.recordings.receipt import Receipt
-from shared.tencent.speech_values import CANCELLED, Job
+from shared.tencent.speech_models import CANCELLED, Job
 
 SCHEMA, VERSION = "urn:scribe:error", 1
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from shared.errors import OutcomeUnknown
 from shared.recordings.desk import Desk
 from shared.recordings.receipt import Receipt
-from shared.tencent.speech_values import Job, JobFilter
+from shared.tencent.speech_models import Job, JobFilter
 
 MOST_PAGES = 100
 CLOCK_SLACK_SECONDS = 60
@@ -39,7 +39,7 @@ def find_job(desk: Desk, receipt: Receipt) -> Job | None:
             return None
         token = page.next_token
     raise OutcomeUnknown(
-        about=f"{receipt.bucket}/{receipt.key}",
+        resource=f"{receipt.bucket}/{receipt.key}",
         code="TooManyJobs",
         message="cannot tell whether it was submitted",
     )
@@ -51,5 +51,5 @@ def _as_ci_writes(seconds: float) -> str:
 
 def _only_queue(desk: Desk, bucket: str) -> str:
     """The list of jobs is documented to need the queue's id (DescribeSpeechJobs 460/46230); a bucket has one queue."""
-    queues = desk.speech.queues(bucket).queues
+    queues = desk.speech.list_queues(bucket).queues
     return queues[0].queue_id if queues else ""

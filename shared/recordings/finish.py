@@ -13,15 +13,15 @@ from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.recordings.recording import is_id
 from shared.recordings.replaced import end_if_replaced
-from shared.tencent.speech_values import FINAL_STATES, SUCCESS, FoundJobs, Job, Recognised
+from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
 from shared.transcript import RecordingRef, Transcript, build_transcript, read_sentence, render_each
 
-_NOTHING_SAID = Recognised(audio_seconds="", lines="", details=(), flash=())
+_NOTHING_SAID = JobResult(audio_seconds="", lines="", details=(), flash=())
 
 
-def ask_for(desk: Desk, bucket: str, job_ids: Sequence[str]) -> FoundJobs:
+def ask_for(desk: Desk, bucket: str, job_ids: Sequence[str]) -> JobLookup:
     """The jobs as CI itself tells them, their sentences already in the transcript's form."""
-    return desk.speech.jobs(bucket, job_ids, read_detail=read_sentence)
+    return desk.speech.get_jobs(bucket, job_ids, detail_parser=read_sentence)
 
 
 def finish(desk: Desk, bucket: str, job: Job, *, receipt: Receipt | None = None) -> Outcome:

@@ -14,7 +14,7 @@ from shared.errors import AlreadyExists, NotFound
 from shared.recordings.names import claim_key, done_prefix, open_prefix
 from shared.recordings.receipt import Receipt, receipt_from
 from shared.settings import Settings
-from shared.tencent.cos import Cos
+from shared.tencent.cos import CosClient
 
 JSON_TYPE = "application/json"
 VERSIONED_PAUSE_SECONDS = 1.0
@@ -31,7 +31,7 @@ class OpenEntry(NamedTuple):
 class Ledger(NamedTuple):
     """The receipts in one state bucket. Every method raises CloudError; those that read, BadReceipt."""
 
-    cos: Cos
+    cos: CosClient
     settings: Settings
     bucket: str
 
@@ -53,7 +53,7 @@ class Ledger(NamedTuple):
         try:
             self._put_create_only(key, receipt)
         except AlreadyExists as error:
-            if not error.maybe_own:
+            if not error.possibly_own_write:
                 return False
         return self._is_own(key, receipt)
 
@@ -91,13 +91,13 @@ class Ledger(NamedTuple):
         written = self.cos.put(self.bucket, key, receipt.to_json(), content_type=JSON_TYPE, create_only=True)
         if written.version_id:
             # The bucket is versioned, so nothing stops a second writer: wait until the last has written.
-            self.cos.wire.sleep(VERSIONED_PAUSE_SECONDS)
+            self.cos.client.sleep(VERSIONED_PAUSE_SECONDS)
 
     def others_of(self, receipt: Receipt) -> Iterator[Receipt]:
         """Receipts of other content under the same key, open and done. Two requests, and one for each found."""
         stem = receipt.id.rpartition("!")[0] + "!"
         for prefix in (open_prefix(self.settings), done_prefix(self.settings)):
-            for item in self.cos.list_all(self.bucket, prefix=prefix + stem):
+            for item in self.cos.iter_objects(self.bucket, prefix=prefix + stem):
                 found = self._read(item.key) if item.key != prefix + receipt.id else None
                 if found and found.key == receipt.key:
                     yield found
@@ -134,7 +134,7 @@ class Ledger(NamedTuple):
     def open_entries(self, after: str = "") -> Iterator[OpenEntry]:
         """The ids of all work in flight, a page at a time, in the order of bucket and key; those after an id."""
         prefix = open_prefix(self.settings)
-        for item in self.cos.list_all(self.bucket, prefix=prefix, marker=prefix + after if after else ""):
+        for item in self.cos.iter_objects(self.bucket, prefix=prefix, marker=prefix + after if after else ""):
             yield OpenEntry(item.key.removeprefix(prefix), item.modified)
 
     def _read(self, key: str) -> Receipt | None:

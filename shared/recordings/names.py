@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from shared.settings import Settings
-from shared.tencent.cos import LONGEST_KEY_BYTES
+from shared.tencent.cos import MAX_KEY_BYTES
 
 ERROR = "error.json"
 _LONGEST_ENDING = len("." + ERROR)
@@ -63,7 +63,7 @@ def _fitting(name: str) -> str:
     So is that of a recording `a.mp3.error`, whose transcript would take the place of the error object of `a.mp3`.
     """
     raw = name.encode("utf-8", "surrogatepass")
-    room = LONGEST_KEY_BYTES - _LONGEST_ENDING
+    room = MAX_KEY_BYTES - _LONGEST_ENDING
     if len(raw) <= room and not name.endswith(_ERROR_STEM):
         return name
     mark = "~" + hashlib.sha256(raw).hexdigest()[:16]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.settings import is_engine
+from shared.settings import is_valid_engine
 
 
 class WrongOption(ValueError):
@@ -26,7 +26,7 @@ class Options(NamedTuple):
 def options_for(default_engine: str, metadata: Mapping[str, str]) -> Options:
     """The options of a recording with this metadata. Raises WrongOption."""
     engine = metadata.get("engine", "").strip() or default_engine
-    if not is_engine(engine):
+    if not is_valid_engine(engine):
         raise WrongOption(f"x-cos-meta-engine is {engine[:60]!r}, not an engine such as 16k_zh or 16k_en")
     channels = metadata.get("channels", "").strip() or "1"
     if channels not in {"1", "2"}:

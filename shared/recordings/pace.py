@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.recordings.desk import Desk
-from shared.tencent.speech_values import JobFilter
+from shared.tencent.speech_models import JobFilter
 
 # Some work ahead keeps the queue busy until the next sweep: jobs of a minute, ten at a time, for five minutes and more.
 AHEAD = 20
@@ -28,7 +28,7 @@ class Pace:
         self._room[bucket] = 0
 
     def _count_room(self, bucket: str) -> int:
-        queues = self._desk.speech.queues(bucket).queues
+        queues = self._desk.speech.list_queues(bucket).queues
         wanted = self._desk.settings.queue_id
         queue = next((one for one in queues if one.queue_id == wanted), queues[0] if queues else None)
         bound = self._desk.settings.max_in_flight

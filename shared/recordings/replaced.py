@@ -11,7 +11,7 @@ from shared.recordings.endings import close, written_now
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import SUPERSEDED, TRANSCRIBED, Receipt
 from shared.recordings.submit import wait_for_sweep
-from shared.tencent.cos import Head
+from shared.tencent.cos import ObjectMetadata
 
 
 def end_if_replaced(desk: Desk, receipt: Receipt, job_id: str) -> Outcome | None:
@@ -67,7 +67,7 @@ def _spoke_before(desk: Desk, receipt: Receipt, job_id: str) -> bool:
     return done is not None and (done.outcome, done.job_id) == (TRANSCRIBED, job_id)
 
 
-def _afresh(desk: Desk, receipt: Receipt, now: Head) -> Receipt:
+def _afresh(desk: Desk, receipt: Receipt, now: ObjectMetadata) -> Receipt:
     """The receipt of new work on the same content, whose jobs so far do not count."""
     now_s = desk.now()
     return receipt._replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.errors import Busy, OutcomeUnknown, QueueFull, Refused
+from shared.errors import OutcomeUnknown, QueueFull, RequestRejected, Throttled
 from shared.recordings.desk import Desk
 from shared.recordings.endings import end_failed, tell
 from shared.recordings.failure import Failure, refused
@@ -10,8 +10,8 @@ from shared.recordings.failure_texts import UNWRITABLE_NAME
 from shared.recordings.names import raw_key
 from shared.recordings.outcome import Outcome, Step
 from shared.recordings.receipt import Receipt
-from shared.tencent.speech_values import Job, SpeechJob
-from shared.tencent.xml import NotXml
+from shared.tencent.speech_models import Job, JobRequest
+from shared.tencent.xml import XmlError
 
 # What a submit may take at worst, as a share of the lease: with less left, another attempt could begin meanwhile.
 LONGEST_SUBMIT = 0.2
@@ -29,10 +29,10 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
             Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="its lease is nearly over"
         )
     try:
-        job = desk.speech.submit(receipt.bucket, _job_for(desk, receipt))
-    except NotXml:
+        job = desk.speech.create_job(receipt.bucket, _job_for(desk, receipt))
+    except XmlError:
         return end_failed(desk, receipt, Failure(UNWRITABLE_NAME))
-    except Busy as error:
+    except Throttled as error:
         desk.log.warning("not submitted for now", key=receipt.key, error=str(error))
         return wait_for_sweep(
             desk, receipt, why="the queue is full" if isinstance(error, QueueFull) else "throttled"
@@ -40,7 +40,7 @@ def submit(desk: Desk, receipt: Receipt) -> Outcome:
     except OutcomeUnknown as error:
         desk.log.warning("submitted or not: the sweep looks for its job", key=receipt.key, error=str(error))
         return Outcome(Step.UNDER_WAY, receipt.bucket, receipt.key, receipt.id, why="the answer was lost")
-    except Refused as error:
+    except RequestRejected as error:
         failure = refused(error)
         if not failure.explanation.waits:
             return end_failed(desk, receipt, failure)
@@ -64,9 +64,9 @@ def wait_for_sweep(desk: Desk, receipt: Receipt, *, why: str) -> Outcome:
     return Outcome(Step.WAITING, receipt.bucket, receipt.key, receipt.id, why=why)
 
 
-def _job_for(desk: Desk, receipt: Receipt) -> SpeechJob:
+def _job_for(desk: Desk, receipt: Receipt) -> JobRequest:
     settings = desk.settings
-    return SpeechJob(
+    return JobRequest(
         input_key=receipt.key,
         output_bucket=settings.output_bucket_for(receipt.bucket),
         output_region=desk.output_cos.region,

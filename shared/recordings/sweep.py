@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import islice
 
-from shared.errors import CloudError, NotFound, OutOfTime, described
+from shared.errors import CloudError, DeadlineExceeded, NotFound, safe_error_message
 from shared.recordings.desk import Desk
 from shared.recordings.due import is_due, is_overdue
 from shared.recordings.finish import ask_for, finish, give_up
@@ -22,9 +22,9 @@ from shared.recordings.pace import Pace
 from shared.recordings.receipt import FAILED, BadReceipt, Receipt
 from shared.recordings.take_over import take_over
 from shared.recordings.tally import Tally
-from shared.tencent.speech import UNREADABLE
-from shared.tencent.speech_values import FAILED as JOB_FAILED
-from shared.tencent.speech_values import Job
+from shared.tencent.speech import UNREADABLE_RESPONSE
+from shared.tencent.speech_models import FAILED as JOB_FAILED
+from shared.tencent.speech_models import Job
 
 JOBS_A_QUERY = 10
 LAST_SECONDS = 15.0  # for the portion that is at work, and to note where it stopped
@@ -38,7 +38,7 @@ def sweep(desk: Desk) -> Tally:
     for state_bucket in dict.fromkeys(map(desk.settings.output_bucket_for, desk.settings.input_buckets)):
         try:
             _Sweep(desk, state_bucket, tally).run()
-        except OutOfTime as error:
+        except DeadlineExceeded as error:
             tally.stopped_early = True
             desk.log.warning("the sweep stopped early and goes on next time", why=str(error))
             break
@@ -68,8 +68,8 @@ class _Sweep:
                 self._look_at_the_clock()
                 self._attend_to(entries)
                 self.reached = entries[-1].id
-        except OutOfTime:
-            with suppress(OutOfTime, CloudError):
+        except DeadlineExceeded:
+            with suppress(DeadlineExceeded, CloudError):
                 self.desk.output_cos.put(self.bucket, cursor_key(self.desk.settings), self.reached.encode())
             raise
         if began_after:
@@ -77,7 +77,7 @@ class _Sweep:
 
     def _look_at_the_clock(self) -> None:
         if self.desk.seconds_left() < LAST_SECONDS:
-            raise OutOfTime("little is left of the function's time limit")
+            raise DeadlineExceeded("little is left of the function's time limit")
 
     def _attend_to(self, entries: Iterable[OpenEntry]) -> None:
         with_jobs: list[Receipt] = []
@@ -136,8 +136,8 @@ class _Sweep:
         try:
             found = ask_for(desk, first.bucket, [receipt.job_id for receipt in receipts])
         except CloudError as error:
-            is_unreadable = error.code == UNREADABLE
-            if len(receipts) > 1 and (is_unreadable or not error.repeating_helps):
+            is_unreadable = error.code == UNREADABLE_RESPONSE
+            if len(receipts) > 1 and (is_unreadable or not error.retryable):
                 for receipt in receipts:
                     self._finish([receipt])
                 return
@@ -178,12 +178,12 @@ class _Sweep:
         """Takes one step and counts it. One recording's trouble does not stop the others; running out of time does."""
         try:
             outcome = take()
-        except OutOfTime:
+        except DeadlineExceeded:
             raise
         except Exception as error:  # noqa: BLE001 - one odd receipt must not stop every sweep to come
             self.tally.trouble()
             self.desk.log.error(
-                "could not mend", bucket=receipt.bucket, key=receipt.key, error=described(error)
+                "could not mend", bucket=receipt.bucket, key=receipt.key, error=safe_error_message(error)
             )
             return
         self.tally.count(outcome.step)

@@ -14,7 +14,7 @@ from shared.recordings.receipt import SUPERSEDED, TRANSCRIBED, Receipt
 from shared.recordings.recording import Recording
 from shared.recordings.submit import submit
 from shared.settings import Settings
-from shared.tencent.cos import Head
+from shared.tencent.cos import ObjectMetadata
 
 LARGEST_BYTES = 512 * 1024 * 1024  # CI document 1045/73385: normal recognition, 512 MB and 5 hours
 
@@ -59,7 +59,7 @@ def _already_done(done: Receipt) -> Outcome:
     return Outcome(Step.ALREADY_DONE, done.bucket, done.key, done.id, done.job_id, why=done.outcome)
 
 
-def _uploaded_again(desk: Desk, recording: Recording, head: Head, done: Receipt) -> Outcome:
+def _uploaded_again(desk: Desk, recording: Recording, head: ObjectMetadata, done: Receipt) -> Outcome:
     """The same content, written once more after its work was closed: COS tells another time than the receipt.
 
     After a failure somebody mended something, and where other content stood here while the job was at work nobody
@@ -73,7 +73,7 @@ def _uploaded_again(desk: Desk, recording: Recording, head: Head, done: Receipt)
     return Outcome(Step.REOPENED, recording.bucket, recording.key, recording.id, done.job_id)
 
 
-def _begin(desk: Desk, recording: Recording, head: Head, done_before: Receipt | None) -> Outcome:
+def _begin(desk: Desk, recording: Recording, head: ObjectMetadata, done_before: Receipt | None) -> Outcome:
     options, problem = _read_options(desk, recording, head)
     now = desk.now()
     receipt = Receipt(
@@ -107,7 +107,9 @@ def _begin(desk: Desk, recording: Recording, head: Head, done_before: Receipt | 
     return submit(desk, receipt)
 
 
-def _read_options(desk: Desk, recording: Recording, head: Head) -> tuple[Options, Explanation | None]:
+def _read_options(
+    desk: Desk, recording: Recording, head: ObjectMetadata
+) -> tuple[Options, Explanation | None]:
     """The options, and what makes this recording unfit to be submitted, if anything does."""
     fallback = Options(desk.settings.engine, 1)
     if recording.size == 0:

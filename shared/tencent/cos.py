@@ -1,6 +1,6 @@
-"""COS objects: put, get, head, delete, list, and making a bucket. Buckets are named `name-appid`.
+"""COS objects: put, get, head, delete, list; and creating a bucket. Buckets are named `name-appid`.
 
-Every call raises the CloudError that fits (`shared/errors.py`), or OutOfTime.
+Every call raises a CloudError (`shared/errors.py`) or DeadlineExceeded.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from urllib.parse import quote, unquote
 
 from shared.errors import OutcomeUnknown
 from shared.tencent import xml
+from shared.tencent.client import Request, TencentClient
 from shared.tencent.connections import Answer
-from shared.tencent.wire import Request, Wire
 
-META = "x-cos-meta-"
-LONGEST_KEY_BYTES = 850  # COS error codes 436/7730: InvalidURI
+METADATA_PREFIX = "x-cos-meta-"
+MAX_KEY_BYTES = 850  # COS error codes 436/7730: InvalidURI
 PAGE_SIZE = 1000  # GET Bucket: default and maximum of max-keys
 
-# The only form of a date that servers may send (RFC 9110, 5.6.7); email.utils knows more, for twice the time to import.
+# The only date format that servers may send (RFC 9110, 5.6.7); email.utils takes twice as long to import.
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
-# COS document 436/30580: what a request on an object, or on the bucket itself, needs.
+# COS document 436/30580: the CAM action of a request for an object, or for the bucket itself.
 _OBJECT_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 _BUCKET_ACTIONS = {"GET": "GetBucket", "PUT": "PutBucket"}
 
 
-class Head(NamedTuple):
-    """What COS knows of an object: `etag` without quotes, `size` in bytes, `metadata` without x-cos-meta-.
+class ObjectMetadata(NamedTuple):
+    """What HEAD returns: `etag` without quotes, `size` in bytes, `metadata` names without x-cos-meta-.
 
-    `modified_s` is when it was last written, in Unix seconds; 0 when COS did not say.
+    `modified_s` is the time of the last write in Unix seconds; 0 if COS did not send it.
     """
 
     etag: str
@@ -43,21 +43,21 @@ class Head(NamedTuple):
     metadata: Mapping[str, str] = MappingProxyType({})
 
 
-class Written(NamedTuple):
-    """What a write made: the ETag without quotes, and the version id, "" where the bucket has no versioning."""
+class PutResult(NamedTuple):
+    """What a write created: the ETag without quotes, and the version id ("" if the bucket has no versioning)."""
 
     etag: str
     version_id: str = ""
 
 
-class Stored(NamedTuple):
-    """An object and its bytes."""
+class ObjectContent(NamedTuple):
+    """An object's metadata and bytes."""
 
-    head: Head
+    head: ObjectMetadata
     body: bytes
 
 
-class Listed(NamedTuple):
+class ObjectSummary(NamedTuple):
     """One object in a listing. `modified` is ISO 8601 in UTC, as COS writes it."""
 
     key: str
@@ -66,19 +66,24 @@ class Listed(NamedTuple):
     modified: str
 
 
-class Page(NamedTuple):
-    """Part of a listing; `next_marker` is "" on the last page."""
+class ListPage(NamedTuple):
+    """One page of a listing. `next_marker` is "" on the last page."""
 
-    objects: tuple[Listed, ...]
+    objects: tuple[ObjectSummary, ...]
     prefixes: tuple[str, ...]
     next_marker: str
 
 
-class Cos(NamedTuple):
-    """The objects of the buckets in `region`."""
+class CosClient:
+    """Reads and writes the objects of the buckets in `region`."""
 
-    wire: Wire
-    region: str
+    def __init__(self, client: TencentClient, region: str) -> None:
+        self.client = client
+        self.region = region
+
+    def for_region(self, region: str) -> CosClient:
+        """Return a client for the buckets of another region."""
+        return CosClient(self.client, region)
 
     def put(
         self,
@@ -89,46 +94,49 @@ class Cos(NamedTuple):
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] | None = None,
         create_only: bool = False,
-    ) -> Written:
-        """Writes an object. With `create_only`, AlreadyExists if there is one of that name.
+    ) -> PutResult:
+        """Write an object. With `create_only`, raise AlreadyExists if the key exists.
 
-        Create-only is void on a bucket that ever had versioning. After a lost answer the write is repeated, so
-        AlreadyExists can also mean this very call: read the object back to know whose it is.
+        COS ignores create-only on a bucket that ever had versioning. The write is retried after a lost response, so
+        AlreadyExists can also be caused by this call: read the object back to see who created it.
         """
         headers = {
             "Content-Type": content_type,
             "Content-MD5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode(),
         }
         for name, value in (metadata or {}).items():
-            headers[META + name.lower()] = quote(value, safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~-.")
+            headers[METADATA_PREFIX + name.lower()] = quote(value, safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~-.")
         if create_only:
             headers["x-cos-forbid-overwrite"] = "true"
-        answer = self._send("PUT", bucket, key, headers=headers, body=body)
-        return Written(
-            etag=_bare(answer.headers.get("etag", "")), version_id=answer.headers.get("x-cos-version-id", "")
+        response = self._send("PUT", bucket, key, headers=headers, body=body)
+        return PutResult(
+            etag=_unquote_etag(response.headers.get("etag", "")),
+            version_id=response.headers.get("x-cos-version-id", ""),
         )
 
-    def get(self, bucket: str, key: str) -> Stored:
-        """An object and its bytes. Raises NotFound."""
-        answer = self._send("GET", bucket, key)
-        return Stored(_head_of(answer), answer.body)
+    def get(self, bucket: str, key: str) -> ObjectContent:
+        """Return an object's metadata and bytes. Raises NotFound."""
+        response = self._send("GET", bucket, key)
+        return ObjectContent(_parse_metadata(response), response.body)
 
-    def head(self, bucket: str, key: str) -> Head:
-        """What COS knows of an object. Raises NotFound."""
-        answer = self._send("HEAD", bucket, key)
-        if not answer.headers.get("content-length", "").isdigit():
-            # A recording of unknown size must not be taken for an empty one.
-            raise OutcomeUnknown(about=f"{bucket}/{key}", status=answer.status, code="NoLength")
-        return _head_of(answer)
+    def head(self, bucket: str, key: str) -> ObjectMetadata:
+        """Return an object's metadata. Raises NotFound."""
+        response = self._send("HEAD", bucket, key)
+        if not response.headers.get("content-length", "").isdigit():
+            # A recording of unknown size must not count as empty.
+            raise OutcomeUnknown(resource=f"{bucket}/{key}", status=response.status, code="NoLength")
+        return _parse_metadata(response)
 
     def delete(self, bucket: str, key: str) -> None:
-        """Removes an object; one that is not there is no error (COS answers 204 alike)."""
+        """Delete an object. A missing object is no error (COS responds with 204 too)."""
         if not key:
             raise ValueError("a DELETE without a key would remove the bucket")
         self._send("DELETE", bucket, key)
 
-    def list(self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = "") -> Page:
-        """Up to 1,000 objects whose keys come after `marker`, in UTF-8 byte order."""
+    def list_objects(
+        self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = ""
+    ) -> ListPage:
+        """Return up to 1,000 objects with keys after `marker`, in UTF-8 byte order."""
         parameters = (
             ("prefix", prefix),
             ("delimiter", delimiter),
@@ -136,21 +144,20 @@ class Cos(NamedTuple):
             ("max-keys", str(PAGE_SIZE)),
             ("encoding-type", "url"),
         )
-        answer = self._send("GET", bucket, "", parameters=parameters)
-        return _page_of(answer, bucket)
+        return _parse_page(self._send("GET", bucket, "", parameters=parameters), bucket)
 
-    def list_all(self, bucket: str, *, prefix: str = "", marker: str = "") -> Iterator[Listed]:
-        """Every object below `prefix`, a page at a time: memory does not grow with the bucket."""
+    def iter_objects(self, bucket: str, *, prefix: str = "", marker: str = "") -> Iterator[ObjectSummary]:
+        """Yield every object below `prefix`, page by page: memory does not grow with the bucket."""
         while True:
-            page = self.list(bucket, prefix=prefix, marker=marker)
+            page = self.list_objects(bucket, prefix=prefix, marker=marker)
             yield from page.objects
-            # A marker that does not move on would ask for the same page for ever.
+            # A marker that does not advance would request the same page forever.
             if not page.next_marker or page.next_marker == marker:
                 return
             marker = page.next_marker
 
     def create_bucket(self, bucket: str) -> None:
-        """Makes a bucket. Raises AlreadyExists."""
+        """Create a bucket. Raises AlreadyExists."""
         self._send("PUT", bucket, "")
 
     def _send(
@@ -164,12 +171,12 @@ class Cos(NamedTuple):
         body: bytes = b"",
     ) -> Answer:
         action = (_OBJECT_ACTIONS if key else _BUCKET_ACTIONS)[method]
-        return self.wire.send(
+        return self.client.send(
             Request(
                 method=method,
                 host=f"{bucket}.cos.{self.region}.myqcloud.com",
                 path="/" + key,
-                about=f"{bucket}/{key}",
+                resource=f"{bucket}/{key}",
                 parameters=parameters,
                 headers=headers or {},
                 body=body,
@@ -178,54 +185,54 @@ class Cos(NamedTuple):
         )
 
 
-def _bare(etag: str) -> str:
+def _unquote_etag(etag: str) -> str:
     return etag.strip('"')
 
 
-def _head_of(answer: Answer) -> Head:
-    size = answer.headers.get("content-length", "")
-    return Head(
-        etag=_bare(answer.headers.get("etag", "")),
-        size=int(size) if size.isdigit() else len(answer.body),
-        content_type=answer.headers.get("content-type", ""),
-        modified_s=_seconds(answer.headers.get("last-modified", "")),
+def _parse_metadata(response: Answer) -> ObjectMetadata:
+    size = response.headers.get("content-length", "")
+    return ObjectMetadata(
+        etag=_unquote_etag(response.headers.get("etag", "")),
+        size=int(size) if size.isdigit() else len(response.body),
+        content_type=response.headers.get("content-type", ""),
+        modified_s=_parse_http_date(response.headers.get("last-modified", "")),
         metadata={
-            name.removeprefix(META): unquote(value)
-            for name, value in answer.headers.items()
-            if name.startswith(META)
+            name.removeprefix(METADATA_PREFIX): unquote(value)
+            for name, value in response.headers.items()
+            if name.startswith(METADATA_PREFIX)
         },
     )
 
 
-def _seconds(http_date: str) -> float:
+def _parse_http_date(http_date: str) -> float:
     try:
         return datetime.strptime(http_date, _HTTP_DATE).replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
         return 0.0
 
 
-def _page_of(answer: Answer, bucket: str) -> Page:
+def _parse_page(response: Answer, bucket: str) -> ListPage:
     try:
-        result = xml.response(answer.body, "ListBucketResult")
-    except xml.NotXml as error:
+        result = xml.parse_response(response.body, "ListBucketResult")
+    except xml.XmlError as error:
         raise OutcomeUnknown(
-            about=bucket, status=answer.status, code="BadListing", message=str(error)
+            resource=bucket, status=response.status, code="BadListing", message=str(error)
         ) from None
     objects = tuple(
-        Listed(
-            key=unquote(xml.text(item.get("Key"))),
-            etag=_bare(xml.text(item.get("ETag"))),
-            size=xml.number(item.get("Size")),
-            modified=xml.text(item.get("LastModified")),
+        ObjectSummary(
+            key=unquote(xml.as_text(item.get("Key"))),
+            etag=_unquote_etag(xml.as_text(item.get("ETag"))),
+            size=xml.as_int(item.get("Size")),
+            modified=xml.as_text(item.get("LastModified")),
         )
-        for item in map(xml.mapping, xml.listed(result.get("Contents")))
+        for item in map(xml.as_mapping, xml.as_list(result.get("Contents")))
     )
     prefixes = tuple(
-        unquote(xml.text(item.get("Prefix")))
-        for item in map(xml.mapping, xml.listed(result.get("CommonPrefixes")))
+        unquote(xml.as_text(item.get("Prefix")))
+        for item in map(xml.as_mapping, xml.as_list(result.get("CommonPrefixes")))
     )
     next_marker = ""
-    if xml.text(result.get("IsTruncated")) == "true":
-        # NextMarker may be missing without a delimiter; then the last key stands for it.
-        next_marker = unquote(xml.text(result.get("NextMarker"))) or (objects[-1].key if objects else "")
-    return Page(objects, prefixes, next_marker)
+    if xml.as_text(result.get("IsTruncated")) == "true":
+        # NextMarker may be missing without a delimiter; the last key then serves as the marker.
+        next_marker = unquote(xml.as_text(result.get("NextMarker"))) or (objects[-1].key if objects else "")
+    return ListPage(objects, prefixes, next_marker)

@@ -1,135 +1,149 @@
-"""The CI speech API: one method per endpoint of the published documents.
+"""The CI speech API: one method per endpoint of the published documents. The only module that knows its XML names.
 
-Jobs are asked for on the host of the recording's bucket. Every call raises the CloudError that fits, or OutOfTime.
+Job requests go to the host of the recording's bucket. Every call raises a CloudError or DeadlineExceeded. Elements that
+may be absent, single or repeated become tuples; the order of children never matters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from shared.errors import OutcomeUnknown
-from shared.tencent import speech_xml, xml
-from shared.tencent.speech_values import (
-    EnabledBucket,
-    EnabledPage,
-    FoundJobs,
+from shared.tencent import xml
+from shared.tencent.client import Request, RetryPolicy, TencentClient
+from shared.tencent.speech_models import (
+    BucketPage,
     Job,
     JobFilter,
+    JobLookup,
     JobPage,
+    JobRequest,
+    JobResult,
+    NotifyConfig,
     Queue,
     QueuePage,
-    SpeechJob,
+    SpeechBucket,
 )
-from shared.tencent.wire import Repeat, Request, Wire
+from shared.tencent.xml import as_int, as_list, as_mapping, as_text
 
-UNREADABLE = "UnreadableAnswer"  # the code, of our own making, of an answer that is no XML
-MOST_JOBS_A_PAGE = 100
-MOST_BUCKETS_A_PAGE = 100
+TAG = "SpeechRecognition"
+UNREADABLE_RESPONSE = "UnreadableAnswer"  # Scribe's own code for a response that is not XML
+MAX_JOBS_PER_PAGE = 100
+MAX_BUCKETS_PER_PAGE = 100
 
 
-class Speech(NamedTuple):
-    """Speech recognition in `region`; `jobs_path` is `asr_jobs` (2020, Python and Go SDK) or `jobs` (current pages)."""
+class SpeechClient:
+    """Calls the speech API in `region`.
 
-    wire: Wire
-    region: str
-    jobs_path: str = "asr_jobs"
+    `jobs_path` is `asr_jobs` (2020, Python and Go SDK) or `jobs` (current pages).
+    """
 
-    def enable(self, bucket: str) -> EnabledBucket:
-        """POST /asrbucket: switches the service on for a bucket, and makes its queue. Harmless when it is on."""
-        # The 2020 form sends a body that names a bucket, current pages say there is none.
-        response = self._ask("POST", self._host(bucket), "/asrbucket", about=bucket)
-        return speech_xml.enabled_bucket(response)
+    def __init__(self, client: TencentClient, region: str, jobs_path: str = "asr_jobs") -> None:
+        self.client = client
+        self.region = region
+        self.jobs_path = jobs_path
 
-    def enabled_buckets(
+    def for_region(self, region: str) -> SpeechClient:
+        """Return a client for another region."""
+        return SpeechClient(self.client, region, self.jobs_path)
+
+    def enable_bucket(self, bucket: str) -> SpeechBucket:
+        """POST /asrbucket: enable the service for a bucket and create its queue. Harmless if it is enabled already."""
+        # The 2020 form sends a body that names a bucket; current pages have no body.
+        response = self._send("POST", self._bucket_host(bucket), "/asrbucket", resource=bucket)
+        return parse_bucket(response)
+
+    def list_buckets(
         self,
         *,
         regions: Sequence[str] = (),
         names: Sequence[str] = (),
         name_prefix: str = "",
         page: int = 1,
-        page_size: int = MOST_BUCKETS_A_PAGE,
-    ) -> EnabledPage:
-        """GET /asrbucket: where speech recognition is on. `names` are exact, `name_prefix` is not."""
-        response = self._bucket_list("/asrbucket", regions, names, name_prefix, page, page_size)
-        return speech_xml.enabled_page(response, "AsrBucketList")
+        page_size: int = MAX_BUCKETS_PER_PAGE,
+    ) -> BucketPage:
+        """GET /asrbucket: list buckets with speech recognition. `names` match exactly, `name_prefix` does not."""
+        response = self._get_bucket_list("/asrbucket", regions, names, name_prefix, page, page_size)
+        return parse_bucket_page(response, "AsrBucketList")
 
-    def content_recognition_buckets(
+    def list_ai_buckets(
         self,
         *,
         regions: Sequence[str] = (),
         names: Sequence[str] = (),
         name_prefix: str = "",
         page: int = 1,
-        page_size: int = MOST_BUCKETS_A_PAGE,
-    ) -> EnabledPage:
-        """GET /ai_bucket: where the asynchronous AI content recognition is on."""
-        response = self._bucket_list("/ai_bucket", regions, names, name_prefix, page, page_size)
-        return speech_xml.enabled_page(response, "AiBucketList")
+        page_size: int = MAX_BUCKETS_PER_PAGE,
+    ) -> BucketPage:
+        """GET /ai_bucket: list buckets with asynchronous AI content recognition."""
+        response = self._get_bucket_list("/ai_bucket", regions, names, name_prefix, page, page_size)
+        return parse_bucket_page(response, "AiBucketList")
 
-    def submit(self, bucket: str, job: SpeechJob) -> Job:
-        """POST /asr_jobs. This is what costs money, so it is never repeated here.
+    def create_job(self, bucket: str, job: JobRequest) -> Job:
+        """POST /asr_jobs. This request costs money, so it is never retried here.
 
-        Raises OutcomeUnknown when a job may have been made: look for its `user_data` before trying again. Raises
-        xml.NotXml for a key with a control character.
+        Raises OutcomeUnknown if a job may have been created: look for its `user_data` before the next try. Raises
+        xml.XmlError for a key with a control character.
         """
-        response = self._ask(
+        resource = f"{bucket}/{job.input_key}"
+        response = self._send(
             "POST",
-            self._host(bucket),
+            self._bucket_host(bucket),
             f"/{self.jobs_path}",
-            about=f"{bucket}/{job.input_key}",
-            body=speech_xml.submit_body(job),
-            repeat=Repeat.NEVER,
+            resource=resource,
+            body=build_submit_body(job),
+            retry=RetryPolicy.NON_IDEMPOTENT,
         )
-        jobs = speech_xml.found_jobs(response).jobs
+        jobs = parse_jobs(response).jobs
         if not jobs or not jobs[0].job_id:
-            raise OutcomeUnknown(about=f"{bucket}/{job.input_key}", code="NoJobInAnswer")
+            raise OutcomeUnknown(resource=resource, code="NoJobInAnswer")
         return jobs[0]
 
-    def jobs(
-        self, bucket: str, job_ids: Sequence[str], *, read_detail: xml.Reader | None = None
-    ) -> FoundJobs:
-        """GET /asr_jobs/<id>[,<id>...]: the truth about jobs.
+    def get_jobs(
+        self, bucket: str, job_ids: Sequence[str], *, detail_parser: xml.Reader | None = None
+    ) -> JobLookup:
+        """GET /asr_jobs/<id>[,<id>...]: return the jobs with their results.
 
-        `read_detail` turns each ResultDetail into a value while the answer is read, so that hours of speech never
-        stand in memory as raw mappings.
+        `detail_parser` converts each ResultDetail to a value while the response is parsed, so that hours of speech are
+        never held as raw mappings.
         """
-        response = self._ask(
+        response = self._send(
             "GET",
-            self._host(bucket),
+            self._bucket_host(bucket),
             f"/{self.jobs_path}/{','.join(job_ids)}",
-            about=f"{bucket}, job {','.join(job_ids)}",
-            readers={"ResultDetail": read_detail} if read_detail else None,
+            resource=f"{bucket}, job {','.join(job_ids)}",
+            readers={"ResultDetail": detail_parser} if detail_parser else None,
         )
-        return speech_xml.found_jobs(response)
+        return parse_jobs(response)
 
     def list_jobs(
-        self, bucket: str, chosen: JobFilter, *, token: str = "", size: int = MOST_JOBS_A_PAGE
+        self, bucket: str, job_filter: JobFilter, *, token: str = "", size: int = MAX_JOBS_PER_PAGE
     ) -> JobPage:
-        """GET /asr_jobs: a page of jobs without their results. Give `next_token` back as `token` for the next one."""
+        """GET /asr_jobs: return a page of jobs without results. Pass `next_token` as `token` for the next page."""
         parameters = {
-            "tag": speech_xml.TAG,
-            "queueId": chosen.queue_id,
-            "orderByTime": "Desc" if chosen.newest_first else "Asc",
-            "states": ",".join(chosen.states) or "All",
+            "tag": TAG,
+            "queueId": job_filter.queue_id,
+            "orderByTime": "Desc" if job_filter.newest_first else "Asc",
+            "states": ",".join(job_filter.states) or "All",
             "size": str(size),
             "nextToken": token,
-            "startCreationTime": chosen.created_from,
-            "endCreationTime": chosen.created_to,
+            "startCreationTime": job_filter.created_from,
+            "endCreationTime": job_filter.created_to,
         }
-        response = self._ask(
+        response = self._send(
             "GET",
-            self._host(bucket),
+            self._bucket_host(bucket),
             f"/{self.jobs_path}",
-            about=f"{bucket}, jobs",
+            resource=f"{bucket}, jobs",
             parameters=parameters,
-            readers={"SpeechRecognitionResult": _drop},
+            readers={"SpeechRecognitionResult": _drop_element},
         )
-        page = speech_xml.job_page(response)
-        # A token that repeats, or a page with nothing on it, would go round for ever.
+        page = parse_job_page(response)
+        # A repeated token, or an empty page, would request pages forever.
         return page if page.jobs and page.next_token != token else JobPage(page.jobs, "")
 
-    def queues(
+    def list_queues(
         self,
         bucket: str,
         *,
@@ -138,33 +152,37 @@ class Speech(NamedTuple):
         page: int = 1,
         page_size: int = 10,
     ) -> QueuePage:
-        """GET /asrqueue: the queues of a bucket. `state` is Active, Paused or "" for all."""
+        """GET /asrqueue: list the queues of a bucket. `state` is Active, Paused or "" for all."""
         parameters = {
             "queueIds": ",".join(queue_ids),
             "state": state,
             "pageNumber": str(page),
             "pageSize": str(page_size),
         }
-        response = self._ask(
-            "GET", self._host(bucket), "/asrqueue", about=f"{bucket}, queues", parameters=parameters
+        response = self._send(
+            "GET",
+            self._bucket_host(bucket),
+            "/asrqueue",
+            resource=f"{bucket}, queues",
+            parameters=parameters,
         )
-        return speech_xml.queue_page(response)
+        return parse_queue_page(response)
 
     def update_queue(self, bucket: str, queue: Queue) -> Queue:
-        """PUT /asrqueue/<id>: replaces name, state and notification, so read the queue first and change that."""
-        response = self._ask(
+        """PUT /asrqueue/<id>: replace name, state and notification. Read the queue first and change that value."""
+        response = self._send(
             "PUT",
-            self._host(bucket),
+            self._bucket_host(bucket),
             f"/asrqueue/{queue.queue_id}",
-            about=f"{bucket}, queue {queue.queue_id}",
-            body=speech_xml.queue_body(queue),
+            resource=f"{bucket}, queue {queue.queue_id}",
+            body=build_queue_body(queue),
         )
-        return speech_xml.queue_of(xml.mapping(response.get("Queue")))
+        return parse_queue(as_mapping(response.get("Queue")))
 
-    def _host(self, bucket: str) -> str:
+    def _bucket_host(self, bucket: str) -> str:
         return f"{bucket}.ci.{self.region}.myqcloud.com"
 
-    def _bucket_list(
+    def _get_bucket_list(
         self,
         path: str,
         regions: Sequence[str],
@@ -181,44 +199,208 @@ class Speech(NamedTuple):
             "pageSize": str(page_size),
         }
         host = f"ci.{self.region}.myqcloud.com"
-        return self._ask("GET", host, path, about=f"{path} in {self.region}", parameters=parameters)
+        return self._send("GET", host, path, resource=f"{path} in {self.region}", parameters=parameters)
 
-    def _ask(
+    def _send(
         self,
         method: str,
         host: str,
         path: str,
         *,
-        about: str,
+        resource: str,
         parameters: Mapping[str, str] | None = None,
         body: bytes = b"",
-        repeat: Repeat = Repeat.ALWAYS,
+        retry: RetryPolicy = RetryPolicy.IDEMPOTENT,
         readers: Mapping[str, xml.Reader] | None = None,
     ) -> Mapping[str, Any]:
-        """Sends it and gives the Response element. Parameters without a value are left out."""
-        answer = self.wire.send(
+        """Send a request and return the Response element. Parameters without a value are left out."""
+        response = self.client.send(
             Request(
                 method=method,
                 host=host,
                 path=path,
-                about=about,
+                resource=resource,
                 parameters=tuple((name, value) for name, value in (parameters or {}).items() if value),
                 headers={"Content-Type": "application/xml"},
                 body=body,
-                repeat=repeat,
+                retry=retry,
             )
         )
         try:
-            return xml.response(answer.body, "Response", readers=readers)
-        except xml.NotXml as error:
+            return xml.parse_response(response.body, "Response", readers=readers)
+        except xml.XmlError as error:
             raise OutcomeUnknown(
-                about=about,
-                status=answer.status,
-                code=UNREADABLE,
+                resource=resource,
+                status=response.status,
+                code=UNREADABLE_RESPONSE,
                 message=str(error),
-                request_id=answer.headers.get("x-ci-request-id", ""),
+                request_id=response.headers.get("x-ci-request-id", ""),
             ) from None
 
 
-def _drop(_: Any) -> None:
-    """A hundred results of hours each would not fit into a function's memory."""
+def _drop_element(_: Any) -> None:
+    """Drop results: a hundred of them, of hours each, would not fit into a function's memory."""
+
+
+def build_submit_body(job: JobRequest) -> bytes:
+    """Build the body of POST /asr_jobs. Raises xml.XmlError if the key contains a control character."""
+    speech: dict[str, str] = {
+        "EngineModelType": job.engine,
+        "ChannelNum": str(job.channels),
+        "ResTextFormat": str(job.text_format),
+        "ConvertNumMode": str(job.number_mode),
+    }
+    if job.speakers is not None:
+        speech |= {"SpeakerDiarization": "1", "SpeakerNumber": str(job.speakers)}
+    request: dict[str, Any] = {
+        "Tag": TAG,
+        "Input": {"Object": job.input_key},
+        "Operation": {
+            "SpeechRecognition": speech,
+            "Output": {"Region": job.output_region, "Bucket": job.output_bucket, "Object": job.output_key},
+            "UserData": job.user_data,
+        },
+    }
+    optional = {"QueueId": job.queue_id, "CallBack": job.callback_url, "CallBackFormat": job.callback_format}
+    request |= {name: value for name, value in optional.items() if value}
+    return xml.serialize({"Request": request})
+
+
+def build_queue_body(queue: Queue) -> bytes:
+    """Build the body of PUT /asrqueue/<id>. It replaces the queue's settings, so it holds all of them."""
+    config = queue.notification
+    notify = {"Url": config.url, "State": config.state, "Type": config.type, "Event": config.event}
+    if config.format:
+        notify["ResultFormat"] = config.format
+    return xml.serialize({
+        "Request": {
+            "QueueId": queue.queue_id,
+            "Name": queue.name,
+            "State": queue.state,
+            "NotifyConfig": notify,
+        }
+    })  # fmt: skip
+
+
+def parse_jobs(response: Mapping[str, Any]) -> JobLookup:
+    """Parse the response of GET /asr_jobs/<ids>. Unknown ids are no error; they come as one text or as several."""
+    unknown = [
+        part.strip() for item in as_list(response.get("NonExistJobIds")) for part in as_text(item).split(",")
+    ]
+    return JobLookup(_parse_job_list(response), tuple(filter(None, unknown)))
+
+
+def parse_job_page(response: Mapping[str, Any]) -> JobPage:
+    """Parse the response of GET /asr_jobs. Whether the last page omits NextToken or sends 0 is not documented."""
+    token = as_text(response.get("NextToken"))
+    return JobPage(_parse_job_list(response), "" if token == "0" else token)  # noqa: S105 - not a secret
+
+
+def _parse_job_list(response: Mapping[str, Any]) -> tuple[Job, ...]:
+    return tuple(
+        parse_job(as_mapping(detail)) for detail in as_list(response.get("JobsDetail")) if as_mapping(detail)
+    )
+
+
+def parse_job(detail: Mapping[str, Any]) -> Job:
+    """Parse one JobsDetail element."""
+    operation = as_mapping(detail.get("Operation"))
+    speech = as_mapping(operation.get("SpeechRecognition"))
+    output = as_mapping(operation.get("Output"))
+    result = as_mapping(operation.get("SpeechRecognitionResult"))
+    return Job(
+        job_id=as_text(detail.get("JobId")),
+        state=as_text(detail.get("State")),
+        code=as_text(detail.get("Code")),
+        message=as_text(detail.get("Message")),
+        tag=as_text(detail.get("Tag")),
+        queue_id=as_text(detail.get("QueueId")),
+        created=_parse_time(detail.get("CreationTime")),
+        started=_parse_time(detail.get("StartTime")),
+        ended=_parse_time(detail.get("EndTime")),
+        input_key=as_text(as_mapping(detail.get("Input")).get("Object")),
+        user_data=as_text(operation.get("UserData")),
+        engine=as_text(speech.get("EngineModelType")),
+        channels=as_int(speech.get("ChannelNum")) or 1,
+        output_bucket=as_text(output.get("Bucket")),
+        output_key=as_text(output.get("Object")),
+        result=_parse_result(result) if result else None,
+    )
+
+
+def _parse_result(result: Mapping[str, Any]) -> JobResult:
+    return JobResult(
+        audio_seconds=as_text(result.get("AudioTime")),
+        # One text in the documents, a list of texts in the Go SDK: both are accepted.
+        lines="\n".join(map(as_text, as_list(result.get("Result")))),
+        details=tuple(as_list(result.get("ResultDetail"))),
+        flash=tuple(map(as_mapping, as_list(result.get("FlashResult")))),
+        object_name=as_text(result.get("ObjectName")),
+        detail_object_name=as_text(result.get("DetailObjectName")),
+    )
+
+
+def _parse_time(value: Any) -> str:
+    """Return the time's text; CI writes `-` for a time that is not reached yet."""
+    return as_text(value) if as_text(value) != "-" else ""
+
+
+def parse_bucket(response: Mapping[str, Any]) -> SpeechBucket:
+    """Parse the response of POST /asrbucket."""
+    return _parse_bucket_item(as_mapping(response.get("AsrBucket")))
+
+
+def parse_bucket_page(response: Mapping[str, Any], list_name: str) -> BucketPage:
+    """Parse the response of GET /asrbucket (AsrBucketList) or GET /ai_bucket (AiBucketList)."""
+    items = map(as_mapping, as_list(response.get(list_name)))
+    return BucketPage(
+        total=as_int(response.get("TotalCount")),
+        number=as_int(response.get("PageNumber")),
+        size=as_int(response.get("PageSize")),
+        buckets=tuple(_parse_bucket_item(item) for item in items if item),
+    )
+
+
+def _parse_bucket_item(item: Mapping[str, Any]) -> SpeechBucket:
+    return SpeechBucket(
+        bucket=as_text(item.get("BucketId")) or as_text(item.get("Name")),
+        region=as_text(item.get("Region")),
+        created=_parse_time(item.get("CreateTime")),
+    )
+
+
+def parse_queue_page(response: Mapping[str, Any]) -> QueuePage:
+    """Parse the response of GET /asrqueue. Sources disagree whether unknown ids come nested or plain."""
+    unknown: list[str] = []
+    for item in as_list(response.get("NonExistPIDs")):
+        nested = as_mapping(item).get("QueueID", as_mapping(item).get("QueueId"))
+        unknown += [as_text(queue_id) for queue_id in (as_list(nested) or [item]) if as_text(queue_id)]
+    items = map(as_mapping, as_list(response.get("QueueList")))
+    return QueuePage(
+        total=as_int(response.get("TotalCount")),
+        queues=tuple(parse_queue(item) for item in items if item),
+        unknown=tuple(unknown),
+    )
+
+
+def parse_queue(item: Mapping[str, Any]) -> Queue:
+    """Parse one QueueList element, or the Queue of PUT /asrqueue. The id is spelt QueueId or QueueID."""
+    config = as_mapping(item.get("NotifyConfig"))
+    return Queue(
+        queue_id=as_text(item.get("QueueId")) or as_text(item.get("QueueID")),
+        name=as_text(item.get("Name")),
+        state=as_text(item.get("State")),
+        notification=NotifyConfig(
+            state=as_text(config.get("State")) or "Off",
+            url=as_text(config.get("Url")),
+            type=as_text(config.get("Type")),
+            event=as_text(config.get("Event")),
+            format=as_text(config.get("ResultFormat")),
+        ),
+        max_size=as_int(item.get("MaxSize")),
+        max_concurrent=as_int(item.get("MaxConcurrent")),
+        bucket=as_text(item.get("BucketId")),
+        category=as_text(item.get("Category")),
+        created=_parse_time(item.get("CreateTime")),
+        updated=_parse_time(item.get("UpdateTime")),
+    )

@@ -19,7 +19,7 @@ _DECLARATION = b'<?xml version="1.0" encoding="utf-8"?>\n'
 Reader = Callable[[Any], Any]
 
 
-class NotXml(Exception):
+class XmlError(Exception):
     """The bytes are not XML that we read; the message says why."""
 
 
@@ -31,9 +31,9 @@ def parse(body: bytes, *, readers: Mapping[str, Reader] | None = None) -> dict[s
     """
     # Before anything is parsed, and even where it is mere text: a document type may define entities without end.
     if b"<!DOCTYPE" in body:
-        raise NotXml("it declares a document type, which no published answer does")
+        raise XmlError("it declares a document type, which no published answer does")
     if b"\0" in body:
-        raise NotXml("it holds a NUL, so it is neither UTF-8 nor any other encoding in use")
+        raise XmlError("it holds a NUL, so it is neither UTF-8 nor any other encoding in use")
     builder = ET.TreeBuilder()
     document = builder.start(
         "document", {}
@@ -46,7 +46,7 @@ def parse(body: bytes, *, readers: Mapping[str, Reader] | None = None) -> dict[s
             folding.take_finished(document)
         parser.close()
     except (ET.ParseError, ValueError, LookupError) as error:
-        raise NotXml(str(error)) from None
+        raise XmlError(str(error)) from None
     return folding.mapping_of(document)
 
 
@@ -71,14 +71,14 @@ class _Folding:
         """The children by their names, several of one name as a list; text between them, if any, as `#text`."""
         told = self._begun.pop(element, {})
         between = self._add(element, told, level)
-        if text := ((element.text or "") + between).strip():
-            told["#text"] = text
+        if as_text := ((element.text or "") + between).strip():
+            told["#text"] = as_text
         return told
 
     def _add(self, children: Iterable[Element], told: dict[str, Any], level: int) -> str:
         """Adds the children's values and gives the text between them."""
         if level > DEEPEST:
-            raise NotXml(f"it is nested deeper than {DEEPEST} levels")
+            raise XmlError(f"it is nested deeper than {DEEPEST} levels")
         between: list[str] = []
         for child in children:
             name: str = child.tag
@@ -102,22 +102,24 @@ class _Folding:
         return "".join(between)
 
 
-def response(body: bytes, root: str, *, readers: Mapping[str, Reader] | None = None) -> Mapping[str, Any]:
+def parse_response(
+    body: bytes, root: str, *, readers: Mapping[str, Reader] | None = None
+) -> Mapping[str, Any]:
     """What lies in the root element, which must be the one that is expected. Raises NotXml."""
     document = parse(body, readers=readers)
     if root not in document:
-        raise NotXml(f"its root is {next(iter(document), 'missing')[:40]}, not {root}")
-    return mapping(document[root])
+        raise XmlError(f"its root is {next(iter(document), 'missing')[:40]}, not {root}")
+    return as_mapping(document[root])
 
 
-def write(document: Mapping[str, Any]) -> bytes:
+def serialize(document: Mapping[str, Any]) -> bytes:
     """The mapping, of one name, as an XML document in UTF-8. Raises NotXml for text that XML 1.0 cannot hold."""
     ((root, content),) = document.items()
-    text = ET.tostring(_element(root, content), encoding="unicode")
-    if any(not _is_xml_character(character) for character in text):
-        raise NotXml("it holds a control character, which XML cannot")
+    as_text = ET.tostring(_element(root, content), encoding="unicode")
+    if any(not _is_xml_character(character) for character in as_text):
+        raise XmlError("it holds a control character, which XML cannot")
     # A bare carriage return would reach the other side as a line feed.
-    return _DECLARATION + text.replace("\r", "&#13;").encode()
+    return _DECLARATION + as_text.replace("\r", "&#13;").encode()
 
 
 def _element(name: str, content: Mapping[str, Any] | str) -> Element:
@@ -135,12 +137,12 @@ def _is_xml_character(character: str) -> bool:
     return not "\ud800" <= character <= "\udfff" and character not in "\ufffe\uffff"
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
+def as_mapping(value: Any) -> Mapping[str, Any]:
     """An element with children; an absent, empty or text-only one has none."""
     return value if isinstance(value, dict) else {}
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     """Repeated siblings come as nothing, one or many; this is always a list, without empty elements."""
     if value is None:
         return []
@@ -148,23 +150,23 @@ def listed(value: Any) -> list[Any]:
     return [item for item in items if item is not None]
 
 
-def text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """An element's text; "" when it is absent, empty or holds children."""
     return value if isinstance(value, str) else ""
 
 
-def number(value: Any) -> int:
+def as_int(value: Any) -> int:
     """An element's whole number; 0 when it is absent or not one."""
     try:
-        return int(text(value))
+        return int(as_text(value))
     except ValueError:
         return 0
 
 
-def error_fields(body: bytes) -> tuple[str, str, str]:
+def parse_error(body: bytes) -> tuple[str, str, str]:
     """Code, message and request id of an error body; CI's has no Resource node, HEAD has no body at all."""
     try:
-        error = mapping(parse(body[:65536]).get("Error")) if body.strip() else {}
-    except NotXml:
+        error = as_mapping(parse(body[:65536]).get("Error")) if body.strip() else {}
+    except XmlError:
         return "", "", ""
-    return text(error.get("Code")), text(error.get("Message")), text(error.get("RequestId"))
+    return as_text(error.get("Code")), as_text(error.get("Message")), as_text(error.get("RequestId"))

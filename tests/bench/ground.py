@@ -40,7 +40,7 @@ def running_ground(data: Path, *, jobs_at_once: int) -> Iterator[Ground]:
         operator = Operator.of(standin)
         operator.make_bucket(INPUT_BUCKET)
         operator.make_bucket(OUTPUT_BUCKET)
-        operator.speech.enable(INPUT_BUCKET)
+        operator.speech.enable_bucket(INPUT_BUCKET)
         with httpx.Client(base_url=standin.endpoint, trust_env=False, timeout=LONGEST_CALL_SECONDS) as client:
             yield Ground(
                 Cloud(Pipeline(standin, operator, data), client), _environment(standin.endpoint, client)

@@ -35,11 +35,11 @@ class Cloud:
     def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
         """Every object of a bucket below a prefix, with its bytes."""
         cos = self.pipeline.operator.cos
-        return {item.key: cos.get(bucket, item.key).body for item in cos.list_all(bucket, prefix=prefix)}
+        return {item.key: cos.get(bucket, item.key).body for item in cos.iter_objects(bucket, prefix=prefix)}
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """The keys of a bucket below a prefix."""
-        return [item.key for item in self.pipeline.operator.cos.list_all(bucket, prefix=prefix)]
+        return [item.key for item in self.pipeline.operator.cos.iter_objects(bucket, prefix=prefix)]
 
     def empty(self, bucket: str) -> None:
         """Deletes every object of a bucket."""

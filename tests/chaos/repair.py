@@ -33,4 +33,4 @@ def repair(cloud: Cloud, rest_seconds: float) -> str:
 
 def _state(cloud: Cloud) -> dict[str, str]:
     """Everything that was ever written for a recording: keys and ETags."""
-    return {item.key: item.etag for item in cloud.pipeline.operator.cos.list_all(OUTPUT_BUCKET)}
+    return {item.key: item.etag for item in cloud.pipeline.operator.cos.iter_objects(OUTPUT_BUCKET)}

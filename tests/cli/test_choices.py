@@ -18,7 +18,7 @@ from cli.choices import choices_from, keep_token, new_token, warning_of
 from cli.description.mistakes import DescriptionError
 from cli.description.read import wanted_from
 from cli.errors import OperatorError
-from shared.settings import settings_from
+from shared.settings import load_settings
 
 DEFAULTS = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod"}
 TOKEN = "made-up-token-000000024c"
@@ -138,7 +138,7 @@ def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
 def test_a_new_token_is_one_that_the_functions_accept_in_a_url(random: Random) -> None:
     token = new_token(random)
     assert re.fullmatch(r"[A-Za-z0-9]{24}", token)
-    settings_from({"INPUT_BUCKETS": "media-1250000000", "REGION": "ap-chengdu", "CALLBACK_TOKEN": token})
+    load_settings({"INPUT_BUCKETS": "media-1250000000", "REGION": "ap-chengdu", "CALLBACK_TOKEN": token})
 
 
 def test_two_new_tokens_differ() -> None:

@@ -18,7 +18,7 @@ from cli.cloud.identity import identity
 from cli.cloud.triggers import found_trigger
 from cli.cloud.waiting import LONGEST_REPEATING_S
 from cli.policy.roles import Roles
-from shared.tencent.credentials import Credentials
+from shared.tencent.auth import Credentials
 
 DOCUMENT = {
     "version": "2.0",

@@ -39,8 +39,8 @@ from cli.errors import OperatorError
 from cli.policy.documents import deployer_policy, place_of
 from cli.standin import Standin, running_standin
 from cli.surroundings import Surroundings
-from shared.settings import Settings, settings_from
-from shared.tencent.credentials import Credentials
+from shared.settings import Settings, load_settings
+from shared.tencent.auth import Credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "ap-guangzhou"
@@ -325,7 +325,7 @@ def test_a_queue_that_tells_somebody_else_is_taken_knowingly_only(account: Accou
     bucket, dry = "hooked-1250000000", Options(dry_run=True)
     hands = account.hands
     hands.cos(REGION).create_bucket(bucket)
-    hands.speech.enable(bucket)
+    hands.speech.enable_bucket(bucket)
     queue = next(found for _ in hands.waiting.looks(10) if (found := queue_of(hands, bucket, "")))
 
     def tell(url: str) -> None:
@@ -348,13 +348,13 @@ def test_the_queue_of_a_bucket_that_is_taken_out_falls_silent(settled: Account) 
     settled.hands.cos(REGION).create_bucket(bucket)
     is_well, said = settled.deploy(INPUT_BUCKETS=f"{BUCKETS['INPUT_BUCKETS']},{bucket}")
     assert is_well, said
-    assert settled.hands.speech.queues(bucket).queues[0].notification.state == "On"
+    assert settled.hands.speech.list_queues(bucket).queues[0].notification.state == "On"
     narrow = settled.key_with(deployers_policy(settled.wanted()))  # it may look at the buckets of today only
     _, said = settled.deploy(Options(dry_run=True), **narrow)
     assert f"! {bucket} was an input bucket, and this key may not look at its speech queue" in said
     is_well, said = settled.deploy()
     assert is_well, said
-    assert settled.hands.speech.queues(bucket).queues[0].notification.state == "Off"
+    assert settled.hands.speech.list_queues(bucket).queues[0].notification.state == "Off"
     assert "Nothing to change" in settled.deploy()[1]
 
 
@@ -429,7 +429,7 @@ def deployers_policy(wanted: Wanted) -> dict[str, Any]:
 
 
 def settings_in(wanted: Wanted) -> Settings:
-    return settings_from({"REGION": wanted.region, **wanted.functions["upload"].variables})
+    return load_settings({"REGION": wanted.region, **wanted.functions["upload"].variables})
 
 
 def in_namespace(wanted: Wanted, namespace: str) -> Wanted:
@@ -503,13 +503,13 @@ def test_an_address_and_a_queue_that_are_not_to_be_seen_yet_are_waited_for(accou
         if not there:
             hands.functions.create_trigger(create_trigger(sweep.name, "default", url))
         elif there[0].url:
-            hands.speech.enable(bucket)
+            hands.speech.enable_bucket(bucket)
         time.sleep(0.05)
 
     waiting = Waiting(now=lambda: 0.0, sleep=sleep)
     step = TellCallback(bucket, "", sweep, "$DEFAULT", "a-token-of-its-own", "", None)
     step.carry_out(replace(hands, waiting=waiting))
-    [queue] = hands.speech.queues(bucket).queues
+    [queue] = hands.speech.list_queues(bucket).queues
     triggers = hands.functions.triggers(sweep.name, "default")
     hands.functions.delete_trigger(sweep.name, "default", next(one for one in triggers if one.type == "http"))
     assert queue.notification.url == f"{address_among(triggers, '$DEFAULT')}/a-token-of-its-own"

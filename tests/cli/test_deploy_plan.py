@@ -44,9 +44,9 @@ from cli.policy.documents import place_of, policy_of
 from cli.policy.roles import FoundRole
 from cli.policy.statements import not_granted
 from cli.surroundings import Surroundings
-from shared.settings import settings_from
-from shared.tencent.credentials import Credentials
-from shared.tencent.speech_values import Notification, Queue
+from shared.settings import load_settings
+from shared.tencent.auth import Credentials
+from shared.tencent.speech_models import NotifyConfig, Queue
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL = "Scribe 0.1.0, package 0123456789abcdef"
@@ -69,7 +69,7 @@ NOTHING = Found(
 
 def aim_of(**chosen: str) -> Aim:
     wanted = wanted_from(ROOT, {**CHOICES, **chosen})
-    chosen_settings = settings_from({"REGION": wanted.region, **wanted.functions["callback"].variables})
+    chosen_settings = load_settings({"REGION": wanted.region, **wanted.functions["callback"].variables})
     documents = {
         one.role: policy_of(key, place_of(chosen_settings, OWNER.owner_uin))
         for key, one in wanted.functions.items()
@@ -340,7 +340,7 @@ TOLD = notification(f"{ADDRESS}/{CHOICES['CALLBACK_TOKEN']}")
     ],
 )
 def test_what_the_service_writes_in_its_own_way_is_neither_changed_nor_called_wrong(
-    told: Notification,
+    told: NotifyConfig,
 ) -> None:
     aim = aim_of()
     speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Active", told))}
@@ -358,7 +358,7 @@ def test_what_the_service_writes_in_its_own_way_is_neither_changed_nor_called_wr
         TOLD._replace(url=f"{ADDRESS}/another-token"),
     ],
 )
-def test_what_the_doctor_calls_wrong_about_a_queue_is_changed_and_shown(told: Notification) -> None:
+def test_what_the_doctor_calls_wrong_about_a_queue_is_changed_and_shown(told: NotifyConfig) -> None:
     aim = aim_of()
     speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Active", told))}
     (step,) = plan(aim, replace(found_as(aim), speech=speech))

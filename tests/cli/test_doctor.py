@@ -33,10 +33,10 @@ from cli.policy.place import CI_ROLE
 from cli.policy.roles import Roles
 from cli.standin import Standin, running_standin
 from cli.surroundings import Surroundings
-from shared.settings import settings_from
-from shared.tencent.credentials import Credentials
-from shared.tencent.speech_values import Queue
-from shared.tencent.wire import Request
+from shared.settings import load_settings
+from shared.tencent.auth import Credentials
+from shared.tencent.client import Request
+from shared.tencent.speech_models import Queue
 from tests.pipeline import switch_on_speech
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ class Deployment:
 
     @property
     def queue(self) -> Queue:
-        return self.operator.speech.queues(INPUT).queues[0]
+        return self.operator.speech.list_queues(INPUT).queues[0]
 
     @contextmanager
     def spoilt_queue(self, change: Callable[[Queue], Queue]) -> Iterator[None]:
@@ -246,7 +246,7 @@ def test_a_versioned_bucket_for_receipts_is_found_suspended_included(deployment:
     host = f"{bucket}.cos.{REGION}.myqcloud.com"
     body = b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"
     parameters = (("versioning", ""),)
-    deployment.operator.cos.wire.send(Request("PUT", host, "/", bucket, parameters=parameters, body=body))
+    deployment.operator.cos.client.send(Request("PUT", host, "/", bucket, parameters=parameters, body=body))
     found = deployment.findings(OUTPUT_BUCKET=bucket)
     assert "versioning" in wrong(found)
     assert "Suspended" in told(found, "versioning")
@@ -358,7 +358,7 @@ def test_another_functions_overlapping_rule_is_found(deployment: Deployment) -> 
 
 def test_a_speech_service_that_is_not_switched_on_is_found(deployment: Deployment) -> None:
     url = deployment.queue.notification.url
-    wire = deployment.operator.cos.wire
+    wire = deployment.operator.cos.client
     wire.send(Request("DELETE", f"{INPUT}.ci.{REGION}.myqcloud.com", "/asrbucket", INPUT))
     found = deployment.findings()
     switch_on_speech(deployment.operator, INPUT, url)
@@ -398,7 +398,7 @@ def test_fewer_retries_are_found(deployment: Deployment) -> None:
 
 def test_buckets_that_are_not_there_or_lie_elsewhere_are_found(deployment: Deployment) -> None:
     away = f"away-{APPID}"
-    deployment.operator.cos._replace(region="ap-beijing").create_bucket(away)
+    deployment.operator.cos.for_region("ap-beijing").create_bucket(away)
     found = deployment.findings(INPUT_BUCKETS=away, OUTPUT_BUCKET=f"nowhere-{APPID}")
     assert "it lies in ap-beijing" in told(found, "bucket")
     assert "no such bucket" in told(found, "bucket")
@@ -465,7 +465,7 @@ def test_a_key_that_may_not_look_is_told_what_it_needs(deployment: Deployment) -
 
 def test_the_policy_for_deployers_lets_the_doctor_look_at_everything(deployment: Deployment) -> None:
     wanted = deployment.wanted()
-    place = place_of(settings_from({"REGION": REGION, **wanted.functions["upload"].variables}), OWNER)
+    place = place_of(load_settings({"REGION": REGION, **wanted.functions["upload"].variables}), OWNER)
     issued = deployment.admin(
         "POST", "keys", {"policies": [deployer_policy(place, wanted.functions.values())]}
     )

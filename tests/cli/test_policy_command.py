@@ -16,7 +16,7 @@ from cli.errors import OperatorError
 from cli.policy.command import NAMES, UNKNOWN_UIN, Request, Surroundings, policy
 from cli.policy.roles import Roles
 from cli.standin import Standin, running_standin
-from shared.tencent.credentials import Credentials
+from shared.tencent.auth import Credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 CHOICES = {

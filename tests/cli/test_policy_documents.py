@@ -22,7 +22,7 @@ from cli.policy.documents import (
     role_maker_policy,
 )
 from cli.policy.statements import Permission, covers, not_granted, permissions_of
-from shared.settings import settings_from
+from shared.settings import load_settings
 
 UIN = "100000000001"
 COS = "qcs::cos:ap-guangzhou:uid/1250000000"
@@ -36,7 +36,7 @@ def place(**settings: str) -> Place:
         "REGION": "ap-guangzhou",
         **settings,
     }
-    return place_of(settings_from(given), UIN)
+    return place_of(load_settings(given), UIN)
 
 
 def actions_on(document: dict[str, Any], resource: str) -> set[str]:

@@ -15,8 +15,8 @@ from cli.cloud.waiting import Waiting
 from cli.policy.documents import TRUST, place_of, policy_of
 from cli.policy.roles import ForeignPolicy, Roles, ci_role
 from cli.standin import running_standin
-from shared.settings import settings_from
-from shared.tencent.credentials import Credentials
+from shared.settings import load_settings
+from shared.tencent.auth import Credentials
 
 UIN = "100000000001"
 SETTINGS = {
@@ -25,7 +25,7 @@ SETTINGS = {
     "REGION": "ap-guangzhou",
 }
 UPLOAD, CALLBACK = (
-    policy_of(name, place_of(settings_from(SETTINGS), UIN)) for name in ("upload", "callback")
+    policy_of(name, place_of(load_settings(SETTINGS), UIN)) for name in ("upload", "callback")
 )
 READS = ("cam:Get", "cam:List", "cam:Describe")
 

@@ -26,10 +26,10 @@ def within(folder: str, names: str) -> set[str]:
 
 EVERY_FUNCTION = (
     {"h11"}
-    | within("shared", "errors events invocation logs settings")
+    | within("shared", "errors events invocation logger settings")
     | within(
         "shared.tencent",
-        "connections cos credentials signature sockets speech speech_values speech_xml wire xml",
+        "auth client connections cos sockets speech speech_models xml",
     )
     | within(
         "shared.recordings",
@@ -43,7 +43,7 @@ RESULTS = within("shared.recordings", "finish replaced") | within(
 )
 OWN = {
     "upload": {"upload"} | within("shared.recordings", "options take_in"),
-    "callback": {"callback", "shared.recordings.callback", "shared.tencent.notification"} | RESULTS,
+    "callback": {"callback", "shared.recordings.callback", "shared.events"} | RESULTS,
     "sweep": {"sweep"} | within("shared.recordings", "due find_job pace sweep take_over tally") | RESULTS,
 }
 
@@ -97,7 +97,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         operator = Operator.of(standin)
         operator.make_bucket(INPUT_BUCKET)
         operator.make_bucket(OUTPUT_BUCKET)
-        operator.speech.enable(INPUT_BUCKET)
+        operator.speech.enable_bucket(INPUT_BUCKET)
         yield Cloud(standin, operator, package)
 
 
@@ -112,7 +112,7 @@ def test_a_function_loads_what_it_uses_and_nothing_later(cloud: Cloud) -> None:
     assert recording["outcome"] == "submitted"
     assert notified["answer"]["statusCode"] == 200
     assert f"transcripts/{recording['key']}.json" in [
-        item.key for item in cloud.operator.cos.list_all(OUTPUT_BUCKET)
+        item.key for item in cloud.operator.cos.iter_objects(OUTPUT_BUCKET)
     ]
     assert swept["answer"]["swept"] == {}
     for function, told in (("upload", submitted), ("callback", notified), ("sweep", swept)):

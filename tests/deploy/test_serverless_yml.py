@@ -12,8 +12,8 @@ import yaml
 from cli.choices import choices_from
 from cli.description.read import wanted_from
 from cli.local import SETTINGS
-from shared.events import timer_message
-from shared.settings import settings_from
+from shared.events import parse_timer_event
+from shared.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = (ROOT / "serverless.yml").read_text("utf-8")
@@ -95,9 +95,9 @@ def test_each_setting_of_the_functions_can_be_chosen_or_has_a_reason_why_not() -
 @pytest.mark.parametrize("message", ["reconcile", "audit"])
 def test_each_timer_says_what_the_sweep_understands(message: str) -> None:
     (timer,) = [trigger for trigger in wanted_from(ROOT, SETTINGS).triggers if trigger.name == message]
-    assert timer_message({"Message": timer.argument}) == message
+    assert parse_timer_event({"Message": timer.argument}) == message
 
 
 def test_a_live_upload_is_never_taken_for_dead() -> None:
-    settings = settings_from({**SETTINGS, "SWEEP_AFTER": "300"})
+    settings = load_settings({**SETTINGS, "SWEEP_AFTER": "300"})
     assert wanted_from(ROOT, SETTINGS).functions["upload"].timeout_s < settings.lease_s

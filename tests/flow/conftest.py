@@ -36,7 +36,7 @@ class Flow:
         return self.pipeline.operator.cos.get(OUTPUT_BUCKET, key).body
 
     def outputs(self, prefix: str = "") -> list[str]:
-        return [item.key for item in self.pipeline.operator.cos.list_all(OUTPUT_BUCKET, prefix=prefix)]
+        return [item.key for item in self.pipeline.operator.cos.iter_objects(OUTPUT_BUCKET, prefix=prefix)]
 
     def has(self, key: str) -> bool:
         try:
@@ -60,7 +60,7 @@ class Flow:
     def queue(self, **changes: str) -> None:
         """Changes the state of the queue, or where it tells of finished jobs (`notify`: On or Off)."""
         speech = self.pipeline.operator.speech
-        queue = speech.queues(INPUT_BUCKET).queues[0]
+        queue = speech.list_queues(INPUT_BUCKET).queues[0]
         told = queue.notification._replace(state=changes.get("notify", queue.notification.state))
         speech.update_queue(
             INPUT_BUCKET, queue._replace(state=changes.get("state", queue.state), notification=told)

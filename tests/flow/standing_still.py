@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 from cli.local import SETTINGS
 from shared.invocation import desk_on
-from shared.logs import Log
+from shared.logger import Logger
 from shared.recordings.desk import Desk
-from shared.settings import settings_from
+from shared.settings import load_settings
+from shared.tencent.client import TencentClient
 from shared.tencent.connections import Answer, Connections, Outgoing
-from shared.tencent.wire import Wire
 
 
 class _Watched(Connections):
@@ -38,7 +38,7 @@ class Desks:
     """Desks in the flow's cloud, which never pause between tries."""
 
     def __init__(self, flow: Any) -> None:
-        self._wire: Wire = flow.pipeline.operator.cos.wire
+        self._wire: TencentClient = flow.pipeline.operator.cos.client
         self._stack = ExitStack()
 
     def close(self) -> None:
@@ -49,8 +49,10 @@ class Desks:
         """A desk on these connections, or its own; `settings` go over the pipeline's."""
         used = connections or Connections()
         self._stack.callback(used.close)
-        wire = self._wire._replace(connections=lambda: used, sleep=lambda _: None)
-        return desk_on(wire, replace(settings_from(SETTINGS), **settings), Log({}))
+        wire = TencentClient(
+            self._wire.credentials, self._wire.endpoint, connections=lambda: used, sleep=lambda _: None
+        )
+        return desk_on(wire, replace(load_settings(SETTINGS), **settings), Logger({}))
 
     def standing_still(
         self, method: str, part: str, meanwhile: Callable[[], object], *, times: int = 1, **settings: Any

@@ -186,7 +186,7 @@ def test_what_the_operator_must_mend_is_told_kept_and_submitted_once_mended(eage
     switch_on_speech(
         eager_flow.pipeline.operator, INPUT_BUCKET, f"{standin.callback_url}/local-callback-token"
     )
-    assert speech.queues(INPUT_BUCKET).queues
+    assert speech.list_queues(INPUT_BUCKET).queues
     assert eager_flow.sweep()["result"]["swept"] == {"submitted": 1}
     eager_flow.settle()
     assert eager_flow.transcript("early.wav")["sentences"]
@@ -197,11 +197,11 @@ def test_what_the_operator_must_mend_is_told_kept_and_submitted_once_mended(eage
 
 def close_asr(flow: Any) -> None:
     """DELETE /asrbucket: nothing in the product does this, so the test asks for it itself."""
-    from shared.tencent.wire import Request
+    from shared.tencent.client import Request
 
-    wire = flow.pipeline.operator.speech.wire
+    wire = flow.pipeline.operator.speech.client
     wire.send(
-        Request("DELETE", f"{INPUT_BUCKET}.ci.ap-guangzhou.myqcloud.com", "/asrbucket", about=INPUT_BUCKET)
+        Request("DELETE", f"{INPUT_BUCKET}.ci.ap-guangzhou.myqcloud.com", "/asrbucket", resource=INPUT_BUCKET)
     )
 
 

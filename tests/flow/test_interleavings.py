@@ -11,6 +11,7 @@ import pytest
 
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
 from shared.errors import OutcomeUnknown
+from shared.events import NotifiedJob
 from shared.recordings.callback import finish_named
 from shared.recordings.finish import ask_for, finish
 from shared.recordings.outcome import Step
@@ -19,7 +20,6 @@ from shared.recordings.sweep import sweep
 from shared.recordings.take_in import take_in
 from shared.recordings.take_over import take_over
 from shared.tencent.connections import Answer, Connections, NoAnswer, Outgoing
-from shared.tencent.notification import NamedJob
 from tests.flow.standing_still import Desks
 from tests.flow.test_every_ending import A, B, next_second, words_of
 from tests.flow.test_notifications import xml_of
@@ -195,7 +195,7 @@ def test_content_that_comes_back_while_its_receipt_is_being_closed_is_transcribe
 ) -> None:
     job = both_jobs_heard_the_second(eager_flow)
     desk = desks.standing_still("PUT", "/.scribe/done/", lambda: put(eager_flow, A))
-    outcomes = finish_named(desk, [NamedJob(job, "")])
+    outcomes = finish_named(desk, [NotifiedJob(job, "")])
     assert [outcome.step for outcome in outcomes] == [Step.WAITING]
     mend(eager_flow)
     assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
-from shared.tencent.speech_values import SpeechJob
+from shared.tencent.speech_models import JobRequest
 
 DEEP = 5000
 
@@ -58,7 +58,7 @@ def test_a_bad_body_is_refused_at_once_with_one_line_that_says_why(flow: Any, na
     assert 400 <= answer.status_code < 500, answer.text
     calls = flow.invocations("callback", since)
     if name != "huge":  # the platform's own limit stops that one
-        assert [line["message"] for line in json_lines(calls[-1])] == ["refused"]
+        assert [line["event"] for line in json_lines(calls[-1])] == ["refused"]
         assert json_lines(calls[-1])[0]["why"]
         assert calls[-1]["requests"] == []
 
@@ -127,9 +127,9 @@ def test_somebody_elses_job_is_left_alone(own_flow: Any) -> None:
     own_flow.settle()
     outputs = own_flow.outputs("transcripts/")
     for user_data in ("", "their own text", f"{INPUT_BUCKET}/theirs!" + "0" * 32):
-        own_flow.pipeline.operator.speech.submit(
+        own_flow.pipeline.operator.speech.create_job(
             INPUT_BUCKET,
-            SpeechJob("theirs.wav", OUTPUT_BUCKET, "ap-guangzhou", "raw.txt", "16k_en", user_data=user_data),
+            JobRequest("theirs.wav", OUTPUT_BUCKET, "ap-guangzhou", "raw.txt", "16k_en", user_data=user_data),
         )
     own_flow.settle()
     assert own_flow.outputs("transcripts/") == outputs
@@ -146,7 +146,7 @@ def test_a_notification_that_comes_twice_changes_nothing(own_flow: Any) -> None:
 
 def pause_queue(flow: Any) -> None:
     speech = flow.pipeline.operator.speech
-    queue = speech.queues(INPUT_BUCKET).queues[0]
+    queue = speech.list_queues(INPUT_BUCKET).queues[0]
     speech.update_queue(INPUT_BUCKET, queue._replace(state="Paused"))
 
 

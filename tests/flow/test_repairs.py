@@ -9,19 +9,19 @@ from typing import Any
 
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
 from shared.invocation import desk_on
-from shared.logs import Log
+from shared.logger import Logger
 from shared.recordings.outcome import Step
 from shared.recordings.receipt import Receipt
 from shared.recordings.recording import Recording
 from shared.recordings.take_over import take_over
-from shared.settings import settings_from
+from shared.settings import load_settings
 from tests.flow.test_every_ending import next_second
 
 
 def mute_queue(flow: Any) -> None:
     """From now on every notification is lost."""
     speech = flow.pipeline.operator.speech
-    queue = speech.queues(INPUT_BUCKET).queues[0]
+    queue = speech.list_queues(INPUT_BUCKET).queues[0]
     speech.update_queue(INPUT_BUCKET, queue._replace(notification=queue.notification._replace(state="Off")))
 
 
@@ -106,7 +106,7 @@ def test_a_sweep_that_stood_still_while_another_did_all_the_work_pays_for_nothin
     eager_flow.upload("stale.wav", body)
     eager_flow.settle()
     operator = eager_flow.pipeline.operator
-    desk = desk_on(operator.cos.wire, settings_from(SETTINGS), Log({}))
+    desk = desk_on(operator.cos.client, load_settings(SETTINGS), Logger({}))
 
     def stand_still() -> str:
         """Between the look at the receipt and the claim: the other's claim is gone with its receipt by then."""

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
-from shared.events import Uploaded, posted_of, records_of, timer_message
-from shared.tencent.notification import named_jobs
+from shared.events import (
+    ObjectCreated,
+    parse_cos_event,
+    parse_http_event,
+    parse_notification,
+    parse_timer_event,
+)
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 FILES = sorted(path.name for path in EVENTS.glob("*.json"))
@@ -21,37 +26,39 @@ def event(name: str) -> Any:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("cos-")])
 def test_each_record_of_a_cos_event_names_its_object(name: str) -> None:
-    for record in records_of(event(name)):
-        assert isinstance(record, Uploaded)
+    for record in parse_cos_event(event(name)):
+        assert isinstance(record, ObjectCreated)
         assert record.bucket == "recordings-1250000000"
         assert record.region == "ap-guangzhou"
         assert record.key
 
 
 def test_a_chinese_key_is_read_from_its_event() -> None:
-    (record,) = records_of(event("cos-chinese-key.json"))
-    assert isinstance(record, Uploaded)
+    (record,) = parse_cos_event(event("cos-chinese-key.json"))
+    assert isinstance(record, ObjectCreated)
     assert record.key == "会议 recording 01.mp3"
 
 
 def test_a_key_that_itself_holds_a_percent_escape_is_decoded_once() -> None:
     keys = [
-        record.key for record in records_of(event("cos-several-records.json")) if isinstance(record, Uploaded)
+        record.key
+        for record in parse_cos_event(event("cos-several-records.json"))
+        if isinstance(record, ObjectCreated)
     ]
     assert keys == ["welcome.wav", "folder/100%25 ready+go.wav", "silence.wav"]
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("url-", "gateway-"))])
 def test_each_notification_names_one_job(name: str) -> None:
-    posted = posted_of(event(name))
+    posted = parse_http_event(event(name))
     assert posted.method == "POST"
     assert posted.path.endswith("/local-callback-token")
-    assert len(named_jobs(posted.body)) == 1
+    assert len(parse_notification(posted.body)) == 1
 
 
 @pytest.mark.parametrize("message", ["reconcile", "audit"])
 def test_the_timer_asks_for_one_of_two_things(message: str) -> None:
-    assert timer_message(event(f"timer-{message}.json")) == message
+    assert parse_timer_event(event(f"timer-{message}.json")) == message
 
 
 def test_there_is_a_file_for_every_kind_of_event() -> None:

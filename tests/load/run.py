@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
-from shared.tencent.speech_values import JobFilter
+from shared.tencent.speech_models import JobFilter
 from tests.chaos.cloud import QUICK, Cloud, running_cloud
 from tests.chaos.expected import FORMATS, difference, said_of
 from tests.chaos.uploads import Recording, etag_of

@@ -12,11 +12,11 @@ from shared.errors import EventError
 from shared.events import (
     AUDIT,
     RECONCILE,
-    UnreadableRecord,
-    Uploaded,
-    posted_of,
-    records_of,
-    timer_message,
+    InvalidRecord,
+    ObjectCreated,
+    parse_cos_event,
+    parse_http_event,
+    parse_timer_event,
 )
 
 HOST = "audio-in-1250000000.cos.ap-chengdu.myqcloud.com"
@@ -53,7 +53,7 @@ def record(
 
 
 def only(event_record: Any) -> Any:
-    (read,) = records_of({"Records": [event_record]})
+    (read,) = parse_cos_event({"Records": [event_record]})
     return read
 
 
@@ -64,7 +64,9 @@ def published(key: str) -> dict[str, Any]:
 @given(key=keys | tricky_keys)
 @settings(max_examples=250, deadline=None)
 def test_a_key_comes_back_exactly_from_its_raw_and_its_encoded_form(key: str) -> None:
-    assert only(published(key)) == Uploaded("audio-in-1250000000", "ap-chengdu", key, "cos:ObjectCreated:Put")
+    assert only(published(key)) == ObjectCreated(
+        "audio-in-1250000000", "ap-chengdu", key, "cos:ObjectCreated:Put"
+    )
 
 
 @given(key=keys | tricky_keys)
@@ -122,15 +124,15 @@ def test_a_url_that_is_not_utf8_leaves_the_raw_key() -> None:
 
 
 def test_records_are_read_each_on_its_own() -> None:
-    read = records_of({"Records": [published("a.mp3"), {"cos": None}, "?", None, published("b.mp3")]})
+    read = parse_cos_event({"Records": [published("a.mp3"), {"cos": None}, "?", None, published("b.mp3")]})
     assert [getattr(one, "key", None) for one in read] == ["a.mp3", None, None, None, "b.mp3"]
-    assert all(isinstance(one, UnreadableRecord) and one.reason for one in read[1:4])
+    assert all(isinstance(one, InvalidRecord) and one.reason for one in read[1:4])
 
 
 @pytest.mark.parametrize("event", [None, "", [], {}, {"Records": []}, {"Records": {}}, {"Records": None}, 7])
 def test_an_event_without_records_is_refused(event: Any) -> None:
     with pytest.raises(EventError, match="Records"):
-        records_of(event)
+        parse_cos_event(event)
 
 
 json_values = st.recursive(
@@ -152,9 +154,9 @@ json_values = st.recursive(
 @given(value=json_values)
 @settings(max_examples=120, deadline=None)
 def test_no_record_whatever_stops_the_others(value: Any) -> None:
-    read = records_of({"Records": [value, published("a.mp3")]})
+    read = parse_cos_event({"Records": [value, published("a.mp3")]})
     assert len(read) == 2
-    assert isinstance(read[1], Uploaded)
+    assert isinstance(read[1], ObjectCreated)
 
 
 def posted(**members: Any) -> dict[str, Any]:
@@ -162,30 +164,30 @@ def posted(**members: Any) -> dict[str, Any]:
 
 
 def test_a_request_to_the_functions_url_is_read() -> None:
-    read = posted_of(posted(body="会议"))
+    read = parse_http_event(posted(body="会议"))
     assert (read.method, read.path, read.body) == ("POST", "/token", "会议".encode())
 
 
 def test_the_method_of_an_old_gateway_is_found_in_its_context() -> None:
     event = {"path": "/t", "requestContext": {"httpMethod": "post", "stage": "release"}}
-    assert posted_of(event).method == "POST"
+    assert parse_http_event(event).method == "POST"
 
 
 @pytest.mark.parametrize("members", [{}, {"body": None}, {"body": ""}])
 def test_a_request_without_a_body_has_an_empty_one(members: dict[str, Any]) -> None:
-    assert posted_of({"httpMethod": "GET", "path": "/", **members}).body == b""
+    assert parse_http_event({"httpMethod": "GET", "path": "/", **members}).body == b""
 
 
 @pytest.mark.parametrize("mark", [True, "true", "True"])
 @given(body=st.binary(max_size=64))
 @settings(max_examples=30, deadline=None)
 def test_a_body_in_base64_is_decoded(mark: object, body: bytes) -> None:
-    assert posted_of(posted(body=base64.b64encode(body).decode(), isBase64Encoded=mark)).body == body
+    assert parse_http_event(posted(body=base64.b64encode(body).decode(), isBase64Encoded=mark)).body == body
 
 
 @pytest.mark.parametrize("mark", [False, None, "false", 0])
 def test_a_body_that_merely_looks_like_base64_is_left_alone(mark: object) -> None:
-    assert posted_of(posted(body="QUJD", isBase64Encoded=mark)).body == b"QUJD"
+    assert parse_http_event(posted(body="QUJD", isBase64Encoded=mark)).body == b"QUJD"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_a_body_that_merely_looks_like_base64_is_left_alone(mark: object) -> Non
 )  # fmt: skip
 def test_what_is_no_request_is_refused_with_a_client_error(event: Any) -> None:
     with pytest.raises(EventError) as caught:
-        _ = posted_of(event).body
+        _ = parse_http_event(event).body
     assert 400 <= caught.value.status < 500
 
 
@@ -216,12 +218,12 @@ def test_what_is_no_request_is_refused_with_a_client_error(event: Any) -> None:
     ],
 )
 def test_the_timers_message_says_what_the_sweep_does(event: Any, asked: str) -> None:
-    assert timer_message(event) == asked
+    assert parse_timer_event(event) == asked
 
 
 def test_an_unknown_timer_message_is_refused_and_told_in_short() -> None:
     with pytest.raises(EventError, match="reconcile or audit") as caught:
-        timer_message({"Message": "delete" * 1000})
+        parse_timer_event({"Message": "delete" * 1000})
     assert len(str(caught.value)) < 200
 
 
@@ -232,4 +234,4 @@ def test_a_key_that_is_no_unicode_makes_its_record_unreadable() -> None:
             "cosBucket": {"name": "in", "appid": "1250000000"},
         }
     }
-    assert isinstance(records_of({"Records": [record]})[0], UnreadableRecord)
+    assert isinstance(parse_cos_event({"Records": [record]})[0], InvalidRecord)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SettingsError
-from shared.settings import FORMATS, Settings, settings_from
+from shared.settings import FORMATS, Settings, load_settings
 
 TOKEN = "invented-token-0001"
 LEAST = {"INPUT_BUCKETS": "media-1250000000", "CALLBACK_TOKEN": TOKEN, "REGION": "ap-chengdu"}
@@ -31,13 +31,13 @@ WRONG = {
 
 def mistakes_of(environ: dict[str, str]) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
-        settings_from(environ)
+        load_settings(environ)
     assert all(mistake in str(caught.value) for mistake in caught.value.mistakes)
     return caught.value.mistakes
 
 
 def test_three_settings_are_enough_and_the_rest_has_the_published_defaults() -> None:
-    assert settings_from(LEAST) == Settings(
+    assert load_settings(LEAST) == Settings(
         input_buckets=("media-1250000000",),
         callback_tokens=(TOKEN,),
         region="ap-chengdu",
@@ -90,7 +90,7 @@ def test_a_variable_that_was_unset_at_deployment_is_told_as_such(name: str) -> N
 @settings(max_examples=200, deadline=None)
 def test_a_token_is_quoted_neither_in_a_message_nor_in_the_printed_settings(token: str) -> None:
     try:
-        shown = repr(settings_from({**LEAST, "CALLBACK_TOKEN": token}))
+        shown = repr(load_settings({**LEAST, "CALLBACK_TOKEN": token}))
     except SettingsError as error:
         shown = f"{error} {error!r} {error.mistakes}"
     assert token not in shown
@@ -103,7 +103,7 @@ def test_no_token_is_quoted_when_another_setting_is_wrong_too() -> None:
 
 
 def test_tokens_may_be_several_while_they_are_rotated() -> None:
-    chosen = settings_from({**LEAST, "CALLBACK_TOKEN": f" {TOKEN} , {'b' * 16},,{TOKEN}"})
+    chosen = load_settings({**LEAST, "CALLBACK_TOKEN": f" {TOKEN} , {'b' * 16},,{TOKEN}"})
     assert chosen.callback_tokens == (TOKEN, "b" * 16)
 
 
@@ -113,22 +113,22 @@ def test_a_token_that_is_short_or_that_a_url_would_change_is_refused(token: str)
 
 
 def test_several_input_buckets_keep_their_order_and_lose_doubles() -> None:
-    chosen = settings_from({**LEAST, "INPUT_BUCKETS": "b-1250000000, a-1250000000,b-1250000000,"})
+    chosen = load_settings({**LEAST, "INPUT_BUCKETS": "b-1250000000, a-1250000000,b-1250000000,"})
     assert chosen.input_buckets == ("b-1250000000", "a-1250000000")
 
 
 def test_the_region_of_the_platform_stands_in_for_region() -> None:
     environ = {**LEAST, "TENCENTCLOUD_REGION": "ap-beijing"}
-    assert settings_from(environ).region == "ap-chengdu"
+    assert load_settings(environ).region == "ap-chengdu"
     del environ["REGION"]
-    assert settings_from(environ).region == "ap-beijing"
+    assert load_settings(environ).region == "ap-beijing"
 
 
 @pytest.mark.parametrize("text", ["", "  ", ",", " , ,"])
 def test_formats_never_come_down_to_none_without_a_word(text: str) -> None:
     """A job that is paid for and writes nothing is the one reading that no operator means."""
     try:
-        chosen = settings_from({**LEAST, "FORMATS": text}).formats
+        chosen = load_settings({**LEAST, "FORMATS": text}).formats
     except SettingsError as error:
         assert "FORMATS" in str(error)  # noqa: PT017 - either answer is right, silence is not
     else:
@@ -136,12 +136,12 @@ def test_formats_never_come_down_to_none_without_a_word(text: str) -> None:
 
 
 def test_formats_can_be_fewer() -> None:
-    assert settings_from({**LEAST, "FORMATS": "vtt, json"}).formats == ("vtt", "json")
+    assert load_settings({**LEAST, "FORMATS": "vtt, json"}).formats == ("vtt", "json")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("45", 45), (" 900 ", 900), ("", 300)])
 def test_sweep_after_is_read_in_seconds_and_zero_means_zero(text: str, seconds: int) -> None:
-    assert settings_from({**LEAST, "SWEEP_AFTER": text}).sweep_after_s == seconds
+    assert load_settings({**LEAST, "SWEEP_AFTER": text}).sweep_after_s == seconds
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "5m", "１２", "1_000", "9" * 5000, "undefined"])
@@ -157,7 +157,7 @@ def test_sweep_after_that_is_no_whole_number_is_a_mistake_like_any_other(text: s
     ],
 )  # fmt: skip
 def test_a_loopback_endpoint_is_taken(address: str) -> None:
-    assert settings_from({**LEAST, "CLOUD_ENDPOINT": address}).cloud_endpoint == address
+    assert load_settings({**LEAST, "CLOUD_ENDPOINT": address}).cloud_endpoint == address
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_the_same_prefixes_are_fine_in_two_buckets() -> None:
         "OUTPUT_PREFIX": "all/",
         "OUTPUT_BUCKET": "text-1250000000",
     }
-    assert settings_from(environ).input_prefix == "all/in/"
+    assert load_settings(environ).input_prefix == "all/in/"
 
 
 def test_transcripts_among_the_receipts_are_a_mistake() -> None:
@@ -212,8 +212,8 @@ def test_transcripts_among_the_receipts_are_a_mistake() -> None:
 
 
 def test_transcripts_go_to_the_recordings_own_bucket_unless_another_is_named() -> None:
-    assert settings_from(LEAST).output_bucket_for("media-1250000000") == "media-1250000000"
-    chosen = settings_from({**LEAST, "OUTPUT_BUCKET": "text-1250000000"})
+    assert load_settings(LEAST).output_bucket_for("media-1250000000") == "media-1250000000"
+    chosen = load_settings({**LEAST, "OUTPUT_BUCKET": "text-1250000000"})
     assert chosen.output_bucket_for("media-1250000000") == "text-1250000000"
 
 
@@ -221,7 +221,7 @@ def test_transcripts_go_to_the_recordings_own_bucket_unless_another_is_named() -
 @settings(max_examples=200, deadline=None)
 def test_no_environment_whatever_raises_anything_but_the_one_message(environ: dict[str, str]) -> None:
     try:
-        settings_from({**LEAST, **environ})
+        load_settings({**LEAST, **environ})
     except SettingsError as error:
         assert error.mistakes  # noqa: PT017 - accepting the environment is right as well
 
@@ -229,4 +229,4 @@ def test_no_environment_whatever_raises_anything_but_the_one_message(environ: di
 def test_an_output_region_apart_from_the_own_bucket_is_a_contradiction() -> None:
     mistakes = mistakes_of({**LEAST, "OUTPUT_REGION": "ap-shanghai"})
     assert [mistake.split()[0] for mistake in mistakes] == ["OUTPUT_REGION"]
-    assert settings_from({**LEAST, "OUTPUT_REGION": "ap-shanghai", "OUTPUT_BUCKET": "out-1250000000"})
+    assert load_settings({**LEAST, "OUTPUT_REGION": "ap-shanghai", "OUTPUT_BUCKET": "out-1250000000"})

@@ -8,14 +8,14 @@ from pathlib import Path
 from memory import peak_mib
 
 from shared.tencent import xml
-from shared.tencent.speech_xml import found_jobs
+from shared.tencent.speech import parse_jobs
 from shared.transcript import FORMATS, RecordingRef, build_transcript, read_sentence, render_each
 
 before_mib = peak_mib()
 body = Path(sys.argv[1]).read_bytes()
 began_s = time.process_time()
 document = xml.parse(body, readers={"ResultDetail": read_sentence})
-result = found_jobs(document["Response"]).jobs[0].result
+result = parse_jobs(document["Response"]).jobs[0].result
 del document, body
 transcript = build_transcript(
     recording=RecordingRef("recordings-1250000000", "ap-guangzhou", "long.mp3", "etag", 1),

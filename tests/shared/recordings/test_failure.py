@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import Refused
+from shared.errors import RequestRejected
 from shared.recordings import failure_texts
 from shared.recordings.failure import Failure, error_object, job_failed, refused
 from shared.recordings.failure_texts import (
@@ -19,7 +19,7 @@ from shared.recordings.failure_texts import (
 )
 from shared.recordings.receipt import Receipt
 from shared.recordings.recording import Recording
-from shared.tencent.speech_values import Job
+from shared.tencent.speech_models import Job
 
 RECORDING = Recording("media-1250000000", "calls/会议 a.mp3", "9a0364b9e99bb480dd25e1f0284c8555", 482113)
 RECEIPT = Receipt(
@@ -39,9 +39,9 @@ RECEIPT = Receipt(
 )
 
 
-def refusal(code: str, status: int = 400) -> Refused:
-    return Refused(
-        about="media-1250000000/a.mp3", status=status, code=code, message=f"says {code}", request_id="rq1"
+def refusal(code: str, status: int = 400) -> RequestRejected:
+    return RequestRejected(
+        resource="media-1250000000/a.mp3", status=status, code=code, message=f"says {code}", request_id="rq1"
     )
 
 

@@ -8,7 +8,7 @@ import sys
 SCRIPT = """
 import resource, sys
 from shared.tencent import xml
-from shared.tencent.speech_xml import found_jobs
+from shared.tencent.speech import parse_jobs
 from shared.transcript import FORMATS, RecordingRef, build_transcript, read_sentence
 
 def answer():
@@ -31,7 +31,7 @@ body = "".join(answer()).encode()
 assert len(body) > 10_000_000
 document = xml.parse(body, readers={"ResultDetail": read_sentence})
 del body
-job = found_jobs(document["Response"]).jobs[0]
+job = parse_jobs(document["Response"]).jobs[0]
 del document
 transcript = build_transcript(recording=RecordingRef("b", "r", "k", "e", 1), engine="e", job_id="j", channels=1,
     audio_time=job.result.audio_seconds, details=job.result.details, lines=job.result.lines, flash=job.result.flash)

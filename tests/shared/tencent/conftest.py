@@ -9,9 +9,9 @@ from typing import cast
 import httpx
 import pytest
 
+from shared.tencent.auth import Credentials
+from shared.tencent.client import TencentClient
 from shared.tencent.connections import Outgoing
-from shared.tencent.credentials import Credentials
-from shared.tencent.wire import Wire
 from tests.shared.tencent.far_connections import FarConnections
 
 Reply = httpx.Response | Exception
@@ -51,23 +51,23 @@ def far_end() -> FarEnd:
 
 
 @pytest.fixture
-def make_wire(far_end: FarEnd) -> Callable[..., Wire]:
+def make_wire(far_end: FarEnd) -> Callable[..., TencentClient]:
     connections = FarConnections(far_end)
 
-    def make(token: str = "", endpoint: str = "") -> Wire:
-        return Wire(
+    def make(token: str = "", endpoint: str = "") -> TencentClient:
+        return TencentClient(
             Credentials("AKIDEXAMPLE", "example-key", token),
             endpoint=endpoint,
-            seconds_left=lambda: far_end.seconds_left,
+            remaining_s=lambda: far_end.seconds_left,
             connections=lambda: connections,
             now=lambda: 1_700_000_000.0,
             sleep=far_end.pauses.append,
-            chance=lambda: 0.5,
+            random=lambda: 0.5,
         )
 
     return make
 
 
 @pytest.fixture
-def wire(make_wire: Callable[..., Wire]) -> Wire:
+def wire(make_wire: Callable[..., TencentClient]) -> TencentClient:
     return make_wire()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import SettingsError
-from shared.tencent.credentials import Credentials, credentials_of
+from shared.tencent.auth import Credentials, load_credentials
 
 FROM_CONTEXT = {
     "TENCENTCLOUD_SECRETID": "id-c",
@@ -25,7 +25,7 @@ def context(environment: Any) -> dict[str, Any]:
 
 
 def test_the_invocations_own_credentials_come_before_an_older_snapshot() -> None:
-    found = credentials_of(context(json.dumps(FROM_CONTEXT)), FROM_ENVIRONMENT)
+    found = load_credentials(context(json.dumps(FROM_CONTEXT)), FROM_ENVIRONMENT)
     assert found == Credentials("id-c", "key-c", "tok-c")
 
 
@@ -40,27 +40,27 @@ def test_the_invocations_own_credentials_come_before_an_older_snapshot() -> None
     ],
 )  # fmt: skip
 def test_a_context_without_a_whole_pair_leaves_it_to_the_environment(environment: Any) -> None:
-    assert credentials_of(context(environment), FROM_ENVIRONMENT) == Credentials("id-e", "key-e", "tok-e")
-    assert credentials_of({}, FROM_ENVIRONMENT) == Credentials("id-e", "key-e", "tok-e")
+    assert load_credentials(context(environment), FROM_ENVIRONMENT) == Credentials("id-e", "key-e", "tok-e")
+    assert load_credentials({}, FROM_ENVIRONMENT) == Credentials("id-e", "key-e", "tok-e")
 
 
 def test_a_token_is_never_joined_to_the_key_of_another_source() -> None:
     pair = {name: value for name, value in FROM_CONTEXT.items() if "TOKEN" not in name}
-    assert credentials_of(context(json.dumps(pair)), FROM_ENVIRONMENT) == Credentials("id-c", "key-c", "")
+    assert load_credentials(context(json.dumps(pair)), FROM_ENVIRONMENT) == Credentials("id-c", "key-c", "")
 
 
 def test_lasting_keys_need_no_token() -> None:
     environ = {"TENCENTCLOUD_SECRETID": "id", "TENCENTCLOUD_SECRETKEY": "key"}
-    assert credentials_of({}, environ).token == ""
+    assert load_credentials({}, environ).token == ""
 
 
 def test_without_credentials_the_message_says_what_to_do_and_shows_no_value() -> None:
     with pytest.raises(SettingsError, match="execution role") as caught:
-        credentials_of({}, {"TENCENTCLOUD_SECRETID": "id-alone"})
+        load_credentials({}, {"TENCENTCLOUD_SECRETID": "id-alone"})
     assert "id-alone" not in str(caught.value)
 
 
 def test_nothing_of_them_is_printed() -> None:
-    found = credentials_of({}, FROM_ENVIRONMENT)
+    found = load_credentials({}, FROM_ENVIRONMENT)
     shown = f"{found} {found!r} {[found]}"
     assert not any(value in shown for value in FROM_ENVIRONMENT.values())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import EventError
-from shared.tencent.notification import MOST_BYTES, NamedJob, named_jobs
+from shared.events import MAX_NOTIFICATION_BYTES, NotifiedJob, parse_notification
 
 LONGEST_SECONDS = 0.05
 
@@ -35,8 +35,8 @@ def job_json(number: int = 1, **members: Any) -> dict[str, Any]:
     }
 
 
-def named(*numbers: int) -> tuple[NamedJob, ...]:
-    return tuple(NamedJob(f"s{number:032x}", "media-1250000000") for number in numbers)
+def named(*numbers: int) -> tuple[NotifiedJob, ...]:
+    return tuple(NotifiedJob(f"s{number:032x}", "media-1250000000") for number in numbers)
 
 
 NAME = "<EventName>TaskFinish</EventName>"
@@ -63,35 +63,35 @@ ONE_JOB = {
 
 @pytest.mark.parametrize("form", ONE_JOB)
 def test_one_job_is_found_in_every_form(form: str) -> None:
-    assert named_jobs(ONE_JOB[form].encode()) == named(1)
+    assert parse_notification(ONE_JOB[form].encode()) == named(1)
 
 
 def test_several_jobs_are_found_in_their_order() -> None:
     as_xml = f"<Response>{NAME}{job_xml(3)}{job_xml(1)}{job_xml(2)}</Response>"
     as_json = json.dumps({"JobsDetail": [job_json(3), job_json(1), job_json(2)]})
-    assert named_jobs(as_xml.encode()) == named_jobs(as_json.encode()) == named(3, 1, 2)
+    assert parse_notification(as_xml.encode()) == parse_notification(as_json.encode()) == named(3, 1, 2)
 
 
 def test_a_job_that_is_named_twice_is_looked_at_once() -> None:
     body = f"<Response>{job_xml(1)}{job_xml(2)}{job_xml(1)}</Response>"
-    assert named_jobs(body.encode()) == named(1, 2)
+    assert parse_notification(body.encode()) == named(1, 2)
 
 
 def test_twenty_jobs_are_taken() -> None:
     body = "<Response>" + "".join(map(job_xml, range(20))) + "</Response>"
-    assert named_jobs(body.encode()) == named(*range(20))
+    assert parse_notification(body.encode()) == named(*range(20))
 
 
 @pytest.mark.parametrize("input_", [None, [], "text", 7, {}, {"BucketId": 5}, {"BucketId": ["b"]}])
 def test_a_job_without_a_usable_bucket_is_still_named(input_: Any) -> None:
     body = json.dumps({"JobsDetail": [job_json(Input=input_)]})
-    assert named_jobs(body.encode()) == (NamedJob(f"s{1:032x}", ""),)
+    assert parse_notification(body.encode()) == (NotifiedJob(f"s{1:032x}", ""),)
 
 
 def test_nothing_but_id_and_bucket_is_taken_from_a_long_result() -> None:
     words = "".join(f"<Words><Word>w{i}</Word><OffsetStartMs>{i}</OffsetStartMs></Words>" for i in range(200))
     result = f"<SpeechRecognitionResult><ResultDetail>{words}</ResultDetail></SpeechRecognitionResult>"
-    assert named_jobs(f"<Response>{job_xml(result=result)}</Response>".encode()) == named(1)
+    assert parse_notification(f"<Response>{job_xml(result=result)}</Response>".encode()) == named(1)
 
 
 BOMB = (
@@ -120,7 +120,7 @@ BAD = {
     "JSON objects 5,000 levels deep": b'{"JobsDetail":' * 5000 + b"1" + b"}" * 5000,
     "JSON 6,000,000 levels deep, cut off": b"[" * 6_000_000,
     "a number of a million digits": b'{"JobsDetail":' + b"1" * 1_000_000 + b"}",
-    "more than the platform delivers": b"<" * (MOST_BYTES + 1),
+    "more than the platform delivers": b"<" * (MAX_NOTIFICATION_BYTES + 1),
     "another root": f"<Error>{job_xml()}</Error>".encode(),
     "a root with an endless name": b"<" + b"r" * 100_000 + b"/>",
     "a text for a root": b"<Response>done</Response>",
@@ -147,7 +147,7 @@ def test_what_no_queue_sends_gets_a_client_error_at_once(what: str) -> None:
     for _ in range(3):  # a busy machine may be slow once; slow code is slow three times
         began = time.perf_counter()
         with pytest.raises(EventError) as caught:
-            named_jobs(BAD[what])
+            parse_notification(BAD[what])
         took = time.perf_counter() - began
         assert 400 <= caught.value.status < 500
         assert len(str(caught.value)) < 300
@@ -158,12 +158,12 @@ def test_what_no_queue_sends_gets_a_client_error_at_once(what: str) -> None:
 
 def test_the_longest_body_that_the_platform_delivers_is_read() -> None:
     with pytest.raises(EventError, match="no job"):
-        named_jobs(b"<Response>" + b"x" * (MOST_BYTES - 21) + b"</Response>")
+        parse_notification(b"<Response>" + b"x" * (MAX_NOTIFICATION_BYTES - 21) + b"</Response>")
 
 
 def test_a_body_that_is_too_large_is_told_so_by_its_status() -> None:
     with pytest.raises(EventError) as caught:
-        named_jobs(BAD["more than the platform delivers"])
+        parse_notification(BAD["more than the platform delivers"])
     assert caught.value.status == 413
 
 
@@ -173,7 +173,7 @@ def test_a_body_that_is_too_large_is_told_so_by_its_status() -> None:
 )  # fmt: skip
 def test_an_id_that_could_change_the_request_is_refused(job_id: str) -> None:
     with pytest.raises(EventError, match="usable id"):
-        named_jobs(json.dumps({"JobsDetail": [job_json(JobId=job_id)]}).encode())
+        parse_notification(json.dumps({"JobsDetail": [job_json(JobId=job_id)]}).encode())
 
 
 @given(
@@ -182,7 +182,7 @@ def test_an_id_that_could_change_the_request_is_refused(job_id: str) -> None:
 @settings(max_examples=100, deadline=None)
 def test_no_short_body_whatever_raises_another_error(body: bytes) -> None:
     with pytest.raises(EventError):
-        named_jobs(body)
+        parse_notification(body)
 
 
 @given(
@@ -199,6 +199,6 @@ def test_no_short_body_whatever_raises_another_error(body: bytes) -> None:
 def test_json_of_any_shape_names_jobs_or_is_refused(document: Any) -> None:
     body = json.dumps({"JobsDetail": document}).encode()
     try:
-        assert all(job.job_id for job in named_jobs(body))
+        assert all(job.job_id for job in parse_notification(body))
     except EventError as error:
         assert error.status == 400  # noqa: PT017 - naming jobs is right as well

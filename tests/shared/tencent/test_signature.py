@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.tencent.signature import authorization
+from shared.tencent.auth import sign_request
 
 SECRET_ID = "AKIDEXAMPLE00000000000000000000000001"
 SECRET_KEY = "ExampleSecretKeyForTestsOnly01234"
@@ -69,7 +69,7 @@ CLIENT_VECTORS = {
 @pytest.mark.parametrize("name", CLIENT_VECTORS)
 def test_it_equals_the_official_clients_signature(name: str) -> None:
     method, path, parameters, headers, header_list, parameter_list, signature = CLIENT_VECTORS[name]
-    assert authorization(
+    assert sign_request(
         method, path, parameters, headers,
         secret_id=SECRET_ID, secret_key=SECRET_KEY, starts_s=1700000000, ends_s=1700010060,
     ) == (
@@ -94,7 +94,7 @@ def test_it_equals_the_published_upload_sample() -> None:
         "x-cos-acl": "private",
         "x-cos-grant-read": 'uin="100000000011"',
     }
-    signed = authorization(
+    signed = sign_request(
         "PUT",
         "/exampleobject(腾讯云)",
         [],
@@ -112,7 +112,7 @@ def test_it_equals_the_published_download_sample() -> None:
         ("response-content-type", "application/octet-stream"),
         ("response-cache-control", "max-age=600"),
     ]
-    signed = authorization(
+    signed = sign_request(
         "GET",
         "/exampleobject(腾讯云)",
         parameters,

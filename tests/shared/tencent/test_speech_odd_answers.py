@@ -11,20 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import OutcomeUnknown
+from shared.tencent.auth import Credentials
+from shared.tencent.client import TencentClient
 from shared.tencent.connections import NoAnswer
-from shared.tencent.credentials import Credentials
-from shared.tencent.speech import Speech
-from shared.tencent.speech_values import FoundJobs, JobFilter, Notification, SpeechJob
-from shared.tencent.wire import Wire
+from shared.tencent.speech import SpeechClient
+from shared.tencent.speech_models import JobFilter, JobLookup, JobRequest, NotifyConfig
 from tests.shared.tencent.far_connections import FarConnections
 
 BUCKET = "media-1250000000"
-JOB = SpeechJob("in/a.mp3", BUCKET, "ap-chengdu", "raw/a.txt", "16k_zh")
+JOB = JobRequest("in/a.mp3", BUCKET, "ap-chengdu", "raw/a.txt", "16k_zh")
 
 
 @pytest.fixture
-def speech(wire: Wire) -> Speech:
-    return Speech(wire, "ap-chengdu")
+def speech(wire: TencentClient) -> SpeechClient:
+    return SpeechClient(wire, "ap-chengdu")
 
 
 def answer(far_end: Any, body: str) -> None:
@@ -46,9 +46,11 @@ PARTS = (
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(PARTS, 5))[::7])
-def test_the_order_of_children_never_matters(speech: Speech, far_end: Any, order: tuple[str, ...]) -> None:
+def test_the_order_of_children_never_matters(
+    speech: SpeechClient, far_end: Any, order: tuple[str, ...]
+) -> None:
     answer(far_end, "<NonExistJobIds>s2</NonExistJobIds>" + job(*order))
-    found = speech.jobs(BUCKET, ["s1", "s2"])
+    found = speech.get_jobs(BUCKET, ["s1", "s2"])
     (read,) = found.jobs
     assert (read.job_id, read.state, read.input_key, read.user_data) == ("s1", "Success", "/in/a.mp3", "u")
     assert read.result is not None
@@ -56,22 +58,22 @@ def test_the_order_of_children_never_matters(speech: Speech, far_end: Any, order
     assert found.unknown == ("s2",)
 
 
-def test_lists_may_be_absent_single_or_many(speech: Speech, far_end: Any) -> None:
+def test_lists_may_be_absent_single_or_many(speech: SpeechClient, far_end: Any) -> None:
     for count in (0, 1, 3):
         answer(far_end, "".join(job(f"<JobId>s{i}</JobId>") for i in range(count)))
-        assert [one.job_id for one in speech.jobs(BUCKET, ["s0"]).jobs] == [f"s{i}" for i in range(count)]
+        assert [one.job_id for one in speech.get_jobs(BUCKET, ["s0"]).jobs] == [f"s{i}" for i in range(count)]
         answer(far_end, "".join(f"<QueueList><QueueId>p{i}</QueueId></QueueList>" for i in range(count)))
-        assert [one.queue_id for one in speech.queues(BUCKET).queues] == [f"p{i}" for i in range(count)]
+        assert [one.queue_id for one in speech.list_queues(BUCKET).queues] == [f"p{i}" for i in range(count)]
         answer(far_end, "".join(f"<AsrBucketList><Name>b{i}</Name></AsrBucketList>" for i in range(count)))
-        assert [one.bucket for one in speech.enabled_buckets().buckets] == [f"b{i}" for i in range(count)]
+        assert [one.bucket for one in speech.list_buckets().buckets] == [f"b{i}" for i in range(count)]
 
 
 @pytest.mark.parametrize(
     "empty", ["<JobsDetail/>", "<JobsDetail></JobsDetail>", "<JobsDetail> \n </JobsDetail>"]
 )
-def test_an_empty_list_element_is_no_job(speech: Speech, far_end: Any, empty: str) -> None:
+def test_an_empty_list_element_is_no_job(speech: SpeechClient, far_end: Any, empty: str) -> None:
     answer(far_end, empty)
-    assert speech.jobs(BUCKET, ["s1"]) == FoundJobs((), ())
+    assert speech.get_jobs(BUCKET, ["s1"]) == JobLookup((), ())
 
 
 @pytest.mark.parametrize(
@@ -87,10 +89,10 @@ def test_an_empty_list_element_is_no_job(speech: Speech, far_end: Any, empty: st
     ],
 )
 def test_unknown_jobs_are_read_in_every_form(
-    speech: Speech, far_end: Any, told: str, unknown: tuple[str, ...]
+    speech: SpeechClient, far_end: Any, told: str, unknown: tuple[str, ...]
 ) -> None:
     answer(far_end, told)
-    assert speech.jobs(BUCKET, ["s1", "s2"]).unknown == unknown
+    assert speech.get_jobs(BUCKET, ["s1", "s2"]).unknown == unknown
 
 
 @pytest.mark.parametrize(
@@ -108,34 +110,34 @@ def test_unknown_jobs_are_read_in_every_form(
     ],
 )
 def test_unknown_queues_are_read_in_every_form(
-    speech: Speech, far_end: Any, told: str, unknown: tuple[str, ...]
+    speech: SpeechClient, far_end: Any, told: str, unknown: tuple[str, ...]
 ) -> None:
     answer(far_end, f"<TotalCount>0</TotalCount>{told}")
-    assert speech.queues(BUCKET, queue_ids=["p1", "p2"]).unknown == unknown
+    assert speech.list_queues(BUCKET, queue_ids=["p1", "p2"]).unknown == unknown
 
 
 @pytest.mark.parametrize("name", ["QueueId", "QueueID"])
-def test_a_queues_id_is_read_in_both_spellings(speech: Speech, far_end: Any, name: str) -> None:
+def test_a_queues_id_is_read_in_both_spellings(speech: SpeechClient, far_end: Any, name: str) -> None:
     element = f"<{name}>p1</{name}><Name>n</Name><State>Paused</State>"
     answer(far_end, f"<QueueList>{element}</QueueList>")
-    (queue,) = speech.queues(BUCKET).queues
-    assert (queue.queue_id, queue.state, queue.notification) == ("p1", "Paused", Notification())
+    (queue,) = speech.list_queues(BUCKET).queues
+    assert (queue.queue_id, queue.state, queue.notification) == ("p1", "Paused", NotifyConfig())
     answer(far_end, f"<Queue>{element}</Queue>")
     assert speech.update_queue(BUCKET, queue).queue_id == "p1"
 
 
-def test_unknown_members_of_a_queues_notification_do_no_harm(speech: Speech, far_end: Any) -> None:
+def test_unknown_members_of_a_queues_notification_do_no_harm(speech: SpeechClient, far_end: Any) -> None:
     notify = "<MqName/><KafkaConfig><Region>r</Region></KafkaConfig><ResultFormat>JSON</ResultFormat><State>On</State>"
     answer(far_end, f"<QueueList><QueueId>p1</QueueId><NotifyConfig>{notify}</NotifyConfig></QueueList>")
-    assert speech.queues(BUCKET).queues[0].notification == Notification("On", "", "", "", "JSON")
+    assert speech.list_queues(BUCKET).queues[0].notification == NotifyConfig("On", "", "", "", "JSON")
 
 
-def test_a_time_that_is_not_reached_is_empty(speech: Speech, far_end: Any) -> None:
+def test_a_time_that_is_not_reached_is_empty(speech: SpeechClient, far_end: Any) -> None:
     times = (
         "<CreationTime>2026-01-02T03:04:05+0800</CreationTime><StartTime>-</StartTime><EndTime>-</EndTime>"
     )
     answer(far_end, job("<JobId>s1</JobId><State>Submitted</State>", times))
-    (read,) = speech.jobs(BUCKET, ["s1"]).jobs
+    (read,) = speech.get_jobs(BUCKET, ["s1"]).jobs
     assert (read.created, read.started, read.ended) == ("2026-01-02T03:04:05+0800", "", "")
 
 
@@ -154,41 +156,41 @@ def test_a_time_that_is_not_reached_is_empty(speech: Speech, far_end: Any) -> No
     ],
 )  # fmt: skip
 def test_the_lines_come_as_one_text_or_as_several(
-    speech: Speech, far_end: Any, result: str, lines: str
+    speech: SpeechClient, far_end: Any, result: str, lines: str
 ) -> None:
     inner = f"<SpeechRecognitionResult><AudioTime>2</AudioTime>{result}</SpeechRecognitionResult>"
     answer(far_end, job("<JobId>s1</JobId>", f"<Operation>{inner}</Operation>"))
-    read = speech.jobs(BUCKET, ["s1"]).jobs[0].result
+    read = speech.get_jobs(BUCKET, ["s1"]).jobs[0].result
     assert read is not None
     assert read.lines == lines
 
 
 @pytest.mark.parametrize("inner", ["", "<SpeechRecognitionResult/>", "<UserData>u</UserData>"])
-def test_a_job_without_a_result_has_none(speech: Speech, far_end: Any, inner: str) -> None:
+def test_a_job_without_a_result_has_none(speech: SpeechClient, far_end: Any, inner: str) -> None:
     answer(far_end, job("<JobId>s1</JobId><State>Running</State>", f"<Operation>{inner}</Operation>"))
-    assert speech.jobs(BUCKET, ["s1"]).jobs[0].result is None
+    assert speech.get_jobs(BUCKET, ["s1"]).jobs[0].result is None
 
 
-def test_details_go_through_the_callers_reader_in_their_order(speech: Speech, far_end: Any) -> None:
+def test_details_go_through_the_callers_reader_in_their_order(speech: SpeechClient, far_end: Any) -> None:
     details = "<ResultDetail/>" + "".join(
         f"<ResultDetail><EndMs>{i + 1}</EndMs><New>?</New><StartMs>{i}</StartMs></ResultDetail>"
         for i in range(3)
     )
     result = f"<SpeechRecognitionResult>{details}</SpeechRecognitionResult>"
     answer(far_end, job("<JobId>s1</JobId>", f"<Operation>{result}</Operation>"))
-    found = speech.jobs(BUCKET, ["s1"], read_detail=lambda raw: int(raw["StartMs"]))
+    found = speech.get_jobs(BUCKET, ["s1"], detail_parser=lambda raw: int(raw["StartMs"]))
     assert found.jobs[0].result is not None
     assert found.jobs[0].result.details == (0, 1, 2)
 
 
-def test_flash_results_and_object_names_are_read(speech: Speech, far_end: Any) -> None:
+def test_flash_results_and_object_names_are_read(speech: SpeechClient, far_end: Any) -> None:
     flash = "".join(
         f"<FlashResult><channel_id>{i}</channel_id><text>t{i}</text></FlashResult>" for i in range(2)
     )
     names = "<ObjectName>/raw/a.txt</ObjectName><DetailObjectName>/raw/a.txt.detail</DetailObjectName>"
     result = f"<SpeechRecognitionResult>{flash}{names}</SpeechRecognitionResult>"
     answer(far_end, job("<JobId>s1</JobId>", f"<Operation>{result}</Operation>"))
-    read = speech.jobs(BUCKET, ["s1"]).jobs[0].result
+    read = speech.get_jobs(BUCKET, ["s1"]).jobs[0].result
     assert read is not None
     assert [dict(one) for one in read.flash] == [
         {"channel_id": "0", "text": "t0"},
@@ -197,10 +199,12 @@ def test_flash_results_and_object_names_are_read(speech: Speech, far_end: Any) -
     assert (read.object_name, read.detail_object_name) == ("/raw/a.txt", "/raw/a.txt.detail")
 
 
-def test_a_failed_job_tells_its_code_and_its_message_word_for_word(speech: Speech, far_end: Any) -> None:
+def test_a_failed_job_tells_its_code_and_its_message_word_for_word(
+    speech: SpeechClient, far_end: Any
+) -> None:
     reason = "<Code>FailedOperation.ErrorDownFile</Code><Message>cannot read &lt;file&gt;</Message>"
     answer(far_end, job("<JobId>s1</JobId><State>Failed</State>", reason))
-    (read,) = speech.jobs(BUCKET, ["s1"]).jobs
+    (read,) = speech.get_jobs(BUCKET, ["s1"]).jobs
     assert (read.state, read.code, read.message) == (
         "Failed",
         "FailedOperation.ErrorDownFile",
@@ -220,7 +224,7 @@ def test_a_failed_job_tells_its_code_and_its_message_word_for_word(speech: Speec
     ],
 )
 def test_the_last_page_of_jobs_is_known_in_every_form(
-    speech: Speech, far_end: Any, body: str, token: str
+    speech: SpeechClient, far_end: Any, body: str, token: str
 ) -> None:
     answer(far_end, body)
     assert speech.list_jobs(BUCKET, JobFilter(), token="21").next_token == token
@@ -231,46 +235,46 @@ NO_SENSE = ["", "ok", "<Response>", "<html><body>busy</body></html>", "<Error><C
 
 @pytest.mark.parametrize("body", NO_SENSE)
 def test_a_submit_with_an_answer_that_makes_no_sense_may_have_made_a_job(
-    speech: Speech, far_end: Any, body: str
+    speech: SpeechClient, far_end: Any, body: str
 ) -> None:
     far_end.replies = [httpx.Response(200, text=body)]
     with pytest.raises(OutcomeUnknown, match=r"in/a\.mp3"):
-        speech.submit(BUCKET, JOB)
+        speech.create_job(BUCKET, JOB)
     assert len(far_end.requests) == 1
 
 
 @pytest.mark.parametrize("reply", [NoAnswer("slow"), httpx.Response(500), httpx.Response(503)])
 def test_a_submit_is_sent_once_and_a_question_again(
-    speech: Speech, far_end: Any, reply: httpx.Response | Exception
+    speech: SpeechClient, far_end: Any, reply: httpx.Response | Exception
 ) -> None:
     far_end.replies = [reply]
     with pytest.raises(OutcomeUnknown):
-        speech.submit(BUCKET, JOB)
+        speech.create_job(BUCKET, JOB)
     assert len(far_end.requests) == 1
     with pytest.raises(OutcomeUnknown):
-        speech.jobs(BUCKET, ["s1"])
+        speech.get_jobs(BUCKET, ["s1"])
     assert len(far_end.requests) > 2
 
 
 @pytest.mark.parametrize("body", ["<Response/>", f"<Response>{job('<JobId/>')}</Response>"])
 def test_a_submit_without_a_job_id_in_its_answer_may_have_made_a_job(
-    speech: Speech, far_end: Any, body: str
+    speech: SpeechClient, far_end: Any, body: str
 ) -> None:
     far_end.replies = [httpx.Response(200, text=body)]
     with pytest.raises(OutcomeUnknown):
-        speech.submit(BUCKET, JOB)
+        speech.create_job(BUCKET, JOB)
 
 
 @pytest.mark.parametrize("body", NO_SENSE)
 def test_an_answer_that_makes_no_sense_is_not_taken_for_no_jobs(
-    speech: Speech, far_end: Any, body: str
+    speech: SpeechClient, far_end: Any, body: str
 ) -> None:
     """Whoever looks for the job of a lost submit, and is told that there is none, pays for a second one."""
     far_end.replies = [httpx.Response(200, text=body)]
     with pytest.raises(OutcomeUnknown):
         speech.list_jobs(BUCKET, JobFilter())
     with pytest.raises(OutcomeUnknown):
-        speech.jobs(BUCKET, ["s1"])
+        speech.get_jobs(BUCKET, ["s1"])
 
 
 elements = st.sampled_from(
@@ -290,7 +294,9 @@ trees = st.recursive(
 @settings(max_examples=100, deadline=None)
 def test_no_arrangement_of_known_elements_raises(body: str) -> None:
     connections = FarConnections(lambda _: httpx.Response(200, text=f"<Response>{body}</Response>"))
-    speech = Speech(Wire(Credentials("id", "key"), connections=lambda: connections), "ap-chengdu")
-    speech.jobs(BUCKET, ["s1"])
+    speech = SpeechClient(
+        TencentClient(Credentials("id", "key"), connections=lambda: connections), "ap-chengdu"
+    )
+    speech.get_jobs(BUCKET, ["s1"])
     speech.list_jobs(BUCKET, JobFilter())
-    speech.queues(BUCKET)
+    speech.list_queues(BUCKET)

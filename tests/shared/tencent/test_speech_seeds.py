@@ -14,21 +14,21 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import httpx
 import pytest
 
-from shared.tencent.speech import Speech
-from shared.tencent.speech_values import (
-    EnabledBucket,
-    EnabledPage,
-    FoundJobs,
+from shared.tencent.client import TencentClient
+from shared.tencent.speech import SpeechClient
+from shared.tencent.speech_models import (
+    BucketPage,
     Job,
     JobFilter,
+    JobLookup,
     JobPage,
-    Notification,
+    JobRequest,
+    JobResult,
+    NotifyConfig,
     Queue,
     QueuePage,
-    Recognised,
-    SpeechJob,
+    SpeechBucket,
 )
-from shared.tencent.wire import Wire
 
 REGION = "ap-chengdu"
 BUCKET = "media-1250000000"
@@ -121,7 +121,7 @@ FINISHED_JOB = Job(
     channels=1,
     output_bucket="text-1250000000",
     output_key="raw/1.txt",
-    result=Recognised(
+    result=JobResult(
         audio_seconds="8.04", lines="[0:0.000,0:7.980]  早上好，这里是前台", details=(), flash=()
     ),
 )
@@ -148,7 +148,7 @@ FRESH_QUEUE = Queue(
     queue_id=QUEUE_ID,
     name="queue-speech-1",
     state="Active",
-    notification=Notification(state="Off"),
+    notification=NotifyConfig(state="Off"),
     max_size=10000,
     max_concurrent=10,
     bucket=BUCKET,
@@ -160,8 +160,8 @@ HOOK = "https://1250000000-example.ap-chengdu.tencentscf.com/t?a=1&b=2"
 
 
 @pytest.fixture
-def speech(wire: Wire) -> Speech:
-    return Speech(wire, REGION)
+def speech(wire: TencentClient) -> SpeechClient:
+    return SpeechClient(wire, REGION)
 
 
 def sent(far_end: Any) -> tuple[str, str, str, dict[str, str], Any]:
@@ -192,16 +192,16 @@ def answer(far_end: Any, body: str) -> None:
     far_end.replies = [httpx.Response(200, text=body, headers=headers)]
 
 
-def test_switching_the_service_on_for_a_bucket(speech: Speech, far_end: Any) -> None:
+def test_switching_the_service_on_for_a_bucket(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, ENABLED)
-    assert speech.enable(BUCKET) == EnabledBucket(BUCKET, REGION, CREATED)
+    assert speech.enable_bucket(BUCKET) == SpeechBucket(BUCKET, REGION, CREATED)
     assert sent(far_end) == ("POST", BUCKET_HOST, "/asrbucket", {}, None)
     assert far_end.last.headers["content-length"] == "0"
 
 
-def test_submitting_a_job(speech: Speech, far_end: Any) -> None:
+def test_submitting_a_job(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, f"{DECLARATION}<Response>{details(state='Submitted', end='-')}</Response>")
-    job = SpeechJob(
+    job = JobRequest(
         input_key="calls/1 & <2>.mp3",
         output_bucket="text-1250000000",
         output_region=REGION,
@@ -210,7 +210,7 @@ def test_submitting_a_job(speech: Speech, far_end: Any) -> None:
         queue_id=QUEUE_ID,
         user_data="media-1250000000/a!0",
     )
-    assert speech.submit(BUCKET, job) == SUBMITTED_JOB
+    assert speech.create_job(BUCKET, job) == SUBMITTED_JOB
     body = {
         "Tag": "SpeechRecognition",
         "QueueId": QUEUE_ID,
@@ -229,11 +229,13 @@ def test_submitting_a_job(speech: Speech, far_end: Any) -> None:
     assert sent(far_end) == ("POST", BUCKET_HOST, "/asr_jobs", {}, {**body})
 
 
-def test_a_job_may_name_its_own_callback_its_speakers_and_its_channels(speech: Speech, far_end: Any) -> None:
+def test_a_job_may_name_its_own_callback_its_speakers_and_its_channels(
+    speech: SpeechClient, far_end: Any
+) -> None:
     answer(far_end, f"<Response>{details(state='Submitted', end='-')}</Response>")
-    speech.submit(
+    speech.create_job(
         BUCKET,
-        SpeechJob(
+        JobRequest(
             input_key="a.wav",
             output_bucket=BUCKET,
             output_region=REGION,
@@ -260,7 +262,7 @@ def test_a_job_may_name_its_own_callback_its_speakers_and_its_channels(speech: S
     }
 
 
-def test_listing_jobs_with_every_parameter_of_the_document(speech: Speech, far_end: Any) -> None:
+def test_listing_jobs_with_every_parameter_of_the_document(speech: SpeechClient, far_end: Any) -> None:
     listed = f"{details(state='Success', end=ENDED, result=RESULT)}<NextToken>21</NextToken>"
     answer(far_end, f"{DECLARATION}\n<Response> {listed} </Response>\n")
     chosen = JobFilter(
@@ -287,35 +289,35 @@ def test_listing_jobs_with_every_parameter_of_the_document(speech: Speech, far_e
     assert "2026-01-02T03%3A04%3A05%2B0800" in far_end.target()
 
 
-def test_listing_jobs_without_a_wish_asks_for_all_newest_first(speech: Speech, far_end: Any) -> None:
+def test_listing_jobs_without_a_wish_asks_for_all_newest_first(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, "<Response/>")
     assert speech.list_jobs(BUCKET, JobFilter()) == JobPage((), "")
     query = {"tag": "SpeechRecognition", "orderByTime": "Desc", "states": "All", "size": "100"}
     assert sent(far_end) == ("GET", BUCKET_HOST, "/asr_jobs", query, None)
 
 
-def test_asking_for_one_job(speech: Speech, far_end: Any) -> None:
+def test_asking_for_one_job(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, f"<Response>{details(state='Success', end=ENDED, result=RESULT)}</Response>")
-    assert speech.jobs(BUCKET, [JOB_ID]) == FoundJobs((FINISHED_JOB,), ())
+    assert speech.get_jobs(BUCKET, [JOB_ID]) == JobLookup((FINISHED_JOB,), ())
     assert sent(far_end) == ("GET", BUCKET_HOST, f"/asr_jobs/{JOB_ID}", {}, None)
 
 
-def test_asking_for_several_jobs_in_one_request(speech: Speech, far_end: Any) -> None:
+def test_asking_for_several_jobs_in_one_request(speech: SpeechClient, far_end: Any) -> None:
     found = details(state="Success", end=ENDED, result=RESULT) + details(state="Running", end="-")
     answer(far_end, f"<Response>{found}<NonExistJobIds>s0z</NonExistJobIds></Response>")
-    told = speech.jobs(BUCKET, [JOB_ID, "s0b", "s0z"])
+    told = speech.get_jobs(BUCKET, [JOB_ID, "s0b", "s0z"])
     assert [job.state for job in told.jobs] == ["Success", "Running"]
     assert told.unknown == ("s0z",)
     assert sent(far_end)[2] == f"/asr_jobs/{JOB_ID},s0b,s0z"
 
 
-def test_the_queues_of_a_bucket(speech: Speech, far_end: Any) -> None:
+def test_the_queues_of_a_bucket(speech: SpeechClient, far_end: Any) -> None:
     answer(
         far_end,
         f"{DECLARATION}<Response><TotalCount>1</TotalCount><RequestId>NjA1</RequestId><PageNumber>1</PageNumber>"
         f"<PageSize>5</PageSize>{queue_element('QueueList', FRESH_NOTIFY)}</Response>",
     )
-    assert speech.queues(BUCKET, page=1, page_size=5) == QueuePage(1, (FRESH_QUEUE,), ())
+    assert speech.list_queues(BUCKET, page=1, page_size=5) == QueuePage(1, (FRESH_QUEUE,), ())
     assert sent(far_end) == (
         "GET",
         BUCKET_HOST,
@@ -325,27 +327,27 @@ def test_the_queues_of_a_bucket(speech: Speech, far_end: Any) -> None:
     )
 
 
-def test_queues_can_be_asked_for_by_id_and_state(speech: Speech, far_end: Any) -> None:
+def test_queues_can_be_asked_for_by_id_and_state(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, "<Response><TotalCount>0</TotalCount></Response>")
-    assert speech.queues(BUCKET, queue_ids=["p1", "p2"], state="Active") == QueuePage(0, (), ())
+    assert speech.list_queues(BUCKET, queue_ids=["p1", "p2"], state="Active") == QueuePage(0, (), ())
     query = {"queueIds": "p1,p2", "state": "Active", "pageNumber": "1", "pageSize": "10"}
     assert sent(far_end)[3] == query
 
 
-def test_a_queue_is_replaced_as_a_whole(speech: Speech, far_end: Any) -> None:
+def test_a_queue_is_replaced_as_a_whole(speech: SpeechClient, far_end: Any) -> None:
     url = HOOK.replace("&", "&amp;")
     told = f"<Url>{url}</Url><Event>TaskFinish</Event><Type>Url</Type><State>On</State>"
     answer(far_end, f"<Response><RequestId>NjA1</RequestId>{queue_element('Queue', told)}</Response>")
-    wish = Notification("On", HOOK, "Url", "TaskFinish", "JSON")
+    wish = NotifyConfig("On", HOOK, "Url", "TaskFinish", "JSON")
     changed = speech.update_queue(BUCKET, Queue(QUEUE_ID, "queue-speech-1", "Active", wish))
-    assert changed.notification == Notification("On", HOOK, "Url", "TaskFinish", "")
+    assert changed.notification == NotifyConfig("On", HOOK, "Url", "TaskFinish", "")
     assert (changed.queue_id, changed.name, changed.max_concurrent) == (QUEUE_ID, "queue-speech-1", 10)
     notify = {"Url": HOOK, "State": "On", "Type": "Url", "Event": "TaskFinish", "ResultFormat": "JSON"}
     body = {"QueueId": QUEUE_ID, "Name": "queue-speech-1", "State": "Active", "NotifyConfig": notify}
     assert sent(far_end) == ("PUT", BUCKET_HOST, f"/asrqueue/{QUEUE_ID}", {}, body)
 
 
-def test_a_queue_that_was_read_can_be_written_back(speech: Speech, far_end: Any) -> None:
+def test_a_queue_that_was_read_can_be_written_back(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, f"<Response>{queue_element('Queue', FRESH_NOTIFY)}</Response>")
     assert speech.update_queue(BUCKET, FRESH_QUEUE) == FRESH_QUEUE
     assert sent(far_end)[4]["NotifyConfig"] == {"Url": "", "State": "Off", "Type": "", "Event": ""}
@@ -364,32 +366,34 @@ def enabled_list(element: str, *buckets: str, total: int) -> str:
     )
 
 
-ASKS: dict[str, tuple[str, Callable[[Speech], Callable[..., EnabledPage]]]] = {
-    "/asrbucket": ("AsrBucketList", lambda speech: speech.enabled_buckets),
-    "/ai_bucket": ("AiBucketList", lambda speech: speech.content_recognition_buckets),
+ASKS: dict[str, tuple[str, Callable[[SpeechClient], Callable[..., BucketPage]]]] = {
+    "/asrbucket": ("AsrBucketList", lambda speech: speech.list_buckets),
+    "/ai_bucket": ("AiBucketList", lambda speech: speech.list_ai_buckets),
 }
 
 
 @pytest.mark.parametrize("path", ASKS)
 def test_the_buckets_with_a_service_are_asked_for_on_the_regions_own_host(
-    speech: Speech, far_end: Any, path: str
+    speech: SpeechClient, far_end: Any, path: str
 ) -> None:
     element, ask = ASKS[path]
     answer(far_end, enabled_list(element, BUCKET, "media-1-1250000000", total=2))
-    assert ask(speech)() == EnabledPage(
+    assert ask(speech)() == BucketPage(
         total=2,
         number=1,
         size=10,
         buckets=(
-            EnabledBucket(BUCKET, REGION, CREATED),
-            EnabledBucket("media-1-1250000000", REGION, CREATED),
+            SpeechBucket(BUCKET, REGION, CREATED),
+            SpeechBucket("media-1-1250000000", REGION, CREATED),
         ),
     )
     assert sent(far_end) == ("GET", SERVICE_HOST, path, {"pageNumber": "1", "pageSize": "100"}, None)
 
 
 @pytest.mark.parametrize("path", ASKS)
-def test_the_buckets_can_be_asked_for_with_every_parameter(speech: Speech, far_end: Any, path: str) -> None:
+def test_the_buckets_can_be_asked_for_with_every_parameter(
+    speech: SpeechClient, far_end: Any, path: str
+) -> None:
     element, ask = ASKS[path]
     answer(far_end, enabled_list(element, total=0))
     page = ask(speech)(
@@ -411,7 +415,7 @@ def test_the_buckets_can_be_asked_for_with_every_parameter(speech: Speech, far_e
 
 @pytest.mark.parametrize("path", ASKS)
 def test_a_count_above_what_is_printed_is_kept_apart_from_the_buckets(
-    speech: Speech, far_end: Any, path: str
+    speech: SpeechClient, far_end: Any, path: str
 ) -> None:
     element, ask = ASKS[path]
     answer(far_end, enabled_list(element, BUCKET, total=5))
@@ -420,25 +424,25 @@ def test_a_count_above_what_is_printed_is_kept_apart_from_the_buckets(
 
 
 def test_the_newer_path_of_jobs_is_used_where_it_is_chosen_and_only_for_jobs(
-    make_wire: Callable[..., Wire], far_end: Any
+    make_wire: Callable[..., TencentClient], far_end: Any
 ) -> None:
-    speech = Speech(make_wire(), REGION, "jobs")
+    speech = SpeechClient(make_wire(), REGION, "jobs")
     answer(far_end, f"<Response>{details(state='Submitted', end='-')}</Response>")
-    speech.submit(BUCKET, SpeechJob("a.mp3", BUCKET, REGION, "a.txt", "16k_zh"))
-    speech.jobs(BUCKET, [JOB_ID])
+    speech.create_job(BUCKET, JobRequest("a.mp3", BUCKET, REGION, "a.txt", "16k_zh"))
+    speech.get_jobs(BUCKET, [JOB_ID])
     speech.list_jobs(BUCKET, JobFilter())
-    speech.queues(BUCKET)
-    speech.enabled_buckets()
+    speech.list_queues(BUCKET)
+    speech.list_buckets()
     paths = [urlsplit(request.extensions["outgoing"].target).path for request in far_end.requests]
     assert paths == ["/jobs", f"/jobs/{JOB_ID}", "/jobs", "/asrqueue", "/asrbucket"]
 
 
 def test_every_request_names_its_content_type_and_is_signed_for_its_host(
-    speech: Speech, far_end: Any
+    speech: SpeechClient, far_end: Any
 ) -> None:
     answer(far_end, "<Response/>")
-    speech.queues(BUCKET)
-    speech.enabled_buckets()
+    speech.list_queues(BUCKET)
+    speech.list_buckets()
     for request in far_end.requests:
         assert request.headers["content-type"] == "application/xml"
         assert "q-header-list=content-type;host&" in request.headers["authorization"]

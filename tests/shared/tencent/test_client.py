@@ -8,16 +8,16 @@ import pytest
 
 from shared.errors import (
     AlreadyExists,
-    Busy,
     CloudError,
+    DeadlineExceeded,
     NotFound,
     OutcomeUnknown,
-    OutOfTime,
-    Refused,
+    RequestRejected,
+    Throttled,
 )
 from shared.recordings.submit import LONGEST_SUBMIT
+from shared.tencent.client import Request, RetryPolicy, TencentClient
 from shared.tencent.connections import CannotBeSent, NoAnswer, NotSent
-from shared.tencent.wire import Repeat, Request, Wire
 
 GET = Request("GET", "media-1250000000.cos.ap-chengdu.myqcloud.com", "/in/a.mp3", "media-1250000000/in/a.mp3")
 SUBMIT = Request(
@@ -26,7 +26,7 @@ SUBMIT = Request(
     "/asr_jobs",
     "in/a.mp3",
     body=b"<x/>",
-    repeat=Repeat.NEVER,
+    retry=RetryPolicy.NON_IDEMPOTENT,
 )
 
 
@@ -36,7 +36,7 @@ def error_body(code: str, *, resource: bool = True) -> bytes:
 
 
 def test_the_token_is_sent_and_signed_under_both_names_on_ci(
-    make_wire: Callable[..., Wire], far_end: Any
+    make_wire: Callable[..., TencentClient], far_end: Any
 ) -> None:
     make_wire(token="tok").send(SUBMIT)
     headers = far_end.last.headers
@@ -47,19 +47,21 @@ def test_the_token_is_sent_and_signed_under_both_names_on_ci(
     )
 
 
-def test_on_cos_only_its_own_token_header_is_sent(make_wire: Callable[..., Wire], far_end: Any) -> None:
+def test_on_cos_only_its_own_token_header_is_sent(
+    make_wire: Callable[..., TencentClient], far_end: Any
+) -> None:
     make_wire(token="tok").send(GET)
     assert far_end.last.headers["x-cos-security-token"] == "tok"
     assert "x-ci-security-token" not in far_end.last.headers
 
 
-def test_the_window_of_validity_begins_before_now(wire: Wire, far_end: Any) -> None:
+def test_the_window_of_validity_begins_before_now(wire: TencentClient, far_end: Any) -> None:
     wire.send(GET)
     assert "q-sign-time=1699999940;1700000900&" in far_end.last.headers["authorization"]
 
 
 def test_the_endpoint_takes_the_request_with_its_real_host(
-    make_wire: Callable[..., Wire], far_end: Any
+    make_wire: Callable[..., TencentClient], far_end: Any
 ) -> None:
     make_wire(endpoint="http://127.0.0.1:9").send(GET)
     assert str(far_end.last.url) == "http://127.0.0.1:9/in/a.mp3"
@@ -78,7 +80,7 @@ def test_the_endpoint_takes_the_request_with_its_real_host(
         ("a\nb&<>'\"", "/a%0Ab%26%3C%3E%27%22"),
     ],
 )
-def test_odd_keys_travel_encoded_once(wire: Wire, far_end: Any, key: str, target: str) -> None:
+def test_odd_keys_travel_encoded_once(wire: TencentClient, far_end: Any, key: str, target: str) -> None:
     wire.send(Request("GET", GET.host, "/" + key, key))
     assert far_end.target() == target
 
@@ -86,21 +88,21 @@ def test_odd_keys_travel_encoded_once(wire: Wire, far_end: Any, key: str, target
 @pytest.mark.parametrize(
     ("status", "code", "kind", "helps"),
     [
-        (403, "AccessDenied", Refused, False),
-        (401, "InvalidAuthorization", Refused, False),
-        (400, "ResourceNotFound", Refused, False),
+        (403, "AccessDenied", RequestRejected, False),
+        (401, "InvalidAuthorization", RequestRejected, False),
+        (400, "ResourceNotFound", RequestRejected, False),
         (404, "NoSuchKey", NotFound, False),
         (409, "FileAlreadyExists", AlreadyExists, False),
-        (301, "PermanentRedirect", Refused, False),
-        (429, "", Busy, True),
-        (503, "SlowDown", Busy, True),
-        (400, "SlowDown", Busy, True),
+        (301, "PermanentRedirect", RequestRejected, False),
+        (429, "", Throttled, True),
+        (503, "SlowDown", Throttled, True),
+        (400, "SlowDown", Throttled, True),
         (500, "InternalError", OutcomeUnknown, True),
         (502, "", OutcomeUnknown, True),
     ],
 )
 def test_each_failure_has_its_kind(
-    wire: Wire, far_end: Any, status: int, code: str, kind: type[CloudError], helps: bool
+    wire: TencentClient, far_end: Any, status: int, code: str, kind: type[CloudError], helps: bool
 ) -> None:
     far_end.replies = [httpx.Response(status, content=error_body(code))]
     with pytest.raises(CloudError) as caught:
@@ -108,25 +110,27 @@ def test_each_failure_has_its_kind(
     error = caught.value
     assert type(error) is kind
     assert (error.status, error.code, error.message, error.request_id) == (status, code, "m", "rq1")
-    assert error.about == GET.about
-    assert error.repeating_helps is helps
+    assert error.resource == GET.resource
+    assert error.retryable is helps
 
 
-def test_an_error_of_ci_has_no_resource_and_still_tells_its_code(wire: Wire, far_end: Any) -> None:
+def test_an_error_of_ci_has_no_resource_and_still_tells_its_code(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(400, content=error_body("AsrBucketUnBinded", resource=False))]
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         wire.send(SUBMIT)
     assert caught.value.code == "AsrBucketUnBinded"
 
 
-def test_an_error_without_a_body_tells_the_request_id_of_its_header(wire: Wire, far_end: Any) -> None:
+def test_an_error_without_a_body_tells_the_request_id_of_its_header(
+    wire: TencentClient, far_end: Any
+) -> None:
     far_end.replies = [httpx.Response(404, headers={"x-cos-request-id": "hdr"})]
     with pytest.raises(NotFound) as caught:
         wire.send(GET)
     assert caught.value.request_id == "hdr"
 
 
-def test_a_throttled_read_is_repeated_with_growing_pauses(wire: Wire, far_end: Any) -> None:
+def test_a_throttled_read_is_repeated_with_growing_pauses(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(503, content=error_body("SlowDown"))] * 2 + [httpx.Response(200)]
     assert wire.send(GET).status == 200
     assert len(far_end.requests) == 3
@@ -134,62 +138,62 @@ def test_a_throttled_read_is_repeated_with_growing_pauses(wire: Wire, far_end: A
     assert 0.2 < far_end.pauses[0] < far_end.pauses[1] < 2
 
 
-def test_a_submit_is_never_repeated(wire: Wire, far_end: Any) -> None:
+def test_a_submit_is_never_repeated(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [NoAnswer("slow")]
     with pytest.raises(OutcomeUnknown):
         wire.send(SUBMIT)
     assert len(far_end.requests) == 1
 
 
-def test_a_connection_that_was_never_made_did_nothing(wire: Wire, far_end: Any) -> None:
+def test_a_connection_that_was_never_made_did_nothing(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [NotSent("refused")]
-    with pytest.raises(Busy) as caught:
+    with pytest.raises(Throttled) as caught:
         wire.send(SUBMIT)
     assert caught.value.code == "NoConnection"
 
 
-def test_a_refusal_is_not_repeated(wire: Wire, far_end: Any) -> None:
+def test_a_refusal_is_not_repeated(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(403, content=error_body("AccessDenied"))]
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         wire.send(GET)
     assert len(far_end.requests) == 1
 
 
-def test_no_request_begins_when_time_is_nearly_up(wire: Wire, far_end: Any) -> None:
+def test_no_request_begins_when_time_is_nearly_up(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 0.4
-    with pytest.raises(OutOfTime):
+    with pytest.raises(DeadlineExceeded):
         wire.send(GET)
     assert not far_end.requests
 
 
-def test_a_request_waits_no_longer_than_the_function_lives(wire: Wire, far_end: Any) -> None:
+def test_a_request_waits_no_longer_than_the_function_lives(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 2.5
     wire.send(GET)
     assert far_end.outgoing.whole_s == 2.5
 
 
-def test_a_submit_is_over_before_another_attempt_may_begin(wire: Wire, far_end: Any) -> None:
+def test_a_submit_is_over_before_another_attempt_may_begin(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 600.0
     wire.send(SUBMIT)
     assert far_end.outgoing.whole_s < LONGEST_SUBMIT * 120.0
 
 
-def test_what_cannot_be_sent_is_refused_at_once(wire: Wire, far_end: Any) -> None:
+def test_what_cannot_be_sent_is_refused_at_once(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [CannotBeSent("its headers hold what HTTP cannot carry")]
-    with pytest.raises(Refused, match="CannotBeSent"):
+    with pytest.raises(RequestRejected, match="CannotBeSent"):
         wire.send(GET)
     assert len(far_end.requests) == 1
 
 
-def test_a_time_out_of_a_service_in_between_is_worth_another_try(wire: Wire, far_end: Any) -> None:
+def test_a_time_out_of_a_service_in_between_is_worth_another_try(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(408), httpx.Response(200)]
     wire.send(GET)
     assert len(far_end.requests) == 2
 
 
-def test_a_bomb_in_an_error_body_is_not_expanded(wire: Wire, far_end: Any) -> None:
+def test_a_bomb_in_an_error_body_is_not_expanded(wire: TencentClient, far_end: Any) -> None:
     bomb = b'<!DOCTYPE b [<!ENTITY a "aaaa">]><Error><Code>&a;&a;</Code></Error>'
     far_end.replies = [httpx.Response(400, content=bomb)]
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         wire.send(GET)
     assert caught.value.code == ""

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.logs import LONGEST_VALUE, Log
+from shared.logger import MAX_VALUE_LENGTH, Logger
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=timezone.utc)
 
 
-def log_into(lines: list[str], **fields: Any) -> Log:
-    return Log(fields, lines.append, lambda: NOON)
+def log_into(lines: list[str], **fields: Any) -> Logger:
+    return Logger(fields, lines.append, lambda: NOON)
 
 
 def test_a_line_holds_the_time_the_level_the_message_and_the_fields() -> None:
@@ -24,7 +24,7 @@ def test_a_line_holds_the_time_the_level_the_message_and_the_fields() -> None:
         {
             "time": "2026-01-02T12:00:00.123+00:00",
             "level": "warning",
-            "message": "looked",
+            "event": "looked",
             "request": "r1",
             "job": "s01",
             "tries": 2,
@@ -46,7 +46,7 @@ def test_each_method_writes_its_own_level() -> None:
 def test_a_narrower_log_adds_fields_and_leaves_the_wider_one_alone() -> None:
     lines: list[str] = []
     wide = log_into(lines, request="r1")
-    wide.having(key="a.mp3").info("narrow")
+    wide.bind(key="a.mp3").info("narrow")
     wide.info("wide")
     narrow, told = map(json.loads, lines)
     assert (narrow["request"], narrow["key"]) == ("r1", "a.mp3")
@@ -79,20 +79,20 @@ def test_a_key_of_the_greatest_length_is_written_whole() -> None:
 def test_a_transcript_does_not_fit_into_a_line() -> None:
     lines: list[str] = []
     log_into(lines).info("m", words="word " * 5000)
-    assert len(json.loads(lines[0])["words"]) == LONGEST_VALUE + 1
+    assert len(json.loads(lines[0])["words"]) == MAX_VALUE_LENGTH + 1
     assert json.loads(lines[0])["words"].endswith("…")
 
 
 def test_the_time_carries_its_offset() -> None:
     lines: list[str] = []
-    Log({}, lines.append, lambda: NOON.astimezone(timezone(timedelta(hours=8)))).info("m")
+    Logger({}, lines.append, lambda: NOON.astimezone(timezone(timedelta(hours=8)))).info("m")
     assert json.loads(lines[0])["time"] == "2026-01-02T20:00:00.123+08:00"
 
 
 def test_by_default_a_line_goes_to_standard_output_and_the_time_is_utc(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Log({"function": "upload"}).info("m")
+    Logger({"function": "upload"}).info("m")
     written = capsys.readouterr()
     assert written.err == ""
     assert written.out.endswith("}\n")

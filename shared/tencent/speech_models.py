@@ -1,21 +1,21 @@
-"""What the CI speech API takes and gives, as values. Raw answers stop at `speech_xml.py`.
+"""What the CI speech API takes and returns, as values. Raw XML does not leave `speech.py`.
 
-Times are the API's own texts, e.g. `2020-08-20T17:43:01+0800`; one that is not reached yet is "".
+Times are the API's own text, e.g. `2020-08-20T17:43:01+0800`; a time that is not reached yet is "".
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 SUCCESS, FAILED, CANCELLED = "Success", "Failed", "Cancel"
-FINAL_STATES = frozenset({SUCCESS, FAILED, CANCELLED})  # Submitted, Running and Pause go on
+FINAL_STATES = frozenset({SUCCESS, FAILED, CANCELLED})  # Submitted, Running and Pause continue
 
 
-class SpeechJob(NamedTuple):
-    """What is asked for. Defaults of the service are in conflict between sources, so none is relied on.
+class JobRequest(NamedTuple):
+    """A job to create. Sources disagree on the service's defaults, so Scribe sends every value.
 
     `text_format`: 0 sentences, 1 words, 2 words and punctuation, 3 split for subtitles. `number_mode`: 0 Chinese
-    numerals, 1 Arabic where apt, 3 mathematics too. `user_data`: printable ASCII, at most 1,024 characters.
-    `callback_url` overrides the queue's; "no" mutes it.
+    numerals, 1 Arabic numerals where suitable, 3 mathematics too. `user_data`: printable ASCII, at most 1,024
+    characters. `callback_url` overrides that of the queue; "no" disables the notification.
     """
 
     input_key: str
@@ -28,13 +28,13 @@ class SpeechJob(NamedTuple):
     number_mode: int = 1
     user_data: str = ""
     queue_id: str = ""
-    speakers: int | None = None  # None: no separation; 0: as many as the engine finds
+    speakers: int | None = None  # None: no separation; 0: the engine decides
     callback_url: str = ""
     callback_format: str = ""
 
 
-class Recognised(NamedTuple):
-    """A finished job's result. `details` holds what the caller's reader made of each ResultDetail."""
+class JobResult(NamedTuple):
+    """The result of a finished job. `details` holds what the caller's parser made of each ResultDetail."""
 
     audio_seconds: str
     lines: str
@@ -45,7 +45,7 @@ class Recognised(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A job as CI tells it. Decide on `state`: `code` is `Success` already on a job that was only submitted."""
+    """A job as CI returns it. Decide on `state`: `code` is `Success` even for a job that was only submitted."""
 
     job_id: str
     state: str
@@ -62,10 +62,10 @@ class Job(NamedTuple):
     channels: int = 1
     output_bucket: str = ""
     output_key: str = ""
-    result: Recognised | None = None
+    result: JobResult | None = None
 
 
-class FoundJobs(NamedTuple):
+class JobLookup(NamedTuple):
     """The jobs of one query by id, and the ids that CI does not know."""
 
     jobs: tuple[Job, ...]
@@ -73,7 +73,7 @@ class FoundJobs(NamedTuple):
 
 
 class JobFilter(NamedTuple):
-    """Which jobs to list. `states` may be empty for all; times as CI writes them."""
+    """Selects the jobs to list. Empty `states` selects all; times as CI writes them."""
 
     queue_id: str = ""
     states: tuple[str, ...] = ()
@@ -83,31 +83,31 @@ class JobFilter(NamedTuple):
 
 
 class JobPage(NamedTuple):
-    """Part of a list of jobs; `next_token` is "" on the last page."""
+    """One page of a job list. `next_token` is "" on the last page."""
 
     jobs: tuple[Job, ...]
     next_token: str
 
 
-class EnabledBucket(NamedTuple):
-    """A bucket on which a service is switched on."""
+class SpeechBucket(NamedTuple):
+    """A bucket with the service enabled."""
 
     bucket: str
     region: str
     created: str
 
 
-class EnabledPage(NamedTuple):
-    """Part of a list of buckets; `total` counts all that match."""
+class BucketPage(NamedTuple):
+    """One page of a bucket list. `total` counts all matching buckets."""
 
     total: int
     number: int
     size: int
-    buckets: tuple[EnabledBucket, ...]
+    buckets: tuple[SpeechBucket, ...]
 
 
-class Notification(NamedTuple):
-    """Where a queue tells of finished jobs. `state` On or Off; `format` XML or JSON ("" is XML)."""
+class NotifyConfig(NamedTuple):
+    """Where a queue sends notifications of finished jobs. `state` On or Off; `format` XML or JSON ("" is XML)."""
 
     state: str = "Off"
     url: str = ""
@@ -122,7 +122,7 @@ class Queue(NamedTuple):
     queue_id: str
     name: str
     state: str
-    notification: Notification = Notification()
+    notification: NotifyConfig = NotifyConfig()
     max_size: int = 0
     max_concurrent: int = 0
     bucket: str = ""
@@ -132,7 +132,7 @@ class Queue(NamedTuple):
 
 
 class QueuePage(NamedTuple):
-    """Part of a list of queues, and the asked ids that do not exist."""
+    """One page of a queue list, and the requested ids that do not exist."""
 
     total: int
     queues: tuple[Queue, ...]
