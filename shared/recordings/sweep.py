@@ -22,7 +22,7 @@ from shared.recordings.pace import Pace
 from shared.recordings.receipt import FAILED, BadReceipt, Receipt
 from shared.recordings.take_over import take_over
 from shared.recordings.tally import Tally
-from shared.tencent.speech import UNREADABLE_RESPONSE
+from shared.tencent.client import UNREADABLE_RESPONSE
 from shared.tencent.speech_models import FAILED as JOB_FAILED
 from shared.tencent.speech_models import Job
 

@@ -1,7 +1,7 @@
 """HTTP transport of the functions: httpx over httpcore, with one deadline for a whole request.
 
-httpx's own timeouts are for one socket operation: an answer that drips byte by byte would outlast the function.
-Connections are kept between requests and between invocations; a frozen function must not use those that died.
+httpx's own timeouts are for one socket operation, so a response that drips byte by byte would outlast the function.
+Connections are kept between requests and invocations; those that died while the function was frozen are not used.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import httpcore
 import httpx
 
-MAX_IDLE_S = 5.0  # longer than any pause within an invocation; wall clock, because it goes on in a frozen function
+TOTAL_TIMEOUT = "total_timeout"  # request extension: seconds until the end of the response's body
+MAX_IDLE_S = 5.0  # longer than any pause within an invocation
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024  # five hours of speech are 13 MB, and a function's memory is small
-TOTAL_TIMEOUT = "total_timeout"  # request extension: seconds from the start until the body of the response has ended
 
-_PLAIN_HTTP, _TLS = "http", "https"
-_WITHOUT_BODY = (204, 304)
-_FIRST_REFUSAL = 300
-# httpx parses the first even where it follows no redirect, and would send the second back with later requests.
+_INVALID_REQUEST = "the method, target or headers hold what HTTP cannot carry"
+_INVALID_ORIGIN = "the address is not that of an HTTP server"
+_STATUSES_WITHOUT_BODY = (204, 304)
+_FIRST_ERROR_STATUS = 300
+# httpx parses Location even if it follows no redirect, and would send cookies back.
 _DROPPED_HEADERS = (b"location", b"set-cookie")
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _HTTPCORE_ERRORS = (
@@ -37,16 +38,76 @@ _HTTPCORE_ERRORS = (
     httpcore.UnsupportedProtocol,
 )
 
-# SCF sets the root logger to DEBUG, where these two write every address and every header, tokens included.
+# SCF sets the root logger to DEBUG; these loggers would write every address and every header, tokens included.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
-class Transport(httpx.BaseTransport):
-    """Sends requests over kept connections. Threads may share it.
+@functools.cache
+def get_process_client() -> httpx.Client:
+    """Return the client of this process. Proxies of the environment are not used."""
+    return httpx.Client(transport=Transport(), trust_env=False)
 
-    Raises httpx.ConnectError when nothing was sent, httpx.LocalProtocolError or httpx.UnsupportedProtocol for what HTTP
-    cannot carry, and another httpx.TransportError when the outcome is unknown. No message quotes a request or response.
+
+@functools.cache
+def get_tls_context() -> ssl.SSLContext:
+    """Return a context with the authorities that ship with the function: SCF's Python may have none."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def build_request(
+    method: str,
+    origin: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    connect_timeout_s: float,
+    read_timeout_s: float,
+    total_timeout_s: float,
+) -> httpx.Request:
+    """Build a request with exactly these headers and this target, in which httpx would resolve `.` and `..`.
+
+    `origin` is like `https://host`, `target` is percent-encoded. Raises httpx.LocalProtocolError or
+    httpx.UnsupportedProtocol.
+    """
+    try:
+        return httpx.Request(
+            method,
+            _parse_origin(origin),
+            headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+            stream=httpx.ByteStream(body),  # `content=` would add headers
+            extensions={
+                "target": target.encode("ascii"),
+                "timeout": {"connect": connect_timeout_s, "read": read_timeout_s, "write": read_timeout_s},
+                TOTAL_TIMEOUT: total_timeout_s,
+            },
+        )
+    except UnicodeError:
+        raise httpx.LocalProtocolError(_INVALID_REQUEST) from None
+
+
+@functools.lru_cache
+def _parse_origin(origin: str) -> httpx.URL:
+    try:
+        url = httpx.URL(origin)
+    except httpx.InvalidURL:
+        raise httpx.UnsupportedProtocol(_INVALID_ORIGIN) from None
+    if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > 65535:  # noqa: PLR2004 - TCP's last port
+        raise httpx.UnsupportedProtocol(_INVALID_ORIGIN)
+    return url
+
+
+def iterate_body(response: httpx.Response) -> Iterator[bytes]:
+    """Return the body as it was sent: httpx's own iterators would decode a Content-Encoding."""
+    return iter(cast("httpx.SyncByteStream", response.stream))
+
+
+class Transport(httpx.BaseTransport):
+    """Sends requests of `build_request` over kept connections. Threads may share it.
+
+    Raises httpx.ConnectError if nothing was sent, httpx.LocalProtocolError if HTTP cannot carry the request, and
+    another httpx.TransportError if the outcome is unknown. No message quotes a request or a response.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
@@ -55,34 +116,29 @@ class Transport(httpx.BaseTransport):
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; its deadline also holds while the body of the response is read."""
-        started_s = time.monotonic()
-        extensions = request.extensions
-        ends_s = started_s + extensions.get(TOTAL_TIMEOUT, float("inf"))
-        limits = {name: _Limit(seconds, ends_s) for name, seconds in extensions["timeout"].items()}
-        limits["connect"].ends_s = min(ends_s, started_s + limits["connect"])
-        url = request.url
-        target = extensions.get("target", url.raw_path)
+        """Send a request. Its deadline also applies while the body of the response is read."""
+        url, extensions = request.url, request.extensions
         try:
             response = self._get_pool(url.scheme).handle_request(
                 httpcore.Request(
                     request.method,
-                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=target),
+                    httpcore.URL(
+                        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=extensions["target"]
+                    ),
                     headers=request.headers.raw,
                     content=cast("Iterable[bytes]", request.stream),
-                    extensions={"timeout": limits},
+                    extensions={"timeout": _build_limits(extensions["timeout"], extensions[TOTAL_TIMEOUT])},
                 )
             )
         except _HTTPCORE_ERRORS as error:
             raise _to_httpx_error(error) from None
-        headers = [(name, value) for name, value in response.headers if name.lower() not in _DROPPED_HEADERS]
-        result = httpx.Response(response.status, headers=headers, stream=_ResponseBody(response))
         try:
-            _prepare_body(request, result, response.extensions["network_stream"])
+            _prepare_body(request.method, response)
         except httpx.TransportError:
             response.close()
             raise
-        return result
+        headers = [(name, value) for name, value in response.headers if name.lower() not in _DROPPED_HEADERS]
+        return httpx.Response(response.status, headers=headers, stream=_ResponseBody(response))
 
     def close(self) -> None:
         """Close all connections."""
@@ -95,23 +151,12 @@ class Transport(httpx.BaseTransport):
         with self._lock:
             if scheme not in self._pools:
                 self._pools[scheme] = httpcore.ConnectionPool(
-                    ssl_context=get_tls_context() if scheme == _TLS else None,
+                    # CLOUD_ENDPOINT is plain HTTP and must not pay for a TLS context.
+                    ssl_context=get_tls_context() if scheme == "https" else None,
                     max_connections=None,
                     network_backend=self._backend,
                 )
             return self._pools[scheme]
-
-
-@functools.cache
-def process_client() -> httpx.Client:
-    """Return the client of this process; proxies of the environment are not used."""
-    return httpx.Client(transport=Transport(), trust_env=False)
-
-
-@functools.cache
-def get_tls_context() -> ssl.SSLContext:
-    """Return the context that trusts the authorities that ship with the function: SCF's own Python may know none."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 class _Limit(float):
@@ -122,17 +167,22 @@ class _Limit(float):
 
     ends_s: float
 
-    def __new__(cls, seconds: float, ends_s: float) -> _Limit:
-        limit = super().__new__(cls, seconds)
-        limit.ends_s = ends_s
-        return limit
-
     def get_remaining_s(self) -> float:
         """Return the seconds from now. Raises TimeoutError when there are none."""
         seconds = min(self, self.ends_s - time.monotonic())
         if seconds <= 0:
             raise TimeoutError("timed out")
         return seconds
+
+
+def _build_limits(timeouts: Mapping[str, float], total_s: float) -> dict[str, _Limit]:
+    now_s = time.monotonic()
+    limits = {name: _Limit(seconds) for name, seconds in timeouts.items()}
+    for limit in limits.values():
+        limit.ends_s = now_s + total_s
+    # One limit for name resolution, TCP and TLS together.
+    limits["connect"].ends_s = now_s + min(total_s, limits["connect"])
+    return limits
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -149,7 +199,7 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address of the host that accepts."""
         limit = cast("_Limit", timeout)
-        problem: Exception = OSError("the host has no address")
+        reason: Exception = OSError("the host has no address")
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
@@ -162,22 +212,22 @@ class _Backend(httpcore.NetworkBackend):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
                 connection.close()
-                problem = error
+                reason = error
             else:
                 return _Stream(connection, self._now)
-        raise httpcore.ConnectError(_describe(problem))
+        raise httpcore.ConnectError(_describe(reason))
 
 
 class _Stream(httpcore.NetworkStream):
-    """A socket, plain or TLS, that respects the deadline and does not let httpcore read past the end of a response."""
+    """A socket, plain or TLS, that keeps the deadline and hands out no byte after the end of a response."""
 
     def __init__(self, connection: socket.socket, now: Callable[[], float]) -> None:
         self._socket = connection
         self._now = now
         self._last_used_s = now()
         self._received = b""
-        self.content_left = 0  # bytes of the body, where Content-Length says how many
-        self.is_write_broken = False
+        self.content_left = 0  # bytes of a body with Content-Length that were not read yet
+        self.write_error = ""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what was received, up to where the response may end."""
@@ -188,16 +238,16 @@ class _Stream(httpcore.NetworkStream):
             except OSError as error:
                 raise httpcore.ReadError(_describe(error)) from None
             if not received:
-                raise httpcore.ReadError("ConnectionResetError: closed before the response had ended")
+                raise httpcore.ReadError("ConnectionResetError: closed before the end of the response")
             self._received += received
         piece, self._received = self._received[:length], self._received[length:]
         self._last_used_s = self._now()
         return piece
 
     def _get_readable_length(self, max_bytes: int) -> int:
-        """Return how much may be read: h11 would take bytes after the end of a response for the next response.
+        """Return how many bytes may be read: h11 would take those after the end of a response for the next response.
 
-        A response ends after the bytes of its Content-Length, or else with an empty line.
+        A response ends with the last byte that its Content-Length counts, or else with an empty line.
         """
         if self.content_left:
             length = min(len(self._received), self.content_left)
@@ -209,7 +259,7 @@ class _Stream(httpcore.NetworkStream):
         return whole_lines or (len(self._received) if len(self._received) >= max_bytes else 0)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all bytes. A broken connection may still hold a response that says why."""
+        """Send all bytes. After a WriteError httpcore reads the response, which may tell the reason."""
         view = memoryview(buffer)
         try:
             while view:
@@ -218,8 +268,8 @@ class _Stream(httpcore.NetworkStream):
         except TimeoutError as error:
             raise httpcore.WriteTimeout(_describe(error)) from None
         except OSError as error:
-            self.is_write_broken = True
-            raise httpcore.WriteError(_describe(error)) from None
+            self.write_error = _describe(error)
+            raise httpcore.WriteError(self.write_error) from None
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -233,14 +283,15 @@ class _Stream(httpcore.NetworkStream):
             raise httpcore.ConnectError(_describe(error)) from None
 
     def close(self) -> None:
+        """Close the connection."""
         self._socket.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """Return whether an idle connection can be read: httpcore closes one that can, so an old one is said to be."""
+        """Tell whether an idle connection is readable: httpcore closes it then, so this includes an expired one."""
         if info != "is_readable":
             return None
-        # A clock that was set back does not tell how long the connection was idle.
-        if self._received or not 0 <= self._now() - self._last_used_s <= MAX_IDLE_S:
+        idle_s = self._now() - self._last_used_s  # wall clock, because it runs on in a frozen function
+        if self._received or not 0 <= idle_s <= MAX_IDLE_S:  # negative: the clock was set back
             return True
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
@@ -266,29 +317,29 @@ class _ResponseBody(httpx.SyncByteStream):
         self._response.close()
 
 
-def _prepare_body(request: httpx.Request, response: httpx.Response, stream: _Stream) -> None:
-    """Check that the end of the body can be known, and that the request was sent whole. Raises httpx.TransportError."""
-    if stream.is_write_broken and response.status_code < _FIRST_REFUSAL:
-        raise httpx.WriteError("the response came before the request was sent whole")
-    if request.method == "HEAD" or response.status_code in _WITHOUT_BODY:
+def _prepare_body(method: str, response: httpcore.Response) -> None:
+    """Check that the request was sent whole, unless it failed, and that the response says how long it is."""
+    stream: _Stream = response.extensions["network_stream"]
+    if stream.write_error and response.status < _FIRST_ERROR_STATUS:
+        raise httpx.WriteError(stream.write_error)
+    if method == "HEAD" or response.status in _STATUSES_WITHOUT_BODY:
         return
-    if "transfer-encoding" in response.headers:
+    headers = {name.lower(): value for name, value in response.headers}
+    if b"transfer-encoding" in headers:
         return
-    if "content-length" not in response.headers:
-        # Its end would be that of the connection, so one that was cut short would be taken for whole.
-        raise httpx.ReadError(f"status {response.status_code}: the response does not say how long it is")
-    stream.content_left = int(response.headers["content-length"])
+    if b"content-length" not in headers:
+        # It ends where the connection ends, so a response that was cut short would look complete.
+        raise httpx.ReadError(f"status {response.status}: the response does not say how long it is")
+    stream.content_left = int(headers[b"content-length"])
 
 
 def _to_httpx_error(error: Exception) -> httpx.TransportError:
     if isinstance(error, httpcore.ConnectError):
         return httpx.ConnectError(str(error))
     if isinstance(error, httpcore.LocalProtocolError):
-        return httpx.LocalProtocolError("the method, target or headers hold what HTTP cannot carry")
-    if isinstance(error, httpcore.UnsupportedProtocol):
-        return httpx.UnsupportedProtocol("the address is neither http nor https")
+        return httpx.LocalProtocolError(_INVALID_REQUEST)  # h11's texts quote what is wrong
     if isinstance(error, httpcore.ProtocolError):
-        return httpx.RemoteProtocolError("the response is not HTTP")  # h11's text quotes the response
+        return httpx.RemoteProtocolError("the response is not HTTP")
     return httpx.ReadError(str(error))
 
 

@@ -8,17 +8,19 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
+
 from cli.local import SETTINGS
 from shared.invocation import desk_on
 from shared.logger import Logger
 from shared.recordings.desk import Desk
 from shared.settings import load_settings
 from shared.tencent.client import TencentClient
-from shared.tencent.connections import Answer, Connections, Outgoing
+from shared.tencent.transport import Transport
 
 
-class _Watched(Connections):
-    """Real connections. Before each of the first `times` requests of this kind, `meanwhile` runs."""
+class _Watched(Transport):
+    """The real transport. Before each of the first `times` requests of this kind, `meanwhile` runs."""
 
     def __init__(self, method: str, part: str, meanwhile: Callable[[], object], times: int) -> None:
         super().__init__()
@@ -26,12 +28,17 @@ class _Watched(Connections):
         self._meanwhile = meanwhile
         self._left = times
 
-    def exchange(self, outgoing: Outgoing) -> Answer:
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
         method, part = self._waited_for
-        if self._left and outgoing.method == method and part in unquote(outgoing.target):
+        if self._left and request.method == method and part in get_target(request):
             self._left -= 1
             self._meanwhile()
-        return super().exchange(outgoing)
+        return super().handle_request(request)
+
+
+def get_target(request: httpx.Request) -> str:
+    """Return the decoded path and query."""
+    return unquote(request.extensions["target"].decode())
 
 
 class Desks:
@@ -45,12 +52,12 @@ class Desks:
         """Ends all connections."""
         self._stack.close()
 
-    def plain(self, connections: Connections | None = None, **settings: Any) -> Desk:
-        """A desk on these connections, or its own; `settings` go over the pipeline's."""
-        used = connections or Connections()
-        self._stack.callback(used.close)
+    def plain(self, transport: Transport | None = None, **settings: Any) -> Desk:
+        """A desk on this transport, or its own; `settings` go over the pipeline's."""
+        client = httpx.Client(transport=transport or Transport(), trust_env=False)
+        self._stack.callback(client.close)
         wire = TencentClient(
-            self._wire.credentials, self._wire.endpoint, connections=lambda: used, sleep=lambda _: None
+            self._wire.credentials, self._wire.endpoint, http_client=lambda: client, sleep=lambda _: None
         )
         return desk_on(wire, replace(load_settings(SETTINGS), **settings), Logger({}))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
@@ -19,8 +20,8 @@ from shared.recordings.receipt import Receipt, receipt_from
 from shared.recordings.sweep import sweep
 from shared.recordings.take_in import take_in
 from shared.recordings.take_over import take_over
-from shared.tencent.connections import Answer, Connections, NoAnswer, Outgoing
-from tests.flow.standing_still import Desks
+from shared.tencent.transport import Transport
+from tests.flow.standing_still import Desks, get_target
 from tests.flow.test_every_ending import A, B, next_second, words_of
 from tests.flow.test_notifications import xml_of
 from tests.flow.test_repairs import left_behind
@@ -77,7 +78,7 @@ def test_take_overs_that_fail_leave_nothing_that_blocks_the_next(eager_flow: Any
     put(eager_flow, A)
 
     def fail() -> None:
-        raise NoAnswer("cut")
+        raise httpx.ReadError("cut")
 
     desk = desks.standing_still("GET", "/asr_jobs", fail, times=99)
     for _ in range(7):
@@ -116,7 +117,7 @@ def test_a_queue_that_cannot_be_asked_does_not_keep_other_recordings_from_being_
     put(eager_flow, B)
 
     def fail() -> None:
-        raise NoAnswer("cut")
+        raise httpx.ReadError("cut")
 
     desk = desks.standing_still("GET", "/asrqueue", fail, times=99, sweep_after_s=0)
     tally = sweep(desk)
@@ -124,17 +125,21 @@ def test_a_queue_that_cannot_be_asked_does_not_keep_other_recordings_from_being_
     assert eager_flow.transcript(KEY)["sentences"]
 
 
-class CutsAnswers(Connections):
+class CutsAnswers(Transport):
     """Answers of requests for this job lack their second half."""
 
     def __init__(self, job: str) -> None:
         super().__init__()
         self._job = job
 
-    def exchange(self, outgoing: Outgoing) -> Answer:
-        answer = super().exchange(outgoing)
-        is_cut = self._job in outgoing.target
-        return answer._replace(body=answer.body[: len(answer.body) // 2]) if is_cut else answer
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if self._job not in get_target(request):
+            return response
+        body = response.read()
+        return httpx.Response(
+            response.status_code, headers=response.headers, stream=httpx.ByteStream(body[: len(body) // 2])
+        )
 
 
 def test_a_job_whose_answer_cannot_be_read_holds_up_no_other_and_ends_in_words(

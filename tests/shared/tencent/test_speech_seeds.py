@@ -433,7 +433,7 @@ def test_the_newer_path_of_jobs_is_used_where_it_is_chosen_and_only_for_jobs(
     speech.list_jobs(BUCKET, JobFilter())
     speech.list_queues(BUCKET)
     speech.list_buckets()
-    paths = [urlsplit(request.extensions["outgoing"].target).path for request in far_end.requests]
+    paths = [urlsplit(request.extensions["target"]).path.decode() for request in far_end.requests]
     assert paths == ["/jobs", f"/jobs/{JOB_ID}", "/jobs", "/asrqueue", "/asrbucket"]
 
 

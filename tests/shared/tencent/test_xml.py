@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.tencent.xml import (
-    DEEPEST,
+    MAX_DEPTH,
     XmlError,
     as_int,
     as_list,
@@ -17,8 +18,17 @@ from shared.tencent.xml import (
     as_text,
     parse,
     parse_error,
+    parse_stream,
     serialize,
 )
+
+
+def stream(body: bytes, size: int = 7, **parsers: Callable[[Any], Any]) -> dict[str, Any]:
+    """Parse a body that comes in pieces of this size."""
+    return parse_stream((body[start : start + size] for start in range(0, len(body), size)), parsers)
+
+
+both_parsers = pytest.mark.parametrize("parse", [parse, stream])
 
 # What XML 1.0 can hold (section 2.2, Char).
 xml_texts = st.text(
@@ -89,18 +99,24 @@ elements = st.recursive(
 )
 
 
-@given(element=elements, times=st.sampled_from([1, 1, 2_000]), levels=st.integers(1, 3))
+@given(
+    element=elements,
+    times=st.sampled_from([1, 1, 2_000]),
+    levels=st.integers(1, 3),
+    size=st.sampled_from([61, 4096, 10**6]),
+)
 @settings(max_examples=60, deadline=None)
 def test_a_document_short_or_long_is_read_as_xmltodict_reads_it(
-    element: str, times: int, levels: int
+    element: str, times: int, levels: int, size: int
 ) -> None:
     body = ("<R>" * levels + element * times + "</R>" * levels).encode()
     read = parse(body)
     assert read == xmltodict.parse(body, xml_attribs=False)
-    assert parse(body, readers={"Words": lambda raw: raw}) == read
+    assert stream(body, size) == stream(body, size, Words=lambda raw: raw) == read
 
 
-def test_namespaces_do_not_get_between_a_reader_and_the_names() -> None:
+@both_parsers
+def test_namespaces_do_not_get_between_a_reader_and_the_names(parse: Callable[..., Any]) -> None:
     assert parse(b'<R xmlns="http://198.51.100.7/1"><a>1</a><o:b xmlns:o="o">2</o:b></R>') == {
         "R": {"a": "1", "b": "2"}
     }
@@ -114,16 +130,35 @@ def test_a_reader_takes_the_place_of_each_element_that_holds_something() -> None
         return f"<{raw['a']}>"
 
     body = b"<R><d><a>1</a></d><d/><d><a>2</a></d></R>"
-    assert parse(body, readers={"d": read}) == {"R": {"d": ["<1>", None, "<2>"]}}
+    assert stream(body, d=read) == {"R": {"d": ["<1>", None, "<2>"]}}
     assert seen == [{"a": "1"}, {"a": "2"}]
 
 
-def test_a_document_is_read_down_to_the_greatest_depth_and_no_deeper() -> None:
+def test_a_long_document_is_not_kept_while_it_is_read() -> None:
+    read: list[str] = []
+    pieces_before_first = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal pieces_before_first
+        yield b"<R>"
+        for number in range(100):
+            pieces_before_first += not read
+            yield f"<d>{number}</d>".encode()
+        yield b"</R>"
+
+    document = parse_stream(pieces(), {"d": read.append})
+    assert pieces_before_first < 5  # an element is parsed when the next one has begun
+    assert read == [str(number) for number in range(100)]
+    assert document == {"R": {"d": [None] * 100}}
+
+
+@both_parsers
+def test_a_document_is_read_down_to_the_greatest_depth_and_no_deeper(parse: Callable[..., Any]) -> None:
     def nested(levels: int) -> bytes:
         return b"<a>" * levels + b"</a>" * levels
 
-    assert parse(nested(DEEPEST))
-    for levels in (DEEPEST + 1, 100_000):
+    assert parse(nested(MAX_DEPTH))
+    for levels in (MAX_DEPTH + 1, 100_000):
         with pytest.raises(XmlError, match="deeper"):
             parse(nested(levels))
 
@@ -154,7 +189,10 @@ def test_a_document_is_read_down_to_the_greatest_depth_and_no_deeper() -> None:
         b'<!DOCTYPE R [<!ENTITY % e SYSTEM "http://198.51.100.7/x">%e;]><R/>',
     ],
 )
-def test_what_is_not_plain_xml_is_refused_with_one_kind_of_error(body: bytes) -> None:
+@both_parsers
+def test_what_is_not_plain_xml_is_refused_with_one_kind_of_error(
+    body: bytes, parse: Callable[..., Any]
+) -> None:
     with pytest.raises(XmlError):
         parse(body)
 
@@ -162,10 +200,11 @@ def test_what_is_not_plain_xml_is_refused_with_one_kind_of_error(body: bytes) ->
 @given(body=st.binary(max_size=80) | st.text("<>/&;#!?[]aR \n'\"=-x", max_size=60).map(str.encode))
 @settings(max_examples=150, deadline=None)
 def test_no_bytes_whatever_raise_anything_else(body: bytes) -> None:
-    try:
-        parse(body)
-    except XmlError as error:
-        assert str(error)  # noqa: PT017 - reading them is right as well
+    for read in (parse, stream):
+        try:
+            read(body)
+        except XmlError as error:
+            assert str(error)  # noqa: PT017 - reading them is right as well
 
 
 def test_an_error_of_cos_and_one_of_ci_tell_the_same_three_fields() -> None:

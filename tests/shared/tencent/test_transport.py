@@ -1,4 +1,4 @@
-"""Connections against sockets that the test holds in its own hands."""
+"""The transport against real sockets, whose other end is in the test."""
 
 from __future__ import annotations
 
@@ -14,53 +14,75 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from shared.tencent import connections, sockets
-from shared.tencent.connections import (
-    IDLE_SECONDS,
-    Answer,
-    CannotBeSent,
-    Connections,
-    NoAnswer,
-    NotSent,
-    Outgoing,
-    process_connections,
+from shared.tencent import transport
+from shared.tencent.transport import (
+    MAX_IDLE_S,
+    Transport,
+    build_request,
+    get_process_client,
+    get_tls_context,
+    iterate_body,
 )
-from shared.tencent.sockets import trusted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 HEADERS_END = b"\r\n\r\n"
 PATIENCE_SECONDS = 20
+LIMITS = {"connect_timeout_s": 5.0, "read_timeout_s": 5.0, "total_timeout_s": 5.0}
+# What TencentClient maps to OutcomeUnknown and to RequestRejected.
+UNKNOWN = (httpx.TimeoutException, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+REFUSED = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
+
+
+def send(client: httpx.Client, *request: Any, **limits: float) -> httpx.Response:
+    """Send as TencentClient does; the response has its raw body as `content`."""
+    response = client.send(build_request(*request, **limits), stream=True)
+    try:
+        body = b"".join(iterate_body(response))
+    finally:
+        response.close()
+    return httpx.Response(response.status_code, headers=response.headers.raw, content=body)
 
 
 @dataclass
 class Service:
-    """The other side: answers when the test says so. `ask` sends from a thread, as a function would."""
+    """The other side, which answers when the test says so. `send` sends from a thread, as a function would."""
 
     listener: socket.socket
     threads: ThreadPoolExecutor
     seconds: float = 1_700_000_000.0
-    connections: Connections = field(init=False)
+    client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.connections = Connections(now=lambda: self.seconds)
+        self.client = httpx.Client(transport=Transport(now=lambda: self.seconds), trust_env=False)
         self.listener.settimeout(PATIENCE_SECONDS)
 
-    def ask(
+    def send(
         self,
         method: str = "GET",
         body: bytes = b"",
-        silence_s: float = PATIENCE_SECONDS,
-        whole_s: float = PATIENCE_SECONDS,
+        read_timeout_s: float = PATIENCE_SECONDS,
+        total_timeout_s: float = PATIENCE_SECONDS,
         scheme: str = "http",
+        target: str = "/a%20b",
         **headers: str,
-    ) -> Future[Answer]:
+    ) -> Future[httpx.Response]:
         length = {"Content-Length": str(len(body))} if body else {}
         origin = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
-        told = {"Host": "h", **length, **headers}
-        request = Outgoing(method, origin, "/a%20b", told, body, 5.0, silence_s, whole_s)
-        return self.threads.submit(self.connections.exchange, request)
+        return self.threads.submit(
+            send,
+            self.client,
+            method,
+            origin,
+            target,
+            {"Host": "h", **length, **headers},
+            body,
+            connect_timeout_s=5.0,
+            read_timeout_s=read_timeout_s,
+            total_timeout_s=total_timeout_s,
+        )
 
     def accept(self) -> socket.socket:
         connection, _ = self.listener.accept()
@@ -73,7 +95,7 @@ def service() -> Iterator[Service]:
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(4) as threads:
         service = Service(listener, threads)
         yield service
-        service.connections.close()
+        service.client.close()
 
 
 def head_of(connection: socket.socket) -> bytes:
@@ -84,55 +106,60 @@ def head_of(connection: socket.socket) -> bytes:
     return received
 
 
-def told(future: Future[Answer]) -> Answer:
+def result(future: Future[httpx.Response]) -> httpx.Response:
     return future.result(timeout=PATIENCE_SECONDS)
 
 
 def test_what_is_sent_is_the_request_and_nothing_that_was_not_signed(service: Service) -> None:
-    asked = service.ask("PUT", b"body")
+    sent = service.send("PUT", b"body")
     with service.accept() as connection:
         received = b""
         while not received.endswith(b"body"):
             received += connection.recv(65536)
         connection.sendall(OK)
-        assert told(asked) == Answer(200, {"content-length": "2"}, b"ok")
+        response = result(sent)
+        assert (response.status_code, response.headers.raw, response.content) == (
+            200,
+            [(b"Content-Length", b"2")],
+            b"ok",
+        )
     assert received == b"PUT /a%20b HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"
 
 
 def test_the_next_request_goes_over_the_same_connection(service: Service) -> None:
-    asked = service.ask()
+    sent = service.send()
     with service.accept() as connection:
         for _ in range(3):
             head_of(connection)
             connection.sendall(OK)
-            assert told(asked).body == b"ok"
-            asked = service.ask()
+            assert result(sent).content == b"ok"
+            sent = service.send()
         head_of(connection)
         connection.sendall(OK)
-        told(asked)
+        result(sent)
 
 
 def test_one_that_was_closed_while_the_function_stood_frozen_is_not_used_again(service: Service) -> None:
     for _ in range(2):
-        asked = service.ask("POST", b"a job that is submitted once")
+        sent = service.send("POST", b"a job that is submitted once")
         with service.accept() as connection:
             head_of(connection)
             connection.sendall(OK)
-            told(asked)
+            result(sent)
 
 
 def test_one_that_was_idle_for_long_is_not_used_again_and_closed(service: Service) -> None:
-    asked = service.ask()
+    sent = service.send()
     with service.accept() as old:
         head_of(old)
         old.sendall(OK)
-        told(asked)
-        service.seconds += IDLE_SECONDS + 1
-        asked = service.ask()
+        result(sent)
+        service.seconds += MAX_IDLE_S + 1
+        sent = service.send()
         with service.accept() as new:
             head_of(new)
             new.sendall(OK)
-            told(asked)
+            result(sent)
         assert old.recv(1) == b""
 
 
@@ -141,20 +168,20 @@ def test_an_answer_that_was_the_last_is_followed_by_a_new_connection(service: Se
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold",
     ):
-        asked = service.ask()
+        sent = service.send()
         with service.accept() as connection:
             head_of(connection)
             connection.sendall(last)
-        assert told(asked).body == last.partition(HEADERS_END)[2]
+        assert result(sent).content == last.partition(HEADERS_END)[2]
 
 
 def test_requests_at_the_same_time_have_a_connection_each(service: Service) -> None:
-    asked = [service.ask() for _ in range(3)]
-    accepted = [service.accept() for _ in asked]
+    sent = [service.send() for _ in range(3)]
+    accepted = [service.accept() for _ in sent]
     for connection in accepted:
         head_of(connection)
         connection.sendall(OK)
-    assert [told(one).body for one in asked] == [b"ok"] * 3
+    assert [result(one).content for one in sent] == [b"ok"] * 3
     for connection in accepted:
         connection.close()
 
@@ -176,27 +203,27 @@ def test_requests_at_the_same_time_have_a_connection_each(service: Service) -> N
 def test_every_kind_of_answer_is_read_to_its_end(
     service: Service, method: str, answer: bytes, body: bytes
 ) -> None:
-    asked = service.ask(method)
+    sent = service.send(method)
     with service.accept() as connection:
         for _ in range(2):
             head_of(connection)
             connection.sendall(answer)
-            assert told(asked).body == body
-            asked = service.ask(method)
+            assert result(sent).content == body
+            sent = service.send(method)
         head_of(connection)
         connection.sendall(answer)
-        told(asked)
+        result(sent)
 
 
 @pytest.mark.parametrize(
     ("raw", "value"), [("会议".encode(), "会议"), (b"caf\xe9", "café"), (b"\xc3\x85 \xe2\x80\xa6", "Å …")]
 )
 def test_metadata_that_is_not_ascii_is_read(service: Service, raw: bytes, value: str) -> None:
-    asked = service.ask()
+    sent = service.send()
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nX-Cos-Meta-A: " + raw + b"\r\nContent-Length: 0\r\n\r\n")
-        assert told(asked).headers["x-cos-meta-a"] == value
+        assert result(sent).headers["x-cos-meta-a"] == value
 
 
 @pytest.mark.parametrize(
@@ -205,26 +232,26 @@ def test_metadata_that_is_not_ascii_is_read(service: Service, raw: bytes, value:
 )
 def test_a_recording_may_be_of_any_content_type(service: Service, content_type: str) -> None:
     """Whoever uploads chooses it."""
-    asked = service.ask("HEAD")
+    sent = service.send("HEAD")
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(
             f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: 7\r\n\r\n".encode()
         )
-        assert told(asked).headers == {"content-type": content_type.strip(), "content-length": "7"}
+        assert result(sent).headers == {"content-type": content_type.strip(), "content-length": "7"}
 
 
 def test_what_comes_after_an_answer_is_not_taken_for_the_next(service: Service) -> None:
-    asked = service.ask()
+    sent = service.send()
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(OK + b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-        assert told(asked).status == 200
-        asked = service.ask()
+        assert result(sent).status_code == 200
+        sent = service.send()
         with service.accept() as another:
             head_of(another)
             another.sendall(OK)
-            assert told(asked).status == 200
+            assert result(sent).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -242,12 +269,12 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next(service: Service) 
 def test_headers_that_break_off_leave_the_outcome_unknown(
     service: Service, answer: bytes, method: str
 ) -> None:
-    asked = service.ask(method)
+    sent = service.send(method)
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(answer)
-    with pytest.raises(NoAnswer, match=r"\w+: .+|not HTTP"):
-        told(asked)
+    with pytest.raises(UNKNOWN, match=r"\w+: .+|not HTTP"):
+        result(sent)
 
 
 @pytest.mark.parametrize(
@@ -262,38 +289,38 @@ def test_headers_that_break_off_leave_the_outcome_unknown(
     ],
 )
 def test_a_body_that_breaks_off_leaves_the_outcome_unknown(service: Service, answer: bytes) -> None:
-    asked = service.ask()
+    sent = service.send()
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(answer)
-    with pytest.raises(NoAnswer, match=r"\w+: .+|not HTTP"):
-        told(asked)
+    with pytest.raises(UNKNOWN, match=r"\w+: .+|not HTTP"):
+        result(sent)
 
 
 def test_an_answer_that_does_not_come_in_time_leaves_the_outcome_unknown(service: Service) -> None:
-    asked = service.ask(silence_s=0.05)
+    sent = service.send(read_timeout_s=0.05)
     with service.accept() as connection:
         head_of(connection)
-        with pytest.raises(NoAnswer, match="timed out"):
-            told(asked)
+        with pytest.raises(UNKNOWN, match="timed out"):
+            result(sent)
 
 
 def test_a_refusal_that_comes_before_the_whole_body_was_taken_is_heard(service: Service) -> None:
-    asked = service.ask("PUT", b"x" * 20_000_000)
+    sent = service.send("PUT", b"x" * 20_000_000)
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno")
-    answer = told(asked)
-    assert (answer.status, answer.body) == (403, b"no")
+    answer = result(sent)
+    assert (answer.status_code, answer.content) == (403, b"no")
 
 
 def test_a_success_that_comes_before_the_whole_body_was_taken_is_none(service: Service) -> None:
-    asked = service.ask("PUT", b"x" * 20_000_000)
+    sent = service.send("PUT", b"x" * 20_000_000)
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(OK)
-    with pytest.raises(NoAnswer, match=r"\w+: .+|not HTTP"):
-        told(asked)
+    with pytest.raises(UNKNOWN, match=r"\w+: .+|not HTTP"):
+        result(sent)
 
 
 @pytest.mark.parametrize(
@@ -309,22 +336,22 @@ def test_a_success_that_comes_before_the_whole_body_was_taken_is_none(service: S
 def test_an_answer_in_drops_is_not_waited_for_longer_than_the_whole_time(
     service: Service, start: bytes, drop: bytes
 ) -> None:
-    asked = service.ask("POST", b"a job", whole_s=0.3)
+    sent = service.send("POST", b"a job", total_timeout_s=0.3)
     with service.accept() as connection, suppress(BrokenPipeError, ConnectionResetError):
         head_of(connection)
         connection.sendall(start)
         for _ in range(400):  # two seconds
             connection.sendall(drop)
-            if wait([asked], timeout=0.005).done:
+            if wait([sent], timeout=0.005).done:
                 break
-    with pytest.raises(NoAnswer, match="timed out"):
-        asked.result(timeout=0)
+    with pytest.raises(UNKNOWN, match="timed out"):
+        sent.result(timeout=0)
 
 
 def test_a_body_that_nobody_takes_is_not_sent_for_longer_than_the_whole_time(service: Service) -> None:
-    asked = service.ask("PUT", b"x" * 20_000_000, whole_s=0.3)
-    with service.accept(), pytest.raises(NoAnswer, match="timed out"):
-        told(asked)
+    sent = service.send("PUT", b"x" * 20_000_000, total_timeout_s=0.3)
+    with service.accept(), pytest.raises(UNKNOWN, match="timed out"):
+        result(sent)
 
 
 def test_a_connection_that_came_too_late_sends_nothing(
@@ -333,28 +360,28 @@ def test_a_connection_that_came_too_late_sends_nothing(
     """Whoever waits for a submit to be over must not be overtaken by one that found its address late."""
     find = socket.getaddrinfo
 
-    def late(*asked: Any, **how: Any) -> Any:
+    def late(*sent: Any, **how: Any) -> Any:
         time.sleep(0.15)
-        return find(*asked, **how)
+        return find(*sent, **how)
 
     monkeypatch.setattr(socket, "getaddrinfo", late)
-    asked = service.ask("POST", b"a job", whole_s=0.1)
-    with pytest.raises(NotSent, match="timed out"):
-        told(asked)
+    sent = service.send("POST", b"a job", total_timeout_s=0.1)
+    with pytest.raises(httpx.ConnectError, match="timed out"):
+        result(sent)
 
 
 def test_an_answer_that_never_ends_does_not_fill_the_memory(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "_MOST_BYTES", 100_000)
-    asked = service.ask()
+    monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
+    sent = service.send()
     with service.accept() as connection, suppress(BrokenPipeError, ConnectionResetError):
         head_of(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        while not asked.done():
+        while not sent.done():
             connection.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
-    with pytest.raises(NoAnswer, match="longer than 100,000 bytes"):
-        told(asked)
+    with pytest.raises(UNKNOWN, match="longer than 100,000 bytes"):
+        result(sent)
 
 
 @pytest.mark.parametrize(
@@ -363,36 +390,36 @@ def test_an_answer_that_never_ends_does_not_fill_the_memory(
 def test_what_http_cannot_carry_is_refused_without_a_word_of_it(
     service: Service, headers: dict[str, str]
 ) -> None:
-    asked = service.ask(**headers)
-    with pytest.raises(CannotBeSent) as refused:
-        told(asked)
+    sent = service.send(**headers)
+    with pytest.raises(REFUSED) as refused:
+        result(sent)
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("origin", ["https://[::1", "http://h:99999", "ftp://h", ""])
 def test_what_is_no_address_is_refused(service: Service, origin: str) -> None:
-    with pytest.raises(CannotBeSent):
-        service.connections.exchange(Outgoing("GET", origin, "/", {"Host": "h"}, b"", 5.0, 5.0, 5.0))
+    with pytest.raises(REFUSED):
+        send(service.client, "GET", origin, "/", {"Host": "h"}, b"", **LIMITS)
 
 
 def test_an_answer_that_is_not_http_is_not_quoted(service: Service) -> None:
-    asked = service.ask()
+    sent = service.send()
     with service.accept() as connection:
         head_of(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nwe agreed on Monday\r\n")
-    with pytest.raises(NoAnswer) as unknown:
-        told(asked)
+    with pytest.raises(UNKNOWN) as unknown:
+        result(sent)
     assert "Monday" not in str(unknown.value)
 
 
 def test_one_that_waited_while_the_clock_was_set_back_is_not_used_again(service: Service) -> None:
     with ExitStack() as stack:
         for _ in range(2):
-            asked = service.ask()
+            sent = service.send()
             connection = stack.enter_context(service.accept())
             head_of(connection)
             connection.sendall(OK)
-            told(asked)
+            result(sent)
             service.seconds -= 1000.0
 
 
@@ -403,16 +430,16 @@ def test_where_nobody_listens_nothing_was_sent(service: Service) -> None:
         (f"http://127.0.0.1:{port}", "ConnectionRefusedError: "),
         (f"http://{'a' * 64}.example:{port}", "Unicode"),
     ):
-        with pytest.raises(NotSent, match=why):
-            service.connections.exchange(Outgoing("GET", origin, "/", {"Host": "h"}, b"", 5.0, 5.0, 5.0))
+        with pytest.raises(httpx.ConnectError, match=why):
+            send(service.client, "GET", origin, "/", {"Host": "h"}, b"", **LIMITS)
 
 
 def test_where_no_tls_is_spoken_nothing_was_sent(service: Service) -> None:
-    asked = service.ask(scheme="https")
+    sent = service.send(scheme="https")
     with service.accept() as connection:
         connection.sendall(b"220 mail\r\n")
-    with pytest.raises(NotSent, match="SSL"):
-        told(asked)
+    with pytest.raises(httpx.ConnectError, match="SSL"):
+        result(sent)
 
 
 @pytest.fixture
@@ -439,50 +466,50 @@ def tls(certificate: Path) -> ssl.SSLContext:
 def trusting(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The functions trust the certificate."""
     theirs = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(sockets, "trusted", lambda: theirs)
+    monkeypatch.setattr(transport, "get_tls_context", lambda: theirs)
 
 
 def test_who_is_not_trusted_is_told_nothing(service: Service, tls: ssl.SSLContext) -> None:
-    asked = service.ask(scheme="https")
+    sent = service.send(scheme="https")
     with service.accept() as plain, pytest.raises(ssl.SSLError):
         tls.wrap_socket(plain, server_side=True)
-    with pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED"):
-        told(asked)
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        result(sent)
 
 
 @pytest.mark.usefixtures("trusting")
 def test_over_tls_too_a_connection_is_kept(service: Service, tls: ssl.SSLContext) -> None:
-    asked = service.ask(scheme="https")
+    sent = service.send(scheme="https")
     with service.accept() as plain, tls.wrap_socket(plain, server_side=True) as connection:
         for _ in range(2):
             head_of(connection)
             connection.sendall(OK)
-            assert told(asked).body == b"ok"
-            asked = service.ask(scheme="https")
+            assert result(sent).content == b"ok"
+            sent = service.send(scheme="https")
         head_of(connection)
         connection.sendall(OK)
-        told(asked)
+        result(sent)
 
 
 @pytest.mark.usefixtures("trusting")
 def test_over_tls_too_an_early_refusal_is_heard(service: Service, tls: ssl.SSLContext) -> None:
-    asked = service.ask("PUT", b"x" * 20_000_000, scheme="https")
+    sent = service.send("PUT", b"x" * 20_000_000, scheme="https")
     with service.accept() as plain, tls.wrap_socket(plain, server_side=True) as connection:
         head_of(connection)
         connection.sendall(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno")
         connection.shutdown(socket.SHUT_WR)
-    assert told(asked).status == 403
+    assert result(sent).status_code == 403
 
 
 def test_the_process_has_its_connections_once() -> None:
-    assert process_connections() is process_connections()
-    assert trusted() is trusted()
+    assert get_process_client() is get_process_client()
+    assert get_tls_context() is get_tls_context()
 
 
 def test_tls_is_checked_against_the_authorities_that_are_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")  # a Python whose platform has none
     monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
-    make: Callable[[], ssl.SSLContext] = trusted.__wrapped__
+    make: Callable[[], ssl.SSLContext] = get_tls_context.__wrapped__
     context = make()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert len(context.get_ca_certs()) > 50
