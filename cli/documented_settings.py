@@ -50,7 +50,7 @@ def least(settings: tuple[Documented, ...]) -> dict[str, str]:
 
 
 def _names(tree: ast.Module) -> dict[str, str]:
-    """Field -> variable, from `settings_from`, which reads each field by its variable's name."""
+    """Field -> variable, from `load_settings`, which reads each field by its variable's name."""
     names = {}
     for call in ast.walk(tree):
         if (

@@ -70,7 +70,7 @@ def show_words(console: Console, results: Sequence[Result]) -> None:
         if result.failed:
             told = result.document()
             console.print(f"\n[bold]{escape(result.upload.key)}[/] has an error object:")
-            for name in ("what", "next_step", "code", "message"):
+            for name in ("message", "next_step", "code", "cloud_message"):
                 if told.get(name):
                     console.print(f"  {name}: {escape(str(told[name]))}")
 

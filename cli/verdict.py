@@ -14,11 +14,11 @@ def complaints(result: Result) -> list[str]:
         return ["no result in time"]
     expected = result.upload.expected
     if expected is None:
-        return [str(result.document().get("what", "it failed"))] if result.failed else []
+        return [str(result.document().get("message", "it failed"))] if result.failed else []
     if expected.fails:
         return _about_failure(result)
     if result.failed:
-        return [str(result.document().get("what", "it failed"))]
+        return [str(result.document().get("message", "it failed"))]
     return _about_words(result, expected)
 
 
@@ -26,7 +26,7 @@ def _about_failure(result: Result) -> list[str]:
     if not result.failed:
         return ["an error object was expected"]
     told = result.document()
-    return [f"the error object has no {name}" for name in ("what", "next_step") if not told.get(name)]
+    return [f"the error object has no {name}" for name in ("message", "next_step") if not told.get(name)]
 
 
 def _about_words(result: Result, expected: Expected) -> list[str]:

@@ -1,1 +1,1 @@
-"""The entry points: one file per function, an event in, an answer out."""
+"""The entry points: one module per function."""

@@ -9,42 +9,42 @@ from typing import Any
 
 from shared.errors import EventError, safe_error_message
 from shared.events import FunctionUrlRequest, parse_http_event, parse_notification
-from shared.invocation import desk_for, log_of
-from shared.recordings.callback import finish_named
+from shared.recordings.complete import process_notification
+from shared.recordings.context import create_context, create_logger
 
 
 def main_handler(event: Any, context: Any) -> dict[str, Any]:
-    """Answers 200 only after the last object is written.
+    """Process the notification; respond 200 only after the last object is written.
 
-    The token is checked before anything of the body is read, and no answer tells a stranger whether a job exists.
+    The token is checked before the body is read, and responses do not reveal whether a job exists.
     """
-    log = log_of("callback", context)
-    desk = desk_for(context, log)
+    log = create_logger("callback", context)
+    ctx = create_context(context, log)
     try:
-        posted = parse_http_event(event)
-        if not _token_fits(posted, desk.settings.callback_tokens):
-            log.warning("refused", why="no known token in the path")
-            return _answer(403, "forbidden")
-        if posted.method != "POST":
-            return _answer(405, "only POST is answered here")
-        finish_named(desk, parse_notification(posted.body))
+        request = parse_http_event(event)
+        if not _has_valid_token(request, ctx.settings.callback_tokens):
+            log.warning("callback_rejected", reason="no valid token in the path")
+            return _response(403, "forbidden")
+        if request.method != "POST":
+            return _response(405, "only POST is supported")
+        process_notification(ctx, parse_notification(request.body))
     except EventError as error:
-        log.warning("refused", why=str(error))
-        return _answer(error.status, str(error))
-    except Exception as error:  # noqa: BLE001 - a stranger must not be shown the platform's stack trace
-        # Whoever posted may try again; if nobody does, the sweep finishes the job.
-        log.error("not finished", error=safe_error_message(error))
-        return _answer(503, "not finished, try again")
-    return _answer(200, "ok")
+        log.warning("callback_rejected", reason=str(error))
+        return _response(error.status, str(error))
+    except Exception as error:  # noqa: BLE001 - the sender must not see the platform's stack trace
+        # The sender may retry; otherwise the sweep completes the job.
+        log.error("callback_failed", error=safe_error_message(error))
+        return _response(503, "not finished, try again")
+    return _response(200, "ok")
 
 
-def _token_fits(posted: FunctionUrlRequest, tokens: Iterable[str]) -> bool:
-    """Compares with every token, in constant time, so that time tells neither which one nor how much was right."""
-    offered = posted.path.rstrip("/").rpartition("/")[2].encode("utf-8", "replace")
-    return any([hmac.compare_digest(offered, token.encode()) for token in tokens])  # noqa: C419 - a list: no early end
+def _has_valid_token(request: FunctionUrlRequest, tokens: Iterable[str]) -> bool:
+    """Compare with every token in constant time, so that timing reveals nothing about them."""
+    received = request.path.rstrip("/").rpartition("/")[2].encode("utf-8", "replace")
+    return any([hmac.compare_digest(received, token.encode()) for token in tokens])  # noqa: C419 - a list: no early end
 
 
-def _answer(status: int, message: str) -> dict[str, Any]:
+def _response(status: int, message: str) -> dict[str, Any]:
     return {
         "isBase64Encoded": False,
         "statusCode": status,

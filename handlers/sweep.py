@@ -1,26 +1,26 @@
-"""A timer -> whatever the other two missed."""
+"""Timer -> repairs of everything that the other two functions missed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from shared.events import AUDIT, parse_timer_event
-from shared.invocation import desk_for, log_of
-from shared.recordings.sweep import sweep
+from shared.recordings.context import create_context, create_logger
+from shared.recordings.sweep import reconcile
 
 
 def main_handler(event: Any, context: Any) -> dict[str, Any]:
-    """Finishes or repairs open work; with the message `audit` also finds recordings that no event told of."""
-    log = log_of("sweep", context)
+    """Complete or repair open work; with the message `audit`, also ingest recordings without a receipt."""
+    log = create_logger("sweep", context)
     message = parse_timer_event(event)
-    desk = desk_for(context, log)
-    tally = sweep(desk)
-    told: dict[str, Any] = {"swept": tally.outcomes, "troubles": tally.troubles}
-    if message == AUDIT and not tally.stopped_early:
-        # Imported here: most runs are sweeps, and a cold start pays for every module.
+    ctx = create_context(context, log)
+    summary = reconcile(ctx)
+    response: dict[str, Any] = {"reconciled": summary.counts, "errors": summary.errors}
+    if message == AUDIT and not summary.stopped_early:
+        # Imported here because most runs are no audits, and a cold start pays for every module.
         from shared.recordings.audit import audit  # noqa: PLC0415
 
-        found = audit(desk)
-        told |= {"audited": found.outcomes, "audit_troubles": found.troubles}
-    log.info("done", **{name: str(value) for name, value in told.items()})
-    return told
+        audited = audit(ctx)
+        response |= {"audited": audited.counts, "audit_errors": audited.errors}
+    log.info("sweep_finished", **response)
+    return response

@@ -1,4 +1,4 @@
-"""What the operator chose: the environment, read into one frozen value, every mistake reported at once."""
+"""The functions' settings: read from the environment into one frozen value, with every mistake reported at once."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _QUEUE = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The functions' settings. Below each field stands what `docs/settings.md` says of it.
+    """The functions' settings. The docstring below each field is its entry in `docs/settings.md`.
 
-    Prefixes end as the operator wrote them.
+    Prefixes are used exactly as the operator wrote them.
     """
 
     input_buckets: tuple[str, ...]
@@ -38,15 +38,15 @@ class Settings:
     callback_tokens: tuple[str, ...] = field(repr=False)
     """Everyone. The secret at the end of the address that Cloud Infinite notifies: `<function URL>/<token>`.
 
-    `scribe deploy` makes one if there is none. At least 16 characters; more than one, with commas, while it is
-    being changed: then each of them opens the door, and the speech queue gets the first.
+    `scribe deploy` creates one if there is none. At least 16 characters. While it is being changed, several with
+    commas: each of them is accepted, and the speech queue uses the first.
     Example: CALLBACK_TOKEN=an-example-to-replace
     Wrong: CALLBACK_TOKEN=too-short
     """
     region: str
     """Everyone. The region of the input buckets, which is also where the functions run.
 
-    COS triggers reach no function in another region. `TENCENTCLOUD_REGION`, which SCF sets, is taken where it is empty.
+    COS triggers work in one region only. If it is empty, `TENCENTCLOUD_REGION` is used, which SCF sets.
     Example: REGION=ap-guangzhou
     Wrong: REGION=Guangzhou
     """
@@ -61,9 +61,9 @@ class Settings:
     output_bucket: str = ""
     """Everyone. The bucket for transcripts and receipts, by its full name. Keep it unversioned.
 
-    Where several input buckets share it, the transcripts of every bucket but the first lie below that bucket's name.
-    The receipts in it are the memory of what is paid: before a change, also from empty to a bucket or back, copy all
-    below STATE_PREFIX along while nothing is being transcribed; else every recording is transcribed and billed again.
+    If several input buckets share it, the transcripts of every bucket except the first are below that bucket's name.
+    The receipts in it record what is paid: before a change, also from empty to a bucket or back, copy everything
+    below STATE_PREFIX while nothing is being transcribed; otherwise every recording is transcribed and billed again.
     Empty: each recording's own bucket
     Example: OUTPUT_BUCKET=transcripts-1250000000
     Wrong: OUTPUT_BUCKET=transcripts
@@ -84,8 +84,8 @@ class Settings:
     state_prefix: str = ".scribe/"
     """Some. What the keys of receipts and raw results begin with, in the output bucket.
 
-    They are the memory of what is paid: before a change, copy them along while nothing is being transcribed; else every
-    recording is transcribed and billed again.
+    They record what is paid: before a change, copy them while nothing is being transcribed; otherwise every recording
+    is transcribed and billed again.
     Example: STATE_PREFIX=.state/
     Wrong: STATE_PREFIX=/state/
     """
@@ -96,9 +96,10 @@ class Settings:
     Wrong: FORMATS=txt,docx
     """
     engine: str = "16k_zh"
-    """Everyone. What listens, by language and sound: `EngineModelType` in Tencent's documents.
+    """Everyone. The speech engine, by language and sample rate: `EngineModelType` in Tencent's documents.
 
-    A recording's own `x-cos-meta-engine` wins over it. One that Cloud Infinite does not know ends in an error object.
+    A recording's own `x-cos-meta-engine` overrides it. An engine that Cloud Infinite does not know gives an error
+    object.
     Example: ENGINE=16k_en
     Wrong: ENGINE="16k zh"
     """
@@ -110,33 +111,33 @@ class Settings:
     Wrong: QUEUE_ID="queue speech 1"
     """
     sweep_after_s: int = 300
-    """Some. Seconds. The sweep and the audit leave alone whatever is younger.
+    """Some. Seconds. The sweep and the audit skip anything younger.
 
-    0 is for tests: everything open is due, even what is being worked on.
+    0 is for tests: all open work is due, even work in progress.
     Example: SWEEP_AFTER=900
     Wrong: SWEEP_AFTER=5m
     """
     give_up_after_s: int = 86_400
-    """Some. Seconds. A recording without a result by then gets an error object; a result that comes later still counts.
+    """Some. Seconds. A recording without a result by then gets an error object; a later result still replaces it.
 
     Example: GIVE_UP_AFTER=172800
     Wrong: GIVE_UP_AFTER="2 days"
     """
     max_in_flight: int = 0
-    """Some. How many unfinished jobs the sweep lets the queue hold when it submits what had to wait.
+    """Some. The maximum of unfinished jobs in the queue when the sweep submits recordings that had to wait.
 
     Empty: by the queue's own limits
     Example: MAX_IN_FLIGHT=50
     Wrong: MAX_IN_FLIGHT=many
     """
     jobs_path: str = "asr_jobs"
-    """Some. Which form of Cloud Infinite's job API is asked: `asr_jobs`, or the newer `jobs`.
+    """Some. The form of Cloud Infinite's job API: `asr_jobs`, or the newer `jobs`.
 
     Example: JOBS_PATH=jobs
     Wrong: JOBS_PATH=tasks
     """
     cloud_endpoint: str = ""
-    """Tests. A loopback address that takes every request instead of the cloud. It is never deployed.
+    """Tests. A loopback address that receives every request instead of the cloud. It is never deployed.
 
     Empty: the cloud itself
     Example: CLOUD_ENDPOINT=http://127.0.0.1:9000
@@ -145,52 +146,54 @@ class Settings:
 
     @property
     def lease_s(self) -> float:
-        """How long an attempt may take before another may take over: longer than any upload function runs.
+        """Return the lease of an attempt in seconds: longer than any upload function runs.
 
-        With SWEEP_AFTER 0, which is for tests, short: they kill attempts and will not wait minutes for the next.
+        With SWEEP_AFTER 0 (for tests) it is short: tests kill attempts and cannot wait minutes for the next one.
         """
         return 120.0 if self.sweep_after_s else 2.0
 
     def output_bucket_for(self, bucket: str) -> str:
-        """Where the transcripts and the receipts of this bucket's recordings lie."""
+        """Return the bucket for the transcripts and receipts of this input bucket's recordings."""
         return self.output_bucket or bucket
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings in an environment. Raises SettingsError with one message that names every mistake."""
-    read = _Reading(environ)
+    """Load the settings from an environment. Raises SettingsError with one message that names every mistake."""
+    reader = _EnvironmentReader(environ)
     settings = Settings(
-        input_buckets=read.several("INPUT_BUCKETS", _bucket, required=True),
-        callback_tokens=read.several("CALLBACK_TOKEN", _token, required=True),
-        region=read.one("REGION", _region, default=environ.get("TENCENTCLOUD_REGION", ""), required=True),
-        input_prefix=read.one("INPUT_PREFIX", _prefix),
-        output_bucket=read.one("OUTPUT_BUCKET", _bucket),
-        output_region=read.one("OUTPUT_REGION", _region),
-        output_prefix=read.one("OUTPUT_PREFIX", _prefix, default="transcripts/"),
-        state_prefix=read.one("STATE_PREFIX", _prefix, default=".scribe/"),
-        formats=read.several("FORMATS", _format, default=",".join(FORMATS)),
-        engine=read.one("ENGINE", _engine, default="16k_zh"),
-        queue_id=read.one("QUEUE_ID", _queue),
-        sweep_after_s=read.whole("SWEEP_AFTER", default=300),
-        give_up_after_s=read.whole("GIVE_UP_AFTER", default=86_400),
-        max_in_flight=read.whole("MAX_IN_FLIGHT", default=0),
-        jobs_path=read.one("JOBS_PATH", _jobs_path, default="asr_jobs"),
-        cloud_endpoint=read.one("CLOUD_ENDPOINT", _loopback),
+        input_buckets=reader.read_list("INPUT_BUCKETS", _check_bucket, required=True),
+        callback_tokens=reader.read_list("CALLBACK_TOKEN", _check_token, required=True),
+        region=reader.read_text(
+            "REGION", _check_region, default=environ.get("TENCENTCLOUD_REGION", ""), required=True
+        ),
+        input_prefix=reader.read_text("INPUT_PREFIX", _check_prefix),
+        output_bucket=reader.read_text("OUTPUT_BUCKET", _check_bucket),
+        output_region=reader.read_text("OUTPUT_REGION", _check_region),
+        output_prefix=reader.read_text("OUTPUT_PREFIX", _check_prefix, default="transcripts/"),
+        state_prefix=reader.read_text("STATE_PREFIX", _check_prefix, default=".scribe/"),
+        formats=reader.read_list("FORMATS", _check_format, default=",".join(FORMATS)),
+        engine=reader.read_text("ENGINE", _check_engine, default="16k_zh"),
+        queue_id=reader.read_text("QUEUE_ID", _check_queue),
+        sweep_after_s=reader.read_int("SWEEP_AFTER", default=300),
+        give_up_after_s=reader.read_int("GIVE_UP_AFTER", default=86_400),
+        max_in_flight=reader.read_int("MAX_IN_FLIGHT", default=0),
+        jobs_path=reader.read_text("JOBS_PATH", _check_jobs_path, default="asr_jobs"),
+        cloud_endpoint=reader.read_text("CLOUD_ENDPOINT", _check_loopback),
     )
-    read.mistakes += _contradictions(settings)
-    if read.mistakes:
-        raise SettingsError(read.mistakes)
+    reader.mistakes += _find_conflicts(settings)
+    if reader.mistakes:
+        raise SettingsError(reader.mistakes)
     return settings
 
 
-class _Reading:
-    """Reads one name after the other and collects what is wrong with each."""
+class _EnvironmentReader:
+    """Reads and checks variables and collects every mistake."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.mistakes: list[str] = []
 
-    def one(
+    def read_text(
         self, name: str, check: Callable[[str], str], *, default: str = "", required: bool = False
     ) -> str:
         value = self.environ.get(name, "").strip() or default.strip()
@@ -198,111 +201,117 @@ class _Reading:
             if required:
                 self.mistakes.append(f"{name} is missing")
             return ""
-        return self._checked(name, value, check)
+        return self._check(name, value, check)
 
-    def several(
+    def read_list(
         self, name: str, check: Callable[[str], str], *, default: str = "", required: bool = False
     ) -> tuple[str, ...]:
-        given = self.environ.get(name, "").strip() or default
-        values = list(dict.fromkeys(filter(None, (part.strip() for part in given.split(",")))))
-        if not values and (required or given):
-            self.mistakes.append(f"{name} names nothing" if given else f"{name} is missing")
-        return tuple(self._checked(name, value, check) for value in values)
+        raw = self.environ.get(name, "").strip() or default
+        values = list(dict.fromkeys(filter(None, (part.strip() for part in raw.split(",")))))
+        if not values and (required or raw):
+            self.mistakes.append(f"{name} names nothing" if raw else f"{name} is missing")
+        return tuple(self._check(name, value, check) for value in values)
 
-    def whole(self, name: str, *, default: int) -> int:
-        value = self.one(name, _whole, default=str(default))
-        return int(value) if not _whole(value) else default
+    def read_int(self, name: str, *, default: int) -> int:
+        value = self.read_text(name, _check_int, default=str(default))
+        return int(value) if not _check_int(value) else default
 
-    def _checked(self, name: str, value: str, check: Callable[[str], str]) -> str:
-        """`undefined` is what Tencent's CLI writes for an unset variable of serverless.yml."""
-        wrong = check(value) if value != "undefined" else "was not set when the function was deployed"
-        if wrong:
-            self.mistakes.append(f"{name} {wrong}")
+    def _check(self, name: str, value: str, check: Callable[[str], str]) -> str:
+        """Check a value. Tencent's CLI writes `undefined` for an unset variable of serverless.yml."""
+        mistake = check(value) if value != "undefined" else "was not set when the function was deployed"
+        if mistake:
+            self.mistakes.append(f"{name} {mistake}")
         return value
 
 
-def _bucket(value: str) -> str:
+def _check_bucket(value: str) -> str:
     if _BUCKET.fullmatch(value):
         return ""
     return f"holds {value!r}, which is not a bucket's full name such as recordings-1250000000"
 
 
-def _region(value: str) -> str:
+def _check_region(value: str) -> str:
     return "" if _REGION.fullmatch(value) else f"is {value!r}, not a region such as ap-guangzhou"
 
 
-def _engine(value: str) -> str:
+def _check_engine(value: str) -> str:
     return "" if is_valid_engine(value) else f"is {value!r}, not an engine such as 16k_zh or 16k_en"
 
 
 def is_valid_engine(value: str) -> bool:
-    """Whether it can be an EngineModelType; which ones exist is for CI to say."""
+    """Check the form of an EngineModelType; only CI knows which ones exist."""
     return bool(_ENGINE.fullmatch(value))
 
 
-def _queue(value: str) -> str:
+def _check_queue(value: str) -> str:
     return "" if _QUEUE.fullmatch(value) else f"is {value!r}, not a queue's id"
 
 
-def _prefix(value: str) -> str:
+def _check_prefix(value: str) -> str:
     if len(value.encode("utf-8", "replace")) > MAX_PREFIX_BYTES:
         return f"has more than {MAX_PREFIX_BYTES} bytes: with a recording's name it would not fit into a key"
     return f"is {value!r}: a prefix does not start with a slash" if value.startswith("/") else ""
 
 
-def _format(value: str) -> str:
+def _check_format(value: str) -> str:
     return "" if value in FORMATS else f"names {value!r}; the formats are {', '.join(FORMATS)}"
 
 
-def _jobs_path(value: str) -> str:
+def _check_jobs_path(value: str) -> str:
     return "" if value in JOBS_PATHS else f"is {value!r}; it is asr_jobs or jobs"
 
 
-def _whole(value: str) -> str:
+def _check_int(value: str) -> str:
     return "" if re.fullmatch(r"[0-9]{1,9}", value) else f"is {value[:20]!r}, not a whole number"
 
 
-def _token(value: str) -> str:
-    """Never quotes the value: the message is logged."""
+def _check_token(value: str) -> str:
+    """Check a token. The message is logged, so it never contains the value."""
     if len(value) < MIN_TOKEN_LENGTH:
-        return f"holds a token of {len(value)} characters; {MIN_TOKEN_LENGTH} is the least"
+        return f"holds a token of {len(value)} characters; {MIN_TOKEN_LENGTH} is the minimum"
     if not _TOKEN.fullmatch(value):
         return "holds a token with characters that a URL would change; use letters, digits, - . _ ~"
     return ""
 
 
-def _loopback(value: str) -> str:
-    """Only this machine, so that no credential can leave it by this setting. The value may hold one: never quoted."""
-    import ipaddress  # noqa: PLC0415 - in the cloud there is no endpoint to look at, and no start to spend on it
+def _check_loopback(value: str) -> str:
+    """Check for a loopback address, so that no credential can leave the machine.
 
-    wrong = "is not a loopback address such as http://127.0.0.1:9000"
+    The message never contains the value.
+    """
+    import ipaddress  # noqa: PLC0415 - in the cloud there is no endpoint, and a cold start need not load it
+
+    mistake = "is not a loopback address such as http://127.0.0.1:9000"
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return wrong
+        return mistake
     if parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.username is not None:
-        return wrong
+        return mistake
     if host == "localhost":
         return ""
     try:
-        return "" if ipaddress.ip_address(host).is_loopback else wrong
+        return "" if ipaddress.ip_address(host).is_loopback else mistake
     except ValueError:
-        return wrong
+        return mistake
 
 
-def _contradictions(settings: Settings) -> list[str]:
-    """What each setting alone cannot show: outputs that would be taken for recordings, or nothing left to do."""
+def _find_conflicts(settings: Settings) -> list[str]:
+    """Find conflicts between settings: outputs that would count as recordings, or prefixes that exclude everything."""
     mistakes = []
     shared_bucket = not settings.output_bucket or settings.output_bucket in settings.input_buckets
-    for name, prefix in (("OUTPUT_PREFIX", settings.output_prefix), ("STATE_PREFIX", settings.state_prefix)):
+    for name, prefix in (
+        ("OUTPUT_PREFIX", settings.output_prefix),
+        ("STATE_PREFIX", settings.state_prefix),
+    ):
         if shared_bucket and prefix and settings.input_prefix.startswith(prefix):
             mistakes.append(
                 f"INPUT_PREFIX {settings.input_prefix!r} lies inside {name} {prefix!r} of the same bucket: "
-                "every recording would be taken for an output and left alone"
+                "every recording would count as an output and be skipped"
             )
-    elsewhere = settings.output_region != settings.region and not _region(settings.output_region)
-    if shared_bucket and elsewhere:
+    has_other_region = settings.output_region != settings.region and not _check_region(settings.output_region)
+    if shared_bucket and has_other_region:
         mistakes.append(
             f"OUTPUT_REGION is {settings.output_region}, but the output bucket is an input bucket, in {settings.region}"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from cli.cloud.functions import FoundFunction
 from cli.cloud.triggers import FoundTrigger
 from shared.errors import SettingsError
-from shared.recordings.names import done_prefix
+from shared.recordings.keys import done_prefix
 from shared.settings import Settings, load_settings
 
 

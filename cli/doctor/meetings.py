@@ -9,7 +9,7 @@ from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, note, wrong
 from cli.doctor.rules import Rule, rule_of, rules_among
 from shared.errors import SettingsError
-from shared.recordings.names import is_ours
+from shared.recordings.keys import is_output_key
 from shared.settings import Settings
 
 DEPLOY = "scribe deploy"
@@ -65,7 +65,7 @@ def _own_loops(case: Case, written: list[_Written]) -> Iterator[Finding]:
         for rule in rules_among(key, case.triggers[key]):
             taken = [one for one in written if rule.takes(one.host, one.key)]
             about = f"{key} cos {rule.host}"
-            unknown = [one for one in taken if settings and not is_ours(settings, one.bucket, one.key)]
+            unknown = [one for one in taken if settings and not is_output_key(settings, one.bucket, one.key)]
             if unknown:
                 yield wrong(
                     f"{key} takes what the functions write, such as {unknown[0].key}, for recordings: they would be "

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, note
 from cli.doctor.places import Place
-from shared.recordings.due import seconds_of
-from shared.recordings.names import done_prefix, open_prefix
-from shared.recordings.recording import Recording
-from shared.recordings.take_in import left_alone
+from shared.recordings.context import parse_timestamp
+from shared.recordings.ingest import check_skipped
+from shared.recordings.keys import done_prefix, open_prefix
+from shared.recordings.models import Recording
 from shared.tencent.cos import ListPage
 
 AUDIT = "audit"  # the argument of the timer
@@ -93,6 +93,6 @@ def _look(case: Case, place: Place, state_place: Place) -> Unheard:
 def _due(case: Case, place: Place, objects: ListPage) -> Iterator[str]:
     """The ids of what the audit would take in, unless there is a receipt."""
     for item in objects.objects:
-        is_due = case.hands.now() - seconds_of(item.modified) >= case.settings.sweep_after_s
-        if is_due and not left_alone(case.settings, place.bucket, item.key):
+        is_due = case.hands.now() - parse_timestamp(item.modified) >= case.settings.sweep_after_s
+        if is_due and not check_skipped(case.settings, place.bucket, item.key):
             yield Recording(place.bucket, item.key, item.etag, item.size).id

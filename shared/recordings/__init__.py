@@ -1,1 +1,1 @@
-"""One upload's life: what it is, whether it is ours, its receipt, its job, its end."""
+"""The life of a recording: ingest (event to job), complete (job to transcripts), sweep and audit (repairs)."""

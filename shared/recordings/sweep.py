@@ -1,217 +1,363 @@
-"""What the other two functions missed: lost notifications, dead attempts, and what waits to be submitted.
+"""Repairs what the other two functions missed: lost notifications, dead attempts, deferred submits.
 
-Its cost follows the work in flight, never the history: one request lists 1,000 open receipts, one reads each that is
-due, one asks for up to ten jobs. Two sweeps at once do no harm: jobs are finished alike, attempts are claimed.
+The cost follows the work in flight, not the history: one request lists 1,000 open receipts, one reads each that is due,
+one fetches up to ten jobs. Concurrent sweeps are harmless: completing a job twice writes the same bytes, and attempts
+are claimed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import islice
 
-from shared.errors import CloudError, DeadlineExceeded, NotFound, safe_error_message
-from shared.recordings.desk import Desk
-from shared.recordings.due import is_due, is_overdue
-from shared.recordings.finish import ask_for, finish, give_up
-from shared.recordings.ledger import Ledger, OpenEntry
-from shared.recordings.names import cursor_key
-from shared.recordings.outcome import Outcome, Step
-from shared.recordings.pace import Pace
-from shared.recordings.receipt import FAILED, BadReceipt, Receipt
-from shared.recordings.take_over import take_over
-from shared.recordings.tally import Tally
+from shared.errors import (
+    CloudError,
+    DeadlineExceeded,
+    NotFound,
+    OutcomeUnknown,
+    ScribeError,
+    safe_error_message,
+)
+from shared.recordings.complete import (
+    close_superseded,
+    complete_job,
+    expire_recording,
+    fetch_jobs,
+    head_recording,
+)
+from shared.recordings.context import Context
+from shared.recordings.ingest import record_job, submit_job
+from shared.recordings.keys import cursor_key
+from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
+from shared.recordings.receipt_store import OpenReceipt, ReceiptStore
 from shared.tencent.client import UNREADABLE_RESPONSE
 from shared.tencent.speech_models import FAILED as JOB_FAILED
-from shared.tencent.speech_models import Job
+from shared.tencent.speech_models import Job, JobFilter
 
-JOBS_A_QUERY = 10
-LAST_SECONDS = 15.0  # for the portion that is at work, and to note where it stopped
-# Results come with the jobs: ten short ones or one of five hours, an hour of MP3 being about this large.
-BYTES_A_QUERY = 60_000_000
+JOBS_PER_QUERY = 10
+# Results come with the jobs: ten short ones or one of five hours, an hour of MP3 being about 60 MB.
+MAX_BYTES_PER_QUERY = 60_000_000
+RESERVED_S = 15.0  # for the current batch, and to store the cursor
+
+# Jobs per worker that keep the queue busy until the next sweep: jobs of a minute, for five minutes and more.
+QUEUE_DEPTH_PER_WORKER = 20
+
+MAX_LOOKUP_PAGES = 100
+CLOCK_SKEW_S = 60
+_BEIJING = timezone(timedelta(hours=8))
 
 
-def sweep(desk: Desk) -> Tally:
-    """Brings all open work that is due nearer to its end. When time runs out it notes where; the next goes on there."""
-    tally = Tally()
-    for state_bucket in dict.fromkeys(map(desk.settings.output_bucket_for, desk.settings.input_buckets)):
+def reconcile(ctx: Context) -> Summary:
+    """Continue all open work that is due. When time runs out, store a cursor; the next sweep continues there."""
+    summary = Summary()
+    for state_bucket in dict.fromkeys(map(ctx.settings.output_bucket_for, ctx.settings.input_buckets)):
         try:
-            _Sweep(desk, state_bucket, tally).run()
+            _BucketSweep(ctx, state_bucket, summary).run()
         except DeadlineExceeded as error:
-            tally.stopped_early = True
-            desk.log.warning("the sweep stopped early and goes on next time", why=str(error))
+            summary.stopped_early = True
+            ctx.log.warning("sweep_stopped_early", reason=str(error))
             break
         except CloudError as error:
-            # The other buckets must not wait for this one to be mended.
-            tally.trouble()
-            desk.log.error("could not sweep", bucket=state_bucket, error=str(error))
-    return tally
+            # Continue with the other buckets.
+            summary.add_error()
+            ctx.log.error("bucket_sweep_failed", bucket=state_bucket, error=str(error))
+    return summary
 
 
-class _Sweep:
-    """One pass over the open receipts of one state bucket. `reached` is the last id that was attended to."""
+class _BucketSweep:
+    """One pass over the open receipts of one state bucket. `cursor` is the last id that was processed."""
 
-    def __init__(self, desk: Desk, state_bucket: str, tally: Tally) -> None:
-        self.desk = desk
-        self.bucket = state_bucket
-        self.ledger = Ledger(desk.output_cos, desk.settings, state_bucket)
-        self.tally = tally
-        self.pace = Pace(desk)
-        self.reached = self._cursor()
+    def __init__(self, ctx: Context, state_bucket: str, summary: Summary) -> None:
+        self.ctx = ctx
+        self.state_bucket = state_bucket
+        self.store = ReceiptStore(ctx.output_cos, ctx.settings, state_bucket)
+        self.summary = summary
+        self.limiter = InFlightLimiter(ctx)
+        self.cursor = self._load_cursor()
 
     def run(self) -> None:
-        began_after = self.reached
+        start_cursor = self.cursor
         try:
-            due = (e for e in self.ledger.open_entries(began_after) if is_due(self.desk, e.modified))
-            for entries in _portions(due, JOBS_A_QUERY):
-                self._look_at_the_clock()
-                self._attend_to(entries)
-                self.reached = entries[-1].id
+            due = (entry for entry in self.store.list_open(start_cursor) if self.ctx.is_due(entry.modified))
+            for entries in _batches(due, JOBS_PER_QUERY):
+                self._check_deadline()
+                self._process(entries)
+                self.cursor = entries[-1].id
         except DeadlineExceeded:
             with suppress(DeadlineExceeded, CloudError):
-                self.desk.output_cos.put(self.bucket, cursor_key(self.desk.settings), self.reached.encode())
+                self.ctx.output_cos.put(
+                    self.state_bucket, cursor_key(self.ctx.settings), self.cursor.encode()
+                )
             raise
-        if began_after:
-            self.desk.output_cos.delete(self.bucket, cursor_key(self.desk.settings))
+        if start_cursor:
+            self.ctx.output_cos.delete(self.state_bucket, cursor_key(self.ctx.settings))
 
-    def _look_at_the_clock(self) -> None:
-        if self.desk.seconds_left() < LAST_SECONDS:
-            raise DeadlineExceeded("little is left of the function's time limit")
+    def _check_deadline(self) -> None:
+        if self.ctx.remaining_s() < RESERVED_S:
+            raise DeadlineExceeded("too little of the function's time limit is left")
 
-    def _attend_to(self, entries: Iterable[OpenEntry]) -> None:
+    def _load_cursor(self) -> str:
+        try:
+            content = self.ctx.output_cos.get(self.state_bucket, cursor_key(self.ctx.settings))
+        except NotFound:
+            return ""
+        return content.body.decode("ascii", "ignore")
+
+    def _process(self, entries: Iterable[OpenReceipt]) -> None:
         with_jobs: list[Receipt] = []
-        without: list[Receipt] = []
+        without_jobs: list[Receipt] = []
         for entry in entries:
             receipt = self._read(entry)
             if receipt is None:
                 continue
             if receipt.job_id:
                 with_jobs.append(receipt)
-            elif self._is_dead(receipt):
-                without.append(receipt)
-        for receipts in _askable(with_jobs):
-            self._finish(receipts)
-        for receipt in without:
-            self._without_job(receipt)
+            elif self._is_attempt_over(receipt):
+                without_jobs.append(receipt)
+        for receipts in _group_for_query(with_jobs):
+            self._complete_jobs(receipts)
+        for receipt in without_jobs:
+            self._resume(receipt)
 
-    def _read(self, entry: OpenEntry) -> Receipt | None:
+    def _read(self, entry: OpenReceipt) -> Receipt | None:
         try:
-            receipt = self.ledger.find_open(entry.id)
-        except (BadReceipt, CloudError) as error:
-            self.tally.trouble()
-            self.desk.log.error("a receipt cannot be read", receipt=entry.id, error=str(error))
+            receipt = self.store.get_open(entry.id)
+        except (InvalidReceipt, CloudError) as error:
+            self.summary.add_error()
+            self.ctx.log.error("receipt_unreadable", receipt_id=entry.id, error=str(error))
             return None
-        if receipt and receipt.bucket not in self.desk.settings.input_buckets:
-            self.desk.log.warning(
-                "a receipt of a bucket that is no longer in INPUT_BUCKETS", receipt=entry.id
+        if receipt and receipt.bucket not in self.ctx.settings.input_buckets:
+            self.ctx.log.warning(
+                "receipt_skipped", receipt_id=entry.id, reason="its bucket is not in INPUT_BUCKETS any more"
             )
             return None
         return receipt
 
-    def _is_dead(self, receipt: Receipt) -> bool:
-        """SWEEP_AFTER 0 takes even a live attempt for dead: it is for tests, where nothing else is at work."""
-        return self.desk.now() >= receipt.lease_until_s or not self.desk.settings.sweep_after_s
+    def _is_attempt_over(self, receipt: Receipt) -> bool:
+        """Check whether the lease expired. SWEEP_AFTER 0 (for tests) treats every attempt as dead."""
+        return self.ctx.now() >= receipt.lease_expires_s or not self.ctx.settings.sweep_after_s
 
-    def _without_job(self, receipt: Receipt) -> None:
-        if is_overdue(self.desk, receipt.created_s) or self._has_room(receipt.bucket):
-            self._step(receipt, partial(take_over, self.desk.in_region(receipt.region), receipt))
+    def _resume(self, receipt: Receipt) -> None:
+        if self.ctx.is_expired(receipt.created_s) or self._acquire_slot(receipt.bucket):
+            self._run_step(receipt, partial(resume_attempt, self.ctx.for_region(receipt.region), receipt))
         else:
-            self.tally.count(Step.WAITING)
+            self.summary.add(Status.DEFERRED)
 
-    def _has_room(self, bucket: str) -> bool:
-        """A queue that cannot be asked gets no new jobs in this sweep; everything else goes on."""
+    def _acquire_slot(self, bucket: str) -> bool:
+        """Ask the limiter for a slot. A queue that cannot be queried gets no new jobs in this sweep."""
         try:
-            return self.pace.allows(bucket)
+            return self.limiter.acquire(bucket)
         except CloudError as error:
-            self.pace.allow_none(bucket)
-            self.tally.trouble()
-            self.desk.log.error("could not ask for the queue", bucket=bucket, error=str(error))
+            self.limiter.block(bucket)
+            self.summary.add_error()
+            self.ctx.log.error("queue_lookup_failed", bucket=bucket, error=str(error))
             return False
 
-    def _finish(self, receipts: list[Receipt]) -> None:
-        """Receipts of one bucket and region, asked for together; one by one if the service refuses them together."""
+    def _complete_jobs(self, receipts: list[Receipt]) -> None:
+        """Complete receipts of one bucket and region in one query; one by one if CI rejects the query."""
         first = receipts[0]
-        desk = self.desk.in_region(first.region)
+        ctx = self.ctx.for_region(first.region)
+        jobs: dict[str, Job] = {}
         try:
-            found = ask_for(desk, first.bucket, [receipt.job_id for receipt in receipts])
+            lookup = fetch_jobs(ctx, first.bucket, [receipt.job_id for receipt in receipts])
+            jobs = {job.job_id: job for job in lookup.jobs}
         except CloudError as error:
             is_unreadable = error.code == UNREADABLE_RESPONSE
             if len(receipts) > 1 and (is_unreadable or not error.retryable):
                 for receipt in receipts:
-                    self._finish([receipt])
+                    self._complete_jobs([receipt])
                 return
-            if is_unreadable and is_overdue(desk, first.created_s):
-                self._step(first, partial(give_up, desk, first))
+            if is_unreadable and ctx.is_expired(first.created_s):
+                self._run_step(first, partial(expire_recording, ctx, first))
                 return
             if not isinstance(error, NotFound):
-                self.tally.trouble()
-                self.desk.log.error("could not ask for jobs", bucket=first.bucket, error=str(error))
+                self.summary.add_error()
+                ctx.log.error("job_lookup_failed", bucket=first.bucket, error=str(error))
                 return
-            found = None
-        jobs = {job.job_id: job for job in found.jobs} if found else {}
         for receipt in receipts:
-            self._step(receipt, partial(self._end, desk, receipt, jobs.get(receipt.job_id)))
+            self._run_step(receipt, partial(self._complete, ctx, receipt, jobs.get(receipt.job_id)))
 
-    def _end(self, desk: Desk, receipt: Receipt, job: Job | None) -> Outcome:
-        if job and job.state == JOB_FAILED and self._was_closed(receipt):
-            return Outcome(Step.ALREADY_DONE, receipt.bucket, receipt.key, receipt.id, receipt.job_id)
-        outcome = finish(desk, receipt.bucket, job, receipt=receipt) if job else None
-        if (outcome is None or outcome.step is Step.STILL_RUNNING) and is_overdue(desk, receipt.created_s):
-            return give_up(desk, receipt)
-        if outcome is None:
-            # Unknown today may be a passing fault of the service; the result is paid for, so it is asked for again.
-            self.desk.log.warning("CI does not know the job", key=receipt.key, job=receipt.job_id)
-            return Outcome(Step.STILL_RUNNING, receipt.bucket, receipt.key, receipt.id, receipt.job_id)
-        return outcome
+    def _complete(self, ctx: Context, receipt: Receipt, job: Job | None) -> Result:
+        if job and job.state == JOB_FAILED and self._is_closed(receipt):
+            return Result.of(receipt, Status.ALREADY_DONE)
+        result = complete_job(ctx, receipt.bucket, job, receipt=receipt) if job else None
+        is_unfinished = result is None or result.status is Status.JOB_RUNNING
+        if is_unfinished and ctx.is_expired(receipt.created_s):
+            return expire_recording(ctx, receipt)
+        if result is None:
+            # This may be a temporary fault of the service; the result is paid for, so the next sweep asks again.
+            ctx.log.warning("job_unknown_to_ci", key=receipt.key, job_id=receipt.job_id)
+            return Result.of(receipt, Status.JOB_RUNNING)
+        return result
 
-    def _was_closed(self, receipt: Receipt) -> bool:
-        """A notification that overtook the submit's answer closed it; then the answer opened it once more."""
-        done = self.ledger.find_done(receipt.id)
-        if done is None or done.job_id != receipt.job_id or done.outcome != FAILED:
+    def _is_closed(self, receipt: Receipt) -> bool:
+        """Check whether a notification closed the receipt before the response to the submit reopened it; clean up."""
+        done = self.store.get_done(receipt.id)
+        if done is None or done.job_id != receipt.job_id or done.state is not FAILED:
             return False
-        if self.ledger.is_current(receipt):
-            self.ledger.drop_open(receipt)
+        if self.store.is_unchanged(receipt):
+            self.store.delete_open(receipt)
         return True
 
-    def _step(self, receipt: Receipt, take: Callable[[], Outcome]) -> None:
-        """Takes one step and counts it. One recording's trouble does not stop the others; running out of time does."""
+    def _run_step(self, receipt: Receipt, step: Callable[[], Result]) -> None:
+        """Run one step and count its result. Errors of one recording do not stop the others; the deadline does."""
         try:
-            outcome = take()
+            result = step()
         except DeadlineExceeded:
             raise
-        except Exception as error:  # noqa: BLE001 - one odd receipt must not stop every sweep to come
-            self.tally.trouble()
-            self.desk.log.error(
-                "could not mend", bucket=receipt.bucket, key=receipt.key, error=safe_error_message(error)
+        except Exception as error:  # noqa: BLE001 - one unusual receipt must not stop every later sweep
+            self.summary.add_error()
+            self.ctx.log.error(
+                "reconcile_failed", bucket=receipt.bucket, key=receipt.key, error=safe_error_message(error)
             )
             return
-        self.tally.count(outcome.step)
-        if outcome.step is not Step.STILL_RUNNING:
-            self.desk.log.info("swept", **outcome.summary())
-
-    def _cursor(self) -> str:
-        try:
-            found = self.desk.output_cos.get(self.bucket, cursor_key(self.desk.settings))
-        except NotFound:
-            return ""
-        return found.body.decode("ascii", "ignore")
+        self.summary.add(result.status)
+        if result.status is not Status.JOB_RUNNING:
+            self.ctx.log.info("receipt_reconciled", **result.as_log_fields())
 
 
-def _portions(entries: Iterable[OpenEntry], size: int) -> Iterator[list[OpenEntry]]:
+def _batches(entries: Iterable[OpenReceipt], size: int) -> Iterator[list[OpenReceipt]]:
     iterator = iter(entries)
-    while portion := list(islice(iterator, size)):
-        yield portion
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
-def _askable(receipts: list[Receipt]) -> Iterator[list[Receipt]]:
-    """Receipts that can be asked for in one query: of one bucket and region, and not too long together."""
-    portion: list[Receipt] = []
+def _group_for_query(receipts: list[Receipt]) -> Iterator[list[Receipt]]:
+    """Group receipts for one query: of one bucket and region, and not too long together."""
+    group: list[Receipt] = []
     for receipt in receipts:
-        alike = all((r.bucket, r.region) == (receipt.bucket, receipt.region) for r in portion)
-        if portion and not (alike and sum(r.size for r in portion) + receipt.size <= BYTES_A_QUERY):
-            yield portion
-            portion = []
-        portion.append(receipt)
-    if portion:
-        yield portion
+        is_same_place = all((r.bucket, r.region) == (receipt.bucket, receipt.region) for r in group)
+        is_small = sum(r.size for r in group) + receipt.size <= MAX_BYTES_PER_QUERY
+        if group and not (is_same_place and is_small):
+            yield group
+            group = []
+        group.append(receipt)
+    if group:
+        yield group
+
+
+class InFlightLimiter:
+    """Limits how many deferred recordings a sweep submits, so that it does not overfill the queue.
+
+    Counts the jobs of each bucket's queue once, on first use.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._free_slots: dict[str, int] = {}
+
+    def acquire(self, bucket: str) -> bool:
+        """Take a slot; return False if none is left.
+
+        The limit is MAX_IN_FLIGHT, else the queue's own. Raises CloudError.
+        """
+        if bucket not in self._free_slots:
+            self._free_slots[bucket] = self._count_free_slots(bucket)
+        self._free_slots[bucket] -= 1
+        return self._free_slots[bucket] >= 0
+
+    def block(self, bucket: str) -> None:
+        """Allow no more submits for this bucket."""
+        self._free_slots[bucket] = 0
+
+    def _count_free_slots(self, bucket: str) -> int:
+        queues = self._ctx.speech.list_queues(bucket).queues
+        queue_id = self._ctx.settings.queue_id
+        queue = next((q for q in queues if q.queue_id == queue_id), queues[0] if queues else None)
+        limit = self._ctx.settings.max_in_flight
+        if queue:
+            default_limit = QUEUE_DEPTH_PER_WORKER * max(queue.max_concurrent, 1)
+            default_limit = min(queue.max_size or QUEUE_DEPTH_PER_WORKER, default_limit)
+            limit = min(limit or default_limit, queue.max_size or default_limit)
+        return limit - self._count_unfinished(bucket, queue.queue_id if queue else "", limit)
+
+    def _count_unfinished(self, bucket: str, queue_id: str, limit: int) -> int:
+        """Count unfinished jobs; stop at the limit."""
+        job_filter = JobFilter(queue_id=queue_id, states=("Submitted", "Running"))
+        count, token = 0, ""
+        while count < limit:
+            page = self._ctx.speech.list_jobs(bucket, job_filter, token=token)
+            count += len(page.jobs)
+            token = page.next_token
+            if not token:
+                break
+        return count
+
+
+def resume_attempt(ctx: Context, receipt: Receipt) -> Result:
+    """Continue the work of a dead or deferred attempt. First look for a job that it may have left."""
+    store = ctx.receipts(receipt.bucket)
+    claim = store.claim_next_attempt(receipt, ctx.create_nonce(), ctx.now(), ctx.settings.lease_s)
+    if claim is None:
+        return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt claimed it")
+    try:
+        if not store.is_unchanged(receipt):
+            # The receipt was stale: another attempt continued or ended the work and released its own claim.
+            store.release_claim(claim)
+            return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt continued")
+        ended, claim = _prepare_attempt(ctx, receipt, claim)
+    except Exception:
+        with suppress(ScribeError):
+            store.release_claim(claim)  # or the next sweeps would wait for it
+        raise
+    return ended or submit_job(ctx, claim)
+
+
+def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Result | None, Receipt]:
+    """Return the result if the work ends without a submit; else None and the receipt, stored as this attempt's own."""
+    job = None if receipt.deferred else find_job_by_receipt(ctx, receipt)
+    if job:
+        return record_job(ctx, claim, job), claim
+    store = ctx.receipts(receipt.bucket)
+    if ctx.is_expired(receipt.created_s):
+        result = expire_recording(ctx, receipt)
+        store.release_claim(claim)
+        return result, claim
+    head = head_recording(ctx, claim)
+    if head and head.etag != claim.etag:
+        return close_superseded(ctx, claim), claim
+    claim = claim._replace(modified_s=head.modified_s if head else claim.modified_s)
+    store.update(claim)
+    return None, claim
+
+
+def find_job_by_receipt(ctx: Context, receipt: Receipt) -> Job | None:
+    """Return the job whose UserData is this receipt's id, or None if there is none. One request per 100 jobs.
+
+    Raises OutcomeUnknown if there are too many jobs to search: not found would not mean not submitted.
+    """
+    job_filter = JobFilter(
+        queue_id=ctx.settings.queue_id or _get_queue_id(ctx, receipt.bucket),
+        created_from=_format_ci_time(receipt.created_s - CLOCK_SKEW_S),
+        created_to=_format_ci_time(
+            receipt.lease_expires_s + CLOCK_SKEW_S
+        ),  # no attempt submits after its lease
+        newest_first=False,
+    )
+    token = ""
+    for _ in range(MAX_LOOKUP_PAGES):
+        page = ctx.speech.list_jobs(receipt.bucket, job_filter, token=token)
+        for job in page.jobs:
+            if job.user_data == receipt.id and job.job_id not in receipt.superseded_job_ids:
+                return job
+        if not page.next_token:
+            return None
+        token = page.next_token
+    raise OutcomeUnknown(
+        resource=f"{receipt.bucket}/{receipt.key}",
+        code="TooManyJobs",
+        message="cannot determine whether it was submitted",
+    )
+
+
+def _format_ci_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, _BEIJING).strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def _get_queue_id(ctx: Context, bucket: str) -> str:
+    """Return the bucket's queue: listing jobs requires its id (DescribeSpeechJobs 460/46230), and a bucket has one."""
+    queues = ctx.speech.list_queues(bucket).queues
+    return queues[0].queue_id if queues else ""

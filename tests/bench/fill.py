@@ -12,8 +12,8 @@ from localcloud.cos.buckets import Buckets
 from localcloud.cos.files import Files
 from localcloud.cos.objects import Objects, StoredObject
 from localcloud.store import Store
-from shared.recordings.names import done_prefix
-from shared.recordings.recording import Recording
+from shared.recordings.keys import done_prefix
+from shared.recordings.models import Recording
 from shared.settings import Settings
 
 _SETTINGS = Settings((INPUT_BUCKET,), ("",), REGION, output_bucket=OUTPUT_BUCKET)

@@ -68,10 +68,10 @@ def _costs(sides: Sides, data: Path, done: int, opened: int) -> Costs:
     with running_ground(data, jobs_at_once=10) as ground:
         _open(sides, ground, opened)
         sweep, told = _cost(sides, ground, RECONCILE)
-        if told["swept"] != {"transcribed": opened}:
+        if told["reconciled"] != {"transcribed": opened}:
             raise CannotMeasure(f"the sweep did not write {opened} transcripts: {told}")
         audit, told = _cost(sides, ground, AUDIT)
-        if told["audited"] or told["audit_troubles"]:
+        if told["audited"] or told["audit_errors"]:
             raise CannotMeasure(f"the audit found what is not there: {told}")
     return Costs(done, sweep, audit)
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION
-from shared.recordings import recording as product
-from shared.recordings.names import ERROR, transcript_key
+from shared.recordings import models as product
+from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.settings import Settings
 from tests.chaos.cloud import Row
 from tests.chaos.evidence import Evidence
@@ -69,7 +69,7 @@ def judge(
             unseen += 1
         elif kind:
             found.append(Violation(kind, recording.key, why))
-        elif ERROR in files and said[recording.current] is not None:
+        elif ERROR_EXTENSION in files and said[recording.current] is not None:
             errors += 1
         found += jobs.paid_twice(recording)
     found += jobs.for_nothing({identity(one.key, body) for one in recordings for body in one.bodies})
@@ -90,7 +90,7 @@ def output_key(key: str, ending: str) -> str:
 
 
 def _files(evidence: Evidence, key: str) -> dict[str, bytes]:
-    names = {ending: output_key(key, ending) for ending in (*FORMATS, ERROR)}
+    names = {ending: output_key(key, ending) for ending in (*FORMATS, ERROR_EXTENSION)}
     return {ending: evidence.outputs[name] for ending, name in names.items() if name in evidence.outputs}
 
 
@@ -101,8 +101,8 @@ def _outcome(
     if recording.is_folder:
         return (FORGED, f"a folder mark has {sorted(files)}") if files else ("", "")
     etag = etag_of(recording.current)
-    if ERROR in files:
-        return _judge_error(recording, _json(files[ERROR]), said, jobs)
+    if ERROR_EXTENSION in files:
+        return _judge_error(recording, _json(files[ERROR_EXTENSION]), said, jobs)
     if said is None:
         return WRONG if files else LOST, f"must fail, but has {sorted(files) or 'nothing'}"
     missing = [name for name in FORMATS if name not in files]
@@ -123,8 +123,8 @@ def _is_of_unseen_content(
     replaced = set(recording.bodies[recording.bodies.index(recording.current) + 1 :]) - {recording.current}
     for body in replaced:
         heard = said[body]
-        if heard is None or ERROR in files:
-            is_its_result = heard is None and ERROR in files
+        if heard is None or ERROR_EXTENSION in files:
+            is_its_result = heard is None and ERROR_EXTENSION in files
         else:
             is_its_result = not difference(files, heard, etag_of(recording.current))
         if is_its_result and identity(recording.key, body) not in seen:
@@ -198,7 +198,9 @@ class _Jobs:
 
 
 def _forged(recordings: Sequence[Recording], evidence: Evidence) -> Iterator[Violation]:
-    allowed = {output_key(one.key, ending): one.key for one in recordings for ending in (*FORMATS, ERROR)}
+    allowed = {
+        output_key(one.key, ending): one.key for one in recordings for ending in (*FORMATS, ERROR_EXTENSION)
+    }
     for key, body in evidence.transcripts.items():
         if key not in allowed:
             yield Violation(FORGED, "", f"an output for what was never uploaded: {key}")

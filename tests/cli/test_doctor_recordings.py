@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.doctor.recordings import Receipts, unheard_among
-from shared.recordings.recording import Recording
+from shared.recordings.models import Recording
 
 BUCKET = "recordings-1250000000"
 KEYS = st.lists(

@@ -110,11 +110,11 @@ def test_invoke_runs_one_function_on_one_event_and_shows_what_it_did(tmp_path: P
             ends = time.monotonic() + 60
             while True:
                 done = scribe("invoke", "upload", str(ROOT / "events" / "cos-put.json"), cwd=tmp_path)
-                if "already done" in done.stdout or time.monotonic() > ends:
+                if "already_done" in done.stdout or time.monotonic() > ends:
                     break
                 time.sleep(0.3)
             assert done.returncode == 0, done.stderr
-            assert "already done" in done.stdout
+            assert "already_done" in done.stdout
             assert "HEAD recordings-1250000000" in done.stdout
             unknown = scribe("invoke", "nobody", str(ROOT / "events" / "cos-put.json"), cwd=tmp_path)
             assert unknown.returncode == 1

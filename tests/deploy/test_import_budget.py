@@ -26,25 +26,25 @@ def within(folder: str, names: str) -> set[str]:
 
 EVERY_FUNCTION = (
     {"h11"}
-    | within("shared", "errors events invocation logger settings")
+    | within("shared", "errors events logger settings")
     | within(
         "shared.tencent",
         "auth client connections cos sockets speech speech_models xml",
     )
     | within(
         "shared.recordings",
-        "desk endings failure failure_texts ledger names outcome receipt recording submit",
+        "context failures ingest keys models options receipt_store",
     )
 )
-RESULTS = within("shared.recordings", "finish replaced") | within(
+RESULTS = within("shared.recordings", "complete") | within(
     "shared.transcript",
     "caption_layout captions ci_values flash_result formats from_ci json_document model plain_text result_lines srt "
     "timeline typography voices vtt word_clock",
 )
 OWN = {
-    "upload": {"upload"} | within("shared.recordings", "options take_in"),
-    "callback": {"callback", "shared.recordings.callback", "shared.events"} | RESULTS,
-    "sweep": {"sweep"} | within("shared.recordings", "due find_job pace sweep take_over tally") | RESULTS,
+    "upload": {"upload"},
+    "callback": {"callback", "shared.recordings.complete", "shared.events"} | RESULTS,
+    "sweep": {"sweep"} | within("shared.recordings", "sweep") | RESULTS,
 }
 
 ONE_COLD_START = """
@@ -106,15 +106,15 @@ def test_a_function_loads_what_it_uses_and_nothing_later(cloud: Cloud) -> None:
     submitted = cloud.first_event("upload", uploaded("a.wav"))
     (recording,) = submitted["answer"]["recordings"]
     assert httpx.get(f"{cloud.standin.endpoint}/-/idle?timeout=20", trust_env=False).json() is True
-    notified = cloud.first_event("callback", notification(recording["job"]))
+    notified = cloud.first_event("callback", notification(recording["job_id"]))
     swept = cloud.first_event("sweep", {"Message": "reconcile"})
 
-    assert recording["outcome"] == "submitted"
+    assert recording["status"] == "submitted"
     assert notified["answer"]["statusCode"] == 200
     assert f"transcripts/{recording['key']}.json" in [
         item.key for item in cloud.operator.cos.iter_objects(OUTPUT_BUCKET)
     ]
-    assert swept["answer"]["swept"] == {}
+    assert swept["answer"]["reconciled"] == {}
     for function, told in (("upload", submitted), ("callback", notified), ("sweep", swept)):
         whole = EVERY_FUNCTION | OWN[function]
         assert set(told["imported"]) == whole, function

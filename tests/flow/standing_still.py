@@ -11,9 +11,8 @@ from urllib.parse import unquote
 import httpx
 
 from cli.local import SETTINGS
-from shared.invocation import desk_on
 from shared.logger import Logger
-from shared.recordings.desk import Desk
+from shared.recordings.context import Context, build_context
 from shared.settings import load_settings
 from shared.tencent.client import TencentClient
 from shared.tencent.transport import Transport
@@ -52,17 +51,17 @@ class Desks:
         """Ends all connections."""
         self._stack.close()
 
-    def plain(self, transport: Transport | None = None, **settings: Any) -> Desk:
+    def plain(self, transport: Transport | None = None, **settings: Any) -> Context:
         """A desk on this transport, or its own; `settings` go over the pipeline's."""
         client = httpx.Client(transport=transport or Transport(), trust_env=False)
         self._stack.callback(client.close)
         wire = TencentClient(
             self._wire.credentials, self._wire.endpoint, http_client=lambda: client, sleep=lambda _: None
         )
-        return desk_on(wire, replace(load_settings(SETTINGS), **settings), Logger({}))
+        return build_context(wire, replace(load_settings(SETTINGS), **settings), Logger({}))
 
     def standing_still(
         self, method: str, part: str, meanwhile: Callable[[], object], *, times: int = 1, **settings: Any
-    ) -> Desk:
+    ) -> Context:
         """A desk where `meanwhile` runs before a request. `part` is looked for in its decoded path and query."""
         return self.plain(_Watched(method, part, meanwhile, times), **settings)

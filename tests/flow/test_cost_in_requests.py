@@ -48,6 +48,6 @@ def test_lost_notifications_cost_the_sweep_one_query_and_one_look_at_each_receip
         eager_flow.upload(f"lost-{number}.wav", b"speech " * 300 + bytes([number]))
     eager_flow.settle()
     done = eager_flow.sweep()
-    assert done["result"]["swept"] == {"transcribed": 3}
+    assert done["result"]["reconciled"] == {"transcribed": 3}
     look_write_and_close = 1 + 4 + 1 + 2  # HEAD, the formats, the error object away, done and open
     assert len(done["requests"]) == 2 + 3 + 1 + 3 * look_write_and_close

@@ -124,7 +124,7 @@ def test_an_older_job_is_not_taken_for_the_one_whose_answer_was_lost(eager_flow:
     eager_flow.settle()
     eager_flow.sweep()
     noted = json.loads(eager_flow.output(eager_flow.receipts("open")[0]))
-    assert (noted["job_id"], noted["older_jobs"]) == (eager_flow.jobs()[-1]["job_id"], [older])
+    assert (noted["job_id"], noted["superseded_job_ids"]) == (eager_flow.jobs()[-1]["job_id"], [older])
     eager_flow.queue(state="Active")
     eager_flow.settle()
     assert eager_flow.transcript("flip.wav")["text"] == words_of(eager_flow, A)
@@ -180,14 +180,14 @@ def test_what_the_operator_must_mend_is_told_kept_and_submitted_once_mended(eage
     eager_flow.settle()
     error = told(eager_flow, "early.wav")
     assert error["kind"] == "settings"
-    assert error["tried_again_by_itself"] is True
+    assert error["retried_automatically"] is True
     assert "Switch it on" in error["next_step"]
     assert len(eager_flow.receipts("open")) == 1
     switch_on_speech(
         eager_flow.pipeline.operator, INPUT_BUCKET, f"{standin.callback_url}/local-callback-token"
     )
     assert speech.list_queues(INPUT_BUCKET).queues
-    assert eager_flow.sweep()["result"]["swept"] == {"submitted": 1}
+    assert eager_flow.sweep()["result"]["reconciled"] == {"submitted": 1}
     eager_flow.settle()
     assert eager_flow.transcript("early.wav")["sentences"]
     assert not eager_flow.has("transcripts/early.wav.error.json")
@@ -236,7 +236,7 @@ def test_a_setting_bounds_what_the_sweep_submits(start_flow: Callable[..., Any])
         flow.upload(f"slow-{number}.wav", A + bytes([number]))
     flow.settle()
     done = flow.sweep()
-    assert done["result"]["swept"]["waits to be submitted"] >= 1
+    assert done["result"]["reconciled"]["deferred"] >= 1
     assert len(flow.jobs()) == 1
 
 
@@ -248,7 +248,7 @@ def test_the_sweep_gives_up_in_words_and_a_late_result_still_counts(start_flow: 
     next_second()
     next_second()
     flow.sweep()
-    assert "GIVE_UP_AFTER" in told(flow, "stuck.wav")["what"]
+    assert "GIVE_UP_AFTER" in told(flow, "stuck.wav")["message"]
     assert flow.receipts("open") == []
     flow.queue(state="Active")
     flow.settle()
@@ -297,7 +297,7 @@ def test_an_unreadable_receipt_is_told_and_does_not_stop_the_others(eager_flow: 
     cos = eager_flow.pipeline.operator.cos
     cos.put("transcripts-1250000000", f".scribe/open/{INPUT_BUCKET}/a!" + "0" * 32, b"not a receipt")
     done = eager_flow.sweep()
-    assert done["result"] == {"swept": {"transcribed": 1}, "troubles": 1}
+    assert done["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}
 
 
 def test_the_audit_finds_a_failed_recording_that_was_uploaded_again_unheard(eager_flow: Any) -> None:

@@ -13,13 +13,10 @@ import pytest
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
 from shared.errors import OutcomeUnknown
 from shared.events import NotifiedJob
-from shared.recordings.callback import finish_named
-from shared.recordings.finish import ask_for, finish
-from shared.recordings.outcome import Step
-from shared.recordings.receipt import Receipt, receipt_from
-from shared.recordings.sweep import sweep
-from shared.recordings.take_in import take_in
-from shared.recordings.take_over import take_over
+from shared.recordings.complete import complete_job, fetch_jobs, process_notification
+from shared.recordings.ingest import ingest
+from shared.recordings.models import Receipt, Status
+from shared.recordings.sweep import reconcile, resume_attempt
 from shared.tencent.transport import Transport
 from tests.flow.standing_still import Desks, get_target
 from tests.flow.test_every_ending import A, B, next_second, words_of
@@ -62,7 +59,7 @@ def both_jobs_heard_the_second(flow: Any) -> str:
 
 
 def open_receipt(flow: Any, number: int = 0) -> Receipt:
-    return receipt_from(flow.output(flow.receipts("open")[number]))
+    return Receipt.from_json(flow.output(flow.receipts("open")[number]))
 
 
 def mend(flow: Any) -> None:
@@ -83,7 +80,7 @@ def test_take_overs_that_fail_leave_nothing_that_blocks_the_next(eager_flow: Any
     desk = desks.standing_still("GET", "/asr_jobs", fail, times=99)
     for _ in range(7):
         with pytest.raises(OutcomeUnknown):
-            take_over(desk, receipt)
+            resume_attempt(desk, receipt)
     mend(eager_flow)
     assert len(eager_flow.jobs()) == 1
     assert eager_flow.transcript(KEY)["sentences"]
@@ -93,7 +90,7 @@ def test_giving_up_writes_no_error_beside_newer_content(eager_flow: Any, desks: 
     left_behind(eager_flow, KEY, A, lease_s=-1)
     put(eager_flow, B)
     assert eager_flow.transcript(KEY)["sentences"]
-    sweep(desks.plain(sweep_after_s=0, give_up_after_s=60))
+    reconcile(desks.plain(sweep_after_s=0, give_up_after_s=60))
     assert not eager_flow.has(f"transcripts/{KEY}.error.json")
     mend(eager_flow)
 
@@ -102,7 +99,7 @@ def test_giving_up_looks_for_a_job_that_is_paid_for_first(eager_flow: Any, desks
     put(eager_flow, A)
     eager_flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, eager_flow.receipts("done")[0])
     left_behind(eager_flow, KEY, A, lease_s=-1)
-    tally = sweep(desks.plain(sweep_after_s=0, give_up_after_s=60))
+    tally = reconcile(desks.plain(sweep_after_s=0, give_up_after_s=60))
     assert not eager_flow.has(f"transcripts/{KEY}.error.json"), tally
     mend(eager_flow)
     assert len(eager_flow.jobs()) == 1
@@ -120,8 +117,8 @@ def test_a_queue_that_cannot_be_asked_does_not_keep_other_recordings_from_being_
         raise httpx.ReadError("cut")
 
     desk = desks.standing_still("GET", "/asrqueue", fail, times=99, sweep_after_s=0)
-    tally = sweep(desk)
-    assert tally.troubles == 1
+    tally = reconcile(desk)
+    assert tally.errors == 1
     assert eager_flow.transcript(KEY)["sentences"]
 
 
@@ -150,11 +147,11 @@ def test_a_job_whose_answer_cannot_be_read_holds_up_no_other_and_ends_in_words(
     unreadable = CutsAnswers(eager_flow.jobs()[0]["job_id"])
     eager_flow.upload("neighbour.wav", B)
     eager_flow.settle()
-    tally = sweep(desks.plain(unreadable, sweep_after_s=0))
-    assert tally.troubles == 1
+    tally = reconcile(desks.plain(unreadable, sweep_after_s=0))
+    assert tally.errors == 1
     assert eager_flow.transcript("neighbour.wav")["sentences"]
     assert len(eager_flow.receipts("open")) == 1
-    sweep(desks.plain(unreadable, sweep_after_s=0, give_up_after_s=-1))
+    reconcile(desks.plain(unreadable, sweep_after_s=0, give_up_after_s=-1))
     told = json.loads(eager_flow.output(f"transcripts/{KEY}.error.json"))
     assert told["recording"]["key"] == KEY
     assert eager_flow.receipts("open") == []
@@ -200,8 +197,8 @@ def test_content_that_comes_back_while_its_receipt_is_being_closed_is_transcribe
 ) -> None:
     job = both_jobs_heard_the_second(eager_flow)
     desk = desks.standing_still("PUT", "/.scribe/done/", lambda: put(eager_flow, A))
-    outcomes = finish_named(desk, [NotifiedJob(job, "")])
-    assert [outcome.step for outcome in outcomes] == [Step.WAITING]
+    outcomes = process_notification(desk, [NotifiedJob(job, "")])
+    assert [result.status for result in outcomes] == [Status.DEFERRED]
     mend(eager_flow)
     assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
 
@@ -219,7 +216,7 @@ def test_content_that_comes_back_between_an_event_s_looks_is_transcribed(
         put_unheard(eager_flow, A)
 
     desk = desks.standing_still("PUT", "/.scribe/open/", close_and_come_back)
-    assert take_in(desk, INPUT_BUCKET, KEY).step is Step.SUBMITTED
+    assert ingest(desk, INPUT_BUCKET, KEY).status is Status.SUBMITTED
     eager_flow.settle()
     mend(eager_flow)
     assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
@@ -241,8 +238,8 @@ def test_a_sweep_with_an_old_receipt_leaves_the_new_one_of_content_that_came_bac
         put(eager_flow, A)
 
     desk = desks.standing_still("HEAD", KEY, close_and_come_back)
-    (found,) = ask_for(desk, INPUT_BUCKET, [job]).jobs
-    assert finish(desk, INPUT_BUCKET, found, receipt=stale).step is Step.UNDER_WAY
+    (found,) = fetch_jobs(desk, INPUT_BUCKET, [job]).jobs
+    assert complete_job(desk, INPUT_BUCKET, found, receipt=stale).status is Status.IN_PROGRESS
     mend(eager_flow)
     assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
     assert len(eager_flow.jobs()) == 4  # one of them of the plain recording
@@ -261,7 +258,7 @@ def test_a_sweep_does_not_remove_the_receipt_of_a_new_try_after_a_failure(
         put(eager_flow, b"NOT AUDIO")
 
     desk = desks.standing_still("GET", "/.scribe/done/", close_and_try_again, sweep_after_s=0)
-    sweep(desk)
+    reconcile(desk)
     assert open_receipt(eager_flow).job_id == eager_flow.jobs()[1]["job_id"]
     mend(eager_flow)
     assert len(eager_flow.jobs()) == 2

@@ -81,7 +81,7 @@ def test_a_sweep_out_of_time_notes_where_it_stopped_and_the_next_goes_on_there(
     flow.queue(notify="Off")
     flow.upload("late.wav", BODY)
     flow.settle()
-    assert "stopped early" in "\n".join(flow.sweep()["log"])
+    assert "sweep_stopped_early" in "\n".join(flow.sweep()["log"])
     assert flow.has(cursor)
     flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, flow.outputs(".scribe/open/")[0])
     flow.pipeline.operator.cos.put(OUTPUT_BUCKET, cursor, b"recordings-1250000000/a")

@@ -58,8 +58,8 @@ def test_a_bad_body_is_refused_at_once_with_one_line_that_says_why(flow: Any, na
     assert 400 <= answer.status_code < 500, answer.text
     calls = flow.invocations("callback", since)
     if name != "huge":  # the platform's own limit stops that one
-        assert [line["event"] for line in json_lines(calls[-1])] == ["refused"]
-        assert json_lines(calls[-1])[0]["why"]
+        assert [line["event"] for line in json_lines(calls[-1])] == ["callback_rejected"]
+        assert json_lines(calls[-1])[0]["reason"]
         assert calls[-1]["requests"] == []
 
 

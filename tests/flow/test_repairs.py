@@ -8,12 +8,10 @@ import time
 from typing import Any
 
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
-from shared.invocation import desk_on
 from shared.logger import Logger
-from shared.recordings.outcome import Step
-from shared.recordings.receipt import Receipt
-from shared.recordings.recording import Recording
-from shared.recordings.take_over import take_over
+from shared.recordings.context import build_context
+from shared.recordings.models import Receipt, Recording, Status
+from shared.recordings.sweep import resume_attempt
 from shared.settings import load_settings
 from tests.flow.test_every_ending import next_second
 
@@ -32,7 +30,7 @@ def test_the_sweep_finishes_a_job_whose_notification_was_lost(eager_flow: Any) -
     eager_flow.settle()
     assert not eager_flow.outputs("transcripts/")
     done = eager_flow.sweep()
-    assert done["result"]["swept"] == {"transcribed": 3}
+    assert done["result"]["reconciled"] == {"transcribed": 3}
     assert eager_flow.receipts("open") == []
     for number in range(3):
         assert eager_flow.transcript(f"lost-{number}.wav")["sentences"]
@@ -42,7 +40,7 @@ def test_the_sweep_leaves_young_work_alone(own_flow: Any) -> None:
     mute_queue(own_flow)
     own_flow.upload("young.wav", b"speech " * 300)
     own_flow.settle()
-    assert own_flow.sweep()["result"]["swept"] == {}
+    assert own_flow.sweep()["result"]["reconciled"] == {}
     assert len(own_flow.receipts("open")) == 1
 
 
@@ -53,7 +51,7 @@ def left_behind(flow: Any, key: str, body: bytes, *, lease_s: float) -> Receipt:
     receipt = Receipt(
         id=recording.id, bucket=INPUT_BUCKET, region="ap-guangzhou", key=key, etag=recording.etag,
         size=len(body), engine="16k_en", channels=1, nonce="dead", attempt=1, created_s=long_ago,
-        lease_until_s=time.time() + lease_s,
+        lease_expires_s=time.time() + lease_s,
     )  # fmt: skip
     flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
     return receipt
@@ -91,11 +89,11 @@ def test_a_dead_takers_claim_under_a_longer_lease_does_not_hold_up_a_sweep_that_
 ) -> None:
     body = b"speech " * 300
     receipt = left_behind(eager_flow, "claimed.wav", body, lease_s=-1)
-    claim = receipt._replace(attempt=2, nonce="dead too", lease_until_s=time.time() + 110)
+    claim = receipt._replace(attempt=2, nonce="dead too", lease_expires_s=time.time() + 110)
     eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/claim/{receipt.id}.2", claim.to_json())
     eager_flow.upload("claimed.wav", body)
     eager_flow.settle()
-    assert eager_flow.sweep()["result"]["swept"] == {"submitted": 1}
+    assert eager_flow.sweep()["result"]["reconciled"] == {"submitted": 1}
     eager_flow.settle()
     assert len(eager_flow.jobs()) == 1
 
@@ -106,7 +104,7 @@ def test_a_sweep_that_stood_still_while_another_did_all_the_work_pays_for_nothin
     eager_flow.upload("stale.wav", body)
     eager_flow.settle()
     operator = eager_flow.pipeline.operator
-    desk = desk_on(operator.cos.client, load_settings(SETTINGS), Logger({}))
+    desk = build_context(operator.cos.client, load_settings(SETTINGS), Logger({}))
 
     def stand_still() -> str:
         """Between the look at the receipt and the claim: the other's claim is gone with its receipt by then."""
@@ -114,7 +112,8 @@ def test_a_sweep_that_stood_still_while_another_did_all_the_work_pays_for_nothin
         eager_flow.settle()
         return "late"
 
-    assert take_over(desk._replace(nonce=stand_still), receipt).step is Step.UNDER_WAY
+    desk.create_nonce = stand_still
+    assert resume_attempt(desk, receipt).status is Status.IN_PROGRESS
     eager_flow.settle()
     assert len(eager_flow.jobs()) == 1
     assert eager_flow.receipts("open") == eager_flow.outputs(".scribe/claim/") == []
@@ -126,7 +125,7 @@ def test_a_live_attempt_is_left_to_work_and_the_sweep_takes_over_when_it_is_dead
     eager_flow.upload("slow.wav", body)
     eager_flow.settle()
     assert eager_flow.jobs() == []
-    assert eager_flow.sweep()["result"]["swept"] == {"submitted": 1}
+    assert eager_flow.sweep()["result"]["reconciled"] == {"submitted": 1}
     eager_flow.settle()
     assert eager_flow.transcript("slow.wav")["sentences"]
     assert len(eager_flow.jobs()) == 1
@@ -198,4 +197,4 @@ def test_an_odd_receipt_does_not_stop_the_sweep(eager_flow: Any) -> None:
     eager_flow.upload("b-lost.wav", b"speech " * 300)
     eager_flow.settle()
     done = eager_flow.sweep()
-    assert done["result"] == {"swept": {"transcribed": 1}, "troubles": 1}
+    assert done["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}

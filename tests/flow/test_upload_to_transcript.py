@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
-from shared.recordings.names import ERROR, transcript_key
+from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.settings import Settings
 
 FORMATS = ("json", "txt", "srt", "vtt")
@@ -16,7 +16,7 @@ FORMATS = ("json", "txt", "srt", "vtt")
 
 def outcomes(invocation: dict[str, Any]) -> list[str]:
     assert invocation["outcome"] == "ok", invocation
-    return [one["outcome"] for one in invocation["result"]["recordings"]]
+    return [one["status"] for one in invocation["result"]["recordings"]]
 
 
 def test_an_upload_gets_its_four_transcripts(flow: Any) -> None:
@@ -75,7 +75,7 @@ def test_a_control_character_in_the_name_gives_an_error_object(flow: Any) -> Non
     flow.upload("bell\x07.mp3", b"speech " * 300)
     flow.settle()
     told = json.loads(flow.output("transcripts/bell\x07.mp3.error.json"))
-    assert "control character" in told["what"]
+    assert "control character" in told["message"]
 
 
 def test_silence_gives_valid_empty_transcripts(flow: Any) -> None:
@@ -90,7 +90,7 @@ def test_what_is_no_audio_gets_an_error_object_that_says_what_to_do(flow: Any) -
     flow.upload("broken.mp3", b"NOT AUDIO at all")
     flow.settle()
     told = json.loads(flow.output("transcripts/broken.mp3.error.json"))
-    assert told["what"]
+    assert told["message"]
     assert told["next_step"]
     assert told["job_id"]
     assert not flow.has("transcripts/broken.mp3.json")
@@ -110,7 +110,7 @@ def test_an_empty_file_costs_no_job(flow: Any) -> None:
     before = len(flow.jobs())
     flow.upload("empty.wav", b"")
     flow.settle()
-    assert "0 bytes" in json.loads(flow.output("transcripts/empty.wav.error.json"))["what"]
+    assert "0 bytes" in json.loads(flow.output("transcripts/empty.wav.error.json"))["message"]
     assert len(flow.jobs()) == before
 
 
@@ -118,7 +118,7 @@ def test_wrong_metadata_costs_no_job_and_is_explained(flow: Any) -> None:
     before = len(flow.jobs())
     flow.upload("wrong.wav", b"speech " * 300, channels="7")
     flow.settle()
-    assert "x-cos-meta-channels" in json.loads(flow.output("transcripts/wrong.wav.error.json"))["what"]
+    assert "x-cos-meta-channels" in json.loads(flow.output("transcripts/wrong.wav.error.json"))["message"]
     assert len(flow.jobs()) == before
 
 
@@ -132,16 +132,16 @@ def test_the_metadata_of_a_recording_picks_its_engine_and_channels(flow: Any) ->
 
 def test_folder_marks_outputs_and_other_buckets_are_left_alone(own_flow: Any) -> None:
     first = own_flow.invoke("upload", own_flow.event_of("folder/"))
-    assert outcomes(first) == ["left alone"]
+    assert outcomes(first) == ["skipped"]
     second = own_flow.invoke("upload", own_flow.event_of("a.wav", bucket="strangers-1250000000"))
-    assert outcomes(second) == ["refused: not one of INPUT_BUCKETS"]
+    assert outcomes(second) == ["unknown_bucket"]
     assert first["requests"] == second["requests"] == []
     assert own_flow.jobs() == []
 
 
 def test_a_deleted_recording_is_told_and_nothing_is_written(own_flow: Any) -> None:
     done = own_flow.invoke("upload", own_flow.event_of("never-there.wav"))
-    assert outcomes(done) == ["the recording is gone"]
+    assert outcomes(done) == ["object_not_found"]
     assert own_flow.outputs() == []
 
 
@@ -154,7 +154,7 @@ def test_every_record_of_an_event_has_its_turn(own_flow: Any) -> None:
         ]
     }
     done = own_flow.invoke("upload", event)
-    assert outcomes(done) == ["unreadable", "the recording is gone", "left alone"]
+    assert outcomes(done) == ["invalid_record", "object_not_found", "skipped"]
 
 
 @pytest.mark.parametrize("event", [{}, [], {"Records": []}, {"Records": "x"}, "text", None, 7])
@@ -168,7 +168,7 @@ def test_a_redelivered_event_submits_no_second_job(own_flow: Any) -> None:
     own_flow.upload("once.wav", b"speech " * 300)
     own_flow.settle()
     again = own_flow.invoke("upload", own_flow.event_of("once.wav"))
-    assert outcomes(again) == ["already done"]
+    assert outcomes(again) == ["already_done"]
     assert len(own_flow.jobs()) == 1
 
 
@@ -186,5 +186,6 @@ def test_new_content_under_the_old_name_is_new_work(own_flow: Any) -> None:
 def test_an_error_object_lies_where_the_transcript_would(flow: Any) -> None:
     settings = Settings((INPUT_BUCKET,), ("x" * 16,), "ap-guangzhou")
     assert (
-        transcript_key(settings, INPUT_BUCKET, "calls/a.mp3", ERROR) == "transcripts/calls/a.mp3.error.json"
+        transcript_key(settings, INPUT_BUCKET, "calls/a.mp3", ERROR_EXTENSION)
+        == "transcripts/calls/a.mp3.error.json"
     )

@@ -15,7 +15,7 @@ from shared.errors import (
     RequestRejected,
     Throttled,
 )
-from shared.recordings.submit import LONGEST_SUBMIT
+from shared.recordings.ingest import MIN_LEASE_FRACTION
 from shared.tencent.client import Request, RetryPolicy, TencentClient
 from shared.tencent.transport import TOTAL_TIMEOUT
 
@@ -176,7 +176,7 @@ def test_a_request_waits_no_longer_than_the_function_lives(wire: TencentClient, 
 def test_a_submit_is_over_before_another_attempt_may_begin(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 600.0
     wire.send(SUBMIT)
-    assert far_end.last.extensions[TOTAL_TIMEOUT] < LONGEST_SUBMIT * 120.0
+    assert far_end.last.extensions[TOTAL_TIMEOUT] < MIN_LEASE_FRACTION * 120.0
 
 
 def test_what_cannot_be_sent_is_refused_at_once(wire: TencentClient, far_end: Any) -> None:

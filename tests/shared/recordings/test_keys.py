@@ -6,13 +6,20 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from shared.recordings.names import ERROR, done_prefix, is_ours, open_prefix, raw_key, transcript_key
-from shared.recordings.recording import Recording
+from shared.recordings.keys import (
+    ERROR_EXTENSION,
+    done_prefix,
+    is_output_key,
+    open_prefix,
+    raw_result_key,
+    transcript_key,
+)
+from shared.recordings.models import Recording
 from shared.settings import FORMATS, Settings
 
 BUCKET, SECOND, TEXTS = "media-1250000000", "phone-1250000000", "text-1250000000"
 ALONE = Settings(input_buckets=(BUCKET,), callback_tokens=("t" * 16,), region="ap-chengdu")
-ENDINGS = (*FORMATS, ERROR)
+ENDINGS = (*FORMATS, ERROR_EXTENSION)
 
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300).filter(
     lambda key: len(key.encode()) <= 850
@@ -30,23 +37,23 @@ long_keys = st.tuples(
         ("txt", "transcripts/calls/a.mp3.txt"),
         ("srt", "transcripts/calls/a.mp3.srt"),
         ("vtt", "transcripts/calls/a.mp3.vtt"),
-        (ERROR, "transcripts/calls/a.mp3.error.json"),
+        (ERROR_EXTENSION, "transcripts/calls/a.mp3.error.json"),
     ],
 )
-def test_transcripts_bear_the_recordings_whole_name(ending: str, name: str) -> None:
+def test_transcript_key_has_the_whole_name(ending: str, name: str) -> None:
     assert transcript_key(ALONE, BUCKET, "calls/a.mp3", ending) == name
 
 
-def test_the_output_prefix_is_the_operators() -> None:
+def test_output_prefix_is_used() -> None:
     assert transcript_key(replace(ALONE, output_prefix="t-"), BUCKET, "a.mp3", "txt") == "t-a.mp3.txt"
 
 
 @given(key=keys | long_keys, ending=st.sampled_from(ENDINGS))
-@example(key="k" * 850, ending=ERROR)
-@example(key="会" * 283, ending=ERROR)
+@example(key="k" * 850, ending=ERROR_EXTENSION)
+@example(key="会" * 283, ending=ERROR_EXTENSION)
 @example(key="/" * 850, ending="json")
 @settings(max_examples=150, deadline=None)
-def test_every_name_is_one_that_cos_takes(key: str, ending: str) -> None:
+def test_every_key_is_valid_in_cos(key: str, ending: str) -> None:
     name = transcript_key(ALONE, BUCKET, key, ending)
     assert len(name.encode("utf-8")) <= 850
     assert name.startswith("transcripts/")
@@ -58,14 +65,14 @@ def test_every_name_is_one_that_cos_takes(key: str, ending: str) -> None:
 @example(first="k" * 826, second="k" * 827, ending="txt")
 @example(first="会" * 275 + "a", second="会" * 275 + "b", ending="srt")
 @settings(max_examples=150, deadline=None)
-def test_two_recordings_never_share_a_transcript(first: str, second: str, ending: str) -> None:
+def test_two_recordings_have_two_transcripts(first: str, second: str, ending: str) -> None:
     assume(first != second)
     assert transcript_key(ALONE, BUCKET, first, ending) != transcript_key(ALONE, BUCKET, second, ending)
 
 
 @given(key=keys | long_keys)
 @settings(max_examples=100, deadline=None)
-def test_the_objects_of_one_recording_lie_side_by_side_under_five_names(key: str) -> None:
+def test_outputs_of_one_recording_have_distinct_keys(key: str) -> None:
     names = {transcript_key(ALONE, BUCKET, key, ending) for ending in ENDINGS}
     assert len(names) == len(ENDINGS)
     stems = {
@@ -74,73 +81,73 @@ def test_the_objects_of_one_recording_lie_side_by_side_under_five_names(key: str
     assert transcript_key(ALONE, BUCKET, key, "txt").removesuffix(".txt") in stems
 
 
-def test_a_short_name_is_never_cut() -> None:
+def test_short_name_is_kept() -> None:
     longest = "k" * (850 - len("transcripts/") - len(".error.json"))
     assert transcript_key(ALONE, BUCKET, longest, "txt") == f"transcripts/{longest}.txt"
     assert "~" in transcript_key(ALONE, BUCKET, longest + "k", "txt")
 
 
-def test_several_buckets_with_one_output_bucket_do_not_overwrite_each_other() -> None:
+def test_buckets_with_one_output_bucket_have_distinct_keys() -> None:
     shared = replace(ALONE, input_buckets=(BUCKET, SECOND), output_bucket=TEXTS)
     assert transcript_key(shared, BUCKET, "a.mp3", "txt") == "transcripts/a.mp3.txt"
     assert transcript_key(shared, SECOND, "a.mp3", "txt") == f"transcripts/{SECOND}/a.mp3.txt"
 
 
-def test_a_second_bucket_added_later_moves_no_transcript_of_the_first() -> None:
+def test_second_bucket_moves_no_transcript_of_the_first() -> None:
     before = replace(ALONE, output_bucket=TEXTS)
     after = replace(before, input_buckets=(BUCKET, SECOND))
     assert transcript_key(before, BUCKET, "a.mp3", "txt") == transcript_key(after, BUCKET, "a.mp3", "txt")
 
 
-def test_several_buckets_that_keep_their_own_outputs_need_no_folders() -> None:
+def test_buckets_with_own_outputs_have_no_folders() -> None:
     apart = replace(ALONE, input_buckets=(BUCKET, SECOND))
     assert transcript_key(apart, SECOND, "a.mp3", "txt") == "transcripts/a.mp3.txt"
 
 
-def written(chosen: Settings, bucket: str, key: str) -> list[str]:
+def all_keys(settings: Settings, bucket: str, key: str) -> list[str]:
     """Every name that a recording's life writes."""
     receipt_id = Recording(bucket, key, "e1", 1).id
     return [
-        *(transcript_key(chosen, bucket, key, ending) for ending in ENDINGS),
-        open_prefix(chosen) + receipt_id,
-        done_prefix(chosen) + receipt_id,
-        raw_key(chosen, receipt_id),
-        raw_key(chosen, receipt_id) + ".detail",
+        *(transcript_key(settings, bucket, key, ending) for ending in ENDINGS),
+        open_prefix(settings) + receipt_id,
+        done_prefix(settings) + receipt_id,
+        raw_result_key(settings, receipt_id),
+        raw_result_key(settings, receipt_id) + ".detail",
     ]
 
 
 @given(key=keys | long_keys, output=st.sampled_from(["", BUCKET, TEXTS, SECOND]))
 @settings(max_examples=150, deadline=None)
-def test_nothing_that_we_wrote_is_ever_taken_for_a_recording(key: str, output: str) -> None:
-    chosen = replace(ALONE, input_buckets=(BUCKET, SECOND), output_bucket=output)
-    names = written(chosen, BUCKET, key)
+def test_outputs_are_not_recordings(key: str, output: str) -> None:
+    settings = replace(ALONE, input_buckets=(BUCKET, SECOND), output_bucket=output)
+    names = all_keys(settings, BUCKET, key)
     assert len(set(names)) == len(names)
-    assert all(is_ours(chosen, chosen.output_bucket_for(BUCKET), name) for name in names)
+    assert all(is_output_key(settings, settings.output_bucket_for(BUCKET), name) for name in names)
 
 
-def test_the_same_names_in_a_bucket_that_we_do_not_write_to_are_recordings() -> None:
-    chosen = replace(ALONE, output_bucket=TEXTS)
-    assert not is_ours(chosen, BUCKET, "transcripts/a.mp3")
-    assert is_ours(chosen, TEXTS, "transcripts/a.mp3")
+def test_same_keys_in_another_bucket_are_recordings() -> None:
+    settings = replace(ALONE, output_bucket=TEXTS)
+    assert not is_output_key(settings, BUCKET, "transcripts/a.mp3")
+    assert is_output_key(settings, TEXTS, "transcripts/a.mp3")
 
 
 @pytest.mark.parametrize(
     "key", ["a.mp3", "calls/transcripts/a.mp3", "transcript/a.mp3", "scribe/a", "Transcripts/a"]
 )
-def test_a_recording_beside_the_outputs_is_not_ours(key: str) -> None:
-    assert not is_ours(ALONE, BUCKET, key)
+def test_key_outside_the_output_prefixes_is_a_recording(key: str) -> None:
+    assert not is_output_key(ALONE, BUCKET, key)
 
 
 @given(key=keys)
 @settings(max_examples=100, deadline=None)
-def test_receipts_open_and_done_and_the_raw_result_never_meet(key: str) -> None:
-    names = written(ALONE, BUCKET, key)[-4:]
+def test_receipts_and_raw_results_have_distinct_keys(key: str) -> None:
+    names = all_keys(ALONE, BUCKET, key)[-4:]
     prefixes = (open_prefix(ALONE), done_prefix(ALONE), ".scribe/raw/", ".scribe/raw/")
     assert all(name.startswith(prefix) for name, prefix in zip(names, prefixes, strict=True))
 
 
-def test_the_transcript_of_a_key_that_ends_in_error_is_not_anothers_error_object() -> None:
+def test_key_that_ends_in_error_keeps_its_own_outputs() -> None:
     settings = Settings(("in-1250000000",), ("x" * 16,), "ap-guangzhou")
     transcript = transcript_key(settings, "in-1250000000", "a.mp3.error", "json")
-    assert transcript != transcript_key(settings, "in-1250000000", "a.mp3", ERROR)
+    assert transcript != transcript_key(settings, "in-1250000000", "a.mp3", ERROR_EXTENSION)
     assert transcript.startswith("transcripts/a.mp3.error~")

@@ -1,0 +1,138 @@
+"""The context of one invocation: settings, clients, logger, clock and nonce factory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from shared.errors import SettingsError
+from shared.logger import Logger
+from shared.recordings.receipt_store import ReceiptStore
+from shared.settings import Settings, load_settings
+from shared.tencent.auth import load_credentials
+from shared.tencent.client import TencentClient
+from shared.tencent.cos import CosClient
+from shared.tencent.speech import SpeechClient
+
+DEFAULT_TIME_LIMIT_MS = 60_000
+RESPONSE_MARGIN_S = 1.5  # to respond and log before the platform ends the process
+
+
+def create_nonce() -> str:
+    """Return a random text that identifies an attempt."""
+    return secrets.token_hex(8)
+
+
+class Context:
+    """What every step of an invocation uses.
+
+    `input_cos` and `speech` work in the functions' region, `output_cos` in OUTPUT_REGION. `now` returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        input_cos: CosClient,
+        output_cos: CosClient,
+        speech: SpeechClient,
+        log: Logger,
+        now: Callable[[], float] = time.time,
+        create_nonce: Callable[[], str] = create_nonce,
+    ) -> None:
+        self.settings = settings
+        self.input_cos = input_cos
+        self.output_cos = output_cos
+        self.speech = speech
+        self.log = log
+        self.now = now
+        self.create_nonce = create_nonce
+
+    def remaining_s(self) -> float:
+        """Return what is left of the function's time limit, in seconds."""
+        return self.output_cos.client.remaining_s()
+
+    def receipts(self, bucket: str) -> ReceiptStore:
+        """Return the store with the receipts of this input bucket."""
+        return ReceiptStore(self.output_cos, self.settings, self.settings.output_bucket_for(bucket))
+
+    def for_region(self, region: str) -> Context:
+        """Return a context for an input bucket in this region.
+
+        COS triggers stay in one region, but events may differ.
+        """
+        if region in {"", self.input_cos.region}:
+            return self
+        own_bucket = not self.settings.output_bucket
+        return Context(
+            self.settings,
+            self.input_cos.for_region(region),
+            self.output_cos.for_region(region) if own_bucket else self.output_cos,
+            self.speech.for_region(region),
+            self.log,
+            self.now,
+            self.create_nonce,
+        )
+
+    def is_due(self, modified: str) -> bool:
+        """Check whether something written at this time (ISO 8601, UTC) is at least SWEEP_AFTER seconds old."""
+        return self.now() - parse_timestamp(modified) >= self.settings.sweep_after_s
+
+    def is_expired(self, created_s: float) -> bool:
+        """Check whether work that began at this time (Unix seconds) is older than GIVE_UP_AFTER seconds."""
+        return self.now() - created_s > self.settings.give_up_after_s
+
+
+def parse_timestamp(modified: str) -> float:
+    """Parse the ISO 8601 time of a listing as Unix seconds; an unreadable one counts as 0, long ago."""
+    try:
+        parsed = datetime.fromisoformat(modified.replace("Z", "+00:00"))
+    except ValueError:
+        return 0.0
+    return parsed.replace(tzinfo=parsed.tzinfo or timezone.utc).timestamp()
+
+
+def create_logger(function: str, context: Any) -> Logger:
+    """Create the invocation's logger: every line has the function's name and the request id."""
+    request_id = context.get("request_id") if isinstance(context, Mapping) else None
+    return Logger({"function": function, "request_id": str(request_id or "")})
+
+
+def create_context(context: Any, log: Logger) -> Context:
+    """Create the context of an invocation from SCF's `context` argument and the environment.
+
+    Settings and credentials are read on each invocation; connections belong to the process. Raises SettingsError, after
+    logging it, with one message that names every mistake.
+    """
+    scf_context: Mapping[str, Any] = context if isinstance(context, Mapping) else {}
+    try:
+        settings = load_settings(os.environ)
+        credentials = load_credentials(scf_context, os.environ)
+    except SettingsError as error:
+        log.error("invalid_configuration", error=str(error))
+        raise
+    client = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"), _start_countdown(scf_context))
+    return build_context(client, settings, log)
+
+
+def build_context(client: TencentClient, settings: Settings, log: Logger) -> Context:
+    """Build a context whose requests go through this client."""
+    return Context(
+        settings=settings,
+        input_cos=CosClient(client, settings.region),
+        output_cos=CosClient(client, settings.output_region or settings.region),
+        speech=SpeechClient(client, settings.region, settings.jobs_path),
+        log=log,
+    )
+
+
+def _start_countdown(scf_context: Mapping[str, Any]) -> Callable[[], float]:
+    """Return a function for the remaining seconds. SCF sends the time limit but not what is left of it."""
+    limit_ms = scf_context.get("time_limit_in_ms")
+    if not isinstance(limit_ms, (int, float)) or limit_ms <= 0:
+        limit_ms = DEFAULT_TIME_LIMIT_MS
+    deadline = time.monotonic() + limit_ms / 1000 - RESPONSE_MARGIN_S
+    return lambda: deadline - time.monotonic()

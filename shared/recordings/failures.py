@@ -1,0 +1,318 @@
+"""Why a recording has no transcript: the reasons in English and Chinese, and the error object beside the transcripts.
+
+Sources of the codes: CI error codes 460/42867 and the numeric list of the CI error guide; COS error codes 436/7730. The
+codes of finished jobs are those of the speech product behind CI (FailedOperation.*); CI does not list its own.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Any, NamedTuple
+
+from shared.errors import CloudError
+from shared.recordings.context import Context
+from shared.recordings.keys import ERROR_EXTENSION, transcript_key
+from shared.recordings.models import FAILED, Receipt, Result, Status
+from shared.tencent.speech_models import CANCELLED, Job
+
+ERROR_SCHEMA, ERROR_VERSION = "urn:scribe:error", 1
+ERROR_CONTENT_TYPE = "application/json; charset=utf-8"
+
+
+class FailureKind(Enum):
+    """Who has to act."""
+
+    RECORDING = "recording"  # the uploader: the recording, its name or its metadata
+    SETTINGS = "settings"  # the operator: a permission, a role, a switch, a setting
+    ACCOUNT = "account"  # the operator: money or quota
+    SERVICE = "service"  # no one: the cloud service failed
+
+
+class FailureReason(NamedTuple):
+    """One kind of failure in words.
+
+    `retryable`: a new upload can succeed. `retried_automatically`: Scribe keeps the work and submits it again once the
+    cause is removed.
+    """
+
+    kind: FailureKind
+    message: str
+    message_zh: str
+    next_step: str
+    next_step_zh: str
+    retryable: bool = False
+    retried_automatically: bool = False
+
+
+class Failure(NamedTuple):
+    """A reason, and the cloud's own code, message and request id if it sent them."""
+
+    reason: FailureReason
+    code: str = ""
+    cloud_message: str = ""
+    request_id: str = ""
+
+
+_UPLOAD_AGAIN = ("Upload it again.", "请重新上传。")
+_AUTOMATIC_RETRY = "; the recording is then submitted automatically, within a few minutes."
+_AUTOMATIC_RETRY_ZH = "；修复后几分钟内会自动提交，无需重新上传。"
+
+
+def _operator_reason(
+    message: str, message_zh: str, next_step: str, next_step_zh: str, kind: FailureKind = FailureKind.SETTINGS
+) -> FailureReason:
+    return FailureReason(
+        kind,
+        message,
+        message_zh,
+        next_step + _AUTOMATIC_RETRY,
+        next_step_zh + _AUTOMATIC_RETRY_ZH,
+        retryable=True,
+        retried_automatically=True,
+    )
+
+
+_MISSING_PERMISSION = _operator_reason(
+    "The function's role may not submit speech jobs.",
+    "函数的角色没有提交语音识别任务的权限。",
+    "Run `scribe policy --create-role`, or grant the role ci:CreateAsrJobs (for the newer form also "
+    "ci:CreateMediaJobs) on the bucket and cam:PassRole on CI_QCSRole",
+    "请运行 scribe policy --create-role，或为该角色授予存储桶的 ci:CreateAsrJobs 权限"
+    "以及 CI_QCSRole 的 cam:PassRole 权限",
+)
+_INVALID_CREDENTIALS = _operator_reason(
+    "The cloud did not accept the function's credentials.",
+    "云端拒绝了函数的凭证。",
+    "Check the function's execution role, and that its clock is right",
+    "请检查函数的运行角色以及系统时间",
+)
+SPEECH_NOT_ENABLED = _operator_reason(
+    "Speech recognition is not switched on for the bucket.",
+    "该存储桶尚未开通智能语音服务。",
+    "Switch it on in the Cloud Infinite console, on the bucket's intelligent voice page",
+    "请在数据万象控制台该存储桶的智能语音页面开通",
+)
+_INSUFFICIENT_BALANCE = _operator_reason(
+    "The account has no balance or no quota left for speech recognition.",
+    "账号余额不足或语音识别额度已用完。",
+    "Top up the account or buy a resource package",
+    "请充值或购买资源包",
+    FailureKind.ACCOUNT,
+)
+
+REJECTIONS: dict[str, FailureReason] = {
+    "ResourceNotFound": FailureReason(
+        FailureKind.RECORDING,
+        "The speech service did not find the recording: it was deleted or renamed.",
+        "语音服务读取时，录音文件已不存在。",
+        *_UPLOAD_AGAIN,
+        retryable=True,
+    ),
+    "ResourceDownloadFailed": FailureReason(
+        FailureKind.SERVICE,
+        "The speech service could not fetch the recording from the bucket.",
+        "语音服务无法从存储桶下载该录音。",
+        *_UPLOAD_AGAIN,
+        retryable=True,
+    ),
+    "InvalidArgument": FailureReason(
+        FailureKind.RECORDING,
+        "The speech service does not accept this combination of engine and channels.",
+        "语音服务不接受当前的引擎与声道组合。",
+        "Check ENGINE and the recording's x-cos-meta-engine and x-cos-meta-channels, then upload it again.",
+        "请检查 ENGINE 设置以及录音的 x-cos-meta-engine、x-cos-meta-channels，然后重新上传。",
+    ),
+    "ResourceAccessDenied": _operator_reason(
+        "The speech service may not read the recording.",
+        "语音服务没有读取该录音的权限。",
+        "Grant the service role CI_QCSRole access to the bucket",
+        "请为服务角色 CI_QCSRole 授予该存储桶的访问权限",
+    ),
+    "CIRoleNotExist": _operator_reason(
+        "The account has no service role CI_QCSRole, so the speech service cannot read the bucket.",
+        "账号缺少服务角色 CI_QCSRole，语音服务无法读取存储桶。",
+        "Open the Cloud Infinite console once and agree to create the role",
+        "请打开数据万象控制台并同意创建该角色",
+    ),
+    "WriteTargetBucketDenied": _operator_reason(
+        "The speech service may not write its result to the output bucket.",
+        "语音服务没有写入输出存储桶的权限。",
+        "Grant the service role CI_QCSRole write access to the output bucket",
+        "请为服务角色 CI_QCSRole 授予输出存储桶的写权限",
+    ),
+    "QueueNotFound": _operator_reason(
+        "The queue in QUEUE_ID does not exist in this bucket.",
+        "QUEUE_ID 指定的队列在该存储桶中不存在。",
+        "Correct or remove the setting QUEUE_ID",
+        "请更正或删除 QUEUE_ID 设置",
+    ),
+    "AccessDenied": _MISSING_PERMISSION,
+    "MissingAuthorization": _INVALID_CREDENTIALS,
+    "InvalidAuthorization": _INVALID_CREDENTIALS,
+    "SecretidNotExist": _INVALID_CREDENTIALS,
+    "InvalidAccessKeyId": _INVALID_CREDENTIALS,
+    "SignatureExpired": _INVALID_CREDENTIALS,
+    "SignatureDoesNotMatch": _INVALID_CREDENTIALS,
+    "ExpiredToken": _INVALID_CREDENTIALS,
+    "RequestTimeTooSkewed": _INVALID_CREDENTIALS,
+    "AccountProblem": _INSUFFICIENT_BALANCE,
+}
+
+OTHER_REJECTION = FailureReason(
+    FailureKind.SERVICE,
+    "The speech service refused the job.",
+    "语音服务拒绝了该任务。",
+    "See code and message; if they do not help, show them and the request id to Tencent's support.",
+    "请查看 code 与 message；如仍无法解决，请将其与 request_id 提供给腾讯云支持。",
+)
+
+_JOB_INSUFFICIENT_BALANCE = FailureReason(
+    _INSUFFICIENT_BALANCE.kind,
+    _INSUFFICIENT_BALANCE.message,
+    _INSUFFICIENT_BALANCE.message_zh,
+    "Top up the account or buy a resource package, then upload the recording again.",
+    "请充值或购买资源包，然后重新上传。",
+    retryable=True,
+)
+
+JOB_FAILURES: dict[str, FailureReason] = {
+    "FailedOperation.ErrorDownFile": REJECTIONS["ResourceDownloadFailed"],
+    "FailedOperation.ServiceIsolate": _JOB_INSUFFICIENT_BALANCE,
+    "FailedOperation.UserHasNoAmount": _JOB_INSUFFICIENT_BALANCE,
+    "FailedOperation.UserHasNoFreeAmount": _JOB_INSUFFICIENT_BALANCE,
+    "FailedOperation.UserNotRegistered": _JOB_INSUFFICIENT_BALANCE,
+}
+
+OTHER_JOB_FAILURE = FailureReason(
+    FailureKind.RECORDING,
+    "The speech service could not recognise this recording.",
+    "语音服务无法识别该录音。",
+    "Listen to it: is it audio in a common format, under 512 MB and 5 hours? If it plays, upload it again; if it fails "
+    "again, show code and message to Tencent's support.",
+    "请试听：是否为常见格式的音频，且不超过 512 MB、5 小时？若能播放，请重新上传；"
+    "若再次失败，请将 code 与 message 提供给腾讯云支持。",
+)
+
+INTERNAL_JOB_FAILURE = FailureReason(
+    FailureKind.SERVICE,
+    "The speech service failed while it worked on this recording.",
+    "语音服务处理该录音时发生内部错误。",
+    *_UPLOAD_AGAIN,
+    retryable=True,
+)
+
+CANCELLED_JOB = FailureReason(
+    FailureKind.SETTINGS,
+    "The speech job was cancelled.",
+    "语音识别任务已被取消。",
+    "Upload the recording again if you still need its transcript.",
+    "如仍需转写，请重新上传。",
+    retryable=True,
+)
+
+NO_RESULT_IN_TIME = FailureReason(
+    FailureKind.SERVICE,
+    "There was no result within the time that GIVE_UP_AFTER allows.",
+    "在 GIVE_UP_AFTER 规定的时间内没有得到结果。",
+    "Look at the queue in the Cloud Infinite console: is it paused or very long? Then upload the recording again.",
+    "请在数据万象控制台查看队列是否暂停或积压，然后重新上传。",
+    retryable=True,
+)
+
+UNSUPPORTED_KEY = FailureReason(
+    FailureKind.RECORDING,
+    "The recording's name contains a control character, which the speech service does not support.",
+    "录音的文件名包含控制字符，无法传给语音服务。",
+    "Rename the recording and upload it again.",
+    "请重命名后重新上传。",
+)
+
+EMPTY = FailureReason(
+    FailureKind.RECORDING,
+    "The recording is empty (0 bytes).",
+    "录音文件为空（0 字节）。",
+    "Check the upload and send the recording again.",
+    "请检查上传过程并重新上传。",
+)
+
+TOO_LARGE = FailureReason(
+    FailureKind.RECORDING,
+    "The recording is larger than the 512 MB that the speech service takes.",
+    "录音超过语音服务允许的 512 MB。",
+    "Cut it into parts or compress it (mono, 16 kHz), then upload those.",
+    "请切分或压缩（单声道、16 kHz）后重新上传。",
+)
+
+
+def invalid_metadata(reason: str) -> FailureReason:
+    """Build the reason for metadata that Scribe cannot use."""
+    return FailureReason(
+        FailureKind.RECORDING,
+        f"The recording's metadata is wrong: {reason}.",
+        f"录音的元数据有误：{reason}。",
+        "Correct it and upload again.",
+        "请更正后重新上传。",
+    )
+
+
+def failure_from_rejection(error: CloudError) -> Failure:
+    """Build the failure of a job that CI did not accept."""
+    reason = REJECTIONS.get(error.code, OTHER_REJECTION)
+    if error.code.endswith("UnBinded"):
+        # MediaBucketUnBinded is documented; the code for speech is not, so the suffix decides.
+        reason = SPEECH_NOT_ENABLED
+    return Failure(reason, error.code, error.message, error.request_id)
+
+
+def failure_from_job(job: Job) -> Failure:
+    """Build the failure of a job that ended without a result."""
+    reason = JOB_FAILURES.get(job.code, OTHER_JOB_FAILURE)
+    if job.code.startswith("InternalError"):
+        reason = INTERNAL_JOB_FAILURE
+    if job.state == CANCELLED:
+        reason = CANCELLED_JOB
+    return Failure(reason, job.code, job.message)
+
+
+def render_error_object(receipt: Receipt, failure: Failure) -> bytes:
+    """Return the bytes of `<recording>.error.json`: the same bytes for the same failure."""
+    reason = failure.reason
+    document: dict[str, Any] = {
+        "schema": ERROR_SCHEMA,
+        "version": ERROR_VERSION,
+        "recording": {
+            "bucket": receipt.bucket,
+            "region": receipt.region,
+            "key": receipt.key,
+            "etag": receipt.etag,
+            "size": receipt.size,
+        },
+        "kind": reason.kind.value,
+        "message": reason.message,
+        "message_zh": reason.message_zh,
+        "next_step": reason.next_step,
+        "next_step_zh": reason.next_step_zh,
+        "retryable": reason.retryable,
+        "retried_automatically": reason.retried_automatically,
+        "code": failure.code,
+        "cloud_message": failure.cloud_message,
+        "request_id": failure.request_id,
+        "job_id": receipt.job_id,
+        "attempts": receipt.attempt,
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
+
+
+def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
+    """Write the error object to the place of the transcripts."""
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    key = transcript_key(ctx.settings, receipt.bucket, receipt.key, ERROR_EXTENSION)
+    ctx.output_cos.put(bucket, key, render_error_object(receipt, failure), content_type=ERROR_CONTENT_TYPE)
+
+
+def fail_recording(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
+    """Write the error object, then close the receipt as FAILED."""
+    write_error_object(ctx, receipt, failure)
+    ctx.receipts(receipt.bucket).close(receipt.close(FAILED, ctx.now()))
+    return Result.of(receipt, Status.FAILED, reason=failure.reason.message)

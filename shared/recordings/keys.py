@@ -1,0 +1,70 @@
+"""Object keys of everything that belongs to a recording: one function for each kind, used by readers and writers."""
+
+from __future__ import annotations
+
+import hashlib
+
+from shared.settings import Settings
+from shared.tencent.cos import MAX_KEY_BYTES
+
+ERROR_EXTENSION = "error.json"
+_MAX_EXTENSION_LENGTH = len("." + ERROR_EXTENSION)
+_ERROR_STEM = ".error"
+
+
+def transcript_key(settings: Settings, bucket: str, key: str, extension: str) -> str:
+    """Return the key of an output: `calls/a.mp3` becomes `transcripts/calls/a.mp3.<extension>`, in the output bucket.
+
+    If several input buckets share one OUTPUT_BUCKET, those after the first have a folder of their own: two recordings
+    of one name must not overwrite each other's transcripts.
+    """
+    folder = ""
+    if settings.output_bucket and bucket in settings.input_buckets[1:]:
+        folder = bucket + "/"
+    return _shorten(settings.output_prefix + folder + key) + "." + extension
+
+
+def open_prefix(settings: Settings) -> str:
+    """Return the prefix of receipts of work in flight."""
+    return settings.state_prefix + "open/"
+
+
+def done_prefix(settings: Settings) -> str:
+    """Return the prefix of receipts of finished work."""
+    return settings.state_prefix + "done/"
+
+
+def claim_key(settings: Settings, receipt_id: str, attempt: int) -> str:
+    """Return the key that an attempt creates before it continues the work of a dead one: one winner per number."""
+    return f"{settings.state_prefix}claim/{receipt_id}.{attempt}"
+
+
+def cursor_key(settings: Settings) -> str:
+    """Return the key of the position where a sweep that ran out of time stopped."""
+    return settings.state_prefix + "sweep-cursor"
+
+
+def raw_result_key(settings: Settings, receipt_id: str) -> str:
+    """Return the key of the text that CI itself writes; CI adds another object with the suffix `.detail`."""
+    return f"{settings.state_prefix}raw/{receipt_id}.txt"
+
+
+def is_output_key(settings: Settings, bucket: str, key: str) -> bool:
+    """Check whether Scribe wrote this object: a transcript, a receipt, or CI's raw result."""
+    if bucket != settings.output_bucket_for(bucket):
+        return False
+    prefixes = (settings.output_prefix, settings.state_prefix)
+    return any(prefix and key.startswith(prefix) for prefix in prefixes)
+
+
+def _shorten(name: str) -> str:
+    """Leave room for the extension: cut a name that is too long, and add a digest to keep names distinct.
+
+    A recording `a.mp3.error` gets a digest too: its transcript would replace the error object of `a.mp3`.
+    """
+    raw = name.encode("utf-8", "surrogatepass")
+    max_bytes = MAX_KEY_BYTES - _MAX_EXTENSION_LENGTH
+    if len(raw) <= max_bytes and not name.endswith(_ERROR_STEM):
+        return name
+    suffix = "~" + hashlib.sha256(raw).hexdigest()[:16]
+    return raw[: max_bytes - len(suffix)].decode("utf-8", "ignore") + suffix

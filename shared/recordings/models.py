@@ -1,0 +1,337 @@
+"""The values of a recording's life: Recording, Receipt and its states, Status, Result, Summary.
+
+A receipt is a COS object: below `open/` while work is in flight, below `done/` afterwards. Its states:
+
+    create ──▶ SUBMITTING ──with_job──▶ SUBMITTED ──close──▶ TRANSCRIBED ──reopen──▶ SUBMITTED
+                 │    ▲                  │     │
+           defer │    │ next_attempt     │     └───close──▶ FAILED ──close──▶ TRANSCRIBED (late result)
+                 ▼    │                  │
+               DEFERRED ◀────restart─────┘
+
+    any open state ──close──▶ FAILED      CI rejected the job, or GIVE_UP_AFTER passed
+    any open state ──close──▶ SUPERSEDED  other content was uploaded under the key
+
+SUBMITTING, DEFERRED and SUBMITTED are open. `TRANSITIONS` lists every allowed change, and only the methods of `Receipt`
+make them. docs/architecture.md says when each one happens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+RECEIPT_VERSION = 2
+MAX_SORTABLE_BYTES = 180  # of the key, in the readable part of an id
+DIGEST_LENGTH = 32
+
+# Bytes that represent themselves in an id. The escapes of all others begin with a character that sorts where the byte
+# itself would, so ids sort exactly as keys do in a COS listing: recordings and receipts can be merged.
+_ESCAPES = ((b"0", "-"), (b"A", "="), (b"a", "_"))
+_RECEIPT_ID = re.compile(r"[a-z0-9-]{3,64}/[0-9A-Za-z=_~-]{1,600}![0-9a-f]{32}")
+
+# Member names of version 1, which is still read.
+_VERSION_1_NAMES = {
+    "lease_until_s": "lease_expires_s",
+    "waiting": "deferred",
+    "older_jobs": "superseded_job_ids",
+}
+
+
+class Recording(NamedTuple):
+    """An uploaded object. `size` in bytes, `etag` without quotes.
+
+    The identity is bucket, key and ETag: the same content under the same key is the same recording, however often an
+    event reports it; new content is new work.
+    """
+
+    bucket: str
+    key: str
+    etag: str
+    size: int
+
+    @property
+    def id(self) -> str:
+        """Return the receipt's id: `<bucket>/<sortable key>!<digest>`, printable ASCII, under 700 characters."""
+        identity = f"{self.bucket}\n{self.key}\n{self.etag}".encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(identity).hexdigest()[:DIGEST_LENGTH]
+        return f"{self.bucket}/{sortable_key(self.key)}!{digest}"
+
+
+def sortable_key(key: str) -> str:
+    """Return the start of a key in printable ASCII that sorts like the UTF-8 bytes of keys."""
+    start = key.encode("utf-8", "surrogatepass")[:MAX_SORTABLE_BYTES]
+    return "".join(map(_escape_byte, start))
+
+
+def _escape_byte(byte: int) -> str:
+    char = bytes((byte,))
+    if char.isalnum():
+        return char.decode()
+    lead = next((lead for bound, lead in _ESCAPES if char < bound), "~")
+    return f"{lead}{byte:02X}"
+
+
+def is_receipt_id(text: str) -> bool:
+    """Check whether a text, such as a job's UserData, has the form of a receipt's id."""
+    return bool(_RECEIPT_ID.fullmatch(text))
+
+
+class ReceiptState(Enum):
+    """The states of a receipt; see the diagram above."""
+
+    SUBMITTING = "submitting"  # an attempt may submit the job until its lease expires
+    DEFERRED = "deferred"  # nothing was submitted; the sweep submits it
+    SUBMITTED = "submitted"  # the job's id is recorded
+    TRANSCRIBED = "transcribed"  # every transcript is written
+    FAILED = "failed"  # the error object is written
+    SUPERSEDED = "superseded"  # other content was uploaded under the key; it has a receipt of its own
+
+
+SUBMITTING, DEFERRED, SUBMITTED = ReceiptState.SUBMITTING, ReceiptState.DEFERRED, ReceiptState.SUBMITTED
+TRANSCRIBED, FAILED, SUPERSEDED = ReceiptState.TRANSCRIBED, ReceiptState.FAILED, ReceiptState.SUPERSEDED
+
+TRANSITIONS: Mapping[ReceiptState, frozenset[ReceiptState]] = MappingProxyType(
+    {
+        SUBMITTING: frozenset({SUBMITTING, DEFERRED, SUBMITTED, TRANSCRIBED, FAILED, SUPERSEDED}),
+        DEFERRED: frozenset({SUBMITTING, DEFERRED, SUBMITTED, TRANSCRIBED, FAILED, SUPERSEDED}),
+        SUBMITTED: frozenset({SUBMITTED, DEFERRED, TRANSCRIBED, FAILED, SUPERSEDED}),
+        TRANSCRIBED: frozenset({SUBMITTED}),
+        FAILED: frozenset({DEFERRED, TRANSCRIBED, SUPERSEDED}),
+        SUPERSEDED: frozenset(),
+    }
+)
+
+
+class InvalidTransition(ValueError):
+    """The receipt's state does not allow this change."""
+
+
+class InvalidReceipt(ValueError):
+    """The object is not a receipt that this version can read."""
+
+
+class Receipt(NamedTuple):
+    """The state of one recording. Times are Unix seconds.
+
+    `nonce` identifies the attempt that wrote it. `modified_s` is when the recording was written, by COS's clock, in
+    whole seconds. `outcome` is "" while the receipt is open. `superseded_job_ids` are earlier jobs with this receipt's
+    id, from before this content was uploaded again: they may have read other content, so their results are not used.
+    """
+
+    id: str
+    bucket: str
+    region: str
+    key: str
+    etag: str
+    size: int
+    engine: str
+    channels: int
+    nonce: str
+    attempt: int
+    created_s: float
+    lease_expires_s: float
+    modified_s: float = 0.0
+    job_id: str = ""
+    deferred: bool = False
+    outcome: str = ""
+    finished_s: float = 0.0
+    superseded_job_ids: tuple[str, ...] = ()
+
+    @property
+    def recording(self) -> Recording:
+        """Return the recording of this receipt."""
+        return Recording(self.bucket, self.key, self.etag, self.size)
+
+    @property
+    def all_job_ids(self) -> tuple[str, ...]:
+        """Return the id of every job recorded for this recording, oldest first."""
+        return (*self.superseded_job_ids, self.job_id) if self.job_id else self.superseded_job_ids
+
+    @property
+    def state(self) -> ReceiptState:
+        """Return the state. A SUBMITTING receipt whose lease has expired belongs to a dead attempt."""
+        if self.outcome:
+            return ReceiptState(self.outcome)
+        if self.job_id:
+            return SUBMITTED
+        return DEFERRED if self.deferred else SUBMITTING
+
+    @property
+    def is_open(self) -> bool:
+        """Check whether work is in flight."""
+        return not self.outcome
+
+    def with_job(self, job_id: str) -> Receipt:
+        """Record the job's id (SUBMITTED). A closed receipt keeps its state: the job's late result closes it again."""
+        if self.outcome:
+            return self._replace(job_id=job_id)
+        return self._change(SUBMITTED, job_id=job_id, deferred=False)
+
+    def select_job(self, job_id: str) -> Receipt:
+        """Make this the receipt's job; every other job of the receipt counts as superseded. The state stays."""
+        other_ids = tuple(other_id for other_id in self.all_job_ids if other_id != job_id)
+        return self._replace(job_id=job_id, superseded_job_ids=other_ids)
+
+    def defer(self, now_s: float) -> Receipt:
+        """Leave the submit to the sweep (DEFERRED): nothing was submitted, so the lease ends now."""
+        return self._change(DEFERRED, lease_expires_s=now_s, deferred=True)
+
+    def next_attempt(self, nonce: str, attempt: int, lease_expires_s: float) -> Receipt:
+        """Start another attempt (SUBMITTING) after a dead or deferred one."""
+        return self._change(
+            SUBMITTING, nonce=nonce, attempt=attempt, lease_expires_s=lease_expires_s, deferred=False
+        )
+
+    def close(self, outcome: ReceiptState, now_s: float) -> Receipt:
+        """End the work as TRANSCRIBED, FAILED or SUPERSEDED."""
+        return self._change(outcome, outcome=outcome.value, deferred=False, finished_s=now_s)
+
+    def reopen(self, modified_s: float, now_s: float) -> Receipt:
+        """Reopen a TRANSCRIBED receipt with its paid job (SUBMITTED), so that its transcripts are written again."""
+        return self._change(SUBMITTED, outcome="", finished_s=0.0, created_s=now_s, modified_s=modified_s)
+
+    def restart(self, modified_s: float, now_s: float) -> Receipt:
+        """Start new work on the same content (DEFERRED); the jobs so far may have read other content."""
+        return self._change(
+            DEFERRED,
+            job_id="",
+            superseded_job_ids=self.all_job_ids,
+            modified_s=modified_s,
+            created_s=now_s,
+            lease_expires_s=now_s,
+            deferred=True,
+            outcome="",
+            finished_s=0.0,
+        )
+
+    def _change(self, new_state: ReceiptState, **changes: Any) -> Receipt:
+        """Return the changed receipt. Raises InvalidTransition."""
+        if new_state not in TRANSITIONS[self.state]:
+            raise InvalidTransition(
+                f"a receipt cannot change from {self.state.value} to {new_state.value}: {self.id}"
+            )
+        return self._replace(**changes)
+
+    def to_json(self) -> bytes:
+        """Return the object's bytes."""
+        document = {"version": RECEIPT_VERSION, **self._asdict()}
+        return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Receipt:
+        """Parse what `to_json` wrote, in this version or in version 1. Unknown members are ignored.
+
+        Raises InvalidReceipt.
+        """
+        try:
+            raw = {_VERSION_1_NAMES.get(name, name): value for name, value in json.loads(body).items()}
+            receipt = cls(
+                id=str(raw["id"]),
+                bucket=str(raw["bucket"]),
+                region=str(raw["region"]),
+                key=str(raw["key"]),
+                etag=str(raw["etag"]),
+                size=int(raw["size"]),
+                engine=str(raw["engine"]),
+                channels=int(raw["channels"]),
+                nonce=str(raw["nonce"]),
+                attempt=int(raw["attempt"]),
+                modified_s=_parse_seconds(raw.get("modified_s", 0)),
+                created_s=_parse_seconds(raw["created_s"]),
+                lease_expires_s=_parse_seconds(raw["lease_expires_s"]),
+                job_id=str(raw.get("job_id", "")),
+                deferred=bool(raw.get("deferred", False)),
+                outcome=str(raw.get("outcome", "")),
+                finished_s=_parse_seconds(raw.get("finished_s", 0)),
+                superseded_job_ids=tuple(map(str, raw.get("superseded_job_ids", ()))),
+            )
+            receipt.state  # noqa: B018 - raises ValueError for an unknown outcome
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise InvalidReceipt(f"not a receipt: {type(error).__name__}") from None
+        if not is_receipt_id(receipt.id) or receipt.id != receipt.recording.id:
+            raise InvalidReceipt("not a receipt: its id does not match its recording")
+        return receipt
+
+
+def _parse_seconds(value: Any) -> float:
+    """Parse Unix seconds. JSON allows Infinity and NaN, which are no times."""
+    seconds = float(value)
+    if not math.isfinite(seconds):
+        raise ValueError(value)
+    return seconds
+
+
+class Status(Enum):
+    """What one step did with a recording. The values appear in logs and responses."""
+
+    SUBMITTED = "submitted"
+    DEFERRED = "deferred"  # the sweep submits it later
+    REOPENED = "reopened"  # the same content was uploaded again: its transcripts are written again
+    IN_PROGRESS = "in_progress"  # another attempt or a later step continues the work
+    ALREADY_DONE = "already_done"
+    SKIPPED = "skipped"  # the object is not a recording
+    UNKNOWN_BUCKET = "unknown_bucket"  # not in INPUT_BUCKETS
+    OBJECT_NOT_FOUND = "object_not_found"
+    FAILED = "failed"  # the error object says why
+    TRANSCRIBED = "transcribed"
+    SUPERSEDED = "superseded"  # other content was uploaded under the key
+    JOB_RUNNING = "job_running"
+    UNKNOWN_JOB = "unknown_job"  # the job has no receipt
+
+
+class Result(NamedTuple):
+    """What one step did with a recording, and why if the status does not say it."""
+
+    status: Status
+    bucket: str = ""
+    key: str = ""
+    receipt_id: str = ""
+    job_id: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of(cls, receipt: Receipt, status: Status, *, job_id: str | None = None, reason: str = "") -> Result:
+        """Build the result of a receipt; `job_id` is the receipt's own unless another one is passed."""
+        return cls(
+            status,
+            receipt.bucket,
+            receipt.key,
+            receipt.id,
+            receipt.job_id if job_id is None else job_id,
+            reason,
+        )
+
+    def as_log_fields(self) -> dict[str, str]:
+        """Return the members with a value, for a log line or a function's response."""
+        fields = {
+            "status": self.status.value,
+            "bucket": self.bucket,
+            "key": self.key,
+            "receipt_id": self.receipt_id,
+            "job_id": self.job_id,
+            "reason": self.reason,
+        }
+        return {name: value for name, value in fields.items() if value}
+
+
+class Summary:
+    """Counts the results of a sweep or an audit, its errors, and whether it stopped before the end."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.errors = 0
+        self.stopped_early = False
+
+    def add(self, status: Status) -> None:
+        """Count one result."""
+        self.counts[status.value] = self.counts.get(status.value, 0) + 1
+
+    def add_error(self) -> None:
+        """Count one recording that could not be processed."""
+        self.errors += 1

@@ -1,0 +1,151 @@
+"""Stores receipts as COS objects: below `open/` while work is in flight, below `done/` afterwards.
+
+A receipt is written to `done/` before it is deleted from `open/`, and is looked for in `open/` first, so a reader finds
+it in one of the two at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from shared.errors import AlreadyExists, NotFound
+from shared.recordings.keys import claim_key, done_prefix, open_prefix
+from shared.recordings.models import Receipt
+from shared.settings import Settings
+from shared.tencent.cos import CosClient
+
+CONTENT_TYPE = "application/json"
+VERSIONED_SETTLE_S = 1.0
+MAX_DEAD_CLAIMS = 50  # consecutive attempts that were killed between their claim and their receipt
+MAX_LEASE_FACTOR = 1.5
+
+
+class OpenReceipt(NamedTuple):
+    """One entry of the list of open receipts: its id, and when it was last written (ISO 8601, UTC)."""
+
+    id: str
+    modified: str
+
+
+class ReceiptStore:
+    """The receipts in one bucket. Every method raises CloudError; those that read raise InvalidReceipt."""
+
+    def __init__(self, cos: CosClient, settings: Settings, bucket: str) -> None:
+        self._cos = cos
+        self._settings = settings
+        self._bucket = bucket
+
+    def get_open(self, receipt_id: str) -> Receipt | None:
+        """Return the receipt of work in flight, or None."""
+        return self._read(self._open_key(receipt_id))
+
+    def get_done(self, receipt_id: str) -> Receipt | None:
+        """Return the receipt of finished work, or None."""
+        return self._read(self._done_key(receipt_id))
+
+    def is_unchanged(self, receipt: Receipt) -> bool:
+        """Check that the open receipt is still as it was read: no other attempt continued or ended the work."""
+        return self.get_open(receipt.id) == receipt
+
+    def create(self, receipt: Receipt) -> bool:
+        """Create an open receipt; return whether this attempt owns it. One request if it exists already."""
+        key = self._open_key(receipt.id)
+        try:
+            self._put_create_only(key, receipt)
+        except AlreadyExists as error:
+            if not error.possibly_own_write:
+                return False
+        return self._is_own(key, receipt)
+
+    def claim_next_attempt(
+        self, receipt: Receipt, nonce: str, now_s: float, lease_s: float
+    ) -> Receipt | None:
+        """Claim the next attempt after a dead or deferred one; return None while another attempt is alive.
+
+        The object of each attempt number is created once, so of two concurrent sweeps only one continues and pays. A
+        claim whose owner died too is passed over for the next number.
+        """
+        for attempt in range(receipt.attempt + 1, receipt.attempt + 1 + MAX_DEAD_CLAIMS):
+            claim = receipt.next_attempt(nonce, attempt, now_s + lease_s)
+            current_claim = self._create_or_read(claim_key(self._settings, receipt.id, attempt), claim)
+            if current_claim is None or _is_alive(current_claim, now_s, lease_s):
+                return claim if current_claim is not None and current_claim.nonce == nonce else None
+        return None
+
+    def _create_or_read(self, key: str, receipt: Receipt) -> Receipt | None:
+        """Create an object unless it exists, and return the stored receipt."""
+        with suppress(AlreadyExists):
+            self._put_create_only(key, receipt)
+        return self._read(key)
+
+    def _is_own(self, key: str, receipt: Receipt) -> bool:
+        """Read a created object back and compare the nonce.
+
+        COS ignores create-only on a versioned bucket, was seen to let two writers win in a race, and reports this
+        attempt's own first try as existing if its response was lost.
+        """
+        stored = self._read(key)
+        return stored is not None and stored.nonce == receipt.nonce
+
+    def _put_create_only(self, key: str, receipt: Receipt) -> None:
+        put = self._cos.put(self._bucket, key, receipt.to_json(), content_type=CONTENT_TYPE, create_only=True)
+        if put.version_id:
+            # The bucket is versioned, so nothing stops a second writer: wait until the last one has written.
+            self._cos.client.sleep(VERSIONED_SETTLE_S)
+
+    def iter_other_content(self, receipt: Receipt) -> Iterator[Receipt]:
+        """Yield open and closed receipts of other content under the same key. Two requests, and one per receipt."""
+        id_prefix = receipt.id.rpartition("!")[0] + "!"
+        for prefix in (open_prefix(self._settings), done_prefix(self._settings)):
+            for item in self._cos.iter_objects(self._bucket, prefix=prefix + id_prefix):
+                other = self._read(item.key) if item.key != prefix + receipt.id else None
+                if other and other.key == receipt.key:
+                    yield other
+
+    def update(self, receipt: Receipt) -> None:
+        """Overwrite an open receipt."""
+        self._put(self._open_key(receipt.id), receipt)
+
+    def close(self, receipt: Receipt) -> None:
+        """Move a closed receipt from open/ to done/. Call it after the last object of the recording is written."""
+        self._put(self._done_key(receipt.id), receipt)
+        self.delete_open(receipt)
+
+    def delete_open(self, receipt: Receipt) -> None:
+        """Delete an open receipt whose work is closed in done/, and the claims of its attempts."""
+        self._cos.delete(self._bucket, self._open_key(receipt.id))
+        for attempt in range(2, receipt.attempt + 1):
+            self._cos.delete(self._bucket, claim_key(self._settings, receipt.id, attempt))
+
+    def release_claim(self, claim: Receipt) -> None:
+        """Delete the claim of an attempt that does not continue."""
+        self._cos.delete(self._bucket, claim_key(self._settings, claim.id, claim.attempt))
+
+    def list_open(self, after: str = "") -> Iterator[OpenReceipt]:
+        """Yield all open receipts after an id, page by page, in the order of bucket and key."""
+        prefix = open_prefix(self._settings)
+        marker = prefix + after if after else ""
+        for item in self._cos.iter_objects(self._bucket, prefix=prefix, marker=marker):
+            yield OpenReceipt(item.key.removeprefix(prefix), item.modified)
+
+    def _open_key(self, receipt_id: str) -> str:
+        return open_prefix(self._settings) + receipt_id
+
+    def _done_key(self, receipt_id: str) -> str:
+        return done_prefix(self._settings) + receipt_id
+
+    def _put(self, key: str, receipt: Receipt) -> None:
+        self._cos.put(self._bucket, key, receipt.to_json(), content_type=CONTENT_TYPE)
+
+    def _read(self, key: str) -> Receipt | None:
+        try:
+            return Receipt.from_json(self._cos.get(self._bucket, key).body)
+        except NotFound:
+            return None
+
+
+def _is_alive(claim: Receipt, now_s: float, lease_s: float) -> bool:
+    """Check whether a claim's lease is valid. A lease far longer than today's comes from other settings: ignore it."""
+    return now_s < claim.lease_expires_s <= now_s + MAX_LEASE_FACTOR * lease_s
