@@ -51,33 +51,33 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
         ]
 
 
-def test_wherever_upload_is_killed_the_recording_is_transcribed_and_paid_once(clouds: Clouds) -> None:
+def test_upload_killed_anywhere_pays_once(clouds: Clouds) -> None:
     kill_everywhere(clouds, "new", UPLOADED)
 
 
-def test_wherever_callback_is_killed_the_recording_is_transcribed_and_paid_once(clouds: Clouds) -> None:
+def test_callback_killed_anywhere_transcribes_once(clouds: Clouds) -> None:
     kill_everywhere(clouds, "told", Scenario("callback", nothing, upload))
 
 
-def test_wherever_callback_is_killed_a_failed_job_ends_in_its_error_object(clouds: Clouds) -> None:
+def test_callback_killed_anywhere_still_writes_error_object(clouds: Clouds) -> None:
     kill_everywhere(clouds, "failed", Scenario("callback", nothing, upload, b"NOT AUDIO "))
 
 
-def test_wherever_the_sweep_is_killed_a_lost_notification_is_made_good(clouds: Clouds) -> None:
+def test_sweep_killed_anywhere_repairs_lost_notification(clouds: Clouds) -> None:
     kill_everywhere(clouds, "lost", Scenario("sweep", lose_notification, reconcile))
 
 
-def test_wherever_the_sweep_is_killed_an_attempt_that_died_unpaid_is_taken_over(clouds: Clouds) -> None:
+def test_sweep_killed_anywhere_resumes_unpaid_attempt(clouds: Clouds) -> None:
     receipt_written = first(clouds[0], "died-unpaid", "PUT", "/.scribe/open/")
     kill_everywhere(clouds, "unpaid", Scenario("sweep", die_at(receipt_written), reconcile))
 
 
-def test_wherever_the_sweep_is_killed_an_attempt_that_died_paid_is_not_paid_again(clouds: Clouds) -> None:
+def test_sweep_killed_anywhere_does_not_pay_again(clouds: Clouds) -> None:
     job_submitted = first(clouds[0], "died-paid", "POST", ".ci.")
     kill_everywhere(clouds, "paid", Scenario("sweep", die_at(job_submitted), reconcile))
 
 
-def test_wherever_the_audit_is_killed_a_recording_without_event_is_transcribed(clouds: Clouds) -> None:
+def test_audit_killed_anywhere_finds_recording(clouds: Clouds) -> None:
     kill_everywhere(clouds, "untold", Scenario("sweep", lose_event, audit))
 
 

@@ -20,16 +20,14 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_storm_of_faults_loses_nothing_and_pays_for_nothing_twice(
-    seed: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_storm_of_faults_loses_nothing_and_pays_once(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     code = chaos(["--uploads", "60", "--seed", str(seed)])
     told = last_line(capsys)
     assert code == 0, told
     assert sum(told["faults_struck"].values()) > 30
 
 
-def test_three_hundred_uploads_at_once_keep_within_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+def test_three_hundred_uploads_stay_within_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
     code = load(["--uploads", "300", "--max-concurrent", "3", "--job-delay-ms", "100"])
     told = last_line(capsys)
     assert code == 0, told

@@ -40,7 +40,7 @@ def judged(bodies: tuple[bytes, ...], *jobs: Row) -> Verdict:
     return judge([Recording(KEY, bodies)], dict.fromkeys(bodies, SAID), evidence)
 
 
-def test_an_error_is_right_when_the_content_came_back_and_its_new_job_failed() -> None:
+def test_error_is_correct_for_restored_content_with_failed_job() -> None:
     told = judged((FIRST, OTHER, FIRST), job(FIRST, "Success"), job(OTHER, "Success"), job(FIRST, "Failed"))
     assert (told.violations, told.errors_expected) == ((), 1)
 
@@ -49,9 +49,7 @@ def test_an_error_is_right_when_the_content_came_back_and_its_new_job_failed() -
     ("bodies", "states"),
     [((FIRST, FIRST), ("Failed", "Success")), ((FIRST,), ("Success",)), ((FIRST,), ())],
 )
-def test_an_error_is_wrong_beside_a_job_that_succeeded(
-    bodies: tuple[bytes, ...], states: tuple[str, ...]
-) -> None:
+def test_error_is_wrong_if_a_job_succeeded(bodies: tuple[bytes, ...], states: tuple[str, ...]) -> None:
     told = judged(bodies, *(job(FIRST, state) for state in states))
     assert [one.kind for one in told.violations] == ["wrong"]
 
@@ -64,7 +62,7 @@ def test_an_error_is_wrong_beside_a_job_that_succeeded(
         ((OTHER, FIRST), (FIRST,), ["wrong"]),
     ],
 )
-def test_words_of_another_content_are_wrong_unless_nobody_could_see_that_it_lay_there(
+def test_transcript_of_other_content_is_wrong_unless_unseen(
     bodies: tuple[bytes, ...], seen: tuple[bytes, ...], kinds: list[str]
 ) -> None:
     elsewhere = Said(((0, 900, "something else"),))

@@ -101,7 +101,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield Cloud(standin, operator, package)
 
 
-def test_a_function_loads_what_it_uses_and_nothing_later(cloud: Cloud) -> None:
+def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
     cloud.operator.cos.put(INPUT_BUCKET, "a.wav", b"speech " * 300)
     submitted = cloud.first_event("upload", uploaded("a.wav"))
     (recording,) = submitted["answer"]["recordings"]

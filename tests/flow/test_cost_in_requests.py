@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def test_a_new_recording_costs_upload_seven_requests_and_callback_six_plus_the_formats(own_flow: Any) -> None:
+def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Any) -> None:
     own_flow.upload("count.wav", b"speech " * 300)
     own_flow.settle()
     uploads = own_flow.invocations("upload")
@@ -14,24 +14,24 @@ def test_a_new_recording_costs_upload_seven_requests_and_callback_six_plus_the_f
     assert [len(one["requests"]) for one in callbacks] == [6 + 4], callbacks
 
 
-def test_a_redelivered_event_costs_at_most_three(own_flow: Any) -> None:
+def test_redelivered_event_costs_at_most_three_requests(own_flow: Any) -> None:
     own_flow.upload("again.wav", b"speech " * 300)
     own_flow.settle()
     again = own_flow.invoke("upload", own_flow.event_of("again.wav"))
     assert len(again["requests"]) <= 3, again
 
 
-def test_a_failed_job_costs_callback_at_most_six(own_flow: Any) -> None:
+def test_failed_job_costs_callback_at_most_six_requests(own_flow: Any) -> None:
     own_flow.upload("bad.wav", b"NOT AUDIO")
     own_flow.settle()
     assert all(len(one["requests"]) <= 6 for one in own_flow.invocations("callback"))
 
 
-def test_a_sweep_with_nothing_open_costs_two(own_flow: Any) -> None:
+def test_idle_sweep_costs_two_requests(own_flow: Any) -> None:
     assert len(own_flow.sweep()["requests"]) == 2
 
 
-def test_the_sweep_costs_the_same_however_much_is_done(eager_flow: Any) -> None:
+def test_sweep_cost_is_independent_of_finished_work(eager_flow: Any) -> None:
     for number in range(6):
         eager_flow.upload(f"done-{number}.wav", b"speech " * 300 + bytes([number]))
     eager_flow.settle()
@@ -39,7 +39,7 @@ def test_the_sweep_costs_the_same_however_much_is_done(eager_flow: Any) -> None:
     assert len(eager_flow.sweep()["requests"]) == 2
 
 
-def test_lost_notifications_cost_the_sweep_one_query_and_one_look_at_each_receipt(
+def test_lost_notifications_cost_one_query_and_one_read_per_receipt(
     eager_flow: Any,
 ) -> None:
     """For three jobs: the sweep's own two, one to read each receipt, one query for all, and then as callback."""

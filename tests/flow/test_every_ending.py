@@ -28,7 +28,7 @@ def told(flow: Any, key: str) -> dict[str, Any]:
     return found
 
 
-def test_content_that_comes_back_gets_its_transcript_back_without_a_second_bill(eager_flow: Any) -> None:
+def test_restored_content_gets_its_transcript_without_a_second_job(eager_flow: Any) -> None:
     eager_flow.upload("back.wav", A)
     eager_flow.settle()
     first = eager_flow.output("transcripts/back.wav.json")
@@ -44,7 +44,7 @@ def test_content_that_comes_back_gets_its_transcript_back_without_a_second_bill(
     assert eager_flow.receipts("open") == []
 
 
-def test_content_that_comes_and_goes_while_jobs_wait_is_not_lost(eager_flow: Any) -> None:
+def test_changing_content_is_not_lost_while_jobs_wait(eager_flow: Any) -> None:
     eager_flow.queue(state="Paused")
     for body in (A, B):
         eager_flow.upload("flip.wav", body)
@@ -87,7 +87,7 @@ def words_of(flow: Any, body: bytes) -> str:
     return text
 
 
-def test_an_older_job_told_once_more_does_not_speak_for_content_that_came_back(eager_flow: Any) -> None:
+def test_superseded_job_does_not_transcribe_restored_content(eager_flow: Any) -> None:
     older = heard_other_content(eager_flow, "flip.wav")
     eager_flow.upload("flip.wav", A)
     eager_flow.settle()
@@ -100,7 +100,7 @@ def test_an_older_job_told_once_more_does_not_speak_for_content_that_came_back(e
     assert eager_flow.receipts("open") == []
 
 
-def test_an_older_job_told_once_more_does_not_replace_the_error_of_content_that_came_back(
+def test_superseded_job_does_not_replace_error_of_restored_content(
     eager_flow: Any,
 ) -> None:
     older = heard_other_content(eager_flow, "flip.wav")
@@ -116,7 +116,7 @@ def test_an_older_job_told_once_more_does_not_replace_the_error_of_content_that_
     assert eager_flow.output("transcripts/flip.wav.json") == of_b
 
 
-def test_an_older_job_is_not_taken_for_the_one_whose_answer_was_lost(eager_flow: Any) -> None:
+def test_superseded_job_is_not_mistaken_for_lost_submit(eager_flow: Any) -> None:
     older = heard_other_content(eager_flow, "flip.wav")
     after_the_job = {"function": "upload", "request": 6, "when": "after", "times": 1}
     eager_flow.admin("PUT", "faults", {"seed": 1, "kill": after_the_job})
@@ -132,7 +132,7 @@ def test_an_older_job_is_not_taken_for_the_one_whose_answer_was_lost(eager_flow:
     assert eager_flow.receipts("open") == []
 
 
-def test_a_job_that_was_set_aside_is_not_used_when_it_is_told_once_more(eager_flow: Any) -> None:
+def test_superseded_job_is_not_used_when_notified_again(eager_flow: Any) -> None:
     eager_flow.queue(state="Paused")
     for body in (A, B):
         eager_flow.upload("flip.wav", body)
@@ -150,7 +150,7 @@ def test_a_job_that_was_set_aside_is_not_used_when_it_is_told_once_more(eager_fl
     assert eager_flow.transcript("flip.wav")["job_id"] == eager_flow.jobs()[-1]["job_id"] != aside
 
 
-def test_a_job_that_failed_on_other_content_says_nothing_of_the_content_that_came_back(
+def test_failed_job_of_other_content_does_not_fail_restored_content(
     eager_flow: Any,
 ) -> None:
     eager_flow.queue(state="Paused")
@@ -172,7 +172,7 @@ def test_a_job_that_failed_on_other_content_says_nothing_of_the_content_that_cam
     assert eager_flow.receipts("open") == []
 
 
-def test_what_the_operator_must_mend_is_told_kept_and_submitted_once_mended(eager_flow: Any) -> None:
+def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: Any) -> None:
     standin = eager_flow.pipeline.standin
     speech = eager_flow.pipeline.operator.speech
     close_asr(eager_flow)
@@ -205,7 +205,7 @@ def close_asr(flow: Any) -> None:
     )
 
 
-def test_a_full_queue_keeps_recordings_waiting_and_the_sweep_submits_what_it_can_take(
+def test_sweep_submits_deferred_recordings_when_the_queue_has_room(
     start_flow: Callable[..., Any],
 ) -> None:
     flow = start_flow("--max-size", "2", SWEEP_AFTER="0")
@@ -229,7 +229,7 @@ def test_a_full_queue_keeps_recordings_waiting_and_the_sweep_submits_what_it_can
         assert flow.transcript(f"burst-{number}.wav")["sentences"]
 
 
-def test_a_setting_bounds_what_the_sweep_submits(start_flow: Callable[..., Any]) -> None:
+def test_max_in_flight_limits_what_the_sweep_submits(start_flow: Callable[..., Any]) -> None:
     flow = start_flow("--max-size", "1", SWEEP_AFTER="0", MAX_IN_FLIGHT="1")
     flow.queue(state="Paused")
     for number in range(3):
@@ -240,7 +240,7 @@ def test_a_setting_bounds_what_the_sweep_submits(start_flow: Callable[..., Any])
     assert len(flow.jobs()) == 1
 
 
-def test_the_sweep_gives_up_in_words_and_a_late_result_still_counts(start_flow: Callable[..., Any]) -> None:
+def test_expired_recording_gets_error_and_late_result_replaces_it(start_flow: Callable[..., Any]) -> None:
     flow = start_flow(SWEEP_AFTER="0", GIVE_UP_AFTER="1")
     flow.queue(state="Paused")
     flow.upload("stuck.wav", A)
@@ -257,7 +257,7 @@ def test_the_sweep_gives_up_in_words_and_a_late_result_still_counts(start_flow: 
     assert len(flow.jobs()) == 1
 
 
-def test_sweeps_that_run_at_once_pay_once(eager_flow: Any) -> None:
+def test_concurrent_sweeps_pay_once(eager_flow: Any) -> None:
     close_asr(eager_flow)
     for number in range(4):
         eager_flow.upload(f"pair-{number}.wav", A + bytes([number]))
@@ -277,7 +277,7 @@ def test_sweeps_that_run_at_once_pay_once(eager_flow: Any) -> None:
     assert eager_flow.receipts("open") == []
 
 
-def test_an_older_failure_is_not_written_beside_newer_success(eager_flow: Any) -> None:
+def test_failure_of_old_content_does_not_touch_newer_transcript(eager_flow: Any) -> None:
     eager_flow.queue(state="Paused")
     eager_flow.upload("order.wav", b"NOT AUDIO")
     eager_flow.settle()
@@ -290,7 +290,7 @@ def test_an_older_failure_is_not_written_beside_newer_success(eager_flow: Any) -
     assert not eager_flow.has("transcripts/order.wav.error.json")
 
 
-def test_an_unreadable_receipt_is_told_and_does_not_stop_the_others(eager_flow: Any) -> None:
+def test_unreadable_receipt_is_logged_and_does_not_stop_the_others(eager_flow: Any) -> None:
     eager_flow.queue(notify="Off")
     eager_flow.upload("fine.wav", A)
     eager_flow.settle()
@@ -300,7 +300,7 @@ def test_an_unreadable_receipt_is_told_and_does_not_stop_the_others(eager_flow: 
     assert done["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}
 
 
-def test_the_audit_finds_a_failed_recording_that_was_uploaded_again_unheard(eager_flow: Any) -> None:
+def test_audit_finds_failed_recording_uploaded_again_without_event(eager_flow: Any) -> None:
     eager_flow.upload("again.wav", b"NOT AUDIO")
     eager_flow.settle()
     next_second()
@@ -314,7 +314,7 @@ def test_the_audit_finds_a_failed_recording_that_was_uploaded_again_unheard(eage
     assert eager_flow.receipts("open") == []
 
 
-def test_on_a_versioned_bucket_deliveries_at_once_still_pay_once(start_flow: Callable[..., Any]) -> None:
+def test_concurrent_deliveries_pay_once_on_versioned_bucket(start_flow: Callable[..., Any]) -> None:
     """Create-only is void there, so both write; after a pause both read the same, the last writer's nonce."""
     flow = start_flow("--versioned", "transcripts", SWEEP_AFTER="0")
     key = "versioned.wav"

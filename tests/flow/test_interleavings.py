@@ -70,7 +70,7 @@ def mend(flow: Any) -> None:
     assert flow.receipts("open") == flow.outputs(".scribe/claim/") == []
 
 
-def test_take_overs_that_fail_leave_nothing_that_blocks_the_next(eager_flow: Any, desks: Desks) -> None:
+def test_failed_resume_releases_its_claim(eager_flow: Any, desks: Desks) -> None:
     receipt = left_behind(eager_flow, KEY, A, lease_s=-1)
     put(eager_flow, A)
 
@@ -86,7 +86,7 @@ def test_take_overs_that_fail_leave_nothing_that_blocks_the_next(eager_flow: Any
     assert eager_flow.transcript(KEY)["sentences"]
 
 
-def test_giving_up_writes_no_error_beside_newer_content(eager_flow: Any, desks: Desks) -> None:
+def test_expiry_writes_no_error_over_newer_content(eager_flow: Any, desks: Desks) -> None:
     left_behind(eager_flow, KEY, A, lease_s=-1)
     put(eager_flow, B)
     assert eager_flow.transcript(KEY)["sentences"]
@@ -95,7 +95,7 @@ def test_giving_up_writes_no_error_beside_newer_content(eager_flow: Any, desks: 
     mend(eager_flow)
 
 
-def test_giving_up_looks_for_a_job_that_is_paid_for_first(eager_flow: Any, desks: Desks) -> None:
+def test_expiry_looks_for_a_paid_job_first(eager_flow: Any, desks: Desks) -> None:
     put(eager_flow, A)
     eager_flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, eager_flow.receipts("done")[0])
     left_behind(eager_flow, KEY, A, lease_s=-1)
@@ -105,7 +105,7 @@ def test_giving_up_looks_for_a_job_that_is_paid_for_first(eager_flow: Any, desks
     assert len(eager_flow.jobs()) == 1
 
 
-def test_a_queue_that_cannot_be_asked_does_not_keep_other_recordings_from_being_finished(
+def test_queue_lookup_failure_does_not_stop_other_recordings(
     eager_flow: Any,
     desks: Desks,
 ) -> None:
@@ -139,9 +139,7 @@ class CutsAnswers(Transport):
         )
 
 
-def test_a_job_whose_answer_cannot_be_read_holds_up_no_other_and_ends_in_words(
-    eager_flow: Any, desks: Desks
-) -> None:
+def test_unreadable_job_does_not_stop_others_and_expires_with_error(eager_flow: Any, desks: Desks) -> None:
     eager_flow.queue(notify="Off")
     put(eager_flow, A)
     unreadable = CutsAnswers(eager_flow.jobs()[0]["job_id"])
@@ -157,7 +155,7 @@ def test_a_job_whose_answer_cannot_be_read_holds_up_no_other_and_ends_in_words(
     assert eager_flow.receipts("open") == []
 
 
-def test_a_transcript_that_was_to_be_written_anew_is_not_forgotten_when_other_content_comes_first(
+def test_reopened_transcript_survives_other_content(
     eager_flow: Any,
 ) -> None:
     for body in (A, B, A, B):
@@ -170,7 +168,7 @@ def test_a_transcript_that_was_to_be_written_anew_is_not_forgotten_when_other_co
     assert len(eager_flow.jobs()) == 3  # one of them of the plain recording
 
 
-def test_what_lay_here_before_the_recording_came_cannot_have_been_heard(eager_flow: Any) -> None:
+def test_earlier_content_does_not_restart_the_recording(eager_flow: Any) -> None:
     eager_flow.queue(state="Paused")
     for body in (B, A, A):
         put(eager_flow, body)
@@ -181,7 +179,7 @@ def test_what_lay_here_before_the_recording_came_cannot_have_been_heard(eager_fl
     assert len(eager_flow.jobs()) == 2
 
 
-def test_a_job_that_heard_other_content_does_not_speak_for_a_recording_that_was_deleted_and_restored(
+def test_job_of_other_content_does_not_transcribe_deleted_and_restored_recording(
     eager_flow: Any,
 ) -> None:
     both_jobs_heard_the_second(eager_flow)
@@ -192,9 +190,7 @@ def test_a_job_that_heard_other_content_does_not_speak_for_a_recording_that_was_
     assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
 
 
-def test_content_that_comes_back_while_its_receipt_is_being_closed_is_transcribed(
-    eager_flow: Any, desks: Desks
-) -> None:
+def test_content_restored_while_closing_is_transcribed(eager_flow: Any, desks: Desks) -> None:
     job = both_jobs_heard_the_second(eager_flow)
     desk = desks.standing_still("PUT", "/.scribe/done/", lambda: put(eager_flow, A))
     outcomes = process_notification(desk, [NotifiedJob(job, "")])
@@ -203,9 +199,7 @@ def test_content_that_comes_back_while_its_receipt_is_being_closed_is_transcribe
     assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
 
 
-def test_content_that_comes_back_between_an_event_s_looks_is_transcribed(
-    eager_flow: Any, desks: Desks
-) -> None:
+def test_content_restored_during_ingest_is_transcribed(eager_flow: Any, desks: Desks) -> None:
     job = both_jobs_heard_the_second(eager_flow)
     put_unheard(eager_flow, A)
 
@@ -222,7 +216,7 @@ def test_content_that_comes_back_between_an_event_s_looks_is_transcribed(
     assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
 
 
-def test_a_sweep_with_an_old_receipt_leaves_the_new_one_of_content_that_came_back_alone(
+def test_sweep_with_stale_receipt_leaves_new_receipt_alone(
     eager_flow: Any,
     desks: Desks,
 ) -> None:
@@ -245,9 +239,7 @@ def test_a_sweep_with_an_old_receipt_leaves_the_new_one_of_content_that_came_bac
     assert len(eager_flow.jobs()) == 4  # one of them of the plain recording
 
 
-def test_a_sweep_does_not_remove_the_receipt_of_a_new_try_after_a_failure(
-    eager_flow: Any, desks: Desks
-) -> None:
+def test_sweep_keeps_receipt_of_new_try_after_failure(eager_flow: Any, desks: Desks) -> None:
     eager_flow.queue(notify="Off")
     put(eager_flow, b"NOT AUDIO")
     job = eager_flow.jobs()[0]["job_id"]

@@ -27,7 +27,7 @@ UNCONFIRMED = {
 }
 
 
-def test_the_newer_form_of_the_speech_api_works_under_its_least_policies(
+def test_newer_jobs_path_works_with_least_policies(
     start_flow: Callable[..., Any],
 ) -> None:
     flow = start_flow(SWEEP_AFTER="0", JOBS_PATH="jobs")
@@ -46,7 +46,7 @@ def test_the_newer_form_of_the_speech_api_works_under_its_least_policies(
         assert flow.transcript(key)["sentences"]
 
 
-def test_a_job_that_may_have_heard_other_content_is_put_back_by_callback_itself(eager_flow: Any) -> None:
+def test_callback_defers_job_that_may_have_read_other_content(eager_flow: Any) -> None:
     eager_flow.queue(state="Paused")
     eager_flow.upload("flip.wav", BODY)
     eager_flow.settle()
@@ -66,7 +66,7 @@ def test_a_job_that_may_have_heard_other_content_is_put_back_by_callback_itself(
     assert len(eager_flow.jobs()) == 3
 
 
-def test_a_sweep_out_of_time_notes_where_it_stopped_and_the_next_goes_on_there(
+def test_sweep_out_of_time_stores_cursor_and_next_continues(
     start_flow: Callable[..., Any], tmp_path: Path
 ) -> None:
     short = tmp_path / "short"
@@ -89,7 +89,7 @@ def test_a_sweep_out_of_time_notes_where_it_stopped_and_the_next_goes_on_there(
     assert not flow.has(cursor)
 
 
-def test_a_missing_permission_is_named_where_the_operator_looks(
+def test_missing_permission_is_named_in_error_object_and_log(
     start_flow: Callable[..., Any], tmp_path: Path
 ) -> None:
     lacking = [("upload", "ci:CreateAsrJobs"), ("sweep", "cos:GetBucket")]
@@ -106,7 +106,7 @@ def test_a_missing_permission_is_named_where_the_operator_looks(
     assert "scribe doctor" in logged
 
 
-def test_nothing_is_granted_that_no_flow_needs(
+def test_granted_permissions_equal_used_permissions(
     flow: Any, used: Used, flows_run: set[tuple[str, str]]
 ) -> None:
     if _flows() - flows_run:

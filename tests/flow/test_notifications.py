@@ -49,7 +49,7 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("name", BAD_BODIES)
-def test_a_bad_body_is_refused_at_once_with_one_line_that_says_why(flow: Any, name: str) -> None:
+def test_invalid_body_is_rejected_with_one_log_line(flow: Any, name: str) -> None:
     flow.notify(xml_of("s00"))  # warm: what counts is the work, not the start of a process
     since = flow.last_number()
     began = time.monotonic()
@@ -70,7 +70,7 @@ def json_lines(invocation: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "path", ["/", "/wrong-token-of-some-length", f"/{CALLBACK_TOKEN}x", f"/{CALLBACK_TOKEN[:-1]}", "/会议"]
 )
-def test_without_the_token_nothing_is_read_and_nothing_told(flow: Any, path: str) -> None:
+def test_request_without_token_reads_and_reveals_nothing(flow: Any, path: str) -> None:
     answers = [
         flow.notify(body, path=path)
         for body in (xml_of("s01"), b"not xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]>")
@@ -80,18 +80,18 @@ def test_without_the_token_nothing_is_read_and_nothing_told(flow: Any, path: str
     assert all(call["requests"] == [] for call in flow.invocations("callback")[-3:])
 
 
-def test_only_post_is_answered(flow: Any) -> None:
+def test_only_post_is_accepted(flow: Any) -> None:
     assert flow.notify(b"", method="GET").status_code == 405
     assert flow.notify(b"", method="GET", path="/nobody").status_code == 403
 
 
-def test_an_unknown_job_writes_nothing(own_flow: Any) -> None:
+def test_unknown_job_writes_nothing(own_flow: Any) -> None:
     answer = own_flow.notify(xml_of("s0000000000000000000000000000000f"))
     assert answer.status_code == 200
     assert own_flow.outputs() == []
 
 
-def test_the_answer_does_not_tell_whether_a_job_exists(own_flow: Any) -> None:
+def test_response_does_not_reveal_whether_a_job_exists(own_flow: Any) -> None:
     own_flow.upload("known.wav", b"speech " * 300)
     own_flow.settle()
     known = own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"]))
@@ -99,7 +99,7 @@ def test_the_answer_does_not_tell_whether_a_job_exists(own_flow: Any) -> None:
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
 
 
-def test_a_forged_success_of_an_unfinished_job_writes_nothing(own_flow: Any) -> None:
+def test_forged_success_of_unfinished_job_writes_nothing(own_flow: Any) -> None:
     pause_queue(own_flow)
     own_flow.upload("waiting.wav", b"speech " * 300)
     wait_for_jobs(own_flow, 1)
@@ -109,7 +109,7 @@ def test_a_forged_success_of_an_unfinished_job_writes_nothing(own_flow: Any) -> 
     assert len(own_flow.receipts("open")) == 1
 
 
-def test_a_body_that_names_other_buckets_moves_nothing_there(own_flow: Any) -> None:
+def test_bucket_named_in_body_is_not_written(own_flow: Any) -> None:
     own_flow.upload("real.wav", b"speech " * 300)
     own_flow.settle()
     before = own_flow.output("transcripts/real.wav.json")
@@ -121,7 +121,7 @@ def test_a_body_that_names_other_buckets_moves_nothing_there(own_flow: Any) -> N
     assert not [line for line in asked if "strangers" in line]
 
 
-def test_somebody_elses_job_is_left_alone(own_flow: Any) -> None:
+def test_job_without_receipt_is_skipped(own_flow: Any) -> None:
     """A job in the same bucket that another program submitted, without a receipt of ours."""
     own_flow.upload("theirs.wav", b"speech " * 300)
     own_flow.settle()
@@ -135,7 +135,7 @@ def test_somebody_elses_job_is_left_alone(own_flow: Any) -> None:
     assert own_flow.outputs("transcripts/") == outputs
 
 
-def test_a_notification_that_comes_twice_changes_nothing(own_flow: Any) -> None:
+def test_repeated_notification_changes_nothing(own_flow: Any) -> None:
     own_flow.upload("replay.wav", b"speech " * 300)
     own_flow.settle()
     before = {key: own_flow.output(key) for key in own_flow.outputs()}
@@ -157,7 +157,7 @@ def wait_for_jobs(flow: Any, count: int) -> None:
         time.sleep(0.05)
 
 
-def test_both_tokens_open_the_door_during_rotation(start_flow: Callable[..., Any]) -> None:
+def test_both_tokens_are_accepted_during_rotation(start_flow: Callable[..., Any]) -> None:
     flow = start_flow(CALLBACK_TOKEN=f"a-new-token-of-some-length,{CALLBACK_TOKEN}")
     for token in ("a-new-token-of-some-length", CALLBACK_TOKEN):
         assert flow.notify(xml_of("s01"), path=f"/{token}").status_code == 200

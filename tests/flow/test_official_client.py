@@ -26,7 +26,7 @@ def official_client(flow: Any, key: str = "") -> CosS3Client:
     return CosS3Client(config, retry=0)
 
 
-def test_an_upload_by_the_official_client_is_transcribed(flow: Any, tmp_path: Path) -> None:
+def test_upload_by_official_client_is_transcribed(flow: Any, tmp_path: Path) -> None:
     client = official_client(flow)
     client.put_object(Bucket=INPUT_BUCKET, Key="官方/client.wav", Body=b"speech " * 300)
     large = tmp_path / "large.wav"
@@ -40,7 +40,7 @@ def test_an_upload_by_the_official_client_is_transcribed(flow: Any, tmp_path: Pa
         assert json.loads(answer["Body"].get_raw_stream().read())["sentences"]
 
 
-def test_the_official_client_sees_our_job(flow: Any) -> None:
+def test_official_client_sees_the_job(flow: Any) -> None:
     client = official_client(flow)
     client.put_object(Bucket=INPUT_BUCKET, Key="seen-by-both.wav", Body=b"speech " * 300)
     flow.settle()

@@ -23,7 +23,7 @@ def mute_queue(flow: Any) -> None:
     speech.update_queue(INPUT_BUCKET, queue._replace(notification=queue.notification._replace(state="Off")))
 
 
-def test_the_sweep_finishes_a_job_whose_notification_was_lost(eager_flow: Any) -> None:
+def test_sweep_completes_job_after_lost_notification(eager_flow: Any) -> None:
     mute_queue(eager_flow)
     for number in range(3):
         eager_flow.upload(f"lost-{number}.wav", b"speech " * 300)
@@ -36,7 +36,7 @@ def test_the_sweep_finishes_a_job_whose_notification_was_lost(eager_flow: Any) -
         assert eager_flow.transcript(f"lost-{number}.wav")["sentences"]
 
 
-def test_the_sweep_leaves_young_work_alone(own_flow: Any) -> None:
+def test_sweep_skips_young_work(own_flow: Any) -> None:
     mute_queue(own_flow)
     own_flow.upload("young.wav", b"speech " * 300)
     own_flow.settle()
@@ -57,7 +57,7 @@ def left_behind(flow: Any, key: str, body: bytes, *, lease_s: float) -> Receipt:
     return receipt
 
 
-def test_a_dead_attempt_that_had_submitted_is_found_and_not_paid_again(eager_flow: Any) -> None:
+def test_job_of_dead_attempt_is_found_and_not_paid_again(eager_flow: Any) -> None:
     body = b"speech " * 300
     eager_flow.upload("dead-after.wav", body)
     eager_flow.settle()
@@ -72,7 +72,7 @@ def test_a_dead_attempt_that_had_submitted_is_found_and_not_paid_again(eager_flo
     )
 
 
-def test_the_sweep_takes_over_a_dead_attempt_that_had_not_submitted(eager_flow: Any) -> None:
+def test_sweep_resumes_dead_attempt_without_job(eager_flow: Any) -> None:
     body = b"speech " * 300
     receipt = left_behind(eager_flow, "dead-before.wav", body, lease_s=-1)
     eager_flow.upload("dead-before.wav", body)
@@ -84,7 +84,7 @@ def test_the_sweep_takes_over_a_dead_attempt_that_had_not_submitted(eager_flow: 
     assert json.loads(eager_flow.output(f".scribe/done/{receipt.id}"))["attempt"] == 2
 
 
-def test_a_dead_takers_claim_under_a_longer_lease_does_not_hold_up_a_sweep_that_takes_all_for_due(
+def test_stale_claim_with_long_lease_does_not_block_sweep(
     eager_flow: Any,
 ) -> None:
     body = b"speech " * 300
@@ -98,7 +98,7 @@ def test_a_dead_takers_claim_under_a_longer_lease_does_not_hold_up_a_sweep_that_
     assert len(eager_flow.jobs()) == 1
 
 
-def test_a_sweep_that_stood_still_while_another_did_all_the_work_pays_for_nothing(eager_flow: Any) -> None:
+def test_paused_sweep_pays_nothing_after_another_finished(eager_flow: Any) -> None:
     body = b"speech " * 300
     receipt = left_behind(eager_flow, "stale.wav", body, lease_s=-1)
     eager_flow.upload("stale.wav", body)
@@ -119,7 +119,7 @@ def test_a_sweep_that_stood_still_while_another_did_all_the_work_pays_for_nothin
     assert eager_flow.receipts("open") == eager_flow.outputs(".scribe/claim/") == []
 
 
-def test_a_live_attempt_is_left_to_work_and_the_sweep_takes_over_when_it_is_dead(eager_flow: Any) -> None:
+def test_sweep_waits_for_live_attempt_and_resumes_dead_one(eager_flow: Any) -> None:
     body = b"speech " * 300
     left_behind(eager_flow, "slow.wav", body, lease_s=600)
     eager_flow.upload("slow.wav", body)
@@ -131,7 +131,7 @@ def test_a_live_attempt_is_left_to_work_and_the_sweep_takes_over_when_it_is_dead
     assert len(eager_flow.jobs()) == 1
 
 
-def test_the_audit_finds_a_recording_that_no_event_told_of(eager_flow: Any) -> None:
+def test_audit_finds_recording_without_event(eager_flow: Any) -> None:
     eager_flow.upload("seen.wav", b"speech " * 300)
     eager_flow.settle()
     receipt = eager_flow.receipts("done")[0]
@@ -142,7 +142,7 @@ def test_the_audit_finds_a_recording_that_no_event_told_of(eager_flow: Any) -> N
     assert eager_flow.receipts("done") == [receipt]
 
 
-def test_the_audit_of_known_recordings_reads_only_the_listings(eager_flow: Any) -> None:
+def test_audit_of_known_recordings_reads_only_listings(eager_flow: Any) -> None:
     eager_flow.queue(state="Paused")
     for number in range(6):
         eager_flow.upload(f"dir{number % 2}/known-{number}-会.wav", b"speech " * 300)
@@ -155,13 +155,13 @@ def test_the_audit_of_known_recordings_reads_only_the_listings(eager_flow: Any) 
     assert len(done["requests"]) == 5  # the sweep's two, then recordings, open and done receipts side by side
 
 
-def test_an_unknown_timer_message_is_refused_in_words(flow: Any) -> None:
+def test_unknown_timer_message_raises_readable_error(flow: Any) -> None:
     done = flow.invoke("sweep", {"Type": "Timer", "Message": "dance"})
     assert done["outcome"] == "error"
     assert "reconcile" in done["error"]
 
 
-def test_no_log_line_holds_a_secret_or_a_word_of_a_transcript(own_flow: Any) -> None:
+def test_log_lines_contain_no_secret_and_no_transcript(own_flow: Any) -> None:
     own_flow.upload("secret.wav", b"speech " * 900)
     own_flow.upload("broken.wav", b"NOT AUDIO")
     own_flow.settle()
@@ -188,7 +188,7 @@ def test_no_log_line_holds_a_secret_or_a_word_of_a_transcript(own_flow: Any) -> 
             json.loads(line)
 
 
-def test_an_odd_receipt_does_not_stop_the_sweep(eager_flow: Any) -> None:
+def test_invalid_receipt_does_not_stop_the_sweep(eager_flow: Any) -> None:
     """Its date is beyond every calendar; the one after it in the listing must still be mended."""
     odd = left_behind(eager_flow, "a-odd.wav", b"x", lease_s=-1)
     broken = odd._replace(created_s=1e15).to_json()

@@ -19,7 +19,7 @@ def outcomes(invocation: dict[str, Any]) -> list[str]:
     return [one["status"] for one in invocation["result"]["recordings"]]
 
 
-def test_an_upload_gets_its_four_transcripts(flow: Any) -> None:
+def test_upload_gets_four_transcripts(flow: Any) -> None:
     flow.upload("first/plain.wav", b"some speech " * 400)
     flow.settle()
     for name in FORMATS:
@@ -30,7 +30,7 @@ def test_an_upload_gets_its_four_transcripts(flow: Any) -> None:
     assert not flow.has("transcripts/first/plain.wav.error.json")
 
 
-def test_the_receipt_ends_in_done_and_none_is_left_open(flow: Any) -> None:
+def test_receipt_moves_to_done(flow: Any) -> None:
     flow.upload("receipt/a.wav", b"speech " * 400)
     flow.settle()
     named = [json.loads(flow.output(key)) for key in flow.receipts("done")]
@@ -63,7 +63,7 @@ ODD_KEYS = [
 
 
 @pytest.mark.parametrize("key", ODD_KEYS, ids=range(len(ODD_KEYS)))
-def test_every_kind_of_key_is_transcribed(flow: Any, key: str) -> None:
+def test_any_key_is_transcribed(flow: Any, key: str) -> None:
     flow.upload(key, b"speech " * 300 + key.encode())
     flow.settle()
     settings = Settings((INPUT_BUCKET,), ("x" * 16,), "ap-guangzhou", output_bucket=OUTPUT_BUCKET)
@@ -71,7 +71,7 @@ def test_every_kind_of_key_is_transcribed(flow: Any, key: str) -> None:
     assert document["recording"]["key"] == key
 
 
-def test_a_control_character_in_the_name_gives_an_error_object(flow: Any) -> None:
+def test_control_character_in_key_gives_error_object(flow: Any) -> None:
     flow.upload("bell\x07.mp3", b"speech " * 300)
     flow.settle()
     told = json.loads(flow.output("transcripts/bell\x07.mp3.error.json"))
@@ -86,7 +86,7 @@ def test_silence_gives_valid_empty_transcripts(flow: Any) -> None:
     assert flow.output("transcripts/quiet.wav.vtt").startswith(b"WEBVTT")
 
 
-def test_what_is_no_audio_gets_an_error_object_that_says_what_to_do(flow: Any) -> None:
+def test_file_without_audio_gets_error_object(flow: Any) -> None:
     flow.upload("broken.mp3", b"NOT AUDIO at all")
     flow.settle()
     told = json.loads(flow.output("transcripts/broken.mp3.error.json"))
@@ -96,7 +96,7 @@ def test_what_is_no_audio_gets_an_error_object_that_says_what_to_do(flow: Any) -
     assert not flow.has("transcripts/broken.mp3.json")
 
 
-def test_a_failed_recording_that_is_mended_and_uploaded_again_is_transcribed(flow: Any) -> None:
+def test_fixed_recording_is_transcribed_after_failure(flow: Any) -> None:
     flow.upload("mended.mp3", b"NOT AUDIO at all")
     flow.settle()
     assert flow.has("transcripts/mended.mp3.error.json")
@@ -106,7 +106,7 @@ def test_a_failed_recording_that_is_mended_and_uploaded_again_is_transcribed(flo
     assert not flow.has("transcripts/mended.mp3.error.json")
 
 
-def test_an_empty_file_costs_no_job(flow: Any) -> None:
+def test_empty_file_costs_no_job(flow: Any) -> None:
     before = len(flow.jobs())
     flow.upload("empty.wav", b"")
     flow.settle()
@@ -114,7 +114,7 @@ def test_an_empty_file_costs_no_job(flow: Any) -> None:
     assert len(flow.jobs()) == before
 
 
-def test_wrong_metadata_costs_no_job_and_is_explained(flow: Any) -> None:
+def test_invalid_metadata_costs_no_job(flow: Any) -> None:
     before = len(flow.jobs())
     flow.upload("wrong.wav", b"speech " * 300, channels="7")
     flow.settle()
@@ -122,7 +122,7 @@ def test_wrong_metadata_costs_no_job_and_is_explained(flow: Any) -> None:
     assert len(flow.jobs()) == before
 
 
-def test_the_metadata_of_a_recording_picks_its_engine_and_channels(flow: Any) -> None:
+def test_metadata_selects_engine_and_channels(flow: Any) -> None:
     flow.upload("call.wav", b"speech " * 300, engine="8k_zh", channels="2")
     flow.settle()
     document = flow.transcript("call.wav")
@@ -130,7 +130,7 @@ def test_the_metadata_of_a_recording_picks_its_engine_and_channels(flow: Any) ->
     assert document["channels"] == 2
 
 
-def test_folder_marks_outputs_and_other_buckets_are_left_alone(own_flow: Any) -> None:
+def test_folder_markers_outputs_and_other_buckets_are_skipped(own_flow: Any) -> None:
     first = own_flow.invoke("upload", own_flow.event_of("folder/"))
     assert outcomes(first) == ["skipped"]
     second = own_flow.invoke("upload", own_flow.event_of("a.wav", bucket="strangers-1250000000"))
@@ -139,13 +139,13 @@ def test_folder_marks_outputs_and_other_buckets_are_left_alone(own_flow: Any) ->
     assert own_flow.jobs() == []
 
 
-def test_a_deleted_recording_is_told_and_nothing_is_written(own_flow: Any) -> None:
+def test_deleted_recording_writes_nothing(own_flow: Any) -> None:
     done = own_flow.invoke("upload", own_flow.event_of("never-there.wav"))
     assert outcomes(done) == ["object_not_found"]
     assert own_flow.outputs() == []
 
 
-def test_every_record_of_an_event_has_its_turn(own_flow: Any) -> None:
+def test_every_record_of_an_event_is_processed(own_flow: Any) -> None:
     event = {
         "Records": [
             {"cos": 5},
@@ -158,13 +158,13 @@ def test_every_record_of_an_event_has_its_turn(own_flow: Any) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, [], {"Records": []}, {"Records": "x"}, "text", None, 7])
-def test_what_is_no_cos_event_is_refused_in_words(flow: Any, event: Any) -> None:
+def test_other_event_raises_readable_error(flow: Any, event: Any) -> None:
     done = flow.invoke("upload", event)
     assert done["outcome"] == "error"
     assert "Records" in done["error"]
 
 
-def test_a_redelivered_event_submits_no_second_job(own_flow: Any) -> None:
+def test_redelivered_event_submits_no_second_job(own_flow: Any) -> None:
     own_flow.upload("once.wav", b"speech " * 300)
     own_flow.settle()
     again = own_flow.invoke("upload", own_flow.event_of("once.wav"))
@@ -172,7 +172,7 @@ def test_a_redelivered_event_submits_no_second_job(own_flow: Any) -> None:
     assert len(own_flow.jobs()) == 1
 
 
-def test_new_content_under_the_old_name_is_new_work(own_flow: Any) -> None:
+def test_new_content_under_same_key_is_new_work(own_flow: Any) -> None:
     own_flow.upload("twice.wav", b"first speech " * 300)
     own_flow.settle()
     before = own_flow.transcript("twice.wav")
@@ -183,7 +183,7 @@ def test_new_content_under_the_old_name_is_new_work(own_flow: Any) -> None:
     assert len(own_flow.jobs()) == 2
 
 
-def test_an_error_object_lies_where_the_transcript_would(flow: Any) -> None:
+def test_error_object_is_beside_the_transcripts(flow: Any) -> None:
     settings = Settings((INPUT_BUCKET,), ("x" * 16,), "ap-guangzhou")
     assert (
         transcript_key(settings, INPUT_BUCKET, "calls/a.mp3", ERROR_EXTENSION)

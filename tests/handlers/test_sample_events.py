@@ -25,7 +25,7 @@ def event(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("cos-")])
-def test_each_record_of_a_cos_event_names_its_object(name: str) -> None:
+def test_sample_cos_event_names_its_object(name: str) -> None:
     for record in parse_cos_event(event(name)):
         assert isinstance(record, ObjectCreated)
         assert record.bucket == "recordings-1250000000"
@@ -33,13 +33,13 @@ def test_each_record_of_a_cos_event_names_its_object(name: str) -> None:
         assert record.key
 
 
-def test_a_chinese_key_is_read_from_its_event() -> None:
+def test_chinese_key_is_parsed() -> None:
     (record,) = parse_cos_event(event("cos-chinese-key.json"))
     assert isinstance(record, ObjectCreated)
     assert record.key == "会议 recording 01.mp3"
 
 
-def test_a_key_that_itself_holds_a_percent_escape_is_decoded_once() -> None:
+def test_key_with_percent_escape_is_decoded_once() -> None:
     keys = [
         record.key
         for record in parse_cos_event(event("cos-several-records.json"))
@@ -49,7 +49,7 @@ def test_a_key_that_itself_holds_a_percent_escape_is_decoded_once() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("url-", "gateway-"))])
-def test_each_notification_names_one_job(name: str) -> None:
+def test_sample_notification_names_one_job(name: str) -> None:
     posted = parse_http_event(event(name))
     assert posted.method == "POST"
     assert posted.path.endswith("/local-callback-token")
@@ -57,11 +57,11 @@ def test_each_notification_names_one_job(name: str) -> None:
 
 
 @pytest.mark.parametrize("message", ["reconcile", "audit"])
-def test_the_timer_asks_for_one_of_two_things(message: str) -> None:
+def test_sample_timer_event_has_known_message(message: str) -> None:
     assert parse_timer_event(event(f"timer-{message}.json")) == message
 
 
-def test_there_is_a_file_for_every_kind_of_event() -> None:
+def test_sample_exists_for_every_kind_of_event() -> None:
     forms = [
         f"{carrier}-{ending}-{form}.json"
         for carrier in ("url", "gateway")

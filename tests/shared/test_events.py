@@ -63,7 +63,7 @@ def published(key: str) -> dict[str, Any]:
 
 @given(key=keys | tricky_keys)
 @settings(max_examples=250, deadline=None)
-def test_a_key_comes_back_exactly_from_its_raw_and_its_encoded_form(key: str) -> None:
+def test_key_is_read_exactly_from_url_and_raw_key(key: str) -> None:
     assert only(published(key)) == ObjectCreated(
         "audio-in-1250000000", "ap-chengdu", key, "cos:ObjectCreated:Put"
     )
@@ -71,14 +71,14 @@ def test_a_key_comes_back_exactly_from_its_raw_and_its_encoded_form(key: str) ->
 
 @given(key=keys | tricky_keys)
 @settings(max_examples=120, deadline=None)
-def test_a_key_comes_back_exactly_when_only_its_raw_form_is_there(key: str) -> None:
+def test_key_is_read_exactly_from_raw_key(key: str) -> None:
     read = only(record(key=f"/1250000000/audio-in/{key}"))
     assert (read.bucket, read.key) == ("audio-in-1250000000", key)
 
 
 @given(key=keys | tricky_keys)
 @settings(max_examples=120, deadline=None)
-def test_a_key_comes_back_exactly_when_every_byte_of_its_url_is_encoded(key: str) -> None:
+def test_key_is_read_exactly_from_fully_encoded_url(key: str) -> None:
     encoded = "".join(f"%{byte:02x}" for byte in key.encode())
     assert only(record(url=f"http://{HOST}/{encoded}")).key == key
 
@@ -92,45 +92,45 @@ def test_a_key_comes_back_exactly_when_every_byte_of_its_url_is_encoded(key: str
         ("http://voice.example.com/a.mp3", "ap-shanghai"),
     ],
 )
-def test_the_bucket_and_the_region_are_read_from_every_known_domain(url: str, region: str) -> None:
+def test_bucket_and_region_are_read_from_every_domain(url: str, region: str) -> None:
     read = only(record(url=url, bucket={"cosRegion": "ap-shanghai"}))
     assert (read.bucket, read.region, read.key) == ("audio-in-1250000000", region, "a.mp3")
 
 
-def test_a_short_region_code_is_never_given_as_a_region() -> None:
+def test_short_region_code_is_not_used() -> None:
     assert only(record(key="/1250000000/audio-in/a.mp3")).region == ""
 
 
-def test_the_region_of_real_logs_is_read_without_a_url() -> None:
+def test_region_is_read_without_url() -> None:
     assert only(record(key="/a.mp3", bucket={"s3Region": "ap-chengdu"})).region == "ap-chengdu"
 
 
-def test_an_appid_may_be_a_number() -> None:
+def test_appid_may_be_a_number() -> None:
     read = only(record(key="/1250000000/audio-in/a.mp3", bucket={"appid": 1_250_000_000}))
     assert (read.bucket, read.key) == ("audio-in-1250000000", "a.mp3")
 
 
-def test_the_key_of_an_old_sample_has_only_a_slash_before_it() -> None:
+def test_key_of_old_sample_has_leading_slash_only() -> None:
     assert only(record(key="/calls/a.mp3")).key == "calls/a.mp3"
 
 
-def test_the_url_is_believed_when_the_two_disagree() -> None:
+def test_url_wins_over_raw_key() -> None:
     read = only(record(url="http://other-1250000001.cos.ap-beijing.myqcloud.com/b.mp3", key="/x/y/a.mp3"))
     assert (read.bucket, read.region, read.key) == ("other-1250000001", "ap-beijing", "b.mp3")
 
 
-def test_a_url_that_is_not_utf8_leaves_the_raw_key() -> None:
+def test_invalid_utf8_in_url_falls_back_to_raw_key() -> None:
     assert only(record(url=f"http://{HOST}/%ff%fe", key="/1250000000/audio-in/a.mp3")).key == "a.mp3"
 
 
-def test_records_are_read_each_on_its_own() -> None:
+def test_records_are_parsed_separately() -> None:
     read = parse_cos_event({"Records": [published("a.mp3"), {"cos": None}, "?", None, published("b.mp3")]})
     assert [getattr(one, "key", None) for one in read] == ["a.mp3", None, None, None, "b.mp3"]
     assert all(isinstance(one, InvalidRecord) and one.reason for one in read[1:4])
 
 
 @pytest.mark.parametrize("event", [None, "", [], {}, {"Records": []}, {"Records": {}}, {"Records": None}, 7])
-def test_an_event_without_records_is_refused(event: Any) -> None:
+def test_event_without_records_is_rejected(event: Any) -> None:
     with pytest.raises(EventError, match="Records"):
         parse_cos_event(event)
 
@@ -153,7 +153,7 @@ json_values = st.recursive(
 
 @given(value=json_values)
 @settings(max_examples=120, deadline=None)
-def test_no_record_whatever_stops_the_others(value: Any) -> None:
+def test_any_record_leaves_the_others_intact(value: Any) -> None:
     read = parse_cos_event({"Records": [value, published("a.mp3")]})
     assert len(read) == 2
     assert isinstance(read[1], ObjectCreated)
@@ -163,30 +163,30 @@ def posted(**members: Any) -> dict[str, Any]:
     return {"httpMethod": "POST", "path": "/token", "headers": {}, "body": "<x/>", **members}
 
 
-def test_a_request_to_the_functions_url_is_read() -> None:
+def test_function_url_request_is_parsed() -> None:
     read = parse_http_event(posted(body="会议"))
     assert (read.method, read.path, read.body) == ("POST", "/token", "会议".encode())
 
 
-def test_the_method_of_an_old_gateway_is_found_in_its_context() -> None:
+def test_method_of_old_gateway_is_read_from_context() -> None:
     event = {"path": "/t", "requestContext": {"httpMethod": "post", "stage": "release"}}
     assert parse_http_event(event).method == "POST"
 
 
 @pytest.mark.parametrize("members", [{}, {"body": None}, {"body": ""}])
-def test_a_request_without_a_body_has_an_empty_one(members: dict[str, Any]) -> None:
+def test_missing_body_is_empty(members: dict[str, Any]) -> None:
     assert parse_http_event({"httpMethod": "GET", "path": "/", **members}).body == b""
 
 
 @pytest.mark.parametrize("mark", [True, "true", "True"])
 @given(body=st.binary(max_size=64))
 @settings(max_examples=30, deadline=None)
-def test_a_body_in_base64_is_decoded(mark: object, body: bytes) -> None:
+def test_base64_body_is_decoded(mark: object, body: bytes) -> None:
     assert parse_http_event(posted(body=base64.b64encode(body).decode(), isBase64Encoded=mark)).body == body
 
 
 @pytest.mark.parametrize("mark", [False, None, "false", 0])
-def test_a_body_that_merely_looks_like_base64_is_left_alone(mark: object) -> None:
+def test_unflagged_body_is_not_decoded(mark: object) -> None:
     assert parse_http_event(posted(body="QUJD", isBase64Encoded=mark)).body == b"QUJD"
 
 
@@ -199,7 +199,7 @@ def test_a_body_that_merely_looks_like_base64_is_left_alone(mark: object) -> Non
         posted(body="QUJ", isBase64Encoded=True), posted(body="会", isBase64Encoded=True),
     ],
 )  # fmt: skip
-def test_what_is_no_request_is_refused_with_a_client_error(event: Any) -> None:
+def test_other_event_is_rejected_with_client_error(event: Any) -> None:
     with pytest.raises(EventError) as caught:
         _ = parse_http_event(event).body
     assert 400 <= caught.value.status < 500
@@ -217,17 +217,17 @@ def test_what_is_no_request_is_refused_with_a_client_error(event: Any) -> None:
         (None, RECONCILE),
     ],
 )
-def test_the_timers_message_says_what_the_sweep_does(event: Any, asked: str) -> None:
+def test_timer_message_selects_the_work(event: Any, asked: str) -> None:
     assert parse_timer_event(event) == asked
 
 
-def test_an_unknown_timer_message_is_refused_and_told_in_short() -> None:
+def test_unknown_timer_message_is_rejected_and_shortened() -> None:
     with pytest.raises(EventError, match="reconcile or audit") as caught:
         parse_timer_event({"Message": "delete" * 1000})
     assert len(str(caught.value)) < 200
 
 
-def test_a_key_that_is_no_unicode_makes_its_record_unreadable() -> None:
+def test_key_with_surrogate_is_an_invalid_record() -> None:
     record = {
         "cos": {
             "cosObject": {"key": "/1250000000/in/a\ud800"},

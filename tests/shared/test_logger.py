@@ -17,7 +17,7 @@ def log_into(lines: list[str], **fields: Any) -> Logger:
     return Logger(fields, lines.append, lambda: NOON)
 
 
-def test_a_line_holds_the_time_the_level_the_message_and_the_fields() -> None:
+def test_line_has_time_level_event_and_fields() -> None:
     lines: list[str] = []
     log_into(lines, request="r1").warning("looked", job="s01", tries=2, ok=True, none=None)
     assert [json.loads(line) for line in lines] == [
@@ -34,7 +34,7 @@ def test_a_line_holds_the_time_the_level_the_message_and_the_fields() -> None:
     ]
 
 
-def test_each_method_writes_its_own_level() -> None:
+def test_each_method_writes_its_level() -> None:
     lines: list[str] = []
     log = log_into(lines)
     log.info("a")
@@ -43,7 +43,7 @@ def test_each_method_writes_its_own_level() -> None:
     assert [json.loads(line)["level"] for line in lines] == ["info", "warning", "error"]
 
 
-def test_a_narrower_log_adds_fields_and_leaves_the_wider_one_alone() -> None:
+def test_bind_adds_fields_to_a_new_logger() -> None:
     lines: list[str] = []
     wide = log_into(lines, request="r1")
     wide.bind(key="a.mp3").info("narrow")
@@ -55,7 +55,7 @@ def test_a_narrower_log_adds_fields_and_leaves_the_wider_one_alone() -> None:
 
 @given(text=st.text(max_size=300))
 @settings(max_examples=120, deadline=None)
-def test_any_text_is_one_line_of_json_that_can_be_written_as_utf8(text: str) -> None:
+def test_any_text_is_one_line_of_utf8_json(text: str) -> None:
     lines: list[str] = []
     log_into(lines).info(text, key=text)
     (line,) = lines
@@ -64,32 +64,32 @@ def test_any_text_is_one_line_of_json_that_can_be_written_as_utf8(text: str) -> 
     assert json.loads(line.encode("utf-8"))["key"] == text.encode("utf-8", "replace").decode()
 
 
-def test_a_lone_surrogate_does_not_stop_the_write() -> None:
+def test_lone_surrogate_is_replaced() -> None:
     lines: list[str] = []
     log_into(lines).error("bad key", key="a\ud800b")
     assert json.loads(lines[0].encode("utf-8"))["key"] == "a?b"
 
 
-def test_a_key_of_the_greatest_length_is_written_whole() -> None:
+def test_longest_key_is_written_whole() -> None:
     lines: list[str] = []
     log_into(lines).info("m", key="k" * 850)
     assert json.loads(lines[0])["key"] == "k" * 850
 
 
-def test_a_transcript_does_not_fit_into_a_line() -> None:
+def test_long_value_is_cut() -> None:
     lines: list[str] = []
     log_into(lines).info("m", words="word " * 5000)
     assert len(json.loads(lines[0])["words"]) == MAX_VALUE_LENGTH + 1
     assert json.loads(lines[0])["words"].endswith("…")
 
 
-def test_the_time_carries_its_offset() -> None:
+def test_time_has_utc_offset() -> None:
     lines: list[str] = []
     Logger({}, lines.append, lambda: NOON.astimezone(timezone(timedelta(hours=8)))).info("m")
     assert json.loads(lines[0])["time"] == "2026-01-02T20:00:00.123+08:00"
 
 
-def test_by_default_a_line_goes_to_standard_output_and_the_time_is_utc(
+def test_default_is_stdout_and_utc(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Logger({"function": "upload"}).info("m")

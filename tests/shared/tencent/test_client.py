@@ -35,7 +35,7 @@ def error_body(code: str, *, resource: bool = True) -> bytes:
     return f"<Error><Code>{code}</Code><Message>m</Message>{node}<RequestId>rq1</RequestId></Error>".encode()
 
 
-def test_the_token_is_sent_and_signed_under_both_names_on_ci(
+def test_ci_request_signs_token_under_both_names(
     make_wire: Callable[..., TencentClient], far_end: Any
 ) -> None:
     make_wire(token="tok").send(SUBMIT)
@@ -47,7 +47,7 @@ def test_the_token_is_sent_and_signed_under_both_names_on_ci(
     )
 
 
-def test_on_cos_only_its_own_token_header_is_sent(
+def test_cos_request_sends_its_own_token_header(
     make_wire: Callable[..., TencentClient], far_end: Any
 ) -> None:
     make_wire(token="tok").send(GET)
@@ -55,14 +55,12 @@ def test_on_cos_only_its_own_token_header_is_sent(
     assert "x-ci-security-token" not in far_end.last.headers
 
 
-def test_the_window_of_validity_begins_before_now(wire: TencentClient, far_end: Any) -> None:
+def test_signature_is_valid_before_now(wire: TencentClient, far_end: Any) -> None:
     wire.send(GET)
     assert "q-sign-time=1699999940;1700000900&" in far_end.last.headers["authorization"]
 
 
-def test_the_endpoint_takes_the_request_with_its_real_host(
-    make_wire: Callable[..., TencentClient], far_end: Any
-) -> None:
+def test_endpoint_receives_the_real_host(make_wire: Callable[..., TencentClient], far_end: Any) -> None:
     make_wire(endpoint="http://127.0.0.1:9").send(GET)
     assert str(far_end.last.url) == "http://127.0.0.1:9"
     assert far_end.target() == "/in/a.mp3"
@@ -81,7 +79,7 @@ def test_the_endpoint_takes_the_request_with_its_real_host(
         ("a\nb&<>'\"", "/a%0Ab%26%3C%3E%27%22"),
     ],
 )
-def test_odd_keys_travel_encoded_once(wire: TencentClient, far_end: Any, key: str, target: str) -> None:
+def test_unusual_keys_are_encoded_once(wire: TencentClient, far_end: Any, key: str, target: str) -> None:
     wire.send(Request("GET", GET.host, "/" + key, key))
     assert far_end.target() == target
 
@@ -102,7 +100,7 @@ def test_odd_keys_travel_encoded_once(wire: TencentClient, far_end: Any, key: st
         (502, "", OutcomeUnknown, True),
     ],
 )
-def test_each_failure_has_its_kind(
+def test_error_response_has_its_class(
     wire: TencentClient, far_end: Any, status: int, code: str, kind: type[CloudError], helps: bool
 ) -> None:
     far_end.replies = [httpx.Response(status, content=error_body(code))]
@@ -115,23 +113,21 @@ def test_each_failure_has_its_kind(
     assert error.retryable is helps
 
 
-def test_an_error_of_ci_has_no_resource_and_still_tells_its_code(wire: TencentClient, far_end: Any) -> None:
+def test_ci_error_without_resource_has_its_code(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(400, content=error_body("AsrBucketUnBinded", resource=False))]
     with pytest.raises(RequestRejected) as caught:
         wire.send(SUBMIT)
     assert caught.value.code == "AsrBucketUnBinded"
 
 
-def test_an_error_without_a_body_tells_the_request_id_of_its_header(
-    wire: TencentClient, far_end: Any
-) -> None:
+def test_error_without_body_has_request_id_from_header(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(404, headers={"x-cos-request-id": "hdr"})]
     with pytest.raises(NotFound) as caught:
         wire.send(GET)
     assert caught.value.request_id == "hdr"
 
 
-def test_a_throttled_read_is_repeated_with_growing_pauses(wire: TencentClient, far_end: Any) -> None:
+def test_throttled_read_is_retried_with_backoff(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(503, content=error_body("SlowDown"))] * 2 + [httpx.Response(200)]
     assert wire.send(GET).status == 200
     assert len(far_end.requests) == 3
@@ -139,60 +135,60 @@ def test_a_throttled_read_is_repeated_with_growing_pauses(wire: TencentClient, f
     assert 0.2 < far_end.pauses[0] < far_end.pauses[1] < 2
 
 
-def test_a_submit_is_never_repeated(wire: TencentClient, far_end: Any) -> None:
+def test_submit_is_never_retried(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.ReadTimeout("slow")]
     with pytest.raises(OutcomeUnknown):
         wire.send(SUBMIT)
     assert len(far_end.requests) == 1
 
 
-def test_a_connection_that_was_never_made_did_nothing(wire: TencentClient, far_end: Any) -> None:
+def test_failed_connection_is_throttled_not_unknown(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.ConnectError("refused")]
     with pytest.raises(Throttled) as caught:
         wire.send(SUBMIT)
     assert caught.value.code == "NoConnection"
 
 
-def test_a_refusal_is_not_repeated(wire: TencentClient, far_end: Any) -> None:
+def test_rejected_request_is_not_retried(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(403, content=error_body("AccessDenied"))]
     with pytest.raises(RequestRejected):
         wire.send(GET)
     assert len(far_end.requests) == 1
 
 
-def test_no_request_begins_when_time_is_nearly_up(wire: TencentClient, far_end: Any) -> None:
+def test_no_request_starts_near_the_deadline(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 0.4
     with pytest.raises(DeadlineExceeded):
         wire.send(GET)
     assert not far_end.requests
 
 
-def test_a_request_waits_no_longer_than_the_function_lives(wire: TencentClient, far_end: Any) -> None:
+def test_request_timeout_is_the_remaining_time(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 2.5
     wire.send(GET)
     assert far_end.last.extensions[TOTAL_TIMEOUT] == 2.5
 
 
-def test_a_submit_is_over_before_another_attempt_may_begin(wire: TencentClient, far_end: Any) -> None:
+def test_submit_ends_before_the_lease_expires(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 600.0
     wire.send(SUBMIT)
     assert far_end.last.extensions[TOTAL_TIMEOUT] < MIN_LEASE_FRACTION * 120.0
 
 
-def test_what_cannot_be_sent_is_refused_at_once(wire: TencentClient, far_end: Any) -> None:
+def test_invalid_request_is_rejected_at_once(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.LocalProtocolError("its headers hold what HTTP cannot carry")]
     with pytest.raises(RequestRejected, match="CannotBeSent"):
         wire.send(GET)
     assert len(far_end.requests) == 1
 
 
-def test_a_time_out_of_a_service_in_between_is_worth_another_try(wire: TencentClient, far_end: Any) -> None:
+def test_gateway_timeout_is_retried(wire: TencentClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(408), httpx.Response(200)]
     wire.send(GET)
     assert len(far_end.requests) == 2
 
 
-def test_a_bomb_in_an_error_body_is_not_expanded(wire: TencentClient, far_end: Any) -> None:
+def test_entity_bomb_in_error_body_is_not_expanded(wire: TencentClient, far_end: Any) -> None:
     bomb = b'<!DOCTYPE b [<!ENTITY a "aaaa">]><Error><Code>&a;&a;</Code></Error>'
     far_end.replies = [httpx.Response(400, content=bomb)]
     with pytest.raises(RequestRejected) as caught:

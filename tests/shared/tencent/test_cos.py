@@ -45,7 +45,7 @@ def listing(*parts: str, truncated: bool = False, next_marker: str | None = None
     )
 
 
-def test_a_put_carries_its_digest_its_type_and_its_length(cos: CosClient, far_end: Any) -> None:
+def test_put_sends_digest_type_and_length(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(200, headers={"ETag": '"abc"'})]
     assert cos.put(BUCKET, "out/会议.txt", b"hello", content_type="text/plain; charset=utf-8") == PutResult(
         "abc"
@@ -60,7 +60,7 @@ def test_a_put_carries_its_digest_its_type_and_its_length(cos: CosClient, far_en
     assert sent.read() == b"hello"
 
 
-def test_create_only_is_asked_for_and_signed(cos: CosClient, far_end: Any) -> None:
+def test_create_only_header_is_sent_and_signed(cos: CosClient, far_end: Any) -> None:
     cos.put(BUCKET, "k", b"", create_only=True)
     headers = far_end.last.headers
     assert headers["x-cos-forbid-overwrite"] == "true"
@@ -68,9 +68,7 @@ def test_create_only_is_asked_for_and_signed(cos: CosClient, far_end: Any) -> No
     assert headers["content-length"] == "0"
 
 
-def test_create_only_on_an_existing_object_is_told_apart_from_other_refusals(
-    cos: CosClient, far_end: Any
-) -> None:
+def test_create_only_on_existing_object_raises_already_exists(cos: CosClient, far_end: Any) -> None:
     body = "<Error><Code>FileAlreadyExists</Code><Message>m</Message><Resource>/k</Resource></Error>"
     far_end.replies = [httpx.Response(409, text=body)]
     with pytest.raises(AlreadyExists, match="media-1250000000/k"):
@@ -83,7 +81,7 @@ metadata_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, m
 
 @given(value=metadata_texts)
 @settings(max_examples=100, deadline=None)
-def test_metadata_of_any_text_comes_back_as_it_was_given(value: str) -> None:
+def test_metadata_of_any_text_survives(value: str) -> None:
     kept: dict[str, str] = {}
 
     def store(request: httpx.Request) -> httpx.Response:
@@ -101,7 +99,7 @@ def test_metadata_of_any_text_comes_back_as_it_was_given(value: str) -> None:
     assert kept["x-cos-meta-title"].isascii()
 
 
-def test_a_head_tells_size_etag_type_time_and_metadata(cos: CosClient, far_end: Any) -> None:
+def test_head_returns_size_etag_type_time_and_metadata(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [
         httpx.Response(
             200,
@@ -127,42 +125,42 @@ def test_a_head_tells_size_etag_type_time_and_metadata(cos: CosClient, far_end: 
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Jan 2026 03:04:05 GMT"])
-def test_a_date_that_cannot_be_read_is_no_error(cos: CosClient, far_end: Any, date: str) -> None:
+def test_unreadable_date_is_zero(cos: CosClient, far_end: Any, date: str) -> None:
     far_end.replies = [httpx.Response(200, headers={"Last-Modified": date, "Content-Length": "5"})]
     assert cos.head(BUCKET, "a.mp3").modified_s == 0.0
 
 
-def test_an_object_whose_size_is_not_told_is_not_taken_for_an_empty_one(cos: CosClient, far_end: Any) -> None:
+def test_head_without_size_is_outcome_unknown(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(200, headers={"ETag": "e"})]
     with pytest.raises(OutcomeUnknown, match="NoLength"):
         cos.head(BUCKET, "a.mp3")
 
 
-def test_a_missing_object_is_not_found_though_a_head_has_no_body(cos: CosClient, far_end: Any) -> None:
+def test_missing_object_is_not_found(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(404)]
     with pytest.raises(NotFound, match=r"media-1250000000/calls/a\.mp3"):
         cos.head(BUCKET, "calls/a.mp3")
 
 
-def test_a_get_gives_the_bytes_as_they_are(cos: CosClient, far_end: Any) -> None:
+def test_get_returns_exact_bytes(cos: CosClient, far_end: Any) -> None:
     body = bytes(range(256))
     far_end.replies = [httpx.Response(200, content=body, headers={"ETag": '"e"'})]
     stored = cos.get(BUCKET, "k")
     assert (stored.body, stored.head.size, stored.head.etag) == (body, 256, "e")
 
 
-def test_deleting_what_is_not_there_is_no_error(cos: CosClient, far_end: Any) -> None:
+def test_deleting_missing_object_is_no_error(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(204)]
     cos.delete(BUCKET, "k")
     assert (far_end.last.method, far_end.target()) == ("DELETE", "/k")
 
 
-def test_a_bucket_is_made_by_a_put_of_its_root(cos: CosClient, far_end: Any) -> None:
+def test_bucket_is_created_by_put(cos: CosClient, far_end: Any) -> None:
     cos.create_bucket(BUCKET)
     assert (far_end.last.method, far_end.last.headers["host"], far_end.target()) == ("PUT", HOST, "/")
 
 
-def test_a_listing_asks_for_encoded_names(cos: CosClient, far_end: Any) -> None:
+def test_listing_requests_encoded_names(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [listing()]
     page = cos.list_objects(BUCKET, prefix="通话/ +", delimiter="/", marker="a&b")
     assert (page.objects, page.prefixes, page.next_marker) == ((), (), "")
@@ -175,7 +173,7 @@ def test_a_listing_asks_for_encoded_names(cos: CosClient, far_end: Any) -> None:
 
 @given(key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 @settings(max_examples=100, deadline=None)
-def test_a_listed_name_of_any_characters_is_read_exactly(key: str) -> None:
+def test_any_listed_key_is_read_exactly(key: str) -> None:
     client = httpx.Client(
         transport=httpx.MockTransport(lambda _: listing(contents(key), contents(key + "!")))
     )
@@ -185,14 +183,14 @@ def test_a_listed_name_of_any_characters_is_read_exactly(key: str) -> None:
     assert [item.key for item in page.objects] == [key, key + "!"]
 
 
-def test_a_listed_object_has_a_bare_etag_and_its_time(cos: CosClient, far_end: Any) -> None:
+def test_listed_object_has_etag_and_time(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [listing(contents("a.mp3", etag="&quot;e-2&quot;", size="482113"))]
     assert cos.list_objects(BUCKET).objects == (
         ObjectSummary("a.mp3", "e-2", 482113, "2026-01-02T03:04:05.000Z"),
     )
 
 
-def test_folders_are_listed_whether_there_is_one_or_many(cos: CosClient, far_end: Any) -> None:
+def test_one_or_many_folders_are_listed(cos: CosClient, far_end: Any) -> None:
     one = "<CommonPrefixes><Prefix>a%2F</Prefix></CommonPrefixes>"
     two = "<CommonPrefixes><Prefix>%E4%BC%9A%2F</Prefix></CommonPrefixes>"
     far_end.replies = [listing(one), listing(one, contents("k"), two)]
@@ -205,7 +203,7 @@ def markers(far_end: Any) -> list[str]:
     return [dict(parse_qsl(query, keep_blank_values=True))["marker"] for query in queries]
 
 
-def test_a_long_listing_is_read_page_by_page(cos: CosClient, far_end: Any) -> None:
+def test_long_listing_is_read_page_by_page(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [
         listing(contents("a"), contents("b +"), truncated=True, next_marker="b +"),
         listing(contents("c"), truncated=True),  # NextMarker may be missing
@@ -215,41 +213,39 @@ def test_a_long_listing_is_read_page_by_page(cos: CosClient, far_end: Any) -> No
     assert markers(far_end) == ["", "b +", "c"]
 
 
-def test_a_page_is_only_asked_for_when_it_is_needed(cos: CosClient, far_end: Any) -> None:
+def test_pages_are_requested_lazily(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [listing(contents("a"), truncated=True, next_marker="a"), listing(contents("b"))]
     assert next(cos.iter_objects(BUCKET)).key == "a"
     assert len(far_end.requests) == 1
 
 
-def test_a_marker_that_does_not_move_on_ends_the_listing(cos: CosClient, far_end: Any) -> None:
+def test_repeated_marker_ends_the_listing(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [listing(contents("a"), truncated=True, next_marker="a")]
     assert [item.key for item in cos.iter_objects(BUCKET)] == ["a", "a"]
     assert len(far_end.requests) == 2
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "hello", "<html><body>busy</body></html>", "<Response/>"])
-def test_an_answer_that_is_no_listing_is_not_taken_for_an_empty_bucket(
-    cos: CosClient, far_end: Any, body: str
-) -> None:
+def test_invalid_listing_is_not_an_empty_bucket(cos: CosClient, far_end: Any, body: str) -> None:
     far_end.replies = [httpx.Response(200, text=body)]
     with pytest.raises(OutcomeUnknown, match="media-1250000000"):
         cos.list_objects(BUCKET)
 
 
-def test_an_empty_list_element_is_an_empty_bucket(cos: CosClient, far_end: Any) -> None:
+def test_empty_list_element_is_an_empty_bucket(cos: CosClient, far_end: Any) -> None:
     far_end.replies = [httpx.Response(200, text="<ListBucketResult/>")]
     assert cos.list_objects(BUCKET).objects == ()
 
 
 @pytest.mark.parametrize("region", ["ap-chengdu", "eu-frankfurt"])
-def test_the_host_names_the_bucket_and_the_region(
+def test_host_has_bucket_and_region(
     make_wire: Callable[..., TencentClient], far_end: Any, region: str
 ) -> None:
     CosClient(make_wire(), region).get("text-1250000001", "k")
     assert far_end.last.headers["host"] == f"text-1250000001.cos.{region}.myqcloud.com"
 
 
-def test_no_key_is_never_taken_for_the_bucket_itself(wire: TencentClient, far_end: Any) -> None:
+def test_delete_without_key_raises(wire: TencentClient, far_end: Any) -> None:
     with pytest.raises(ValueError, match="remove the bucket"):
         CosClient(wire, "ap-chengdu").delete("media-1250000000", "")
     assert not far_end.requests

@@ -24,7 +24,7 @@ def context(environment: Any) -> dict[str, Any]:
     return {"request_id": "r1", "environment": environment}
 
 
-def test_the_invocations_own_credentials_come_before_an_older_snapshot() -> None:
+def test_context_credentials_win_over_environment() -> None:
     found = load_credentials(context(json.dumps(FROM_CONTEXT)), FROM_ENVIRONMENT)
     assert found == Credentials("id-c", "key-c", "tok-c")
 
@@ -39,28 +39,28 @@ def test_the_invocations_own_credentials_come_before_an_older_snapshot() -> None
         '{"TENCENTCLOUD_SECRETID":1,"TENCENTCLOUD_SECRETKEY":2}',
     ],
 )  # fmt: skip
-def test_a_context_without_a_whole_pair_leaves_it_to_the_environment(environment: Any) -> None:
+def test_incomplete_context_falls_back_to_environment(environment: Any) -> None:
     assert load_credentials(context(environment), FROM_ENVIRONMENT) == Credentials("id-e", "key-e", "tok-e")
     assert load_credentials({}, FROM_ENVIRONMENT) == Credentials("id-e", "key-e", "tok-e")
 
 
-def test_a_token_is_never_joined_to_the_key_of_another_source() -> None:
+def test_token_is_not_combined_with_another_key() -> None:
     pair = {name: value for name, value in FROM_CONTEXT.items() if "TOKEN" not in name}
     assert load_credentials(context(json.dumps(pair)), FROM_ENVIRONMENT) == Credentials("id-c", "key-c", "")
 
 
-def test_lasting_keys_need_no_token() -> None:
+def test_permanent_key_needs_no_token() -> None:
     environ = {"TENCENTCLOUD_SECRETID": "id", "TENCENTCLOUD_SECRETKEY": "key"}
     assert load_credentials({}, environ).token == ""
 
 
-def test_without_credentials_the_message_says_what_to_do_and_shows_no_value() -> None:
+def test_missing_credentials_message_says_what_to_do() -> None:
     with pytest.raises(SettingsError, match="execution role") as caught:
         load_credentials({}, {"TENCENTCLOUD_SECRETID": "id-alone"})
     assert "id-alone" not in str(caught.value)
 
 
-def test_nothing_of_them_is_printed() -> None:
+def test_credentials_are_not_printed() -> None:
     found = load_credentials({}, FROM_ENVIRONMENT)
     shown = f"{found} {found!r} {[found]}"
     assert not any(value in shown for value in FROM_ENVIRONMENT.values())

@@ -62,33 +62,33 @@ ONE_JOB = {
 
 
 @pytest.mark.parametrize("form", ONE_JOB)
-def test_one_job_is_found_in_every_form(form: str) -> None:
+def test_one_job_is_read_from_every_shape(form: str) -> None:
     assert parse_notification(ONE_JOB[form].encode()) == named(1)
 
 
-def test_several_jobs_are_found_in_their_order() -> None:
+def test_several_jobs_are_read_in_order() -> None:
     as_xml = f"<Response>{NAME}{job_xml(3)}{job_xml(1)}{job_xml(2)}</Response>"
     as_json = json.dumps({"JobsDetail": [job_json(3), job_json(1), job_json(2)]})
     assert parse_notification(as_xml.encode()) == parse_notification(as_json.encode()) == named(3, 1, 2)
 
 
-def test_a_job_that_is_named_twice_is_looked_at_once() -> None:
+def test_duplicate_job_is_returned_once() -> None:
     body = f"<Response>{job_xml(1)}{job_xml(2)}{job_xml(1)}</Response>"
     assert parse_notification(body.encode()) == named(1, 2)
 
 
-def test_twenty_jobs_are_taken() -> None:
+def test_twenty_jobs_are_accepted() -> None:
     body = "<Response>" + "".join(map(job_xml, range(20))) + "</Response>"
     assert parse_notification(body.encode()) == named(*range(20))
 
 
 @pytest.mark.parametrize("input_", [None, [], "text", 7, {}, {"BucketId": 5}, {"BucketId": ["b"]}])
-def test_a_job_without_a_usable_bucket_is_still_named(input_: Any) -> None:
+def test_job_without_bucket_is_returned(input_: Any) -> None:
     body = json.dumps({"JobsDetail": [job_json(Input=input_)]})
     assert parse_notification(body.encode()) == (NotifiedJob(f"s{1:032x}", ""),)
 
 
-def test_nothing_but_id_and_bucket_is_taken_from_a_long_result() -> None:
+def test_long_result_is_dropped() -> None:
     words = "".join(f"<Words><Word>w{i}</Word><OffsetStartMs>{i}</OffsetStartMs></Words>" for i in range(200))
     result = f"<SpeechRecognitionResult><ResultDetail>{words}</ResultDetail></SpeechRecognitionResult>"
     assert parse_notification(f"<Response>{job_xml(result=result)}</Response>".encode()) == named(1)
@@ -142,7 +142,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_no_queue_sends_gets_a_client_error_at_once(what: str) -> None:
+def test_invalid_notification_is_a_client_error(what: str) -> None:
     took = LONGEST_SECONDS
     for _ in range(3):  # a busy machine may be slow once; slow code is slow three times
         began = time.perf_counter()
@@ -156,12 +156,12 @@ def test_what_no_queue_sends_gets_a_client_error_at_once(what: str) -> None:
     assert took < LONGEST_SECONDS
 
 
-def test_the_longest_body_that_the_platform_delivers_is_read() -> None:
+def test_longest_body_is_read() -> None:
     with pytest.raises(EventError, match="no job"):
         parse_notification(b"<Response>" + b"x" * (MAX_NOTIFICATION_BYTES - 21) + b"</Response>")
 
 
-def test_a_body_that_is_too_large_is_told_so_by_its_status() -> None:
+def test_oversized_body_has_status_413() -> None:
     with pytest.raises(EventError) as caught:
         parse_notification(BAD["more than the platform delivers"])
     assert caught.value.status == 413
@@ -171,7 +171,7 @@ def test_a_body_that_is_too_large_is_told_so_by_its_status() -> None:
     "job_id",
     ["", " s01", "s01\n", "s01/..", "../asr_jobs", "s01,s02", "s01?cancel", "s%30", "会", "s" * 65, "s\x00", "\ud800"],
 )  # fmt: skip
-def test_an_id_that_could_change_the_request_is_refused(job_id: str) -> None:
+def test_unsafe_job_id_is_rejected(job_id: str) -> None:
     with pytest.raises(EventError, match="usable id"):
         parse_notification(json.dumps({"JobsDetail": [job_json(JobId=job_id)]}).encode())
 
@@ -180,7 +180,7 @@ def test_an_id_that_could_change_the_request_is_refused(job_id: str) -> None:
     body=st.binary(max_size=100) | st.text(max_size=60).map(lambda t: f"<Response>{t}</Response>".encode())
 )
 @settings(max_examples=100, deadline=None)
-def test_no_short_body_whatever_raises_another_error(body: bytes) -> None:
+def test_any_short_body_raises_only_event_error(body: bytes) -> None:
     with pytest.raises(EventError):
         parse_notification(body)
 
@@ -196,7 +196,7 @@ def test_no_short_body_whatever_raises_another_error(body: bytes) -> None:
     )
 )
 @settings(max_examples=100, deadline=None)
-def test_json_of_any_shape_names_jobs_or_is_refused(document: Any) -> None:
+def test_any_json_names_jobs_or_is_rejected(document: Any) -> None:
     body = json.dumps({"JobsDetail": document}).encode()
     try:
         assert all(job.job_id for job in parse_notification(body))

@@ -67,7 +67,7 @@ CLIENT_VECTORS = {
 
 
 @pytest.mark.parametrize("name", CLIENT_VECTORS)
-def test_it_equals_the_official_clients_signature(name: str) -> None:
+def test_signature_equals_official_client(name: str) -> None:
     method, path, parameters, headers, header_list, parameter_list, signature = CLIENT_VECTORS[name]
     assert sign_request(
         method, path, parameters, headers,
@@ -84,7 +84,7 @@ PUBLISHED_KEY = "BQYIM75p8x0iWVFSIgqEKwFprpRSVHlz"
 PUBLISHED_HOST = "examplebucket-1250000000.cos.ap-beijing.myqcloud.com"
 
 
-def test_it_equals_the_published_upload_sample() -> None:
+def test_signature_equals_published_upload_sample() -> None:
     headers = {
         "Date": "Thu, 16 May 2019 06:45:51 GMT",
         "Host": PUBLISHED_HOST,
@@ -107,7 +107,7 @@ def test_it_equals_the_published_upload_sample() -> None:
     assert signed.endswith("q-signature=3b8851a11a569213c17ba8fa7dcf2abec6935172")
 
 
-def test_it_equals_the_published_download_sample() -> None:
+def test_signature_equals_published_download_sample() -> None:
     parameters = [
         ("response-content-type", "application/octet-stream"),
         ("response-cache-control", "max-age=600"),

@@ -44,7 +44,7 @@ PARTS = (
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(PARTS, 5))[::7])
-def test_the_order_of_children_never_matters(
+def test_order_of_children_does_not_matter(
     speech: SpeechClient, far_end: Any, order: tuple[str, ...]
 ) -> None:
     answer(far_end, "<NonExistJobIds>s2</NonExistJobIds>" + job(*order))
@@ -69,7 +69,7 @@ def test_lists_may_be_absent_single_or_many(speech: SpeechClient, far_end: Any) 
 @pytest.mark.parametrize(
     "empty", ["<JobsDetail/>", "<JobsDetail></JobsDetail>", "<JobsDetail> \n </JobsDetail>"]
 )
-def test_an_empty_list_element_is_no_job(speech: SpeechClient, far_end: Any, empty: str) -> None:
+def test_empty_list_element_is_no_job(speech: SpeechClient, far_end: Any, empty: str) -> None:
     answer(far_end, empty)
     assert speech.get_jobs(BUCKET, ["s1"]) == JobLookup((), ())
 
@@ -86,7 +86,7 @@ def test_an_empty_list_element_is_no_job(speech: SpeechClient, far_end: Any, emp
         ("<NonExistJobIds/><NonExistJobIds>s2</NonExistJobIds>", ("s2",)),
     ],
 )
-def test_unknown_jobs_are_read_in_every_form(
+def test_unknown_jobs_are_read_from_every_shape(
     speech: SpeechClient, far_end: Any, told: str, unknown: tuple[str, ...]
 ) -> None:
     answer(far_end, told)
@@ -107,7 +107,7 @@ def test_unknown_jobs_are_read_in_every_form(
         ("<NonExistPIDs><QueueID>p1</QueueID></NonExistPIDs><NonExistPIDs>p2</NonExistPIDs>", ("p1", "p2")),
     ],
 )
-def test_unknown_queues_are_read_in_every_form(
+def test_unknown_queues_are_read_from_every_shape(
     speech: SpeechClient, far_end: Any, told: str, unknown: tuple[str, ...]
 ) -> None:
     answer(far_end, f"<TotalCount>0</TotalCount>{told}")
@@ -115,7 +115,7 @@ def test_unknown_queues_are_read_in_every_form(
 
 
 @pytest.mark.parametrize("name", ["QueueId", "QueueID"])
-def test_a_queues_id_is_read_in_both_spellings(speech: SpeechClient, far_end: Any, name: str) -> None:
+def test_queue_id_is_read_in_both_spellings(speech: SpeechClient, far_end: Any, name: str) -> None:
     element = f"<{name}>p1</{name}><Name>n</Name><State>Paused</State>"
     answer(far_end, f"<QueueList>{element}</QueueList>")
     (queue,) = speech.list_queues(BUCKET).queues
@@ -124,13 +124,13 @@ def test_a_queues_id_is_read_in_both_spellings(speech: SpeechClient, far_end: An
     assert speech.update_queue(BUCKET, queue).queue_id == "p1"
 
 
-def test_unknown_members_of_a_queues_notification_do_no_harm(speech: SpeechClient, far_end: Any) -> None:
+def test_unknown_notify_members_are_ignored(speech: SpeechClient, far_end: Any) -> None:
     notify = "<MqName/><KafkaConfig><Region>r</Region></KafkaConfig><ResultFormat>JSON</ResultFormat><State>On</State>"
     answer(far_end, f"<QueueList><QueueId>p1</QueueId><NotifyConfig>{notify}</NotifyConfig></QueueList>")
     assert speech.list_queues(BUCKET).queues[0].notification == NotifyConfig("On", "", "", "", "JSON")
 
 
-def test_a_time_that_is_not_reached_is_empty(speech: SpeechClient, far_end: Any) -> None:
+def test_unreached_time_is_empty(speech: SpeechClient, far_end: Any) -> None:
     times = (
         "<CreationTime>2026-01-02T03:04:05+0800</CreationTime><StartTime>-</StartTime><EndTime>-</EndTime>"
     )
@@ -153,7 +153,7 @@ def test_a_time_that_is_not_reached_is_empty(speech: SpeechClient, far_end: Any)
          "[0:0.000,0:1.000] a\n[0:1.000,0:2.000]  b"),
     ],
 )  # fmt: skip
-def test_the_lines_come_as_one_text_or_as_several(
+def test_lines_come_as_one_text_or_several(
     speech: SpeechClient, far_end: Any, result: str, lines: str
 ) -> None:
     inner = f"<SpeechRecognitionResult><AudioTime>2</AudioTime>{result}</SpeechRecognitionResult>"
@@ -164,12 +164,12 @@ def test_the_lines_come_as_one_text_or_as_several(
 
 
 @pytest.mark.parametrize("inner", ["", "<SpeechRecognitionResult/>", "<UserData>u</UserData>"])
-def test_a_job_without_a_result_has_none(speech: SpeechClient, far_end: Any, inner: str) -> None:
+def test_job_without_result_has_none(speech: SpeechClient, far_end: Any, inner: str) -> None:
     answer(far_end, job("<JobId>s1</JobId><State>Running</State>", f"<Operation>{inner}</Operation>"))
     assert speech.get_jobs(BUCKET, ["s1"]).jobs[0].result is None
 
 
-def test_details_go_through_the_callers_reader_in_their_order(speech: SpeechClient, far_end: Any) -> None:
+def test_details_are_parsed_in_order(speech: SpeechClient, far_end: Any) -> None:
     details = "<ResultDetail/>" + "".join(
         f"<ResultDetail><EndMs>{i + 1}</EndMs><New>?</New><StartMs>{i}</StartMs></ResultDetail>"
         for i in range(3)
@@ -197,9 +197,7 @@ def test_flash_results_and_object_names_are_read(speech: SpeechClient, far_end: 
     assert (read.object_name, read.detail_object_name) == ("/raw/a.txt", "/raw/a.txt.detail")
 
 
-def test_a_failed_job_tells_its_code_and_its_message_word_for_word(
-    speech: SpeechClient, far_end: Any
-) -> None:
+def test_failed_job_has_its_exact_code_and_message(speech: SpeechClient, far_end: Any) -> None:
     reason = "<Code>FailedOperation.ErrorDownFile</Code><Message>cannot read &lt;file&gt;</Message>"
     answer(far_end, job("<JobId>s1</JobId><State>Failed</State>", reason))
     (read,) = speech.get_jobs(BUCKET, ["s1"]).jobs
@@ -221,9 +219,7 @@ def test_a_failed_job_tells_its_code_and_its_message_word_for_word(
         ("<NextToken>22</NextToken>", ""),  # a page with nothing on it
     ],
 )
-def test_the_last_page_of_jobs_is_known_in_every_form(
-    speech: SpeechClient, far_end: Any, body: str, token: str
-) -> None:
+def test_last_page_of_jobs_is_recognised(speech: SpeechClient, far_end: Any, body: str, token: str) -> None:
     answer(far_end, body)
     assert speech.list_jobs(BUCKET, JobFilter(), token="21").next_token == token
 
@@ -232,9 +228,7 @@ NO_SENSE = ["", "ok", "<Response>", "<html><body>busy</body></html>", "<Error><C
 
 
 @pytest.mark.parametrize("body", NO_SENSE)
-def test_a_submit_with_an_answer_that_makes_no_sense_may_have_made_a_job(
-    speech: SpeechClient, far_end: Any, body: str
-) -> None:
+def test_unreadable_submit_response_is_outcome_unknown(speech: SpeechClient, far_end: Any, body: str) -> None:
     far_end.replies = [httpx.Response(200, text=body)]
     with pytest.raises(OutcomeUnknown, match=r"in/a\.mp3"):
         speech.create_job(BUCKET, JOB)
@@ -242,7 +236,7 @@ def test_a_submit_with_an_answer_that_makes_no_sense_may_have_made_a_job(
 
 
 @pytest.mark.parametrize("reply", [httpx.ReadTimeout("slow"), httpx.Response(500), httpx.Response(503)])
-def test_a_submit_is_sent_once_and_a_question_again(
+def test_submit_is_sent_once_and_reads_are_retried(
     speech: SpeechClient, far_end: Any, reply: httpx.Response | Exception
 ) -> None:
     far_end.replies = [reply]
@@ -255,7 +249,7 @@ def test_a_submit_is_sent_once_and_a_question_again(
 
 
 @pytest.mark.parametrize("body", ["<Response/>", f"<Response>{job('<JobId/>')}</Response>"])
-def test_a_submit_without_a_job_id_in_its_answer_may_have_made_a_job(
+def test_submit_response_without_job_id_is_outcome_unknown(
     speech: SpeechClient, far_end: Any, body: str
 ) -> None:
     far_end.replies = [httpx.Response(200, text=body)]
@@ -264,9 +258,7 @@ def test_a_submit_without_a_job_id_in_its_answer_may_have_made_a_job(
 
 
 @pytest.mark.parametrize("body", NO_SENSE)
-def test_an_answer_that_makes_no_sense_is_not_taken_for_no_jobs(
-    speech: SpeechClient, far_end: Any, body: str
-) -> None:
+def test_unreadable_response_is_not_an_empty_job_list(speech: SpeechClient, far_end: Any, body: str) -> None:
     """Whoever looks for the job of a lost submit, and is told that there is none, pays for a second one."""
     far_end.replies = [httpx.Response(200, text=body)]
     with pytest.raises(OutcomeUnknown):
@@ -290,7 +282,7 @@ trees = st.recursive(
 
 @given(body=trees)
 @settings(max_examples=100, deadline=None)
-def test_no_arrangement_of_known_elements_raises(body: str) -> None:
+def test_any_arrangement_of_known_elements_is_parsed(body: str) -> None:
     client = httpx.Client(
         transport=httpx.MockTransport(lambda _: httpx.Response(200, text=f"<Response>{body}</Response>"))
     )

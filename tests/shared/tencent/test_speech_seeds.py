@@ -192,14 +192,14 @@ def answer(far_end: Any, body: str) -> None:
     far_end.replies = [httpx.Response(200, text=body, headers=headers)]
 
 
-def test_switching_the_service_on_for_a_bucket(speech: SpeechClient, far_end: Any) -> None:
+def test_enable_bucket_matches_the_document(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, ENABLED)
     assert speech.enable_bucket(BUCKET) == SpeechBucket(BUCKET, REGION, CREATED)
     assert sent(far_end) == ("POST", BUCKET_HOST, "/asrbucket", {}, None)
     assert far_end.last.headers["content-length"] == "0"
 
 
-def test_submitting_a_job(speech: SpeechClient, far_end: Any) -> None:
+def test_create_job_matches_the_document(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, f"{DECLARATION}<Response>{details(state='Submitted', end='-')}</Response>")
     job = JobRequest(
         input_key="calls/1 & <2>.mp3",
@@ -229,9 +229,7 @@ def test_submitting_a_job(speech: SpeechClient, far_end: Any) -> None:
     assert sent(far_end) == ("POST", BUCKET_HOST, "/asr_jobs", {}, {**body})
 
 
-def test_a_job_may_name_its_own_callback_its_speakers_and_its_channels(
-    speech: SpeechClient, far_end: Any
-) -> None:
+def test_create_job_sends_callback_speakers_and_channels(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, f"<Response>{details(state='Submitted', end='-')}</Response>")
     speech.create_job(
         BUCKET,
@@ -262,7 +260,7 @@ def test_a_job_may_name_its_own_callback_its_speakers_and_its_channels(
     }
 
 
-def test_listing_jobs_with_every_parameter_of_the_document(speech: SpeechClient, far_end: Any) -> None:
+def test_list_jobs_sends_every_parameter(speech: SpeechClient, far_end: Any) -> None:
     listed = f"{details(state='Success', end=ENDED, result=RESULT)}<NextToken>21</NextToken>"
     answer(far_end, f"{DECLARATION}\n<Response> {listed} </Response>\n")
     chosen = JobFilter(
@@ -289,20 +287,20 @@ def test_listing_jobs_with_every_parameter_of_the_document(speech: SpeechClient,
     assert "2026-01-02T03%3A04%3A05%2B0800" in far_end.target()
 
 
-def test_listing_jobs_without_a_wish_asks_for_all_newest_first(speech: SpeechClient, far_end: Any) -> None:
+def test_list_jobs_defaults_to_all_newest_first(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, "<Response/>")
     assert speech.list_jobs(BUCKET, JobFilter()) == JobPage((), "")
     query = {"tag": "SpeechRecognition", "orderByTime": "Desc", "states": "All", "size": "100"}
     assert sent(far_end) == ("GET", BUCKET_HOST, "/asr_jobs", query, None)
 
 
-def test_asking_for_one_job(speech: SpeechClient, far_end: Any) -> None:
+def test_get_one_job_matches_the_document(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, f"<Response>{details(state='Success', end=ENDED, result=RESULT)}</Response>")
     assert speech.get_jobs(BUCKET, [JOB_ID]) == JobLookup((FINISHED_JOB,), ())
     assert sent(far_end) == ("GET", BUCKET_HOST, f"/asr_jobs/{JOB_ID}", {}, None)
 
 
-def test_asking_for_several_jobs_in_one_request(speech: SpeechClient, far_end: Any) -> None:
+def test_get_several_jobs_in_one_request(speech: SpeechClient, far_end: Any) -> None:
     found = details(state="Success", end=ENDED, result=RESULT) + details(state="Running", end="-")
     answer(far_end, f"<Response>{found}<NonExistJobIds>s0z</NonExistJobIds></Response>")
     told = speech.get_jobs(BUCKET, [JOB_ID, "s0b", "s0z"])
@@ -311,7 +309,7 @@ def test_asking_for_several_jobs_in_one_request(speech: SpeechClient, far_end: A
     assert sent(far_end)[2] == f"/asr_jobs/{JOB_ID},s0b,s0z"
 
 
-def test_the_queues_of_a_bucket(speech: SpeechClient, far_end: Any) -> None:
+def test_list_queues_matches_the_document(speech: SpeechClient, far_end: Any) -> None:
     answer(
         far_end,
         f"{DECLARATION}<Response><TotalCount>1</TotalCount><RequestId>NjA1</RequestId><PageNumber>1</PageNumber>"
@@ -327,14 +325,14 @@ def test_the_queues_of_a_bucket(speech: SpeechClient, far_end: Any) -> None:
     )
 
 
-def test_queues_can_be_asked_for_by_id_and_state(speech: SpeechClient, far_end: Any) -> None:
+def test_list_queues_by_id_and_state(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, "<Response><TotalCount>0</TotalCount></Response>")
     assert speech.list_queues(BUCKET, queue_ids=["p1", "p2"], state="Active") == QueuePage(0, (), ())
     query = {"queueIds": "p1,p2", "state": "Active", "pageNumber": "1", "pageSize": "10"}
     assert sent(far_end)[3] == query
 
 
-def test_a_queue_is_replaced_as_a_whole(speech: SpeechClient, far_end: Any) -> None:
+def test_update_queue_replaces_the_whole_queue(speech: SpeechClient, far_end: Any) -> None:
     url = HOOK.replace("&", "&amp;")
     told = f"<Url>{url}</Url><Event>TaskFinish</Event><Type>Url</Type><State>On</State>"
     answer(far_end, f"<Response><RequestId>NjA1</RequestId>{queue_element('Queue', told)}</Response>")
@@ -347,7 +345,7 @@ def test_a_queue_is_replaced_as_a_whole(speech: SpeechClient, far_end: Any) -> N
     assert sent(far_end) == ("PUT", BUCKET_HOST, f"/asrqueue/{QUEUE_ID}", {}, body)
 
 
-def test_a_queue_that_was_read_can_be_written_back(speech: SpeechClient, far_end: Any) -> None:
+def test_queue_survives_read_and_update(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, f"<Response>{queue_element('Queue', FRESH_NOTIFY)}</Response>")
     assert speech.update_queue(BUCKET, FRESH_QUEUE) == FRESH_QUEUE
     assert sent(far_end)[4]["NotifyConfig"] == {"Url": "", "State": "Off", "Type": "", "Event": ""}
@@ -373,9 +371,7 @@ ASKS: dict[str, tuple[str, Callable[[SpeechClient], Callable[..., BucketPage]]]]
 
 
 @pytest.mark.parametrize("path", ASKS)
-def test_the_buckets_with_a_service_are_asked_for_on_the_regions_own_host(
-    speech: SpeechClient, far_end: Any, path: str
-) -> None:
+def test_list_buckets_uses_the_regional_host(speech: SpeechClient, far_end: Any, path: str) -> None:
     element, ask = ASKS[path]
     answer(far_end, enabled_list(element, BUCKET, "media-1-1250000000", total=2))
     assert ask(speech)() == BucketPage(
@@ -391,9 +387,7 @@ def test_the_buckets_with_a_service_are_asked_for_on_the_regions_own_host(
 
 
 @pytest.mark.parametrize("path", ASKS)
-def test_the_buckets_can_be_asked_for_with_every_parameter(
-    speech: SpeechClient, far_end: Any, path: str
-) -> None:
+def test_list_buckets_sends_every_parameter(speech: SpeechClient, far_end: Any, path: str) -> None:
     element, ask = ASKS[path]
     answer(far_end, enabled_list(element, total=0))
     page = ask(speech)(
@@ -414,18 +408,14 @@ def test_the_buckets_can_be_asked_for_with_every_parameter(
 
 
 @pytest.mark.parametrize("path", ASKS)
-def test_a_count_above_what_is_printed_is_kept_apart_from_the_buckets(
-    speech: SpeechClient, far_end: Any, path: str
-) -> None:
+def test_total_is_independent_of_the_page(speech: SpeechClient, far_end: Any, path: str) -> None:
     element, ask = ASKS[path]
     answer(far_end, enabled_list(element, BUCKET, total=5))
     page = ask(speech)()
     assert (page.total, len(page.buckets)) == (5, 1)
 
 
-def test_the_newer_path_of_jobs_is_used_where_it_is_chosen_and_only_for_jobs(
-    make_wire: Callable[..., TencentClient], far_end: Any
-) -> None:
+def test_jobs_path_applies_to_jobs_only(make_wire: Callable[..., TencentClient], far_end: Any) -> None:
     speech = SpeechClient(make_wire(), REGION, "jobs")
     answer(far_end, f"<Response>{details(state='Submitted', end='-')}</Response>")
     speech.create_job(BUCKET, JobRequest("a.mp3", BUCKET, REGION, "a.txt", "16k_zh"))
@@ -437,9 +427,7 @@ def test_the_newer_path_of_jobs_is_used_where_it_is_chosen_and_only_for_jobs(
     assert paths == ["/jobs", f"/jobs/{JOB_ID}", "/jobs", "/asrqueue", "/asrbucket"]
 
 
-def test_every_request_names_its_content_type_and_is_signed_for_its_host(
-    speech: SpeechClient, far_end: Any
-) -> None:
+def test_requests_have_content_type_and_signed_host(speech: SpeechClient, far_end: Any) -> None:
     answer(far_end, "<Response/>")
     speech.list_queues(BUCKET)
     speech.list_buckets()

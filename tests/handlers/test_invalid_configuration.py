@@ -35,7 +35,7 @@ def good_settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.mark.parametrize("name", HANDLERS)
-def test_wrong_settings_stop_every_function_with_one_message_that_names_them_all(
+def test_invalid_settings_stop_every_function_with_one_message(
     good_settings: pytest.MonkeyPatch, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good_settings.setenv("INPUT_BUCKETS", "no-appid")
@@ -51,13 +51,13 @@ def test_wrong_settings_stop_every_function_with_one_message_that_names_them_all
     assert "short" not in lines[0]["error"]
 
 
-def test_a_function_without_credentials_says_so(good_settings: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_reported(good_settings: pytest.MonkeyPatch) -> None:
     good_settings.delenv("TENCENTCLOUD_SECRETKEY")
     with pytest.raises(SettingsError, match="execution role"):
         handler("upload")({}, CONTEXT)
 
 
-def test_credentials_are_read_from_the_context_of_each_invocation(good_settings: pytest.MonkeyPatch) -> None:
+def test_credentials_are_loaded_on_each_invocation(good_settings: pytest.MonkeyPatch) -> None:
     good_settings.delenv("TENCENTCLOUD_SECRETKEY")
     fresh = {"TENCENTCLOUD_SECRETID": "AKIDFRESH", "TENCENTCLOUD_SECRETKEY": "fresh"}
     context = {**CONTEXT, "environment": json.dumps(fresh)}
@@ -66,13 +66,11 @@ def test_credentials_are_read_from_the_context_of_each_invocation(good_settings:
 
 
 @pytest.mark.parametrize("event", [None, [], {}, {"path": 5}, "x"])
-def test_the_callback_answers_an_event_of_no_known_shape(
-    good_settings: pytest.MonkeyPatch, event: Any
-) -> None:
+def test_callback_responds_to_unknown_event(good_settings: pytest.MonkeyPatch, event: Any) -> None:
     assert handler("callback")(event, CONTEXT)["statusCode"] == 400
 
 
-def test_the_callback_shows_no_stack_trace_when_the_cloud_cannot_be_reached(
+def test_callback_shows_no_stack_trace_without_network(
     good_settings: pytest.MonkeyPatch,
 ) -> None:
     body = json.dumps({"JobsDetail": [{"JobId": "s01"}]})
@@ -82,7 +80,7 @@ def test_the_callback_shows_no_stack_trace_when_the_cloud_cannot_be_reached(
     assert json.loads(answer["body"]) == {"message": "not finished, try again"}
 
 
-def test_the_upload_raises_when_the_cloud_cannot_be_reached_so_that_the_platform_tries_again(
+def test_upload_raises_without_network_so_the_platform_retries(
     good_settings: pytest.MonkeyPatch,
 ) -> None:
     url = "http://recordings-1250000000.cos.ap-guangzhou.myqcloud.com/a.mp3"
