@@ -108,7 +108,7 @@ class TencentClient:
 
     def send(self, request: Request) -> HttpResponse:
         """Return a 2xx response. Raises DeadlineExceeded or a CloudError."""
-        return self._send(request, _read_response)
+        return self._send(request, read_response)
 
     def stream(self, request: Request, parse: Callable[[Iterator[bytes]], _T]) -> _T:
         """Return what `parse` makes of the body of a 2xx response, which it receives in pieces.
@@ -164,7 +164,7 @@ class TencentClient:
             try:
                 if response.status_code in _SUCCESS_STATUSES:
                     return read(response)
-                raise _build_error(request, _read_response(response))
+                raise _build_error(request, read_response(response))
             finally:
                 response.close()
         except httpx.TransportError as error:
@@ -211,7 +211,8 @@ def build_request_target(path: str, parameters: tuple[tuple[str, str], ...]) -> 
     return f"{target}?{query}" if query else target
 
 
-def _read_response(response: httpx.Response) -> HttpResponse:
+def read_response(response: httpx.Response) -> HttpResponse:
+    """Read a response to its end. Raises httpx.TransportError."""
     return HttpResponse(response.status_code, _decode_headers(response), b"".join(iterate_body(response)))
 
 

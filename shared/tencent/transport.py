@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http.cookiejar import CookieJar
 from typing import Any, cast
 
 import httpcore
@@ -28,8 +29,6 @@ _INVALID_REQUEST = "the method, target or headers hold what HTTP cannot carry"
 _INVALID_ORIGIN = "the address is not that of an HTTP server"
 _STATUSES_WITHOUT_BODY = (204, 304)
 _FIRST_ERROR_STATUS = 300
-# httpx parses Location even if it follows no redirect, and would send cookies back.
-_DROPPED_HEADERS = (b"location", b"set-cookie")
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _HTTPCORE_ERRORS = (
     httpcore.NetworkError,
@@ -43,10 +42,20 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
+def create_http_client(transport: httpx.BaseTransport) -> httpx.Client:
+    """Create a client that uses no proxies of the environment and keeps no cookies."""
+    return httpx.Client(transport=transport, cookies=_NoCookies(), trust_env=False)
+
+
+class _NoCookies(CookieJar):
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Ignore the cookies of a response."""
+
+
 @functools.cache
 def get_process_client() -> httpx.Client:
-    """Return the client of this process. Proxies of the environment are not used."""
-    return httpx.Client(transport=Transport(), trust_env=False)
+    """Return the client of this process."""
+    return create_http_client(Transport())
 
 
 @functools.cache
@@ -137,7 +146,8 @@ class Transport(httpx.BaseTransport):
         except httpx.TransportError:
             response.close()
             raise
-        headers = [(name, value) for name, value in response.headers if name.lower() not in _DROPPED_HEADERS]
+        # httpx parses Location even if it follows no redirect, and rejects the response if it is no address.
+        headers = [(name, value) for name, value in response.headers if name.lower() != b"location"]
         return httpx.Response(response.status, headers=headers, stream=_ResponseBody(response))
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from shared.logger import Logger
 from shared.recordings.context import Context, build_context
 from shared.settings import load_settings
 from shared.tencent.client import TencentClient
-from shared.tencent.transport import Transport
+from shared.tencent.transport import Transport, create_http_client
 
 
 class _Watched(Transport):
@@ -53,7 +53,7 @@ class Desks:
 
     def plain(self, transport: Transport | None = None, **settings: Any) -> Context:
         """A desk on this transport, or its own; `settings` go over the pipeline's."""
-        client = httpx.Client(transport=transport or Transport(), trust_env=False)
+        client = create_http_client(transport or Transport())
         self._stack.callback(client.close)
         wire = TencentClient(
             self._wire.credentials, self._wire.endpoint, http_client=lambda: client, sleep=lambda _: None

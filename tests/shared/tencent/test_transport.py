@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import socket
 import ssl
@@ -18,13 +19,14 @@ import httpx
 import pytest
 
 from shared.tencent import transport
+from shared.tencent.client import HttpResponse, read_response
 from shared.tencent.transport import (
     MAX_IDLE_S,
     Transport,
     build_request,
+    create_http_client,
     get_process_client,
     get_tls_context,
-    iterate_body,
 )
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -36,14 +38,13 @@ UNKNOWN = (httpx.TimeoutException, httpx.ReadError, httpx.WriteError, httpx.Remo
 REFUSED = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
-def send(client: httpx.Client, *request: Any, **limits: float) -> httpx.Response:
-    """Send as TencentClient does; the response has its raw body as `content`."""
+def send(client: httpx.Client, *request: Any, **limits: float) -> HttpResponse:
+    """Send as TencentClient does."""
     response = client.send(build_request(*request, **limits), stream=True)
     try:
-        body = b"".join(iterate_body(response))
+        return read_response(response)
     finally:
         response.close()
-    return httpx.Response(response.status_code, headers=response.headers.raw, content=body)
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Service:
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = httpx.Client(transport=Transport(now=lambda: self.seconds), trust_env=False)
+        self.client = create_http_client(Transport(now=lambda: self.seconds))
         self.listener.settimeout(PATIENCE_SECONDS)
 
     def send(
@@ -68,7 +69,7 @@ class Service:
         scheme: str = "http",
         target: str = "/a%20b",
         **headers: str,
-    ) -> Future[httpx.Response]:
+    ) -> Future[HttpResponse]:
         length = {"Content-Length": str(len(body))} if body else {}
         origin = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
         return self.threads.submit(
@@ -98,90 +99,141 @@ def service() -> Iterator[Service]:
         service.client.close()
 
 
-def head_of(connection: socket.socket) -> bytes:
-    """What came, up to the end of the headers at least."""
+def receive_head(connection: socket.socket) -> bytes:
+    """Return what was received, up to the end of the headers at least."""
     received = b""
     while HEADERS_END not in received:
         received += connection.recv(65536)
     return received
 
 
-def result(future: Future[httpx.Response]) -> httpx.Response:
+def result(future: Future[HttpResponse]) -> HttpResponse:
     return future.result(timeout=PATIENCE_SECONDS)
 
 
-def test_what_is_sent_is_the_request_and_nothing_that_was_not_signed(service: Service) -> None:
+def test_exactly_the_given_headers_and_target_are_sent(service: Service) -> None:
     sent = service.send("PUT", b"body")
     with service.accept() as connection:
         received = b""
         while not received.endswith(b"body"):
             received += connection.recv(65536)
         connection.sendall(OK)
-        response = result(sent)
-        assert (response.status_code, response.headers.raw, response.content) == (
-            200,
-            [(b"Content-Length", b"2")],
-            b"ok",
-        )
+        assert result(sent) == HttpResponse(200, {"content-length": "2"}, b"ok")
     assert received == b"PUT /a%20b HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"
 
 
-def test_the_next_request_goes_over_the_same_connection(service: Service) -> None:
-    sent = service.send()
+def test_target_with_dot_segments_is_sent_unchanged(service: Service) -> None:
+    sent = service.send(target="/a/../.%2Fb/./c?x=../y")
     with service.accept() as connection:
-        for _ in range(3):
-            head_of(connection)
-            connection.sendall(OK)
-            assert result(sent).content == b"ok"
-            sent = service.send()
-        head_of(connection)
+        assert receive_head(connection).startswith(b"GET /a/../.%2Fb/./c?x=../y HTTP/1.1\r\n")
         connection.sendall(OK)
         result(sent)
 
 
-def test_one_that_was_closed_while_the_function_stood_frozen_is_not_used_again(service: Service) -> None:
+@pytest.mark.parametrize("location", ["http://127.0.0.1:9/elsewhere", "/elsewhere", "http://[", "http://h:x"])
+def test_no_redirect_is_followed_and_no_cookie_sent(service: Service, location: str) -> None:
+    headers = f"Location: {location}\r\nSet-Cookie: a=b\r\nContent-Length: 2"
+    sent = service.send()
+    with service.accept() as connection:
+        receive_head(connection)
+        connection.sendall(f"HTTP/1.1 302 Found\r\n{headers}\r\n\r\nno".encode())
+        response = result(sent)
+        assert (response.status, response.body) == (302, b"no")
+        sent = service.send()
+        assert receive_head(connection) == b"GET /a%20b HTTP/1.1\r\nHost: h\r\n\r\n"
+        connection.sendall(OK)
+        result(sent)
+
+
+def test_content_encoding_is_not_decoded(service: Service) -> None:
+    sent = service.send()
+    with service.accept() as connection:
+        receive_head(connection)
+        connection.sendall(OK.replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1))
+        assert result(sent).body == b"ok"
+
+
+def test_proxies_of_the_environment_are_not_used(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    service.client = create_http_client(Transport())
+    sent = service.send()
+    with service.accept() as connection:
+        receive_head(connection)
+        connection.sendall(OK)
+        assert result(sent).body == b"ok"
+
+
+def test_no_header_is_logged_at_debug_level(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """SCF sets the root logger to DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    sent = service.send(Authorization="secret")
+    with service.accept() as connection:
+        receive_head(connection)
+        connection.sendall(OK)
+        result(sent)
+    assert caplog.records == []
+
+
+def test_connection_is_reused(service: Service) -> None:
+    sent = service.send()
+    with service.accept() as connection:
+        for _ in range(3):
+            receive_head(connection)
+            connection.sendall(OK)
+            assert result(sent).body == b"ok"
+            sent = service.send()
+        receive_head(connection)
+        connection.sendall(OK)
+        result(sent)
+
+
+def test_connection_closed_by_the_server_is_not_reused(service: Service) -> None:
     for _ in range(2):
         sent = service.send("POST", b"a job that is submitted once")
         with service.accept() as connection:
-            head_of(connection)
+            receive_head(connection)
             connection.sendall(OK)
             result(sent)
 
 
-def test_one_that_was_idle_for_long_is_not_used_again_and_closed(service: Service) -> None:
+def test_idle_connection_is_closed_and_not_reused(service: Service) -> None:
     sent = service.send()
     with service.accept() as old:
-        head_of(old)
+        receive_head(old)
         old.sendall(OK)
         result(sent)
         service.seconds += MAX_IDLE_S + 1
         sent = service.send()
         with service.accept() as new:
-            head_of(new)
+            receive_head(new)
             new.sendall(OK)
             result(sent)
         assert old.recv(1) == b""
 
 
-def test_an_answer_that_was_the_last_is_followed_by_a_new_connection(service: Service) -> None:
-    for last in (
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
-        b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold",
-    ):
-        sent = service.send()
-        with service.accept() as connection:
-            head_of(connection)
+def test_connection_close_is_respected(service: Service) -> None:
+    with ExitStack() as stack:
+        for last in (
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold",
+            OK,
+        ):
+            sent = service.send()
+            connection = stack.enter_context(service.accept())
+            receive_head(connection)
             connection.sendall(last)
-        assert result(sent).content == last.partition(HEADERS_END)[2]
+            assert result(sent).body == last.partition(HEADERS_END)[2]
 
 
-def test_requests_at_the_same_time_have_a_connection_each(service: Service) -> None:
+def test_parallel_requests_use_separate_connections(service: Service) -> None:
     sent = [service.send() for _ in range(3)]
     accepted = [service.accept() for _ in sent]
     for connection in accepted:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(OK)
-    assert [result(one).content for one in sent] == [b"ok"] * 3
+    assert [result(one).body for one in sent] == [b"ok"] * 3
     for connection in accepted:
         connection.close()
 
@@ -200,17 +252,17 @@ def test_requests_at_the_same_time_have_a_connection_each(service: Service) -> N
         ("POST", b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + OK, b"ok"),
     ],
 )
-def test_every_kind_of_answer_is_read_to_its_end(
+def test_every_kind_of_response_is_read_to_its_end(
     service: Service, method: str, answer: bytes, body: bytes
 ) -> None:
     sent = service.send(method)
     with service.accept() as connection:
         for _ in range(2):
-            head_of(connection)
+            receive_head(connection)
             connection.sendall(answer)
-            assert result(sent).content == body
+            assert result(sent).body == body
             sent = service.send(method)
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(answer)
         result(sent)
 
@@ -218,10 +270,10 @@ def test_every_kind_of_answer_is_read_to_its_end(
 @pytest.mark.parametrize(
     ("raw", "value"), [("会议".encode(), "会议"), (b"caf\xe9", "café"), (b"\xc3\x85 \xe2\x80\xa6", "Å …")]
 )
-def test_metadata_that_is_not_ascii_is_read(service: Service, raw: bytes, value: str) -> None:
+def test_header_of_any_bytes_is_kept(service: Service, raw: bytes, value: str) -> None:
     sent = service.send()
     with service.accept() as connection:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nX-Cos-Meta-A: " + raw + b"\r\nContent-Length: 0\r\n\r\n")
         assert result(sent).headers["x-cos-meta-a"] == value
 
@@ -230,28 +282,51 @@ def test_metadata_that_is_not_ascii_is_read(service: Service, raw: bytes, value:
     "content_type",
     ["multipart/x; boundary*=idna''x", "multipart/x; boundary*0=a; boundary*0=b; boundary*=c", "\t; ="],
 )
-def test_a_recording_may_be_of_any_content_type(service: Service, content_type: str) -> None:
+def test_any_content_type_is_accepted(service: Service, content_type: str) -> None:
     """Whoever uploads chooses it."""
     sent = service.send("HEAD")
     with service.accept() as connection:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(
             f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: 7\r\n\r\n".encode()
         )
         assert result(sent).headers == {"content-type": content_type.strip(), "content-length": "7"}
 
 
-def test_what_comes_after_an_answer_is_not_taken_for_the_next(service: Service) -> None:
-    sent = service.send()
+REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "parts"),
+    [
+        ("GET", [OK + REFUSAL]),
+        ("GET", [OK + REFUSAL[:30]]),
+        ("GET", [OK, REFUSAL]),
+        ("GET", [CHUNKED + REFUSAL]),
+        ("GET", [CHUNKED + CHUNKED]),
+        ("GET", [CHUNKED[:-1], CHUNKED[-1:] + REFUSAL]),
+        ("GET", [OK.replace(b"\r", b"") + REFUSAL]),
+        ("HEAD", [OK[:-2] + REFUSAL]),
+        ("HEAD", [OK[:-3], OK[-3:-2] + REFUSAL]),
+        ("DELETE", [b"HTTP/1.1 204 No Content\r\n\r\n" + REFUSAL]),
+    ],
+)
+def test_bytes_after_a_response_are_not_the_next_response(
+    service: Service, method: str, parts: list[bytes]
+) -> None:
+    sent = service.send(method)
     with service.accept() as connection:
-        head_of(connection)
-        connection.sendall(OK + b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-        assert result(sent).status_code == 200
+        receive_head(connection)
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(0.02)
+        assert result(sent).status in {200, 204}
         sent = service.send()
         with service.accept() as another:
-            head_of(another)
+            receive_head(another)
             another.sendall(OK)
-            assert result(sent).status_code == 200
+            assert result(sent).status == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -264,14 +339,13 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next(service: Service) 
         b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: "9a0364"\r\n',
         b"220 mail\r\n",
         b'HTTP/1.1 200 OK\r\nETag "9a0364"\r\nContent-Length: 0\r\n\r\n',
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
     ],
 )
-def test_headers_that_break_off_leave_the_outcome_unknown(
-    service: Service, answer: bytes, method: str
-) -> None:
+def test_truncated_headers_leave_the_outcome_unknown(service: Service, answer: bytes, method: str) -> None:
     sent = service.send(method)
     with service.accept() as connection:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(answer)
     with pytest.raises(UNKNOWN, match=r"\w+: .+|not HTTP"):
         result(sent)
@@ -288,36 +362,36 @@ def test_headers_that_break_off_leave_the_outcome_unknown(
         b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nabc",
     ],
 )
-def test_a_body_that_breaks_off_leaves_the_outcome_unknown(service: Service, answer: bytes) -> None:
+def test_truncated_body_leaves_the_outcome_unknown(service: Service, answer: bytes) -> None:
     sent = service.send()
     with service.accept() as connection:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(answer)
     with pytest.raises(UNKNOWN, match=r"\w+: .+|not HTTP"):
         result(sent)
 
 
-def test_an_answer_that_does_not_come_in_time_leaves_the_outcome_unknown(service: Service) -> None:
+def test_late_response_leaves_the_outcome_unknown(service: Service) -> None:
     sent = service.send(read_timeout_s=0.05)
     with service.accept() as connection:
-        head_of(connection)
+        receive_head(connection)
         with pytest.raises(UNKNOWN, match="timed out"):
             result(sent)
 
 
-def test_a_refusal_that_comes_before_the_whole_body_was_taken_is_heard(service: Service) -> None:
+def test_early_error_response_is_read(service: Service) -> None:
     sent = service.send("PUT", b"x" * 20_000_000)
     with service.accept() as connection:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno")
     answer = result(sent)
-    assert (answer.status_code, answer.content) == (403, b"no")
+    assert (answer.status, answer.body) == (403, b"no")
 
 
-def test_a_success_that_comes_before_the_whole_body_was_taken_is_none(service: Service) -> None:
+def test_early_success_response_is_not_a_success(service: Service) -> None:
     sent = service.send("PUT", b"x" * 20_000_000)
     with service.accept() as connection:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(OK)
     with pytest.raises(UNKNOWN, match=r"\w+: .+|not HTTP"):
         result(sent)
@@ -333,12 +407,10 @@ def test_a_success_that_comes_before_the_whole_body_was_taken_is_none(service: S
     ],
     ids=["body", "headers", "interim answers", "chunks"],
 )
-def test_an_answer_in_drops_is_not_waited_for_longer_than_the_whole_time(
-    service: Service, start: bytes, drop: bytes
-) -> None:
+def test_dripping_response_ends_at_the_total_timeout(service: Service, start: bytes, drop: bytes) -> None:
     sent = service.send("POST", b"a job", total_timeout_s=0.3)
     with service.accept() as connection, suppress(BrokenPipeError, ConnectionResetError):
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(start)
         for _ in range(400):  # two seconds
             connection.sendall(drop)
@@ -348,13 +420,13 @@ def test_an_answer_in_drops_is_not_waited_for_longer_than_the_whole_time(
         sent.result(timeout=0)
 
 
-def test_a_body_that_nobody_takes_is_not_sent_for_longer_than_the_whole_time(service: Service) -> None:
+def test_unread_request_body_ends_at_the_total_timeout(service: Service) -> None:
     sent = service.send("PUT", b"x" * 20_000_000, total_timeout_s=0.3)
     with service.accept(), pytest.raises(UNKNOWN, match="timed out"):
         result(sent)
 
 
-def test_a_connection_that_came_too_late_sends_nothing(
+def test_connection_after_the_deadline_sends_nothing(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waits for a submit to be over must not be overtaken by one that found its address late."""
@@ -370,13 +442,11 @@ def test_a_connection_that_came_too_late_sends_nothing(
         result(sent)
 
 
-def test_an_answer_that_never_ends_does_not_fill_the_memory(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_endless_response_does_not_fill_the_memory(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
     sent = service.send()
     with service.accept() as connection, suppress(BrokenPipeError, ConnectionResetError):
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while not sent.done():
             connection.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
@@ -387,9 +457,7 @@ def test_an_answer_that_never_ends_does_not_fill_the_memory(
 @pytest.mark.parametrize(
     "headers", [{"Authorization": "secret\n"}, {"bad name": "x"}, {"X-Meta": "secret \ud800"}]
 )
-def test_what_http_cannot_carry_is_refused_without_a_word_of_it(
-    service: Service, headers: dict[str, str]
-) -> None:
+def test_invalid_header_is_refused_and_not_quoted(service: Service, headers: dict[str, str]) -> None:
     sent = service.send(**headers)
     with pytest.raises(REFUSED) as refused:
         result(sent)
@@ -397,33 +465,33 @@ def test_what_http_cannot_carry_is_refused_without_a_word_of_it(
 
 
 @pytest.mark.parametrize("origin", ["https://[::1", "http://h:99999", "ftp://h", ""])
-def test_what_is_no_address_is_refused(service: Service, origin: str) -> None:
+def test_invalid_address_is_refused(service: Service, origin: str) -> None:
     with pytest.raises(REFUSED):
         send(service.client, "GET", origin, "/", {"Host": "h"}, b"", **LIMITS)
 
 
-def test_an_answer_that_is_not_http_is_not_quoted(service: Service) -> None:
+def test_invalid_response_is_not_quoted(service: Service) -> None:
     sent = service.send()
     with service.accept() as connection:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nwe agreed on Monday\r\n")
     with pytest.raises(UNKNOWN) as unknown:
         result(sent)
     assert "Monday" not in str(unknown.value)
 
 
-def test_one_that_waited_while_the_clock_was_set_back_is_not_used_again(service: Service) -> None:
+def test_connection_is_not_reused_after_the_clock_was_set_back(service: Service) -> None:
     with ExitStack() as stack:
         for _ in range(2):
             sent = service.send()
             connection = stack.enter_context(service.accept())
-            head_of(connection)
+            receive_head(connection)
             connection.sendall(OK)
             result(sent)
             service.seconds -= 1000.0
 
 
-def test_where_nobody_listens_nothing_was_sent(service: Service) -> None:
+def test_failed_connection_sends_nothing(service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     for origin, why in (
@@ -434,7 +502,7 @@ def test_where_nobody_listens_nothing_was_sent(service: Service) -> None:
             send(service.client, "GET", origin, "/", {"Host": "h"}, b"", **LIMITS)
 
 
-def test_where_no_tls_is_spoken_nothing_was_sent(service: Service) -> None:
+def test_server_without_tls_receives_nothing(service: Service) -> None:
     sent = service.send(scheme="https")
     with service.accept() as connection:
         connection.sendall(b"220 mail\r\n")
@@ -469,7 +537,7 @@ def trusting(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "get_tls_context", lambda: theirs)
 
 
-def test_who_is_not_trusted_is_told_nothing(service: Service, tls: ssl.SSLContext) -> None:
+def test_untrusted_server_receives_nothing(service: Service, tls: ssl.SSLContext) -> None:
     sent = service.send(scheme="https")
     with service.accept() as plain, pytest.raises(ssl.SSLError):
         tls.wrap_socket(plain, server_side=True)
@@ -477,36 +545,52 @@ def test_who_is_not_trusted_is_told_nothing(service: Service, tls: ssl.SSLContex
         result(sent)
 
 
-@pytest.mark.usefixtures("trusting")
-def test_over_tls_too_a_connection_is_kept(service: Service, tls: ssl.SSLContext) -> None:
-    sent = service.send(scheme="https")
-    with service.accept() as plain, tls.wrap_socket(plain, server_side=True) as connection:
-        for _ in range(2):
-            head_of(connection)
-            connection.sendall(OK)
-            assert result(sent).content == b"ok"
-            sent = service.send(scheme="https")
-        head_of(connection)
+def test_tls_handshake_ends_at_the_total_timeout(service: Service) -> None:
+    sent = service.send(scheme="https", total_timeout_s=0.3)
+    with service.accept(), pytest.raises(httpx.ConnectError, match="timed out"):
+        sent.result(timeout=2)
+
+
+def test_plain_http_makes_no_tls_context(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "get_tls_context", lambda: pytest.fail("a TLS context takes 30 ms"))
+    monkeypatch.setattr(ssl, "SSLContext", None)
+    sent = service.send()
+    with service.accept() as connection:
+        receive_head(connection)
         connection.sendall(OK)
         result(sent)
 
 
 @pytest.mark.usefixtures("trusting")
-def test_over_tls_too_an_early_refusal_is_heard(service: Service, tls: ssl.SSLContext) -> None:
+def test_tls_connection_is_reused(service: Service, tls: ssl.SSLContext) -> None:
+    sent = service.send(scheme="https")
+    with service.accept() as plain, tls.wrap_socket(plain, server_side=True) as connection:
+        for _ in range(2):
+            receive_head(connection)
+            connection.sendall(OK)
+            assert result(sent).body == b"ok"
+            sent = service.send(scheme="https")
+        receive_head(connection)
+        connection.sendall(OK)
+        result(sent)
+
+
+@pytest.mark.usefixtures("trusting")
+def test_early_error_response_is_read_over_tls(service: Service, tls: ssl.SSLContext) -> None:
     sent = service.send("PUT", b"x" * 20_000_000, scheme="https")
     with service.accept() as plain, tls.wrap_socket(plain, server_side=True) as connection:
-        head_of(connection)
+        receive_head(connection)
         connection.sendall(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno")
         connection.shutdown(socket.SHUT_WR)
-    assert result(sent).status_code == 403
+    assert result(sent).status == 403
 
 
-def test_the_process_has_its_connections_once() -> None:
+def test_process_has_one_client_and_one_tls_context() -> None:
     assert get_process_client() is get_process_client()
     assert get_tls_context() is get_tls_context()
 
 
-def test_tls_is_checked_against_the_authorities_that_are_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_trusts_the_shipped_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")  # a Python whose platform has none
     monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
     make: Callable[[], ssl.SSLContext] = get_tls_context.__wrapped__
