@@ -536,6 +536,7 @@ def trusting(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "get_tls_context", lambda: theirs)
 
 
+@pytest.mark.process
 def test_untrusted_server_receives_nothing(service: Service, tls: ssl.SSLContext) -> None:
     sent = service.send(scheme="https")
     with service.accept() as plain, pytest.raises(ssl.SSLError):
@@ -561,6 +562,7 @@ def test_plain_http_makes_no_tls_context(service: Service, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("trusting")
+@pytest.mark.process
 def test_tls_connection_is_reused(service: Service, tls: ssl.SSLContext) -> None:
     sent = service.send(scheme="https")
     with service.accept() as plain, tls.wrap_socket(plain, server_side=True) as connection:
@@ -575,6 +577,7 @@ def test_tls_connection_is_reused(service: Service, tls: ssl.SSLContext) -> None
 
 
 @pytest.mark.usefixtures("trusting")
+@pytest.mark.process
 def test_early_error_response_is_read_over_tls(service: Service, tls: ssl.SSLContext) -> None:
     sent = service.send("PUT", b"x" * 20_000_000, scheme="https")
     with service.accept() as plain, tls.wrap_socket(plain, server_side=True) as connection:
