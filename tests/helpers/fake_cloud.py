@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import count
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from shared.errors import DeadlineExceeded, NotFound
 from shared.tencent.auth import Credentials
@@ -98,13 +98,6 @@ class _Hook:
         return True
 
 
-class _OfflineClient(TencentClient):
-    """A client for the fakes, which need its clock and its time limit only."""
-
-    def send(self, request: Any) -> NoReturn:
-        raise AssertionError(f"a fake must handle this request itself: {request}")
-
-
 @dataclass
 class FakeCloud:
     """Buckets, jobs and queues in memory, the clock, and every request so far.
@@ -134,8 +127,12 @@ class FakeCloud:
     _job_buckets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.client = _OfflineClient(
-            Credentials("AKIDEXAMPLE", "example"), remaining_s=lambda: self.remaining_s, sleep=self.sleep
+        # Only its clock and its time limit are used.
+        self.client = TencentClient(
+            Credentials("AKIDEXAMPLE", "example"),
+            remaining_s=lambda: self.remaining_s,
+            http_client=raise_error(AssertionError("a fake must handle this request itself")),
+            sleep=self.sleep,
         )
 
     def before(

@@ -13,6 +13,7 @@ from shared.errors import NotFound, OutcomeUnknown, RequestRejected, Throttled
 from shared.recordings.ingest import ingest
 from shared.recordings.models import FAILED, SUBMITTED, TRANSCRIBED, Status
 from shared.recordings.sweep import JOBS_PER_QUERY, MAX_BYTES_PER_QUERY, reconcile
+from shared.tencent.client import UNREADABLE_RESPONSE
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, FakeRequest, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses
 
@@ -145,7 +146,7 @@ def test_lost_query_is_left_to_the_next_sweep(pipeline: InMemoryPipeline) -> Non
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 3}
 
 
-UNREADABLE = OutcomeUnknown(resource="x", status=200, code="UnreadableAnswer")
+UNREADABLE = OutcomeUnknown(resource="x", status=200, code=UNREADABLE_RESPONSE)
 
 
 def test_unreadable_job_does_not_stop_the_others_and_ends_in_an_error_object(
