@@ -258,7 +258,7 @@ def test_receipt_of_a_bucket_that_was_removed_is_kept_and_reported(pipeline: InM
     assert len(pipeline.list_open()) == 1
 
 
-def test_receipt_that_ended_meanwhile_is_passed_over(pipeline: InMemoryPipeline) -> None:
+def test_receipt_that_has_just_ended_is_passed_over(pipeline: InMemoryPipeline) -> None:
     submit_many(pipeline, 2)
     pipeline.cloud.before("GET", "open/", lambda: pipeline.notify("s1"))
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 1}
