@@ -359,7 +359,7 @@ def test_job_that_was_set_aside_is_not_used_again(pipeline: InMemoryPipeline) ->
     assert pipeline.cloud.buckets[OUTPUT_BUCKET] == objects
 
 
-def test_job_that_was_set_aside_does_not_replace_the_error_of_the_content_that_came_back(
+def test_job_that_was_set_aside_does_not_replace_a_later_error(
     pipeline: InMemoryPipeline,
 ) -> None:
     upload_two(pipeline)

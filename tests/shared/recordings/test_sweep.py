@@ -358,7 +358,7 @@ def test_sweep_without_time_processes_nothing_and_keeps_the_cursor(pipeline: InM
     assert pipeline.cloud.buckets[OUTPUT_BUCKET][CURSOR].body == b"a"
 
 
-def test_deadline_during_a_batch_stops_the_sweep_even_if_the_cursor_cannot_be_stored(
+def test_sweep_stops_even_if_its_cursor_cannot_be_stored(
     pipeline: InMemoryPipeline,
 ) -> None:
     submit_many(pipeline, 2)
