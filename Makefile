@@ -4,14 +4,18 @@ VENV ?= .venv
 RUN := $(VENV)/bin/python
 MADE := $(VENV)/.made-$(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
 
-.PHONY: demo test check format package chaos load bench clean
+.PHONY: demo test test-fast check format package chaos load bench clean
 
 demo: $(VENV)/.ready-demo
 	$(VENV)/bin/scribe demo
 
-# Most of a test's time is waiting, so four at once also help on two processors; the flows stay together.
+# Tests mostly wait, so four processes help on two processors too. Prints the coverage of shared/ and checks its minimum.
 test: $(VENV)/.ready-dev
-	$(RUN) -m pytest --numprocesses 4
+	$(RUN) -m pytest --numprocesses 4 --cov --cov-report=term
+
+# The tests that start no process: unit tests, parsers, clients.
+test-fast: $(VENV)/.ready-dev
+	$(RUN) -m pytest --numprocesses 2 -m "not process"
 
 check: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check .

@@ -1,8 +1,10 @@
-"""How the tests are spread over several processes (`pytest --numprocesses`)."""
+"""For all tests: which ones share a process (`pytest --numprocesses`), and which ones may start processes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,13 +13,15 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 
-# What stays in one process: the flows, because one of them speaks of all of them; and where a deployment is shared.
+# These stay in one process: the flows, because one test checks all of them, and tests that share a deployment.
 TOGETHER = ("tests/flow/", "tests/cli/test_deploy.py", "tests/cli/test_doctor.py")
+
+PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Every test goes where there is room, but for those that stay together."""
+    """Run each test where there is room, except those that stay together."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
@@ -25,3 +29,29 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
             return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
 
     return Scheduling(config, log)
+
+
+class ProcessGuard:
+    """Fails a test that starts a process without the marker `process`, so that `make test-fast` stays fast."""
+
+    def __init__(self) -> None:
+        self.is_forbidden = False
+        sys.addaudithook(self._check)
+
+    def _check(self, event: str, _: tuple[Any, ...]) -> None:
+        if self.is_forbidden and event in PROCESS_EVENTS:
+            raise RuntimeError("this test starts a process: mark it with pytest.mark.process")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Watch one test, from its fixtures to their end."""
+        self.is_forbidden = item.get_closest_marker("process") is None
+        try:
+            return (yield)
+        finally:
+            self.is_forbidden = False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start watching. An audit hook cannot be removed, so there is one for the whole run."""
+    config.pluginmanager.register(ProcessGuard())

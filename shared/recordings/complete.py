@@ -24,7 +24,7 @@ from shared.recordings.models import (
 )
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
-from shared.transcript import RecordingRef, Transcript, build_transcript, read_sentence, render_each
+from shared.transcript import RecordingRef, Transcript, build_transcript, parse_sentence, render_formats
 
 _UNKNOWN_JOB_STATUSES = frozenset({400, 404})
 _EMPTY_RESULT = JobResult(audio_seconds="", lines="", details=(), flash=())
@@ -71,7 +71,7 @@ def _process_job(ctx: Context, notified_job: NotifiedJob) -> Result:
 
 def fetch_jobs(ctx: Context, bucket: str, job_ids: Sequence[str]) -> JobLookup:
     """Fetch jobs from CI, their sentences already parsed for the transcript."""
-    return ctx.speech.get_jobs(bucket, job_ids, detail_parser=read_sentence)
+    return ctx.speech.get_jobs(bucket, job_ids, detail_parser=parse_sentence)
 
 
 def complete_job(ctx: Context, bucket: str, job: Job, *, receipt: Receipt | None = None) -> Result:
@@ -152,7 +152,7 @@ def _write_transcripts(ctx: Context, receipt: Receipt, job: Job) -> Result:
         return superseded
     receipt = receipt.with_job(job.job_id)
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    for output_format, content in render_each(_build_transcript(receipt, job), ctx.settings.formats):
+    for output_format, content in render_formats(_build_transcript(receipt, job), ctx.settings.formats):
         extension = output_format.extension.removeprefix(".")
         key = transcript_key(ctx.settings, receipt.bucket, receipt.key, extension)
         ctx.output_cos.put(bucket, key, content, content_type=output_format.content_type)

@@ -1,12 +1,12 @@
-"""From CI's result to the files a person or a program reads. Pure: no input, no output, no clock.
+"""Converts a CI speech result to transcript files. Pure: no input or output, no clock.
 
-read_sentence, build_transcript   a CI result -> Transcript
-FORMATS, render_each              Transcript  -> bytes, by name: json, txt, srt, vtt
+parse_sentence, build_transcript   CI result  -> Transcript
+FORMATS, render_formats            Transcript -> bytes, by format name: json, txt, srt, vtt
 """
 
-from shared.transcript.formats import FORMATS, Format, render_each
-from shared.transcript.from_ci import build_transcript, read_sentence
-from shared.transcript.model import RecordingRef, Sentence, Transcript, Word
+from shared.transcript.formats import FORMATS, Format, render_formats
+from shared.transcript.models import RecordingRef, Sentence, Transcript, Word
+from shared.transcript.parser import build_transcript, parse_sentence
 
 __all__ = [
     "FORMATS",
@@ -16,6 +16,6 @@ __all__ = [
     "Transcript",
     "Word",
     "build_transcript",
-    "read_sentence",
-    "render_each",
+    "parse_sentence",
+    "render_formats",
 ]

@@ -18,9 +18,10 @@ from tests.bench.ground import ROOT
 from tests.bench.page import page_of, table_of
 from tests.bench.sides import PEERS, Sides
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="memory and processor time are read from /proc"
-)
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform != "linux", reason="memory and processor time are read from /proc"),
+]
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ from tests.chaos.repair import repair
 from tests.chaos.uploads import etag_of
 from tests.chaos.verdict import identity, output_key
 
+pytestmark = pytest.mark.process
+
 UPLOADED = Scenario("upload", nothing, upload)
 CLOUDS = 3  # side by side: most of the time goes into starting what was killed, and into its leases
 

@@ -11,6 +11,8 @@ import pytest
 from tests.chaos.__main__ import main as chaos
 from tests.load.__main__ import main as load
 
+pytestmark = pytest.mark.process
+
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     said = capsys.readouterr()

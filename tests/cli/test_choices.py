@@ -20,6 +20,8 @@ from cli.description.read import wanted_from
 from cli.errors import OperatorError
 from shared.settings import load_settings
 
+pytestmark = pytest.mark.process
+
 DEFAULTS = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod"}
 TOKEN = "made-up-token-000000024c"
 ROOT = Path(__file__).resolve().parents[2]

@@ -42,6 +42,8 @@ from cli.surroundings import Surroundings
 from shared.settings import Settings, load_settings
 from shared.tencent.auth import Credentials
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "ap-guangzhou"
 BUCKETS = {"INPUT_BUCKETS": "recordings-1250000000", "OUTPUT_BUCKET": "transcripts-1250000000"}

@@ -39,6 +39,8 @@ from shared.tencent.client import Request
 from shared.tencent.speech_models import Queue
 from tests.pipeline import switch_on_speech
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 REGION, APPID, OWNER = "ap-guangzhou", "1250000000", "100000000001"
 INPUT, OUTPUT = f"recordings-{APPID}", f"transcripts-{APPID}"

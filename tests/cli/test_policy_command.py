@@ -18,6 +18,8 @@ from cli.policy.roles import Roles
 from cli.standin import Standin, running_standin
 from shared.tencent.auth import Credentials
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 CHOICES = {
     "REGION": "ap-guangzhou",

@@ -18,6 +18,8 @@ from cli.standin import running_standin
 from shared.settings import load_settings
 from shared.tencent.auth import Credentials
 
+pytestmark = pytest.mark.process
+
 UIN = "100000000001"
 SETTINGS = {
     "INPUT_BUCKETS": "recordings-1250000000",

@@ -16,6 +16,8 @@ import pytest
 
 from cli.main import LONGEST_MESSAGE, _told
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIBE = (sys.executable, "-m", "cli.main")
 

@@ -19,6 +19,8 @@ from cli.operator import Operator
 from cli.package import build
 from cli.standin import Standin, running_standin
 
+pytestmark = pytest.mark.process
+
 
 def within(folder: str, names: str) -> set[str]:
     return {folder} | {f"{folder}.{name}" for name in names.split()}
@@ -38,8 +40,7 @@ EVERY_FUNCTION = (
 )
 RESULTS = within("shared.recordings", "complete") | within(
     "shared.transcript",
-    "caption_layout captions ci_values flash_result formats from_ci json_document model plain_text result_lines srt "
-    "timeline typography voices vtt word_clock",
+    "captions formats formats.json_document formats.plain_text formats.srt formats.vtt models parser text",
 )
 OWN = {
     "upload": {"upload"},

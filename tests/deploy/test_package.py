@@ -20,6 +20,8 @@ from cli.package.bytecode import find_compiler
 from cli.package.layout import digest_of
 from cli.package.room import told_by_folder
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
 SECRET = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE"

@@ -15,6 +15,8 @@ import pytest
 from cli.package import Package, build
 from cli.package.bytecode import find_compiler, likely_pythons
 
+pytestmark = pytest.mark.process
+
 HANDLERS = ["upload", "callback", "sweep"]
 LOAD = """
 import sys, time

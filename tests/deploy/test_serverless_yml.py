@@ -85,7 +85,7 @@ def test_the_filled_in_example_is_enough_to_deploy(tmp_path: Path) -> None:
 
 def test_each_setting_of_the_functions_can_be_chosen_or_has_a_reason_why_not() -> None:
     source = (ROOT / "shared" / "settings.py").read_text("utf-8")
-    read = set(re.findall(r'read\.(?:one|several|whole)\(\s*"([A-Z_]+)"', source))
+    read = set(re.findall(r'reader\.read_(?:text|list|int)\(\s*"([A-Z_]+)"', source))
     deployed = {entry["key"] for entry in INPUTS["environments"]}
     assert deployed | set(NOT_DEPLOYED) == read
     assert not deployed & set(NOT_DEPLOYED)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 
 def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Any) -> None:
     own_flow.upload("count.wav", b"speech " * 300)

@@ -8,10 +8,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from cli.local import INPUT_BUCKET
 from tests.chaos.uploads import etag_of
 from tests.flow.test_notifications import xml_of
 from tests.pipeline import switch_on_speech
+
+pytestmark = pytest.mark.process
 
 A, B = b"speech of the first kind " * 120, b"quite another speech " * 130
 

@@ -23,6 +23,8 @@ from tests.flow.test_every_ending import A, B, next_second, words_of
 from tests.flow.test_notifications import xml_of
 from tests.flow.test_repairs import left_behind
 
+pytestmark = pytest.mark.process
+
 KEY = "between.wav"
 
 

@@ -15,6 +15,8 @@ from cli.local import FUNCTIONS_FOLDER, OUTPUT_BUCKET
 from cli.policy.table import TABLE, Row
 from tests.permissions import Used, place_under, policies_file
 
+pytestmark = pytest.mark.process
+
 HERE = Path(__file__).parent
 BODY = b"speech " * 300
 

@@ -12,6 +12,8 @@ import pytest
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
 from shared.tencent.speech_models import JobRequest
 
+pytestmark = pytest.mark.process
+
 DEEP = 5000
 
 

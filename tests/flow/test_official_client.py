@@ -7,7 +7,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+
+pytestmark = pytest.mark.process
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the client's own invalid escapes

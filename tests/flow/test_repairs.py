@@ -7,6 +7,8 @@ import json
 import time
 from typing import Any
 
+import pytest
+
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
 from shared.logger import Logger
 from shared.recordings.context import build_context
@@ -14,6 +16,8 @@ from shared.recordings.models import Receipt, Recording, Status
 from shared.recordings.sweep import resume_attempt
 from shared.settings import load_settings
 from tests.flow.test_every_ending import next_second
+
+pytestmark = pytest.mark.process
 
 
 def mute_queue(flow: Any) -> None:

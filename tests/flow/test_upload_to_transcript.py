@@ -11,6 +11,8 @@ from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.settings import Settings
 
+pytestmark = pytest.mark.process
+
 FORMATS = ("json", "txt", "srt", "vtt")
 
 

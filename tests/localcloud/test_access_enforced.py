@@ -14,6 +14,8 @@ import pytest
 
 from localcloud.access.assigned import AssignedError, assigned_in
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 REGION, APPID, UIN = "ap-guangzhou", "1250000000", "100000000001"
 PASS_ROLE = ("cam:PassRole", f"qcs::cam::uin/{UIN}:roleName/CI_QCSRole")

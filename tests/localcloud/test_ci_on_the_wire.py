@@ -12,6 +12,8 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 
 def job_body(
     bucket: str,

@@ -12,6 +12,8 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 
 class Line:
     """A bucket with recordings and a speech queue, on one stand-in."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 TRUST = {
     "version": "2.0",
     "statement": [

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from localcloud.control.tc3 import SignedCall, signature_of
 
+pytestmark = pytest.mark.process
+
 HOST = "sts.tencentcloudapi.com"
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
+pytestmark = pytest.mark.process
+
 CHINESE = "音频/会议 a+b%20~1.txt"
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+pytestmark = pytest.mark.process
+
 # Five signed writes one after the other, each tried once; no library is at hand.
 WRITER = """
 import hashlib, hmac, http.client, os, time

@@ -11,6 +11,8 @@ import pytest
 
 from localcloud.faults.notifications import FORGED_WORDS
 
+pytestmark = pytest.mark.process
+
 
 class Line:
     """A bucket with recordings and a queue whose ends of jobs are told to a receiver."""

@@ -15,7 +15,7 @@ from memory import peak_mib
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
 from shared.tencent.speech import SpeechClient
-from shared.transcript import FORMATS, RecordingRef, build_transcript, read_sentence, render_each
+from shared.transcript import FORMATS, RecordingRef, build_transcript, parse_sentence, render_formats
 
 _READ_BYTES = 65536  # as httpcore reads from a socket
 
@@ -31,7 +31,7 @@ client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200
 speech = SpeechClient(TencentClient(Credentials("id", "key"), http_client=lambda: client), "ap-guangzhou")
 before_mib = peak_mib()
 began_s = time.process_time()
-jobs = speech.get_jobs("recordings-1250000000", ["s1"], detail_parser=read_sentence)
+jobs = speech.get_jobs("recordings-1250000000", ["s1"], detail_parser=parse_sentence)
 result = jobs.jobs[0].result
 transcript = build_transcript(
     recording=RecordingRef("recordings-1250000000", "ap-guangzhou", "long.mp3", "etag", 1),
@@ -44,7 +44,7 @@ transcript = build_transcript(
     flash=result.flash,
 )
 parsed_s = time.process_time()
-written = {form.extension: len(content) for form, content in render_each(transcript, FORMATS)}
+written = {form.extension: len(content) for form, content in render_formats(transcript, FORMATS)}
 rendered_s = time.process_time()
 told = {
     "parse_s": parsed_s - began_s,

@@ -16,6 +16,8 @@ import pytest
 from localcloud.control.calls import Refusal
 from localcloud.control.scf.code import CodeFolders
 
+pytestmark = pytest.mark.process
+
 ECHO = "def main_handler(event, context):\n    return event\n"
 WANTED = {
     "Handler": "index.main_handler",

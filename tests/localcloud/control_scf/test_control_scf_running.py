@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 NEVER = "0 0 0 1 1 * *"
 FAILS = "def main_handler(event, context):\n    raise ValueError('no')\n"
 CREATED = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": "in/", "Suffix": ".mp3"}}

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 NEW_YEAR = "0 0 0 1 1 * *"
 SETTLE_MS, DEPLOY_MS = 300, 800
 CREATED = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": "in/", "Suffix": ""}}

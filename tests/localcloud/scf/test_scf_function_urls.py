@@ -7,6 +7,8 @@ import pytest
 
 from localcloud.scf import Functions, UrlAnswer, UrlRequest
 
+pytestmark = pytest.mark.process
+
 ECHO = "def main_handler(event, context):\n    return event\n"
 
 

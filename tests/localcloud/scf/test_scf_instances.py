@@ -11,6 +11,8 @@ import pytest
 
 from localcloud.scf import Functions, Invocation
 
+pytestmark = pytest.mark.process
+
 ECHO = "def main_handler(event, context):\n    return event\n"
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from localcloud.scf import Functions, Invocation, ObjectCreated
 
+pytestmark = pytest.mark.process
+
 ECHO = "def main_handler(event, context):\n    return event\n"
 BUCKET = "audio-1250000000"
 

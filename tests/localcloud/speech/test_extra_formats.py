@@ -8,6 +8,8 @@ import pytest
 
 from localcloud.speech.recogniser import NotRecognised, Recognition, make_recogniser
 
+pytestmark = pytest.mark.process
+
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 
 

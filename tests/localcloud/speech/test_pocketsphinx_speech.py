@@ -13,6 +13,8 @@ import pytest
 from localcloud.speech.pocketsphinx import PocketSphinx
 from localcloud.speech.recogniser import NotRecognised, Recognition, make_recogniser
 
+pytestmark = pytest.mark.process
+
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
 

@@ -7,8 +7,8 @@ from shared.transcript import RecordingRef, Transcript, build_transcript
 
 
 @pytest.fixture
-def transcript_of() -> Callable[..., Transcript]:
-    """Build a transcript from the parts of a CI result that a test cares about."""
+def make_transcript() -> Callable[..., Transcript]:
+    """Build a transcript from the parts of a CI result that the test needs."""
 
     def build(**parts: Any) -> Transcript:
         recording = RecordingRef("calls-1250000000", "ap-chongqing", "a.mp3", "9a4b", 482_133)

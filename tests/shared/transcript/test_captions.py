@@ -1,75 +1,75 @@
-"""What a viewer sees: where captions are cut, when they show, and how they are written."""
+"""Subtitles: where captions are split, when they are visible, and how SRT and VTT write them."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from shared.transcript import FORMATS, Transcript, read_sentence
+from shared.transcript import FORMATS, Transcript, parse_sentence
 
 Build = Callable[..., Transcript]
 
 
 def detail(
-    text: str, start_ms: int, end_ms: int, voice: str = "0", words: list[tuple[str, int, int]] | None = None
+    text: str, start_ms: int, end_ms: int, speaker: str = "0", words: list[tuple[str, int, int]] | None = None
 ) -> Any:
-    spoken = [{"Word": word, "OffsetStartMs": str(a), "OffsetEndMs": str(b)} for word, a, b in words or []]
-    return read_sentence(
+    items = [{"Word": word, "OffsetStartMs": str(a), "OffsetEndMs": str(b)} for word, a, b in words or []]
+    return parse_sentence(
         {
             "FinalSentence": text,
             "StartMs": str(start_ms),
             "EndMs": str(end_ms),
-            "SpeakerId": voice,
-            "Words": spoken,
+            "SpeakerId": speaker,
+            "Words": items,
         }
     )
 
 
-def spoken(text: str, start_ms: int) -> list[tuple[str, int, int]]:
-    """Words of a tenth of a second each."""
+def timed_words(text: str, start_ms: int) -> list[tuple[str, int, int]]:
+    """Return the words of a text with times, a tenth of a second each."""
     return [(word, start_ms + n * 100, start_ms + n * 100 + 90) for n, word in enumerate(text.split())]
 
 
-def cues_of(transcript: Transcript) -> list[tuple[str, list[str]]]:
-    """Each cue of the SRT file as its line of times, less hours, and its lines of text."""
+def parse_cues(transcript: Transcript) -> list[tuple[str, list[str]]]:
+    """Return each cue of the SRT file as its line of times, without hours, and its lines of text."""
     blocks = [
         block.strip("\n").split("\n") for block in FORMATS["srt"].render(transcript).decode().split("\n\n")
     ]
     return [(block[1].replace("00:", ""), block[2:]) for block in blocks if block[0]]
 
 
-def test_the_subtitles_of_the_documented_job_are_exactly_these(transcript_of: Build) -> None:
-    transcript = transcript_of(lines="[0:0.000,0:3.080] 这是一条语音测试信息，展示的是识别后的文本内容")
+def test_documented_job_gives_exactly_these_subtitles(make_transcript: Build) -> None:
+    transcript = make_transcript(lines="[0:0.000,0:3.080] 这是一条语音测试信息，展示的是识别后的文本内容")
     text = "这是一条语音测试信息，\n展示的是识别后的文本内容\n"
     assert FORMATS["srt"].render(transcript).decode() == "1\n00:00:00,000 --> 00:00:03,080\n" + text
     assert FORMATS["vtt"].render(transcript).decode() == "WEBVTT\n\n00:00:00.000 --> 00:00:03.080\n" + text
 
 
-def test_silence_gives_valid_empty_files(transcript_of: Build) -> None:
-    silence = transcript_of()
+def test_silent_recording_gives_valid_empty_files(make_transcript: Build) -> None:
+    silence = make_transcript()
     assert FORMATS["srt"].render(silence) == b""
     assert FORMATS["vtt"].render(silence) == b"WEBVTT\n"
     assert FORMATS["txt"].render(silence) == b""
 
 
-def test_slow_speech_without_word_times_is_cut_at_a_phrase_and_shown_for_7_seconds(
-    transcript_of: Build,
+def test_slow_speech_without_word_times_is_split_at_a_phrase(
+    make_transcript: Build,
 ) -> None:
-    transcript = transcript_of(lines="[0:0.000,0:30.080]  这是一条语音测试信息，展示的是识别后的文本内容")
-    assert cues_of(transcript) == [
+    transcript = make_transcript(lines="[0:0.000,0:30.080]  这是一条语音测试信息，展示的是识别后的文本内容")
+    assert parse_cues(transcript) == [
         ("00,000 --> 07,000", ["这是一条语音测试信息，"]),
         ("14,386 --> 21,386", ["展示的是识别后的文本内容"]),
     ]
 
 
-def test_a_long_sentence_is_cut_where_its_words_are_spoken(transcript_of: Build) -> None:
+def test_long_sentence_is_split_at_the_times_of_its_words(make_transcript: Build) -> None:
     first, second = (
         "The thing about podcasts is that nobody knows.",
         "So most of them are as long as a commute is for me",
     )
-    words = spoken(first.replace(".", ""), 0) + spoken(second, 5_000)
-    transcript = transcript_of(details=[detail(f"{first} {second}.", 10_000, 17_000, words=words)])
-    assert cues_of(transcript) == [
+    words = timed_words(first.replace(".", ""), 0) + timed_words(second, 5_000)
+    transcript = make_transcript(details=[detail(f"{first} {second}.", 10_000, 17_000, words=words)])
+    assert parse_cues(transcript) == [
         ("10,000 --> 12,250", ["The thing about podcasts", "is that nobody knows."]),
         ("15,000 --> 17,500", ["So most of them are as long", "as a commute is for me."]),
     ]
@@ -82,30 +82,28 @@ def test_a_long_sentence_is_cut_where_its_words_are_spoken(transcript_of: Build)
         ("3.14159265358979 is what they all had,", "three point one four one five nine is what they all had"),
     ],
 )
-def test_numbers_that_are_written_unlike_their_words_do_not_upset_the_times(
-    transcript_of: Build, text: str, words: str
-) -> None:
+def test_rewritten_numbers_do_not_shift_the_times(make_transcript: Build, text: str, words: str) -> None:
     rest = "and it was already nine in the evening when the last twenty left"
-    timed = spoken(words, 0) + spoken(rest, 4_000)
-    shown = cues_of(transcript_of(details=[detail(f"{text} {rest}", 0, 6_000, words=timed)]))
+    timed = timed_words(words, 0) + timed_words(rest, 4_000)
+    shown = parse_cues(make_transcript(details=[detail(f"{text} {rest}", 0, 6_000, words=timed)]))
     assert shown[1][0].startswith("04,000")
     assert " ".join(shown[1][1]) == rest
 
 
 @pytest.mark.parametrize("step", [-400, 0, 9_000])
-def test_garbled_word_times_leave_the_text_in_order(transcript_of: Build, step: int) -> None:
+def test_invalid_word_times_keep_the_text_in_order(make_transcript: Build, step: int) -> None:
     text = "and so on and so forth until nobody in the room could tell any longer what it had been about at first"
     words = [(word, 8_000 + n * step, 8_000 + n * step + 1) for n, word in enumerate(text.split())]
     for end_ms in (9_000, 0):
-        shown = cues_of(transcript_of(details=[detail(text, 0, end_ms, words=words)]))
+        shown = parse_cues(make_transcript(details=[detail(text, 0, end_ms, words=words)]))
         assert " ".join(" ".join(lines) for _, lines in shown) == text
 
 
-def test_lines_hold_42_columns_cues_two_lines_and_7_seconds(transcript_of: Build) -> None:
+def test_cue_has_two_lines_of_42_columns_and_7_seconds_at_most(make_transcript: Build) -> None:
     english = "it was a good day and then we all went home to see what was on and so on " * 9
     chinese = "这是一条语音测试信息展示的是识别后的文本内容" * 9
     lines = f"[0:0.000,0:40.000] {english}\n[1:0.000,1:40.000] {chinese}"
-    shown = cues_of(transcript_of(lines=lines))
+    shown = parse_cues(make_transcript(lines=lines))
     for times, text in shown:
         start, end = (float(time.replace(":", "").replace(",", ".")) for time in times.split(" --> "))
         assert end - start <= 7
@@ -114,105 +112,109 @@ def test_lines_hold_42_columns_cues_two_lines_and_7_seconds(transcript_of: Build
     assert " ".join(" ".join(text) for _, text in shown if text[0].isascii()) == english.strip()
 
 
-def test_no_word_is_cut_even_if_it_is_wider_than_a_line(transcript_of: Build) -> None:
+def test_word_wider_than_a_line_is_not_split(make_transcript: Build) -> None:
     word = "Donaudampfschifffahrtsgesellschaftskapitänswitwe"
-    shown = cues_of(transcript_of(lines=f"[0:0.000,0:9.000] hello {word} good bye to all of them"))
+    shown = parse_cues(make_transcript(lines=f"[0:0.000,0:9.000] hello {word} good bye to all of them"))
     assert [text for _, text in shown] == [["hello"], [word], ["good bye to all of them"]]
 
 
-def test_chinese_is_cut_between_the_words_of_the_engine(transcript_of: Build) -> None:
+def test_chinese_breaks_between_words_of_the_engine(make_transcript: Build) -> None:
     words = [("语音的", n * 400, n * 400 + 400) for n in range(11)]
-    for _, text in cues_of(transcript_of(details=[detail("语音的" * 11, 0, 4_400, words=words)])):
+    for _, text in parse_cues(make_transcript(details=[detail("语音的" * 11, 0, 4_400, words=words)])):
         assert [len(line) % 3 for line in text] == [0, 0]
 
 
-def test_thai_is_cut_between_the_words_of_the_engine(transcript_of: Build) -> None:
+def test_thai_breaks_between_words_of_the_engine(make_transcript: Build) -> None:
     words = ["ยินดี", "ต้อนรับ", "สู่", "การประชุม"] * 4
     timed = [(word, n * 300, n * 300 + 300) for n, word in enumerate(words)]
-    shown = cues_of(transcript_of(details=[detail("".join(words), 0, 4_800, words=timed)]))
+    shown = parse_cues(make_transcript(details=[detail("".join(words), 0, 4_800, words=timed)]))
     lines = [line for _, text in shown for line in text]
     assert len(lines) == 2
     assert all(line.startswith(tuple(words)) for line in lines)
 
 
 @pytest.mark.parametrize(("before", "mark", "after"), [(15, "）", 14), (14, "（", 15)])
-def test_no_line_begins_or_ends_with_the_wrong_bracket(
-    transcript_of: Build, before: int, mark: str, after: int
+def test_line_does_not_start_or_end_with_the_wrong_bracket(
+    make_transcript: Build, before: int, mark: str, after: int
 ) -> None:
     text = "一" * before + mark + "一" * after
-    [(_, lines)] = cues_of(transcript_of(lines=f"[0:0.000,0:5.000] {text}"))
+    [(_, lines)] = parse_cues(make_transcript(lines=f"[0:0.000,0:5.000] {text}"))
     assert len(lines) == 2
     assert not lines[1].startswith("）")
     assert not lines[0].endswith("（")
 
 
-def test_combining_marks_take_no_room(transcript_of: Build) -> None:
+def test_combining_marks_have_no_width(make_transcript: Build) -> None:
     text = "e\u0301" * 20 + " " + "e\u0301" * 21
-    assert cues_of(transcript_of(lines=f"[0:0.000,0:5.000] {text}")) == [("00,000 --> 05,000", [text])]
+    assert parse_cues(make_transcript(lines=f"[0:0.000,0:5.000] {text}")) == [("00,000 --> 05,000", [text])]
 
 
-def test_a_cue_ends_where_the_other_channel_begins(transcript_of: Build) -> None:
+def test_cue_ends_when_the_other_channel_starts(make_transcript: Build) -> None:
     details = [detail("How are you?", 0, 4_000, "0"), detail("Fine.", 2_500, 3_500, "1")]
-    assert cues_of(transcript_of(details=details, channels=2)) == [
+    assert parse_cues(make_transcript(details=details, channels=2)) == [
         ("00,000 --> 02,500", ["Channel 1: How are you?"]),
         ("02,500 --> 03,500", ["Channel 2: Fine."]),
     ]
 
 
-def test_channels_that_begin_together_share_a_cue(transcript_of: Build) -> None:
-    transcript = transcript_of(
+def test_channels_that_start_together_share_a_cue(make_transcript: Build) -> None:
+    transcript = make_transcript(
         details=[detail("Hello?", 0, 900, "0"), detail("Hi.", 300, 1_500, "1")], channels=2
     )
-    assert cues_of(transcript) == [("00,000 --> 01,500", ["Channel 1: Hello?", "Channel 2: Hi."])]
+    assert parse_cues(transcript) == [("00,000 --> 01,500", ["Channel 1: Hello?", "Channel 2: Hi."])]
     assert (
         FORMATS["vtt"].render(transcript).decode().endswith("<v Channel 1>Hello?</v>\n<v Channel 2>Hi.</v>\n")
     )
 
 
-def test_a_cue_is_shared_by_two_voices_at_most(transcript_of: Build) -> None:
-    said = [("Hello?", 0, 900, "0"), ("Hi.", 300, 1_500, "1"), ("Yes?", 700, 1_600, "1")]
-    assert cues_of(transcript_of(details=[detail(*one) for one in said], channels=2)) == [
+def test_at_most_two_speakers_share_a_cue(make_transcript: Build) -> None:
+    sentences = [("Hello?", 0, 900, "0"), ("Hi.", 300, 1_500, "1"), ("Yes?", 700, 1_600, "1")]
+    assert parse_cues(make_transcript(details=[detail(*sentence) for sentence in sentences], channels=2)) == [
         ("00,000 --> 00,700", ["Channel 1: Hello?", "Channel 2: Hi."]),
         ("00,700 --> 01,700", ["Yes?"]),
     ]
 
 
-def test_a_voice_that_nobody_could_name_shares_no_cue(transcript_of: Build) -> None:
-    said = [("One.", 0, 900, "0"), ("1984", 300, 1_500, "?"), ("Two.", 2_000, 2_900, "1")]
-    assert cues_of(transcript_of(details=[detail(*one) for one in said], channels=2))[:2] == [
+def test_unknown_speaker_does_not_share_a_cue(make_transcript: Build) -> None:
+    sentences = [("One.", 0, 900, "0"), ("1984", 300, 1_500, "?"), ("Two.", 2_000, 2_900, "1")]
+    assert parse_cues(make_transcript(details=[detail(*sentence) for sentence in sentences], channels=2))[
+        :2
+    ] == [
         ("00,000 --> 00,300", ["Channel 1: One."]),
         ("00,300 --> 01,500", ["1984"]),
     ]
 
 
-def test_both_voices_of_a_shared_cue_are_labelled(transcript_of: Build) -> None:
-    said = [("One.", 0, 500, "0"), ("Two.", 2_000, 3_000, "0"), ("Three.", 2_300, 4_000, "1")]
-    shown = cues_of(transcript_of(details=[detail(*one) for one in said], channels=2))
+def test_both_speakers_of_a_shared_cue_have_a_label(make_transcript: Build) -> None:
+    sentences = [("One.", 0, 500, "0"), ("Two.", 2_000, 3_000, "0"), ("Three.", 2_300, 4_000, "1")]
+    shown = parse_cues(make_transcript(details=[detail(*sentence) for sentence in sentences], channels=2))
     assert shown[1][1] == ["Channel 1: Two.", "Channel 2: Three."]
 
 
-def test_the_label_stands_at_each_change_of_speaker_only(transcript_of: Build) -> None:
-    said = [("One.", "4"), ("Two.", "4"), ("Three.", "7")]
-    details = [detail(text, n * 2_000, n * 2_000 + 1_500, voice) for n, (text, voice) in enumerate(said)]
-    shown = [text for _, text in cues_of(transcript_of(details=details))]
+def test_label_appears_at_each_change_of_speaker_only(make_transcript: Build) -> None:
+    sentences = [("One.", "4"), ("Two.", "4"), ("Three.", "7")]
+    details = [
+        detail(text, n * 2_000, n * 2_000 + 1_500, speaker) for n, (text, speaker) in enumerate(sentences)
+    ]
+    shown = [text for _, text in parse_cues(make_transcript(details=details))]
     assert shown == [["Speaker 1: One."], ["Two."], ["Speaker 2: Three."]]
 
 
-def test_sentences_with_the_same_garbled_time_follow_each_other(transcript_of: Build) -> None:
+def test_sentences_with_the_same_invalid_time_follow_each_other(make_transcript: Build) -> None:
     details = [detail(text, 0, 0) for text in ("one", "two", "three")]
-    times = [times for times, _ in cues_of(transcript_of(details=details))]
+    times = [times for times, _ in parse_cues(make_transcript(details=details))]
     assert times == ["00,000 --> 00,001", "00,001 --> 00,002", "00,002 --> 01,002"]
 
 
-def test_a_short_cue_stays_until_it_is_read_if_a_pause_follows(transcript_of: Build) -> None:
+def test_short_cue_is_extended_into_the_pause_after_it(make_transcript: Build) -> None:
     details = [detail("Yes.", 0, 200), detail("No.", 600, 800), detail("Perhaps.", 5_000, 5_100)]
-    times = [times for times, _ in cues_of(transcript_of(details=details))]
+    times = [times for times, _ in parse_cues(make_transcript(details=details))]
     assert times == ["00,000 --> 00,600", "00,600 --> 01,600", "05,000 --> 06,000"]
 
 
-def test_hours_may_pass_99(transcript_of: Build) -> None:
+def test_hours_may_exceed_99(make_transcript: Build) -> None:
     start = 123 * 3_600_000 + 4_005
-    transcript = transcript_of(details=[detail("late", start, start + 2_000)])
+    transcript = make_transcript(details=[detail("late", start, start + 2_000)])
     assert b"\n123:00:04,005 --> 123:00:06,005\n" in FORMATS["srt"].render(transcript)
     assert b"\n123:00:04.005 --> 123:00:06.005\n" in FORMATS["vtt"].render(transcript)
 
@@ -226,9 +228,7 @@ def test_hours_may_pass_99(transcript_of: Build) -> None:
         ("&amp;", "&amp;", "&amp;amp;"),
     ],
 )
-def test_signs_that_players_take_for_markup_are_shown_as_text(
-    transcript_of: Build, text: str, srt: str, vtt: str
-) -> None:
-    transcript = transcript_of(details=[detail(text, 0, 2_000)])
+def test_markup_characters_are_shown_as_text(make_transcript: Build, text: str, srt: str, vtt: str) -> None:
+    transcript = make_transcript(details=[detail(text, 0, 2_000)])
     assert FORMATS["srt"].render(transcript).decode().split("\n")[2] == srt
     assert FORMATS["vtt"].render(transcript).decode().split("\n")[3] == vtt

@@ -1,4 +1,4 @@
-"""The page for users shows true output: its example is what the code writes for the result it shows."""
+"""The example in docs/transcript.md is the output of the code, and the schema accepts it."""
 
 import json
 import re
@@ -8,17 +8,17 @@ from typing import Any
 import jsonschema
 import pytest
 
-from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, read_sentence
+from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, parse_sentence
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "transcript.md").read_text(encoding="utf-8")
 
 
 def detail(speaker: str, start_ms: int, end_ms: int, text: str, words: list[tuple[int, int, str]]) -> Any:
-    spoken = [{"OffsetStartMs": str(a), "OffsetEndMs": str(b), "Word": word} for a, b, word in words]
+    items = [{"OffsetStartMs": str(a), "OffsetEndMs": str(b), "Word": word} for a, b, word in words]
     times = {"StartMs": str(start_ms), "EndMs": str(end_ms)}
-    return read_sentence(
-        {**times, "SpeakerId": speaker, "SpeechSpeed": "4.6", "FinalSentence": text, "Words": spoken}
+    return parse_sentence(
+        {**times, "SpeakerId": speaker, "SpeechSpeed": "4.6", "FinalSentence": text, "Words": items}
     )
 
 
@@ -43,36 +43,36 @@ def example() -> Transcript:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_the_example_in_the_page_is_what_the_code_writes(name: str) -> None:
+def test_example_in_the_page_is_what_the_code_writes(name: str) -> None:
     block = re.search(rf"^```{name}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     assert block is not None, f"docs/transcript.md has no {name} block"
     assert block[1] == FORMATS[name].render(example()).decode()
 
 
-def test_the_schema_is_a_schema_and_fits_the_example() -> None:
+def test_schema_is_valid_and_accepts_the_example() -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads(FORMATS["json"].render(example())), schema)
 
 
 @pytest.mark.parametrize("level", ["document", "recording", "sentence", "word"])
-def test_the_schema_refuses_members_that_are_missing_or_unknown(level: str) -> None:
+def test_schema_rejects_missing_and_unknown_members(level: str) -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
     document = json.loads(FORMATS["json"].render(example()))
     sentence = document["sentences"][0]
-    places = {
+    objects = {
         "document": document,
         "recording": document["recording"],
         "sentence": sentence,
         "word": sentence["words"][0],
     }
-    place = places[level]
-    for name in list(place):
-        value = place.pop(name)
+    target = objects[level]
+    for name in list(target):
+        value = target.pop(name)
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(document, schema)
-        place[name] = value
+        target[name] = value
     jsonschema.validate(document, schema)
-    place["surplus"] = 1
+    target["surplus"] = 1
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, schema)

@@ -1,4 +1,4 @@
-"""Whatever CI hears, every file is one that other people's readers accept, and no text is lost on the way."""
+"""For any result, other parsers accept every file, and no text is lost."""
 
 import html
 import json
@@ -13,10 +13,10 @@ import webvtt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, read_sentence
+from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, parse_sentence
 
-# A busy machine may take seconds for the first example.
-UNHURRIED = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+# The first example may take seconds on a busy machine.
+SLOW_MACHINE = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "transcript.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
@@ -55,15 +55,15 @@ WORD_TIMES = st.lists(st.integers(-100, 9_000), max_size=40)
 @st.composite
 def transcripts(draw: st.DrawFn) -> Transcript:
     details = []
-    for text, start, end, voice, offsets in draw(
+    for text, start, end, speaker, offsets in draw(
         st.lists(st.tuples(TEXTS, TIMES, TIMES, st.sampled_from(["0", "1", None]), WORD_TIMES), max_size=8)
     ):
         words = [
             {"Word": word, "OffsetStartMs": offset, "OffsetEndMs": offset + 200}
             for word, offset in zip(text.split(), offsets, strict=False)
         ]
-        raw = {"FinalSentence": text, "StartMs": start, "EndMs": end, "SpeakerId": voice, "Words": words}
-        sentence = read_sentence(raw)
+        raw = {"FinalSentence": text, "StartMs": start, "EndMs": end, "SpeakerId": speaker, "Words": words}
+        sentence = parse_sentence(raw)
         if sentence is not None:
             details.append(sentence)
     return build_transcript(
@@ -78,59 +78,65 @@ def transcripts(draw: st.DrawFn) -> Transcript:
     )
 
 
-def _letters(texts: list[str]) -> list[str]:
-    """Everything but white space, sorted: cues of two voices may be cut into each other."""
+def _sorted_letters(texts: list[str]) -> list[str]:
+    """Return all characters except white space, sorted, because cues of two speakers may interleave."""
     return sorted("".join("".join(texts).split()))
 
 
-def _read_srt(data: bytes) -> list[tuple[int, int, str]]:
+def _parse_srt(data: bytes) -> list[tuple[int, int, str]]:
     subtitles = pysubs2.SSAFile.from_string(data.decode(), format_="srt")
     return [(event.start, event.end, event.plaintext) for event in subtitles]
 
 
-def _read_vtt(data: bytes) -> list[tuple[int, int, str]]:
+def _parse_vtt(data: bytes) -> list[tuple[int, int, str]]:
     captions = webvtt.from_string(data.decode()).captions
     return [
-        (c.start_time.in_milliseconds(), c.end_time.in_milliseconds(), html.unescape(_untagged(c.raw_text)))
+        (
+            c.start_time.in_milliseconds(),
+            c.end_time.in_milliseconds(),
+            html.unescape(_remove_tags(c.raw_text)),
+        )
         for c in captions
     ]
 
 
-def _untagged(raw: str) -> str:
+def _remove_tags(raw: str) -> str:
     return re.sub(r"</?v[^>]*>", "", raw)
 
 
-def _in_order(shown: list[tuple[int, int, str]]) -> bool:
+def _is_in_order(shown: list[tuple[int, int, str]]) -> bool:
     return all(start < end for start, end, _ in shown) and all(a[1] <= b[0] for a, b in pairwise(shown))
 
 
-@UNHURRIED
+@SLOW_MACHINE
 @given(transcripts())
-def test_srt_reads_back_in_order_with_all_its_text(transcript: Transcript) -> None:
+def test_srt_parses_in_order_with_all_its_text(transcript: Transcript) -> None:
     data = FORMATS["srt"].render(transcript)
-    shown = _read_srt(data)
-    assert _in_order(shown)
+    shown = _parse_srt(data)
+    assert _is_in_order(shown)
     text = [LABEL.sub("", text).translate(FROM_FULL_WIDTH) for _, _, text in shown]
-    said = [LABEL.sub("", sentence.text).translate(FROM_FULL_WIDTH) for sentence in transcript.sentences]
-    assert _letters(text) == _letters(said)
+    expected = [LABEL.sub("", sentence.text).translate(FROM_FULL_WIDTH) for sentence in transcript.sentences]
+    assert _sorted_letters(text) == _sorted_letters(expected)
     blocks = data.decode().split("\n\n") if data else []
     assert [block.split("\n")[0] for block in blocks] == [str(n + 1) for n in range(len(blocks))]
     assert all(len(block.strip("\n").split("\n")) >= 3 for block in blocks)
 
 
-@UNHURRIED
+@SLOW_MACHINE
 @given(transcripts())
-def test_vtt_reads_back_in_order_with_all_its_text(transcript: Transcript) -> None:
+def test_vtt_parses_in_order_with_all_its_text(transcript: Transcript) -> None:
     data = FORMATS["vtt"].render(transcript)
     assert data.startswith(b"WEBVTT\n")
-    shown = _read_vtt(data)
-    assert _in_order(shown)
-    assert _letters([text for _, _, text in shown]) == _letters([s.text for s in transcript.sentences])
+    shown = _parse_vtt(data)
+    assert _is_in_order(shown)
+    assert _sorted_letters([text for _, _, text in shown]) == _sorted_letters(
+        [s.text for s in transcript.sentences]
+    )
 
 
-@UNHURRIED
+@SLOW_MACHINE
 @given(transcripts())
-def test_json_validates_and_holds_every_sentence(transcript: Transcript) -> None:
+def test_json_is_valid_and_contains_every_sentence(transcript: Transcript) -> None:
     document = json.loads(FORMATS["json"].render(transcript))
     VALIDATOR.validate(document)
     assert [s["text"] for s in document["sentences"]] == [s.text for s in transcript.sentences]
@@ -139,25 +145,25 @@ def test_json_validates_and_holds_every_sentence(transcript: Transcript) -> None
         assert 0 <= times["start_ms"] <= times["end_ms"]
 
 
-@UNHURRIED
+@SLOW_MACHINE
 @given(transcripts())
-def test_txt_holds_all_the_text_in_order(transcript: Transcript) -> None:
+def test_txt_contains_all_the_text_is_in_order(transcript: Transcript) -> None:
     data = FORMATS["txt"].render(transcript).decode()
     assert data == "" or data.endswith("\n")
     text = data if any(s.label for s in transcript.sentences) else LABEL.sub("", data)
-    place = 0
+    offset = 0
     for sentence in transcript.sentences:
-        place = text.index(sentence.text, place) + len(sentence.text)
+        offset = text.index(sentence.text, offset) + len(sentence.text)
 
 
-@UNHURRIED
+@SLOW_MACHINE
 @given(transcripts())
 def test_rendering_twice_gives_the_same_bytes(transcript: Transcript) -> None:
     for form in FORMATS.values():
         assert form.render(transcript) == form.render(transcript)
 
 
-def test_a_lone_surrogate_in_a_key_is_still_utf_8(transcript_of: Callable[..., Transcript]) -> None:
+def test_lone_surrogate_in_a_key_is_still_valid_utf_8(make_transcript: Callable[..., Transcript]) -> None:
     transcript = build_transcript(
         recording=RecordingRef("b-1", "r", "bad\udcff.mp3", "e"),
         engine="16k_zh",

@@ -1,10 +1,10 @@
-"""The transcript of one recording, as plain values. Times are whole milliseconds from the recording's start."""
+"""The transcript of one recording as plain values. Times are whole milliseconds from the start of the recording."""
 
 from typing import NamedTuple
 
 
 class RecordingRef(NamedTuple):
-    """Which recording was transcribed; size in bytes where it is known."""
+    """The recording that was transcribed; size in bytes, or None where it is unknown."""
 
     bucket: str
     region: str
@@ -14,7 +14,7 @@ class RecordingRef(NamedTuple):
 
 
 class Word(NamedTuple):
-    """One word as the engine cut it, with times from the start of the recording, not of the sentence."""
+    """One word as the engine split the text. Times count from the start of the recording, not of the sentence."""
 
     text: str
     start_ms: int
@@ -22,10 +22,10 @@ class Word(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """A stretch of speech by one voice. Its text is one line, never empty, and free of control characters.
+    """A piece of speech by one speaker. The text is one line, never empty, without control characters.
 
-    Speaker and channel count from 1. Speaker is None unless several speakers were told apart in a mono recording;
-    channel is None unless the recording has several channels. Words are empty where the engine gave none.
+    Speaker and channel count from 1. Speaker is None unless a mono recording has several speakers; channel is None
+    unless the recording has several channels. Words are empty where the engine returned none.
     """
 
     start_ms: int
@@ -38,7 +38,7 @@ class Sentence(NamedTuple):
 
     @property
     def label(self) -> str | None:
-        """Who speaks, for a reader: "Channel 2", "Speaker 1", or None where there is only one voice."""
+        """The name shown for the speaker: "Channel 2", "Speaker 1", or None where there is only one."""
         if self.channel is not None:
             return f"Channel {self.channel}"
         if self.speaker is not None:
@@ -47,7 +47,7 @@ class Sentence(NamedTuple):
 
 
 class Transcript(NamedTuple):
-    """All that was said in a recording, in order of start. It follows from the job's result alone: no clock is read."""
+    """The sentences of a recording in order of start time. It depends on the job's result only, not on the time."""
 
     recording: RecordingRef
     engine: str

@@ -1,4 +1,4 @@
-"""The shapes in which CI answers, each as an XML parser of the xmltodict kind gives it."""
+"""The forms of CI results, each as an XML parser such as xmltodict returns it."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.transcript import Sentence, Word, read_sentence
+from shared.transcript import Sentence, Word, parse_sentence
 
-# A busy machine may take seconds for the first example.
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The first example may take seconds on a busy machine.
+SLOW_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SEED_TEXT = "这是一条语音测试信息，展示的是识别后的文本内容"
 DETAIL: dict[str, Any] = {
@@ -59,25 +59,25 @@ def nodes_named(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("spaces", [" ", "  ", ""])
-def test_the_line_of_the_documents_is_read_with_any_spacing(transcript_of: Any, spaces: str) -> None:
-    transcript = transcript_of(lines=f"[0:0.000,0:30.080]{spaces}{SEED_TEXT}")
+def test_documented_line_is_parsed_with_any_spacing(make_transcript: Any, spaces: str) -> None:
+    transcript = make_transcript(lines=f"[0:0.000,0:30.080]{spaces}{SEED_TEXT}")
     assert transcript.sentences == (Sentence(0, 30_080, SEED_TEXT),)
     assert transcript.duration_ms == 30_120
 
 
-def test_lines_have_unpadded_seconds_long_minutes_and_a_third_number_for_the_speaker(
-    transcript_of: Any,
+def test_lines_may_have_hours_long_minutes_and_a_speaker_number(
+    make_transcript: Any,
 ) -> None:
     lines = "[0:0.930,0:2.640,0]  first\r\n[61:3.320,61:4.650,1]  second\n[1:02:03.5,1:02:04,0] third\n"
-    first, second, third = transcript_of(lines=lines).sentences
+    first, second, third = make_transcript(lines=lines).sentences
     assert (first.start_ms, first.end_ms, first.speaker) == (930, 2_640, 1)
     assert (second.start_ms, second.end_ms, second.speaker) == (3_663_320, 3_664_650, 2)
     assert (third.start_ms, third.text, third.speaker) == (3_723_500, "third", 1)
 
 
-def test_a_line_without_brackets_keeps_its_text_and_fills_the_gap_it_stands_in(transcript_of: Any) -> None:
+def test_line_without_times_fills_the_gap_between_its_neighbours(make_transcript: Any) -> None:
     lines = "[0:1.000,0:2.000] one\nlost [brackets\n[0:5.000,0:6.000] two\nthe end"
-    assert [(s.text, s.start_ms, s.end_ms) for s in transcript_of(lines=lines).sentences] == [
+    assert [(s.text, s.start_ms, s.end_ms) for s in make_transcript(lines=lines).sentences] == [
         ("one", 1_000, 2_000),
         ("lost [brackets", 2_000, 5_000),
         ("two", 5_000, 6_000),
@@ -85,8 +85,8 @@ def test_a_line_without_brackets_keeps_its_text_and_fills_the_gap_it_stands_in(t
     ]
 
 
-def test_words_count_from_the_start_of_their_sentence_and_unknown_members_are_ignored() -> None:
-    sentence = read_sentence(DETAIL)
+def test_word_times_count_from_the_start_of_the_sentence() -> None:
+    sentence = parse_sentence(DETAIL)
     assert sentence is not None
     assert sentence.text == "腾讯云语音识别欢迎您。"
     assert (sentence.start_ms, sentence.end_ms, sentence.chars_per_second) == (1_200, 3_700, 4.4)
@@ -106,8 +106,8 @@ def test_words_count_from_the_start_of_their_sentence_and_unknown_members_are_ig
         ),
     ],
 )
-def test_words_may_be_absent_single_repeated_or_broken(words: Any, texts: list[str]) -> None:
-    sentence = read_sentence({**DETAIL, "Words": words})
+def test_words_may_be_missing_single_repeated_or_invalid(words: Any, texts: list[str]) -> None:
+    sentence = parse_sentence({**DETAIL, "Words": words})
     assert sentence is not None
     assert [word.text for word in sentence.words] == texts
 
@@ -120,8 +120,8 @@ def test_words_may_be_absent_single_repeated_or_broken(words: Any, texts: list[s
         ({"FinalSentence": {"@lang": "zh", "#text": "您好"}}, "您好"),
     ],
 )
-def test_a_sentence_without_its_final_text_takes_the_next_best(detail: dict[str, Any], text: str) -> None:
-    sentence = read_sentence(detail)
+def test_sentence_without_final_text_uses_slices_or_words(detail: dict[str, Any], text: str) -> None:
+    sentence = parse_sentence(detail)
     assert sentence is not None
     assert sentence.text == text
 
@@ -129,28 +129,28 @@ def test_a_sentence_without_its_final_text_takes_the_next_best(detail: dict[str,
 @pytest.mark.parametrize(
     "detail", [None, {}, {"StartMs": "1"}, {"FinalSentence": " \n\x00"}, [DETAIL], "text"]
 )
-def test_a_detail_without_text_is_no_sentence(detail: Any) -> None:
-    assert read_sentence(detail) is None
+def test_detail_without_text_is_not_a_sentence(detail: Any) -> None:
+    assert parse_sentence(detail) is None
 
 
-@UNHURRIED
+@SLOW_MACHINE
 @given(nodes_named(DETAIL_NAMES), st.lists(nodes_named(WORD_NAMES), max_size=3))
-def test_reading_a_sentence_never_raises(detail: dict[str, Any], words: list[dict[str, Any]]) -> None:
-    read_sentence(detail)
-    sentence = read_sentence({**detail, "Words": words})
+def test_parse_sentence_never_raises(detail: dict[str, Any], words: list[dict[str, Any]]) -> None:
+    parse_sentence(detail)
+    sentence = parse_sentence({**detail, "Words": words})
     assert sentence is None or sentence.text.strip()
 
 
-def test_details_win_over_lines_and_lines_over_flash(transcript_of: Any) -> None:
+def test_details_are_preferred_to_lines_and_lines_to_flash(make_transcript: Any) -> None:
     flash = [{"channel_id": "0", "text": "flash", "sentence_list": None}]
     lines = "[0:0.000,0:1.000] lines"
-    assert transcript_of(details=[read_sentence(DETAIL)], lines=lines, flash=flash).sentences[0].words
-    assert transcript_of(lines=lines, flash=flash).sentences[0].text == "lines"
-    assert transcript_of(lines=" \n", flash=flash).sentences[0].text == "flash"
+    assert make_transcript(details=[parse_sentence(DETAIL)], lines=lines, flash=flash).sentences[0].words
+    assert make_transcript(lines=lines, flash=flash).sentences[0].text == "lines"
+    assert make_transcript(lines=" \n", flash=flash).sentences[0].text == "flash"
 
 
-def test_a_mono_recording_with_one_speaker_number_names_no_speaker(transcript_of: Any) -> None:
-    assert transcript_of(details=[read_sentence(DETAIL)]).sentences[0].label is None
+def test_mono_recording_with_one_speaker_number_has_no_label(make_transcript: Any) -> None:
+    assert make_transcript(details=[parse_sentence(DETAIL)]).sentences[0].label is None
 
 
 @pytest.mark.parametrize(
@@ -163,19 +163,19 @@ def test_a_mono_recording_with_one_speaker_number_names_no_speaker(transcript_of
         (2, "020", ["Channel 1", "Channel 3", "Channel 1"]),
     ],
 )
-def test_voices_are_numbered_from_one(
-    transcript_of: Any, channels: int, numbers: str, labels: list[str]
+def test_speakers_and_channels_count_from_one(
+    make_transcript: Any, channels: int, numbers: str, labels: list[str]
 ) -> None:
-    details = [read_sentence({**DETAIL, "StartMs": n, "SpeakerId": v}) for n, v in enumerate(numbers)]
-    assert [s.label for s in transcript_of(details=details, channels=channels).sentences] == labels
+    details = [parse_sentence({**DETAIL, "StartMs": n, "SpeakerId": v}) for n, v in enumerate(numbers)]
+    assert [s.label for s in make_transcript(details=details, channels=channels).sentences] == labels
 
 
-def test_sentences_are_sorted_by_start_and_equal_starts_keep_their_order(transcript_of: Any) -> None:
+def test_sentences_are_sorted_by_start_and_stable(make_transcript: Any) -> None:
     starts = [("b", "500"), ("a", "0"), ("c", "500")]
     details = [
-        read_sentence({"FinalSentence": text, "StartMs": start, "EndMs": "900"}) for text, start in starts
+        parse_sentence({"FinalSentence": text, "StartMs": start, "EndMs": "900"}) for text, start in starts
     ]
-    assert [s.text for s in transcript_of(details=details).sentences] == ["a", "b", "c"]
+    assert [s.text for s in make_transcript(details=details).sentences] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -188,37 +188,35 @@ def test_sentences_are_sorted_by_start_and_equal_starts_keep_their_order(transcr
         (10**400, 10**400, (0, 30_120)),
     ],
 )
-def test_garbled_times_are_repaired(
-    transcript_of: Any, start: Any, end: Any, expected: tuple[int, int]
+def test_invalid_times_are_replaced(
+    make_transcript: Any, start: Any, end: Any, expected: tuple[int, int]
 ) -> None:
-    detail = read_sentence({"FinalSentence": "twelve chars", "StartMs": start, "EndMs": end})
-    sentence = transcript_of(details=[detail]).sentences[0]
+    detail = parse_sentence({"FinalSentence": "twelve chars", "StartMs": start, "EndMs": end})
+    sentence = make_transcript(details=[detail]).sentences[0]
     assert (sentence.start_ms, sentence.end_ms) == expected
 
 
-def test_a_sentence_without_an_end_lasts_as_long_as_its_words(transcript_of: Any) -> None:
+def test_sentence_without_end_lasts_as_long_as_its_words(make_transcript: Any) -> None:
     words = {"Word": "slow", "OffsetStartMs": "0", "OffsetEndMs": "8000"}
-    detail = read_sentence({"FinalSentence": "slow", "StartMs": "1000", "Words": words})
-    assert transcript_of(details=[detail]).sentences[0].end_ms == 9_000
+    detail = parse_sentence({"FinalSentence": "slow", "StartMs": "1000", "Words": words})
+    assert make_transcript(details=[detail]).sentences[0].end_ms == 9_000
 
 
-def test_words_of_a_sentence_without_a_start_have_no_times_and_are_left_out() -> None:
-    sentence = read_sentence({**DETAIL, "StartMs": None})
+def test_sentence_without_start_has_no_words() -> None:
+    sentence = parse_sentence({**DETAIL, "StartMs": None})
     assert sentence is not None
     assert (sentence.text, sentence.words) == ("腾讯云语音识别欢迎您。", ())
 
 
 @pytest.mark.parametrize("speed", ["inf", "nan", "-1", "fast", None, True, 10**400])
-def test_a_speed_that_cannot_be_is_unknown(speed: Any) -> None:
-    sentence = read_sentence({**DETAIL, "SpeechSpeed": speed})
+def test_invalid_speech_speed_is_unknown(speed: Any) -> None:
+    sentence = parse_sentence({**DETAIL, "SpeechSpeed": speed})
     assert sentence is not None
     assert sentence.chars_per_second is None
 
 
 @pytest.mark.parametrize("word_start", [1_000, 0])
-def test_flash_words_may_count_from_the_file_or_from_the_sentence(
-    transcript_of: Any, word_start: int
-) -> None:
+def test_flash_word_times_may_count_from_file_or_sentence(make_transcript: Any, word_start: int) -> None:
     words = [{"word": "您好", "start_time": word_start, "end_time": word_start + 400}]
     sentence = {
         "text": "您好。",
@@ -227,16 +225,18 @@ def test_flash_words_may_count_from_the_file_or_from_the_sentence(
         "speaker_id": "0",
         "word_list": words[0],
     }
-    transcript = transcript_of(flash=[{"channel_id": "0", "text": "您好。", "sentence_list": sentence}])
+    transcript = make_transcript(flash=[{"channel_id": "0", "text": "您好。", "sentence_list": sentence}])
     assert transcript.sentences == (Sentence(1_000, 1_900, "您好。", words=(Word("您好", 1_000, 1_400),)),)
 
 
-def test_flash_channels_are_told_apart(transcript_of: Any) -> None:
-    def one(channel: str, text: str, start: int) -> dict[str, Any]:
+def test_flash_channels_get_their_numbers(make_transcript: Any) -> None:
+    def channel_result(channel: str, text: str, start: int) -> dict[str, Any]:
         sentence = {"text": text, "start_time": start, "end_time": start + 10, "speaker_id": channel + "1"}
         return {"channel_id": channel, "text": text, "sentence_list": [sentence]}
 
-    transcript = transcript_of(flash=[one("0", "question", 0), one("1", "answer", 50)])
+    transcript = make_transcript(
+        flash=[channel_result("0", "question", 0), channel_result("1", "answer", 50)]
+    )
     assert [(s.label, s.text) for s in transcript.sentences] == [
         ("Channel 1", "question"),
         ("Channel 2", "answer"),
@@ -245,9 +245,9 @@ def test_flash_channels_are_told_apart(transcript_of: Any) -> None:
     assert [s.speaker for s in transcript.sentences] == [None, None]
 
 
-@UNHURRIED
+@SLOW_MACHINE
 @given(st.lists(nodes_named(FLASH_NAMES), max_size=3), st.lists(nodes_named(FLASH_NAMES), max_size=2))
-def test_reading_flash_never_raises_and_settles_every_time(flash: list[Any], inner: list[Any]) -> None:
+def test_parsing_flash_never_raises_and_all_times_are_valid(flash: list[Any], inner: list[Any]) -> None:
     from shared.transcript import RecordingRef, build_transcript
 
     transcript = build_transcript(

@@ -1,0 +1,106 @@
+"""Text functions: clean, measure, join, and find line breaks.
+
+Chinese and Japanese text may break between characters; text in other scripts breaks at spaces.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+from io import BytesIO
+from itertools import accumulate
+
+# Characters that XML 1.0 and subtitle files cannot hold. Tabs and line ends are not listed: they become spaces.
+_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+
+# Ideographs, kana and full-width forms. Hangul is not included: Korean breaks at spaces.
+_CJK = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
+
+# Punctuation that must not start a line, and combining marks, variation selectors and the joiner, which belong to the
+# character before them.
+_NO_LINE_START = (
+    r",.!?;:%)\]}’”…、。，．！？；：％）」』】》〉〕〗～—·ー々"
+    "\u0300-\u036f\u3099\u309a\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef"
+)
+_NO_LINE_END = r"(\[{‘“（「『【《〈〔〖￥$" + "\u200d"
+
+# Full-width punctuation includes its own space.
+_NO_SPACE_AFTER = frozenset("、。，．！？；：）」』】》〉〕〗～")
+
+_SPACES = re.compile(" +")  # the only breaks in ASCII text
+
+
+# Compiled on first use: these large character classes take milliseconds, which every cold start would pay.
+@cache
+def _any_break() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?<= )(?! )|(?<![{_NO_LINE_END} ])(?![{_NO_LINE_START} ])(?:(?<=[{_CJK}])(?=.)|(?<=.)(?=[{_CJK}]))"
+    )
+
+
+@cache
+def _space_between_cjk() -> re.Pattern[str]:
+    return re.compile(rf"(?<=[{_CJK}]) (?=[{_CJK}])")
+
+
+def clean_text(text: str) -> str:
+    """Return the text as one line that every format can hold: no control characters, single spaces, valid UTF-8."""
+    if text.isalnum():
+        return text  # a single word, the most frequent case
+    if text.isprintable() and "  " not in text:
+        return text.strip(" ")  # printable text contains no other white space
+    text = _CONTROL_CHARACTERS.sub("", text)
+    text = _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+    return " ".join(text.split())
+
+
+@lru_cache(maxsize=8192)
+def char_width(char: str) -> int:
+    """Return the columns of one character: 2 for wide East Asian and emoji, 0 for combining marks, otherwise 1."""
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def display_width(text: str) -> int:
+    """Return the width of a text in half-width columns."""
+    return len(text) if text.isascii() else sum(map(char_width, text))
+
+
+def prefix_widths(text: str) -> Sequence[int]:
+    """Return the width of the text before each offset, including the offset after the last character."""
+    return range(len(text) + 1) if text.isascii() else list(accumulate(map(char_width, text), initial=0))
+
+
+def find_line_breaks(text: str) -> list[int]:
+    """Return the offsets at which a line may break, in order. A space before an offset belongs to neither line."""
+    pattern = _SPACES if text.isascii() else _any_break()
+    breaks = [match.end() for match in pattern.finditer(text)]
+    if breaks and breaks[-1] == len(text):
+        breaks.pop()
+    return breaks
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join words with spaces, except between Chinese or Japanese ones."""
+    return _space_between_cjk().sub("", " ".join(words))
+
+
+def join_sentences(sentences: Sequence[str]) -> str:
+    """Join sentences with spaces, except after full-width punctuation. No sentence may be empty."""
+    pieces: list[str] = []
+    for sentence in sentences:
+        if pieces and pieces[-1].rstrip("”’")[-1:] not in _NO_SPACE_AFTER:
+            pieces.append(" ")
+        pieces.append(sentence)
+    return "".join(pieces)
+
+
+def encode_pieces(pieces: Iterable[str]) -> bytes:
+    """Join and encode the pieces of a file one by one, so that memory holds little more than the file once."""
+    buffer = BytesIO()
+    for piece in pieces:
+        # Only an object key can hold a lone surrogate, and only JSON shows the key: there it becomes the escape \udcxx.
+        buffer.write(piece.encode("utf-8", "backslashreplace"))
+    return buffer.getvalue()

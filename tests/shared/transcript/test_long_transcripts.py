@@ -1,0 +1,55 @@
+"""Five hours of speech: 90,000 words. The limits are wide: they detect quadratic time, not a few percent."""
+
+import time
+import tracemalloc
+from collections.abc import Callable
+
+from shared.transcript import FORMATS, Sentence, Transcript, parse_sentence
+
+SENTENCES, WORDS = 7_500, 12
+
+
+def parse_five_hours() -> list[Sentence]:
+    sentences = []
+    for number in range(SENTENCES):
+        words = [f"word{number * WORDS + index}" for index in range(WORDS)]
+        items = [
+            {"Word": word, "OffsetStartMs": str(index * 190), "OffsetEndMs": str(index * 190 + 180)}
+            for index, word in enumerate(words)
+        ]
+        times = {"StartMs": str(number * 2_400), "EndMs": str(number * 2_400 + 2_300)}
+        sentence = parse_sentence(
+            {**times, "FinalSentence": f"{' '.join(words)}.", "SpeakerId": "0", "Words": items}
+        )
+        assert sentence is not None
+        sentences.append(sentence)
+    return sentences
+
+
+def test_five_hours_are_rendered_in_seconds(make_transcript: Callable[..., Transcript]) -> None:
+    started_s = time.process_time()
+    transcript = make_transcript(details=parse_five_hours(), audio_time="18000")
+    for form in FORMATS.values():
+        form.render(transcript)
+    assert time.process_time() - started_s < 20
+
+
+def test_sentence_of_five_hours_is_rendered_in_seconds(make_transcript: Callable[..., Transcript]) -> None:
+    transcript = make_transcript(lines="[0:0.000,300:0.000] " + "这是一条语音测试信息" * 8_000)
+    started_s = time.process_time()
+    FORMATS["srt"].render(transcript)
+    assert time.process_time() - started_s < 20
+
+
+def test_rendering_json_holds_the_file_less_than_twice(
+    make_transcript: Callable[..., Transcript],
+) -> None:
+    transcript = make_transcript(details=parse_five_hours(), audio_time="18000")
+    tracemalloc.start()
+    try:
+        size = len(FORMATS["json"].render(transcript))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size > 5_000_000
+    assert peak < 1.5 * size
