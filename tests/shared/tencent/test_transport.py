@@ -64,6 +64,7 @@ class Service:
         self,
         method: str = "GET",
         body: bytes = b"",
+        connect_timeout_s: float = 5.0,
         read_timeout_s: float = PATIENCE_SECONDS,
         total_timeout_s: float = PATIENCE_SECONDS,
         scheme: str = "http",
@@ -80,7 +81,7 @@ class Service:
             target,
             {"Host": "h", **length, **headers},
             body,
-            connect_timeout_s=5.0,
+            connect_timeout_s=connect_timeout_s,
             read_timeout_s=read_timeout_s,
             total_timeout_s=total_timeout_s,
         )
@@ -435,8 +436,9 @@ def test_unread_request_body_ends_at_the_total_timeout(service: Service) -> None
         result(sent)
 
 
+@pytest.mark.parametrize("limit", ["connect_timeout_s", "total_timeout_s"])
 def test_connection_after_the_deadline_sends_nothing(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     """Another attempt may start after the deadline: a submit that resolved its address late would be a second one."""
     resolve = socket.getaddrinfo
@@ -446,7 +448,7 @@ def test_connection_after_the_deadline_sends_nothing(
         return resolve(*arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", late)
-    sent = service.send("POST", b"a job", total_timeout_s=0.1)
+    sent = service.send("POST", b"a job", **{limit: 0.1})
     with pytest.raises(httpx.ConnectError, match="timed out"):
         result(sent)
 
