@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
-import select
-import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from http.cookiejar import CookieJar
+from contextlib import contextmanager
 from typing import Any, cast
 
 import httpcore
@@ -29,13 +26,7 @@ _INVALID_REQUEST = "the method, target or headers hold what HTTP cannot carry"
 _INVALID_ORIGIN = "the address is not that of an HTTP server"
 _STATUSES_WITHOUT_BODY = (204, 304)
 _FIRST_ERROR_STATUS = 300
-_EMPTY_LINE = re.compile(rb"\n\r?\n")
-_HTTPCORE_ERRORS = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.TimeoutException,
-    httpcore.UnsupportedProtocol,
-)
+_PIECE_BYTES = 65536
 
 # SCF sets the root logger to DEBUG; these loggers would write every address and every header, tokens included.
 for _name in ("httpx", "httpcore"):
@@ -43,13 +34,8 @@ for _name in ("httpx", "httpcore"):
 
 
 def create_http_client(transport: httpx.BaseTransport) -> httpx.Client:
-    """Create a client that uses no proxies of the environment and keeps no cookies."""
-    return httpx.Client(transport=transport, cookies=_NoCookies(), trust_env=False)
-
-
-class _NoCookies(CookieJar):
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Ignore the cookies of a response."""
+    """Create a client that uses no proxies and no credentials of the environment."""
+    return httpx.Client(transport=transport, trust_env=False)
 
 
 @functools.cache
@@ -127,22 +113,19 @@ class Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Its deadline also applies while the body of the response is read."""
         url, extensions = request.url, request.extensions
+        core_request = httpcore.Request(
+            request.method,
+            httpcore.URL(
+                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=extensions["target"]
+            ),
+            headers=request.headers.raw,
+            content=cast("Iterable[bytes]", request.stream),
+            extensions={"timeout": _build_limits(extensions["timeout"], extensions[TOTAL_TIMEOUT])},
+        )
+        with _mapped_errors():
+            response = self._get_pool(url.scheme).handle_request(core_request)
         try:
-            response = self._get_pool(url.scheme).handle_request(
-                httpcore.Request(
-                    request.method,
-                    httpcore.URL(
-                        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=extensions["target"]
-                    ),
-                    headers=request.headers.raw,
-                    content=cast("Iterable[bytes]", request.stream),
-                    extensions={"timeout": _build_limits(extensions["timeout"], extensions[TOTAL_TIMEOUT])},
-                )
-            )
-        except _HTTPCORE_ERRORS as error:
-            raise _to_httpx_error(error) from None
-        try:
-            _prepare_body(request.method, response)
+            _check_response(request.method, response)
         except httpx.TransportError:
             response.close()
             raise
@@ -170,18 +153,18 @@ class Transport(httpx.BaseTransport):
 
 
 class _Limit(float):
-    """Seconds that one socket operation may take, and the moment when the whole request must be over.
+    """Seconds that one socket operation may take, and the deadline of the whole request.
 
-    httpcore passes the values of the `timeout` extension to the network stream as they are.
+    httpcore passes the values of the `timeout` extension to the network backend as they are.
     """
 
-    ends_s: float
+    deadline_s: float
 
     def get_remaining_s(self) -> float:
-        """Return the seconds from now. Raises TimeoutError when there are none."""
-        seconds = min(self, self.ends_s - time.monotonic())
+        """Return the seconds for the next operation. Raises httpcore.TimeoutException if none are left."""
+        seconds = min(self, self.deadline_s - time.monotonic())
         if seconds <= 0:
-            raise TimeoutError("timed out")
+            raise httpcore.TimeoutException("timed out")
         return seconds
 
 
@@ -189,123 +172,93 @@ def _build_limits(timeouts: Mapping[str, float], total_s: float) -> dict[str, _L
     now_s = time.monotonic()
     limits = {name: _Limit(seconds) for name, seconds in timeouts.items()}
     for limit in limits.values():
-        limit.ends_s = now_s + total_s
+        limit.deadline_s = now_s + total_s
     # One limit for name resolution, TCP and TLS together.
-    limits["connect"].ends_s = now_s + min(total_s, limits["connect"])
+    limits["connect"].deadline_s = now_s + min(total_s, limits["connect"])
     return limits
 
 
 class _Backend(httpcore.NetworkBackend):
+    """httpcore's own sockets, whose every operation ends at the request's deadline."""
+
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
+        self._backend = httpcore.SyncBackend()
 
     def connect_tcp(
         self,
         host: str,
         port: int,
         timeout: float | None = None,
-        local_address: str | None = None,  # noqa: ARG002 - httpcore's interface
-        socket_options: Any = None,  # noqa: ARG002
+        local_address: str | None = None,
+        socket_options: Any = None,
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of the host that accepts."""
+        """Open a connection. Raises httpcore.ConnectError or ConnectTimeout."""
         limit = cast("_Limit", timeout)
-        reason: Exception = OSError("the host has no address")
         try:
-            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(_describe(error)) from None
-        for family, kind, protocol, _, address in addresses:
-            connection = socket.socket(family, kind, protocol)
-            try:
-                connection.settimeout(limit.get_remaining_s())
-                connection.connect(address)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError as error:
-                connection.close()
-                reason = error
-            else:
-                return _Stream(connection, self._now)
-        raise httpcore.ConnectError(_describe(reason))
+            stream = self._backend.connect_tcp(
+                host, port, limit.get_remaining_s(), local_address, socket_options
+            )
+            return _Stream(stream, self._now).check_connected(limit)
+        except UnicodeError as error:
+            raise httpcore.ConnectError(f"{type(error).__name__}: {error}") from None
 
 
 class _Stream(httpcore.NetworkStream):
-    """A socket, plain or TLS, that keeps the deadline and hands out no byte after the end of a response."""
+    """A connection, plain or TLS, that keeps the deadline and notices when it is too old to be used again."""
 
-    def __init__(self, connection: socket.socket, now: Callable[[], float]) -> None:
-        self._socket = connection
+    def __init__(self, stream: httpcore.NetworkStream, now: Callable[[], float]) -> None:
+        self._stream = stream
         self._now = now
         self._last_used_s = now()
-        self._received = b""
-        self.content_left = 0  # bytes of a body with Content-Length that were not read yet
-        self.write_error = ""
+        self.has_write_error = False
+
+    def check_connected(self, limit: _Limit) -> _Stream:
+        """Return the stream if it was opened in time. Raises httpcore.ConnectTimeout: nothing was sent."""
+        try:
+            limit.get_remaining_s()
+        except httpcore.TimeoutException:
+            self.close()
+            raise httpcore.ConnectTimeout("timed out") from None
+        return self
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what was received, up to where the response may end."""
-        while not (length := self._get_readable_length(max_bytes)):
-            try:
-                self._socket.settimeout(cast("_Limit", timeout).get_remaining_s())
-                received = self._socket.recv(max_bytes)
-            except OSError as error:
-                raise httpcore.ReadError(_describe(error)) from None
-            if not received:
-                raise httpcore.ReadError("ConnectionResetError: closed before the end of the response")
-            self._received += received
-        piece, self._received = self._received[:length], self._received[length:]
+        """Return what was received, b"" at the end of the connection."""
+        received = self._stream.read(max_bytes, cast("_Limit", timeout).get_remaining_s())
         self._last_used_s = self._now()
-        return piece
-
-    def _get_readable_length(self, max_bytes: int) -> int:
-        """Return how many bytes may be read: h11 would take those after the end of a response for the next response.
-
-        A response ends with the last byte that its Content-Length counts, or else with an empty line.
-        """
-        if self.content_left:
-            length = min(len(self._received), self.content_left)
-            self.content_left -= length
-            return length
-        if empty_line := _EMPTY_LINE.search(b"\n" + self._received):
-            return empty_line.end() - 1
-        whole_lines = self._received.rfind(b"\n") + 1
-        return whole_lines or (len(self._received) if len(self._received) >= max_bytes else 0)
+        return received
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send all bytes. After a WriteError httpcore reads the response, which may tell the reason."""
-        view = memoryview(buffer)
+        """Send all bytes, in pieces that have a time limit each.
+
+        After a WriteError, httpcore reads the response, which may tell the reason.
+        """
         try:
-            while view:
-                self._socket.settimeout(cast("_Limit", timeout).get_remaining_s())
-                view = view[self._socket.send(view) :]
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout(_describe(error)) from None
-        except OSError as error:
-            self.write_error = _describe(error)
-            raise httpcore.WriteError(self.write_error) from None
+            for start in range(0, len(buffer), _PIECE_BYTES):
+                piece = buffer[start : start + _PIECE_BYTES]
+                self._stream.write(piece, cast("_Limit", timeout).get_remaining_s())
+        except httpcore.WriteError:
+            self.has_write_error = True
+            raise
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Return the same connection under TLS."""
-        try:
-            self._socket.settimeout(cast("_Limit", timeout).get_remaining_s())
-            return _Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname), self._now)
-        except (OSError, ValueError) as error:
-            self.close()
-            raise httpcore.ConnectError(_describe(error)) from None
+        """Return the same connection under TLS. Raises httpcore.ConnectError or ConnectTimeout."""
+        limit = cast("_Limit", timeout)
+        stream = self._stream.start_tls(ssl_context, server_hostname, limit.get_remaining_s())
+        return _Stream(stream, self._now).check_connected(limit)
 
     def close(self) -> None:
         """Close the connection."""
-        self._socket.close()
+        self._stream.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """Tell whether an idle connection is readable: httpcore closes it then, so this includes an expired one."""
-        if info != "is_readable":
-            return None
+        """Report an expired connection as readable, because httpcore closes an idle connection that is readable."""
         idle_s = self._now() - self._last_used_s  # wall clock, because it runs on in a frozen function
-        if self._received or not 0 <= idle_s <= MAX_IDLE_S:  # negative: the clock was set back
+        if info == "is_readable" and not 0 <= idle_s <= MAX_IDLE_S:  # negative: the clock was set back
             return True
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        return self._stream.get_extra_info(info)
 
 
 class _ResponseBody(httpx.SyncByteStream):
@@ -314,43 +267,42 @@ class _ResponseBody(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
-        try:
+        with _mapped_errors():
             for chunk in self._response.iter_stream():
                 size += len(chunk)
                 if size > MAX_RESPONSE_BYTES:
                     raise httpx.ReadError(f"the response is longer than {MAX_RESPONSE_BYTES:,} bytes")
                 yield chunk
-        except _HTTPCORE_ERRORS as error:
-            raise _to_httpx_error(error) from None
 
     def close(self) -> None:
         self._response.close()
 
 
-def _prepare_body(method: str, response: httpcore.Response) -> None:
+def _check_response(method: str, response: httpcore.Response) -> None:
     """Check that the request was sent whole, unless it failed, and that the response says how long it is."""
     stream: _Stream = response.extensions["network_stream"]
-    if stream.write_error and response.status < _FIRST_ERROR_STATUS:
-        raise httpx.WriteError(stream.write_error)
+    if stream.has_write_error and response.status < _FIRST_ERROR_STATUS:
+        raise httpx.WriteError("the connection broke before the request was sent completely")
     if method == "HEAD" or response.status in _STATUSES_WITHOUT_BODY:
         return
-    headers = {name.lower(): value for name, value in response.headers}
-    if b"transfer-encoding" in headers:
-        return
-    if b"content-length" not in headers:
+    if not {name.lower() for name, _ in response.headers} & {b"content-length", b"transfer-encoding"}:
         # It ends where the connection ends, so a response that was cut short would look complete.
         raise httpx.ReadError(f"status {response.status}: the response does not say how long it is")
-    stream.content_left = int(headers[b"content-length"])
 
 
-def _to_httpx_error(error: Exception) -> httpx.TransportError:
-    if isinstance(error, httpcore.ConnectError):
-        return httpx.ConnectError(str(error))
-    if isinstance(error, httpcore.LocalProtocolError):
-        return httpx.LocalProtocolError(_INVALID_REQUEST)  # h11's texts quote what is wrong
-    if isinstance(error, httpcore.ProtocolError):
-        return httpx.RemoteProtocolError("the response is not HTTP")
-    return httpx.ReadError(str(error))
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    """Map httpcore's errors to those of httpx, without texts that may quote a request or a response."""
+    try:
+        yield
+    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+        raise httpx.ConnectError(_describe(error)) from None
+    except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol):
+        raise httpx.LocalProtocolError(_INVALID_REQUEST) from None
+    except httpcore.ProtocolError:
+        raise httpx.RemoteProtocolError("the response was cut short or is not HTTP") from None
+    except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+        raise httpx.ReadError(_describe(error)) from None
 
 
 def _describe(error: Exception) -> str:

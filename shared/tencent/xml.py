@@ -7,11 +7,11 @@ speech are 13 MB, 400,000 elements), so `parse_stream` takes it in pieces and do
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
-from xml.parsers import expat
+from xml.parsers.expat import ExpatError
 
 import xmltodict
 
@@ -21,7 +21,7 @@ _PIECE_BYTES = 16384
 _MAX_ERROR_BYTES = 65536
 _DOCUMENT_TYPE = b"<!DOCTYPE"
 _NOT_XML_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_PARSE_ERRORS = (ET.ParseError, expat.ExpatError, ValueError, LookupError)
+_PARSE_ERRORS = (ET.ParseError, ExpatError, ValueError, LookupError)
 
 ElementParser = Callable[[Any], Any]
 
@@ -35,37 +35,22 @@ def parse(body: bytes) -> dict[str, Any]:
 
     Raises XmlError.
     """
+    _refuse_nul(body)
+    if _DOCUMENT_TYPE in body:
+        _refuse_document_type()
     try:
-        _check_limits(body)
-        return xmltodict.parse(body, xml_attribs=False, postprocessor=_drop_namespace)
+        return xmltodict.parse(body, xml_attribs=False, postprocessor=_postprocess)
     except _PARSE_ERRORS as error:
         raise XmlError(str(error)) from None
 
 
-def _check_limits(body: bytes) -> None:
-    _refuse_nul(body)
-    depth = 0
-
-    def enter(_name: str, _attributes: Any) -> None:
-        nonlocal depth
-        depth += 1
-        _check_depth(depth)
-
-    def leave(_name: str) -> None:
-        nonlocal depth
-        depth -= 1
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = _refuse_document_type
-    parser.StartElementHandler, parser.EndElementHandler = enter, leave
-    parser.Parse(body, True)
-
-
-def _drop_namespace(_path: Any, name: str, value: Any) -> tuple[str, Any]:
+def _postprocess(path: Sequence[Any], name: str, value: Any) -> tuple[str, Any]:
+    """Drop the namespace of an element's name and check its depth; `path` ends with the element itself."""
+    _check_depth(len(path))
     return name.rpartition(":")[2], value
 
 
-def _refuse_document_type(*_: Any) -> None:
+def _refuse_document_type() -> None:
     raise XmlError("it declares a document type, which no published response does")
 
 

@@ -33,7 +33,7 @@ both_parsers = pytest.mark.parametrize("parse", [parse, stream])
 # What XML 1.0 can hold (section 2.2, Char).
 xml_texts = st.text(
     st.characters(exclude_categories=["Cs"]).filter(
-        lambda character: character in "\t\n\r" or (character >= " " and character not in "\ufffe\uffff")
+        lambda one: one in "\t\n\r" or (one >= " " and one not in "\ufffe\uffff")
     ),
     max_size=60,
 )
@@ -43,20 +43,20 @@ xml_texts = st.text(
 @example(value="a\rb\r\nc\n")
 @example(value="]]>&amp;<!--")
 @settings(max_examples=100, deadline=None)
-def test_another_parser_reads_the_exact_text(value: str) -> None:
+def test_another_parser_reads_what_serialize_wrote(value: str) -> None:
     root = ET.fromstring(serialize({"Request": {"Input": {"Object": value}}}))  # noqa: S314 - our own bytes
     assert (root.findtext("Input/Object") or "") == value
 
 
 @given(value=xml_texts)
 @settings(max_examples=100, deadline=None)
-def test_parse_returns_the_serialized_text_stripped(value: str) -> None:
-    element = as_mapping(parse(serialize({"Request": {"Object": value}})).get("Request"))
-    assert as_text(element.get("Object")) == value.strip()
+def test_parse_reads_what_serialize_wrote_without_outer_whitespace(value: str) -> None:
+    told = as_mapping(parse(serialize({"Request": {"Object": value}})).get("Request"))
+    assert as_text(told.get("Object")) == value.strip()
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x08", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
-def test_characters_outside_xml_are_refused(character: str) -> None:
+def test_invalid_xml_character_is_rejected_before_sending(character: str) -> None:
     with pytest.raises(XmlError):
         serialize({"Request": {"Object": f"a{character}b"}})
 
@@ -65,26 +65,25 @@ def test_serialized_document_declares_utf8() -> None:
     assert serialize({"R": {"a": "会"}}).startswith(b'<?xml version="1.0" encoding="utf-8"?>')
 
 
-def test_absent_single_and_repeated_elements_are_lists() -> None:
-    element = as_mapping(parse(b"<R><one>1</one><two>1</two><two/><two>2</two><none/></R>").get("R"))
-    assert as_list(element.get("absent")) == as_list(element.get("none")) == []
-    assert as_list(element.get("one")) == ["1"]
-    assert as_list(element.get("two")) == ["1", "2"]
+def test_absent_single_and_repeated_elements_become_a_list() -> None:
+    told = as_mapping(parse(b"<R><one>1</one><two>1</two><two/><two>2</two><none/></R>").get("R"))
+    assert as_list(told.get("absent")) == as_list(told.get("none")) == []
+    assert as_list(told.get("one")) == ["1"]
+    assert as_list(told.get("two")) == ["1", "2"]
 
 
-@both_parsers
-def test_attributes_and_comments_are_ignored(parse: Callable[..., Any]) -> None:
+def test_attributes_comments_and_cdata_are_ignored() -> None:
     body = b'<?xml version="1.0"?><!-- c --><R a="1"><k b="2">x<!-- c -->y</k><c><![CDATA[<&>]]></c></R>'
     assert parse(body) == {"R": {"k": "xy", "c": "<&>"}}
 
 
-def test_values_of_unexpected_types_are_empty() -> None:
+def test_unexpected_values_are_empty_not_errors() -> None:
     assert (as_text(None), as_text(["a"]), as_text({"b": "c"})) == ("", "", "")
     assert (as_int("7"), as_int(None), as_int("seven"), as_int({}), as_int("")) == (7, 0, 0, 0, 0)
     assert (as_mapping(None), as_mapping("x"), as_mapping([])) == ({}, {}, {})
 
 
-# What an element may contain: text in several forms, comments, and child elements.
+# What may lie in an element: text, text of other kinds, what is no text at all, and the element's own children.
 names = st.sampled_from(["a", "b", "Words", "名"])
 between = st.sampled_from([
     "", "", "x", " y ", "\n  ", "会", "&lt;&amp;&#20250;", "<![CDATA[<a>]]>", "<!-- c -->", "<?p i?>",
@@ -107,7 +106,7 @@ elements = st.recursive(
     size=st.sampled_from([61, 4096, 10**6]),
 )
 @settings(max_examples=60, deadline=None)
-def test_stream_parses_like_xmltodict(element: str, times: int, levels: int, size: int) -> None:
+def test_streamed_document_equals_xmltodict(element: str, times: int, levels: int, size: int) -> None:
     body = ("<R>" * levels + element * times + "</R>" * levels).encode()
     read = parse(body)
     assert read == xmltodict.parse(body, xml_attribs=False)
@@ -115,13 +114,13 @@ def test_stream_parses_like_xmltodict(element: str, times: int, levels: int, siz
 
 
 @both_parsers
-def test_namespaces_are_dropped_from_names(parse: Callable[..., Any]) -> None:
+def test_namespaces_are_dropped_before_element_parsers(parse: Callable[..., Any]) -> None:
     assert parse(b'<R xmlns="http://198.51.100.7/1"><a>1</a><o:b xmlns:o="o">2</o:b></R>') == {
         "R": {"a": "1", "b": "2"}
     }
 
 
-def test_element_parser_replaces_elements_with_content() -> None:
+def test_element_parser_result_replaces_the_element() -> None:
     seen: list[Any] = []
 
     def read(raw: Any) -> str:
@@ -133,7 +132,7 @@ def test_element_parser_replaces_elements_with_content() -> None:
     assert seen == [{"a": "1"}, {"a": "2"}]
 
 
-def test_finished_elements_are_parsed_at_once() -> None:
+def test_a_long_document_is_not_kept_while_it_is_read() -> None:
     read: list[str] = []
     pieces_before_first = 0
 
@@ -189,14 +188,14 @@ def test_depth_is_limited(parse: Callable[..., Any]) -> None:
     ],
 )
 @both_parsers
-def test_anything_but_plain_xml_is_an_xml_error(body: bytes, parse: Callable[..., Any]) -> None:
+def test_invalid_xml_raises_only_xml_error(body: bytes, parse: Callable[..., Any]) -> None:
     with pytest.raises(XmlError):
         parse(body)
 
 
 @given(body=st.binary(max_size=80) | st.text("<>/&;#!?[]aR \n'\"=-x", max_size=60).map(str.encode))
 @settings(max_examples=150, deadline=None)
-def test_any_bytes_raise_no_other_error(body: bytes) -> None:
+def test_any_bytes_raise_only_xml_error(body: bytes) -> None:
     for read in (parse, stream):
         try:
             read(body)
@@ -204,7 +203,7 @@ def test_any_bytes_raise_no_other_error(body: bytes) -> None:
             assert str(error)  # noqa: PT017 - reading them is right as well
 
 
-def test_errors_of_cos_and_ci_have_the_same_fields() -> None:
+def test_error_bodies_of_cos_and_ci_are_parsed() -> None:
     fields = "<Code>SlowDown</Code><Message>wait</Message>{}<RequestId>rq1</RequestId><TraceId>t</TraceId>"
     for node in ("", "<Resource>/a</Resource>"):
         body = f"<?xml version='1.0'?><Error>{fields.format(node)}</Error>".encode()
@@ -214,5 +213,5 @@ def test_errors_of_cos_and_ci_have_the_same_fields() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b" \n", b"<html><body>502</body></html>", b"<Error/>", b"upstream error", b'{"code": 1}']
 )
-def test_other_error_body_has_no_fields(body: bytes) -> None:
+def test_other_error_body_is_empty(body: bytes) -> None:
     assert parse_error(body) == ("", "", "")
