@@ -68,7 +68,7 @@ def deployed_pipeline(data: Path, arguments: Sequence[str] = ()) -> Iterator[Pip
 
 def _deploy(standin: Standin, data: Path) -> None:
     # The SDK takes a third of a second to load: meanwhile the cloud starts.
-    from cli.deploy.command import Options, deploy  # noqa: PLC0415
+    from cli.deploy.command import DeployOptions, deploy  # noqa: PLC0415
 
     env_file, log_file = data / ".env", data / "deploy.log"
     chosen = {
@@ -80,7 +80,7 @@ def _deploy(standin: Standin, data: Path) -> None:
     env_file.write_text("".join(f"{name}={value}\n" for name, value in chosen.items()), "utf-8")
     with log_file.open("w", encoding="utf-8") as log:
         console = Console(file=log, highlight=False)
-        is_well = deploy(console, Surroundings(FUNCTIONS_FOLDER, env_file, {}, data), Options())
+        is_well = deploy(console, Surroundings(FUNCTIONS_FOLDER, env_file, {}, data), DeployOptions())
     if not is_well:
         raise StandinError(f"the deployment is not well:\n{log_file.read_text('utf-8')}")
 

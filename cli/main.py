@@ -104,15 +104,15 @@ def deploy(
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Make the cloud as serverless.yml says: roles, functions, triggers, speech recognition. Again: what changed."""
-    from cli.deploy.command import Options  # noqa: PLC0415 - the SDK takes its time, which the other commands save
-    from cli.deploy.command import deploy as make_it_so  # noqa: PLC0415
+    # The SDK takes a third of a second to import, which the other commands save.
+    from cli.deploy import command  # noqa: PLC0415
 
     console = Console(highlight=False)
     _warn(env_file)
-    options = Options(
+    options = command.DeployOptions(
         dry_run=dry_run, make_buckets=make_buckets, with_roles=not no_roles, take_over=take_over
     )
-    if not _guarded(console, lambda: make_it_so(console, _surroundings(env_file), options)):
+    if not _guarded(console, lambda: command.deploy(console, _surroundings(env_file), options)):
         raise typer.Exit(1)
 
 
@@ -123,10 +123,12 @@ def remove(
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Take away what deploy made. Buckets, recordings and transcripts stay."""
-    from cli.deploy.removal import remove as take_away  # noqa: PLC0415
+    from cli.deploy import command  # noqa: PLC0415
 
     console = Console(highlight=False)
-    if not _guarded(console, lambda: take_away(console, _surroundings(env_file), lambda: yes or _agrees())):
+    if not _guarded(
+        console, lambda: command.remove(console, _surroundings(env_file), lambda: yes or _agrees())
+    ):
         raise typer.Exit(1)
 
 
@@ -137,11 +139,11 @@ def doctor(
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Look at what runs: one line for each check, and what mends what is wrong."""
-    from cli.doctor.command import doctor as look_at_it  # noqa: PLC0415
+    from cli.doctor import command  # noqa: PLC0415
 
     console = Console(highlight=False)
     _warn(env_file)
-    if not _guarded(console, lambda: look_at_it(console, _surroundings(env_file), as_json=as_json)):
+    if not _guarded(console, lambda: command.doctor(console, _surroundings(env_file), as_json=as_json)):
         raise typer.Exit(1)
 
 
@@ -158,12 +160,11 @@ def policy(
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Show what each function may do and why, and what whoever deploys needs."""
-    from cli.policy.command import Request  # noqa: PLC0415
-    from cli.policy.command import policy as show_it  # noqa: PLC0415
+    from cli.policy import command  # noqa: PLC0415
 
-    console, beside = Console(highlight=False), Console(highlight=False, stderr=True)
-    asked = Request(which, as_json=as_json, create_role=create_role)
-    _guarded(console, lambda: show_it(console, beside, asked, _surroundings(env_file)))
+    console, stderr = Console(highlight=False), Console(highlight=False, stderr=True)
+    options = command.PolicyOptions(which, as_json=as_json, create_role=create_role)
+    _guarded(console, lambda: command.policy(console, stderr, options, _surroundings(env_file)))
 
 
 def _agrees() -> bool:

@@ -9,23 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from cli.local import SETTINGS
-from cli.policy.documents import FUNCTIONS, Place, place_of, policy_of
-from cli.policy.place import CI_ROLE
-from cli.policy.statements import Permission, covers
-from cli.policy.table import Row, resources_of, rows_of
+from cli.policy.diff import Permission, covers
+from cli.policy.documents import function_policy
+from cli.policy.permissions import (
+    CI_ROLE,
+    FUNCTIONS,
+    Grant,
+    ResourceScope,
+    grants_for,
+    scope_from_settings,
+)
 from shared.settings import load_settings
 
 UIN = "100000000001"  # the stand-in's account
 
 
-def place_under(settings: Mapping[str, str]) -> Place:
+def place_under(settings: Mapping[str, str]) -> ResourceScope:
     """Where a pipeline of cli.local works under these settings."""
-    return place_of(load_settings({**SETTINGS, **settings}), UIN)
+    return scope_from_settings(load_settings({**SETTINGS, **settings}), UIN)
 
 
-def policies_file(folder: Path, place: Place, without: Iterable[tuple[str, str]] = ()) -> Path:
+def policies_file(folder: Path, place: ResourceScope, without: Iterable[tuple[str, str]] = ()) -> Path:
     """A file for the stand-in's --policies; `without` names (function, action) pairs that are left out."""
-    documents = {function: policy_of(function, place) for function in FUNCTIONS}
+    documents = {function: function_policy(function, place) for function in FUNCTIONS}
     for function, action in without:
         kept = [
             {**one, "action": [name for name in one["action"] if name != action]}
@@ -43,10 +49,10 @@ def policies_file(folder: Path, place: Place, without: Iterable[tuple[str, str]]
 class Used:
     """Which rows of the table were needed by some request, and the requests that no row speaks of."""
 
-    rows: set[Row] = field(default_factory=set)
+    rows: set[Grant] = field(default_factory=set)
     beyond: list[str] = field(default_factory=list)
 
-    def note(self, requests: Iterable[Mapping[str, Any]], place: Place) -> None:
+    def note(self, requests: Iterable[Mapping[str, Any]], place: ResourceScope) -> None:
         """Takes in the rows of a stand-in's /-/requests."""
         for request in requests:
             if request["function"] not in FUNCTIONS:
@@ -54,10 +60,10 @@ class Used:
             done = [Permission(request["action"], request["resource"])]
             if request["action"] == "ci:CreateAsrJobs":
                 # It needs another permission too; the stand-in's page names the first only.
-                done.append(Permission("cam:PassRole", place.role(CI_ROLE)))
+                done.append(Permission("cam:PassRole", place.role_resource(CI_ROLE)))
             needed = {
                 row
-                for row in rows_of(request["function"], place)
+                for row in grants_for(request["function"], place)
                 if any(_speaks_of(row, place, one) for one in done)
             }
             self.rows |= needed
@@ -65,5 +71,5 @@ class Used:
                 self.beyond.append(f"{request['function']}: {done[0]} -> {request['status']}")
 
 
-def _speaks_of(row: Row, place: Place, done: Permission) -> bool:
-    return any(covers(Permission(row.action, resource), done) for resource in resources_of(row, place))
+def _speaks_of(row: Grant, place: ResourceScope, done: Permission) -> bool:
+    return any(covers(Permission(row.action, resource), done) for resource in row.resources(place))

@@ -176,7 +176,7 @@ def test_the_policy_says_what_to_do_where_the_account_cannot_be_asked(tmp_path: 
         )
         made = scribe("policy", "--create-role", cwd=tmp_path, seconds=20)
         shown = scribe("policy", "upload", cwd=tmp_path, seconds=20)
-    advice = "What to do: no usable answer came: look at this machine's connection"
+    advice = "What to do: no usable response arrived: check the connection of this machine"
     assert (made.returncode, advice in made.stderr) == (1, True)
     assert (shown.returncode, advice in shown.stderr) == (0, True)
     assert "YOUR-ACCOUNT-UIN" in shown.stdout
