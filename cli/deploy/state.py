@@ -25,8 +25,7 @@ from shared.errors import CloudError, NotFound, RequestRejected, SettingsError
 from shared.recordings.keys import done_prefix
 from shared.settings import Settings
 from shared.tencent import xml
-from shared.tencent.client import Request, TencentClient
-from shared.tencent.connections import Answer
+from shared.tencent.client import HttpResponse, Request, TencentClient
 from shared.tencent.speech_models import Queue
 
 DENIED = (401, 403)  # statuses of CI and COS
@@ -61,7 +60,7 @@ class BucketRef(NamedTuple):
         """Its host on COS."""
         return f"{self.name}.cos.{self.region}.myqcloud.com"
 
-    def request(self, client: TencentClient, method: str, parameter: str = "") -> Answer:
+    def request(self, client: TencentClient, method: str, parameter: str = "") -> HttpResponse:
         """Send a request about the bucket itself. Raises CloudError."""
         parameters = ((parameter, ""),) if parameter else ()
         return client.send(Request(method, self.host, "/", resource=self.name, parameters=parameters))
