@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 
 import shared.settings
-from cli.documented_settings import Documented, documented, least
-from cli.settings_page import PAGE, page
+from cli.settings_docs import PAGE, SettingDoc, build_minimal_environment, load_setting_docs, render_page
 from shared.errors import SettingsError
 from shared.settings import load_settings
 
-SETTINGS = documented()
-LEAST = least(SETTINGS)
+SETTINGS = load_setting_docs()
+LEAST = build_minimal_environment(SETTINGS)
 
 each_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda one: one.name)
 
 
 def test_the_page_is_what_the_code_says() -> None:
-    assert PAGE.read_text("utf-8") == page(), "renew it: .venv/bin/python -m cli.settings_page"
+    assert PAGE.read_text("utf-8") == render_page(), "renew it: .venv/bin/python -m cli.settings_docs"
 
 
 def test_every_variable_that_is_read_is_on_the_page() -> None:
@@ -32,11 +31,11 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
     asked: set[str] = set()
     load_settings(Asked(LEAST))
     assert asked - {"TENCENTCLOUD_REGION"} == {one.name for one in SETTINGS}
-    assert "`TENCENTCLOUD_REGION`" in page()
+    assert "`TENCENTCLOUD_REGION`" in render_page()
 
 
 @each_setting
-def test_a_documented_default_is_what_an_absent_setting_means(setting: Documented) -> None:
+def test_a_documented_default_is_what_an_absent_setting_means(setting: SettingDoc) -> None:
     if setting.required:
         with pytest.raises(SettingsError, match=f"{setting.name} is missing"):
             load_settings({name: value for name, value in LEAST.items() if name != setting.name})
@@ -45,7 +44,7 @@ def test_a_documented_default_is_what_an_absent_setting_means(setting: Documente
 
 
 @each_setting
-def test_a_documented_example_is_accepted_and_changes_something(setting: Documented) -> None:
+def test_a_documented_example_is_accepted_and_changes_something(setting: SettingDoc) -> None:
     for example in setting.examples:
         assert setting.name in example
         usual = LEAST | {name: value for name, value in example.items() if name != setting.name}
@@ -56,7 +55,7 @@ def test_a_documented_example_is_accepted_and_changes_something(setting: Documen
 
 
 @each_setting
-def test_what_is_documented_as_refused_is_refused_in_the_words_of_the_page(setting: Documented) -> None:
+def test_what_is_documented_as_refused_is_refused_in_the_words_of_the_page(setting: SettingDoc) -> None:
     for wrong in setting.wrong:
         with pytest.raises(SettingsError) as caught:
             load_settings(LEAST | wrong)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.description.wanted import WantedTrigger
+from cli.manifest.models import TriggerSpec
 
 # How the names of what the service adds to an http trigger's NetConfig end: ExtranetUrl and more (583/100227), of which
 # there are more than the documents name, such as ExtranetHTTPUrl and WsIntranetUrl.
@@ -31,7 +31,7 @@ class FoundTrigger:
     url: str = ""
     sent_description: str = field(default="", repr=False, compare=False)
 
-    def matches(self, wanted: WantedTrigger) -> bool:
+    def matches(self, wanted: TriggerSpec) -> bool:
         """Whether this does what is wanted, apart from being open.
 
         The service adds members of its own (addresses, defaults): only what is asked for is compared.

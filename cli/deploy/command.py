@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.cloud.identity import identity
+from cli.config import CliContext
 from cli.deploy.act import act
 from cli.deploy.advice import telling_what_to_do
 from cli.deploy.found import look
@@ -26,7 +27,6 @@ from cli.doctor.command import show as show_finding
 from cli.doctor.finding import State
 from cli.doctor.hands import Hands as DoctorHands
 from cli.package import build
-from cli.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Options:
         return " ".join(words)
 
 
-def deploy(console: Console, around: Surroundings, options: Options) -> bool:
+def deploy(console: Console, around: CliContext, options: Options) -> bool:
     """Makes the cloud as serverless.yml says, and tells what it does. True when all is well in the end.
 
     With `dry_run` nothing is changed, in the cloud or on this machine. Raises OperatorError, ScribeError.
@@ -103,7 +103,7 @@ def _zipped(console: Console) -> bytes:
         return package.zip_path.read_bytes()
 
 
-def _is_well(console: Console, around: Surroundings, intent: Intent, label: str) -> bool:
+def _is_well(console: Console, around: CliContext, intent: Intent, label: str) -> bool:
     """What `scribe doctor` says of it, but for what is well."""
     hands = DoctorHands.of(
         intent.credentials, intent.wanted.region, intent.settings.cloud_endpoint.rstrip("/")

@@ -12,10 +12,10 @@ from cli.cloud.triggers import FoundTrigger
 from cli.deploy.before import former_buckets, settings_before
 from cli.deploy.hands import Hands
 from cli.deploy.speech_steps import address_among, queue_of
-from cli.description.wanted import Wanted, WantedFunction
 from cli.doctor.places import DENIED, Place
 from cli.doctor.places import region_of as region_with
 from cli.doctor.scf_role import complaint_about_scf_role
+from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.roles import FoundRole
 from shared.errors import NotFound, RequestRejected
 from shared.settings import Settings
@@ -87,7 +87,7 @@ class Found:
         return frozenset(token for one in self.before for token in one.callback_tokens)
 
 
-def look(hands: Hands, wanted: Wanted, settings: Settings, *, with_roles: bool = True) -> Found:
+def look(hands: Hands, wanted: Manifest, settings: Settings, *, with_roles: bool = True) -> Found:
     """Reads all that a deployment may change. Raises OperatorError, CloudError."""
     missing = {
         bucket: region_with(hands.wire, bucket)
@@ -144,7 +144,7 @@ def _is_there(hands: Hands, bucket: str, settings: Settings) -> bool:
     return True
 
 
-def _roles(hands: Hands, wanted: Wanted) -> tuple[dict[str, FoundRole | None], tuple[str, ...]]:
+def _roles(hands: Hands, wanted: Manifest) -> tuple[dict[str, FoundRole | None], tuple[str, ...]]:
     found: dict[str, FoundRole | None] = {}
     unreadable = []
     for name in dict.fromkeys(one.role for one in wanted.functions.values()):
@@ -166,7 +166,7 @@ def _scf_role(hands: Hands) -> str:
         return ""
 
 
-def _deployed(hands: Hands, wanted: WantedFunction, names: Callable[[], Names]) -> Deployed:
+def _deployed(hands: Hands, wanted: FunctionSpec, names: Callable[[], Names]) -> Deployed:
     name, namespace = wanted.name, wanted.namespace
     function = hands.functions.settled(name, namespace)
     if not function:

@@ -9,8 +9,7 @@ from typing import Any
 from cli.cloud.functions import FoundFunction, Retries
 from cli.deploy.hands import Hands
 from cli.deploy.steps import Change, Mark, differences
-from cli.description.payloads import create_function, update_configuration
-from cli.description.wanted import WantedFunction
+from cli.manifest.models import FunctionSpec, create_function_payload, update_configuration_payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Code:
 class CreateFunction:
     """A function that is not there. One whose creation failed is removed first: SCF would refuse its name."""
 
-    wanted: WantedFunction
+    wanted: FunctionSpec
     code: Code
     failed_before: FoundFunction | None = None
     mark: Mark = field(default="+", init=False)
@@ -51,7 +50,7 @@ class CreateFunction:
         """CreateFunction, then wait for Active."""
         if self.failed_before:
             hands.functions.delete(self.wanted.name, self.wanted.namespace)
-        payload = {**create_function(self.wanted), "Description": self.code.label}
+        payload = {**create_function_payload(self.wanted), "Description": self.code.label}
         hands.functions.create(payload, self.code.zipped())
         hands.functions.wait_active(self.wanted.name, self.wanted.namespace)
 
@@ -60,7 +59,7 @@ class CreateFunction:
 class UpdateCode:
     """Another package, or another handler. The label follows with the configuration, once the code is there."""
 
-    wanted: WantedFunction
+    wanted: FunctionSpec
     found: FoundFunction
     code: Code
     mark: Mark = field(default="~", init=False)
@@ -90,7 +89,7 @@ class UpdateCode:
 class UpdateConfiguration:
     """Another configuration, or the label of another package."""
 
-    wanted: WantedFunction
+    wanted: FunctionSpec
     found: FoundFunction
     label: str
     mark: Mark = field(default="~", init=False)
@@ -119,7 +118,7 @@ class UpdateConfiguration:
 
     def carry_out(self, hands: Hands) -> None:
         """UpdateFunctionConfiguration, then wait for Active."""
-        payload: dict[str, Any] = {**update_configuration(self.wanted), "Description": self.label}
+        payload: dict[str, Any] = {**update_configuration_payload(self.wanted), "Description": self.label}
         hands.functions.update_configuration(payload)
         hands.functions.wait_active(self.wanted.name, self.wanted.namespace)
 
@@ -128,7 +127,7 @@ class UpdateConfiguration:
 class SetRetries:
     """How often, and for how long, SCF tries again with an event that the function could not take."""
 
-    wanted: WantedFunction
+    wanted: FunctionSpec
     retries: Retries
     found: Retries | None
     mark: Mark = field(default="~", init=False)
@@ -166,7 +165,7 @@ class DeleteFunction:
         hands.functions.delete(self.found.name, self.found.namespace)
 
 
-def shown(function: WantedFunction | FoundFunction) -> dict[str, str]:
+def shown(function: FunctionSpec | FoundFunction) -> dict[str, str]:
     """A function's configuration as texts, in the order in which a person reads it. Holds the callback token."""
     return {
         "handler": function.handler,

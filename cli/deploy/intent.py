@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.account import credentials_from
-from cli.choices import TOKEN_NAME, choices_from, new_token
+from cli.config import TOKEN_NAME, CliContext, generate_token, load_config, load_operator_credentials
 from cli.deploy.hands import Hands
 from cli.deploy.token_step import KeepToken
-from cli.description.read import wanted_from
-from cli.description.wanted import CALLBACK, Wanted, WantedFunction
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import CALLBACK, FunctionSpec, Manifest
 from cli.policy.documents import place_of, policy_of
-from cli.surroundings import Surroundings
 from shared.settings import Settings, load_settings
 from shared.tencent.auth import Credentials
 
@@ -26,7 +24,7 @@ class Intent:
     `token_step` is there when nobody has a callback token yet.
     """
 
-    wanted: Wanted
+    wanted: Manifest
     settings: Settings
     credentials: Credentials = field(repr=False)
     hands: Hands
@@ -42,17 +40,17 @@ class Intent:
         return dict(documents)
 
 
-def intent_of(around: Surroundings) -> Intent:
+def intent_of(around: CliContext) -> Intent:
     """Reads `.env`, the environment and serverless.yml, then looks who has a token: they, or the deployed callback.
 
     Raises OperatorError and SettingsError with every mistake, ControlError.
     """
-    choices = choices_from(around.env_file, around.process)
-    fresh = "" if choices.get(TOKEN_NAME) else new_token(random.SystemRandom())
+    choices = load_config(around.env_file, around.process)
+    fresh = "" if choices.get(TOKEN_NAME) else generate_token(random.SystemRandom())
     # With a token that nobody has yet everything else is checked, and the function that may have one is named.
-    wanted = wanted_from(around.folder, {**choices, TOKEN_NAME: fresh or choices[TOKEN_NAME]})
+    wanted = load_manifest(around.folder, {**choices, TOKEN_NAME: fresh or choices[TOKEN_NAME]})
     settings = _settings(wanted, wanted.functions[CALLBACK], choices.get("CLOUD_ENDPOINT", ""))
-    credentials = credentials_from(choices, around.home)
+    credentials = load_operator_credentials(choices, around.home)
     hands = Hands.of(credentials, wanted.region, settings.cloud_endpoint.rstrip("/"))
     if not fresh:
         return Intent(wanted, settings, credentials, hands)
@@ -61,11 +59,11 @@ def intent_of(around: Surroundings) -> Intent:
     token = deployed.variables.get(TOKEN_NAME, "") if deployed else ""
     if not token:
         return Intent(wanted, settings, credentials, hands, KeepToken(around.env_file, fresh))
-    wanted = wanted_from(around.folder, {**choices, TOKEN_NAME: token})
+    wanted = load_manifest(around.folder, {**choices, TOKEN_NAME: token})
     settings = _settings(wanted, wanted.functions[CALLBACK], choices.get("CLOUD_ENDPOINT", ""))
     return Intent(wanted, settings, credentials, hands)
 
 
-def _settings(wanted: Wanted, function: WantedFunction, endpoint: str) -> Settings:
+def _settings(wanted: Manifest, function: FunctionSpec, endpoint: str) -> Settings:
     """The settings as the function reads them, and CLOUD_ENDPOINT, which is never deployed. Raises SettingsError."""
     return load_settings({"REGION": wanted.region, **function.variables, "CLOUD_ENDPOINT": endpoint})

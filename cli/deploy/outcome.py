@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cli.cloud.waiting import Waiting
-from cli.description.wanted import Wanted
 from cli.doctor.examine import ADDRESS, examine, examine_again
 from cli.doctor.finding import Finding, State
 from cli.doctor.hands import Hands
+from cli.manifest.models import Manifest
 
 LONGEST_WAIT_S = 60.0  # until a new address is known everywhere
 
 
-def outcome(hands: Hands, wanted: Wanted, label: str, waiting: Waiting) -> Iterator[Finding]:
+def outcome(hands: Hands, wanted: Manifest, label: str, waiting: Waiting) -> Iterator[Finding]:
     """All findings. An address that does not answer is looked at again for a minute before that is told."""
     for finding in examine(hands, wanted, label):
         if finding.name == ADDRESS and finding.state is State.WRONG:
@@ -22,7 +22,7 @@ def outcome(hands: Hands, wanted: Wanted, label: str, waiting: Waiting) -> Itera
             yield finding
 
 
-def _settled(hands: Hands, wanted: Wanted, waiting: Waiting) -> list[Finding]:
+def _settled(hands: Hands, wanted: Manifest, waiting: Waiting) -> list[Finding]:
     found: list[Finding] = []
     for _ in waiting.looks(LONGEST_WAIT_S):
         found = examine_again(ADDRESS, hands, wanted)

@@ -15,8 +15,8 @@ from cli.deploy.role_steps import ensured, is_too_long_together
 from cli.deploy.speech_steps import EnableSpeech, MakeBucket, SilenceQueue, TellCallback, is_told, tells
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import CreateTrigger, DeleteTrigger, OpenTrigger, ReplaceTrigger
-from cli.description.wanted import CALLBACK, Wanted, WantedFunction, WantedTrigger
 from cli.doctor.recordings import AUDIT
+from cli.manifest.models import CALLBACK, FunctionSpec, Manifest, TriggerSpec
 from shared.settings import Settings
 
 _ASYNCHRONOUS = frozenset({"cos", "timer"})
@@ -27,7 +27,7 @@ _OURS = frozenset({"cos", "timer", "http"})
 class Aim:
     """Where a deployment is to arrive: the description, the settings in it, the package, each role's document."""
 
-    wanted: Wanted
+    wanted: Manifest
     settings: Settings
     code: Code
     documents: Mapping[str, Mapping[str, Any]]  # by role name
@@ -102,7 +102,7 @@ def _moved(aim: Aim, found: Found) -> Iterator[str]:
         )
 
 
-def _function(wanted: WantedFunction, deployed: Deployed, code: Code) -> Iterator[Step]:
+def _function(wanted: FunctionSpec, deployed: Deployed, code: Code) -> Iterator[Step]:
     there = deployed.function
     if not there or there.status == "CreateFailed":
         yield CreateFunction(wanted, code, failed_before=there)
@@ -115,22 +115,22 @@ def _function(wanted: WantedFunction, deployed: Deployed, code: Code) -> Iterato
         yield configuration
 
 
-def _retries(wanted: WantedFunction, deployed: Deployed) -> Iterator[Step]:
+def _retries(wanted: FunctionSpec, deployed: Deployed) -> Iterator[Step]:
     there = deployed.retries if _stays(deployed) else None
     if there != MOST_RETRIES:
         yield SetRetries(wanted, MOST_RETRIES, there)
 
 
 def _triggers(
-    function: WantedFunction,
+    function: FunctionSpec,
     deployed: Deployed,
-    wanted: tuple[WantedTrigger, ...],
+    wanted: tuple[TriggerSpec, ...],
     kinds: frozenset[str] | set[str],
 ) -> Iterator[Step]:
     """Deletions first: a new rule may need the room of an old one."""
     left = [one for one in deployed.triggers if one.type in kinds] if _stays(deployed) else []
     steps: list[Step] = []
-    changed: list[WantedTrigger] = []
+    changed: list[TriggerSpec] = []
     for trigger in (one for one in wanted if one.type in kinds):
         same = next((one for one in left if one.matches(trigger)), None)
         if not same:
@@ -150,7 +150,7 @@ def _triggers(
     yield from steps
 
 
-def _is_that_one(found: FoundTrigger, wanted: WantedTrigger) -> bool:
+def _is_that_one(found: FoundTrigger, wanted: TriggerSpec) -> bool:
     """Whether a trigger is the former state of a wanted one. There is one address for each version of a function."""
     if found.type == "http":
         return wanted.type == "http" and found.qualifier == wanted.qualifier

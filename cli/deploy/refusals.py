@@ -11,11 +11,11 @@ from cli.deploy.plan import Aim
 from cli.deploy.speech_steps import LONGEST_URL, TellCallback, is_at
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import CreateTrigger, ReplaceTrigger
-from cli.description.wanted import CALLBACK
 from cli.doctor.rules import addresses_of_others, rule_of, rules_of_others
 from cli.doctor.scf_role import MAKE_SCF_ROLE
 from cli.doctor.telling import shown, token_of
 from cli.errors import OperatorError
+from cli.manifest.models import CALLBACK
 
 
 class CannotDeploy(OperatorError):

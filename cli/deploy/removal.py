@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.text import Text
 
+from cli.config import CliContext
 from cli.deploy.act import act
 from cli.deploy.advice import telling_what_to_do
 from cli.deploy.found import Found, buckets_of, look
@@ -17,11 +18,10 @@ from cli.deploy.show import show_plan
 from cli.deploy.speech_steps import SilenceQueue, tells
 from cli.deploy.steps import Step
 from cli.deploy.trigger_steps import DeleteTrigger
-from cli.description.wanted import CALLBACK
-from cli.surroundings import Surroundings
+from cli.manifest.models import CALLBACK
 
 
-def remove(console: Console, around: Surroundings, may: Callable[[], bool]) -> bool:
+def remove(console: Console, around: CliContext, may: Callable[[], bool]) -> bool:
     """Lists what it will delete, asks `may`, and does it. True when it is gone. Raises OperatorError, ScribeError."""
     with telling_what_to_do(around.told):
         intent = intent_of(around)

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from cli.cloud.triggers import FoundTrigger
 from cli.deploy.hands import Hands
 from cli.deploy.steps import Change, LeftAsItIs, Mark, differences
-from cli.description.wanted import WantedFunction
 from cli.doctor.places import DENIED
 from cli.doctor.telling import complaint, token_of
 from cli.errors import OperatorError
+from cli.manifest.models import FunctionSpec
 from shared.errors import AlreadyExists, NotFound, RequestRejected
 from shared.tencent.speech_models import NotifyConfig, Queue
 
@@ -81,7 +81,7 @@ class TellCallback:
 
     bucket: str
     queue_id: str
-    callback: WantedFunction
+    callback: FunctionSpec
     qualifier: str
     token: str = field(repr=False)
     address: str

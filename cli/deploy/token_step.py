@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli.choices import TOKEN_NAME, keep_token
+from cli.config import TOKEN_NAME, save_token
 from cli.deploy.hands import Hands
 from cli.deploy.steps import Change, Mark, differences
 
@@ -30,4 +30,4 @@ class KeepToken:
 
     def carry_out(self, hands: Hands) -> None:  # noqa: ARG002 - it is kept on this machine
         """Writes the file."""
-        keep_token(self.env_file, self.token)
+        save_token(self.env_file, self.token)

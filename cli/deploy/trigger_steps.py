@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from cli.cloud.triggers import FoundTrigger
 from cli.deploy.hands import Hands
 from cli.deploy.steps import Change, Mark, differences
-from cli.description.payloads import create_trigger
-from cli.description.wanted import WantedFunction, WantedTrigger
+from cli.manifest.models import FunctionSpec, TriggerSpec, create_trigger_payload
 
 
 @dataclass(frozen=True, slots=True)
 class CreateTrigger:
     """A trigger that is not there."""
 
-    function: WantedFunction
-    trigger: WantedTrigger
+    function: FunctionSpec
+    trigger: TriggerSpec
     mark: Mark = field(default="+", init=False)
 
     @property
@@ -32,7 +31,7 @@ class CreateTrigger:
     def carry_out(self, hands: Hands) -> None:
         """CreateTrigger."""
         hands.functions.create_trigger(
-            create_trigger(self.function.name, self.function.namespace, self.trigger)
+            create_trigger_payload(self.function.name, self.function.namespace, self.trigger)
         )
 
 
@@ -40,9 +39,9 @@ class CreateTrigger:
 class ReplaceTrigger:
     """A changed one: the API cannot change a COS trigger, so it is deleted and made anew (UpdateTrigger's document)."""
 
-    function: WantedFunction
+    function: FunctionSpec
     found: FoundTrigger
-    trigger: WantedTrigger
+    trigger: TriggerSpec
     mark: Mark = field(default="~", init=False)
 
     @property
@@ -58,7 +57,7 @@ class ReplaceTrigger:
     def carry_out(self, hands: Hands) -> None:
         """DeleteTrigger and CreateTrigger; an http trigger is updated in place."""
         name, namespace = self.function.name, self.function.namespace
-        payload = create_trigger(name, namespace, self.trigger)
+        payload = create_trigger_payload(name, namespace, self.trigger)
         if self.trigger.type == "http":
             hands.functions.update_trigger(payload, self.found.name)
         else:
@@ -70,7 +69,7 @@ class ReplaceTrigger:
 class OpenTrigger:
     """One that is as it should be, but closed."""
 
-    function: WantedFunction
+    function: FunctionSpec
     found: FoundTrigger
     mark: Mark = field(default="~", init=False)
 
@@ -119,7 +118,7 @@ def title_of(kind: str, name: str, function: str) -> str:
     return f"address of {function}" if kind == "http" else f"{kind} trigger {name} of {function}"
 
 
-def _shown(trigger: WantedTrigger | FoundTrigger) -> dict[str, str]:
+def _shown(trigger: TriggerSpec | FoundTrigger) -> dict[str, str]:
     return {
         "when": trigger.description,
         "argument": trigger.argument,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import httpx
 
-from cli.description.wanted import CALLBACK
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, wrong
+from cli.manifest.models import CALLBACK
 
 DEPLOY = "scribe deploy"
 

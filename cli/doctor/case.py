@@ -8,10 +8,10 @@ from functools import cached_property
 from cli.cloud.functions import FoundFunction, Functions
 from cli.cloud.identity import Identity, identity
 from cli.cloud.triggers import FoundTrigger
-from cli.description.wanted import CALLBACK, Wanted, WantedFunction, WantedTrigger
 from cli.doctor.hands import Hands
 from cli.doctor.places import Place, is_there
 from cli.doctor.rules import Rule, rules_of_others
+from cli.manifest.models import CALLBACK, FunctionSpec, Manifest, TriggerSpec
 from shared.settings import Settings, load_settings
 from shared.tencent.speech_models import Queue
 
@@ -24,7 +24,7 @@ class Case:
     What is looked up raises ControlError and CloudError.
     """
 
-    def __init__(self, hands: Hands, wanted: Wanted, label: str) -> None:
+    def __init__(self, hands: Hands, wanted: Manifest, label: str) -> None:
         self.hands, self.wanted, self.label = hands, wanted, label
 
     @cached_property
@@ -113,11 +113,11 @@ class Case:
         return rules_of_others(self.hands.control, own)
 
     @property
-    def pairs(self) -> list[tuple[str, WantedFunction, FoundFunction]]:
+    def pairs(self) -> list[tuple[str, FunctionSpec, FoundFunction]]:
         """The functions that are there: key, as wanted, as found."""
         return [(key, self.wanted.functions[key], found) for key, found in self.functions.items()]
 
-    def found_for(self, trigger: WantedTrigger) -> FoundTrigger | None:
+    def found_for(self, trigger: TriggerSpec) -> FoundTrigger | None:
         """The trigger in the cloud that stands for a wanted one: the one of its name; for http the one there is."""
         for found in self.triggers.get(trigger.function, ()):
             if found.type == trigger.type and (trigger.type == "http" or found.name == trigger.name):

@@ -11,17 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from cli.account import credentials_from
-from cli.choices import TOKEN_NAME, choices_from
 from cli.cloud.functions import Functions
-from cli.description.read import wanted_from
-from cli.description.wanted import CALLBACK, Wanted
+from cli.config import TOKEN_NAME, CliContext, load_config, load_operator_credentials
 from cli.doctor.examine import examine
 from cli.doctor.finding import Finding, State, fine, wrong
 from cli.doctor.hands import Hands
 from cli.errors import OperatorError
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import CALLBACK, Manifest
 from cli.package import PackageError, build
-from cli.surroundings import Surroundings
 from shared.errors import ScribeError
 from shared.settings import load_settings
 
@@ -36,7 +34,7 @@ _MARKS = {
 }
 
 
-def doctor(console: Console, around: Surroundings, *, as_json: bool) -> bool:
+def doctor(console: Console, around: CliContext, *, as_json: bool) -> bool:
     """Prints what it finds, with `as_json` as one JSON object. True when nothing is wrong. Changes nothing."""
     found = []
     for finding in findings(around):
@@ -63,22 +61,22 @@ def show(console: Console, finding: Finding) -> None:
         console.print(f"    mend: {escape(finding.mend)}", soft_wrap=True)
 
 
-def findings(around: Surroundings) -> Iterator[Finding]:
+def findings(around: CliContext) -> Iterator[Finding]:
     """Each in the words for these surroundings."""
     for finding in _findings(around):
         yield reworded(finding, around)
 
 
-def reworded(finding: Finding, around: Surroundings) -> Finding:
+def reworded(finding: Finding, around: CliContext) -> Finding:
     """With the commands in it as they have to be typed."""
     return replace(finding, says=around.told(finding.says), mend=around.told(finding.mend))
 
 
-def _findings(around: Surroundings) -> Iterator[Finding]:
+def _findings(around: CliContext) -> Iterator[Finding]:
     """The settings first: without them there is nothing to compare with."""
     try:
-        choices = choices_from(around.env_file, around.process)
-        wanted = wanted_from(around.folder, {TOKEN_NAME: _NO_TOKEN, **choices})
+        choices = load_config(around.env_file, around.process)
+        wanted = load_manifest(around.folder, {TOKEN_NAME: _NO_TOKEN, **choices})
         endpoint = _endpoint(wanted, choices)
     except (OperatorError, ScribeError) as error:
         mend = f"correct {around.env_file} or serverless.yml as it says"
@@ -86,25 +84,25 @@ def _findings(around: Surroundings) -> Iterator[Finding]:
         return
     yield replace(fine("serverless.yml and the settings can work"), name="settings")
     try:
-        credentials = credentials_from(choices, around.home)
+        credentials = load_operator_credentials(choices, around.home)
     except OperatorError as error:
         mend = "make a key at https://console.cloud.tencent.com/cam/capi"
         yield replace(wrong(str(error), mend=mend), name="key")
         return
     hands = Hands.of(credentials, wanted.region, endpoint)
     if TOKEN_NAME not in choices:
-        wanted = wanted_from(around.folder, {**choices, TOKEN_NAME: _deployed_token(hands, wanted)})
+        wanted = load_manifest(around.folder, {**choices, TOKEN_NAME: _deployed_token(hands, wanted)})
     yield from examine(hands, wanted, _label())
 
 
-def _endpoint(wanted: Wanted, choices: Mapping[str, str]) -> str:
+def _endpoint(wanted: Manifest, choices: Mapping[str, str]) -> str:
     """CLOUD_ENDPOINT, which is never deployed. Raises SettingsError unless it is of this machine."""
     variables = wanted.functions[CALLBACK].variables
     chosen = {"REGION": wanted.region, **variables, "CLOUD_ENDPOINT": choices.get("CLOUD_ENDPOINT", "")}
     return load_settings(chosen).cloud_endpoint.rstrip("/")
 
 
-def _deployed_token(hands: Hands, wanted: Wanted) -> str:
+def _deployed_token(hands: Hands, wanted: Manifest) -> str:
     """The token of the deployed callback function: one was made for it, and kept on another machine perhaps."""
     callback = wanted.functions[CALLBACK]
     try:

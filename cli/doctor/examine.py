@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from cli.description.wanted import Wanted
 from cli.doctor import (
     address,
     buckets,
@@ -24,6 +23,7 @@ from cli.doctor.case import Case
 from cli.doctor.finding import Finding, State, skipped
 from cli.doctor.hands import Hands
 from cli.doctor.trouble import EXPECTED, finding_of
+from cli.manifest.models import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ CHECKS = (
 )
 
 
-def examine(hands: Hands, wanted: Wanted, label: str = "") -> Iterator[Finding]:
+def examine(hands: Hands, wanted: Manifest, label: str = "") -> Iterator[Finding]:
     """Looks at a deployment and tells what it finds, as it finds it. Changes nothing.
 
     `label` names the package of this checkout as functions carry it in their description; "" where none was built.
@@ -84,7 +84,7 @@ def examine(hands: Hands, wanted: Wanted, label: str = "") -> Iterator[Finding]:
             yield replace(finding, name=check.name)
 
 
-def examine_again(name: str, hands: Hands, wanted: Wanted) -> list[Finding]:
+def examine_again(name: str, hands: Hands, wanted: Manifest) -> list[Finding]:
     """What the check of this name finds now, with everything that it needs asked anew."""
     case = Case(hands, wanted, "")
     return [

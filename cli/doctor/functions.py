@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cli.cloud.functions import MOST_RETRIES, FoundFunction, Functions
-from cli.description.wanted import WantedFunction
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, skipped, wrong
+from cli.manifest.models import FunctionSpec
 
 DEPLOY = "scribe deploy"
 
@@ -39,7 +39,7 @@ def configuration(case: Case) -> Iterator[Finding]:
             yield fine("configured as serverless.yml says", about=key)
 
 
-def _fields(wanted: WantedFunction, found: FoundFunction) -> list[tuple[str, str, str]]:
+def _fields(wanted: FunctionSpec, found: FoundFunction) -> list[tuple[str, str, str]]:
     return [
         ("the runtime", wanted.runtime, found.runtime),
         ("the handler", wanted.handler, found.handler),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cli.cloud.triggers import FoundTrigger
-from cli.description.wanted import WantedTrigger
 from cli.doctor.case import Case
 from cli.doctor.finding import Finding, fine, wrong
+from cli.manifest.models import TriggerSpec
 
 DEPLOY = "scribe deploy"
 
@@ -45,7 +45,7 @@ def extra_trigger(case: Case) -> Iterator[Finding]:
             yield fine("no other trigger", about=key)
 
 
-def _difference(wanted: WantedTrigger, found: FoundTrigger) -> str:
+def _difference(wanted: TriggerSpec, found: FoundTrigger) -> str:
     pairs = [
         ("is", wanted.description, found.description),
         ("has the argument", wanted.argument, found.argument),

@@ -11,19 +11,17 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from cli.account import credentials_from
-from cli.choices import choices_from
 from cli.cloud.control import Control
 from cli.cloud.identity import identity
+from cli.config import CliContext, load_config, load_operator_credentials
 from cli.deploy.advice import telling_what_to_do, with_advice
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
 from cli.errors import OperatorError
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest
 from cli.policy.documents import FUNCTIONS, deployer_policy, place_of, policy_of, role_maker_policy
 from cli.policy.place import Place
 from cli.policy.roles import Roles
 from cli.policy.table import rows_of
-from cli.surroundings import Surroundings
 from shared.settings import load_settings
 
 DEPLOYER, ROLE_MAKER = "deployer", "roles"
@@ -53,15 +51,15 @@ class _Printed:
     reasons: tuple[str, ...] = ()
 
 
-def policy(console: Console, notes: Console, asked: Request, around: Surroundings) -> None:
+def policy(console: Console, notes: Console, asked: Request, around: CliContext) -> None:
     """Prints the documents to `console` and what the operator has to know beside them to `notes`.
 
     Raises OperatorError: a name that there is not, wrong settings, or with `create_role` a cloud that says no.
     """
     if asked.which and asked.which not in NAMES:
         raise OperatorError(f"there is no policy {asked.which!r}; there are {', '.join(NAMES)}")
-    choices = choices_from(around.env_file, around.process)
-    wanted = wanted_from(around.folder, {**_ANY_TOKEN, **choices})
+    choices = load_config(around.env_file, around.process)
+    wanted = load_manifest(around.folder, {**_ANY_TOKEN, **choices})
     if asked.create_role:
         with telling_what_to_do(around.told):
             _make_roles(console, asked.which, wanted, _control(choices, wanted, around.home))
@@ -76,7 +74,7 @@ def policy(console: Console, notes: Console, asked: Request, around: Surrounding
         _print(console, one)
 
 
-def _all(wanted: Wanted, uin: str) -> Iterator[_Printed]:
+def _all(wanted: Manifest, uin: str) -> Iterator[_Printed]:
     for key in FUNCTIONS:
         place = _place(wanted, key, uin)
         reasons = tuple(f"{row.action} on {row.on.value}: {row.why}" for row in rows_of(key, place))
@@ -92,19 +90,21 @@ def _all(wanted: Wanted, uin: str) -> Iterator[_Printed]:
     )
 
 
-def _place(wanted: Wanted, key: str, uin: str) -> Place:
+def _place(wanted: Manifest, key: str, uin: str) -> Place:
     return place_of(load_settings({**wanted.functions[key].variables, "REGION": wanted.region}), uin)
 
 
-def _control(choices: Mapping[str, str], wanted: Wanted, home: Path) -> Control:
+def _control(choices: Mapping[str, str], wanted: Manifest, home: Path) -> Control:
     """Raises OperatorError when there is no key, SettingsError when CLOUD_ENDPOINT is no loopback address."""
     variables = wanted.functions[FUNCTIONS[0]].variables
     endpoint = {"CLOUD_ENDPOINT": choices.get("CLOUD_ENDPOINT", "")}
     settings = load_settings({**variables, "REGION": wanted.region, **endpoint})
-    return Control(credentials_from(choices, home), wanted.region, settings.cloud_endpoint.rstrip("/"))
+    return Control(
+        load_operator_credentials(choices, home), wanted.region, settings.cloud_endpoint.rstrip("/")
+    )
 
 
-def _uin(notes: Console, choices: Mapping[str, str], wanted: Wanted, home: Path) -> str:
+def _uin(notes: Console, choices: Mapping[str, str], wanted: Manifest, home: Path) -> str:
     """The account's own id, or a word in its place: what is printed can be read without an account."""
     try:
         return identity(_control(choices, wanted, home)).owner_uin
@@ -118,7 +118,7 @@ def _uin(notes: Console, choices: Mapping[str, str], wanted: Wanted, home: Path)
         return UNKNOWN_UIN
 
 
-def _make_roles(console: Console, which: str, wanted: Wanted, control: Control) -> None:
+def _make_roles(console: Console, which: str, wanted: Manifest, control: Control) -> None:
     if which in {DEPLOYER, ROLE_MAKER}:
         raise OperatorError(
             f"{which} is a person or a pipeline: print the policy and attach it to their user"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cli.description.wanted import WantedFunction
+from cli.manifest.models import FunctionSpec
 from cli.policy.place import Place
 from cli.policy.statements import Permission
 
@@ -62,7 +62,7 @@ _TO_MAKE_ROLES = (
 )
 
 
-def deployer_permissions(place: Place, functions: Iterable[WantedFunction]) -> Iterator[Permission]:
+def deployer_permissions(place: Place, functions: Iterable[FunctionSpec]) -> Iterator[Permission]:
     """Everything but making roles; it may hand the functions' roles, and no other, to SCF (cam:PassRole)."""
     for function in functions:
         yield Permission("cam:PassRole", place.role(function.role))

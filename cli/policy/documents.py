@@ -54,7 +54,7 @@ def policy_of(function: str, place: Place) -> dict[str, Any]:
 def deployer_policy(place: Place, functions: Iterable[Any]) -> dict[str, Any]:
     """For the person or the pipeline that runs `scribe deploy`, `doctor` and `remove`; it cannot make roles.
 
-    `functions` are cli.description.wanted.WantedFunction. Raises PolicyTooLong.
+    `functions` are cli.manifest.models.WantedFunction. Raises PolicyTooLong.
     """
     return _document("deployer", deployer_permissions(place, functions))
 

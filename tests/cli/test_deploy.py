@@ -21,6 +21,7 @@ from rich.console import Console
 
 from cli.cloud.control import ControlError
 from cli.cloud.waiting import LONGEST_PAUSE_S, Waiting
+from cli.config import CliContext
 from cli.deploy.act import Halted
 from cli.deploy.command import Options, deploy
 from cli.deploy.found import look
@@ -29,16 +30,14 @@ from cli.deploy.outcome import outcome
 from cli.deploy.refusals import CannotDeploy
 from cli.deploy.removal import remove
 from cli.deploy.speech_steps import LONGEST_WAIT_S, TellCallback, address_among, notification, queue_of
-from cli.description.payloads import create_function, create_trigger
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted, WantedTrigger
 from cli.doctor.examine import CHECKS, examine
 from cli.doctor.finding import State
 from cli.doctor.hands import Hands as DoctorHands
 from cli.errors import OperatorError
+from cli.local.emulator import Emulator, start_emulator
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest, TriggerSpec, create_function_payload, create_trigger_payload
 from cli.policy.documents import deployer_policy, place_of
-from cli.standin import Standin, running_standin
-from cli.surroundings import Surroundings
 from shared.settings import Settings, load_settings
 from shared.tencent.auth import Credentials
 
@@ -55,7 +54,7 @@ READING = ("Get", "List", "Describe", "Head")
 class Account:
     """An account, seen from a machine with the checkout and a folder of its own."""
 
-    standin: Standin
+    standin: Emulator
     folder: Path
 
     def choices(self, chosen: Mapping[str, str]) -> dict[str, str]:
@@ -90,8 +89,8 @@ class Account:
             return False, f"{said.getvalue()}\n{halted}"
         return is_well, said.getvalue()
 
-    def around(self, env_file: Path, chosen: Mapping[str, str]) -> Surroundings:
-        return Surroundings(ROOT, env_file, self.choices(chosen), self.folder)
+    def around(self, env_file: Path, chosen: Mapping[str, str]) -> CliContext:
+        return CliContext(ROOT, env_file, self.choices(chosen), self.folder)
 
     def remove(self, *, agreed: bool = True, **chosen: str) -> tuple[bool, str]:
         said = io.StringIO()
@@ -129,14 +128,14 @@ class Account:
             Credentials(self.standin.secret_id, self.standin.secret_key), REGION, self.standin.endpoint
         )
 
-    def wanted(self, **chosen: str) -> Wanted:
+    def wanted(self, **chosen: str) -> Manifest:
         stage = chosen.get("SCRIBE_STAGE", "prod")
         others = {
             "SCRIBE_STAGE": stage,
             "SCF_ROLE_NAME": f"scribe-{stage}",
             "CALLBACK_TOKEN": "any-token-of-16-up",
         }
-        return wanted_from(ROOT, self.choices({**others, **chosen}))
+        return load_manifest(ROOT, self.choices({**others, **chosen}))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +144,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("operator")
     (folder / ".env").touch()
     arguments = ["--speech", "scripted", "--deploy-delay-ms", "50", "--retry-delay", "0.05"]
-    with running_standin(tmp_path_factory.mktemp("cloud"), {}, arguments) as standin:
+    with start_emulator(tmp_path_factory.mktemp("cloud"), {}, arguments) as standin:
         account = Account(standin, folder)
         done = account.scribe("deploy", "--make-buckets")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -214,7 +213,7 @@ def test_a_change_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
     """In the cloud a function that took a new setting is Active for a moment, then Updating for some seconds."""
     (tmp_path / ".env").touch()
     arguments = ["--speech", "scripted", "--deploy-delay-ms", "1200", "--retry-delay", "0.05"]
-    with running_standin(tmp_path / "cloud", {}, arguments) as standin:
+    with start_emulator(tmp_path / "cloud", {}, arguments) as standin:
         account = Account(standin, tmp_path)
         is_well, said = account.deploy(Options(make_buckets=True))
         assert is_well, said
@@ -426,15 +425,15 @@ def test_a_deployment_that_stops_halfway_says_so_and_the_same_command_finishes_i
     assert account.remove(**chosen) == (True, "Nothing to remove: nothing of this deployment is there.\n")
 
 
-def deployers_policy(wanted: Wanted) -> dict[str, Any]:
+def deployers_policy(wanted: Manifest) -> dict[str, Any]:
     return deployer_policy(place_of(settings_in(wanted), "100000000001"), wanted.functions.values())
 
 
-def settings_in(wanted: Wanted) -> Settings:
+def settings_in(wanted: Manifest) -> Settings:
     return load_settings({"REGION": wanted.region, **wanted.functions["upload"].variables})
 
 
-def in_namespace(wanted: Wanted, namespace: str) -> Wanted:
+def in_namespace(wanted: Manifest, namespace: str) -> Manifest:
     functions = {key: replace(one, namespace=namespace) for key, one in wanted.functions.items()}
     return replace(wanted, functions=functions)
 
@@ -474,7 +473,7 @@ def test_a_namespace_that_is_not_there_is_found_by_a_key_that_may_look_at_its_fu
 def test_of_a_function_whose_creation_failed_nothing_else_is_asked(account: Account) -> None:
     wanted = account.wanted(SCRIBE_STAGE="fail")
     broken = replace(wanted.functions["sweep"], handler="missing.main_handler")
-    payload = {name: value for name, value in create_function(broken).items() if name != "Role"}
+    payload = {name: value for name, value in create_function_payload(broken).items() if name != "Role"}
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as file:
         file.writestr("index.py", "")
@@ -498,12 +497,12 @@ def test_an_address_and_a_queue_that_are_not_to_be_seen_yet_are_waited_for(accou
     hands.cos(REGION).create_bucket(bucket)
     network = {"EnableExtranet": True, "EnableIntranet": False}
     description = json.dumps({"AuthType": "NONE", "NetConfig": network}, sort_keys=True)
-    url = WantedTrigger("sweep", "http", "url", description, "$DEFAULT", is_open=True)
+    url = TriggerSpec("sweep", "http", "url", description, "$DEFAULT", is_open=True)
 
     def sleep(_seconds: float) -> None:
         there = [one for one in hands.functions.triggers(sweep.name, "default") if one.type == "http"]
         if not there:
-            hands.functions.create_trigger(create_trigger(sweep.name, "default", url))
+            hands.functions.create_trigger(create_trigger_payload(sweep.name, "default", url))
         elif there[0].url:
             hands.speech.enable_bucket(bucket)
         time.sleep(0.05)

@@ -28,6 +28,7 @@ from cli.cloud.functions import (
 from cli.cloud.identity import Identity
 from cli.cloud.triggers import FoundTrigger, found_trigger
 from cli.cloud.waiting import LONGEST_PAUSE_S
+from cli.config import CliContext
 from cli.deploy.act import Halted, act
 from cli.deploy.found import Deployed, Found, SpeechOf
 from cli.deploy.function_steps import Code
@@ -37,13 +38,12 @@ from cli.deploy.role_steps import EnsureRole
 from cli.deploy.show import show_plan
 from cli.deploy.speech_steps import notification
 from cli.deploy.steps import Change, Mark, Step
-from cli.description.read import wanted_from
-from cli.description.wanted import WantedTrigger
 from cli.doctor.telling import complaint
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import TriggerSpec
 from cli.policy.documents import place_of, policy_of
 from cli.policy.roles import FoundRole
 from cli.policy.statements import not_granted
-from cli.surroundings import Surroundings
 from shared.settings import load_settings
 from shared.tencent.auth import Credentials
 from shared.tencent.speech_models import NotifyConfig, Queue
@@ -68,7 +68,7 @@ NOTHING = Found(
 
 
 def aim_of(**chosen: str) -> Aim:
-    wanted = wanted_from(ROOT, {**CHOICES, **chosen})
+    wanted = load_manifest(ROOT, {**CHOICES, **chosen})
     chosen_settings = load_settings({"REGION": wanted.region, **wanted.functions["callback"].variables})
     documents = {
         one.role: policy_of(key, place_of(chosen_settings, OWNER.owner_uin))
@@ -89,7 +89,7 @@ def with_token(aim: Aim, token: str) -> Aim:
     )
 
 
-def as_told(trigger: WantedTrigger) -> FoundTrigger:
+def as_told(trigger: TriggerSpec) -> FoundTrigger:
     """A trigger as SCF tells it: a timer in JSON, an address with its URL and a name of SCF's own."""
     told = {"Type": trigger.type, "TriggerName": trigger.name, "Qualifier": trigger.qualifier, "Enable": 1}
     description = trigger.description
@@ -470,7 +470,7 @@ def test_a_full_disk_stops_a_deployment_like_any_other_failure() -> None:
     ],
 )
 def test_commands_that_are_told_name_the_file_that_was_given(file: str, text: str, told: str) -> None:
-    assert Surroundings(ROOT, Path(file), {}, ROOT).told(text) == told
+    assert CliContext(ROOT, Path(file), {}, ROOT).told(text) == told
 
 
 def test_ctrl_c_in_the_middle_says_what_is_not_done() -> None:

@@ -17,27 +17,25 @@ from rich.console import Console
 
 from cli.cloud.control import Control
 from cli.cloud.functions import Functions
+from cli.config import CliContext
 from cli.deploy.command import Options, deploy
-from cli.description.payloads import create_function
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
 from cli.doctor.command import doctor
 from cli.doctor.examine import CHECKS, examine
 from cli.doctor.finding import Finding, State
 from cli.doctor.hands import Hands
 from cli.doctor.rules import rules_of_others
 from cli.doctor.scf_role import SCF_ROLE
-from cli.operator import Operator
+from cli.local.emulator import Emulator, OperatorClients, start_emulator
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest, create_function_payload
 from cli.policy.documents import deployer_policy, place_of
 from cli.policy.place import CI_ROLE
 from cli.policy.roles import Roles
-from cli.standin import Standin, running_standin
-from cli.surroundings import Surroundings
 from shared.settings import load_settings
 from shared.tencent.auth import Credentials
 from shared.tencent.client import Request
 from shared.tencent.speech_models import Queue
-from tests.pipeline import switch_on_speech
+from tests.helpers.pipeline import enable_speech
 
 pytestmark = pytest.mark.process
 
@@ -58,7 +56,7 @@ CHOICES = {
 class Deployment:
     """A deployment, the ways to look at it, and the levers to spoil it."""
 
-    standin: Standin
+    standin: Emulator
     label: str
     folder: Path
 
@@ -67,8 +65,8 @@ class Deployment:
         return Credentials(self.standin.secret_id, self.standin.secret_key)
 
     @property
-    def operator(self) -> Operator:
-        return Operator.of(self.standin)
+    def operator(self) -> OperatorClients:
+        return OperatorClients.for_emulator(self.standin)
 
     @property
     def control(self) -> Control:
@@ -78,9 +76,9 @@ class Deployment:
     def functions(self) -> Functions:
         return Functions(self.control)
 
-    def wanted(self, **changed: str) -> Wanted:
+    def wanted(self, **changed: str) -> Manifest:
         chosen = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", **CHOICES, **changed}
-        return wanted_from(ROOT, {name: value for name, value in chosen.items() if value})
+        return load_manifest(ROOT, {name: value for name, value in chosen.items() if value})
 
     def name(self, key: str) -> str:
         return self.wanted().functions[key].name
@@ -95,7 +93,7 @@ class Deployment:
         given = self.label if label is None else label
         return list(examine(hands or self.hands(), self.wanted(**changed), given))
 
-    def around(self, **changed: str) -> Surroundings:
+    def around(self, **changed: str) -> CliContext:
         process = {
             "CLOUD_ENDPOINT": self.standin.endpoint,
             "TENCENTCLOUD_SECRET_ID": self.standin.secret_id,
@@ -103,7 +101,7 @@ class Deployment:
             **CHOICES,
             **changed,
         }
-        return Surroundings(ROOT, self.folder / "none.env", process, self.folder)
+        return CliContext(ROOT, self.folder / "none.env", process, self.folder)
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         answer = httpx.request(method, f"{self.standin.endpoint}/-/{path}", json=body, trust_env=False)
@@ -129,7 +127,7 @@ class Deployment:
         with zipfile.ZipFile(code, "w") as file:
             file.writestr("index.py", "def main_handler(event, context):\n    return None\n")
         like = replace(self.wanted().functions["upload"], name=name, handler="index.main_handler", role="")
-        payload = {name: value for name, value in create_function(like).items() if value}
+        payload = {name: value for name, value in create_function_payload(like).items() if value}
         self.functions.create(payload, code.getvalue())
         self.functions.wait_active(name, "default")
         rule = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": prefix, "Suffix": suffix}}
@@ -143,7 +141,7 @@ class Deployment:
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("doctor")
     arguments = ["--speech", "scripted", "--region", REGION, "--appid", APPID, "--deploy-delay-ms", "0"]
-    with running_standin(folder / "cloud", {}, arguments) as standin:
+    with start_emulator(folder / "cloud", {}, arguments) as standin:
         bare = Deployment(standin, "", folder)
         said = io.StringIO()
         assert deploy(Console(file=said), bare.around(), Options(make_buckets=True)), said.getvalue()
@@ -244,7 +242,7 @@ def test_a_closed_trigger_is_found(deployment: Deployment) -> None:
 
 def test_a_versioned_bucket_for_receipts_is_found_suspended_included(deployment: Deployment) -> None:
     bucket = f"versioned-{APPID}"
-    deployment.operator.make_bucket(bucket)
+    deployment.operator.ensure_bucket(bucket)
     host = f"{bucket}.cos.{REGION}.myqcloud.com"
     body = b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"
     parameters = (("versioning", ""),)
@@ -363,7 +361,7 @@ def test_a_speech_service_that_is_not_switched_on_is_found(deployment: Deploymen
     wire = deployment.operator.cos.client
     wire.send(Request("DELETE", f"{INPUT}.ci.{REGION}.myqcloud.com", "/asrbucket", INPUT))
     found = deployment.findings()
-    switch_on_speech(deployment.operator, INPUT, url)
+    enable_speech(deployment.operator, INPUT, url)
     assert wrong(found) == {"speech-service"}
     assert INPUT in told(found, "speech-service")
 
@@ -433,7 +431,7 @@ def test_recordings_from_before_are_counted(deployment: Deployment) -> None:
     cos = deployment.operator.cos
     keys = [f"calls/old-{number}.mp3" for number in range(3)]
     bucket = f"archive-{APPID}"
-    deployment.operator.make_bucket(bucket)
+    deployment.operator.ensure_bucket(bucket)
     for key in [*keys, "elsewhere/new.mp3", "calls/folder/"]:
         cos.put(bucket, key, b"sound" if key.endswith("3") else b"")
     found = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")

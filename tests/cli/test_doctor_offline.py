@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
+from cli.config import CliContext
 from cli.doctor.command import doctor
-from cli.surroundings import Surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
@@ -25,7 +25,7 @@ KEY = {"TENCENTCLOUD_SECRET_ID": "AKIDsomebody", "TENCENTCLOUD_SECRET_KEY": "a-s
 
 def look(folder: Path, **process: str) -> tuple[bool, list[dict[str, Any]]]:
     said = io.StringIO()
-    around = Surroundings(ROOT, folder / "none.env", process, folder)
+    around = CliContext(ROOT, folder / "none.env", process, folder)
     is_well = doctor(Console(file=said), around, as_json=True)
     document = json.loads(said.getvalue())
     assert document["ok"] is is_well

@@ -12,10 +12,11 @@ import pytest
 from rich.console import Console
 
 from cli.cloud.control import Control
+from cli.config import CliContext
 from cli.errors import OperatorError
-from cli.policy.command import NAMES, UNKNOWN_UIN, Request, Surroundings, policy
+from cli.local.emulator import Emulator, start_emulator
+from cli.policy.command import NAMES, UNKNOWN_UIN, Request, policy
 from cli.policy.roles import Roles
-from cli.standin import Standin, running_standin
 from shared.tencent.auth import Credentials
 
 pytestmark = pytest.mark.process
@@ -36,18 +37,18 @@ class Said:
 
 def run(tmp_path: Path, asked: Request, **process: str) -> Said:
     out, notes = io.StringIO(), io.StringIO()
-    around = Surroundings(ROOT, tmp_path / ".env", {**CHOICES, **process}, tmp_path)
+    around = CliContext(ROOT, tmp_path / ".env", {**CHOICES, **process}, tmp_path)
     policy(Console(file=out, width=80, highlight=False), Console(file=notes, width=80), asked, around)
     return Said(out.getvalue(), notes.getvalue())
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
-    with running_standin(tmp_path_factory.mktemp("cloud"), {}) as running:
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with start_emulator(tmp_path_factory.mktemp("cloud"), {}) as running:
         yield running
 
 
-def key_of(standin: Standin) -> dict[str, str]:
+def key_of(standin: Emulator) -> dict[str, str]:
     return {
         "TENCENTCLOUD_SECRET_ID": standin.secret_id,
         "TENCENTCLOUD_SECRET_KEY": standin.secret_key,
@@ -65,7 +66,7 @@ def test_without_an_account_everything_is_printed_and_what_to_fill_in_is_said(tm
     assert "cos:HeadObject on recordings: " in said.out
 
 
-def test_with_an_account_its_own_id_stands_in_the_documents(tmp_path: Path, standin: Standin) -> None:
+def test_with_an_account_its_own_id_stands_in_the_documents(tmp_path: Path, standin: Emulator) -> None:
     said = run(tmp_path, Request("upload", as_json=True), **key_of(standin))
     assert said.notes == ""
     assert "qcs::cam::uin/100000000001:roleName/CI_QCSRole" in said.out
@@ -91,7 +92,7 @@ def test_an_unknown_name_is_told_with_those_that_there_are(tmp_path: Path) -> No
         run(tmp_path, Request("uploads"))
 
 
-def test_the_roles_are_made_once_and_then_as_they_should_be(tmp_path: Path, standin: Standin) -> None:
+def test_the_roles_are_made_once_and_then_as_they_should_be(tmp_path: Path, standin: Emulator) -> None:
     stage = {"SCRIBE_STAGE": "made"}
     first = run(tmp_path, Request(create_role=True), **key_of(standin), **stage)
     assert first.out.splitlines() == [
@@ -107,7 +108,7 @@ def test_the_roles_are_made_once_and_then_as_they_should_be(tmp_path: Path, stan
     assert role.trusts_scf
 
 
-def test_roles_are_not_made_without_an_account_or_for_a_person(tmp_path: Path, standin: Standin) -> None:
+def test_roles_are_not_made_without_an_account_or_for_a_person(tmp_path: Path, standin: Emulator) -> None:
     with pytest.raises(OperatorError, match="TENCENT_SECRET_ID"):
         run(tmp_path, Request(create_role=True))
     with pytest.raises(OperatorError, match="attach it to their user"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.description.wanted import WantedFunction
+from cli.manifest.models import FunctionSpec
 from cli.policy.documents import (
     FUNCTIONS,
     LONGEST_DOCUMENT,
@@ -112,8 +112,8 @@ def test_ten_buckets_fit_into_a_policy_and_too_many_are_told_with_what_to_do() -
         policy_of("sweep", place(INPUT_BUCKETS=many))
 
 
-def deployed(name: str) -> WantedFunction:
-    return WantedFunction(
+def deployed(name: str) -> FunctionSpec:
+    return FunctionSpec(
         key=name,
         name=f"scribe-prod-{name}",
         handler=f"{name}.main_handler",

@@ -12,9 +12,9 @@ import pytest
 
 from cli.cloud.control import Control, ControlError
 from cli.cloud.waiting import Waiting
+from cli.local.emulator import start_emulator
 from cli.policy.documents import TRUST, place_of, policy_of
 from cli.policy.roles import ForeignPolicy, Roles, ci_role
-from cli.standin import running_standin
 from shared.settings import load_settings
 from shared.tencent.auth import Credentials
 
@@ -62,7 +62,7 @@ class Account:
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with (
-        running_standin(tmp_path_factory.mktemp("cloud"), {}) as standin,
+        start_emulator(tmp_path_factory.mktemp("cloud"), {}) as standin,
         httpx.Client(base_url=standin.endpoint, trust_env=False) as client,
     ):
         key = Credentials(standin.secret_id, standin.secret_key)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import LONGEST_MESSAGE, _told
+from cli.main import MAX_MESSAGE_LENGTH, format_error
 
 pytestmark = pytest.mark.process
 
@@ -40,7 +40,7 @@ def scribe(
 def test_the_demo_hears_every_sample(tmp_path: Path) -> None:
     done = scribe("demo", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Every expected word and file is there." in done.stdout
+    assert "All expected words and files are there." in done.stdout
     assert "welcome to the meeting" in done.stdout
     results = tmp_path / "scribe-demo" / "transcripts"
     call = json.loads((results / "support-call.wav.json").read_text("utf-8"))
@@ -87,7 +87,7 @@ def test_an_interrupted_demo_ends_at_once_and_leaves_no_process(
         text=True,
     ) as process:
         assert process.stdout
-        assert "A cloud runs at" in process.stdout.readline()
+        assert "Local cloud at" in process.stdout.readline()
         process.send_signal(ending)
         said = process.stdout.read()
         assert process.wait(20) == 130
@@ -108,7 +108,7 @@ def test_invoke_runs_one_function_on_one_event_and_shows_what_it_did(tmp_path: P
     ) as local:
         try:
             assert local.stdout
-            assert "A cloud runs at" in local.stdout.readline()
+            assert "Local cloud at" in local.stdout.readline()
             ends = time.monotonic() + 60
             while True:
                 done = scribe("invoke", "upload", str(ROOT / "events" / "cos-put.json"), cwd=tmp_path)
@@ -145,7 +145,7 @@ def test_a_key_in_a_file_that_git_tracks_is_warned_of_before_the_work(tmp_path: 
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
     done = scribe("deploy", "--dry-run", cwd=tmp_path, seconds=20)
     warning, *_, engine = done.stderr.splitlines()
-    assert warning.startswith("! git tracks .env, which holds TENCENT_SECRET_KEY: `git rm --cached .env`")
+    assert warning.startswith("! git tracks .env, which holds TENCENT_SECRET_KEY: run `git rm --cached .env`")
     assert "did you mean ENGINE?" in engine
     assert "hush" not in done.stdout + done.stderr
 
@@ -160,9 +160,9 @@ def test_what_the_system_says_names_the_file(tmp_path: Path) -> None:
 
 def test_what_the_system_says_of_every_file_at_once_is_cut() -> None:
     every = shutil.Error([("from", "to", "[Errno 5] Input/output error")] * 200)
-    assert len(_told(every)) == LONGEST_MESSAGE + len("...")
+    assert len(format_error(every)) == MAX_MESSAGE_LENGTH + len("...")
     assert (
-        _told(OSError(18, "Invalid cross-device link", "a", None, "b"))
+        format_error(OSError(18, "Invalid cross-device link", "a", None, "b"))
         == "a and b: Invalid cross-device link"
     )
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from cli.package import Package, PackageError, build
-from cli.package.bytecode import find_compiler
-from cli.package.layout import digest_of
-from cli.package.room import told_by_folder
+from cli.package.dependencies import find_interpreter
+from cli.package.files import hash_tree
+from cli.package.models import explain_disk_errors
 
 pytestmark = pytest.mark.process
 
@@ -108,12 +108,12 @@ def test_the_digest_tells_another_source_or_name_and_is_blind_to_bytecode(
     shutil.copytree(package.tree, tree)
     (tree / "__pycache__").mkdir(exist_ok=True)
     (tree / "__pycache__/upload.cpython-310.pyc").write_bytes(b"by another patch release")
-    assert digest_of(tree) == package.digest
+    assert hash_tree(tree) == package.digest
     (tree / "sweep.py").rename(tree / "sweeps.py")
-    renamed = digest_of(tree)
+    renamed = hash_tree(tree)
     with (tree / "shared/errors.py").open("a", encoding="utf-8") as source:
         source.write("# one more line\n")
-    assert len({package.digest, renamed, digest_of(tree)}) == 3
+    assert len({package.digest, renamed, hash_tree(tree)}) == 3
 
 
 def test_without_python_3_10_there_is_no_bytecode_and_it_says_what_that_costs(
@@ -122,8 +122,8 @@ def test_without_python_3_10_there_is_no_bytecode_and_it_says_what_that_costs(
     plain = build(tmp_path / "package", pythons=())
     assert not plain.has_bytecode
     assert not [name for name in names_in(plain) if name.endswith(".pyc")]
-    assert "cold start takes about twice as long" in plain.described
-    assert "install one" in plain.described
+    assert "cold start takes about twice as long" in plain.summary
+    assert "install one" in plain.summary
     assert plain.label == package.label  # laptops with and without one agree on what is deployed
 
 
@@ -135,12 +135,12 @@ def test_an_interpreter_that_is_no_cpython_3_10_compiles_nothing(answer: str, tm
     python = tmp_path / "python3.10"
     python.write_text(f"#!/bin/sh\n{answer}\n", "utf-8")
     python.chmod(0o755)
-    assert find_compiler([str(python), str(tmp_path / "missing"), ""]) is None
+    assert find_interpreter([str(python), str(tmp_path / "missing"), ""]) is None
 
 
 def test_a_folder_of_somebody_elses_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work", "utf-8")
-    with pytest.raises(PackageError, match="holds something else than a package"):
+    with pytest.raises(PackageError, match="holds something other than a package"):
         build(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -172,7 +172,7 @@ def test_a_disk_that_fills_up_is_told_in_one_line_and_nothing_is_left(longest: i
     resource.setrlimit(resource.RLIMIT_FSIZE, (longest, hard))
     try:
         with pytest.raises(
-            PackageError, match=rf"^the package could not be made in {re.escape(str(tmp_path))}: "
+            PackageError, match=rf"^the package could not be written to {re.escape(str(tmp_path))}: "
         ) as caught:
             build(tmp_path / "package", pythons=())
     finally:
@@ -186,13 +186,15 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 @pytest.mark.parametrize("error", [FULL, shutil.Error([("from", "to", str(FULL))] * 200)])
 def test_a_full_disk_is_told_by_its_folder_and_what_to_do(error: OSError, tmp_path: Path) -> None:
-    with pytest.raises(PackageError) as caught, told_by_folder(tmp_path):
+    with pytest.raises(PackageError) as caught, explain_disk_errors(tmp_path):
         raise error
     assert str(caught.value).startswith(
-        f"no room in {tmp_path} for the package (about 4 MiB): make some, or set TMPDIR "
+        f"the disk is full: no space in {tmp_path} for the package (about 4 MiB). Free some space, or set TMPDIR "
     )
     with (
-        pytest.raises(PackageError, match=r"^no room in /opt/scribe for .*: make some, and run this again$"),
-        told_by_folder(Path("/opt/scribe")),
+        pytest.raises(
+            PackageError, match=r"no space in /opt/scribe for .*\. Free some space, and run this again$"
+        ),
+        explain_disk_errors(Path("/opt/scribe")),
     ):
         raise error

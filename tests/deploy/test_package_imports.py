@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.package import Package, build
-from cli.package.bytecode import find_compiler, likely_pythons
+from cli.package.dependencies import candidate_interpreters, find_interpreter
 
 pytestmark = pytest.mark.process
 
@@ -47,7 +47,7 @@ def unpacked(package: Package, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def python310() -> str:
-    compiler = find_compiler(likely_pythons())
+    compiler = find_interpreter(candidate_interpreters())
     if compiler is None:
         pytest.skip("no CPython 3.10 on this machine")
     return compiler.path

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from tencentcloud.scf.v20180416 import models
 
-from cli.choices import choices_from
-from cli.description.payloads import create_function, create_trigger, update_configuration
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
+from cli.config import load_config
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import (
+    Manifest,
+    create_function_payload,
+    create_trigger_payload,
+    update_configuration_payload,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).with_name("golden")
@@ -27,8 +31,8 @@ LEFT_OUT = {
 
 
 @pytest.fixture(scope="module")
-def wanted() -> Wanted:
-    return wanted_from(ROOT, choices_from(GOLDEN / "choices.env", {}))
+def wanted() -> Manifest:
+    return load_manifest(ROOT, load_config(GOLDEN / "choices.env", {}))
 
 
 def golden(name: str) -> list[dict[str, Any]]:
@@ -40,8 +44,8 @@ def without(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in each.items() if key not in LEFT_OUT} for each in payloads]
 
 
-def test_functions_are_created_as_tencents_tool_does(wanted: Wanted) -> None:
-    created = [create_function(function) for function in wanted.functions.values()]
+def test_functions_are_created_as_tencents_tool_does(wanted: Manifest) -> None:
+    created = [create_function_payload(function) for function in wanted.functions.values()]
     # Their tool attaches the tags afterwards, by a service that needs one more permission.
     tags = [each.pop("Tags") for each in created]
     assert created == without(golden("create_function"))
@@ -49,16 +53,16 @@ def test_functions_are_created_as_tencents_tool_does(wanted: Wanted) -> None:
     assert tags == attached
 
 
-def test_functions_are_configured_as_tencents_tool_does(wanted: Wanted) -> None:
-    updated = [update_configuration(function) for function in wanted.functions.values()]
+def test_functions_are_configured_as_tencents_tool_does(wanted: Manifest) -> None:
+    updated = [update_configuration_payload(function) for function in wanted.functions.values()]
     assert updated == without(golden("update_configuration"))
 
 
-def test_triggers_are_created_as_tencents_tool_does(wanted: Wanted) -> None:
+def test_triggers_are_created_as_tencents_tool_does(wanted: Manifest) -> None:
     created = []
     for trigger in wanted.triggers:
         function = wanted.functions[trigger.function]
-        created.append(create_trigger(function.name, function.namespace, trigger))
+        created.append(create_trigger_payload(function.name, function.namespace, trigger))
     assert created == golden("create_trigger")
 
 
@@ -69,12 +73,12 @@ def test_each_difference_from_tencents_tool_is_still_one() -> None:
     assert set(LEFT_OUT) <= sent
 
 
-def test_the_api_has_every_field_that_is_sent(wanted: Wanted) -> None:
+def test_the_api_has_every_field_that_is_sent(wanted: Manifest) -> None:
     function, trigger = wanted.functions["upload"], wanted.triggers_of("sweep")[0]
     for request, payload in (
-        (models.CreateFunctionRequest(), create_function(function)),
-        (models.UpdateFunctionConfigurationRequest(), update_configuration(function)),
-        (models.CreateTriggerRequest(), create_trigger(function.name, "default", trigger)),
+        (models.CreateFunctionRequest(), create_function_payload(function)),
+        (models.UpdateFunctionConfigurationRequest(), update_configuration_payload(function)),
+        (models.CreateTriggerRequest(), create_trigger_payload(function.name, "default", trigger)),
     ):
         request._deserialize(payload)  # warns of fields that it does not have, and a warning fails here
         assert {name.removeprefix("_") for name, value in vars(request).items() if value is not None} == set(
@@ -82,8 +86,8 @@ def test_the_api_has_every_field_that_is_sent(wanted: Wanted) -> None:
         )
 
 
-def test_a_choice_that_nobody_made_is_no_variable_of_the_function(wanted: Wanted) -> None:
-    chosen = choices_from(GOLDEN / "choices.env", {})
-    fewer = wanted_from(ROOT, {**chosen, "ENGINE": "", "FORMATS": ""}).functions["upload"]
-    names = {each["Key"] for each in update_configuration(fewer)["Environment"]["Variables"]}
+def test_a_choice_that_nobody_made_is_no_variable_of_the_function(wanted: Manifest) -> None:
+    chosen = load_config(GOLDEN / "choices.env", {})
+    fewer = load_manifest(ROOT, {**chosen, "ENGINE": "", "FORMATS": ""}).functions["upload"]
+    names = {each["Key"] for each in update_configuration_payload(fewer)["Environment"]["Variables"]}
     assert names == set(wanted.functions["upload"].variables) - {"ENGINE", "FORMATS"}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.choices import choices_from
-from cli.description.read import wanted_from
-from cli.local import SETTINGS
+from cli.config import load_config
+from cli.local.emulator import SETTINGS
+from cli.manifest.loader import load_manifest
 from shared.events import parse_timer_event
 from shared.settings import load_settings
 
@@ -30,13 +30,13 @@ KEY = {"TENCENT_SECRET_ID", "TENCENT_SECRET_KEY"}
 
 
 def test_it_is_without_a_mistake() -> None:
-    wanted = wanted_from(ROOT, SETTINGS)
+    wanted = load_manifest(ROOT, SETTINGS)
     assert set(wanted.functions) == {"upload", "callback", "sweep"}
     assert {trigger.function for trigger in wanted.triggers} == set(wanted.functions)
 
 
 def test_each_function_has_a_role_of_its_own() -> None:
-    roles = {key: function.role for key, function in wanted_from(ROOT, SETTINGS).functions.items()}
+    roles = {key: function.role for key, function in load_manifest(ROOT, SETTINGS).functions.items()}
     assert roles == {"upload": "local-upload", "callback": "local-callback", "sweep": "local-sweep"}
 
 
@@ -74,7 +74,7 @@ def test_the_filled_in_example_is_enough_to_deploy(tmp_path: Path) -> None:
         r"^([A-Z_]+)=$", lambda line: f"{line[1]}={least.get(line[1], '')}", EXAMPLE, flags=re.MULTILINE
     )
     file.write_text(filled, "utf-8")
-    wanted = wanted_from(ROOT, choices_from(file, {}))
+    wanted = load_manifest(ROOT, load_config(file, {}))
     assert wanted.region == "ap-chengdu"
     assert wanted.functions["sweep"].role == "scribe-prod-sweep"
     assert wanted.functions["sweep"].variables == {
@@ -94,10 +94,10 @@ def test_each_setting_of_the_functions_can_be_chosen_or_has_a_reason_why_not() -
 
 @pytest.mark.parametrize("message", ["reconcile", "audit"])
 def test_each_timer_says_what_the_sweep_understands(message: str) -> None:
-    (timer,) = [trigger for trigger in wanted_from(ROOT, SETTINGS).triggers if trigger.name == message]
+    (timer,) = [trigger for trigger in load_manifest(ROOT, SETTINGS).triggers if trigger.name == message]
     assert parse_timer_event({"Message": timer.argument}) == message
 
 
 def test_a_live_upload_is_never_taken_for_dead() -> None:
     settings = load_settings({**SETTINGS, "SWEEP_AFTER": "300"})
-    assert wanted_from(ROOT, SETTINGS).functions["upload"].timeout_s < settings.lease_s
+    assert load_manifest(ROOT, SETTINGS).functions["upload"].timeout_s < settings.lease_s

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from cli.local import SETTINGS
+from cli.local.emulator import SETTINGS
 from shared.logger import Logger
 from shared.recordings.context import Context, build_context
 from shared.settings import load_settings
@@ -37,7 +37,7 @@ class Desks:
     """Desks in the flow's cloud, which never pause between tries."""
 
     def __init__(self, flow: Any) -> None:
-        self._wire: TencentClient = flow.pipeline.operator.cos.client
+        self._wire: TencentClient = flow.pipeline.clients.cos.client
         self._stack = ExitStack()
 
     def close(self) -> None:

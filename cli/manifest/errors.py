@@ -9,12 +9,12 @@ import yaml
 
 from cli.errors import OperatorError
 
-_AFTER_THE_FILE = 1_000_000  # lines
+_CONFIG_ERRORS_LINE = 1_000_000  # lines
 
-Place = tuple[str | int, ...]  # the keys and list positions that lead to a value, from the top of the file
+YamlPath = tuple[str | int, ...]  # the keys and list positions that lead to a value, from the top of the file
 
 
-class DescriptionError(OperatorError):
+class ManifestError(OperatorError):
     """serverless.yml, or the settings that it is filled with, cannot work; the message lists every mistake."""
 
     def __init__(self, file: Path, mistakes: Sequence[str]) -> None:
@@ -23,36 +23,36 @@ class DescriptionError(OperatorError):
         super().__init__("\n  ".join([f"{count} in {file} or the settings chosen for it:", *mistakes]))
 
 
-class Mistakes:
+class ErrorCollector:
     """Collects instead of stopping at the first."""
 
     def __init__(self, root: yaml.Node | None) -> None:
         """`root` is the file as PyYAML composes it: it knows the lines."""
         self._root = root
         self._told: dict[tuple[int, str], None] = {}
-        self._places: set[Place] = set()
+        self._places: set[YamlPath] = set()
         self._needed: dict[str, list[str]] = {}
 
-    def add(self, place: Place, text: str) -> None:
+    def add(self, place: YamlPath, text: str) -> None:
         """`text` goes on after the place, e.g. `is 1000; write 1 to 900`."""
         self._places.add(place)
         line = self._line(place)
-        self._told[line, f"line {line}: {written(place)} {text}"] = None
+        self._told[line, f"line {line}: {format_path(place)} {text}"] = None
 
     def add_choice(self, text: str) -> None:
         """A mistake in what the operator chose rather than in the file."""
-        self._told[_AFTER_THE_FILE, text] = None
+        self._told[_CONFIG_ERRORS_LINE, text] = None
 
-    def need(self, variable: str, place: Place) -> None:
+    def need(self, variable: str, place: YamlPath) -> None:
         """`place` cannot do without a variable that nobody chose."""
         self._places.add(place)
-        self._needed.setdefault(variable, []).append(written(place))
+        self._needed.setdefault(variable, []).append(format_path(place))
 
     def is_needed(self, variable: str) -> bool:
         """Whether it was already told that nobody chose this variable."""
         return variable in self._needed
 
-    def is_told(self, place: Place) -> bool:
+    def is_told(self, place: YamlPath) -> bool:
         """Whether something was said about this very place."""
         return place in self._places
 
@@ -70,7 +70,7 @@ class Mistakes:
         )
         return (*needed, *(text for _, text in sorted(self._told)))
 
-    def _line(self, place: Place) -> int:
+    def _line(self, place: YamlPath) -> int:
         """Where it stands, or where it would stand, counted from 1."""
         node, line = self._root, 1
         for step in place:
@@ -85,7 +85,7 @@ class Mistakes:
         return line
 
 
-def written(place: Place) -> str:
+def format_path(place: YamlPath) -> str:
     """E.g. inputs.triggers[0].type."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
     return text.lstrip(".") or "the file"

@@ -14,9 +14,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cli.description.mistakes import DescriptionError
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
+from cli.manifest.errors import ManifestError
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = (ROOT / "serverless.yml").read_text("utf-8")
@@ -39,13 +39,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def read(folder: Path, text: str = RAW, **choices: str) -> Wanted:
+def read(folder: Path, text: str = RAW, **choices: str) -> Manifest:
     (folder / "serverless.yml").write_text(text, "utf-8")
-    return wanted_from(folder, {**CHOICES, **choices})
+    return load_manifest(folder, {**CHOICES, **choices})
 
 
 def mistakes_of(folder: Path, text: str = RAW, **choices: str) -> tuple[str, ...]:
-    with pytest.raises(DescriptionError) as caught:
+    with pytest.raises(ManifestError) as caught:
         read(folder, text, **choices)
     assert all(mistake in str(caught.value) for mistake in caught.value.mistakes)
     assert TOKEN not in str(caught.value)
@@ -266,8 +266,8 @@ def test_a_file_that_is_something_else_is_told(text: str, told: str, folder: Pat
 
 
 def test_a_folder_without_the_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DescriptionError, match="there is no such file"):
-        wanted_from(tmp_path, CHOICES)
+    with pytest.raises(ManifestError, match="there is no such file"):
+        load_manifest(tmp_path, CHOICES)
 
 
 def test_each_of_several_input_buckets_gets_a_trigger(folder: Path) -> None:
@@ -355,7 +355,7 @@ def test_whatever_stands_anywhere_the_answer_is_a_description_or_its_mistakes(
     part[last] = data.draw(VALUES)
     try:
         wanted = read(folder, yaml.safe_dump(document))
-    except DescriptionError as error:
+    except ManifestError as error:
         found = error.mistakes
     else:
         found = tuple(wanted.functions)

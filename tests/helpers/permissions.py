@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli.local import SETTINGS
+from cli.local.emulator import SETTINGS
 from cli.policy.documents import FUNCTIONS, Place, place_of, policy_of
 from cli.policy.place import CI_ROLE
 from cli.policy.statements import Permission, covers
@@ -18,12 +18,12 @@ from shared.settings import load_settings
 UIN = "100000000001"  # the stand-in's account
 
 
-def place_under(settings: Mapping[str, str]) -> Place:
-    """Where a pipeline of cli.local works under these settings."""
+def build_scope(settings: Mapping[str, str]) -> Place:
+    """Where a pipeline of cli.local.emulator works under these settings."""
     return place_of(load_settings({**SETTINGS, **settings}), UIN)
 
 
-def policies_file(folder: Path, place: Place, without: Iterable[tuple[str, str]] = ()) -> Path:
+def write_policies(folder: Path, place: Place, without: Iterable[tuple[str, str]] = ()) -> Path:
     """A file for the stand-in's --policies; `without` names (function, action) pairs that are left out."""
     documents = {function: policy_of(function, place) for function in FUNCTIONS}
     for function, action in without:
@@ -40,7 +40,7 @@ def policies_file(folder: Path, place: Place, without: Iterable[tuple[str, str]]
 
 
 @dataclass
-class Used:
+class UsedRows:
     """Which rows of the table were needed by some request, and the requests that no row speaks of."""
 
     rows: set[Row] = field(default_factory=set)

@@ -13,11 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.account import credentials_from
-from cli.choices import choices_from, keep_token, new_token, warning_of
-from cli.description.mistakes import DescriptionError
-from cli.description.read import wanted_from
+from cli.config import (
+    check_secrets_not_tracked,
+    generate_token,
+    load_config,
+    load_operator_credentials,
+    save_token,
+)
 from cli.errors import OperatorError
+from cli.manifest.errors import ManifestError
+from cli.manifest.loader import load_manifest
 from shared.settings import load_settings
 
 pytestmark = pytest.mark.process
@@ -45,31 +50,31 @@ def written(folder: Path, text: str | bytes) -> Path:
     ],
 )
 def test_a_file_is_read_however_it_is_written(text: str, tmp_path: Path) -> None:
-    chosen = choices_from(written(tmp_path, text), {})
+    chosen = load_config(written(tmp_path, text), {})
     assert chosen == {**DEFAULTS, "REGION": "ap-chengdu", "INPUT_PREFIX": "calls/"}
 
 
 def test_nothing_in_a_value_stands_for_another_variable(tmp_path: Path) -> None:
     file = written(tmp_path, "TENCENT_SECRET_KEY=a$HOME-${REGION}\nINPUT_PREFIX='#1 calls/'\n")
-    chosen = choices_from(file, {"HOME": "/nowhere", "REGION": "ap-chengdu"})
+    chosen = load_config(file, {"HOME": "/nowhere", "REGION": "ap-chengdu"})
     assert chosen["TENCENT_SECRET_KEY"] == "a$HOME-${REGION}"
     assert chosen["INPUT_PREFIX"] == "#1 calls/"
 
 
 def test_the_environment_wins_but_an_empty_variable_hides_nothing(tmp_path: Path) -> None:
     file = written(tmp_path, "REGION=ap-chengdu\nENGINE=16k_en\n")
-    chosen = choices_from(file, {"REGION": "ap-beijing", "ENGINE": " ", "QUEUE_ID": ""})
+    chosen = load_config(file, {"REGION": "ap-beijing", "ENGINE": " ", "QUEUE_ID": ""})
     assert chosen == {**DEFAULTS, "REGION": "ap-beijing", "ENGINE": "16k_en"}
 
 
 def test_without_a_file_there_is_the_environment(tmp_path: Path) -> None:
-    chosen = choices_from(tmp_path / ".env", {"SCRIBE_STAGE": "trial", "REGION": "ap-chengdu"})
+    chosen = load_config(tmp_path / ".env", {"SCRIBE_STAGE": "trial", "REGION": "ap-chengdu"})
     assert chosen == {"SCRIBE_STAGE": "trial", "SCF_ROLE_NAME": "scribe-trial", "REGION": "ap-chengdu"}
 
 
 def test_without_a_file_and_a_choice_the_file_is_told_by_its_whole_path(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=rf"there is no file {re.escape(str(tmp_path))}/\.env: copy"):
-        choices_from(tmp_path / ".env", {"PATH": "/bin", "REGION": " "})
+        load_config(tmp_path / ".env", {"PATH": "/bin", "REGION": " "})
 
 
 def test_a_name_of_the_file_that_nothing_reads_is_told_with_the_other_mistakes(tmp_path: Path) -> None:
@@ -78,8 +83,8 @@ def test_a_name_of_the_file_that_nothing_reads_is_told_with_the_other_mistakes(t
         "ENGIEN=16k_en\nregion=ap-chengdu\nTENCENT_SECRETID=hush-hush\nQUX=1\nCLOUD_ENDPOINT=\nSCRIBE_STAGE=t\n"
         "TENCENTCLOUD_SESSIONTOKEN=t\nCALLBACK_TOKEN=a-made-up-token-of-24-c\nEMPTY=\n",
     )
-    with pytest.raises(DescriptionError) as caught:
-        wanted_from(ROOT, choices_from(file, {"ENGINES": "of the shell, and not meant for us"}))
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(ROOT, load_config(file, {"ENGINES": "of the shell, and not meant for us"}))
     told = caught.value.mistakes
     assert [one for one in told if "is no setting" in one] == [
         "ENGIEN is no setting; did you mean ENGINE? Correct it in .env, or take the line out",
@@ -94,8 +99,8 @@ def test_a_name_of_the_file_that_nothing_reads_is_told_with_the_other_mistakes(t
 def test_every_name_of_the_example_is_one_that_something_reads(tmp_path: Path) -> None:
     names = re.findall(r"^([A-Z_]+)=$", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE)
     assert "TENCENT_SECRET_ID" in names
-    with pytest.raises(DescriptionError) as caught:
-        wanted_from(ROOT, choices_from(written(tmp_path, "".join(f"{name}=:\n" for name in names)), {}))
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(ROOT, load_config(written(tmp_path, "".join(f"{name}=:\n" for name in names)), {}))
     assert "is no setting" not in str(caught.value)
 
 
@@ -120,31 +125,31 @@ def test_a_token_goes_only_with_the_key_that_stands_in_the_same_place(
     in_file: dict[str, str], in_process: dict[str, str], expected: tuple[str, str, str], tmp_path: Path
 ) -> None:
     file = written(tmp_path, "".join(f"{name}={value}\n" for name, value in in_file.items()))
-    found = credentials_from(choices_from(file, in_process), tmp_path)
+    found = load_operator_credentials(load_config(file, in_process), tmp_path)
     assert (found.secret_id, found.secret_key, found.token) == expected
 
 
 @pytest.mark.parametrize("line", ["hush hush", "SECRET: hush", "=hush", "HUSH"])
 def test_a_line_that_is_none_is_told_by_its_number_and_not_quoted(line: str, tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"line 4 cannot be read") as caught:
-        choices_from(written(tmp_path, f"REGION=ap-chengdu\n\n\n{line}\nENGINE=16k_en\n"), {})
+        load_config(written(tmp_path, f"REGION=ap-chengdu\n\n\n{line}\nENGINE=16k_en\n"), {})
     assert "hush" not in str(caught.value).lower()
 
 
 def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="save it again as UTF-8"):
-        choices_from(written(tmp_path, "REGION=ap-chengdu\n".encode("utf-16")), {})
+        load_config(written(tmp_path, "REGION=ap-chengdu\n".encode("utf-16")), {})
 
 
 @given(st.randoms(use_true_random=False))
 def test_a_new_token_is_one_that_the_functions_accept_in_a_url(random: Random) -> None:
-    token = new_token(random)
+    token = generate_token(random)
     assert re.fullmatch(r"[A-Za-z0-9]{24}", token)
     load_settings({"INPUT_BUCKETS": "media-1250000000", "REGION": "ap-chengdu", "CALLBACK_TOKEN": token})
 
 
 def test_two_new_tokens_differ() -> None:
-    assert new_token(SystemRandom()) != new_token(SystemRandom())
+    assert generate_token(SystemRandom()) != generate_token(SystemRandom())
 
 
 @pytest.mark.parametrize(
@@ -160,16 +165,16 @@ def test_a_token_is_kept_where_its_place_is(before: str | None, after: str, tmp_
     file = tmp_path / ".env"
     if before is not None:
         file.write_text(before, "utf-8")
-    keep_token(file, TOKEN)
+    save_token(file, TOKEN)
     assert file.read_text("utf-8") == after
-    assert choices_from(file, {})["CALLBACK_TOKEN"] == TOKEN
+    assert load_config(file, {})["CALLBACK_TOKEN"] == TOKEN
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_only_the_owner_can_read_a_kept_token(tmp_path: Path) -> None:
     file = written(tmp_path, "REGION=ap-chengdu\n")
     file.chmod(0o644)
-    keep_token(file, TOKEN)
+    save_token(file, TOKEN)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -180,8 +185,8 @@ def test_a_token_that_cannot_be_written_leaves_the_file_as_it_was_and_no_other_b
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8, hard))  # a disk that is full after some bytes
     try:
-        with pytest.raises(OperatorError, match=r"as it was: File too large\. Make room") as caught:
-            keep_token(file, TOKEN)
+        with pytest.raises(OperatorError, match=r"unchanged: File too large\. Free some") as caught:
+            save_token(file, TOKEN)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert str(file) in str(caught.value)
@@ -198,14 +203,14 @@ def repository(folder: Path, ignored: str) -> Path:
 
 def test_a_file_that_git_ignores_gets_the_token(tmp_path: Path) -> None:
     file = repository(tmp_path, ".env\n") / ".env"
-    keep_token(file, TOKEN)
+    save_token(file, TOKEN)
     assert TOKEN in file.read_text("utf-8")
 
 
 def test_a_file_that_git_would_track_never_gets_a_token(tmp_path: Path) -> None:
     file = repository(tmp_path, "*.log\n") / ".env"
     with pytest.raises(OperatorError, match=r"add \.env to \.gitignore") as caught:
-        keep_token(file, TOKEN)
+        save_token(file, TOKEN)
     assert TOKEN not in str(caught.value)
     assert not file.exists()
 
@@ -214,7 +219,7 @@ def test_a_file_that_git_tracks_already_never_gets_a_token_though_it_is_ignored(
     file = written(repository(tmp_path, ".env\n"), "REGION=ap-chengdu\n")
     subprocess.run(["git", "-C", str(tmp_path), "add", "--force", ".env"], check=True)
     with pytest.raises(OperatorError, match=r"git rm --cached .* in the environment"):
-        keep_token(file, TOKEN)
+        save_token(file, TOKEN)
     assert file.read_text("utf-8") == "REGION=ap-chengdu\n"
 
 
@@ -222,7 +227,7 @@ def test_a_file_in_a_folder_below_the_repository_is_looked_at_too(tmp_path: Path
     folder = repository(tmp_path, "") / "deployments"
     folder.mkdir()
     with pytest.raises(OperatorError):
-        keep_token(folder / "prod.env", TOKEN)
+        save_token(folder / "prod.env", TOKEN)
 
 
 def test_git_is_asked_where_the_repository_is_and_not_in_another_file_system(
@@ -233,24 +238,26 @@ def test_git_is_asked_where_the_repository_is_and_not_in_another_file_system(
     monkeypatch.setenv(
         "GIT_CEILING_DIRECTORIES", str(tmp_path)
     )  # stops git from looking further up, as a mount does
-    keep_token(folder / "prod.env", TOKEN)
+    save_token(folder / "prod.env", TOKEN)
     assert TOKEN in (folder / "prod.env").read_text("utf-8")
 
 
 def test_an_answer_that_git_does_not_give_is_not_made_up(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    with pytest.raises(OperatorError, match="git does not say whether it ignores it") as caught:
-        keep_token(tmp_path / ".env", TOKEN)
+    with pytest.raises(OperatorError, match="git cannot say whether it ignores it") as caught:
+        save_token(tmp_path / ".env", TOKEN)
     assert "git does not ignore" not in str(caught.value)
-    assert warning_of(written(tmp_path, f"CALLBACK_TOKEN={TOKEN}\n")) == ""
+    assert check_secrets_not_tracked(written(tmp_path, f"CALLBACK_TOKEN={TOKEN}\n")) == ""
 
 
 @pytest.mark.parametrize("name", ["CALLBACK_TOKEN", "TENCENT_SECRET_KEY", "TENCENTCLOUD_TOKEN"])
 def test_a_file_that_git_tracks_with_a_secret_in_it_is_warned_of(name: str, tmp_path: Path) -> None:
     file = written(repository(tmp_path, ""), f"{name}={TOKEN}\n")
-    assert warning_of(file) == ""
+    assert check_secrets_not_tracked(file) == ""
     subprocess.run(["git", "-C", str(tmp_path), "add", ".env"], check=True)
-    assert warning_of(file).startswith(f"git tracks {file}, which holds {name}: `git rm --cached {file}`")
-    assert TOKEN not in warning_of(file)
+    assert check_secrets_not_tracked(file).startswith(
+        f"git tracks {file}, which holds {name}: run `git rm --cached {file}`"
+    )
+    assert TOKEN not in check_secrets_not_tracked(file)
     file.write_text(f"REGION=ap-chengdu\n{name}=\n", "utf-8")
-    assert warning_of(file) == ""
+    assert check_secrets_not_tracked(file) == ""
