@@ -23,7 +23,7 @@ from cli.local.samples import load_sample_uploads
 from shared.errors import ScribeError
 
 app = typer.Typer(
-    help="Automatic transcription on Tencent Cloud: upload a recording to COS, get its transcript in COS.",
+    help="Automatic transcription: upload a recording to COS, get its transcript in COS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -76,7 +76,10 @@ def demo(
         Path, typer.Option("--results", metavar="DIR", help="Folder for the results.")
     ] = DEMO_FOLDER,
 ) -> None:
-    """Run everything on this machine with real speech recognition. Needs no account."""
+    """Transcribe samples on this machine with real speech recognition.
+
+    Deploys Scribe to a local cloud and uploads recordings to it. Needs no account.
+    """
     console = Console(highlight=False)
     if not _run(console, lambda: run_demo(console, files or [], folder)):
         raise typer.Exit(1)
@@ -88,7 +91,7 @@ def local(
         Path, typer.Option(metavar="DIR", help="Folder for the state of the local cloud.")
     ] = LOCAL_FOLDER,
 ) -> None:
-    """Keep a local cloud with Scribe running. Upload to it with any COS client."""
+    """Keep a local cloud with Scribe running, for any COS client."""
     console = Console(highlight=False)
     _run(console, lambda: _serve(console, data))
 
@@ -104,7 +107,10 @@ def invoke(
         Path, typer.Option(metavar="DIR", help="Folder of the running `scribe local`.")
     ] = LOCAL_FOLDER,
 ) -> None:
-    """Run one function on one event in the local cloud; print its requests and log."""
+    """Run one function on one event in the local cloud.
+
+    Prints its requests, its log and its result.
+    """
     console = Console(highlight=False)
     if not _run(console, lambda: invoke_function(console, data, function, event)):
         raise typer.Exit(1)
@@ -145,7 +151,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
-    """Delete the deployed functions, triggers and roles. Keeps buckets and their objects."""
+    """Delete functions, triggers and roles. Keeps buckets and objects."""
     from cli.deploy import removal  # noqa: PLC0415
 
     console = Console(highlight=False)
@@ -161,7 +167,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
-    """Check the deployment. Prints one line per check and a fix for each failure."""
+    """Check the deployment and print a fix for each failure."""
     from cli.doctor import command  # noqa: PLC0415
 
     console = Console(highlight=False)
@@ -182,7 +188,7 @@ def policy(
     ] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
-    """Print the CAM policies: what each function and the deployer may do, and why."""
+    """Print the CAM policies: what each role may do, and why."""
     from cli.policy import command  # noqa: PLC0415
 
     console, stderr = Console(highlight=False), Console(highlight=False, stderr=True)

@@ -1,4 +1,4 @@
-"""What each function loads, by name: a cold start pays for every module, so nothing of another function's work."""
+"""Which modules each function loads: a cold start pays for every one."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ from cli.package import build
 pytestmark = pytest.mark.process
 
 
-def within(folder: str, names: str) -> set[str]:
+def modules(folder: str, names: str) -> set[str]:
     return {folder} | {f"{folder}.{name}" for name in names.split()}
 
 
 EVERY_FUNCTION = (
     {"h11"}
-    | within("shared", "errors events logger settings")
-    | within(
+    | modules("shared", "errors events logger settings")
+    | modules(
         "shared.tencent",
         "auth client connections cos sockets speech speech_models xml",
     )
-    | within(
+    | modules(
         "shared.recordings",
         "context failures ingest keys models options receipt_store",
     )
 )
-RESULTS = within("shared.recordings", "complete") | within(
+RESULTS = modules("shared.recordings", "complete") | modules(
     "shared.transcript",
     "captions formats formats.json_document formats.plain_text formats.srt formats.vtt models parser text",
 )
 OWN = {
     "upload": {"upload"},
     "callback": {"callback", "shared.recordings.complete", "shared.events"} | RESULTS,
-    "sweep": {"sweep"} | within("shared.recordings", "sweep") | RESULTS,
+    "sweep": {"sweep"} | modules("shared.recordings", "sweep") | RESULTS,
 }
 
 ONE_COLD_START = """
@@ -73,7 +73,7 @@ print(json.dumps({"imported": imported, "answered": loaded(), "answer": answer})
 
 @dataclass
 class Cloud:
-    """A cloud without functions, and the package, of which each cold start is a process of its own."""
+    """A local cloud without functions, and the package; each cold start is its own process."""
 
     emulator: Emulator
     clients: OperatorClients
@@ -93,8 +93,8 @@ class Cloud:
             words, cwd=self.package, env=environ, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return told
+        output: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return output
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +122,10 @@ def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
         item.key for item in cloud.clients.cos.iter_objects(OUTPUT_BUCKET)
     ]
     assert swept["answer"]["reconciled"] == {}
-    for function, told in (("upload", submitted), ("callback", notified), ("sweep", swept)):
-        whole = EVERY_FUNCTION | OWN[function]
-        assert set(told["imported"]) == whole, function
-        assert set(told["answered"]) == whole, function
+    for function, output in (("upload", submitted), ("callback", notified), ("sweep", swept)):
+        expected = EVERY_FUNCTION | OWN[function]
+        assert set(output["imported"]) == expected, function
+        assert set(output["answered"]) == expected, function
 
 
 def uploaded(key: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 
 from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, LocalPipeline
 from shared.errors import NotFound
-from tests.helpers.permissions import UsedRows, build_scope, write_policies
+from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 from tests.helpers.pipeline import running_pipeline
 
 
@@ -113,9 +113,9 @@ class Flow:
 
 
 @pytest.fixture(scope="session")
-def used() -> UsedRows:
+def used() -> UsedGrants:
     """What the functions asked for in all flows so far; the shared pipeline's is asked for in the end."""
-    return UsedRows()
+    return UsedGrants()
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +134,7 @@ def flow(shared_pipeline: LocalPipeline) -> Iterator[Flow]:
 
 
 @contextmanager
-def _running_flow(data: Path, used: UsedRows, *arguments: str, **settings: str) -> Iterator[Flow]:
+def _running_flow(data: Path, used: UsedGrants, *arguments: str, **settings: str) -> Iterator[Flow]:
     """Under least permissions, unless the arguments name other policies. What was asked of it is noted in the end."""
     place = build_scope(settings)
     is_least = "--policies" not in arguments
@@ -146,25 +146,25 @@ def _running_flow(data: Path, used: UsedRows, *arguments: str, **settings: str) 
         flow = Flow(pipeline, client)
         yield flow
         if is_least:
-            used.note(flow.admin("GET", "requests"), place)
+            used.add(flow.admin("GET", "requests"), place)
 
 
 @pytest.fixture
-def own_flow(tmp_path: Path, used: UsedRows) -> Iterator[Flow]:
+def own_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Flow]:
     """A pipeline of the test's own, for those that count everything or break something."""
     with _running_flow(tmp_path / "cloud", used) as flow:
         yield flow
 
 
 @pytest.fixture
-def eager_flow(tmp_path: Path, used: UsedRows) -> Iterator[Flow]:
+def eager_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Flow]:
     """A pipeline of the test's own whose sweep takes everything open for due."""
     with _running_flow(tmp_path / "cloud", used, SWEEP_AFTER="0") as flow:
         yield flow
 
 
 @pytest.fixture
-def start_flow(tmp_path: Path, used: UsedRows) -> Iterator[Callable[..., Flow]]:
+def start_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Callable[..., Flow]]:
     """Starts a pipeline of the test's own with these options of the stand-in and settings of the functions."""
     with ExitStack() as stack:
         yield lambda *arguments, **settings: stack.enter_context(

@@ -14,7 +14,7 @@ import pytest
 from cli.config import PROJECT_FOLDER
 from cli.local.emulator import OUTPUT_BUCKET
 from cli.policy.table import TABLE, Row
-from tests.helpers.permissions import UsedRows, build_scope, write_policies
+from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 
 pytestmark = pytest.mark.process
 
@@ -110,11 +110,11 @@ def test_missing_permission_is_named_in_error_object_and_log(
 
 
 def test_granted_permissions_equal_used_permissions(
-    flow: Any, used: UsedRows, flows_run: set[tuple[str, str]]
+    flow: Any, used: UsedGrants, flows_run: set[tuple[str, str]]
 ) -> None:
     if _flows() - flows_run:
         pytest.skip("this is a statement about all of tests/flow, run in one process")
-    used.note(flow.admin("GET", "requests"), build_scope({}))
+    used.add(flow.admin("GET", "requests"), build_scope({}))
     assert used.beyond == []
     unused = [row for row in TABLE if row not in used.rows and (row.function, row.action) not in UNCONFIRMED]
     assert not unused, "write a flow that needs it, or take it out of cli/policy/table.py: " + _lines(unused)

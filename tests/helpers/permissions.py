@@ -1,4 +1,4 @@
-"""The least permissions that the flows work under: handed to each stand-in, compared with what was asked of it."""
+"""The minimal policies of the functions: given to the local cloud, and compared with the requests it received."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ from cli.policy.statements import Permission, covers
 from cli.policy.table import Row, resources_of, rows_of
 from shared.settings import load_settings
 
-UIN = "100000000001"  # the stand-in's account
+UIN = "100000000001"  # the account of the local cloud
 
 
 def build_scope(settings: Mapping[str, str]) -> Place:
-    """Where a pipeline of cli.local.emulator works under these settings."""
+    """Build the resources of a local pipeline with these settings."""
     return place_of(load_settings({**SETTINGS, **settings}), UIN)
 
 
-def write_policies(folder: Path, place: Place, without: Iterable[tuple[str, str]] = ()) -> Path:
-    """A file for the stand-in's --policies; `without` names (function, action) pairs that are left out."""
-    documents = {function: policy_of(function, place) for function in FUNCTIONS}
+def write_policies(folder: Path, scope: Place, without: Iterable[tuple[str, str]] = ()) -> Path:
+    """Write a file for the local cloud's --policies; `without` are (function, action) pairs to leave out."""
+    documents = {function: policy_of(function, scope) for function in FUNCTIONS}
     for function, action in without:
-        kept = [
-            {**one, "action": [name for name in one["action"] if name != action]}
-            for one in documents[function]["statement"]
+        reduced = [
+            {**statement, "action": [name for name in statement["action"] if name != action]}
+            for statement in documents[function]["statement"]
         ]
-        assert kept != documents[function]["statement"], f"{function} has no {action} to take away"
-        documents[function] = {**documents[function], "statement": [one for one in kept if one["action"]]}
+        assert reduced != documents[function]["statement"], f"{function} has no {action} to remove"
+        documents[function] = {
+            **documents[function],
+            "statement": [statement for statement in reduced if statement["action"]],
+        }
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "policies.json"
     file.write_text(json.dumps(documents), "utf-8")
@@ -40,30 +43,30 @@ def write_policies(folder: Path, place: Place, without: Iterable[tuple[str, str]
 
 
 @dataclass
-class UsedRows:
-    """Which rows of the table were needed by some request, and the requests that no row speaks of."""
+class UsedGrants:
+    """The rows of the permission table that requests needed, and the requests that no row allows."""
 
     rows: set[Row] = field(default_factory=set)
     beyond: list[str] = field(default_factory=list)
 
-    def note(self, requests: Iterable[Mapping[str, Any]], place: Place) -> None:
-        """Takes in the rows of a stand-in's /-/requests."""
+    def add(self, requests: Iterable[Mapping[str, Any]], scope: Place) -> None:
+        """Add the requests of a local cloud's /-/requests."""
         for request in requests:
             if request["function"] not in FUNCTIONS:
                 continue
-            done = [Permission(request["action"], request["resource"])]
+            permissions = [Permission(request["action"], request["resource"])]
             if request["action"] == "ci:CreateAsrJobs":
-                # It needs another permission too; the stand-in's page names the first only.
-                done.append(Permission("cam:PassRole", place.role(CI_ROLE)))
+                # It needs another permission too; the local cloud's page has the first one only.
+                permissions.append(Permission("cam:PassRole", scope.role(CI_ROLE)))
             needed = {
                 row
-                for row in rows_of(request["function"], place)
-                if any(_speaks_of(row, place, one) for one in done)
+                for row in rows_of(request["function"], scope)
+                if any(_allows(row, scope, permission) for permission in permissions)
             }
             self.rows |= needed
             if not needed or request["code"] == "AccessDenied":
-                self.beyond.append(f"{request['function']}: {done[0]} -> {request['status']}")
+                self.beyond.append(f"{request['function']}: {permissions[0]} -> {request['status']}")
 
 
-def _speaks_of(row: Row, place: Place, done: Permission) -> bool:
-    return any(covers(Permission(row.action, resource), done) for resource in resources_of(row, place))
+def _allows(row: Row, scope: Place, permission: Permission) -> bool:
+    return any(covers(Permission(row.action, resource), permission) for resource in resources_of(row, scope))

@@ -1,4 +1,4 @@
-"""docs/settings.md says what the code does: each default, example and refusal on it is tried."""
+"""docs/settings.md says what the code does: each default, example and refused value is tried."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from shared.errors import SettingsError
 from shared.settings import load_settings
 
 SETTINGS = load_setting_docs()
-LEAST = build_minimal_environment(SETTINGS)
+MINIMAL = build_minimal_environment(SETTINGS)
 
-each_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda one: one.name)
-
-
-def test_the_page_is_what_the_code_says() -> None:
-    assert PAGE.read_text("utf-8") == render_page(), "renew it: .venv/bin/python -m cli.settings_docs"
+each_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda doc: doc.name)
 
 
-def test_every_variable_that_is_read_is_on_the_page() -> None:
-    class Asked(dict[str, str]):
+def test_page_is_up_to_date() -> None:
+    assert PAGE.read_text("utf-8") == render_page(), "run: make docs"
+
+
+def test_page_has_every_variable_that_is_read() -> None:
+    class RecordingEnvironment(dict[str, str]):
         def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
-            asked.add(name)
+            names.add(name)
             return super().get(name, default)
 
-    asked: set[str] = set()
-    load_settings(Asked(LEAST))
-    assert asked - {"TENCENTCLOUD_REGION"} == {one.name for one in SETTINGS}
+    names: set[str] = set()
+    load_settings(RecordingEnvironment(MINIMAL))
+    assert names - {"TENCENTCLOUD_REGION"} == {doc.name for doc in SETTINGS}
     assert "`TENCENTCLOUD_REGION`" in render_page()
 
 
 @each_setting
-def test_a_documented_default_is_what_an_absent_setting_means(setting: SettingDoc) -> None:
+def test_documented_default_is_the_default(setting: SettingDoc) -> None:
     if setting.required:
         with pytest.raises(SettingsError, match=f"{setting.name} is missing"):
-            load_settings({name: value for name, value in LEAST.items() if name != setting.name})
+            load_settings({name: value for name, value in MINIMAL.items() if name != setting.name})
     else:
-        assert load_settings(LEAST | {setting.name: setting.default}) == load_settings(LEAST)
+        assert load_settings(MINIMAL | {setting.name: setting.default}) == load_settings(MINIMAL)
 
 
 @each_setting
-def test_a_documented_example_is_accepted_and_changes_something(setting: SettingDoc) -> None:
+def test_documented_example_is_accepted_and_has_an_effect(setting: SettingDoc) -> None:
     for example in setting.examples:
         assert setting.name in example
-        usual = LEAST | {name: value for name, value in example.items() if name != setting.name}
+        usual = MINIMAL | {name: value for name, value in example.items() if name != setting.name}
         if setting.required:
             assert load_settings(usual | example)
         else:
@@ -55,16 +55,16 @@ def test_a_documented_example_is_accepted_and_changes_something(setting: Setting
 
 
 @each_setting
-def test_what_is_documented_as_refused_is_refused_in_the_words_of_the_page(setting: SettingDoc) -> None:
+def test_documented_refusal_has_the_words_of_the_page(setting: SettingDoc) -> None:
     for wrong in setting.wrong:
         with pytest.raises(SettingsError) as caught:
-            load_settings(LEAST | wrong)
+            load_settings(MINIMAL | wrong)
         assert len(caught.value.mistakes) == 1
         assert setting.name in caught.value.mistakes[0]
         assert caught.value.mistakes[0] in PAGE.read_text("utf-8")
 
 
-def test_the_functions_do_not_carry_the_texts() -> None:
+def test_texts_are_not_in_the_bytecode() -> None:
     source = Path(shared.settings.__file__).read_text("utf-8")
     compiled = marshal.dumps(compile(source, "settings.py", "exec"))
     for setting in SETTINGS:
