@@ -103,7 +103,7 @@ def create_context(env_file: Path) -> CliContext:
 
 
 def load_config(env_file: Path, process: Mapping[str, str]) -> dict[str, str]:
-    """Load every variable that has a value: first from `process`, then from `env_file`, whose values are EnvFileValue.
+    """Load every variable that has a value: from `process`, else from `env_file`, there as EnvFileValue.
 
     An empty variable of the process does not hide the one in the file. `SCRIBE_STAGE` defaults to `prod`,
     `SCF_ROLE_NAME` to `scribe-<stage>`. The token of a temporary key counts only where its key is set as well: one

@@ -69,7 +69,7 @@ class SettingDoc:
 
 
 def load_setting_docs() -> tuple[SettingDoc, ...]:
-    """Load every setting in the order of the fields. Raises OperatorError for a field whose text is incomplete."""
+    """Load every setting in the order of the fields. Raises OperatorError for an incomplete text."""
     tree = ast.parse(inspect.getsource(shared.settings))
     names, texts = _read_variable_names(tree), _read_field_texts(tree)
     return tuple(

@@ -14,7 +14,7 @@ YamlPath = tuple[str | int, ...]  # the keys and list positions that lead to a v
 
 
 _AFTER_THE_FILE = 1_000_000  # a line number that sorts mistakes in .env after those in the file
-_SECRET_WORDS = ("TOKEN", "SECRET")  # in the names of variables whose values no message may quote
+_SECRET_WORDS = ("TOKEN", "SECRET")  # no message may quote a variable with such a name
 _MIN_SECRET_LENGTH = 8  # anything shorter is an ordinary word
 
 

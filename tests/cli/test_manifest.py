@@ -204,7 +204,7 @@ INVALID = {
     ),
     "duplicate timer": ("name: audit", "name: reconcile", "has two timers called reconcile"),
     "unknown variable form": ("'${env:ENGINE}'", "'${env.ENGINE}'", "holds ${env.ENGINE}; write ${env:NAME}"),
-    "duplicate key": ("  type: event\n", "  type: event\n  type: event\n", "line 13: type is there twice"),
+    "duplicate key": ("  type: event\n", "  type: event\n  type: event\n", "line 12: type is there twice"),
     "text for a list": (
         "  tags:\n    - { key: app, value: scribe }",
         "  tags: scribe",

@@ -117,7 +117,7 @@ def test_invoke_prints_requests_and_result(tmp_path: Path) -> None:
             assert process.returncode == 0, process.stderr
             assert "already_done" in process.stdout
             assert "HEAD recordings-1250000000" in process.stdout
-            unknown = scribe("invoke", "nobody", str(ROOT / "events" / "cos-put.json"), cwd=tmp_path)
+            unknown = scribe("invoke", "unknown", str(ROOT / "events" / "cos-put.json"), cwd=tmp_path)
             assert unknown.returncode == 1
             assert "upload, callback or sweep" in unknown.stderr
         finally:

@@ -1,4 +1,4 @@
-"""A pipeline whose functions run from the checkout, for tests that need no deployment."""
+"""A pipeline that runs the functions from the checkout, for tests that need no deployment."""
 
 from __future__ import annotations
 
