@@ -48,10 +48,6 @@ _TOKEN_CHARACTERS = string.ascii_letters + string.digits
 _EMPTY_TOKEN = re.compile(rf"^(\s*(?:export\s+)?{TOKEN_NAME}\s*=)\s*(?:''|\"\")?\s*(?:#.*)?$")
 _YES, _NO = 0, 1  # exit statuses of git check-ignore and git ls-files --error-unmatch; any other is an error
 
-# For `CliContext.told`.
-_COMMAND = re.compile(r"\bscribe (?:deploy|doctor|policy|remove)\b(?! --env-file)")
-_FILE = re.compile(r"(?<![\w./-])\.env(?!\.?[\w-])")  # not .env.example
-
 
 class EnvFileValue(str):
     """A value from the .env file, where every name is meant for Scribe; the process environment has many others."""
@@ -70,29 +66,63 @@ class EnvFileNotFound(OperatorError):
 
 
 @dataclass(frozen=True, slots=True)
+class Commands:
+    """Builds command lines for messages. `env_file` is the .env file of this run."""
+
+    env_file: Path = ENV_FILE
+
+    def line(self, command: str, *arguments: str) -> str:
+        """A command line to type, e.g. `scribe deploy --env-file test.env --no-roles`."""
+        words = ["scribe", command]
+        if self.env_file != ENV_FILE:
+            words += ["--env-file", str(self.env_file)]
+        return " ".join(shlex.quote(word) for word in [*words, *arguments])
+
+    @property
+    def deploy(self) -> str:
+        """The command that fixes most differences."""
+        return self.line("deploy")
+
+    @property
+    def doctor(self) -> str:
+        """The command that checks a deployment."""
+        return self.line("doctor")
+
+    @property
+    def show_deployer_policy(self) -> str:
+        """The command that prints the permissions of the deploying key."""
+        return self.line("policy", "deployer")
+
+    @property
+    def create_roles(self) -> str:
+        """The command that creates or updates the roles of the functions."""
+        return self.line("policy", "--create-role")
+
+
+@dataclass(frozen=True, slots=True)
 class CliContext:
     """Where a command reads its input.
 
-    `folder` holds serverless.yml, `home` the SDK's profile; `process` is the process environment.
+    `folder` holds serverless.yml, `home` the SDK's profile; `environ` is the process environment.
     """
 
     folder: Path
     env_file: Path
-    process: Mapping[str, str] = field(repr=False)  # may hold the key
+    environ: Mapping[str, str] = field(repr=False)  # may hold the key
     home: Path
 
-    def command(self, words: str) -> str:
-        """Build the command line `scribe <words>` for a hint, with `--env-file` unless the file is the default one."""
-        line = f"scribe {words}"
-        return line if self.env_file == ENV_FILE else f"{line} --env-file {shlex.quote(str(self.env_file))}"
+    @property
+    def commands(self) -> Commands:
+        """The command lines for messages."""
+        return Commands(self.env_file)
 
-    def told(self, text: str) -> str:
-        """A text for the operator, in which every command, and `.env`, is as it has to be typed with this file."""
-        if self.env_file == ENV_FILE:
-            return text
-        file = shlex.quote(str(self.env_file))
-        named = _FILE.sub(lambda _found: str(self.env_file), text)
-        return _COMMAND.sub(lambda found: f"{found[0]} --env-file {file}", named)
+    def load_config(self) -> dict[str, str]:
+        """Load .env and the environment, see `load_config`."""
+        return load_config(self.env_file, self.environ)
+
+    def load_credentials(self, config: Mapping[str, str]) -> Credentials:
+        """Load the operator's key, see `load_operator_credentials`."""
+        return load_operator_credentials(config, self.home, self.env_file)
 
 
 def create_context(env_file: Path) -> CliContext:
@@ -102,16 +132,16 @@ def create_context(env_file: Path) -> CliContext:
     return CliContext(PROJECT_FOLDER, env_file, os.environ, Path.home())
 
 
-def load_config(env_file: Path, process: Mapping[str, str]) -> dict[str, str]:
-    """Load every variable that has a value: from `process`, else from `env_file`, there as EnvFileValue.
+def load_config(env_file: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Load every variable that has a value: from `environ`, else from `env_file`, there as EnvFileValue.
 
-    An empty variable of the process does not hide the one in the file. `SCRIBE_STAGE` defaults to `prod`,
+    An empty variable in `environ` does not hide the one in the file. `SCRIBE_STAGE` defaults to `prod`,
     `SCF_ROLE_NAME` to `scribe-<stage>`. The token of a temporary key counts only where its key is set as well: one
     that an earlier login left in the shell is not sent with the key from the file. Raises EnvFileNotFound when there
-    is no file and the process sets neither REGION nor INPUT_BUCKETS, OperatorError when the file cannot be read; the
+    is no file and `environ` has neither REGION nor INPUT_BUCKETS, OperatorError when the file cannot be read; the
     message quotes nothing from the file.
     """
-    process_values, file_values = _strip_empty(process), _read_env_file(env_file)
+    process_values, file_values = _strip_empty(environ), _read_env_file(env_file)
     if not env_file.exists() and not _REQUIRED & process_values.keys():
         raise EnvFileNotFound(env_file)
     config = {**{name: EnvFileValue(value) for name, value in file_values.items()}, **process_values}
@@ -125,10 +155,12 @@ def load_config(env_file: Path, process: Mapping[str, str]) -> dict[str, str]:
     return config
 
 
-def load_operator_credentials(config: Mapping[str, str], home: Path) -> Credentials:
+def load_operator_credentials(
+    config: Mapping[str, str], home: Path, env_file: Path = ENV_FILE
+) -> Credentials:
     """Load the operator's key: the first spelling with both id and key, else the SDK's profile below `home`.
 
-    Raises OperatorError, which names the variables to set and quotes no value.
+    Raises OperatorError, which names the variables to set and `env_file`, and quotes no value.
     """
     incomplete = []
     for id_name, key_name, token_name in KEY_VARIABLES:
@@ -143,8 +175,9 @@ def load_operator_credentials(config: Mapping[str, str], home: Path) -> Credenti
         return credentials
     id_name, key_name, _ = KEY_VARIABLES[-1]  # the spelling of .env.example and the documentation
     raise OperatorError(
-        f"{'; '.join(incomplete) or 'There is no key of a Tencent Cloud account'}: set {id_name} and {key_name} in the "
-        f"environment or in .env, or write them as secret_id and secret_key under [default] in {home / _SDK_PROFILE}"
+        f"{'; '.join(incomplete) or 'There is no key of a Tencent Cloud account'}: set {id_name} and {key_name} in "
+        f"{env_file} or in the environment, or write them as secret_id and secret_key under [default] in "
+        f"{home / _SDK_PROFILE}"
     )
 
 

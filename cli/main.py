@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.config import ENV_FILE, CliContext, check_secrets_not_tracked, create_context
+from cli.config import ENV_FILE, Commands, check_secrets_not_tracked, create_context
 from cli.errors import OperatorError
 from cli.local.demo import run_demo
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, deploy_local_pipeline
@@ -138,7 +138,7 @@ def deploy(
 
     console = Console(highlight=False)
     _warn_if_tracked(env_file)
-    options = command.Options(
+    options = command.DeployOptions(
         dry_run=dry_run, make_buckets=make_buckets, with_roles=not no_roles, take_over=take_over
     )
     if not _run(console, lambda: command.deploy(console, create_context(env_file), options)):
@@ -152,11 +152,11 @@ def remove(
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Delete functions, triggers and roles. Keeps buckets and objects."""
-    from cli.deploy import removal  # noqa: PLC0415
+    from cli.deploy import command  # noqa: PLC0415
 
     console = Console(highlight=False)
     if not _run(
-        console, lambda: removal.remove(console, create_context(env_file), lambda: yes or _confirm())
+        console, lambda: command.remove(console, create_context(env_file), lambda: yes or _confirm())
     ):
         raise typer.Exit(1)
 
@@ -192,8 +192,8 @@ def policy(
     from cli.policy import command  # noqa: PLC0415
 
     console, stderr = Console(highlight=False), Console(highlight=False, stderr=True)
-    request = command.Request(which, as_json=as_json, create_role=create_role)
-    _run(console, lambda: command.policy(console, stderr, request, create_context(env_file)))
+    options = command.PolicyOptions(which, as_json=as_json, create_role=create_role)
+    _run(console, lambda: command.policy(console, stderr, options, create_context(env_file)))
 
 
 def _confirm() -> bool:
@@ -214,7 +214,6 @@ def _serve(console: Console, data: Path) -> None:
         for upload in load_sample_uploads():
             pipeline.upload(upload)
         endpoint, region = emulator.endpoint, emulator.region
-        env_file = CliContext(Path(), data / ".env", {}, Path())
         lines = [
             f"Local cloud at [bold]{endpoint}[/], data in {escape(str(data))}. The samples are uploaded.",
             f"Upload to {INPUT_BUCKET}; the transcripts appear in {OUTPUT_BUCKET}.",
@@ -229,7 +228,7 @@ def _serve(console: Console, data: Path) -> None:
             "",
             "In another terminal:",
             "  scribe invoke upload events/cos-put.json",
-            f"  {escape(env_file.command('doctor'))}    (also deploy and remove)",
+            f"  {escape(Commands(data / '.env').doctor)}    (also deploy and remove)",
             "Ctrl-C stops it.",
         ]
         for line in lines:

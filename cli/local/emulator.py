@@ -171,7 +171,7 @@ def deploy_local_pipeline(data: Path, arguments: Sequence[str] = ()) -> Iterator
 
 def _deploy(emulator: Emulator, data: Path) -> None:
     # Importing the SDK takes a third of a second; the local cloud starts in that time.
-    from cli.deploy.command import Options, deploy  # noqa: PLC0415
+    from cli.deploy.command import DeployOptions, deploy  # noqa: PLC0415
 
     env_file, log_file = data / ".env", data / "deploy.log"
     config = {
@@ -183,7 +183,7 @@ def _deploy(emulator: Emulator, data: Path) -> None:
     env_file.write_text("".join(f"{name}={value}\n" for name, value in config.items()), "utf-8")
     with log_file.open("w", encoding="utf-8") as log:
         console = Console(file=log, highlight=False)
-        succeeded = deploy(console, CliContext(PROJECT_FOLDER, env_file, {}, data), Options())
+        succeeded = deploy(console, CliContext(PROJECT_FOLDER, env_file, {}, data), DeployOptions())
     if not succeeded:
         raise EmulatorError(f"the deployment to the local cloud failed:\n{log_file.read_text('utf-8')}")
 

@@ -37,11 +37,13 @@ class ManifestError(OperatorError):
 class ErrorCollector:
     """Collects mistakes instead of stopping at the first.
 
-    `root` is the file as composed by PyYAML, which has the line numbers; the secrets in `config` are never quoted.
+    `root` is the file as composed by PyYAML, which has the line numbers; `env_file` is where variables are set; the
+    secrets in `config` are never quoted.
     """
 
-    def __init__(self, root: yaml.Node | None, config: Mapping[str, str]) -> None:
+    def __init__(self, root: yaml.Node | None, config: Mapping[str, str], env_file: Path) -> None:
         self._root = root
+        self.env_file = env_file
         self._secrets = [
             part.strip()
             for name, value in config.items()
@@ -89,7 +91,8 @@ class ErrorCollector:
     def messages(self) -> list[str]:
         """Every mistake, without secrets: missing variables first, because other mistakes may follow from them."""
         missing = [
-            f"{variable} is not set: add it to .env, see .env.example ({', '.join(dict.fromkeys(paths))} needs it)"
+            f"{variable} is not set: add it to {self.env_file}, see .env.example "
+            f"({', '.join(dict.fromkeys(paths))} needs it)"
             for variable, paths in self._missing.items()
         ]
         return [self._redact(text) for text in (*missing, *(text for _, text in sorted(self._texts)))]

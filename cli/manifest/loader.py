@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from cli.config import ENV_FILE
 from cli.manifest.errors import ErrorCollector, ManifestError, Variables, YamlPath
 from cli.manifest.models import Manifest
 from cli.manifest.validation import check_unknown_variables, validate
@@ -18,14 +19,14 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _FILE_VARIABLES = ("app", "stage", "name")  # Tencent's engine resolves these from the file itself
 
 
-def load_manifest(folder: Path, config: Mapping[str, str]) -> Manifest:
-    """Load FOLDER/serverless.yml. An empty variable in `config` counts as not set.
+def load_manifest(folder: Path, config: Mapping[str, str], env_file: Path = ENV_FILE) -> Manifest:
+    """Load FOLDER/serverless.yml. An empty variable in `config` counts as not set; messages name `env_file`.
 
     Raises ManifestError, which lists every mistake that can be found without a request to the cloud.
     """
     file = folder / FILE_NAME
     root, raw = _parse_yaml(file)
-    errors = ErrorCollector(root, config)
+    errors = ErrorCollector(root, config, env_file)
     for key in _find_duplicate_keys(root):
         errors.add_duplicate(key)
     interpolator = Interpolator(config, raw, errors)

@@ -162,7 +162,7 @@ def _explain(kind: str, location: tuple[int | str, ...], document: Any) -> _Mist
     if kind in {"extra_forbidden", "invalid_key"}:
         similar = difflib.get_close_matches(str(path[-1]), names, 1)
         advice = f"did you mean {similar[0]}?" if similar else f"the settings here are {', '.join(names)}"
-        return _Mistake(path, _MISSING, "is not a setting that `scribe deploy` knows", advice)
+        return _Mistake(path, _MISSING, "is not a known setting", advice)
     if location[-1] == "[key]":
         return _Mistake(path[:-1], _MISSING, f"has the name {path[-1]!r}", f"write {hint}")
     return _Mistake(path, value, _describe_value(value, path), f"write {hint}")
@@ -281,9 +281,9 @@ def parse_settings(variables: Mapping[str, str], region: str, errors: ErrorColle
             if "REGION" in name and not region:
                 continue
             if rest != "is missing":
-                errors.add_config_error(f"{mistake}: change it in .env")
+                errors.add_config_error(f"{mistake}: change it in {errors.env_file}")
             elif not errors.is_missing(name):
-                errors.add_config_error(f"{mistake}: add it to .env, see .env.example")
+                errors.add_config_error(f"{mistake}: add it to {errors.env_file}, see .env.example")
         return None
 
 
@@ -299,7 +299,9 @@ def check_unknown_variables(
         if isinstance(value, EnvFileValue) and name not in known:
             similar = difflib.get_close_matches(name.upper(), sorted(known), n=1)
             advice = f"did you mean {similar[0]}?" if similar else "the settings are in .env.example."
-            errors.add_config_error(f"{name} is not a setting; {advice} Correct or remove it in .env")
+            errors.add_config_error(
+                f"{name} is not a setting; {advice} Correct or remove it in {errors.env_file}"
+            )
 
 
 def build_functions(inputs: Inputs, prefix: str, variables: Mapping[str, str]) -> dict[str, FunctionSpec]:

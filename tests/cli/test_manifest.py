@@ -77,17 +77,17 @@ INVALID = {
     "misspelt setting": (
         "memorySize: 128",
         "memorysize: 128",
-        "inputs.memorysize is not a setting that `scribe deploy` knows; did you mean memorySize?",
+        "inputs.memorysize is not a known setting; did you mean memorySize?",
     ),
     "unknown setting": (
         "    upload:\n",
         "    upload:\n      colour: red\n",
-        "upload.colour is not a setting that `scribe deploy` knows; the settings here are handler, role,",
+        "upload.colour is not a known setting; the settings here are handler, role,",
     ),
     "environment as a map": (
         "  environments:  ",
         "  environment:  ",
-        "inputs.environment is not a setting that `scribe deploy` knows; did you mean environments?",
+        "inputs.environment is not a known setting; did you mean environments?",
     ),
     "reserved variable": (
         "key: ENGINE",

@@ -218,7 +218,7 @@ def test_policy_gives_advice_when_the_account_is_unreachable(tmp_path: Path) -> 
         )
         created = scribe("policy", "--create-role", cwd=tmp_path, seconds=20)
         shown = scribe("policy", "upload", cwd=tmp_path, seconds=20)
-    advice = "What to do: no usable answer came: look at this machine's connection"
+    advice = "What to do: no usable response arrived: check the connection of this machine"
     assert (created.returncode, advice in created.stderr) == (1, True)
     assert (shown.returncode, advice in shown.stderr) == (0, True)
     assert "YOUR-ACCOUNT-UIN" in shown.stdout

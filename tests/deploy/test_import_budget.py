@@ -33,11 +33,11 @@ def modules(folder: str, names: str) -> set[str]:
 
 
 EVERY_FUNCTION = (
-    {"h11"}
+    {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
     | modules("shared", "errors events logger settings")
     | modules(
         "shared.tencent",
-        "auth client connections cos sockets speech speech_models xml",
+        "auth client cos speech speech_models transport xml",
     )
     | modules(
         "shared.recordings",

@@ -75,9 +75,9 @@ def test_handler_imports_from_the_package_only(unpacked: Path, name: str) -> Non
 
 
 def test_package_has_the_ca_certificates(unpacked: Path) -> None:
-    asked = "print(load('upload') and len(trusted().get_ca_certs()) > 50)"
-    asked = f"from shared.tencent.sockets import trusted; {asked}"
-    assert run(sys.executable, unpacked, asked) == "True"
+    code = "print(load('upload') and len(get_tls_context().get_ca_certs()) > 50)"
+    code = f"from shared.tencent.transport import get_tls_context; {code}"
+    assert run(sys.executable, unpacked, code) == "True"
 
 
 def test_imports_see_no_installed_library(unpacked: Path) -> None:

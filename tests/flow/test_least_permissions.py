@@ -13,7 +13,7 @@ import pytest
 
 from cli.config import PROJECT_FOLDER
 from cli.local.emulator import OUTPUT_BUCKET
-from cli.policy.table import TABLE, Row
+from cli.policy.permissions import TABLE, Grant
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 
 pytestmark = pytest.mark.process
@@ -120,8 +120,8 @@ def test_granted_permissions_equal_used_permissions(
     assert not unused, "write a flow that needs it, or take it out of cli/policy/table.py: " + _lines(unused)
 
 
-def _lines(rows: list[Row]) -> str:
-    return "; ".join(f"{row.function}: {row.action} on {row.on.value} ({row.why})" for row in rows)
+def _lines(rows: list[Grant]) -> str:
+    return "; ".join(f"{row.function}: {row.action} on {row.on.value} ({row.reason})" for row in rows)
 
 
 def _flows() -> set[tuple[str, str]]:

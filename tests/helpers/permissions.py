@@ -9,23 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from cli.local.emulator import SETTINGS
-from cli.policy.documents import FUNCTIONS, Place, place_of, policy_of
-from cli.policy.place import CI_ROLE
-from cli.policy.statements import Permission, covers
-from cli.policy.table import Row, resources_of, rows_of
+from cli.policy.diff import Permission, covers
+from cli.policy.documents import function_policy
+from cli.policy.permissions import (
+    CI_ROLE,
+    FUNCTIONS,
+    Grant,
+    ResourceScope,
+    grants_for,
+    scope_from_settings,
+)
 from shared.settings import load_settings
 
 UIN = "100000000001"  # the account of the local cloud
 
 
-def build_scope(settings: Mapping[str, str]) -> Place:
+def build_scope(settings: Mapping[str, str]) -> ResourceScope:
     """Build the resources of a local pipeline with these settings."""
-    return place_of(load_settings({**SETTINGS, **settings}), UIN)
+    return scope_from_settings(load_settings({**SETTINGS, **settings}), UIN)
 
 
-def write_policies(folder: Path, scope: Place, without: Iterable[tuple[str, str]] = ()) -> Path:
+def write_policies(folder: Path, scope: ResourceScope, without: Iterable[tuple[str, str]] = ()) -> Path:
     """Write a file for the local cloud's --policies; `without` are (function, action) pairs to leave out."""
-    documents = {function: policy_of(function, scope) for function in FUNCTIONS}
+    documents = {function: function_policy(function, scope) for function in FUNCTIONS}
     for function, action in without:
         reduced = [
             {**statement, "action": [name for name in statement["action"] if name != action]}
@@ -44,12 +50,12 @@ def write_policies(folder: Path, scope: Place, without: Iterable[tuple[str, str]
 
 @dataclass
 class UsedGrants:
-    """The rows of the permission table that requests needed, and the requests that no row allows."""
+    """The grants that requests needed, and the requests that no grant allows."""
 
-    rows: set[Row] = field(default_factory=set)
+    grants: set[Grant] = field(default_factory=set)
     beyond: list[str] = field(default_factory=list)
 
-    def add(self, requests: Iterable[Mapping[str, Any]], scope: Place) -> None:
+    def add(self, requests: Iterable[Mapping[str, Any]], scope: ResourceScope) -> None:
         """Add the requests of a local cloud's /-/requests."""
         for request in requests:
             if request["function"] not in FUNCTIONS:
@@ -57,16 +63,16 @@ class UsedGrants:
             permissions = [Permission(request["action"], request["resource"])]
             if request["action"] == "ci:CreateAsrJobs":
                 # It needs another permission too; the local cloud's page has the first one only.
-                permissions.append(Permission("cam:PassRole", scope.role(CI_ROLE)))
+                permissions.append(Permission("cam:PassRole", scope.role_resource(CI_ROLE)))
             needed = {
-                row
-                for row in rows_of(request["function"], scope)
-                if any(_allows(row, scope, permission) for permission in permissions)
+                grant
+                for grant in grants_for(request["function"], scope)
+                if any(_allows(grant, scope, permission) for permission in permissions)
             }
-            self.rows |= needed
+            self.grants |= needed
             if not needed or request["code"] == "AccessDenied":
                 self.beyond.append(f"{request['function']}: {permissions[0]} -> {request['status']}")
 
 
-def _allows(row: Row, scope: Place, permission: Permission) -> bool:
-    return any(covers(Permission(row.action, resource), permission) for resource in resources_of(row, scope))
+def _allows(grant: Grant, scope: ResourceScope, permission: Permission) -> bool:
+    return any(covers(Permission(grant.action, resource), permission) for resource in grant.resources(scope))
