@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from cli.cloud.cam import CREATE_SCF_ROLE
 from cli.cloud.client import ApiError
-from cli.commands import Commands
+from cli.config import Commands
 from cli.errors import OperatorError
 from shared.errors import CloudError
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.cloud.client import ApiClient, ApiError, Poller
-from cli.description.wanted import WantedTrigger
 from cli.errors import OperatorError
+from cli.manifest.models import TriggerSpec
 
 PAGE_SIZE = 100
 STABLE_TIMEOUT_S = 180.0  # until a function is Active or deleted; some seconds are usual
@@ -121,7 +121,7 @@ class TriggerInfo:
     url: str = ""
     raw_description: str = field(default="", repr=False, compare=False)
 
-    def matches(self, spec: WantedTrigger) -> bool:
+    def matches(self, spec: TriggerSpec) -> bool:
         """Whether it does what the spec says, apart from being open.
 
         Only the members of the spec are compared: the service adds its own (addresses, defaults).

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.cloud.hints import error_hints
-from cli.commands import Commands
+from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.executor import execute_plan
 from cli.deploy.planner import create_plan, create_removal_plan, list_plan_warnings
@@ -21,12 +21,11 @@ from cli.deploy.preflight import check_conflicts, check_preconditions
 from cli.deploy.state import CurrentState
 from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token
 from cli.deploy.target import Configuration, build_target, load_configuration
-from cli.description.wanted import Wanted
 from cli.doctor.command import print_findings
 from cli.doctor.models import Finding, Status
 from cli.doctor.runner import ADDRESS, rerun_check, run_checks
+from cli.manifest.models import Manifest
 from cli.package import build
-from cli.surroundings import Surroundings
 from shared.settings import Settings
 
 NEW_ADDRESS_TIMEOUT_S = 60.0  # until a new address is known everywhere
@@ -55,12 +54,12 @@ class DeployOptions:
         return commands.line("deploy", *arguments)
 
 
-def deploy(console: Console, context: Surroundings, options: DeployOptions) -> bool:
+def deploy(console: Console, context: CliContext, options: DeployOptions) -> bool:
     """Create or update everything in serverless.yml, then verify it. True if no check failed.
 
     With `dry_run` nothing is changed, in the cloud or on this machine. Raises OperatorError, ScribeError.
     """
-    commands = Commands(context.env_file)
+    commands = context.commands
     with error_hints(commands):
         configuration = load_configuration(context)
         package = _build_package(console)
@@ -86,12 +85,12 @@ def deploy(console: Console, context: Surroundings, options: DeployOptions) -> b
     return _print_verification(console, configuration, package.label, commands)
 
 
-def remove(console: Console, context: Surroundings, confirm: Callable[[], bool]) -> bool:
+def remove(console: Console, context: CliContext, confirm: Callable[[], bool]) -> bool:
     """Print what will be deleted, ask with `confirm`, and delete it. True if nothing of the deployment is left.
 
     Raises OperatorError, ScribeError.
     """
-    commands = Commands(context.env_file)
+    commands = context.commands
     with error_hints(commands):
         configuration = load_configuration(context)
         state = _read_state(console, configuration)
@@ -122,7 +121,7 @@ def print_plan(console: Console, steps: Sequence[Step]) -> None:
 
 
 def verify_deployment(
-    clients: Clients, manifest: Wanted, settings: Settings, label: str, commands: Commands
+    clients: Clients, manifest: Manifest, settings: Settings, label: str, commands: Commands
 ) -> Iterator[Finding]:
     """Run all checks of doctor. If the address does not respond, check it again for up to a minute."""
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.cloud.hints import add_hint
-from cli.commands import Commands
+from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.steps import Action, Step, StepSkipped
 from cli.errors import OperatorError

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cli.cloud.cam import RoleInfo
 from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
-from cli.commands import Commands
+from cli.config import Commands
 from cli.deploy.notifications import is_notification_configured, notifies_us
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import (
@@ -31,7 +31,7 @@ from cli.deploy.steps import (
     update_retry_config,
 )
 from cli.deploy.target import Configuration, DeployTarget
-from cli.description.wanted import CALLBACK, WantedFunction, WantedTrigger
+from cli.manifest.models import CALLBACK, FunctionSpec, TriggerSpec
 from cli.policy.diff import Permission
 from cli.policy.documents import MAX_DOCUMENT_LENGTH, serialize_document
 from shared.tencent.speech_models import Queue
@@ -51,8 +51,8 @@ class TriggerDiff(NamedTuple):
 
     delete: list[TriggerInfo]
     enable: list[TriggerInfo]
-    replace: list[tuple[TriggerInfo, WantedTrigger]]
-    create: list[WantedTrigger]
+    replace: list[tuple[TriggerInfo, TriggerSpec]]
+    create: list[TriggerSpec]
 
 
 def create_plan(target: DeployTarget, state: CurrentState, *, with_roles: bool = True) -> tuple[Step, ...]:
@@ -155,12 +155,12 @@ def find_changed_queues(target: DeployTarget, state: CurrentState) -> list[Queue
 
 
 def diff_triggers(
-    spec: WantedFunction, target: DeployTarget, state: CurrentState, types: frozenset[str]
+    spec: FunctionSpec, target: DeployTarget, state: CurrentState, types: frozenset[str]
 ) -> TriggerDiff:
     """Compare the triggers of a function, of these types, with the manifest."""
     remaining = [trigger for trigger in state.triggers.get(spec.key, ()) if trigger.type in types]
     diff = TriggerDiff([], [], [], [])
-    different: list[WantedTrigger] = []
+    different: list[TriggerSpec] = []
     for trigger in target.manifest.triggers_of(spec.key):
         if trigger.type not in types:
             continue
@@ -182,14 +182,14 @@ def diff_triggers(
     return diff
 
 
-def _is_previous(current: TriggerInfo, trigger: WantedTrigger) -> bool:
+def _is_previous(current: TriggerInfo, trigger: TriggerSpec) -> bool:
     """Whether a trigger is the previous state of a spec. Each version of a function has one address."""
     if current.type == "http":
         return trigger.type == "http" and current.qualifier == trigger.qualifier
     return (current.type, current.name) == (trigger.type, trigger.name)
 
 
-def _plan_function(spec: WantedFunction, target: DeployTarget, state: CurrentState) -> Iterator[Step]:
+def _plan_function(spec: FunctionSpec, target: DeployTarget, state: CurrentState) -> Iterator[Step]:
     current = state.functions.get(spec.key)
     if not current or current.creation_failed:
         yield create_function(spec, target.package, failed=current)
@@ -201,14 +201,14 @@ def _plan_function(spec: WantedFunction, target: DeployTarget, state: CurrentSta
     yield from (step for step in steps if step.changes)
 
 
-def _plan_retries(spec: WantedFunction, state: CurrentState) -> Iterator[Step]:
+def _plan_retries(spec: FunctionSpec, state: CurrentState) -> Iterator[Step]:
     current = state.retry_configs.get(spec.key)
     if current != MAX_RETRY_CONFIG:
         yield update_retry_config(spec, current)
 
 
 def _plan_triggers(
-    spec: WantedFunction, target: DeployTarget, state: CurrentState, types: frozenset[str]
+    spec: FunctionSpec, target: DeployTarget, state: CurrentState, types: frozenset[str]
 ) -> Iterator[Step]:
     """Deletions first: a new rule may overlap an old one."""
     diff = diff_triggers(spec, target, state, types)

@@ -19,7 +19,7 @@ from cli.cloud.scf import (
     find_public_url,
 )
 from cli.deploy.clients import Clients
-from cli.description.wanted import CALLBACK, Wanted, WantedTrigger
+from cli.manifest.models import CALLBACK, Manifest, TriggerSpec
 from cli.policy.permissions import load_function_settings
 from shared.errors import CloudError, NotFound, RequestRejected, SettingsError
 from shared.recordings.keys import done_prefix
@@ -94,7 +94,7 @@ class CurrentState:
     """
 
     def __init__(
-        self, clients: Clients, manifest: Wanted, settings: Settings, *, require_stable: bool = False
+        self, clients: Clients, manifest: Manifest, settings: Settings, *, require_stable: bool = False
     ) -> None:
         self.clients, self.manifest, self.settings = clients, manifest, settings
         self._require_stable = require_stable
@@ -148,7 +148,7 @@ class CurrentState:
         """The public URL of the callback function; "" if it has none."""
         return find_public_url(self.triggers.get(CALLBACK, ()))
 
-    def find_trigger(self, spec: WantedTrigger) -> TriggerInfo | None:
+    def find_trigger(self, spec: TriggerSpec) -> TriggerInfo | None:
         """The trigger of a spec by its name; for http the only one, because SCF names it."""
         for trigger in self.triggers.get(spec.function, ()):
             if trigger.type == spec.type and (spec.type == "http" or trigger.name == spec.name):

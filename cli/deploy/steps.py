@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cli.choices import TOKEN_NAME, keep_token
 from cli.cloud.cam import SCF_SERVICE, RoleInfo
 from cli.cloud.client import ApiError
 from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, TriggerInfo, find_public_url
-from cli.commands import Commands
+from cli.config import TOKEN_NAME, Commands, save_token
 from cli.deploy.clients import Clients
 from cli.deploy.notifications import build_notify_config
 from cli.deploy.state import DENIED, get_queue
-from cli.description.payloads import create_function as create_function_payload
-from cli.description.payloads import create_trigger as create_trigger_payload
-from cli.description.payloads import update_configuration as update_configuration_payload
-from cli.description.wanted import WantedFunction, WantedTrigger
 from cli.errors import OperatorError
+from cli.manifest.models import (
+    FunctionSpec,
+    TriggerSpec,
+    create_function_payload,
+    create_trigger_payload,
+    update_configuration_payload,
+)
 from cli.policy.diff import Permission, allowed_permissions, missing_permissions
 from shared.errors import AlreadyExists, NotFound, RequestRejected
 from shared.tencent.speech_models import NotifyConfig, Queue
@@ -104,7 +106,7 @@ def save_callback_token(env_file: Path, token: str) -> Step:
         Action.CREATE,
         f"callback token in {env_file}",
         diff_fields({}, {TOKEN_NAME: token}),
-        lambda _: keep_token(env_file, token),
+        lambda _: save_token(env_file, token),
     )
 
 
@@ -197,7 +199,7 @@ def delete_role(name: str) -> Step:
 # Functions
 
 
-def create_function(spec: WantedFunction, package: PackageRef, failed: FunctionInfo | None = None) -> Step:
+def create_function(spec: FunctionSpec, package: PackageRef, failed: FunctionInfo | None = None) -> Step:
     """Create a function. One whose creation `failed` is deleted first: SCF would reject the name."""
 
     def apply(clients: Clients) -> None:
@@ -213,7 +215,7 @@ def create_function(spec: WantedFunction, package: PackageRef, failed: FunctionI
     return Step(Action.CREATE, f"function {spec.name}", changes, apply)
 
 
-def update_code(spec: WantedFunction, current: FunctionInfo, package: PackageRef) -> Step:
+def update_code(spec: FunctionSpec, current: FunctionInfo, package: PackageRef) -> Step:
     """Upload another package or set another handler, or repeat an update that failed.
 
     The label changes with the configuration, after the code.
@@ -231,7 +233,7 @@ def update_code(spec: WantedFunction, current: FunctionInfo, package: PackageRef
     return Step(Action.CHANGE, f"code of {spec.name}", changes, apply)
 
 
-def update_configuration(spec: WantedFunction, current: FunctionInfo, label: str) -> Step:
+def update_configuration(spec: FunctionSpec, current: FunctionInfo, label: str) -> Step:
     """Set another configuration, or the label of another package. The handler changes with the code."""
 
     def apply(clients: Clients) -> None:
@@ -248,7 +250,7 @@ def update_configuration(spec: WantedFunction, current: FunctionInfo, label: str
     return Step(Action.CHANGE, f"function {spec.name}", changes, apply)
 
 
-def update_retry_config(spec: WantedFunction, current: RetryConfig | None) -> Step:
+def update_retry_config(spec: FunctionSpec, current: RetryConfig | None) -> Step:
     """Let SCF retry an event that failed as often and as long as it can."""
 
     def apply(clients: Clients) -> None:
@@ -267,7 +269,7 @@ def delete_function(current: FunctionInfo) -> Step:
     return Step(Action.DELETE, f"function {current.name}", (), apply)
 
 
-def _describe_function(function: WantedFunction | FunctionInfo) -> dict[str, str]:
+def _describe_function(function: FunctionSpec | FunctionInfo) -> dict[str, str]:
     """The configuration as texts, in the order to show it. Contains the callback token."""
     return {
         "handler": function.handler,
@@ -289,7 +291,7 @@ def _describe_retries(retries: RetryConfig | None) -> dict[str, str]:
 # Triggers. The address of a function exists as long as its http trigger, so that one is never recreated.
 
 
-def create_trigger(function: WantedFunction, trigger: WantedTrigger) -> Step:
+def create_trigger(function: FunctionSpec, trigger: TriggerSpec) -> Step:
     """Create a trigger."""
 
     def apply(clients: Clients) -> None:
@@ -299,7 +301,7 @@ def create_trigger(function: WantedFunction, trigger: WantedTrigger) -> Step:
     return Step(Action.CREATE, description, diff_fields({}, _describe_trigger_fields(trigger)), apply)
 
 
-def replace_trigger(function: WantedFunction, current: TriggerInfo, trigger: WantedTrigger) -> Step:
+def replace_trigger(function: FunctionSpec, current: TriggerInfo, trigger: TriggerSpec) -> Step:
     """Update an http trigger; delete and create any other: the API cannot change those (UpdateTrigger's document)."""
     name, namespace = function.name, function.namespace
     payload = create_trigger_payload(name, namespace, trigger)
@@ -315,7 +317,7 @@ def replace_trigger(function: WantedFunction, current: TriggerInfo, trigger: Wan
     return Step(Action.CHANGE, _describe_trigger(trigger.type, trigger.name, name), changes, apply)
 
 
-def enable_trigger(function: WantedFunction, current: TriggerInfo) -> Step:
+def enable_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
     """Open a trigger that is closed."""
 
     def apply(clients: Clients) -> None:
@@ -325,7 +327,7 @@ def enable_trigger(function: WantedFunction, current: TriggerInfo) -> Step:
     return Step(Action.CHANGE, description, (Change("state", "closed", "open"),), apply)
 
 
-def delete_trigger(function: WantedFunction, current: TriggerInfo) -> Step:
+def delete_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
     """Delete a trigger. An address is shown, because it cannot be restored."""
 
     def apply(clients: Clients) -> None:
@@ -342,7 +344,7 @@ def _describe_trigger(kind: str, name: str, function: str) -> str:
     return f"address of {function}" if kind == "http" else f"{kind} trigger {name} of {function}"
 
 
-def _describe_trigger_fields(trigger: WantedTrigger | TriggerInfo) -> dict[str, str]:
+def _describe_trigger_fields(trigger: TriggerSpec | TriggerInfo) -> dict[str, str]:
     return {
         "when": trigger.description,
         "argument": trigger.argument,
@@ -366,7 +368,7 @@ def enable_speech(bucket: str) -> Step:
 def configure_notification(
     bucket: str,
     queue_id: str,
-    callback: WantedFunction,
+    callback: FunctionSpec,
     *,
     qualifier: str,
     token: str,
@@ -414,7 +416,7 @@ def disable_notification(bucket: str, current: Queue) -> Step:
     return Step(Action.CHANGE, f"speech queue of {bucket}", (Change("notification", "On", "Off"),), apply)
 
 
-def _wait_for_url(clients: Clients, callback: WantedFunction, qualifier: str) -> str:
+def _wait_for_url(clients: Clients, callback: FunctionSpec, qualifier: str) -> str:
     url = clients.poller.poll(
         lambda: find_public_url(clients.scf.list_triggers(callback.name, callback.namespace), qualifier),
         bool,

@@ -12,18 +12,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from cli.account import credentials_from
-from cli.choices import TOKEN_NAME, choices_from
-from cli.commands import Commands
+from cli.config import TOKEN_NAME, CliContext
 from cli.deploy.clients import Clients
 from cli.deploy.state import CurrentState
-from cli.deploy.target import get_deployed_token, load_manifest_settings, name_env_file
-from cli.description.read import wanted_from
+from cli.deploy.target import get_deployed_token, load_manifest_settings
 from cli.doctor.models import Finding, Status, fail, ok
 from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
+from cli.manifest.loader import load_manifest
 from cli.package import PackageError, build
-from cli.surroundings import Surroundings
 from shared.errors import ScribeError
 
 # Without a token, here or deployed, everything else can still be checked.
@@ -37,7 +34,7 @@ _ICONS = {
 }
 
 
-def doctor(console: Console, context: Surroundings, *, as_json: bool) -> bool:
+def doctor(console: Console, context: CliContext, *, as_json: bool) -> bool:
     """Print the findings, with `as_json` as one JSON object. True if no check failed. Changes nothing."""
     if as_json:
         findings = list(run_doctor(context))
@@ -52,13 +49,12 @@ def doctor(console: Console, context: Surroundings, *, as_json: bool) -> bool:
     return passed
 
 
-def run_doctor(context: Surroundings) -> Iterator[Finding]:
+def run_doctor(context: CliContext) -> Iterator[Finding]:
     """Check the configuration first: without it there is nothing to compare with."""
-    commands = Commands(context.env_file)
+    commands = context.commands
     try:
-        with name_env_file(context):
-            config = choices_from(context.env_file, context.process)
-            manifest = wanted_from(context.folder, {TOKEN_NAME: _NO_TOKEN, **config})
+        config = context.load_config()
+        manifest = load_manifest(context.folder, {TOKEN_NAME: _NO_TOKEN, **config}, context.env_file)
         settings = load_manifest_settings(manifest, config)
     except (OperatorError, ScribeError) as error:
         fix = f"correct {context.env_file} or serverless.yml"
@@ -66,8 +62,7 @@ def run_doctor(context: Surroundings) -> Iterator[Finding]:
         return
     yield replace(ok("serverless.yml and the settings are valid"), name="settings")
     try:
-        with name_env_file(context):
-            credentials = credentials_from(config, context.home)
+        credentials = context.load_credentials(config)
     except OperatorError as error:
         fix = "create a key at https://console.cloud.tencent.com/cam/capi"
         yield replace(fail(str(error), fix=fix), name="key")
@@ -78,7 +73,7 @@ def run_doctor(context: Surroundings) -> Iterator[Finding]:
             token = get_deployed_token(clients, manifest)
         except OperatorError:
             token = ""  # a check reports why the function cannot be read
-        manifest = wanted_from(context.folder, {**config, TOKEN_NAME: token or _NO_TOKEN})
+        manifest = load_manifest(context.folder, {**config, TOKEN_NAME: token or _NO_TOKEN}, context.env_file)
         settings = load_manifest_settings(manifest, config)
     yield from run_checks(CurrentState(clients, manifest, settings), _build_label(), commands)
 

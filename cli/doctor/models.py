@@ -8,7 +8,7 @@ from enum import Enum
 import httpx
 
 from cli.cloud.client import ApiError
-from cli.commands import Commands
+from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.state import DENIED, CurrentState
 from cli.errors import OperatorError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from cli.commands import Commands
+from cli.config import Commands
 from cli.deploy.state import CurrentState
 from cli.doctor.checks import account, functions, recordings, speech, storage, triggers
 from cli.doctor.models import (

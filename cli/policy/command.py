@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from cli.account import credentials_from
-from cli.choices import choices_from
 from cli.cloud.cam import CamClient
 from cli.cloud.client import ApiClient, get_caller_identity
 from cli.cloud.hints import add_hint, error_hints
-from cli.commands import Commands
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
+from cli.config import CliContext
 from cli.errors import OperatorError
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest
 from cli.policy.documents import deployer_policy, function_policy, role_admin_policy
 from cli.policy.permissions import FUNCTIONS, grants_for, load_function_settings, scope_for_function
-from cli.surroundings import Surroundings
 
 DEPLOYER, ROLE_ADMIN = "deployer", "roles"
 NAMES = (*FUNCTIONS, DEPLOYER, ROLE_ADMIN)
@@ -49,21 +45,20 @@ class _NamedPolicy:
     reasons: tuple[str, ...] = ()
 
 
-def policy(console: Console, stderr: Console, options: PolicyOptions, context: Surroundings) -> None:
+def policy(console: Console, stderr: Console, options: PolicyOptions, context: CliContext) -> None:
     """Print the policies to `console`, and what has to be filled in to `stderr`; or create the roles.
 
     Raises OperatorError for an unknown name, invalid settings, or (with `create_role`) a rejected request.
     """
     if options.name and options.name not in NAMES:
         raise OperatorError(f"unknown policy {options.name!r}; the policies are {', '.join(NAMES)}")
-    commands = Commands(context.env_file)
-    config = choices_from(context.env_file, context.process)
-    manifest = wanted_from(context.folder, {**_ANY_TOKEN, **config})
+    config = context.load_config()
+    manifest = load_manifest(context.folder, {**_ANY_TOKEN, **config}, context.env_file)
     if options.create_role:
-        with error_hints(commands):
-            _create_roles(console, options.name, manifest, _create_client(config, manifest, context.home))
+        with error_hints(context.commands):
+            _create_roles(console, options.name, manifest, _create_client(config, manifest, context))
         return
-    uin = _get_account_uin(stderr, config, manifest, context.home, commands)
+    uin = _get_account_uin(stderr, config, manifest, context)
     policies = [each for each in _build_policies(manifest, uin) if options.name in {"", each.name}]
     if options.as_json:
         documents = {each.name: each.document for each in policies}
@@ -73,7 +68,7 @@ def policy(console: Console, stderr: Console, options: PolicyOptions, context: S
         _print_policy(console, each)
 
 
-def _build_policies(manifest: Wanted, uin: str) -> Iterator[_NamedPolicy]:
+def _build_policies(manifest: Manifest, uin: str) -> Iterator[_NamedPolicy]:
     for key in FUNCTIONS:
         scope = scope_for_function(manifest, key, uin)
         reasons = tuple(
@@ -94,21 +89,21 @@ def _build_policies(manifest: Wanted, uin: str) -> Iterator[_NamedPolicy]:
     )
 
 
-def _create_client(config: Mapping[str, str], manifest: Wanted, home: Path) -> ApiClient:
+def _create_client(config: Mapping[str, str], manifest: Manifest, context: CliContext) -> ApiClient:
     """Raises OperatorError if there is no key, SettingsError if CLOUD_ENDPOINT is not a loopback address."""
     variables = manifest.functions[FUNCTIONS[0]].variables
     settings = load_function_settings(manifest.region, variables, config.get("CLOUD_ENDPOINT", ""))
-    return ApiClient(credentials_from(config, home), manifest.region, settings.cloud_endpoint.rstrip("/"))
+    return ApiClient(context.load_credentials(config), manifest.region, settings.cloud_endpoint.rstrip("/"))
 
 
 def _get_account_uin(
-    stderr: Console, config: Mapping[str, str], manifest: Wanted, home: Path, commands: Commands
+    stderr: Console, config: Mapping[str, str], manifest: Manifest, context: CliContext
 ) -> str:
     """The account's own id, or a placeholder: the policies can be printed without an account."""
     try:
-        return get_caller_identity(_create_client(config, manifest, home)).owner_uin
+        return get_caller_identity(_create_client(config, manifest, context)).owner_uin
     except OperatorError as error:
-        reason = add_hint(error, commands)
+        reason = add_hint(error, context.commands)
         stderr.print(
             f"Replace {UNKNOWN_UIN} by the id of the account, which could not be read: {reason}",
             soft_wrap=True,
@@ -117,7 +112,7 @@ def _get_account_uin(
         return UNKNOWN_UIN
 
 
-def _create_roles(console: Console, name: str, manifest: Wanted, api: ApiClient) -> None:
+def _create_roles(console: Console, name: str, manifest: Manifest, api: ApiClient) -> None:
     if name in {DEPLOYER, ROLE_ADMIN}:
         raise OperatorError(
             f"{name} is not a role but the policy of a user: print it and attach it to their user in the CAM console"

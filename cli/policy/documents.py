@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cli.description.wanted import Wanted, WantedFunction
 from cli.errors import OperatorError
+from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
 from cli.policy.permissions import (
     ResourceScope,
@@ -44,7 +44,7 @@ def function_policy(function: str, scope: ResourceScope) -> dict[str, Any]:
     return _build_document(function, permissions)
 
 
-def role_policies(manifest: Wanted, owner_uin: str) -> dict[str, dict[str, Any]]:
+def role_policies(manifest: Manifest, owner_uin: str) -> dict[str, dict[str, Any]]:
     """What each role of a manifest must allow, by the role's name. Functions with the same role share a document.
 
     Raises PolicyTooLong.
@@ -57,7 +57,7 @@ def role_policies(manifest: Wanted, owner_uin: str) -> dict[str, dict[str, Any]]
     return documents
 
 
-def deployer_policy(scope: ResourceScope, functions: Iterable[WantedFunction]) -> dict[str, Any]:
+def deployer_policy(scope: ResourceScope, functions: Iterable[FunctionSpec]) -> dict[str, Any]:
     """The policy of the key that runs `scribe deploy`, `doctor` and `remove`; it cannot create roles.
 
     Raises PolicyTooLong.

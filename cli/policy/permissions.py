@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from cli.description.wanted import Wanted, WantedFunction
+from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
 from shared.settings import Settings, load_settings
 
@@ -94,7 +94,7 @@ def scope_from_settings(settings: Settings, uin: str) -> ResourceScope:
     )
 
 
-def scope_for_function(manifest: Wanted, key: str, uin: str) -> ResourceScope:
+def scope_for_function(manifest: Manifest, key: str, uin: str) -> ResourceScope:
     """The scope of a function of the manifest. Raises SettingsError."""
     return scope_from_settings(
         load_function_settings(manifest.region, manifest.functions[key].variables), uin
@@ -300,7 +300,7 @@ _ROLE_ACTIONS = (
 )
 
 
-def deployer_permissions(scope: ResourceScope, functions: Iterable[WantedFunction]) -> Iterator[Permission]:
+def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]) -> Iterator[Permission]:
     """Everything except creating roles; cam:PassRole covers only the roles of the functions."""
     for function in functions:
         yield Permission("cam:PassRole", scope.role_resource(function.role))

@@ -12,10 +12,10 @@ import pytest
 
 from cli.cloud.cam import CamClient, PolicyConflict
 from cli.cloud.client import ApiClient, ApiError, Poller
+from cli.local.emulator import start_emulator
 from cli.policy.diff import missing_permissions
 from cli.policy.documents import TRUST, function_policy
 from cli.policy.permissions import scope_from_settings
-from cli.standin import running_standin
 from shared.settings import load_settings
 from shared.tencent.auth import Credentials
 
@@ -64,7 +64,7 @@ class Account:
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with (
-        running_standin(tmp_path_factory.mktemp("cloud"), {}) as standin,
+        start_emulator(tmp_path_factory.mktemp("cloud"), {}) as standin,
         httpx.Client(base_url=standin.endpoint, trust_env=False) as http,
     ):
         key = Credentials(standin.secret_id, standin.secret_key)

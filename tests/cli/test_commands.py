@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import Commands
-from cli.surroundings import Surroundings
+from cli.config import CliContext, Commands, EnvFileValue
+from cli.errors import OperatorError
+from cli.manifest.errors import ManifestError
+from cli.manifest.loader import load_manifest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -25,20 +29,27 @@ def test_command_line_names_the_file_of_settings(file: str, words: tuple[str, ..
     assert Commands(Path(file)).line(*words) == line
 
 
+@pytest.mark.parametrize("file", ["test.env", "my stage.env", "a/.env"])
 @pytest.mark.parametrize(
-    ("file", "text", "told"),
+    "config",
     [
-        (".env", "scribe deploy, see .env", "scribe deploy, see .env"),
-        (
-            "test.env",
-            "change it in .env: scribe deploy",
-            "change it in test.env: scribe deploy --env-file test.env",
-        ),
-        ("test.env", "see .env.example or test.env", "see .env.example or test.env"),
-        ("my stage.env", "`scribe remove`", "`scribe remove --env-file 'my stage.env'`"),
-        ("test.env", "function scribe-prod-scribe-sweep", "function scribe-prod-scribe-sweep"),
-        ("a/.env", "scribe doctor --env-file a/.env", "scribe doctor --env-file a/.env"),
+        {"REGION": "ap-chengdu", "CALLBACK_TOKEN": "made-up-token-0001"},
+        {"REGION": "ap-chengdu", "INPUT_BUCKETS": "media-1250000000", "CALLBACK_TOKEN": ""},
+        {"REGION": "ap-chengdu", "INPUT_BUCKETS": "media-1250000000", "CALLBACK_TOKEN": "short"},
+        {"REGION": "ap-chengdu", "INPUT_BUCKETS": "media-1250000000", "ENGIEN": EnvFileValue("16k_zh")},
     ],
+    ids=["missing", "missing token", "wrong", "unknown"],
 )
-def test_configuration_errors_name_the_file_of_settings(file: str, text: str, told: str) -> None:
-    assert Surroundings(Path(), Path(file), {}, Path()).told(text) == told
+def test_manifest_errors_name_the_file_of_settings(file: str, config: dict[str, str]) -> None:
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(ROOT, {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", **config}, Path(file))
+    for mistake in caught.value.mistakes:
+        text = mistake.replace(".env.example", "")
+        assert file in text
+        assert ".env" not in text.replace(file, "")
+
+
+@pytest.mark.parametrize("file", ["test.env", "my stage.env", "a/.env"])
+def test_missing_key_error_names_the_file_of_settings(file: str, tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match=f"set TENCENT_SECRET_ID and TENCENT_SECRET_KEY in {file} or"):
+        CliContext(ROOT, Path(file), {}, tmp_path).load_credentials({})

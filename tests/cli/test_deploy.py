@@ -21,7 +21,7 @@ from rich.console import Console
 
 from cli.cloud.client import MAX_PAUSE_S, ApiError, Poller
 from cli.cloud.scf import TriggerInfo
-from cli.commands import Commands
+from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.command import DeployOptions, deploy, remove, verify_deployment
 from cli.deploy.executor import ExecutionFailed
@@ -29,16 +29,20 @@ from cli.deploy.notifications import build_notify_config
 from cli.deploy.preflight import PreflightFailed
 from cli.deploy.state import CurrentState, get_queue
 from cli.deploy.steps import NEW_QUEUE_TIMEOUT_S, Step, configure_notification
-from cli.description.payloads import create_function, create_trigger
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted, WantedFunction, WantedTrigger
 from cli.doctor.models import Status
 from cli.doctor.runner import CHECKS, run_checks
 from cli.errors import OperatorError
+from cli.local.emulator import Emulator, start_emulator
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import (
+    FunctionSpec,
+    Manifest,
+    TriggerSpec,
+    create_function_payload,
+    create_trigger_payload,
+)
 from cli.policy.documents import deployer_policy
 from cli.policy.permissions import load_function_settings, scope_from_settings
-from cli.standin import Standin, running_standin
-from cli.surroundings import Surroundings
 from shared.settings import Settings
 from shared.tencent.auth import Credentials
 
@@ -55,7 +59,7 @@ READING = ("Get", "List", "Describe", "Head")
 class Account:
     """An account, seen from a machine with the checkout and a folder of its own."""
 
-    standin: Standin
+    standin: Emulator
     folder: Path
 
     def choices(self, chosen: Mapping[str, str]) -> dict[str, str]:
@@ -90,8 +94,8 @@ class Account:
             return False, f"{output.getvalue()}\n{failed}"
         return passed, output.getvalue()
 
-    def context(self, env_file: Path, chosen: Mapping[str, str]) -> Surroundings:
-        return Surroundings(ROOT, env_file, self.choices(chosen), self.folder)
+    def context(self, env_file: Path, chosen: Mapping[str, str]) -> CliContext:
+        return CliContext(ROOT, env_file, self.choices(chosen), self.folder)
 
     def remove(self, *, agreed: bool = True, **chosen: str) -> tuple[bool, str]:
         output = io.StringIO()
@@ -129,14 +133,14 @@ class Account:
             Credentials(self.standin.secret_id, self.standin.secret_key), REGION, self.standin.endpoint
         )
 
-    def manifest(self, **chosen: str) -> Wanted:
+    def manifest(self, **chosen: str) -> Manifest:
         stage = chosen.get("SCRIBE_STAGE", "prod")
         others = {
             "SCRIBE_STAGE": stage,
             "SCF_ROLE_NAME": f"scribe-{stage}",
             "CALLBACK_TOKEN": "any-token-of-16-up",
         }
-        return wanted_from(ROOT, self.choices({**others, **chosen}))
+        return load_manifest(ROOT, self.choices({**others, **chosen}))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +149,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("operator")
     (folder / ".env").touch()
     arguments = ["--speech", "scripted", "--deploy-delay-ms", "50", "--retry-delay", "0.05"]
-    with running_standin(tmp_path_factory.mktemp("cloud"), {}, arguments) as standin:
+    with start_emulator(tmp_path_factory.mktemp("cloud"), {}, arguments) as standin:
         account = Account(standin, folder)
         done = account.scribe("deploy", "--make-buckets")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -212,7 +216,7 @@ def test_doctor_waits_for_a_function_that_is_updating(tmp_path: Path) -> None:
     """In the cloud a function that took a new setting is Active for a moment, then Updating for some seconds."""
     (tmp_path / ".env").touch()
     arguments = ["--speech", "scripted", "--deploy-delay-ms", "1200", "--retry-delay", "0.05"]
-    with running_standin(tmp_path / "cloud", {}, arguments) as standin:
+    with start_emulator(tmp_path / "cloud", {}, arguments) as standin:
         account = Account(standin, tmp_path)
         passed, output = account.deploy(DeployOptions(make_buckets=True))
         assert passed, output
@@ -434,17 +438,17 @@ def test_interrupted_deployment_is_resumed_by_the_same_command(account: Account)
     assert account.remove(**chosen) == (True, "Nothing to remove: nothing of this deployment exists.\n")
 
 
-def build_deployer_policy(manifest: Wanted) -> dict[str, Any]:
+def build_deployer_policy(manifest: Manifest) -> dict[str, Any]:
     return deployer_policy(
         scope_from_settings(load_settings_of(manifest), "100000000001"), manifest.functions.values()
     )
 
 
-def load_settings_of(manifest: Wanted) -> Settings:
+def load_settings_of(manifest: Manifest) -> Settings:
     return load_function_settings(manifest.region, manifest.functions["upload"].variables)
 
 
-def in_namespace(manifest: Wanted, namespace: str) -> Wanted:
+def in_namespace(manifest: Manifest, namespace: str) -> Manifest:
     functions = {key: replace(one, namespace=namespace) for key, one in manifest.functions.items()}
     return replace(manifest, functions=functions)
 
@@ -486,7 +490,7 @@ def test_missing_namespace_is_found_with_narrow_permissions(
 def test_nothing_else_is_read_of_a_function_whose_creation_failed(account: Account) -> None:
     manifest = account.manifest(SCRIBE_STAGE="fail")
     broken = replace(manifest.functions["sweep"], handler="missing.main_handler")
-    payload = {name: value for name, value in create_function(broken).items() if name != "Role"}
+    payload = {name: value for name, value in create_function_payload(broken).items() if name != "Role"}
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as file:
         file.writestr("index.py", "")
@@ -510,7 +514,7 @@ def test_step_waits_for_a_new_address_and_queue(account: Account) -> None:
     clients.cos(REGION).create_bucket(bucket)
     network = {"EnableExtranet": True, "EnableIntranet": False}
     description = json.dumps({"AuthType": "NONE", "NetConfig": network}, sort_keys=True)
-    url = WantedTrigger("sweep", "http", "url", description, "$DEFAULT", is_open=True)
+    url = TriggerSpec("sweep", "http", "url", description, "$DEFAULT", is_open=True)
 
     def list_http_triggers() -> list[TriggerInfo]:
         triggers = clients.scf.list_triggers(sweep.name, "default")
@@ -518,7 +522,7 @@ def test_step_waits_for_a_new_address_and_queue(account: Account) -> None:
 
     def sleep(_seconds: float) -> None:
         if not (triggers := list_http_triggers()):
-            clients.scf.create_trigger(create_trigger(sweep.name, "default", url))
+            clients.scf.create_trigger(create_trigger_payload(sweep.name, "default", url))
         elif triggers[0].url:
             clients.speech.enable_bucket(bucket)
         time.sleep(0.05)
@@ -531,7 +535,7 @@ def test_step_waits_for_a_new_address_and_queue(account: Account) -> None:
     assert queue.notification.url == f"{trigger.url.rstrip('/')}/a-token-of-its-own"
 
 
-def build_notification_step(bucket: str, function: WantedFunction, token: str) -> Step:
+def build_notification_step(bucket: str, function: FunctionSpec, token: str) -> Step:
     return configure_notification(
         bucket, "", function, qualifier="$DEFAULT", token=token, callback_url="", current=None
     )

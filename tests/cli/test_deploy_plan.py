@@ -15,7 +15,7 @@ from rich.console import Console
 
 from cli.cloud.client import ApiError
 from cli.cloud.scf import TriggerInfo
-from cli.commands import Commands
+from cli.config import Commands
 from cli.deploy.command import print_plan
 from cli.deploy.executor import ExecutionFailed, execute_plan
 from cli.deploy.notifications import build_notify_config, notification_problem

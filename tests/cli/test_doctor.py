@@ -18,25 +18,22 @@ from rich.console import Console
 from cli.cloud.cam import SCF_ROLE, CamClient
 from cli.cloud.client import ApiClient
 from cli.cloud.scf import ScfClient, cos_rules
-from cli.commands import Commands
+from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.command import DeployOptions, deploy
 from cli.deploy.state import CurrentState
-from cli.description.payloads import create_function
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
 from cli.doctor.command import doctor
 from cli.doctor.models import Finding, Status
 from cli.doctor.runner import CHECKS, run_checks
-from cli.operator import Operator
+from cli.local.emulator import Emulator, OperatorClients, start_emulator
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest, create_function_payload
 from cli.policy.documents import deployer_policy
 from cli.policy.permissions import CI_ROLE, load_function_settings, scope_from_settings
-from cli.standin import Standin, running_standin
-from cli.surroundings import Surroundings
 from shared.tencent.auth import Credentials
 from shared.tencent.client import Request
 from shared.tencent.speech_models import Queue
-from tests.pipeline import switch_on_speech
+from tests.helpers.pipeline import enable_speech
 
 pytestmark = pytest.mark.process
 
@@ -57,7 +54,7 @@ CHOICES = {
 class Deployment:
     """A deployment, with ways to read it and to break it."""
 
-    standin: Standin
+    standin: Emulator
     label: str
     folder: Path
 
@@ -66,8 +63,8 @@ class Deployment:
         return Credentials(self.standin.secret_id, self.standin.secret_key)
 
     @property
-    def operator(self) -> Operator:
-        return Operator.of(self.standin)
+    def operator(self) -> OperatorClients:
+        return OperatorClients.for_emulator(self.standin)
 
     @property
     def api(self) -> ApiClient:
@@ -77,9 +74,9 @@ class Deployment:
     def scf(self) -> ScfClient:
         return ScfClient(self.api)
 
-    def manifest(self, **changed: str) -> Wanted:
+    def manifest(self, **changed: str) -> Manifest:
         chosen = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", **CHOICES, **changed}
-        return wanted_from(ROOT, {name: value for name, value in chosen.items() if value})
+        return load_manifest(ROOT, {name: value for name, value in chosen.items() if value})
 
     def name(self, key: str) -> str:
         return self.manifest().functions[key].name
@@ -96,7 +93,7 @@ class Deployment:
         state = CurrentState(clients or self.clients(), manifest, settings)
         return list(run_checks(state, self.label if label is None else label, Commands()))
 
-    def context(self, **changed: str) -> Surroundings:
+    def context(self, **changed: str) -> CliContext:
         process = {
             "CLOUD_ENDPOINT": self.standin.endpoint,
             "TENCENTCLOUD_SECRET_ID": self.standin.secret_id,
@@ -104,7 +101,7 @@ class Deployment:
             **CHOICES,
             **changed,
         }
-        return Surroundings(ROOT, self.folder / "none.env", process, self.folder)
+        return CliContext(ROOT, self.folder / "none.env", process, self.folder)
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         answer = httpx.request(method, f"{self.standin.endpoint}/-/{path}", json=body, trust_env=False)
@@ -130,7 +127,7 @@ class Deployment:
         with zipfile.ZipFile(code, "w") as file:
             file.writestr("index.py", "def main_handler(event, context):\n    return None\n")
         like = replace(self.manifest().functions["upload"], name=name, handler="index.main_handler", role="")
-        payload = {name: value for name, value in create_function(like).items() if value}
+        payload = {name: value for name, value in create_function_payload(like).items() if value}
         self.scf.create_function(payload, code.getvalue())
         self.scf.wait_until_active(name, "default")
         rule = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": prefix, "Suffix": suffix}}
@@ -144,7 +141,7 @@ class Deployment:
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("doctor")
     arguments = ["--speech", "scripted", "--region", REGION, "--appid", APPID, "--deploy-delay-ms", "0"]
-    with running_standin(folder / "cloud", {}, arguments) as standin:
+    with start_emulator(folder / "cloud", {}, arguments) as standin:
         bare = Deployment(standin, "", folder)
         output = io.StringIO()
         assert deploy(Console(file=output), bare.context(), DeployOptions(make_buckets=True)), (
@@ -247,7 +244,7 @@ def test_closed_trigger_is_found(deployment: Deployment) -> None:
 
 def test_versioning_of_the_receipts_bucket_is_found_even_suspended(deployment: Deployment) -> None:
     bucket = f"versioned-{APPID}"
-    deployment.operator.make_bucket(bucket)
+    deployment.operator.ensure_bucket(bucket)
     host = f"{bucket}.cos.{REGION}.myqcloud.com"
     body = b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"
     parameters = (("versioning", ""),)
@@ -371,7 +368,7 @@ def test_speech_recognition_that_is_off_is_found(deployment: Deployment) -> None
     wire = deployment.operator.cos.client
     wire.send(Request("DELETE", f"{INPUT}.ci.{REGION}.myqcloud.com", "/asrbucket", INPUT))
     findings = deployment.findings()
-    switch_on_speech(deployment.operator, INPUT, url)
+    enable_speech(deployment.operator, INPUT, url)
     assert wrong(findings) == {"speech-service"}
     assert INPUT in describe(findings, "speech-service")
 
@@ -441,7 +438,7 @@ def test_recordings_without_a_receipt_are_counted(deployment: Deployment) -> Non
     cos = deployment.operator.cos
     keys = [f"calls/old-{number}.mp3" for number in range(3)]
     bucket = f"archive-{APPID}"
-    deployment.operator.make_bucket(bucket)
+    deployment.operator.ensure_bucket(bucket)
     for key in [*keys, "elsewhere/new.mp3", "calls/folder/"]:
         cos.put(bucket, key, b"sound" if key.endswith("3") else b"")
     findings = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")

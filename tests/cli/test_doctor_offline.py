@@ -8,10 +8,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
+from cli.config import CliContext
 from cli.doctor.command import doctor
-from cli.surroundings import Surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
@@ -25,7 +26,7 @@ KEY = {"TENCENTCLOUD_SECRET_ID": "AKIDsomebody", "TENCENTCLOUD_SECRET_KEY": "a-s
 
 def run_doctor(folder: Path, **process: str) -> tuple[bool, list[dict[str, Any]]]:
     output = io.StringIO()
-    context = Surroundings(ROOT, folder / "none.env", process, folder)
+    context = CliContext(ROOT, folder / "none.env", process, folder)
     passed = doctor(Console(file=output), context, as_json=True)
     document = json.loads(output.getvalue())
     assert document["ok"] is passed
@@ -56,6 +57,7 @@ def test_without_a_key_the_message_says_what_to_set(tmp_path: Path) -> None:
     assert "TENCENT_SECRET_ID" in findings[1]["message"]
 
 
+@pytest.mark.process  # pip may have to install the libraries of the package first
 def test_without_a_connection_one_check_fails_and_the_rest_is_skipped(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

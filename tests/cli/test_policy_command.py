@@ -13,10 +13,10 @@ from rich.console import Console
 
 from cli.cloud.cam import CamClient
 from cli.cloud.client import ApiClient
+from cli.config import CliContext
 from cli.errors import OperatorError
+from cli.local.emulator import Emulator, start_emulator
 from cli.policy.command import NAMES, UNKNOWN_UIN, PolicyOptions, policy
-from cli.standin import Standin, running_standin
-from cli.surroundings import Surroundings
 from shared.tencent.auth import Credentials
 
 pytestmark = pytest.mark.process
@@ -37,18 +37,18 @@ class Output:
 
 def run(tmp_path: Path, options: PolicyOptions, **process: str) -> Output:
     stdout, stderr = io.StringIO(), io.StringIO()
-    context = Surroundings(ROOT, tmp_path / ".env", {**CHOICES, **process}, tmp_path)
+    context = CliContext(ROOT, tmp_path / ".env", {**CHOICES, **process}, tmp_path)
     policy(Console(file=stdout, width=80, highlight=False), Console(file=stderr, width=80), options, context)
     return Output(stdout.getvalue(), stderr.getvalue())
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
-    with running_standin(tmp_path_factory.mktemp("cloud"), {}) as running:
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with start_emulator(tmp_path_factory.mktemp("cloud"), {}) as running:
         yield running
 
 
-def key_variables(standin: Standin) -> dict[str, str]:
+def key_variables(standin: Emulator) -> dict[str, str]:
     return {
         "TENCENTCLOUD_SECRET_ID": standin.secret_id,
         "TENCENTCLOUD_SECRET_KEY": standin.secret_key,
@@ -66,7 +66,7 @@ def test_without_account_everything_is_printed_with_a_placeholder(tmp_path: Path
     assert "cos:HeadObject on recordings: " in output.stdout
 
 
-def test_with_an_account_the_documents_contain_its_id(tmp_path: Path, standin: Standin) -> None:
+def test_with_an_account_the_documents_contain_its_id(tmp_path: Path, standin: Emulator) -> None:
     output = run(tmp_path, PolicyOptions("upload", as_json=True), **key_variables(standin))
     assert output.stderr == ""
     assert "qcs::cam::uin/100000000001:roleName/CI_QCSRole" in output.stdout
@@ -92,7 +92,7 @@ def test_unknown_name_is_rejected_with_the_known_ones(tmp_path: Path) -> None:
         run(tmp_path, PolicyOptions("uploads"))
 
 
-def test_roles_are_created_once_and_then_unchanged(tmp_path: Path, standin: Standin) -> None:
+def test_roles_are_created_once_and_then_unchanged(tmp_path: Path, standin: Emulator) -> None:
     stage = {"SCRIBE_STAGE": "made"}
     first = run(tmp_path, PolicyOptions(create_role=True), **key_variables(standin), **stage)
     assert first.stdout.splitlines() == [
@@ -108,7 +108,7 @@ def test_roles_are_created_once_and_then_unchanged(tmp_path: Path, standin: Stan
     assert role.trusts_scf
 
 
-def test_roles_are_not_created_without_account_or_for_a_user(tmp_path: Path, standin: Standin) -> None:
+def test_roles_are_not_created_without_account_or_for_a_user(tmp_path: Path, standin: Emulator) -> None:
     with pytest.raises(OperatorError, match="TENCENT_SECRET_ID"):
         run(tmp_path, PolicyOptions(create_role=True))
     with pytest.raises(OperatorError, match="attach it to their user"):

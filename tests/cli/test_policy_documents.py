@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.description.wanted import WantedFunction
+from cli.manifest.models import FunctionSpec
 from cli.policy.diff import Permission, allowed_permissions, covers, missing_permissions
 from cli.policy.documents import (
     MAX_DOCUMENT_LENGTH,
@@ -119,8 +119,8 @@ def test_ten_buckets_fit_into_a_policy_and_sixty_do_not() -> None:
         function_policy("sweep", build_scope(INPUT_BUCKETS=many))
 
 
-def build_function(name: str) -> WantedFunction:
-    return WantedFunction(
+def build_function(name: str) -> FunctionSpec:
+    return FunctionSpec(
         key=name,
         name=f"scribe-prod-{name}",
         handler=f"{name}.main_handler",

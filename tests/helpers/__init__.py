@@ -1,1 +1,1 @@
-"""Helpers that several test files share."""
+"""Helpers that several folders of tests use."""

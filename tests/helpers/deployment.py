@@ -12,13 +12,13 @@ from typing import Any
 from cli.cloud.cam import RoleInfo
 from cli.cloud.client import Identity
 from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, TriggerInfo, parse_trigger
-from cli.commands import Commands
+from cli.config import Commands
 from cli.deploy.notifications import build_notify_config
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import PackageRef
 from cli.deploy.target import DeployTarget
-from cli.description.read import wanted_from
-from cli.description.wanted import WantedTrigger
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import TriggerSpec
 from cli.policy.documents import role_policies
 from cli.policy.permissions import load_function_settings
 from shared.tencent.speech_models import NotifyConfig, Queue
@@ -41,7 +41,7 @@ ROLES = ("scribe-prod-upload", "scribe-prod-callback", "scribe-prod-sweep")
 
 def build_target(**config: str) -> DeployTarget:
     """The target for the settings of CONFIG, with some changed."""
-    manifest = wanted_from(ROOT, {**CONFIG, **config})
+    manifest = load_manifest(ROOT, {**CONFIG, **config})
     settings = load_function_settings(manifest.region, manifest.functions["callback"].variables)
     documents = role_policies(manifest, OWNER.owner_uin)
     return DeployTarget(manifest, settings, PackageRef(LABEL, lambda: b"zip"), documents, Commands())
@@ -148,7 +148,7 @@ def build_queue(config: NotifyConfig, state: str = "Active") -> Queue:
     return Queue("q", "q", state, config)
 
 
-def as_returned(trigger: WantedTrigger) -> TriggerInfo:
+def as_returned(trigger: TriggerSpec) -> TriggerInfo:
     """A trigger as SCF returns it: a timer as JSON, an address with its URL and a name of SCF's."""
     info = {"Type": trigger.type, "TriggerName": trigger.name, "Qualifier": trigger.qualifier, "Enable": 1}
     description = trigger.description

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx
 
 from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo
-from cli.description.wanted import CALLBACK, WantedFunction
 from cli.doctor.models import CheckContext, Finding, fail, ok, skip
+from cli.manifest.models import CALLBACK, FunctionSpec
 
 
 def check_functions(context: CheckContext) -> Iterator[Finding]:
@@ -39,12 +39,12 @@ def check_configuration(context: CheckContext) -> Iterator[Finding]:
             yield ok("configured as in serverless.yml", subject=key)
 
 
-def _existing_functions(context: CheckContext) -> Iterator[tuple[str, WantedFunction, FunctionInfo]]:
+def _existing_functions(context: CheckContext) -> Iterator[tuple[str, FunctionSpec, FunctionInfo]]:
     for key, function in context.state.functions.items():
         yield key, context.state.manifest.functions[key], function
 
 
-def _list_fields(spec: WantedFunction, function: FunctionInfo) -> list[tuple[str, str, str]]:
+def _list_fields(spec: FunctionSpec, function: FunctionInfo) -> list[tuple[str, str, str]]:
     return [
         ("the runtime", spec.runtime, function.runtime),
         ("the handler", spec.handler, function.handler),

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from cli.cloud.scf import CosTriggerRule, TriggerInfo, cos_rules, parse_rule
 from cli.deploy.state import BucketRef
-from cli.description.wanted import WantedTrigger
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+from cli.manifest.models import TriggerSpec
 from cli.policy.permissions import load_function_settings
 from shared.errors import SettingsError
 from shared.recordings.keys import is_output_key
@@ -48,7 +48,7 @@ def check_triggers(context: CheckContext) -> Iterator[Finding]:
             yield ok("as in serverless.yml", subject=subject)
 
 
-def _describe_difference(spec: WantedTrigger, trigger: TriggerInfo) -> str:
+def _describe_difference(spec: TriggerSpec, trigger: TriggerInfo) -> str:
     fields = [
         ("the description", spec.description, trigger.description),
         ("the argument", spec.argument, trigger.argument),

@@ -1,4 +1,4 @@
-"""Where the operator's key is looked for, and what is said when it is not there."""
+"""Where the operator's key is read from, and the error when it is missing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from cli.account import credentials_from
+from cli.config import load_operator_credentials
 from cli.errors import OperatorError
+from shared.tencent.auth import Credentials
 
 SDK = {"TENCENTCLOUD_SECRET_ID": "id-of-sdk", "TENCENTCLOUD_SECRET_KEY": "key-of-sdk"}
 SCF = {"TENCENTCLOUD_SECRETID": "id-of-scf", "TENCENTCLOUD_SECRETKEY": "key-of-scf"}
 CLI = {"TENCENT_SECRET_ID": "id-of-cli", "TENCENT_SECRET_KEY": "key-of-cli"}
 
 
-def profile(home: Path, text: str) -> Path:
+def write_profile(home: Path, text: str) -> Path:
     (home / ".tencentcloud").mkdir()
     (home / ".tencentcloud" / "credentials").write_text(text, "utf-8")
     return home
@@ -30,8 +31,8 @@ def profile(home: Path, text: str) -> Path:
         ({**CLI, "TENCENTCLOUD_SECRET_ID": "half a key"}, "id-of-cli"),
     ],
 )
-def test_the_first_whole_key_is_taken(environ: dict[str, str], secret_id: str, tmp_path: Path) -> None:
-    assert credentials_from(environ, tmp_path).secret_id == secret_id
+def test_first_complete_key_is_used(environ: dict[str, str], secret_id: str, tmp_path: Path) -> None:
+    assert load_operator_credentials(environ, tmp_path).secret_id == secret_id
 
 
 @pytest.mark.parametrize(
@@ -42,44 +43,44 @@ def test_the_first_whole_key_is_taken(environ: dict[str, str], secret_id: str, t
         (CLI, "TENCENT_TOKEN"),
     ],
 )
-def test_the_token_of_a_temporary_key_has_the_same_spelling(
+def test_session_token_has_the_spelling_of_its_key(
     environ: dict[str, str], token_name: str, tmp_path: Path
 ) -> None:
-    every = {"TENCENTCLOUD_TOKEN": "a", "TENCENTCLOUD_SESSIONTOKEN": "b", "TENCENT_TOKEN": "c"}
-    assert credentials_from({**environ, **every}, tmp_path).token == every[token_name]
-    assert credentials_from(environ, tmp_path).token == ""
+    tokens = {"TENCENTCLOUD_TOKEN": "a", "TENCENTCLOUD_SESSIONTOKEN": "b", "TENCENT_TOKEN": "c"}
+    assert load_operator_credentials({**environ, **tokens}, tmp_path).token == tokens[token_name]
+    assert load_operator_credentials(environ, tmp_path).token == ""
 
 
-def test_the_profile_of_the_sdk_is_read_when_the_environment_has_no_key(tmp_path: Path) -> None:
+def test_sdk_profile_is_used_when_the_environment_has_no_key(tmp_path: Path) -> None:
     text = "[default]\r\nsecret_id = id-of-profile\r\nsecret_key = 100%of$profile\r\ntoken = t\r\n"
-    found = credentials_from({}, profile(tmp_path, text))
-    assert (found.secret_id, found.secret_key, found.token) == ("id-of-profile", "100%of$profile", "t")
-    assert credentials_from(CLI, tmp_path).secret_id == "id-of-cli"
+    credentials = load_operator_credentials({}, write_profile(tmp_path, text))
+    assert credentials == Credentials("id-of-profile", "100%of$profile", "t")
+    assert load_operator_credentials(CLI, tmp_path).secret_id == "id-of-cli"
 
 
 @pytest.mark.parametrize(
     "text", ["", "[other]\nsecret_id = a\nsecret_key = b\n", "[default]\nsecret_id = a\n"]
 )
-def test_without_a_key_it_is_said_what_to_set(text: str, tmp_path: Path) -> None:
+def test_missing_key_error_names_what_to_set(text: str, tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as caught:
-        credentials_from({}, profile(tmp_path, text))
+        load_operator_credentials({}, write_profile(tmp_path, text))
     for name in ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY", str(tmp_path / ".tencentcloud")):
         assert name in str(caught.value)
 
 
-def test_half_a_key_is_named_and_no_other_account_steps_in(tmp_path: Path) -> None:
-    home = profile(tmp_path, "[default]\nsecret_id = id-of-profile\nsecret_key = key-of-profile\n")
+def test_incomplete_key_is_reported_and_the_profile_is_not_used(tmp_path: Path) -> None:
+    home = write_profile(tmp_path, "[default]\nsecret_id = id-of-profile\nsecret_key = key-of-profile\n")
     with pytest.raises(
         OperatorError, match="TENCENT_SECRET_KEY is set, but TENCENT_SECRET_ID is not"
     ) as caught:
-        credentials_from({"TENCENT_SECRET_KEY": "hush-hush-hush"}, home)
+        load_operator_credentials({"TENCENT_SECRET_KEY": "hush-hush-hush"}, home)
     assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["secret_key = hush\n", "[default]\nhush hush\n", "[default]\n[default]\n"])
-def test_a_profile_that_cannot_be_read_is_named_and_not_quoted(text: str, tmp_path: Path) -> None:
+def test_unreadable_profile_is_named_and_not_quoted(text: str, tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as caught:
-        credentials_from({}, profile(tmp_path, text))
+        load_operator_credentials({}, write_profile(tmp_path, text))
     assert "cannot be read" in str(caught.value)
     assert "hush" not in str(caught.value)
     assert caught.value.__cause__ is None
