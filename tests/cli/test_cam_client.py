@@ -110,7 +110,9 @@ def test_policy_that_allows_too_much_is_reduced(account: Account) -> None:
     assert account.client.ensure_role("exceeds-upload", UPLOAD)
     role = account.client.get_role("exceeds-upload")
     assert role is not None
-    assert "*" not in [one for statement in role.documents[0]["statement"] for one in statement["action"]]
+    assert "*" not in [
+        action for statement in role.documents[0]["statement"] for action in statement["action"]
+    ]
 
 
 def test_trust_in_scf_is_added_and_other_trust_is_kept(

@@ -62,19 +62,19 @@ class Account:
     standin: Emulator
     folder: Path
 
-    def choices(self, chosen: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, config: Mapping[str, str]) -> dict[str, str]:
         key = {
             "TENCENTCLOUD_SECRET_ID": self.standin.secret_id,
             "TENCENTCLOUD_SECRET_KEY": self.standin.secret_key,
         }
-        return {"CLOUD_ENDPOINT": self.standin.endpoint, "REGION": REGION, **key, **BUCKETS, **chosen}
+        return {"CLOUD_ENDPOINT": self.standin.endpoint, "REGION": REGION, **key, **BUCKETS, **config}
 
-    def scribe(self, *words: str, **chosen: str) -> subprocess.CompletedProcess[str]:
+    def scribe(self, *words: str, **config: str) -> subprocess.CompletedProcess[str]:
         """The command as it is typed."""
         return subprocess.run(
             [sys.executable, "-m", "cli.main", *words, "--env-file", str(self.folder / ".env")],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **self.choices(chosen)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment(config)},
             capture_output=True,
             text=True,
             timeout=60,
@@ -83,23 +83,23 @@ class Account:
         )
 
     def deploy(
-        self, options: DeployOptions | None = None, *, env_file: Path | None = None, **chosen: str
+        self, options: DeployOptions | None = None, *, env_file: Path | None = None, **config: str
     ) -> tuple[bool, str]:
         """The same within this process: whether all is well, and what was output."""
         output = io.StringIO()
-        context = self.context(env_file or self.folder / ".env", chosen)
+        context = self.context(env_file or self.folder / ".env", config)
         try:
             passed = deploy(Console(file=output, width=200), context, options or DeployOptions())
         except ExecutionFailed as failed:
             return False, f"{output.getvalue()}\n{failed}"
         return passed, output.getvalue()
 
-    def context(self, env_file: Path, chosen: Mapping[str, str]) -> CliContext:
-        return CliContext(ROOT, env_file, self.choices(chosen), self.folder)
+    def context(self, env_file: Path, config: Mapping[str, str]) -> CliContext:
+        return CliContext(ROOT, env_file, self.environment(config), self.folder)
 
-    def remove(self, *, agreed: bool = True, **chosen: str) -> tuple[bool, str]:
+    def remove(self, *, agreed: bool = True, **config: str) -> tuple[bool, str]:
         output = io.StringIO()
-        context = self.context(self.folder / ".env", chosen)
+        context = self.context(self.folder / ".env", config)
         return remove(Console(file=output, width=200), context, lambda: agreed), output.getvalue()
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
@@ -119,7 +119,7 @@ class Account:
         return [action for action in actions if not action.partition(":")[2].startswith(READING)]
 
     def key_with(self, policy: Mapping[str, Any]) -> dict[str, str]:
-        """A key that may do what the policy says, as the operator's choices name it."""
+        """A key that may do what the policy says, as variables of the environment."""
         issued = self.admin("POST", "keys", {"policies": [policy]})
         names = {"SECRET_ID": "secret_id", "SECRET_KEY": "secret_key", "TOKEN": "token"}
         return {f"TENCENTCLOUD_{name}": issued[member] for name, member in names.items()}
@@ -133,14 +133,14 @@ class Account:
             Credentials(self.standin.secret_id, self.standin.secret_key), REGION, self.standin.endpoint
         )
 
-    def manifest(self, **chosen: str) -> Manifest:
-        stage = chosen.get("SCRIBE_STAGE", "prod")
+    def manifest(self, **config: str) -> Manifest:
+        stage = config.get("SCRIBE_STAGE", "prod")
         others = {
             "SCRIBE_STAGE": stage,
             "SCF_ROLE_NAME": f"scribe-{stage}",
             "CALLBACK_TOKEN": "any-token-of-16-up",
         }
-        return load_manifest(ROOT, self.choices({**others, **chosen}))
+        return load_manifest(ROOT, self.environment({**others, **config}))
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +158,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 @pytest.fixture
-def settled(account: Account) -> Account:
-    """The same, as it was in the beginning."""
+def restored(account: Account) -> Account:
+    """The same, after another deployment that reverts changes of other tests."""
     passed, output = account.deploy()
     assert passed, output
     return account
@@ -185,28 +185,28 @@ def test_one_command_leads_from_an_empty_account_to_a_transcript(account: Accoun
         assert text["Body"].get_raw_stream().read().strip()
 
 
-def test_second_run_from_another_machine_writes_nothing(settled: Account, tmp_path: Path) -> None:
-    since = settled.mark()
-    passed, output = settled.deploy(env_file=tmp_path / ".env")
+def test_second_run_from_another_machine_writes_nothing(restored: Account, tmp_path: Path) -> None:
+    since = restored.mark()
+    passed, output = restored.deploy(env_file=tmp_path / ".env")
     assert passed, output
     assert "No changes. The deployment matches serverless.yml." in output
-    assert settled.written(since) == []
+    assert restored.written(since) == []
     assert not (tmp_path / ".env").exists()
 
 
-def test_changed_setting_or_token_changes_nothing_else(settled: Account) -> None:
-    since = settled.mark()
-    passed, output = settled.deploy(SWEEP_AFTER="600")
+def test_changed_setting_or_token_changes_nothing_else(restored: Account) -> None:
+    since = restored.mark()
+    passed, output = restored.deploy(SWEEP_AFTER="600")
     assert passed, output
     assert "SWEEP_AFTER: 600" in output
-    assert settled.written(since) == ["scf:UpdateFunctionConfiguration"] * 3
+    assert restored.written(since) == ["scf:UpdateFunctionConfiguration"] * 3
 
-    old = (settled.folder / ".env").read_text("utf-8").strip().partition("=")[2]
+    old = (restored.folder / ".env").read_text("utf-8").strip().partition("=")[2]
     new = "another-made-up-token-00"
-    since = settled.mark()
-    passed, output = settled.deploy(SWEEP_AFTER="600", CALLBACK_TOKEN=f"{new},{old}")
+    since = restored.mark()
+    passed, output = restored.deploy(SWEEP_AFTER="600", CALLBACK_TOKEN=f"{new},{old}")
     assert passed, output
-    assert settled.written(since) == ["scf:UpdateFunctionConfiguration"] * 3 + ["ci:UpdateAsrQueue"]
+    assert restored.written(since) == ["scf:UpdateFunctionConfiguration"] * 3 + ["ci:UpdateAsrQueue"]
     assert output.count("CALLBACK_TOKEN: set -> another value") == 4
     assert old not in output
     assert new not in output
@@ -228,18 +228,18 @@ def test_doctor_waits_for_a_function_that_is_updating(tmp_path: Path) -> None:
         while any(account.call("GetFunction", FunctionName=name)["Status"] != "Updating" for name in names):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        state = CurrentState(account.clients, manifest, load_settings_of(manifest))
+        state = CurrentState(account.clients, manifest, load_upload_settings(manifest))
         findings = run_checks(state, "", Commands())
         statuses = [finding.status for finding in findings if finding.name == "function"]
         assert statuses == [Status.OK] * 3
 
 
-def test_changes_made_in_the_console_are_reverted(settled: Account) -> None:
-    manifest = settled.manifest()
-    names = {key: one.name for key, one in manifest.functions.items()}
+def test_changes_made_in_the_console_are_reverted(restored: Account) -> None:
+    manifest = restored.manifest()
+    names = {key: spec.name for key, spec in manifest.functions.items()}
     cos = manifest.triggers_of("upload")[0]
-    url = settled.call("ListTriggers", FunctionName=names["callback"])["Triggers"]
-    settled.call(
+    url = restored.call("ListTriggers", FunctionName=names["callback"])["Triggers"]
+    restored.call(
         "UpdateTriggerStatus",
         FunctionName=names["upload"],
         TriggerName=cos.name,
@@ -248,7 +248,7 @@ def test_changes_made_in_the_console_are_reverted(settled: Account) -> None:
         TriggerDesc=cos.description,
         Enable="CLOSE",
     )
-    settled.call(
+    restored.call(
         "CreateTrigger",
         FunctionName=names["sweep"],
         TriggerName="hourly",
@@ -257,15 +257,15 @@ def test_changes_made_in_the_console_are_reverted(settled: Account) -> None:
         Qualifier="$DEFAULT",
         Enable="OPEN",
     )
-    settled.call(
+    restored.call(
         "UpdateFunctionEventInvokeConfig",
         FunctionName=names["upload"],
         AsyncTriggerConfig={"RetryConfig": [{"RetryNum": 0}], "MsgTTL": 60},
     )
-    since = settled.mark()
-    passed, output = settled.deploy()
+    since = restored.mark()
+    passed, output = restored.deploy()
     assert passed, output
-    assert sorted(settled.written(since)) == [
+    assert sorted(restored.written(since)) == [
         "scf:DeleteTrigger",
         "scf:UpdateFunctionEventInvokeConfig",
         "scf:UpdateTriggerStatus",
@@ -273,7 +273,7 @@ def test_changes_made_in_the_console_are_reverted(settled: Account) -> None:
     assert "state: closed -> open" in output
     assert "- timer trigger hourly of scribe-prod-scribe-sweep" in output
     assert "retries: 0 -> 2" in output
-    assert settled.call("ListTriggers", FunctionName=names["callback"])["Triggers"] == url
+    assert restored.call("ListTriggers", FunctionName=names["callback"])["Triggers"] == url
 
 
 def test_dry_run_in_an_empty_account_writes_nothing(account: Account, tmp_path: Path) -> None:
@@ -351,36 +351,36 @@ def test_queue_of_somebody_else_is_taken_only_with_take_over(account: Account) -
     assert "~ speech queue of hooked-1250000000" in account.deploy(dry, INPUT_BUCKETS=bucket)[1]
 
 
-def test_queue_of_a_removed_bucket_is_switched_off(settled: Account) -> None:
+def test_queue_of_a_removed_bucket_is_switched_off(restored: Account) -> None:
     bucket = "former-1250000000"
-    settled.clients.cos(REGION).create_bucket(bucket)
-    passed, output = settled.deploy(INPUT_BUCKETS=f"{BUCKETS['INPUT_BUCKETS']},{bucket}")
+    restored.clients.cos(REGION).create_bucket(bucket)
+    passed, output = restored.deploy(INPUT_BUCKETS=f"{BUCKETS['INPUT_BUCKETS']},{bucket}")
     assert passed, output
-    assert settled.clients.speech.list_queues(bucket).queues[0].notification.state == "On"
-    narrow = settled.key_with(
-        build_deployer_policy(settled.manifest())
+    assert restored.clients.speech.list_queues(bucket).queues[0].notification.state == "On"
+    narrow = restored.key_with(
+        build_deployer_policy(restored.manifest())
     )  # it may look at the buckets of today only
-    _, output = settled.deploy(DeployOptions(dry_run=True), **narrow)
+    _, output = restored.deploy(DeployOptions(dry_run=True), **narrow)
     assert (
         f"! {bucket} was an input bucket, and this key has no permission to read its speech queue" in output
     )
-    passed, output = settled.deploy()
+    passed, output = restored.deploy()
     assert passed, output
-    assert settled.clients.speech.list_queues(bucket).queues[0].notification.state == "Off"
-    assert "No changes" in settled.deploy()[1]
+    assert restored.clients.speech.list_queues(bucket).queues[0].notification.state == "Off"
+    assert "No changes" in restored.deploy()[1]
 
 
 @pytest.mark.parametrize(
-    ("chosen", "new"),
+    ("config", "new"),
     [
         ({"OUTPUT_BUCKET": ""}, "recordings-1250000000/.scribe/done/"),
         ({"STATE_PREFIX": "state/"}, "transcripts-1250000000/state/done/"),
     ],
 )
 def test_moved_receipts_are_a_warning_about_billing(
-    settled: Account, chosen: Mapping[str, str], new: str
+    restored: Account, config: Mapping[str, str], new: str
 ) -> None:
-    _, output = settled.deploy(DeployOptions(dry_run=True), **chosen)
+    _, output = restored.deploy(DeployOptions(dry_run=True), **config)
     assert f"! the receipts will be expected in {new}" in output
     assert "no longer in transcripts-1250000000/.scribe/done/" in output
     assert output.index("bills again") < output.index("~ function")
@@ -398,14 +398,14 @@ def test_missing_roles_with_no_roles_are_reported_before_any_change(
 
 
 def test_interrupted_deployment_is_resumed_by_the_same_command(account: Account) -> None:
-    chosen = {"SCRIBE_STAGE": "half", **OTHER_BUCKETS}
+    config = {"SCRIBE_STAGE": "half", **OTHER_BUCKETS}
     with_roles = DeployOptions(make_buckets=True)
-    policy = build_deployer_policy(account.manifest(**chosen))
+    policy = build_deployer_policy(account.manifest(**config))
     policy["statement"].append({"action": ["cam:*"], "effect": "allow", "resource": ["*"]})
     makes_no_triggers = json.loads(json.dumps(policy).replace('"scf:CreateTrigger", ', ""))
     assert makes_no_triggers != policy
     key = account.key_with(makes_no_triggers)
-    passed, output = account.deploy(with_roles, **chosen, **key)
+    passed, output = account.deploy(with_roles, **config, **key)
     assert not passed
     assert "address of scribe-half-scribe-callback: CreateTrigger: " in output
     assert "this key lacks the permission scf:CreateTrigger" in output
@@ -417,39 +417,39 @@ def test_interrupted_deployment_is_resumed_by_the_same_command(account: Account)
     assert key["TENCENTCLOUD_SECRET_KEY"] not in output
 
     since = account.mark()
-    passed, output = account.deploy(with_roles, **chosen, **account.key_with(policy))
+    passed, output = account.deploy(with_roles, **config, **account.key_with(policy))
     assert passed, output
     assert "scf:CreateFunction" not in account.written(since)
 
-    is_gone, output = account.remove(agreed=False, **{**chosen, "INPUT_BUCKETS": BUCKETS["INPUT_BUCKETS"]})
+    is_gone, output = account.remove(agreed=False, **{**config, "INPUT_BUCKETS": BUCKETS["INPUT_BUCKETS"]})
     assert not is_gone
     assert "~ speech queue of calls-1250000000" in output
     assert "~ speech queue of recordings-1250000000" not in output
     assert "Nothing was removed." in output
     assert account.call("GetFunction", FunctionName="scribe-half-scribe-upload")["Status"] == "Active"
 
-    is_gone, output = account.remove(**chosen)
+    is_gone, output = account.remove(**config)
     assert is_gone
     assert "deleted function scribe-half-scribe-callback" in output
     assert "deleted role scribe-half-sweep and its policy" in output
     assert "Kept: the buckets (calls-1250000000 and texts-1250000000)" in output
     with pytest.raises(ApiError, match=r"ResourceNotFound\.Function"):
         account.call("GetFunction", FunctionName="scribe-half-scribe-upload")
-    assert account.remove(**chosen) == (True, "Nothing to remove: nothing of this deployment exists.\n")
+    assert account.remove(**config) == (True, "Nothing to remove: nothing of this deployment exists.\n")
 
 
 def build_deployer_policy(manifest: Manifest) -> dict[str, Any]:
     return deployer_policy(
-        scope_from_settings(load_settings_of(manifest), "100000000001"), manifest.functions.values()
+        scope_from_settings(load_upload_settings(manifest), "100000000001"), manifest.functions.values()
     )
 
 
-def load_settings_of(manifest: Manifest) -> Settings:
+def load_upload_settings(manifest: Manifest) -> Settings:
     return load_function_settings(manifest.region, manifest.functions["upload"].variables)
 
 
 def in_namespace(manifest: Manifest, namespace: str) -> Manifest:
-    functions = {key: replace(one, namespace=namespace) for key, one in manifest.functions.items()}
+    functions = {key: replace(spec, namespace=namespace) for key, spec in manifest.functions.items()}
     return replace(manifest, functions=functions)
 
 
@@ -474,13 +474,13 @@ def test_missing_namespace_is_found_with_narrow_permissions(
     manifest = in_namespace(account.manifest(), "nowhere")
     policy = build_deployer_policy(manifest)
     for statement in policy["statement"]:
-        statement["action"] = [one for one in statement["action"] if one != "scf:GetFunction"]
+        statement["action"] = [action for action in statement["action"] if action != "scf:GetFunction"]
     own = "qcs::scf:ap-guangzhou:uin/100000000001:namespace/nowhere/function/*"
     policy["statement"].append({"effect": "allow", "action": ["scf:GetFunction"], "resource": [own]})
     issued = account.key_with(policy)
     key = Credentials(*(issued[f"TENCENTCLOUD_{name}"] for name in ("SECRET_ID", "SECRET_KEY", "TOKEN")))
     clients = Clients.create(key, REGION, account.standin.endpoint)
-    state = CurrentState(clients, manifest, load_settings_of(manifest))
+    state = CurrentState(clients, manifest, load_upload_settings(manifest))
     state.load_for_deployment()
     assert state.functions == {}
     assert state.missing_namespaces == {"nowhere"}
@@ -498,7 +498,7 @@ def test_nothing_else_is_read_of_a_function_whose_creation_failed(account: Accou
     try:
         since = account.mark()
         only = replace(manifest, functions={"sweep": broken})
-        state = CurrentState(account.clients, only, load_settings_of(manifest), require_stable=True)
+        state = CurrentState(account.clients, only, load_upload_settings(manifest), require_stable=True)
         state.load_for_deployment()
         assert state.functions["sweep"].status == "CreateFailed"
         actions = {row["action"] for row in account.admin("GET", f"requests?since={since}")}
@@ -573,7 +573,7 @@ def test_verification_waits_a_minute_for_a_new_address(account: Account, *, appe
     manifest = account.manifest(CALLBACK_TOKEN=token)
     with httpx.Client(transport=network) as http:
         clients = replace(account.clients, http=lambda: http, poller=Poller(lambda: sum(pauses), sleep))
-        findings = list(verify_deployment(clients, manifest, load_settings_of(manifest), "", Commands()))
+        findings = list(verify_deployment(clients, manifest, load_upload_settings(manifest), "", Commands()))
     [address] = [finding for finding in findings if finding.name == "address"]
     assert (address.status is Status.OK) is appears
     assert (sum(pauses) >= 60) is not appears

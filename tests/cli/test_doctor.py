@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REGION, APPID, OWNER = "ap-guangzhou", "1250000000", "100000000001"
 INPUT, OUTPUT = f"recordings-{APPID}", f"transcripts-{APPID}"
 TOKEN, OTHER_TOKEN = "doctor-callback-token-1", "doctor-callback-token-2"
-CHOICES = {
+CONFIG = {
     "REGION": REGION,
     "INPUT_BUCKETS": INPUT,
     "INPUT_PREFIX": "calls/",
@@ -75,8 +75,8 @@ class Deployment:
         return ScfClient(self.api)
 
     def manifest(self, **changed: str) -> Manifest:
-        chosen = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", **CHOICES, **changed}
-        return load_manifest(ROOT, {name: value for name, value in chosen.items() if value})
+        config = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", **CONFIG, **changed}
+        return load_manifest(ROOT, {name: value for name, value in config.items() if value})
 
     def name(self, key: str) -> str:
         return self.manifest().functions[key].name
@@ -98,7 +98,7 @@ class Deployment:
             "CLOUD_ENDPOINT": self.standin.endpoint,
             "TENCENTCLOUD_SECRET_ID": self.standin.secret_id,
             "TENCENTCLOUD_SECRET_KEY": self.standin.secret_key,
-            **CHOICES,
+            **CONFIG,
             **changed,
         }
         return CliContext(ROOT, self.folder / "none.env", process, self.folder)
@@ -167,11 +167,11 @@ def describe(findings: list[Finding], name: str, status: Status = Status.WRONG) 
 
 def test_healthy_deployment_has_nothing_wrong_or_skipped(deployment: Deployment) -> None:
     findings = deployment.findings()
-    assert [one for one in findings if one.status in {Status.WRONG, Status.SKIPPED}] == []
-    assert [one.name for one in findings if one.status is Status.NOTE] == [
+    assert [finding for finding in findings if finding.status in {Status.WRONG, Status.SKIPPED}] == []
+    assert [finding.name for finding in findings if finding.status is Status.NOTE] == [
         "account"
     ]  # a key of the account itself
-    assert {one.name for one in findings} == {check.name for check in CHECKS}
+    assert {finding.name for finding in findings} == {check.name for check in CHECKS}
 
 
 def test_checks_change_nothing(deployment: Deployment) -> None:
@@ -231,7 +231,9 @@ def test_paused_queue_is_found(deployment: Deployment) -> None:
 
 def test_closed_trigger_is_found(deployment: Deployment) -> None:
     name = deployment.name("upload")
-    trigger = next(one for one in deployment.scf.list_triggers(name, "default") if one.type == "cos")
+    trigger = next(
+        trigger for trigger in deployment.scf.list_triggers(name, "default") if trigger.type == "cos"
+    )
     naming = {"FunctionName": name, "TriggerName": trigger.name, "Type": "cos", "Qualifier": "$DEFAULT"}
     closing = {**naming, "TriggerDesc": trigger.raw_description, "Enable": "CLOSE"}
     deployment.api.call("scf", "UpdateTriggerStatus", closing)
@@ -261,11 +263,13 @@ def test_missing_permission_is_reported_with_action_and_resource(deployment: Dep
     before = cam.get_role(role)
     assert before
     [document] = before.documents
-    lesser = json.loads(json.dumps(document))
-    for statement in lesser["statement"]:
-        statement["action"] = [one for one in statement["action"] if not one.endswith("cos:PutObject")]
-    lesser["statement"] = [one for one in lesser["statement"] if one["action"]]
-    cam.ensure_role(role, lesser)
+    reduced = json.loads(json.dumps(document))
+    for statement in reduced["statement"]:
+        statement["action"] = [
+            action for action in statement["action"] if not action.endswith("cos:PutObject")
+        ]
+    reduced["statement"] = [statement for statement in reduced["statement"] if statement["action"]]
+    cam.ensure_role(role, reduced)
     findings = deployment.findings()
     cam.ensure_role(role, document)
     assert wrong(findings) == {"role"}
@@ -280,7 +284,9 @@ def test_expired_temporary_key_is_found_and_the_rest_is_skipped(deployment: Depl
     findings = deployment.findings(clients=deployment.clients(expired))
     assert wrong(findings) == {"key"}
     assert "expired" in describe(findings, "key")
-    assert {one.status for one in findings if one.name not in {"clock", "key"}} == {Status.SKIPPED}
+    assert {finding.status for finding in findings if finding.name not in {"clock", "key"}} == {
+        Status.SKIPPED
+    }
     assert "depends on `key`" in describe(findings, "notification", Status.SKIPPED)
 
 
@@ -343,14 +349,14 @@ def _set(deployment: Deployment, name: str, **changed: Any) -> None:
 
 def test_transcripts_that_invoke_upload_are_a_note(deployment: Deployment) -> None:
     manifest = deployment.manifest()
-    variables = {key: dict(one.variables) for key, one in manifest.functions.items()}
-    for key, one in manifest.functions.items():
+    variables = {key: dict(spec.variables) for key, spec in manifest.functions.items()}
+    for key, spec in manifest.functions.items():
         _set_variables(
-            deployment, one.name, {**variables[key], "OUTPUT_BUCKET": INPUT, "OUTPUT_PREFIX": "calls/t/"}
+            deployment, spec.name, {**variables[key], "OUTPUT_BUCKET": INPUT, "OUTPUT_PREFIX": "calls/t/"}
         )
     findings = deployment.findings(OUTPUT_BUCKET=INPUT, OUTPUT_PREFIX="calls/t/")
-    for key, one in manifest.functions.items():
-        _set_variables(deployment, one.name, variables[key])
+    for key, spec in manifest.functions.items():
+        _set_variables(deployment, spec.name, variables[key])
     assert "loop" not in wrong(findings)
     assert "ignores them" in describe(findings, "loop", Status.NOTE)
 
@@ -425,12 +431,14 @@ def test_region_without_scf_is_one_finding_that_names_the_setting(deployment: De
     output = io.StringIO()
     assert not doctor(Console(file=output), deployment.context(REGION="ap-beijing"), as_json=True)
     findings = json.loads(output.getvalue())["findings"]
-    [region] = [one for one in findings if one["status"] == "wrong"]
+    [region] = [finding for finding in findings if finding["status"] == "wrong"]
     assert region["name"] == "region"
     assert f"correct REGION in {deployment.folder / 'none.env'}" in region["fix"]
-    assert {one["message"] for one in findings if one["status"] == "skipped"} == {"depends on `region`"}
+    assert {finding["message"] for finding in findings if finding["status"] == "skipped"} == {
+        "depends on `region`"
+    }
     assert {"bucket", "role", "function", "queue"} <= {
-        one["name"] for one in findings if one["status"] == "skipped"
+        finding["name"] for finding in findings if finding["status"] == "skipped"
     }
 
 
@@ -478,7 +486,7 @@ def test_deployer_policy_suffices_for_every_check(deployment: Deployment) -> Non
     )
     deployer = Credentials(issued["secret_id"], issued["secret_key"], issued["token"])
     findings = deployment.findings(clients=deployment.clients(deployer))
-    assert [one for one in findings if one.status is not Status.OK] == []
+    assert [finding for finding in findings if finding.status is not Status.OK] == []
 
 
 def test_stage_that_was_never_deployed_is_reported(deployment: Deployment) -> None:
@@ -496,7 +504,7 @@ def test_forgotten_function_url_is_found(deployment: Deployment) -> None:
     desc = json.dumps({"AuthType": "NONE", "NetConfig": network})
     deployment.scf.create_trigger({**params, "TriggerDesc": desc, "Enable": "OPEN"})
     findings = deployment.findings()
-    [extra] = [one for one in deployment.scf.list_triggers(name, "default") if one.type == "http"]
+    [extra] = [trigger for trigger in deployment.scf.list_triggers(name, "default") if trigger.type == "http"]
     deployment.scf.delete_trigger(name, "default", extra)
     assert wrong(findings) == {"extra-trigger"}
     assert "sweep http" in describe(findings, "extra-trigger")
@@ -592,8 +600,8 @@ class DeletedWhileReading(set[tuple[str, str]]):
         super().__init__()
         self.delete = delete
 
-    def __contains__(self, one: object) -> bool:
-        match one:
+    def __contains__(self, function: object) -> bool:
+        match function:
             case ("music-player", str(namespace)):
                 self.delete("music-player", namespace)
         return False
@@ -614,7 +622,7 @@ def test_command_prints_json_or_lines(deployment: Deployment) -> None:
     document = json.loads(output.getvalue())
     assert document["ok"] is True
     assert {"name", "subject", "status", "message", "fix"} == set(document["findings"][0])
-    assert {one["status"] for one in document["findings"]} == {"ok", "note"}
+    assert {finding["status"] for finding in document["findings"]} == {"ok", "note"}
     output = io.StringIO()
     # Without a token in the settings, that of the deployed function is used.
     context = deployment.context(CALLBACK_TOKEN="", ENGINE="16k_en")

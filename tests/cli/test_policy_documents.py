@@ -38,7 +38,9 @@ def build_scope(**settings: str) -> ResourceScope:
 
 
 def actions_on(document: dict[str, Any], resource: str) -> set[str]:
-    return {one.action for one in allowed_permissions(document) if one.resource == resource}
+    return {
+        permission.action for permission in allowed_permissions(document) if permission.resource == resource
+    }
 
 
 def test_no_function_can_read_recordings_or_raw_results() -> None:
@@ -60,9 +62,9 @@ def test_no_function_can_delete_or_overwrite_a_recording() -> None:
 
 def test_callback_cannot_spend_money() -> None:
     assert not [
-        one
-        for one in allowed_permissions(function_policy("callback", build_scope()))
-        if "Create" in one.action
+        permission
+        for permission in allowed_permissions(function_policy("callback", build_scope()))
+        if "Create" in permission.action
     ]
 
 
@@ -102,9 +104,9 @@ def test_media_actions_are_allowed_only_for_jobs_path_jobs() -> None:
 def test_statements_are_merged_and_sorted() -> None:
     document = function_policy("sweep", build_scope(INPUT_BUCKETS="b-1250000000,a-1250000000"))
     statements = document["statement"]
-    assert len({tuple(one["action"]) for one in statements}) == len(statements)
-    assert all(one["action"] == sorted(one["action"]) for one in statements)
-    assert all(one["resource"] == sorted(one["resource"]) for one in statements)
+    assert len({tuple(statement["action"]) for statement in statements}) == len(statements)
+    assert all(statement["action"] == sorted(statement["action"]) for statement in statements)
+    assert all(statement["resource"] == sorted(statement["resource"]) for statement in statements)
     assert serialize_document(document) == serialize_document(json.loads(serialize_document(document)))
 
 
@@ -139,14 +141,14 @@ def test_deployer_can_pass_the_roles_but_not_create_them() -> None:
     granted = allowed_permissions(
         deployer_policy(build_scope(), [build_function(name) for name in FUNCTIONS])
     )
-    passed = {one.resource for one in granted if one.action == "cam:PassRole"}
+    passed = {permission.resource for permission in granted if permission.action == "cam:PassRole"}
     assert passed == {f"qcs::cam::uin/{UIN}:roleName/scribe-prod-{name}" for name in FUNCTIONS}
-    makes_roles = {one.action for one in allowed_permissions(role_admin_policy())} - {
+    makes_roles = {permission.action for permission in allowed_permissions(role_admin_policy())} - {
         "cam:GetRole",
         "cam:GetPolicy",
         "cam:ListAttachedRolePolicies",
     }
-    assert not makes_roles & {one.action for one in granted}
+    assert not makes_roles & {permission.action for permission in granted}
 
 
 @pytest.mark.parametrize(
@@ -167,8 +169,8 @@ def test_deployer_may_change_functions_however_scf_names_them(resource: str) -> 
 def test_deployer_may_tag_and_list_buckets_but_not_remove_tags() -> None:
     everywhere = actions_on(deployer_policy(build_scope(), [build_function("upload")]), "*")
     assert {"tag:CreateTag", "tag:AttachResourcesTag", "cos:GetService"} <= everywhere
-    tags = {one for one in everywhere if one.startswith("tag:")}
-    assert not [one for one in tags if "Delete" in one or "Detach" in one or "*" in one]
+    tags = {tag for tag in everywhere if tag.startswith("tag:")}
+    assert not [tag for tag in tags if "Delete" in tag or "Detach" in tag or "*" in tag]
 
 
 def allow(action: Any, resource: Any, **more: Any) -> dict[str, Any]:
@@ -206,7 +208,7 @@ def test_equivalent_policy_grants_the_permission(granted: dict[str, Any]) -> Non
     ],
 )
 def test_narrower_conditional_or_invalid_policy_grants_nothing(granted: dict[str, Any]) -> None:
-    assert [str(one) for one in missing_permissions(REQUIRED, [granted])] == [
+    assert [str(permission) for permission in missing_permissions(REQUIRED, [granted])] == [
         "cos:PutObject on qcs::cos:ap-guangzhou:uid/1250000000:out-1250000000/texts/*"
     ]
 
@@ -236,6 +238,9 @@ def test_only_the_removed_permission_is_missing(function: str) -> None:
     assert missing_permissions(required, [required]) == []
     for permission in allowed_permissions(required):
         others = allowed_permissions(required) - {permission}
-        rest = [{"effect": "allow", "action": one.action, "resource": one.resource} for one in others]
+        rest = [
+            {"effect": "allow", "action": permission.action, "resource": permission.resource}
+            for permission in others
+        ]
         missing = missing_permissions(required, [{"version": "2.0", "statement": rest}])
         assert missing == [permission]
