@@ -6,7 +6,7 @@ import functools
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -129,14 +129,17 @@ def verify_deployment(
         return CurrentState(clients, manifest, settings)
 
     for finding in run_checks(read_state(), label, commands):
-        if finding.name != ADDRESS or finding.status is not Status.WRONG:
-            yield finding
-            continue
-        yield from clients.poller.poll(
-            lambda: rerun_check(ADDRESS, read_state(), commands),
-            lambda findings: all(each.status is not Status.WRONG for each in findings),
-            NEW_ADDRESS_TIMEOUT_S,
-        )
+        findings = [finding]
+        if finding.name == ADDRESS and finding.status is Status.WRONG:
+            findings = clients.poller.poll(
+                lambda: rerun_check(ADDRESS, read_state(), commands),
+                lambda repeated: all(each.status is not Status.WRONG for each in repeated),
+                NEW_ADDRESS_TIMEOUT_S,
+            )
+        for each in findings:
+            # The deployment that just ended did not fix it.
+            is_circular = each.status is Status.WRONG and each.fix == commands.deploy
+            yield replace(each, fix=f"wait a minute, then run `{commands.doctor}`") if is_circular else each
 
 
 def _build_package(console: Console) -> PackageRef:

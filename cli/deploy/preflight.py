@@ -30,7 +30,7 @@ def check_preconditions(
     problems = []
     if state.scf_role_problem:
         problems.append(f"{state.scf_role_problem}; {CREATE_SCF_ROLE}")
-    problems += _check_buckets(state, create_buckets=create_buckets)
+    problems += _check_buckets(target, state, create_buckets=create_buckets)
     problems += _check_functions(target, state)
     problems += _check_queues(target, state)
     if not with_roles:
@@ -91,7 +91,7 @@ def _notifies_other_address(config: NotifyConfig, callback_url: str) -> bool:
     return config.state.lower() == "on" and bool(config.url) and not targets_url(config, callback_url)
 
 
-def _check_buckets(state: CurrentState, *, create_buckets: bool) -> Iterator[str]:
+def _check_buckets(target: DeployTarget, state: CurrentState, *, create_buckets: bool) -> Iterator[str]:
     identity = state.identity
     foreign = {
         bucket.name
@@ -113,7 +113,7 @@ def _check_buckets(state: CurrentState, *, create_buckets: bool) -> Iterator[str
         elif not create_buckets:
             yield (
                 f"bucket {bucket.name} does not exist in {bucket.region}: correct the name or the region, or create it "
-                "with --make-buckets"
+                f"with `{target.commands.line('deploy', '--make-buckets')}`"
             )
 
 

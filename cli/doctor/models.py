@@ -104,19 +104,19 @@ def finding_from_error(error: Exception, commands: Commands) -> Finding:
     if isinstance(error, httpx.HTTPError) or code in _NETWORK_CODES:
         return fail(
             f"no response from the cloud: {reason}",
-            fix=f"check the connection of this machine and CLOUD_ENDPOINT; then run {commands.doctor} again",
+            fix=f"check the connection of this machine and CLOUD_ENDPOINT; then run `{commands.doctor}` again",
         )
     if _is_denied(error):
         return skip(
             f"this key has no permission for it: {reason}",
-            fix=f"{commands.show_deployer_policy} prints the permissions that this key needs",
+            fix=f"`{commands.show_deployer_policy}` prints the permissions that this key needs",
         )
     if code in _REGION_CODES:
         return fail(
             f"the region does not exist, or SCF is not available there: {reason}",
-            fix=f"correct REGION in {commands.env_file}, then run {commands.doctor} again",
+            fix=f"correct REGION in {commands.env_file}, then run `{commands.doctor}` again",
         )
-    return fail(f"the check did not complete: {reason}", fix=f"run {commands.doctor} again in a minute")
+    return fail(f"the check did not complete: {reason}", fix=f"run `{commands.doctor}` again in a minute")
 
 
 def _is_denied(error: Exception) -> bool:

@@ -170,7 +170,7 @@ def test_policy_of_somebody_else_is_not_overwritten(account: Account) -> None:
     with pytest.raises(PolicyConflict, match=r"theirs-upload that was not created by scribe.*SCF_ROLE_NAME"):
         account.client.ensure_role("theirs-upload", UPLOAD)
     assert account.writes_since(before) == []
-    # What says the same already is as good, whoever wrote it.
+    # A policy of somebody else that is equivalent is used.
     account.client.ensure_role("theirs-upload", CALLBACK)
     role = account.client.get_role("theirs-upload")
     assert role is not None

@@ -1,4 +1,4 @@
-"""`scribe deploy` and `scribe remove` against a stand-in's control plane: what a user sees, and what was written."""
+"""`scribe deploy` and `scribe remove` against the stand-in cloud: what a user sees, and what was changed."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Account:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An account in which one deployment stands, made by the command as it is typed."""
+    """An account with one deployment, made by the command line."""
     folder = tmp_path_factory.mktemp("operator")
     (folder / ".env").touch()
     arguments = ["--speech", "scripted", "--deploy-delay-ms", "50", "--retry-delay", "0.05"]
@@ -318,7 +318,7 @@ def test_second_stage_takes_nothing_from_the_first(account: Account) -> None:
     assert "function scribe-prod-scribe-upload already receives uploads to recordings-1250000000" in str(
         caught.value
     )
-    # The token of both stands in one file, so that it does not tell whose the address is.
+    # Both have the same token, from one file, so it does not show which of them the address belongs to.
     assert "recordings-1250000000 notifies function scribe-prod-scribe-callback at https://" in str(
         caught.value
     )

@@ -131,8 +131,8 @@ class Deployment:
         self.scf.create_function(payload, code.getvalue())
         self.scf.wait_until_active(name, "default")
         rule = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": prefix, "Suffix": suffix}}
-        given = {"FunctionName": name, "TriggerName": host, "Type": "cos", "TriggerDesc": json.dumps(rule)}
-        self.scf.create_trigger({**given, "Enable": "OPEN", "Qualifier": "$DEFAULT"})
+        params = {"FunctionName": name, "TriggerName": host, "Type": "cos", "TriggerDesc": json.dumps(rule)}
+        self.scf.create_trigger({**params, "Enable": "OPEN", "Qualifier": "$DEFAULT"})
         yield name
         self.scf.delete_function(name, "default")
 
@@ -291,8 +291,8 @@ def test_expired_temporary_key_is_found_and_the_rest_is_skipped(deployment: Depl
 def test_unknown_key_and_wrong_secret_have_different_messages(
     deployment: Deployment, secret_id: str, secret_key: str, message: str
 ) -> None:
-    given = Credentials(secret_id or deployment.standin.secret_id, secret_key or "something")
-    findings = deployment.findings(clients=deployment.clients(given))
+    credentials = Credentials(secret_id or deployment.standin.secret_id, secret_key or "something")
+    findings = deployment.findings(clients=deployment.clients(credentials))
     assert wrong(findings) == {"key"}
     assert message in describe(findings, "key")
     assert "not-its-secret" not in str(findings)
@@ -492,9 +492,9 @@ def test_stage_that_was_never_deployed_is_reported(deployment: Deployment) -> No
 def test_forgotten_function_url_is_found(deployment: Deployment) -> None:
     name = deployment.name("sweep")
     network = {"EnableExtranet": True, "EnableIntranet": False}
-    given = {"FunctionName": name, "TriggerName": "url-trigger", "Type": "http", "Qualifier": "$DEFAULT"}
+    params = {"FunctionName": name, "TriggerName": "url-trigger", "Type": "http", "Qualifier": "$DEFAULT"}
     desc = json.dumps({"AuthType": "NONE", "NetConfig": network})
-    deployment.scf.create_trigger({**given, "TriggerDesc": desc, "Enable": "OPEN"})
+    deployment.scf.create_trigger({**params, "TriggerDesc": desc, "Enable": "OPEN"})
     findings = deployment.findings()
     [extra] = [one for one in deployment.scf.list_triggers(name, "default") if one.type == "http"]
     deployment.scf.delete_trigger(name, "default", extra)
@@ -616,7 +616,7 @@ def test_command_prints_json_or_lines(deployment: Deployment) -> None:
     assert {"name", "subject", "status", "message", "fix"} == set(document["findings"][0])
     assert {one["status"] for one in document["findings"]} == {"ok", "note"}
     output = io.StringIO()
-    # The token stays that of the deployed function where nobody chooses one.
+    # Without a token in the settings, that of the deployed function is used.
     context = deployment.context(CALLBACK_TOKEN="", ENGINE="16k_en")
     assert not doctor(Console(file=output, width=40), context, as_json=False)
     assert (

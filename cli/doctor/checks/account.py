@@ -102,7 +102,7 @@ def check_account(context: CheckContext) -> Iterator[Finding]:
     if not identity.appid:
         yield skip(
             "this key has no permission to read the appid of the account",
-            fix=f"{context.commands.show_deployer_policy} prints the permissions that this key needs",
+            fix=f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
         )
         return
     names = [bucket.name for bucket in context.state.all_buckets]
@@ -117,7 +117,7 @@ def check_account(context: CheckContext) -> Iterator[Finding]:
         yield warn(
             "the root account's key is in use; it may do everything, and so may anyone who gets it",
             fix="create a sub-account for deploying, with the permissions that "
-            f"{context.commands.show_deployer_policy} prints",
+            f"`{context.commands.show_deployer_policy}` prints",
         )
     else:
         yield ok(f"appid {identity.appid}, as in the names of the buckets")
@@ -135,7 +135,10 @@ def check_region(context: CheckContext) -> Iterator[Finding]:
 
 def check_roles(context: CheckContext) -> Iterator[Finding]:
     """Compare the policies of each function's role with what the function needs."""
-    fix = f"{context.commands.deploy}, or as an administrator of CAM: {context.commands.create_roles}"
+    fix = (
+        f"{context.commands.deploy}; if the key may not change roles, ask an administrator of CAM to run "
+        f"`{context.commands.create_roles}`"
+    )
     for key, spec in context.state.manifest.functions.items():
         problem = _find_role_problem(context, key)
         if problem:

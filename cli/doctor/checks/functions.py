@@ -122,7 +122,7 @@ def check_address(context: CheckContext) -> Iterator[Finding]:
         # Its text may contain the address, and with it the token.
         yield fail(
             f"the address of the callback function does not respond ({type(error).__name__})",
-            fix=f"a new address may need a minute until it is known; then run {context.commands.doctor} again",
+            fix=f"a new address may need a minute until it is known; then run `{context.commands.doctor}` again",
             subject=CALLBACK,
         )
 
@@ -131,7 +131,7 @@ def _check_address(context: CheckContext) -> Finding:
     """Raises httpx.HTTPError."""
     url, token = context.state.callback_url, context.state.settings.callback_tokens[0]
     deploy = context.commands.deploy
-    see_log = f"see the log of the callback function in the SCF console; then {deploy}"
+    see_log = f"see the log of the callback function in the SCF console; then run `{deploy}`"
     status = context.clients.anonymous_request("POST", f"{url}/").status_code
     if status != httpx.codes.FORBIDDEN:
         return fail(

@@ -49,7 +49,7 @@ def check_missing_receipts(context: CheckContext) -> Iterator[Finding]:
             yield warn(
                 f"{number} recordings have no receipt: the next audit submits them, which costs money",
                 fix="to prevent that, set INPUT_PREFIX to a folder for new recordings and run "
-                f"{context.commands.deploy}",
+                f"`{context.commands.deploy}`",
                 subject=bucket.name,
             )
 

@@ -37,7 +37,7 @@ def check_queues(context: CheckContext) -> Iterator[Finding]:
     for bucket in context.state.speech_buckets:
         queue = context.state.queues.get(bucket)
         if queue is None and queue_id:
-            fix = f"leave QUEUE_ID empty, then {deploy}"
+            fix = f"leave QUEUE_ID empty, then run `{deploy}`"
             yield fail(f"it has no queue {queue_id}, which QUEUE_ID names", fix=fix, subject=bucket)
         elif queue is None:
             yield fail("it has no speech queue", fix=deploy, subject=bucket)

@@ -20,7 +20,7 @@ def _check_bucket(context: CheckContext, bucket: BucketRef, state: BucketState) 
         return fail(
             "it cannot be read: it belongs to another account, or this key has no permission",
             fix="compare its name with https://console.cloud.tencent.com/cos/bucket; "
-            f"{context.commands.show_deployer_policy} prints the permissions that this key needs",
+            f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
             subject=bucket.name,
         )
     if state.error:
@@ -36,7 +36,7 @@ def _check_bucket(context: CheckContext, bucket: BucketRef, state: BucketState) 
     create = context.commands.line("deploy", "--make-buckets")
     return fail(
         f"it does not exist in {bucket.region}",
-        fix=f"correct INPUT_BUCKETS or OUTPUT_BUCKET, or create it: {create}",
+        fix=f"correct INPUT_BUCKETS or OUTPUT_BUCKET, or create it with `{create}`",
         subject=bucket.name,
     )
 
@@ -52,7 +52,7 @@ def check_versioning(context: CheckContext) -> Iterator[Finding]:
             yield fail(
                 f"versioning is {status}: a receipt can be created twice, so a recording may be billed twice",
                 fix="create a new bucket without versioning, set OUTPUT_BUCKET to it, and copy .scribe/ and the "
-                f"transcripts there before {context.commands.deploy}: versioning can be suspended, but not undone",
+                f"transcripts there before `{context.commands.deploy}`: versioning can be suspended, but not undone",
                 subject=bucket.name,
             )
         else:

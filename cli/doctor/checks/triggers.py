@@ -91,7 +91,7 @@ def check_overlap(context: CheckContext) -> Iterator[Finding]:
         yield fail(
             f"function {other.owner} already has a rule for {_describe_rule(other)}",
             fix="delete that trigger in the SCF console, or set another bucket; then run "
-            f"{context.commands.deploy}",
+            f"`{context.commands.deploy}`",
             subject=own.bucket,
         )
     if not overlaps:
@@ -121,8 +121,8 @@ def _find_own_loops(context: CheckContext, written: list[WrittenObject]) -> Iter
                 yield fail(
                     f"{key} handles outputs of the functions, such as {unknown[0].key}, as recordings: they would be "
                     "submitted and billed again and again",
-                    fix="set the same OUTPUT_PREFIX, STATE_PREFIX and OUTPUT_BUCKET for all functions: "
-                    f"{context.commands.deploy}",
+                    fix="set the same OUTPUT_PREFIX, STATE_PREFIX and OUTPUT_BUCKET for all functions with "
+                    f"`{context.commands.deploy}`",
                     subject=subject,
                 )
             elif matched:
