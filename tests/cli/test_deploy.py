@@ -237,7 +237,7 @@ def test_doctor_waits_for_a_function_that_is_updating(tmp_path: Path) -> None:
 def test_changes_made_in_the_console_are_reverted(settled: Account) -> None:
     manifest = settled.manifest()
     names = {key: one.name for key, one in manifest.functions.items()}
-    cos = manifest.triggers_of("upload")[0]
+    cos = manifest.triggers_for("upload")[0]
     url = settled.call("ListTriggers", FunctionName=names["callback"])["Triggers"]
     settled.call(
         "UpdateTriggerStatus",
