@@ -43,7 +43,7 @@ docs: $(VENV)/.ready-demo
 
 UPLOADS ?= 1000
 SEED ?= 1
-## Inject faults during uploads, check the results (UPLOADS=1000 SEED=1)
+## Inject faults during uploads, check the results (UPLOADS=, SEED=)
 chaos: $(VENV)/.ready-dev
 	$(RUN) -m tests.chaos --uploads $(UPLOADS) --seed $(SEED)
 
@@ -52,7 +52,7 @@ load: $(VENV)/.ready-dev
 	$(RUN) -m tests.load --uploads 10000
 
 BURST ?= 500
-## Compare with other implementations, write docs/benchmarks.md (BURST=500)
+## Compare with other implementations, write docs/benchmarks.md (BURST=)
 bench: $(VENV)/.ready-dev
 	$(RUN) -m tests.bench --burst $(BURST)
 

@@ -30,7 +30,7 @@ _GROUPS = {
 
 _HEADER = """# Settings
 
-`python -m cli.settings_docs` writes this page from `shared/settings.py`; change it there.
+`make docs` writes this page from `shared/settings.py` (`python -m cli.settings_docs`); change it there.
 
 Put the settings into `.env` (`.env.example` lists them), then run `scribe deploy`: it passes them to the functions
 as environment variables. An empty one counts as not set. A wrong one stops `scribe deploy` before it changes anything,

@@ -12,7 +12,10 @@ from cli.errors import OperatorError
 from shared.errors import CloudError
 
 _FORBIDDEN = 403
-_NETWORK = "no usable response arrived: check the connection of this machine (and CLOUD_ENDPOINT)"
+_NETWORK = (
+    "no usable response arrived: check the connection of this machine; with CLOUD_ENDPOINT, check that `scribe local` "
+    "is running"
+)
 _CONCURRENT = (
     "another deployment may be running, or it was created in the meantime: wait a minute, then run the same command "
     "again"

@@ -68,7 +68,7 @@ def create_plan(target: DeployTarget, state: CurrentState, *, with_roles: bool =
     steps += [step for before, _ in role_steps for step in before]
     for key, spec in manifest.functions.items():
         steps += _plan_function(spec, target, state)
-        if any(trigger.type in EVENT_TYPES for trigger in manifest.triggers_of(key)):
+        if any(trigger.type in EVENT_TYPES for trigger in manifest.triggers_for(key)):
             steps += _plan_retries(spec, state)
     for spec in manifest.functions.values():
         steps += _plan_triggers(spec, target, state, frozenset({"http"}))
@@ -161,7 +161,7 @@ def diff_triggers(
     remaining = [trigger for trigger in state.triggers.get(spec.key, ()) if trigger.type in types]
     diff = TriggerDiff([], [], [], [])
     different: list[TriggerSpec] = []
-    for trigger in target.manifest.triggers_of(spec.key):
+    for trigger in target.manifest.triggers_for(spec.key):
         if trigger.type not in types:
             continue
         same = next((each for each in remaining if each.matches(trigger)), None)
@@ -220,7 +220,7 @@ def _plan_triggers(
 
 def _callback_url(target: DeployTarget, state: CurrentState) -> tuple[str, str]:
     """The qualifier of the callback's address, and the address; one of another version is deleted by the plan."""
-    http = [trigger for trigger in target.manifest.triggers_of(CALLBACK) if trigger.type == "http"]
+    http = [trigger for trigger in target.manifest.triggers_for(CALLBACK) if trigger.type == "http"]
     qualifier = http[0].qualifier if http else ""
     return qualifier, find_public_url(state.triggers.get(CALLBACK, ()), qualifier) if qualifier else ""
 

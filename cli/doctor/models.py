@@ -104,7 +104,8 @@ def finding_from_error(error: Exception, commands: Commands) -> Finding:
     if isinstance(error, httpx.HTTPError) or code in _NETWORK_CODES:
         return fail(
             f"no response from the cloud: {reason}",
-            fix=f"check the connection of this machine and CLOUD_ENDPOINT; then run `{commands.doctor}` again",
+            fix="check the connection of this machine; with CLOUD_ENDPOINT, check that `scribe local` is running. Then "
+            f"run `{commands.doctor}` again",
         )
     if _is_denied(error):
         return skip(

@@ -300,7 +300,7 @@ class Manifest:
     functions: Mapping[str, FunctionSpec]
     triggers: tuple[TriggerSpec, ...]
 
-    def triggers_of(self, function: str) -> tuple[TriggerSpec, ...]:
+    def triggers_for(self, function: str) -> tuple[TriggerSpec, ...]:
         """Return the triggers of one function, by its key."""
         return tuple(trigger for trigger in self.triggers if trigger.function == function)
 

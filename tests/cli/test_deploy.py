@@ -237,7 +237,7 @@ def test_doctor_waits_for_a_function_that_is_updating(tmp_path: Path) -> None:
 def test_changes_made_in_the_console_are_reverted(restored: Account) -> None:
     manifest = restored.manifest()
     names = {key: spec.name for key, spec in manifest.functions.items()}
-    cos = manifest.triggers_of("upload")[0]
+    cos = manifest.triggers_for("upload")[0]
     url = restored.call("ListTriggers", FunctionName=names["callback"])["Triggers"]
     restored.call(
         "UpdateTriggerStatus",

@@ -332,7 +332,7 @@ def test_each_input_bucket_gets_a_trigger(folder: Path) -> None:
     manifest = load(
         folder, INPUT_BUCKETS="media-1250000000, calls-1250000000,media-1250000000", INPUT_PREFIX="in/"
     )
-    triggers = manifest.triggers_of("upload")
+    triggers = manifest.triggers_for("upload")
     assert [trigger.name for trigger in triggers] == [
         "media-1250000000.cos.ap-chengdu.myqcloud.com",
         "calls-1250000000.cos.ap-chengdu.myqcloud.com",
@@ -355,7 +355,7 @@ def test_two_rules_for_the_same_uploads_are_reported(folder: Path) -> None:
     assert any("two rules for the same uploads to media-1250000000" in mistake for mistake in mistakes)
     for trigger, suffix in ((triggers[0], ".mp3"), (triggers[-1], ".wav")):
         trigger["parameters"]["filter"]["suffix"] = suffix
-    assert len(load(folder, yaml.dump(document)).triggers_of("upload")) == 2
+    assert len(load(folder, yaml.dump(document)).triggers_for("upload")) == 2
 
 
 def test_value_of_a_variable_is_not_searched_for_variables(folder: Path) -> None:
@@ -374,7 +374,7 @@ def test_value_of_a_variable_is_not_searched_for_variables(folder: Path) -> None
 )
 def test_every_published_cron_form_is_accepted(expression: str, folder: Path) -> None:
     manifest = load(folder, change("'0 */5 * * * * *'", f"'{expression}'"))
-    assert manifest.triggers_of("sweep")[0].description == expression
+    assert manifest.triggers_for("sweep")[0].description == expression
 
 
 VALUES = st.recursive(

@@ -167,7 +167,7 @@ def test_build_without_network_gives_advice_and_leaves_nothing(tmp_path: Path) -
     assert not (checkout / "out").exists()
 
 
-@pytest.mark.parametrize("longest", [1_000, 220_000])  # many files are longer, or only one
+@pytest.mark.parametrize("max_bytes", [1_000, 220_000])  # many files are longer, or only one
 def test_disk_full_during_build_is_one_line_and_leaves_nothing(max_bytes: int, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, hard))

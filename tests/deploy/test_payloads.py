@@ -79,7 +79,7 @@ def test_left_out_fields_are_still_sent_by_tencents_tool() -> None:
 
 
 def test_api_knows_every_field_that_is_sent(manifest: Manifest) -> None:
-    function, trigger = manifest.functions["upload"], manifest.triggers_of("sweep")[0]
+    function, trigger = manifest.functions["upload"], manifest.triggers_for("sweep")[0]
     for request, payload in (
         (models.CreateFunctionRequest(), create_function_payload(function)),
         (models.UpdateFunctionConfigurationRequest(), update_configuration_payload(function)),

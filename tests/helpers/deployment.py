@@ -100,7 +100,7 @@ def deployed_state(target: DeployTarget) -> CurrentState:
         target,
         functions=functions,
         triggers={
-            key: tuple(map(as_returned, target.manifest.triggers_of(key)))
+            key: tuple(map(as_returned, target.manifest.triggers_for(key)))
             for key in target.manifest.functions
         },
         retry_configs=dict.fromkeys(with_events, MAX_RETRY_CONFIG),

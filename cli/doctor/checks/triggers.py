@@ -65,7 +65,7 @@ def check_extra_triggers(context: CheckContext) -> Iterator[Finding]:
     """Look for triggers that serverless.yml does not have, e.g. a forgotten function URL, which anyone could call."""
     state = context.state
     for key, triggers in state.triggers.items():
-        expected = [state.find_trigger(spec) for spec in state.manifest.triggers_of(key)]
+        expected = [state.find_trigger(spec) for spec in state.manifest.triggers_for(key)]
         extra = [trigger for trigger in triggers if trigger not in expected]
         for trigger in extra:
             status = "open" if trigger.is_open else "closed"
