@@ -91,7 +91,7 @@ def test_in_an_empty_account_triggers_come_last() -> None:
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     old=st.text("abcdefghijklm", min_size=20, max_size=36),
     new=st.text("0123456789-", min_size=20, max_size=36),
