@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.policy.table import TABLE, Row
 
-from cli.config import PROJECT_FOLDER
-from cli.local.emulator import OUTPUT_BUCKET
-from cli.policy.permissions import TABLE, Grant
+from cli.local.emulator import OUTPUT_BUCKET, PROJECT_FOLDER
+from tests.helpers.flow import Flow
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 
 pytestmark = pytest.mark.process
@@ -34,7 +34,7 @@ def test_newer_jobs_path_works_with_least_policies(
     start_flow: Callable[..., Any],
 ) -> None:
     flow = start_flow(SWEEP_AFTER="0", JOBS_PATH="jobs")
-    flow.upload("told.wav", BODY)
+    flow.upload("notified.wav", BODY)
     flow.settle()
     before_the_job = {"function": "upload", "request": 6, "when": "before", "times": 1}
     flow.admin("PUT", "faults", {"seed": 1, "kill": before_the_job})
@@ -45,11 +45,11 @@ def test_newer_jobs_path_works_with_least_policies(
     flow.sweep()
     flow.settle()
     flow.sweep()
-    for key in ("told.wav", "unpaid.wav"):
+    for key in ("notified.wav", "unpaid.wav"):
         assert flow.transcript(key)["sentences"]
 
 
-def test_callback_defers_job_that_may_have_read_other_content(eager_flow: Any) -> None:
+def test_callback_defers_job_that_may_have_read_other_content(eager_flow: Flow) -> None:
     eager_flow.queue(state="Paused")
     eager_flow.upload("flip.wav", BODY)
     eager_flow.settle()
@@ -101,16 +101,16 @@ def test_missing_permission_is_named_in_error_object_and_log(
     flow.upload("refused.wav", BODY)
     flow.settle()
     assert not flow.jobs()
-    told = json.loads(flow.output("transcripts/refused.wav.error.json"))
-    assert "ci:CreateAsrJobs" in told["next_step"]
-    assert "scribe policy --create-role" in told["next_step"]
+    document = json.loads(flow.output("transcripts/refused.wav.error.json"))
+    assert "ci:CreateAsrJobs" in document["next_step"]
+    assert "scribe policy --create-role" in document["next_step"]
     logged = "\n".join(flow.sweep()["log"])
     assert "This needs cos:GetBucket" in logged
     assert "scribe doctor" in logged
 
 
 def test_granted_permissions_equal_used_permissions(
-    flow: Any, used: UsedGrants, flows_run: set[tuple[str, str]]
+    flow: Flow, used: UsedGrants, flows_run: set[tuple[str, str]]
 ) -> None:
     if _flows() - flows_run:
         pytest.skip("this is a statement about all of tests/flow, run in one process")
@@ -120,8 +120,8 @@ def test_granted_permissions_equal_used_permissions(
     assert not unused, "write a flow that needs it, or take it out of cli/policy/table.py: " + _lines(unused)
 
 
-def _lines(rows: list[Grant]) -> str:
-    return "; ".join(f"{row.function}: {row.action} on {row.on.value} ({row.reason})" for row in rows)
+def _lines(rows: list[Row]) -> str:
+    return "; ".join(f"{row.function}: {row.action} on {row.on.value} ({row.why})" for row in rows)
 
 
 def _flows() -> set[tuple[str, str]]:
