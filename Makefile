@@ -1,58 +1,74 @@
-# `make demo` and `make test` need nothing but make and Python 3.10 or newer. PYTHON=python3.12 picks another one.
+# `make demo` and `make test` need only make and Python 3.10 or newer. PYTHON=python3.12 selects another interpreter.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 MADE := $(VENV)/.made-$(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
 
-.PHONY: demo test test-fast check format package chaos load bench clean
+.PHONY: demo help test test-fast check format docs chaos load bench package clean
 
+# A comment with two hashes is the target's line in `make help`.
+
+## Transcribe sample recordings on this machine; needs no account
 demo: $(VENV)/.ready-demo
 	$(VENV)/bin/scribe demo
 
-# Tests mostly wait, so four processes help on two processors too. Prints the coverage of shared/ and checks its minimum.
+## List the targets
+help:
+	@awk '/^## /{text = substr($$0, 4)} /^[a-z-]+:/{if (text) printf "  make %-11s%s\n", substr($$1, 1, length($$1) - 1), text; text = ""}' Makefile
+
+# Tests mostly wait, so four processes help on two processors too. Checks the minimum coverage of shared/.
+## Run every test and print the coverage of shared/
 test: $(VENV)/.ready-dev
 	$(RUN) -m pytest --numprocesses 4 --cov --cov-report=term
 
-# The tests that start no process: unit tests, parsers, clients.
+## Run the tests that start no process: unit tests, parsers, clients
 test-fast: $(VENV)/.ready-dev
 	$(RUN) -m pytest --numprocesses 2 -m "not process"
 
+## Run the linters and the type checker
 check: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+## Format the code
 format: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# A storm of every fault at once, then: was anything lost, paid twice, wrong, forged or left open?
+## Write docs/settings.md from shared/settings.py
+docs: $(VENV)/.ready-demo
+	$(RUN) -m cli.settings_docs
+
 UPLOADS ?= 1000
 SEED ?= 1
+## Inject faults during uploads, check the results (UPLOADS=, SEED=)
 chaos: $(VENV)/.ready-dev
 	$(RUN) -m tests.chaos --uploads $(UPLOADS) --seed $(SEED)
 
+## Measure memory and time with 10,000 uploads
 load: $(VENV)/.ready-dev
 	$(RUN) -m tests.load --uploads 10000
 
-# What it costs beside others that do the same, on this machine; writes docs/benchmarks.md.
 BURST ?= 500
+## Compare with other implementations, write docs/benchmarks.md (BURST=)
 bench: $(VENV)/.ready-dev
 	$(RUN) -m tests.bench --burst $(BURST)
 
-# What is deployed, as a folder and as build/package.zip: handlers, shared/, libraries, and bytecode for SCF's Python.
+# Handlers, shared/, libraries, and bytecode for SCF's Python.
+## Build the deployment package: build/package, build/package.zip
 package: $(VENV)/.ready-demo
 	$(RUN) -m cli.package build/package
 
-# The stamp bears the interpreter's version: with another PYTHON the environment is made anew.
+# The stamp has the version of the interpreter: with another PYTHON the environment is created again.
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Scribe needs Python 3.10 or newer; set PYTHON=python3.x")'
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# The demo needs a third of what the tests need: nobody waits for a linter to hear a recording read.
+# The demo needs a third of what the tests need, and starts sooner without it.
 $(VENV)/.ready-demo: $(MADE) pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[cli,local]'
 	@touch $@
@@ -61,5 +77,6 @@ $(VENV)/.ready-dev: $(MADE) pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[dev]'
 	@touch $@ $(VENV)/.ready-demo
 
+## Delete everything that was built or installed here
 clean:
 	rm -rf $(VENV) build scribe-demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,12 +1,12 @@
-"""The `scribe` command."""
+"""The `scribe` command: arguments, help texts, exit statuses."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -14,221 +14,251 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.choices import NoSuchFile, warning_of
-from cli.demo import run_demo
+from cli.config import ENV_FILE, Commands, check_secrets_not_tracked, create_context
 from cli.errors import OperatorError
-from cli.invoke import invoke as invoke_function
-from cli.local import FUNCTIONS_FOLDER, INPUT_BUCKET, OUTPUT_BUCKET, deployed_pipeline, put
-from cli.samples import sample_uploads
-from cli.standin import StandinError
-from cli.surroundings import ENV_FILE, Surroundings
+from cli.local.demo import run_demo
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, deploy_local_pipeline
+from cli.local.invoke import invoke as invoke_function
+from cli.local.samples import load_sample_uploads
 from shared.errors import ScribeError
 
 app = typer.Typer(
-    help="Upload a recording to Tencent COS; its transcript appears in the output bucket.",
+    help="Automatic transcription: upload a recording to COS, get its transcript in COS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 LOCAL_FOLDER = Path("scribe-local")
-INTERRUPTED = 130  # what shells give for Ctrl-C
-LONGEST_MESSAGE = 300  # characters, of what the system says
+DEMO_FOLDER = Path("scribe-demo")
+INTERRUPTED = 130  # the exit status of shells after Ctrl-C
+MAX_MESSAGE_LENGTH = 300  # characters of a message of the operating system
 
 T = TypeVar("T")
 
 EnvFile = Annotated[
-    Path, typer.Option("--env-file", help="What you chose; the environment wins over it.", dir_okay=False)
+    Path,
+    typer.Option(
+        "--env-file",
+        help="Path to the .env file. Environment variables take precedence.",
+        metavar="FILE",
+        dir_okay=False,
+    ),
 ]
 
 
-@app.command()
+def _print_version(requested: bool) -> None:
+    if requested:
+        print(f"scribe {version('scribe-cos')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Define the options of the command itself."""
+
+
+@app.command(rich_help_panel="On this machine")
 def demo(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Your own recordings, in English. Without any, the samples.", exists=True, dir_okay=False
+            help="Your own recordings, in English. Default: five samples.", exists=True, dir_okay=False
         ),
     ] = None,
-    folder: Annotated[Path, typer.Option("--results", help="Where the results are left.")] = Path(
-        "scribe-demo"
-    ),
+    folder: Annotated[
+        Path, typer.Option("--results", metavar="DIR", help="Folder for the results.")
+    ] = DEMO_FOLDER,
 ) -> None:
-    """Run the whole pipeline on this machine, with real speech recognition and no account."""
+    """Transcribe samples on this machine with real speech recognition.
+
+    Deploys Scribe to a local cloud and uploads recordings to it. Needs no account.
+    """
     console = Console(highlight=False)
-    if not _guarded(console, lambda: run_demo(console, files or [], folder)):
+    if not _run(console, lambda: run_demo(console, files or [], folder)):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel="On this machine")
 def local(
-    data: Annotated[Path, typer.Option(help="Where the stand-in keeps its state.")] = LOCAL_FOLDER,
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the state of the local cloud.")
+    ] = LOCAL_FOLDER,
 ) -> None:
-    """Keep the pipeline running on this machine, to upload to it with any COS client."""
+    """Keep a local cloud with Scribe running, for any COS client."""
     console = Console(highlight=False)
-    _guarded(console, lambda: _stay(console, data))
+    _run(console, lambda: _serve(console, data))
 
 
-@app.command()
+@app.command(rich_help_panel="On this machine")
 def invoke(
     function: Annotated[str, typer.Argument(help="upload, callback or sweep")],
     event: Annotated[
-        Path, typer.Argument(help="A file such as events/cos-put.json", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(help="JSON file of an event, e.g. events/cos-put.json", exists=True, dir_okay=False),
     ],
     data: Annotated[
-        Path, typer.Option(help="The folder of a running stand-in, see `scribe local`.")
+        Path, typer.Option(metavar="DIR", help="Folder of the running `scribe local`.")
     ] = LOCAL_FOLDER,
 ) -> None:
-    """Run one function once on one event, and show what it did."""
+    """Run one function on one event in the local cloud.
+
+    Prints its requests, its log and its result.
+    """
     console = Console(highlight=False)
-    if not _guarded(console, lambda: invoke_function(console, data, function, event)):
+    if not _run(console, lambda: invoke_function(console, data, function, event)):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel="On Tencent Cloud")
 def deploy(
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be changed; change nothing.")
     ] = False,
     make_buckets: Annotated[
-        bool, typer.Option("--make-buckets", help="Make buckets that do not exist, private.")
+        bool, typer.Option("--make-buckets", help="Create missing buckets as private buckets.")
     ] = False,
-    no_roles: Annotated[
-        bool, typer.Option("--no-roles", help="Leave the functions' roles to somebody else.")
-    ] = False,
+    no_roles: Annotated[bool, typer.Option("--no-roles", help="Do not create or update CAM roles.")] = False,
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Take the buckets' speech queues from whom they notify now."),
+        typer.Option("--take-over", help="Overwrite existing notification URLs on the speech queues."),
     ] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
-    """Make the cloud as serverless.yml says: roles, functions, triggers, speech recognition. Again: what changed."""
-    from cli.deploy.command import Options  # noqa: PLC0415 - the SDK takes its time, which the other commands save
-    from cli.deploy.command import deploy as make_it_so  # noqa: PLC0415
+    """Create or update everything in serverless.yml. Safe to re-run."""
+    # The Tencent SDK takes a third of a second to import; the other commands do not need it.
+    from cli.deploy import command  # noqa: PLC0415
 
     console = Console(highlight=False)
-    _warn(env_file)
-    options = Options(
+    _warn_if_tracked(env_file)
+    options = command.DeployOptions(
         dry_run=dry_run, make_buckets=make_buckets, with_roles=not no_roles, take_over=take_over
     )
-    if not _guarded(console, lambda: make_it_so(console, _surroundings(env_file), options)):
+    if not _run(console, lambda: command.deploy(console, create_context(env_file), options)):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel="On Tencent Cloud")
 def remove(
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
-    """Take away what deploy made. Buckets, recordings and transcripts stay."""
-    from cli.deploy.removal import remove as take_away  # noqa: PLC0415
+    """Delete functions, triggers and roles. Keeps buckets and objects."""
+    from cli.deploy import command  # noqa: PLC0415
 
     console = Console(highlight=False)
-    if not _guarded(console, lambda: take_away(console, _surroundings(env_file), lambda: yes or _agrees())):
+    if not _run(
+        console, lambda: command.remove(console, create_context(env_file), lambda: yes or _confirm())
+    ):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel="On Tencent Cloud")
 def doctor(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
-    """Look at what runs: one line for each check, and what mends what is wrong."""
-    from cli.doctor.command import doctor as look_at_it  # noqa: PLC0415
+    """Check the deployment and print a fix for each failure."""
+    from cli.doctor import command  # noqa: PLC0415
 
     console = Console(highlight=False)
-    _warn(env_file)
-    if not _guarded(console, lambda: look_at_it(console, _surroundings(env_file), as_json=as_json)):
+    _warn_if_tracked(env_file)
+    if not _run(console, lambda: command.doctor(console, create_context(env_file), as_json=as_json)):
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel="On Tencent Cloud")
 def policy(
     which: Annotated[
-        str, typer.Argument(help="upload, callback, sweep, deployer or roles; without it, all of them.")
+        str, typer.Argument(help="upload, callback, sweep, deployer or roles. Default: all of them.")
     ] = "",
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines: the documents only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the policy documents only.")] = False,
     create_role: Annotated[
-        bool, typer.Option("--create-role", help="Make or mend the functions' roles in the account.")
+        bool, typer.Option("--create-role", help="Create or update the functions' roles in the account.")
     ] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
-    """Show what each function may do and why, and what whoever deploys needs."""
-    from cli.policy.command import Request  # noqa: PLC0415
-    from cli.policy.command import policy as show_it  # noqa: PLC0415
+    """Print the CAM policies: what each role may do, and why."""
+    from cli.policy import command  # noqa: PLC0415
 
-    console, beside = Console(highlight=False), Console(highlight=False, stderr=True)
-    asked = Request(which, as_json=as_json, create_role=create_role)
-    _guarded(console, lambda: show_it(console, beside, asked, _surroundings(env_file)))
+    console, stderr = Console(highlight=False), Console(highlight=False, stderr=True)
+    options = command.PolicyOptions(which, as_json=as_json, create_role=create_role)
+    _run(console, lambda: command.policy(console, stderr, options, create_context(env_file)))
 
 
-def _agrees() -> bool:
-    """Asks. Raises OperatorError where nobody is there to answer."""
+def _confirm() -> bool:
+    """Ask on the terminal. Raises OperatorError without one."""
     if not sys.stdin.isatty():
-        raise OperatorError(
-            "nothing was removed: nobody can be asked here. To remove it without being asked: --yes"
-        )
+        raise OperatorError("nothing was removed: no terminal to confirm on. Use --yes")
     return typer.confirm("Remove it?")
 
 
-def _warn(env_file: Path) -> None:
-    if warning := warning_of(env_file):
+def _warn_if_tracked(env_file: Path) -> None:
+    if warning := check_secrets_not_tracked(env_file):
         Console(stderr=True, highlight=False).print(f"! {escape(warning)}", style="yellow", soft_wrap=True)
 
 
-def _surroundings(env_file: Path) -> Surroundings:
-    """Raises NoSuchFile for a file that was named and is not there; without one the environment may say it all."""
-    if env_file != ENV_FILE and not env_file.exists():
-        raise NoSuchFile(env_file)
-    return Surroundings(FUNCTIONS_FOLDER, env_file, os.environ, Path.home())
-
-
-def _stay(console: Console, data: Path) -> None:
-    with deployed_pipeline(data, ["--timers"]) as pipeline:
-        standin = pipeline.standin
-        for upload in sample_uploads():
-            put(pipeline, upload)
-        console.print(f"A cloud runs at [bold]{standin.endpoint}[/]; its files are in {escape(str(data))}.")
-        console.print("It has just got the samples, so that the events in events/ speak of something.")
-        console.print(
-            f"Upload to {INPUT_BUCKET}; the transcripts come to {OUTPUT_BUCKET}. With any COS client:"
-        )
-        console.print(f"  region {standin.region}, HTTP proxy {standin.endpoint}, scheme http")
-        console.print(f"  secret id {standin.secret_id}", f"  secret key {standin.secret_key}", sep="\n")
-        env_file = escape(str(data / ".env"))
-        console.print("In another terminal: scribe invoke upload events/cos-put.json", soft_wrap=True)
-        console.print(f"or scribe doctor, deploy and remove with --env-file {env_file}", soft_wrap=True)
-        console.print("Ctrl-C ends it.")
+def _serve(console: Console, data: Path) -> None:
+    with deploy_local_pipeline(data, ["--timers"]) as pipeline:
+        emulator = pipeline.emulator
+        for upload in load_sample_uploads():
+            pipeline.upload(upload)
+        endpoint, region = emulator.endpoint, emulator.region
+        lines = [
+            f"Local cloud at [bold]{endpoint}[/], data in {escape(str(data))}. The samples are uploaded.",
+            f"Upload to {INPUT_BUCKET}; the transcripts appear in {OUTPUT_BUCKET}.",
+            "",
+            "With any COS client:",
+            f"  region {region}, HTTP proxy {endpoint}, scheme http",
+            f"  secret id {emulator.secret_id}",
+            f"  secret key {emulator.secret_key}",
+            "For example, Tencent's Python SDK:",
+            f"  CosConfig(Region='{region}', SecretId='{emulator.secret_id}', SecretKey='{emulator.secret_key}',",
+            f"            Scheme='http', Proxies={{'http': '{endpoint}'}})",
+            "",
+            "In another terminal:",
+            "  scribe invoke upload events/cos-put.json",
+            f"  {escape(Commands(data / '.env').doctor)}    (also deploy and remove)",
+            "Ctrl-C stops it.",
+        ]
+        for line in lines:
+            console.print(line, soft_wrap=True)
         while True:
             time.sleep(3600)
 
 
-def _guarded(console: Console, work: Callable[[], T]) -> T:
-    """Runs a command's work. Whatever goes wrong is one line that says what, and an exit status; no stack trace."""
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, _interrupt)
+def _run(console: Console, work: Callable[[], T]) -> T:
+    """Run the work of a command. An error becomes one line and exit status 1, never a stack trace."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         return work()
     except KeyboardInterrupt:
         console.print("\nStopped.")
         raise typer.Exit(INTERRUPTED) from None
-    except (OperatorError, ScribeError, StandinError, OSError, ValueError) as error:
-        told = escape(_told(error))
-        Console(stderr=True, highlight=False).print(f"[red]scribe:[/] {told}", soft_wrap=True)
+    except (OperatorError, ScribeError, OSError, ValueError) as error:
+        message = escape(format_error(error))
+        Console(stderr=True, highlight=False).print(f"[red]scribe:[/] {message}", soft_wrap=True)
         raise typer.Exit(1) from None
 
 
-def _told(error: Exception) -> str:
-    """What our own errors say is whole; the system's may be a list of every file that there was."""
+def format_error(error: Exception) -> str:
+    """Format an error as one line. A message of the operating system is cut: it can list thousands of files."""
     if not isinstance(error, OSError):
         return str(error)
     files = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
     text = error.strerror or str(error)
-    text = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
+    text = text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[:MAX_MESSAGE_LENGTH]}..."
     return f"{files}: {text}" if files else text
 
 

@@ -1,1 +1,1 @@
-"""Tencent's control plane, through its own SDK: functions (SCF), roles (CAM), whose key this is (STS)."""
+"""Clients of Tencent's API 3.0: SCF (functions, triggers), CAM (roles, policies), STS (caller identity)."""

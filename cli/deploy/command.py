@@ -1,39 +1,44 @@
-"""`scribe deploy`: from what the operator chose to a running deployment, and a look at it in the end."""
+"""`scribe deploy` and `scribe remove`: the stages in order, and what is printed."""
 
 from __future__ import annotations
 
 import functools
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from cli.cloud.identity import identity
-from cli.deploy.act import act
-from cli.deploy.advice import telling_what_to_do
-from cli.deploy.found import look
-from cli.deploy.function_steps import Code
-from cli.deploy.intent import Intent, intent_of
-from cli.deploy.outcome import outcome
-from cli.deploy.plan import Aim, notes, plan
-from cli.deploy.refusals import refuse, refuse_taken
-from cli.deploy.show import show_plan
-from cli.deploy.steps import Step
-from cli.doctor.command import reworded
-from cli.doctor.command import show as show_finding
-from cli.doctor.finding import State
-from cli.doctor.hands import Hands as DoctorHands
+from cli.cloud.hints import error_hints
+from cli.config import CliContext, Commands
+from cli.deploy.clients import Clients
+from cli.deploy.executor import execute_plan
+from cli.deploy.planner import create_plan, create_removal_plan, list_plan_warnings
+from cli.deploy.preflight import check_conflicts, check_preconditions
+from cli.deploy.state import CurrentState
+from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token
+from cli.deploy.target import Configuration, build_target, load_configuration
+from cli.doctor.command import print_findings
+from cli.doctor.models import Finding, Status
+from cli.doctor.runner import ADDRESS, rerun_check, run_checks
+from cli.manifest.models import Manifest
 from cli.package import build
-from cli.surroundings import Surroundings
+from shared.settings import Settings
+
+NEW_ADDRESS_TIMEOUT_S = 60.0  # until a new address is known everywhere
+
+_COLORS = {Action.CREATE: "green", Action.CHANGE: "yellow", Action.DELETE: "red"}
+_VERBS = {Action.CREATE: "create", Action.CHANGE: "change", Action.DELETE: "delete"}
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says. `with_roles` is off where others see to the roles.
+class DeployOptions:
+    """The options of the command line. `with_roles` is off if somebody else manages the roles.
 
-    With `take_over` the queue of an input bucket may be taken from whom it notifies now.
+    With `take_over` the notification of a queue may be overwritten even if it goes to another deployment.
     """
 
     dry_run: bool = False
@@ -41,84 +46,175 @@ class Options:
     with_roles: bool = True
     take_over: bool = False
 
-    @property
-    def command(self) -> str:
-        """The command again, to go on after a halt."""
-        words = ["scribe deploy"]
-        words += ["--make-buckets"] if self.make_buckets else []
-        words += [] if self.with_roles else ["--no-roles"]
-        words += ["--take-over"] if self.take_over else []
-        return " ".join(words)
+    def as_command_line(self, commands: Commands) -> str:
+        """The command that resumes this deployment."""
+        arguments = ["--make-buckets"] if self.make_buckets else []
+        arguments += [] if self.with_roles else ["--no-roles"]
+        arguments += ["--take-over"] if self.take_over else []
+        return commands.line("deploy", *arguments)
 
 
-def deploy(console: Console, around: Surroundings, options: Options) -> bool:
-    """Makes the cloud as serverless.yml says, and tells what it does. True when all is well in the end.
+def deploy(console: Console, context: CliContext, options: DeployOptions) -> bool:
+    """Create or update everything in serverless.yml, then verify it. True if no check failed.
 
     With `dry_run` nothing is changed, in the cloud or on this machine. Raises OperatorError, ScribeError.
     """
-    with telling_what_to_do(around.told):
-        intent = intent_of(around)
-        code = _code(console)
-        with console.status("Looking at what is there"):
-            who = identity(intent.hands.control)
-            found = look(intent.hands, intent.wanted, intent.settings, with_roles=options.with_roles)
-        aim = Aim(intent.wanted, intent.settings, code, intent.documents(who.owner_uin))
-        refuse(aim, found, who, make_buckets=options.make_buckets)
-        token = (intent.token_step,) if intent.token_step else ()
-        steps: tuple[Step, ...] = (*token, *plan(aim, found))
-        refuse_taken(intent.hands, aim, found, steps, take_over=options.take_over)
-    for note in notes(aim, found):
-        console.print(Text(around.told(f"! {note}"), style="yellow"), soft_wrap=True)
+    commands = context.commands
+    with error_hints(commands):
+        configuration = load_configuration(context)
+        package = _build_package(console)
+        state = _read_state(console, configuration)
+        target = build_target(configuration, package, state.identity.owner_uin, commands)
+        check_preconditions(target, state, create_buckets=options.make_buckets, with_roles=options.with_roles)
+        steps = create_plan(target, state, with_roles=options.with_roles)
+        check_conflicts(target, state, take_over=options.take_over)
+    if configuration.new_token:
+        steps = (save_callback_token(context.env_file, configuration.new_token), *steps)
+    for warning in list_plan_warnings(target, state, with_roles=options.with_roles):
+        console.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
     if steps:
-        show_plan(console, steps)
+        print_plan(console, steps)
     else:
-        console.print("Nothing to change: what runs is what is described.")
+        console.print("No changes. The deployment matches serverless.yml.")
     if options.dry_run:
-        console.print("This was a dry run: nothing was changed.")
+        console.print("Dry run: nothing was changed.")
         return True
     if steps:
         console.print()
-        act(console, steps, intent.hands, options.command, around.told)
-    return _is_well(console, around, intent, code.label)
+        execute_plan(console, steps, configuration.clients, options.as_command_line(commands), commands)
+    return _print_verification(console, configuration, package.label, commands)
 
 
-def _code(console: Console) -> Code:
-    """The package as its label; its zip is made when it is needed, in a folder of its own that is not left behind."""
+def remove(console: Console, context: CliContext, confirm: Callable[[], bool]) -> bool:
+    """Print what will be deleted, ask with `confirm`, and delete it. True if nothing of the deployment is left.
+
+    Raises OperatorError, ScribeError.
+    """
+    commands = context.commands
+    with error_hints(commands):
+        configuration = load_configuration(context)
+        state = _read_state(console, configuration)
+    steps = create_removal_plan(configuration, state)
+    if not steps:
+        console.print("Nothing to remove: nothing of this deployment exists.")
+        return True
+    print_plan(console, steps)
+    _print_kept_resources(console, state)
+    if not confirm():
+        console.print("Nothing was removed.")
+        return False
+    execute_plan(console, steps, configuration.clients, commands.line("remove"), commands)
+    return True
+
+
+def print_plan(console: Console, steps: Sequence[Step]) -> None:
+    """Print every step with its changes, then the number of steps of each kind."""
+    for step in steps:
+        text = Text(f"{step.action.value} {step.description}", style=_COLORS[step.action])
+        console.print(text, soft_wrap=True)
+        for change in step.changes:
+            console.print(Text(f"    {_format_change(change, step.action)}"), soft_wrap=True)
+    count = Counter(step.action for step in steps)
+    console.print(
+        ", ".join(f"{count[action]} to {verb}" for action, verb in _VERBS.items() if count[action]) + "."
+    )
+
+
+def verify_deployment(
+    clients: Clients, manifest: Manifest, settings: Settings, label: str, commands: Commands
+) -> Iterator[Finding]:
+    """Run all checks of doctor. If the address does not respond, check it again for up to a minute."""
+
+    def read_state() -> CurrentState:
+        return CurrentState(clients, manifest, settings)
+
+    for finding in run_checks(read_state(), label, commands):
+        findings = [finding]
+        if finding.name == ADDRESS and finding.status is Status.WRONG:
+            findings = clients.poller.poll(
+                lambda: rerun_check(ADDRESS, read_state(), commands),
+                lambda repeated: all(each.status is not Status.WRONG for each in repeated),
+                NEW_ADDRESS_TIMEOUT_S,
+            )
+        for each in findings:
+            # The deployment that just ended did not fix it.
+            is_circular = each.status is Status.WRONG and each.fix == commands.deploy
+            yield replace(each, fix=f"wait a minute, then run `{commands.doctor}`") if is_circular else each
+
+
+def _build_package(console: Console) -> PackageRef:
+    """Build the package for its label. The zip is built again, with bytecode, only if it is uploaded."""
     with console.status("Building the package"), tempfile.TemporaryDirectory(prefix="scribe-") as folder:
         label = build(Path(folder) / "package", pythons=()).label
     console.print(label)
-    return Code(label, functools.cache(lambda: _zipped(console)))
+    return PackageRef(label, functools.cache(lambda: _build_zip(console)))
 
 
-def _zipped(console: Console) -> bytes:
+def _build_zip(console: Console) -> bytes:
     with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
         package = build(Path(folder) / "package")
         if not package.has_bytecode:
             console.print(
-                "! uploaded without bytecode, so each cold start takes about twice as long: no CPython 3.10 was found "
-                "on this machine",
+                "! no CPython 3.10 was found on this machine, so the package has no bytecode: each cold start takes "
+                "about twice as long",
                 style="yellow",
                 soft_wrap=True,
             )
         return package.zip_path.read_bytes()
 
 
-def _is_well(console: Console, around: Surroundings, intent: Intent, label: str) -> bool:
-    """What `scribe doctor` says of it, but for what is well."""
-    hands = DoctorHands.of(
-        intent.credentials, intent.wanted.region, intent.settings.cloud_endpoint.rstrip("/")
+def _read_state(console: Console, configuration: Configuration) -> CurrentState:
+    state = CurrentState(
+        configuration.clients, configuration.manifest, configuration.settings, require_stable=True
     )
-    count, is_well = 0, True
-    for finding in outcome(hands, intent.wanted, label, intent.hands.waiting):
-        if finding.state is State.OK:
-            count += 1
-        else:
-            show_finding(console, reworded(finding, around))
-        is_well = is_well and finding.state is not State.WRONG
-    told = (
-        "It can take recordings"
-        if is_well
-        else around.told("Something is wrong; `scribe doctor` looks again")
+    with console.status("Reading the current state"):
+        _ = state.identity
+        state.load_for_deployment()
+    return state
+
+
+def _print_verification(
+    console: Console, configuration: Configuration, label: str, commands: Commands
+) -> bool:
+    """Print the findings that are not OK, and a summary. True if no check failed."""
+    findings = verify_deployment(
+        configuration.clients, configuration.manifest, configuration.settings, label, commands
     )
-    console.print(f"{told}: {count} checks are well.")
-    return is_well
+    count = print_findings(console, findings, hide_ok=True)
+    if count[Status.WRONG]:
+        console.print(
+            f"Verification failed: {count[Status.WRONG]} checks failed, {count[Status.OK]} passed. Check again with: "
+            f"{commands.doctor}",
+            soft_wrap=True,
+            markup=False,
+        )
+        return False
+    console.print(f"Deployment verified: {count[Status.OK]} checks passed.")
+    return True
+
+
+def _print_kept_resources(console: Console, state: CurrentState) -> None:
+    buckets = " and ".join(bucket.name for bucket in state.all_buckets)
+    console.print(
+        f"\nKept: the buckets ({buckets}) with recordings, transcripts and receipts; speech recognition, which costs "
+        "nothing without jobs",
+        soft_wrap=True,
+    )
+    lines = [
+        f"speech queue of {bucket}, a former input bucket: no permission to read it"
+        for bucket in state.unreadable_former_buckets
+    ]
+    lines += [
+        f"role {name}: not created by scribe"
+        for name, role in state.roles.items()
+        if role and not role.is_ours
+    ]
+    lines += [f"role {name}: no permission to read it" for name in state.unreadable_roles]
+    for line in lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _format_change(change: Change, action: Action) -> str:
+    if not change.before or action is Action.DELETE:
+        return f"{change.field}: {change.after or change.before}"
+    return f"{change.field}: {change.before} -> {change.after or 'none'}"

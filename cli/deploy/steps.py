@@ -1,64 +1,451 @@
-"""One step of a deployment: what it changes, as a person reads it, and the act itself."""
+"""The steps of a deployment: what each one changes, and how. One function for each kind of step builds it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from cli.deploy.hands import Hands
+from cli.cloud.cam import SCF_SERVICE, RoleInfo
+from cli.cloud.client import ApiError
+from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, TriggerInfo, find_public_url
+from cli.config import TOKEN_NAME, Commands, save_token
+from cli.deploy.clients import Clients
+from cli.deploy.notifications import build_notify_config
+from cli.deploy.state import DENIED, get_queue
 from cli.errors import OperatorError
+from cli.manifest.models import (
+    FunctionSpec,
+    TriggerSpec,
+    create_function_payload,
+    create_trigger_payload,
+    update_configuration_payload,
+)
+from cli.policy.diff import Permission, allowed_permissions, missing_permissions
+from shared.errors import AlreadyExists, NotFound, RequestRejected
+from shared.tencent.speech_models import NotifyConfig, Queue
 
-Mark = Literal["+", "~", "-"]  # create, change, delete
+MAX_URL_LENGTH = 100  # UpdateSpeechQueue, older page: the longest notification address
+NEW_QUEUE_TIMEOUT_S = 30.0  # until a new queue or a new address is visible
 
-_SECRET = frozenset({"CALLBACK_TOKEN"})
+_SECRETS = frozenset({TOKEN_NAME})
+
+
+class Action(Enum):
+    """What a step does. The value is its sign in a plan."""
+
+    CREATE = "+"
+    CHANGE = "~"
+    DELETE = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field, from one value to another. "" means that there is none."""
+    """A field that changes from one value to another; "" is no value."""
 
     field: str
     before: str
     after: str
 
 
-class LeftAsItIs(OperatorError):
-    """A step could not be carried out, and the others can go on without it. The message says who can do it."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a plan: what it is about, what will be different (without secrets), and the function that does it.
+
+    `apply` can be called again after an interruption. It raises OperatorError (StepSkipped among them), CloudError.
+    """
+
+    action: Action
+    description: str
+    changes: tuple[Change, ...]
+    apply: Callable[[Clients], None] = field(repr=False)
 
 
-class Step(Protocol):
-    """A value that says what it will do and can do it. Doing it twice does no harm."""
-
-    @property
-    def mark(self) -> Mark:
-        """Whether it creates, changes or deletes."""
-
-    @property
-    def title(self) -> str:
-        """What it is about: kind and name."""
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """What will be different, without any secret."""
-
-    def carry_out(self, hands: Hands) -> None:
-        """Does it. Raises OperatorError (LeftAsItIs among them), CloudError."""
+class StepSkipped(OperatorError):
+    """A step could not be applied, but the others can. The message says who can do it."""
 
 
-def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
-    """The fields that differ. The value of a secret one is never told: only that it is set, or another one."""
+@dataclass(frozen=True, slots=True)
+class PackageRef:
+    """The package to upload. `label` is the description of a function that runs it.
+
+    `read_zip` returns the bytes of the zip. It is called only for an upload: compiling the bytecode takes seconds.
+    """
+
+    label: str
+    read_zip: Callable[[], bytes] = field(repr=False)
+
+
+def diff_fields(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
+    """The fields that differ. Of a secret only whether it is set, or changes, is shown."""
     names = [*after, *(name for name in before if name not in after)]
     return tuple(
-        _change(name, before.get(name, ""), after.get(name, ""))
+        _describe_change(name, before.get(name, ""), after.get(name, ""))
         for name in names
         if before.get(name, "") != after.get(name, "")
     )
 
 
-def _change(name: str, before: str, after: str) -> Change:
-    if name not in _SECRET:
+def _describe_change(name: str, before: str, after: str) -> Change:
+    if name not in _SECRETS:
         return Change(name, before, after)
     if not after:
         return Change(name, "set", "")
     return Change(name, "set" if before else "", "another value" if before else "set")
+
+
+# This machine
+
+
+def save_callback_token(env_file: Path, token: str) -> Step:
+    """Save a new callback token, for the next run and other machines, before anything in the cloud uses it."""
+    return Step(
+        Action.CREATE,
+        f"callback token in {env_file}",
+        diff_fields({}, {TOKEN_NAME: token}),
+        lambda _: save_token(env_file, token),
+    )
+
+
+# Buckets and roles
+
+
+def create_bucket(bucket: str, region: str) -> Step:
+    """Create a bucket, private as every bucket is by default."""
+
+    def apply(clients: Clients) -> None:
+        try:
+            clients.cos(region).create_bucket(bucket)
+        except AlreadyExists as error:
+            if not error.possibly_own_write:
+                # The name of a bucket exists in one region only.
+                raise OperatorError(
+                    f"bucket {bucket} exists in another region than {region}: set another name, or its region"
+                ) from None
+
+    changes = diff_fields({}, {"region": region, "access": "private"})
+    return Step(Action.CREATE, f"bucket {bucket}", changes, apply)
+
+
+def ensure_role(name: str, document: Mapping[str, Any], current: RoleInfo | None, commands: Commands) -> Step:
+    """Create a role, or update what it allows. A key that may not do that suffices if the role exists."""
+    ask_admin = (
+        f"ask an administrator of CAM to run `{commands.create_roles}` with the same settings, then try again"
+    )
+
+    def apply(clients: Clients) -> None:
+        try:
+            clients.cam.ensure_role(name, document)
+        except ApiError as error:
+            if not error.is_denied:
+                raise
+            if not current or not current.trusts_scf:
+                raise OperatorError(
+                    f"role {name} is missing and this key may not create it ({error.code}): {ask_admin}"
+                ) from None
+            raise StepSkipped(
+                f"role {name} was not changed, because this key may not change it: {ask_admin}"
+            ) from None
+
+    action = Action.CHANGE if current else Action.CREATE
+    return Step(action, f"role {name}", _diff_role(document, current, commands), apply)
+
+
+def _diff_role(
+    document: Mapping[str, Any], current: RoleInfo | None, commands: Commands
+) -> tuple[Change, ...]:
+    if not current:
+        count = len(allowed_permissions(document))
+        return (Change("allows", "", f"{count} permissions, listed by `{commands.line('policy')}`"),)
+    trust = () if current.trusts_scf else (Change("trusts", "", SCF_SERVICE),)
+    return (
+        *trust,
+        *(Change("allows", "", str(new)) for new in missing_permissions(document, current.documents)),
+        *(Change("allows", str(old), "") for old in extra_permissions(current, document)),
+    )
+
+
+def extra_permissions(current: RoleInfo, document: Mapping[str, Any]) -> list[Permission]:
+    """What the role's own policy allows beyond the document. Its other policies are not ours."""
+    allowed = {
+        permission
+        for name, attached in zip(current.policies, current.documents, strict=True)
+        if name == current.name
+        for permission in allowed_permissions(attached)
+    }
+    return sorted(allowed - allowed_permissions(document))
+
+
+def delete_role(name: str) -> Step:
+    """Delete a role that scribe created, with its policy. If the key may not, it stays: it costs nothing."""
+
+    def apply(clients: Clients) -> None:
+        try:
+            clients.cam.delete_role(name)
+        except ApiError as error:
+            if not error.is_denied:
+                raise
+            raise StepSkipped(
+                f"role {name} was not deleted, because this key may not delete it: ask an administrator of CAM to "
+                "delete it and the policy of the same name"
+            ) from None
+
+    return Step(Action.DELETE, f"role {name} and its policy", (), apply)
+
+
+# Functions
+
+
+def create_function(spec: FunctionSpec, package: PackageRef, failed: FunctionInfo | None = None) -> Step:
+    """Create a function. One whose creation `failed` is deleted first: SCF would reject the name."""
+
+    def apply(clients: Clients) -> None:
+        if failed:
+            clients.scf.delete_function(spec.name, spec.namespace)
+        payload = {**create_function_payload(spec), "Description": package.label}
+        clients.scf.create_function(payload, package.read_zip())
+        clients.scf.wait_until_active(spec.name, spec.namespace)
+
+    changes = diff_fields({}, {"package": package.label, **_describe_function(spec)})
+    if failed:
+        changes = (Change("status", f"{failed.status} ({failed.status_reason})", "Active"), *changes)
+    return Step(Action.CREATE, f"function {spec.name}", changes, apply)
+
+
+def update_code(spec: FunctionSpec, current: FunctionInfo, package: PackageRef) -> Step:
+    """Upload another package or set another handler, or repeat an update that failed.
+
+    The label changes with the configuration, after the code.
+    """
+
+    def apply(clients: Clients) -> None:
+        clients.scf.update_code(spec.name, spec.namespace, spec.handler, package.read_zip())
+        clients.scf.wait_until_active(spec.name, spec.namespace)
+
+    status = current.status if current.status.endswith("Failed") else "Active"
+    changes = diff_fields(
+        {"package": current.description, "handler": current.handler, "status": status},
+        {"package": package.label, "handler": spec.handler, "status": "Active"},
+    )
+    return Step(Action.CHANGE, f"code of {spec.name}", changes, apply)
+
+
+def update_configuration(spec: FunctionSpec, current: FunctionInfo, label: str) -> Step:
+    """Set another configuration, or the label of another package. The handler changes with the code."""
+
+    def apply(clients: Clients) -> None:
+        clients.scf.update_configuration({**update_configuration_payload(spec), "Description": label})
+        clients.scf.wait_until_active(spec.name, spec.namespace)
+
+    # The value of a variable that serverless.yml does not have may be a password.
+    variables = {
+        name: value if name in spec.variables else "set" for name, value in current.variables.items()
+    }
+    before = {"description": current.description, **_describe_function(replace(current, variables=variables))}
+    after = {"description": label, **_describe_function(spec)}
+    changes = tuple(change for change in diff_fields(before, after) if change.field != "handler")
+    return Step(Action.CHANGE, f"function {spec.name}", changes, apply)
+
+
+def update_retry_config(spec: FunctionSpec, current: RetryConfig | None) -> Step:
+    """Let SCF retry an event that failed as often and as long as it can."""
+
+    def apply(clients: Clients) -> None:
+        clients.scf.set_retry_config(spec.name, spec.namespace, MAX_RETRY_CONFIG)
+
+    changes = diff_fields(_describe_retries(current), _describe_retries(MAX_RETRY_CONFIG))
+    return Step(Action.CHANGE, f"retries of {spec.name}", changes, apply)
+
+
+def delete_function(current: FunctionInfo) -> Step:
+    """Delete a function, and its address with it."""
+
+    def apply(clients: Clients) -> None:
+        clients.scf.delete_function(current.name, current.namespace)
+
+    return Step(Action.DELETE, f"function {current.name}", (), apply)
+
+
+def _describe_function(function: FunctionSpec | FunctionInfo) -> dict[str, str]:
+    """The configuration as texts, in the order to show it. Contains the callback token."""
+    return {
+        "handler": function.handler,
+        "role": function.role,
+        "memory": f"{function.memory_mib} MB",
+        "timeout": f"{function.timeout_s} s",
+        "initialization timeout": f"{function.init_timeout_s} s",
+        "public network": "on" if function.public_network else "off",
+        **function.variables,
+    }
+
+
+def _describe_retries(retries: RetryConfig | None) -> dict[str, str]:
+    if not retries:
+        return {}
+    return {"retries": str(retries.attempts), "maximum age of an event": f"{retries.lifetime_s} s"}
+
+
+# Triggers. The address of a function exists as long as its http trigger, so that one is never recreated.
+
+
+def create_trigger(function: FunctionSpec, trigger: TriggerSpec) -> Step:
+    """Create a trigger."""
+
+    def apply(clients: Clients) -> None:
+        clients.scf.create_trigger(create_trigger_payload(function.name, function.namespace, trigger))
+
+    description = _describe_trigger(trigger.type, trigger.name, function.name)
+    return Step(Action.CREATE, description, diff_fields({}, _describe_trigger_fields(trigger)), apply)
+
+
+def replace_trigger(function: FunctionSpec, current: TriggerInfo, trigger: TriggerSpec) -> Step:
+    """Update an http trigger; delete and create any other: the API cannot change those (UpdateTrigger's document)."""
+    name, namespace = function.name, function.namespace
+    payload = create_trigger_payload(name, namespace, trigger)
+
+    def apply(clients: Clients) -> None:
+        if trigger.type == "http":
+            clients.scf.update_trigger(payload, current.name)
+        else:
+            clients.scf.delete_trigger(name, namespace, current)
+            clients.scf.create_trigger(payload)
+
+    changes = diff_fields(_describe_trigger_fields(current), _describe_trigger_fields(trigger))
+    return Step(Action.CHANGE, _describe_trigger(trigger.type, trigger.name, name), changes, apply)
+
+
+def enable_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
+    """Open a trigger that is closed."""
+
+    def apply(clients: Clients) -> None:
+        clients.scf.enable_trigger(function.name, function.namespace, current)
+
+    description = _describe_trigger(current.type, current.name, function.name)
+    return Step(Action.CHANGE, description, (Change("state", "closed", "open"),), apply)
+
+
+def delete_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
+    """Delete a trigger. An address is shown, because it cannot be restored."""
+
+    def apply(clients: Clients) -> None:
+        clients.scf.delete_trigger(function.name, function.namespace, current)
+
+    description = _describe_trigger(current.type, current.name, function.name)
+    if current.url:
+        description = f"{description} ({current.url}, cannot be restored)"
+    return Step(Action.DELETE, description, (Change("when", current.description, ""),), apply)
+
+
+def _describe_trigger(kind: str, name: str, function: str) -> str:
+    """The trigger for a person. SCF names http triggers itself."""
+    return f"address of {function}" if kind == "http" else f"{kind} trigger {name} of {function}"
+
+
+def _describe_trigger_fields(trigger: TriggerSpec | TriggerInfo) -> dict[str, str]:
+    return {
+        "when": trigger.description,
+        "argument": trigger.argument,
+        "qualifier": trigger.qualifier,
+        "state": "open" if trigger.is_open else "closed",
+    }
+
+
+# Speech recognition
+
+
+def enable_speech(bucket: str) -> Step:
+    """Switch on speech recognition for a bucket; its queue is created with it."""
+
+    def apply(clients: Clients) -> None:
+        clients.speech.enable_bucket(bucket)
+
+    return Step(Action.CREATE, f"speech recognition for {bucket}", (Change("state", "off", "on"),), apply)
+
+
+def configure_notification(
+    bucket: str,
+    queue_id: str,
+    callback: FunctionSpec,
+    *,
+    qualifier: str,
+    token: str,
+    callback_url: str,
+    current: Queue | None,
+) -> Step:
+    """Activate the queue of a bucket and let it notify the callback function.
+
+    `qualifier` is the version or alias that has the URL. `current` is None if the queue is created by this deployment,
+    `callback_url` "" if the address is; both are then polled.
+    """
+
+    def apply(clients: Clients) -> None:
+        config = build_notify_config(f"{_wait_for_url(clients, callback, qualifier)}/{token}")
+        excess = len(config.url) - MAX_URL_LENGTH
+        if excess > 0:
+            raise OperatorError(
+                f"the notification address has {len(config.url)} characters, and a queue accepts {MAX_URL_LENGTH}: set "
+                f"a CALLBACK_TOKEN that is {excess} characters shorter"
+            )
+        queue = _wait_for_queue(clients, bucket, queue_id)
+        clients.speech.update_queue(bucket, queue._replace(state="Active", notification=config))
+
+    config = build_notify_config(f"{callback_url or f'address of {callback.name}'}/{token}")
+    before = _describe_queue(current.state, current.notification) if current else {}
+    changes = diff_fields(before, _describe_queue("Active", config))
+    return Step(Action.CHANGE, f"speech queue of {bucket}", changes, apply)
+
+
+def disable_notification(bucket: str, current: Queue) -> Step:
+    """Switch off the notification of a queue that calls a deleted function, or that of a former input bucket."""
+
+    def apply(clients: Clients) -> None:
+        config = current.notification._replace(state="Off")
+        try:
+            clients.speech.update_queue(bucket, current._replace(notification=config))
+        except RequestRejected as error:
+            if error.status not in DENIED:
+                raise
+            raise StepSkipped(
+                f"the speech queue of {bucket} still notifies the callback function, because this key may not change "
+                "it: switch its notification off in the Cloud Infinite console"
+            ) from None
+
+    return Step(Action.CHANGE, f"speech queue of {bucket}", (Change("notification", "On", "Off"),), apply)
+
+
+def _wait_for_url(clients: Clients, callback: FunctionSpec, qualifier: str) -> str:
+    url = clients.poller.poll(
+        lambda: find_public_url(clients.scf.list_triggers(callback.name, callback.namespace), qualifier),
+        bool,
+        NEW_QUEUE_TIMEOUT_S,
+    )
+    if not url:
+        raise OperatorError(f"SCF gave {callback.name} no public address; run the command again")
+    return url
+
+
+def _wait_for_queue(clients: Clients, bucket: str, queue_id: str) -> Queue:
+    queue = clients.poller.poll(lambda: get_queue(clients, bucket, queue_id), bool, NEW_QUEUE_TIMEOUT_S)
+    if not queue:
+        raise NotFound(resource=bucket, code="QueueNotFound", message="the bucket has no speech queue")
+    return queue
+
+
+def _describe_queue(state: str, config: NotifyConfig) -> dict[str, str]:
+    address, _, token = config.url.rpartition("/") if _has_path(config.url) else (config.url, "", "")
+    return {
+        "state": state,
+        "notification": config.state,
+        "goes to": "Url" if config.type.lower() in {"", "url"} else config.type,
+        "address": address,
+        "CALLBACK_TOKEN": token,
+        "event": config.event,
+        "format": config.format or "XML",
+    }
+
+
+def _has_path(url: str) -> bool:
+    return bool(urlsplit(url).path.strip("/")) or not urlsplit(url).scheme

@@ -1,1 +1,1 @@
-"""`scribe doctor`: one check a line, each with what mends it."""
+"""`scribe doctor`: checks of a deployment. `runner.py` lists them in order, `checks/` holds them by topic."""

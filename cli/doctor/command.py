@@ -1,121 +1,114 @@
-"""`scribe doctor`: reads what the operator chose, looks at the deployment, prints a line for each finding."""
+"""`scribe doctor`: load the configuration, run the checks, print a line for each finding."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from cli.account import credentials_from
-from cli.choices import TOKEN_NAME, choices_from
-from cli.cloud.functions import Functions
-from cli.description.read import wanted_from
-from cli.description.wanted import CALLBACK, Wanted
-from cli.doctor.examine import examine
-from cli.doctor.finding import Finding, State, fine, wrong
-from cli.doctor.hands import Hands
+from cli.config import TOKEN_NAME, CliContext
+from cli.deploy.clients import Clients
+from cli.deploy.state import CurrentState
+from cli.deploy.target import get_deployed_token, load_manifest_settings
+from cli.doctor.models import Finding, Status, fail, ok
+from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
+from cli.manifest.loader import load_manifest
 from cli.package import PackageError, build
-from cli.surroundings import Surroundings
 from shared.errors import ScribeError
-from shared.settings import load_settings
 
-# With a token nobody chose here and nobody deployed, everything else can still be read.
-_NO_TOKEN = "not-chosen-by-anybody-yet"  # noqa: S105 - it opens nothing
+# Without a token, here or deployed, everything else can still be checked.
+_NO_TOKEN = "not-chosen-by-anybody-yet"  # noqa: S105 - not a secret
 
-_MARKS = {
-    State.OK: "[green]✓[/]",
-    State.WRONG: "[red]✗[/]",
-    State.NOTE: "[yellow]![/]",
-    State.SKIPPED: "[dim]-[/]",
+_ICONS = {
+    Status.OK: "[green]✓[/]",
+    Status.WRONG: "[red]✗[/]",
+    Status.NOTE: "[yellow]![/]",
+    Status.SKIPPED: "[dim]-[/]",
 }
 
 
-def doctor(console: Console, around: Surroundings, *, as_json: bool) -> bool:
-    """Prints what it finds, with `as_json` as one JSON object. True when nothing is wrong. Changes nothing."""
-    found = []
-    for finding in findings(around):
-        found.append(finding)
-        if not as_json:
-            show(console, finding)
-    counts = {state: sum(one.state is state for one in found) for state in State}
-    is_well = not counts[State.WRONG]
+def doctor(console: Console, context: CliContext, *, as_json: bool) -> bool:
+    """Print the findings, with `as_json` as one JSON object. True if no check failed. Changes nothing."""
     if as_json:
-        lines = [{**asdict(one), "state": one.state.value} for one in found]
-        console.out(json.dumps({"ok": is_well, "findings": lines}, ensure_ascii=False, indent=2))
-    else:
-        told = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
-        console.print(f"\n{'Nothing is wrong' if is_well else 'Something is wrong'}: {told}.")
-    return is_well
+        findings = list(run_doctor(context))
+        passed = all(finding.status is not Status.WRONG for finding in findings)
+        document = {"ok": passed, "findings": [finding.as_json() for finding in findings]}
+        console.out(json.dumps(document, ensure_ascii=False, indent=2))
+        return passed
+    count = print_findings(console, run_doctor(context))
+    passed = not count[Status.WRONG]
+    numbers = ", ".join(f"{count[status]} {status.value}" for status in Status if count[status])
+    console.print(f"\nNo check failed: {numbers}." if passed else f"\nSome checks failed: {numbers}.")
+    return passed
 
 
-def show(console: Console, finding: Finding) -> None:
-    """One finding: a mark, or its state in words where the output is no terminal, then what to do about it."""
-    mark = _MARKS[finding.state] if console.is_terminal else f"{finding.state.value:<7}"
-    about = f" {escape(finding.about)}" if finding.about else ""
-    console.print(f"{mark} [bold]{finding.name}[/]{about}: {escape(finding.says)}", soft_wrap=True)
-    if finding.mend and finding.state is not State.OK:
-        console.print(f"    mend: {escape(finding.mend)}", soft_wrap=True)
-
-
-def findings(around: Surroundings) -> Iterator[Finding]:
-    """Each in the words for these surroundings."""
-    for finding in _findings(around):
-        yield reworded(finding, around)
-
-
-def reworded(finding: Finding, around: Surroundings) -> Finding:
-    """With the commands in it as they have to be typed."""
-    return replace(finding, says=around.told(finding.says), mend=around.told(finding.mend))
-
-
-def _findings(around: Surroundings) -> Iterator[Finding]:
-    """The settings first: without them there is nothing to compare with."""
+def run_doctor(context: CliContext) -> Iterator[Finding]:
+    """Check the configuration first: without it there is nothing to compare with."""
+    commands = context.commands
     try:
-        choices = choices_from(around.env_file, around.process)
-        wanted = wanted_from(around.folder, {TOKEN_NAME: _NO_TOKEN, **choices})
-        endpoint = _endpoint(wanted, choices)
+        config = context.load_config()
+        manifest = load_manifest(context.folder, {TOKEN_NAME: _NO_TOKEN, **config}, context.env_file)
+        settings = load_manifest_settings(manifest, config)
     except (OperatorError, ScribeError) as error:
-        mend = f"correct {around.env_file} or serverless.yml as it says"
-        yield replace(wrong(str(error), mend=mend), name="settings")
+        fix = f"correct {context.env_file} or serverless.yml"
+        yield replace(fail(str(error), fix=fix), name="settings")
         return
-    yield replace(fine("serverless.yml and the settings can work"), name="settings")
+    yield replace(ok("serverless.yml and the settings are valid"), name="settings")
     try:
-        credentials = credentials_from(choices, around.home)
+        credentials = context.load_credentials(config)
     except OperatorError as error:
-        mend = "make a key at https://console.cloud.tencent.com/cam/capi"
-        yield replace(wrong(str(error), mend=mend), name="key")
+        fix = "create a key at https://console.cloud.tencent.com/cam/capi"
+        yield replace(fail(str(error), fix=fix), name="key")
         return
-    hands = Hands.of(credentials, wanted.region, endpoint)
-    if TOKEN_NAME not in choices:
-        wanted = wanted_from(around.folder, {**choices, TOKEN_NAME: _deployed_token(hands, wanted)})
-    yield from examine(hands, wanted, _label())
+    clients = Clients.create(credentials, manifest.region, settings.cloud_endpoint.rstrip("/"))
+    if TOKEN_NAME not in config:
+        try:
+            token = get_deployed_token(clients, manifest)
+        except OperatorError:
+            token = ""  # a check reports why the function cannot be read
+        manifest = load_manifest(context.folder, {**config, TOKEN_NAME: token or _NO_TOKEN}, context.env_file)
+        settings = load_manifest_settings(manifest, config)
+    yield from run_checks(CurrentState(clients, manifest, settings), _build_label(), commands)
 
 
-def _endpoint(wanted: Wanted, choices: Mapping[str, str]) -> str:
-    """CLOUD_ENDPOINT, which is never deployed. Raises SettingsError unless it is of this machine."""
-    variables = wanted.functions[CALLBACK].variables
-    chosen = {"REGION": wanted.region, **variables, "CLOUD_ENDPOINT": choices.get("CLOUD_ENDPOINT", "")}
-    return load_settings(chosen).cloud_endpoint.rstrip("/")
+def print_findings(
+    console: Console, findings: Iterable[Finding], *, hide_ok: bool = False
+) -> Counter[Status]:
+    """Print each finding at once, and at the end one line for all checks that were skipped for the same cause.
+
+    Returns the number of findings by status.
+    """
+    count = Counter[Status]()
+    dependents: dict[str, list[str]] = {}
+    for finding in findings:
+        count[finding.status] += 1
+        if finding.depends_on:
+            dependents.setdefault(finding.depends_on, []).append(finding.name)
+        elif finding.status is not Status.OK or not hide_ok:
+            _print_finding(console, finding)
+    for cause, names in dependents.items():
+        _print_finding(console, Finding(", ".join(names), Status.SKIPPED, f"depends on `{cause}`"))
+    return count
 
 
-def _deployed_token(hands: Hands, wanted: Wanted) -> str:
-    """The token of the deployed callback function: one was made for it, and kept on another machine perhaps."""
-    callback = wanted.functions[CALLBACK]
-    try:
-        found = Functions(hands.control).find(callback.name, callback.namespace)
-    except OperatorError:
-        return _NO_TOKEN  # why the function cannot be looked at is told by the checks
-    return (found.variables.get(TOKEN_NAME) if found else "") or _NO_TOKEN
+def _print_finding(console: Console, finding: Finding) -> None:
+    """Print an icon, or the status in words if the output is not a terminal, then the fix."""
+    mark = _ICONS[finding.status] if console.is_terminal else f"{finding.status.value:<7}"
+    subject = f" {escape(finding.subject)}" if finding.subject else ""
+    console.print(f"{mark} [bold]{finding.name}[/]{subject}: {escape(finding.message)}", soft_wrap=True)
+    if finding.fix and finding.status is not Status.OK:
+        console.print(f"    fix: {escape(finding.fix)}", soft_wrap=True)
 
 
-def _label() -> str:
-    """The label of this checkout's package; "" where it cannot be built. Bytecode does not count in it."""
+def _build_label() -> str:
+    """The label of this checkout's package, which does not depend on bytecode; "" if it cannot be built."""
     with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
         try:
             return build(Path(folder) / "package", pythons=()).label

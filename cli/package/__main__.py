@@ -1,4 +1,4 @@
-"""`python -m cli.package FOLDER`: what `make package` and the hook in serverless.yml call."""
+"""`python -m cli.package FOLDER`, called by `make package` and by the hook in serverless.yml."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 from cli.package.build import build
-from cli.package.product import PackageError
+from cli.package.models import PackageError
 
 
 def main(arguments: list[str]) -> None:
-    """Builds, and says what came of it; a failure leaves one line and exit status 1."""
+    """Build the package and print a summary; on failure print one line and exit with status 1."""
     if len(arguments) != 1:
         sys.exit("usage: python -m cli.package FOLDER")
     try:
-        print(build(Path(arguments[0])).described)
+        print(build(Path(arguments[0])).summary)
     except PackageError as error:
         sys.exit(str(error))
 

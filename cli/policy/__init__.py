@@ -1,1 +1,1 @@
-"""What each function may do, from one table: the policies, and the roles that carry them."""
+"""What each function and the deploying key may do: one table, the policy documents made from it, `scribe policy`."""

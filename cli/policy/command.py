@@ -1,141 +1,139 @@
-"""`scribe policy`: prints who may do what and why, or makes the functions' roles so."""
+"""`scribe policy`: print the policies and the reason for each permission, or create the roles of the functions."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from cli.account import credentials_from
-from cli.choices import choices_from
-from cli.cloud.control import Control
-from cli.cloud.identity import identity
-from cli.deploy.advice import telling_what_to_do, with_advice
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
+from cli.cloud.cam import CamClient
+from cli.cloud.client import ApiClient, get_caller_identity
+from cli.cloud.hints import add_hint, error_hints
+from cli.config import CliContext
 from cli.errors import OperatorError
-from cli.policy.documents import FUNCTIONS, deployer_policy, place_of, policy_of, role_maker_policy
-from cli.policy.place import Place
-from cli.policy.roles import Roles
-from cli.policy.table import rows_of
-from cli.surroundings import Surroundings
-from shared.settings import load_settings
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest
+from cli.policy.documents import deployer_policy, function_policy, role_admin_policy
+from cli.policy.permissions import FUNCTIONS, grants_for, load_function_settings, scope_for_function
 
-DEPLOYER, ROLE_MAKER = "deployer", "roles"
-NAMES = (*FUNCTIONS, DEPLOYER, ROLE_MAKER)
+DEPLOYER, ROLE_ADMIN = "deployer", "roles"
+NAMES = (*FUNCTIONS, DEPLOYER, ROLE_ADMIN)
 UNKNOWN_UIN = "YOUR-ACCOUNT-UIN"
 
-# A policy does not hold the token, and nobody may have chosen one yet.
+# No policy contains the token, and there may be none yet.
 _ANY_TOKEN = {"CALLBACK_TOKEN": "not-chosen-by-anybody-yet"}
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line asks for. `which` is one of NAMES, or "" for all."""
+class PolicyOptions:
+    """The arguments of the command. `name` is one of NAMES, or "" for all."""
 
-    which: str = ""
+    name: str = ""
     as_json: bool = False
     create_role: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Printed:
-    """A document, whose it is, and why each of its rows is there."""
-
+class _NamedPolicy:
     name: str
     title: str
     document: Mapping[str, Any]
     reasons: tuple[str, ...] = ()
 
 
-def policy(console: Console, notes: Console, asked: Request, around: Surroundings) -> None:
-    """Prints the documents to `console` and what the operator has to know beside them to `notes`.
+def policy(console: Console, stderr: Console, options: PolicyOptions, context: CliContext) -> None:
+    """Print the policies to `console`, and what has to be filled in to `stderr`; or create the roles.
 
-    Raises OperatorError: a name that there is not, wrong settings, or with `create_role` a cloud that says no.
+    Raises OperatorError for an unknown name, invalid settings, or (with `create_role`) a rejected request.
     """
-    if asked.which and asked.which not in NAMES:
-        raise OperatorError(f"there is no policy {asked.which!r}; there are {', '.join(NAMES)}")
-    choices = choices_from(around.env_file, around.process)
-    wanted = wanted_from(around.folder, {**_ANY_TOKEN, **choices})
-    if asked.create_role:
-        with telling_what_to_do(around.told):
-            _make_roles(console, asked.which, wanted, _control(choices, wanted, around.home))
+    if options.name and options.name not in NAMES:
+        raise OperatorError(f"unknown policy {options.name!r}; the policies are {', '.join(NAMES)}")
+    config = context.load_config()
+    manifest = load_manifest(context.folder, {**_ANY_TOKEN, **config}, context.env_file)
+    if options.create_role:
+        with error_hints(context.commands):
+            _create_roles(console, options.name, manifest, _create_client(config, manifest, context))
         return
-    uin = _uin(notes, choices, wanted, around.home)
-    printed = [one for one in _all(wanted, uin) if asked.which in {"", one.name}]
-    if asked.as_json:
-        documents = {one.name: one.document for one in printed}
-        console.out(json.dumps(documents.get(asked.which) or documents, ensure_ascii=False, indent=2))
+    uin = _get_account_uin(stderr, config, manifest, context)
+    policies = [each for each in _build_policies(manifest, uin) if options.name in {"", each.name}]
+    if options.as_json:
+        documents = {each.name: each.document for each in policies}
+        console.out(json.dumps(documents.get(options.name) or documents, ensure_ascii=False, indent=2))
         return
-    for one in printed:
-        _print(console, one)
+    for each in policies:
+        _print_policy(console, each)
 
 
-def _all(wanted: Wanted, uin: str) -> Iterator[_Printed]:
+def _build_policies(manifest: Manifest, uin: str) -> Iterator[_NamedPolicy]:
     for key in FUNCTIONS:
-        place = _place(wanted, key, uin)
-        reasons = tuple(f"{row.action} on {row.on.value}: {row.why}" for row in rows_of(key, place))
-        yield _Printed(
-            key, f"{wanted.functions[key].role}, the role of {key}", policy_of(key, place), reasons
+        scope = scope_for_function(manifest, key, uin)
+        reasons = tuple(
+            f"{grant.action} on {grant.on.value}: {grant.reason}" for grant in grants_for(key, scope)
         )
-    deployer = deployer_policy(_place(wanted, FUNCTIONS[0], uin), wanted.functions.values())
-    yield _Printed(DEPLOYER, "whoever runs scribe deploy, doctor and remove", deployer)
-    yield _Printed(
-        ROLE_MAKER,
-        "in addition, whoever runs scribe policy --create-role: as good as owning the account",
-        role_maker_policy(),
+        title = f"{manifest.functions[key].role}, the role of {key}"
+        yield _NamedPolicy(key, title, function_policy(key, scope), reasons)
+    scope = scope_for_function(manifest, FUNCTIONS[0], uin)
+    yield _NamedPolicy(
+        DEPLOYER,
+        "for the key that runs scribe deploy, doctor and remove",
+        deployer_policy(scope, manifest.functions.values()),
+    )
+    yield _NamedPolicy(
+        ROLE_ADMIN,
+        "in addition, for the key that runs scribe policy --create-role: amounts to full control of the account",
+        role_admin_policy(),
     )
 
 
-def _place(wanted: Wanted, key: str, uin: str) -> Place:
-    return place_of(load_settings({**wanted.functions[key].variables, "REGION": wanted.region}), uin)
+def _create_client(config: Mapping[str, str], manifest: Manifest, context: CliContext) -> ApiClient:
+    """Raises OperatorError if there is no key, SettingsError if CLOUD_ENDPOINT is not a loopback address."""
+    variables = manifest.functions[FUNCTIONS[0]].variables
+    settings = load_function_settings(manifest.region, variables, config.get("CLOUD_ENDPOINT", ""))
+    return ApiClient(context.load_credentials(config), manifest.region, settings.cloud_endpoint.rstrip("/"))
 
 
-def _control(choices: Mapping[str, str], wanted: Wanted, home: Path) -> Control:
-    """Raises OperatorError when there is no key, SettingsError when CLOUD_ENDPOINT is no loopback address."""
-    variables = wanted.functions[FUNCTIONS[0]].variables
-    endpoint = {"CLOUD_ENDPOINT": choices.get("CLOUD_ENDPOINT", "")}
-    settings = load_settings({**variables, "REGION": wanted.region, **endpoint})
-    return Control(credentials_from(choices, home), wanted.region, settings.cloud_endpoint.rstrip("/"))
-
-
-def _uin(notes: Console, choices: Mapping[str, str], wanted: Wanted, home: Path) -> str:
-    """The account's own id, or a word in its place: what is printed can be read without an account."""
+def _get_account_uin(
+    stderr: Console, config: Mapping[str, str], manifest: Manifest, context: CliContext
+) -> str:
+    """The account's own id, or a placeholder: the policies can be printed without an account."""
     try:
-        return identity(_control(choices, wanted, home)).owner_uin
+        return get_caller_identity(_create_client(config, manifest, context)).owner_uin
     except OperatorError as error:
-        notes.print(
-            f"Write the account's own id in the place of {UNKNOWN_UIN}; it could not be asked for: "
-            + with_advice(error),
+        reason = add_hint(error, context.commands)
+        stderr.print(
+            f"Replace {UNKNOWN_UIN} by the id of the account, which could not be read: {reason}",
             soft_wrap=True,
             markup=False,
         )
         return UNKNOWN_UIN
 
 
-def _make_roles(console: Console, which: str, wanted: Wanted, control: Control) -> None:
-    if which in {DEPLOYER, ROLE_MAKER}:
+def _create_roles(console: Console, name: str, manifest: Manifest, api: ApiClient) -> None:
+    if name in {DEPLOYER, ROLE_ADMIN}:
         raise OperatorError(
-            f"{which} is a person or a pipeline: print the policy and attach it to their user"
+            f"{name} is not a role but the policy of a user: print it and attach it to their user in the CAM console"
         )
-    uin = identity(control).owner_uin
-    roles = Roles(control)
-    for key in [which] if which else FUNCTIONS:
-        name = wanted.functions[key].role
-        changed = roles.ensure(name, policy_of(key, _place(wanted, key, uin)))
-        console.print(f"{escape(name)}: {'made or mended' if changed else 'as it should be'}", soft_wrap=True)
-        role = roles.find(name)
-        others = [policy for policy in role.policies if policy != name] if role else []
+    uin = get_caller_identity(api).owner_uin
+    cam = CamClient(api)
+    for key in [name] if name else FUNCTIONS:
+        role_name = manifest.functions[key].role
+        changed = cam.ensure_role(role_name, function_policy(key, scope_for_function(manifest, key, uin)))
+        console.print(
+            f"{escape(role_name)}: {'created or updated' if changed else 'unchanged'}", soft_wrap=True
+        )
+        role = cam.get_role(role_name)
+        others = [policy for policy in role.policies if policy != role_name] if role else []
         if others:
-            console.print(f"  it also has {escape(', '.join(others))}, and keeps that", soft_wrap=True)
+            console.print(
+                f"  other policies of the role, unchanged: {escape(', '.join(others))}", soft_wrap=True
+            )
 
 
-def _print(console: Console, printed: _Printed) -> None:
+def _print_policy(console: Console, printed: _NamedPolicy) -> None:
     console.print(f"[bold]{printed.name}[/]: {escape(printed.title)}", soft_wrap=True)
     for reason in printed.reasons:
         console.print(f"  {escape(reason)}", soft_wrap=True)

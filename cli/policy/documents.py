@@ -1,4 +1,4 @@
-"""CAM policy documents, made from the table: what a function's role may do, and who may use the role."""
+"""CAM policy documents, built from the permissions: for the roles of the functions, and for the deploying key."""
 
 from __future__ import annotations
 
@@ -7,28 +7,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cli.errors import OperatorError
-from cli.policy.deployer import deployer_permissions, role_maker_permissions
-from cli.policy.place import Place, place_of
-from cli.policy.statements import Permission
-from cli.policy.table import FUNCTIONS, resources_of, rows_of
-
-__all__ = [
-    "FUNCTIONS",
-    "TRUST",
-    "Place",
-    "PolicyTooLong",
-    "deployer_policy",
-    "document_text",
-    "place_of",
-    "policy_of",
-    "role_maker_policy",
-]
+from cli.manifest.models import FunctionSpec, Manifest
+from cli.policy.diff import Permission
+from cli.policy.permissions import (
+    ResourceScope,
+    deployer_permissions,
+    grants_for,
+    role_admin_permissions,
+    scope_for_function,
+)
 
 # Characters of a custom policy (1031/67856, of policies in CAM's syntax). The API answers a longer one with
 # InvalidParameter.PolicyDocumentLengthOverLimit.
-LONGEST_DOCUMENT = 6144
+MAX_DOCUMENT_LENGTH = 6144
 
-# Who may act in a function's role: SCF (document 583/31444).
+# Who may assume the role of a function: SCF (document 583/31444).
 TRUST: dict[str, Any] = {
     "version": "2.0",
     "statement": [
@@ -38,39 +31,52 @@ TRUST: dict[str, Any] = {
 
 
 class PolicyTooLong(OperatorError):
-    """The account would not take the document."""
+    """CAM would reject the document."""
 
 
-def policy_of(function: str, place: Place) -> dict[str, Any]:
+def function_policy(function: str, scope: ResourceScope) -> dict[str, Any]:
     """The least policy of `upload`, `callback` or `sweep`. Raises PolicyTooLong."""
     permissions = [
-        Permission(row.action, resource)
-        for row in rows_of(function, place)
-        for resource in resources_of(row, place)
+        Permission(grant.action, resource)
+        for grant in grants_for(function, scope)
+        for resource in grant.resources(scope)
     ]
-    return _document(function, permissions)
+    return _build_document(function, permissions)
 
 
-def deployer_policy(place: Place, functions: Iterable[Any]) -> dict[str, Any]:
-    """For the person or the pipeline that runs `scribe deploy`, `doctor` and `remove`; it cannot make roles.
+def role_policies(manifest: Manifest, owner_uin: str) -> dict[str, dict[str, Any]]:
+    """What each role of a manifest must allow, by the role's name. Functions with the same role share a document.
 
-    `functions` are cli.description.wanted.WantedFunction. Raises PolicyTooLong.
+    Raises PolicyTooLong.
     """
-    return _document("deployer", deployer_permissions(place, functions))
+    documents: dict[str, dict[str, Any]] = {}
+    for key, function in manifest.functions.items():
+        document = function_policy(key, scope_for_function(manifest, key, owner_uin))
+        shared = documents.setdefault(function.role, {**document, "statement": []})
+        shared["statement"] = [*shared["statement"], *document["statement"]]
+    return documents
 
 
-def role_maker_policy() -> dict[str, Any]:
-    """For whoever runs `scribe policy --create-role`, in addition. It is as good as owning the account."""
-    return _document("roles", role_maker_permissions())
+def deployer_policy(scope: ResourceScope, functions: Iterable[FunctionSpec]) -> dict[str, Any]:
+    """The policy of the key that runs `scribe deploy`, `doctor` and `remove`; it cannot create roles.
+
+    Raises PolicyTooLong.
+    """
+    return _build_document("deployer", deployer_permissions(scope, functions))
 
 
-def document_text(document: Mapping[str, Any]) -> str:
-    """A document as it is sent: short, and with names as they are."""
+def role_admin_policy() -> dict[str, Any]:
+    """The policy that `scribe policy --create-role` needs in addition. It amounts to full control of the account."""
+    return _build_document("roles", role_admin_permissions())
+
+
+def serialize_document(document: Mapping[str, Any]) -> str:
+    """The document as it is sent: compact, without escapes."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _document(whose: str, permissions: Iterable[Permission]) -> dict[str, Any]:
-    """Merges: resources with the same actions share a statement."""
+def _build_document(name: str, permissions: Iterable[Permission]) -> dict[str, Any]:
+    """Merge the permissions: resources with the same actions share a statement."""
     actions: dict[str, set[str]] = {}
     for permission in permissions:
         actions.setdefault(permission.resource, set()).add(permission.action)
@@ -80,14 +86,14 @@ def _document(whose: str, permissions: Iterable[Permission]) -> dict[str, Any]:
     document = {
         "version": "2.0",
         "statement": [
-            {"effect": "allow", "action": list(allowed), "resource": on}
-            for allowed, on in sorted(resources.items())
+            {"effect": "allow", "action": list(shared), "resource": listed}
+            for shared, listed in sorted(resources.items())
         ],
     }
-    if (length := len(document_text(document))) > LONGEST_DOCUMENT:
+    if (length := len(serialize_document(document))) > MAX_DOCUMENT_LENGTH:
         raise PolicyTooLong(
-            f"the policy for {whose} has {length:,} characters, and CAM takes {LONGEST_DOCUMENT:,}: there are too many "
-            "INPUT_BUCKETS for one deployment. Set OUTPUT_BUCKET if it is empty, or deploy twice, each with some of "
-            "the buckets and a SCRIBE_STAGE of its own"
+            f"the policy for {name} has {length:,} characters, and CAM accepts {MAX_DOCUMENT_LENGTH:,}: one deployment "
+            "cannot have this many INPUT_BUCKETS. Set OUTPUT_BUCKET if it is empty, or deploy twice, each time with "
+            "some of the buckets and another SCRIBE_STAGE"
         )
     return document

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from cli.local import APPID, INPUT_BUCKET, OUTPUT_BUCKET, REGION
+from cli.local.emulator import APPID, INPUT_BUCKET, OUTPUT_BUCKET, REGION
 from localcloud.cos.buckets import Buckets
 from localcloud.cos.files import Files
 from localcloud.cos.objects import Objects, StoredObject

@@ -21,9 +21,15 @@ from typing import Any
 
 import httpx
 
-from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
-from cli.operator import Operator
-from cli.standin import Standin, running_standin
+from cli.local.emulator import (
+    CALLBACK_TOKEN,
+    INPUT_BUCKET,
+    OUTPUT_BUCKET,
+    SETTINGS,
+    Emulator,
+    OperatorClients,
+    start_emulator,
+)
 from handlers import callback, sweep, upload
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,17 +82,17 @@ def record(run: Callable[[], object]) -> FlowPath:
 
 
 @contextmanager
-def running_cloud() -> Iterator[tuple[Standin, Operator]]:
+def running_cloud() -> Iterator[tuple[Emulator, OperatorClients]]:
     """Start a stand-in cloud with two buckets and a queue that notifies no one."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_standin(Path(folder), SETTINGS, ["--speech", "scripted"]) as standin,
+        start_emulator(Path(folder), SETTINGS, ["--speech", "scripted"]) as emulator,
     ):
-        operator = Operator.of(standin)
-        operator.make_bucket(INPUT_BUCKET)
-        operator.make_bucket(OUTPUT_BUCKET)
+        operator = OperatorClients.for_emulator(emulator)
+        operator.ensure_bucket(INPUT_BUCKET)
+        operator.ensure_bucket(OUTPUT_BUCKET)
         operator.speech.enable_bucket(INPUT_BUCKET)
-        yield standin, operator
+        yield emulator, operator
 
 
 def upload_event(key: str) -> Mapping[str, Any]:
@@ -112,13 +118,13 @@ def notification_event(job_id: str) -> Mapping[str, Any]:
     return {"path": f"/{CALLBACK_TOKEN}", "httpMethod": "POST", "body": body}
 
 
-def measure(standin: Standin, operator: Operator, key: str) -> dict[str, FlowPath]:
+def measure(emulator: Emulator, operator: OperatorClients, key: str) -> dict[str, FlowPath]:
     """Run the four events of one recording and record each. The recording ends with its transcripts written."""
     operator.cos.put(INPUT_BUCKET, key, b"speech " * 300)
     paths = {"upload": record(lambda: upload.main_handler(upload_event(key), CONTEXT))}
-    idle = httpx.get(f"{standin.endpoint}/-/idle?timeout={IDLE_TIMEOUT_S}", trust_env=False, timeout=60)
+    idle = httpx.get(f"{emulator.endpoint}/-/idle?timeout={IDLE_TIMEOUT_S}", trust_env=False, timeout=60)
     assert idle.json() is True
-    jobs = httpx.get(f"{standin.endpoint}/-/jobs", trust_env=False).json()
+    jobs = httpx.get(f"{emulator.endpoint}/-/jobs", trust_env=False).json()
     event = notification_event(jobs[-1]["job_id"])
     paths["notification, 4 formats"] = record(lambda: callback.main_handler(event, CONTEXT))
     paths["redelivered event"] = record(lambda: upload.main_handler(upload_event(key), CONTEXT))
@@ -129,22 +135,22 @@ def measure(standin: Standin, operator: Operator, key: str) -> dict[str, FlowPat
     return paths
 
 
-def operator_keys(operator: Operator) -> list[str]:
+def operator_keys(operator: OperatorClients) -> list[str]:
     """List the keys of the output bucket."""
     return [item.key for item in operator.cos.iter_objects(OUTPUT_BUCKET)]
 
 
 def main() -> None:
     """Print the table."""
-    with running_cloud() as (standin, operator):
+    with running_cloud() as (emulator, operator):
         os.environ |= SETTINGS | {
             "FORMATS": FORMATS,
-            "CLOUD_ENDPOINT": standin.endpoint,
-            "TENCENTCLOUD_SECRETID": standin.secret_id,
-            "TENCENTCLOUD_SECRETKEY": standin.secret_key,
+            "CLOUD_ENDPOINT": emulator.endpoint,
+            "TENCENTCLOUD_SECRETID": emulator.secret_id,
+            "TENCENTCLOUD_SECRETKEY": emulator.secret_key,
         }
-        measure(standin, operator, "warm-up.wav")
-        paths = measure(standin, operator, "a.wav")
+        measure(emulator, operator, "warm-up.wav")
+        paths = measure(emulator, operator, "a.wav")
     sys.stderr.write("Product code entered by one event (handlers/ and shared/):\n\n")
     rows = [
         "| event | files | functions | calls | file changes |",

@@ -11,9 +11,16 @@ from typing import Any
 
 import httpx
 
-from cli.local import APPID, INPUT_BUCKET, OUTPUT_BUCKET, REGION, SETTINGS, Pipeline
-from cli.operator import Operator
-from cli.standin import running_standin
+from cli.local.emulator import (
+    APPID,
+    INPUT_BUCKET,
+    OUTPUT_BUCKET,
+    REGION,
+    SETTINGS,
+    LocalPipeline,
+    OperatorClients,
+    start_emulator,
+)
 from tests.chaos.cloud import LONGEST_CALL_SECONDS, Cloud
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,14 +43,17 @@ def running_ground(data: Path, *, jobs_at_once: int) -> Iterator[Ground]:
     """
     options = ["--speech", "scripted", "--region", REGION, "--appid", APPID]
     options += ["--max-size", "1000000", "--max-concurrent", str(jobs_at_once)]
-    with running_standin(data, {}, options) as standin:
-        operator = Operator.of(standin)
-        operator.make_bucket(INPUT_BUCKET)
-        operator.make_bucket(OUTPUT_BUCKET)
+    with start_emulator(data, {}, options) as emulator:
+        operator = OperatorClients.for_emulator(emulator)
+        operator.ensure_bucket(INPUT_BUCKET)
+        operator.ensure_bucket(OUTPUT_BUCKET)
         operator.speech.enable_bucket(INPUT_BUCKET)
-        with httpx.Client(base_url=standin.endpoint, trust_env=False, timeout=LONGEST_CALL_SECONDS) as client:
+        with httpx.Client(
+            base_url=emulator.endpoint, trust_env=False, timeout=LONGEST_CALL_SECONDS
+        ) as client:
             yield Ground(
-                Cloud(Pipeline(standin, operator, data), client), _environment(standin.endpoint, client)
+                Cloud(LocalPipeline(emulator, operator, data), client),
+                _environment(emulator.endpoint, client),
             )
 
 

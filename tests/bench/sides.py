@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.package import Package, PackageError, build
-from cli.package.bytecode import Compiler, compile_below, find_compiler, likely_pythons
+from cli.package.dependencies import Interpreter, candidate_interpreters, compile_tree, find_interpreter
 from tests.bench.figures import CannotMeasure
 
 PEERS = Path(__file__).with_name("peers")
@@ -22,7 +22,7 @@ _WANTED = (PEERS / "sdk.txt", PEERS / "httpx.txt")
 class Sides:
     """The modules with `main_handler`; the folder of each is all that it can import. `python` runs them all."""
 
-    python: Compiler
+    python: Interpreter
     package: Package
     scribe: Path
     sdk: Path
@@ -58,20 +58,22 @@ class Sides:
 
 def lay_out(folder: Path) -> Sides:
     """Makes them anew below `folder`; the peers' libraries are installed once and kept there. Raises CannotMeasure."""
-    python = find_compiler(likely_pythons()) or Compiler(sys.executable, platform.python_version())
+    python = find_interpreter(candidate_interpreters()) or Interpreter(
+        sys.executable, platform.python_version()
+    )
     try:
         package = build(folder / "scribe")
     except PackageError as error:
         raise CannotMeasure(str(error)) from None
     if not package.has_bytecode:
-        compile_below(package.tree, python)
+        compile_tree(package.tree, python)
     tencent, httpx = (_installed(folder, python, wanted) for wanted in _WANTED)
     sdk = _copied(folder / "sdk", tencent, "sdk_upload.py")
     sdk_with_bytecode = _copied(folder / "sdk-with-bytecode", tencent, "sdk_upload.py")
     floor = _copied(folder / "floor", None, "floor_upload.py", "same_requests.py")
     bare_httpx = _copied(folder / "bare-httpx", httpx, "bare_httpx_upload.py", "same_requests.py")
     for module_file in (sdk_with_bytecode, floor, bare_httpx):
-        compile_below(module_file.parent, python)
+        compile_tree(module_file.parent, python)
     return Sides(
         python=python,
         package=package,
@@ -84,7 +86,7 @@ def lay_out(folder: Path) -> Sides:
     )
 
 
-def _installed(folder: Path, python: Compiler, wanted: Path) -> Path:
+def _installed(folder: Path, python: Interpreter, wanted: Path) -> Path:
     """Libraries as pip leaves them, without bytecode: in SCF none is ever written."""
     mark = hashlib.sha256(wanted.read_bytes()).hexdigest()[:16]
     target = folder / f"{wanted.stem}-installed-{mark}-{python.version}"

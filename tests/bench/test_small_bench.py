@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cli.package import Package
-from cli.package.bytecode import Compiler
-from cli.package.layout import take_handlers
+from cli.package.dependencies import Interpreter
+from cli.package.files import copy_sources
 from tests.bench import five_hours, history, warm_event
 from tests.bench.figures import Figure, Section, at_most, fact, ratio
 from tests.bench.ground import ROOT
@@ -33,11 +33,11 @@ def sides(tmp_path: Path) -> Sides:
     for folder in (tree, peers):
         for library in Path(sysconfig.get_path("purelib")).iterdir():
             (folder / library.name).symlink_to(library)
-    take_handlers(ROOT, tree)
+    copy_sources(ROOT, tree)
     for peer in PEERS.glob("[a-z]*.py"):
         (peers / peer.name).symlink_to(peer)
     return Sides(
-        python=Compiler(sys.executable, platform.python_version()),
+        python=Interpreter(sys.executable, platform.python_version()),
         package=Package(tree.with_suffix(".zip"), tree, "0" * 16, 1, 1, has_bytecode=False, version="0"),
         scribe=tree / "upload.py",
         sdk=peers / "sdk_upload.py",

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from cli.local import INPUT_BUCKET, Pipeline
-from tests.permissions import place_under, policies_file
-from tests.pipeline import running_pipeline
+from cli.local.emulator import INPUT_BUCKET, LocalPipeline
+from tests.helpers.permissions import build_scope, write_policies
+from tests.helpers.pipeline import running_pipeline
 
 Row = Mapping[str, Any]
 
@@ -25,26 +25,26 @@ QUICK = ("--speech", "scripted", "--retry-delay", "0.2")
 class Cloud:
     """A running pipeline and the stand-in's own pages below /-/. Every call raises httpx.HTTPError."""
 
-    pipeline: Pipeline
+    pipeline: LocalPipeline
     client: httpx.Client
 
     def upload(self, key: str, body: bytes) -> None:
         """Puts a recording with the operator's key, which suffers no faults."""
-        self.pipeline.operator.cos.put(INPUT_BUCKET, key, body)
+        self.pipeline.clients.cos.put(INPUT_BUCKET, key, body)
 
     def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
         """Every object of a bucket below a prefix, with its bytes."""
-        cos = self.pipeline.operator.cos
+        cos = self.pipeline.clients.cos
         return {item.key: cos.get(bucket, item.key).body for item in cos.iter_objects(bucket, prefix=prefix)}
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """The keys of a bucket below a prefix."""
-        return [item.key for item in self.pipeline.operator.cos.iter_objects(bucket, prefix=prefix)]
+        return [item.key for item in self.pipeline.clients.cos.iter_objects(bucket, prefix=prefix)]
 
     def empty(self, bucket: str) -> None:
         """Deletes every object of a bucket."""
         for key in self.keys(bucket):
-            self.pipeline.operator.cos.delete(bucket, key)
+            self.pipeline.clients.cos.delete(bucket, key)
 
     def sweep(self, message: str = RECONCILE) -> Row:
         """Runs the sweep now, as a timer would, and gives the invocation."""
@@ -93,11 +93,11 @@ def running_cloud(
 
     Its functions may do what their least policies say, so whatever a fault leads them to is granted, or found out.
     """
-    policies = policies_file(data, place_under(settings or {}))
+    policies = write_policies(data, build_scope(settings or {}))
     with (
         running_pipeline(data, [*arguments, "--policies", str(policies)], settings) as pipeline,
         httpx.Client(
-            base_url=pipeline.standin.endpoint, trust_env=False, timeout=LONGEST_CALL_SECONDS
+            base_url=pipeline.emulator.endpoint, trust_env=False, timeout=LONGEST_CALL_SECONDS
         ) as client,
     ):
         yield Cloud(pipeline, client)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
 from tests.chaos.cloud import Cloud, Row
 
 # Requests are numbered as they come and kept as they are answered: looking back so far misses none that was overtaken.

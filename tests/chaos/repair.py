@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from cli.local import OUTPUT_BUCKET
+from cli.local.emulator import OUTPUT_BUCKET
 from tests.chaos.cloud import AUDIT, RECONCILE, Cloud
 
 _MOST_ROUNDS = 20
@@ -33,4 +33,4 @@ def repair(cloud: Cloud, rest_seconds: float) -> str:
 
 def _state(cloud: Cloud) -> dict[str, str]:
     """Everything that was ever written for a recording: keys and ETags."""
-    return {item.key: item.etag for item in cloud.pipeline.operator.cos.iter_objects(OUTPUT_BUCKET)}
+    return {item.key: item.etag for item in cloud.pipeline.clients.cos.iter_objects(OUTPUT_BUCKET)}

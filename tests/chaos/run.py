@@ -55,7 +55,7 @@ def run(data: Path, *, uploads: int, seed: int, plan: Row) -> Run:
     with running_cloud(data, _AFTERWARDS) as cloud:
         unmended = repair(cloud, _REST_SECONDS)
         evidence = gather(cloud, record)
-        secrets = (cloud.pipeline.standin.secret_id, cloud.pipeline.standin.secret_key)
+        secrets = (cloud.pipeline.emulator.secret_id, cloud.pipeline.emulator.secret_key)
     said = said_of(body for one in recordings for body in one.bodies)
     verdict = judge(recordings, said, evidence, secrets)
     if unmended:

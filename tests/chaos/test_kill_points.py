@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
 from tests.chaos.cloud import Cloud, running_cloud
 from tests.chaos.expected import FORMATS, difference, said_of
 from tests.chaos.kills import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION
+from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION
 from shared.recordings import models as product
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.settings import Settings

@@ -1,15 +1,11 @@
-"""What a plan holds, in which order, and that it tells no secret. Values only, but for one that talks to a wire."""
+"""What a plan contains, in which order, and that it shows no secret; preflight checks; the executor. No requests."""
 
 from __future__ import annotations
 
 import io
-import json
 import re
-import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,378 +13,279 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli.cloud.control import Control, ControlError
-from cli.cloud.functions import (
-    LONGEST_WAIT_S,
-    MOST_RETRIES,
-    FoundFunction,
-    Functions,
-    NotActive,
-)
-from cli.cloud.identity import Identity
-from cli.cloud.triggers import FoundTrigger, found_trigger
-from cli.cloud.waiting import LONGEST_PAUSE_S
-from cli.deploy.act import Halted, act
-from cli.deploy.found import Deployed, Found, SpeechOf
-from cli.deploy.function_steps import Code
-from cli.deploy.plan import Aim, notes, plan
-from cli.deploy.refusals import CannotDeploy, refuse
-from cli.deploy.role_steps import EnsureRole
-from cli.deploy.show import show_plan
-from cli.deploy.speech_steps import notification
-from cli.deploy.steps import Change, Mark, Step
-from cli.description.read import wanted_from
-from cli.description.wanted import WantedTrigger
-from cli.doctor.telling import complaint
-from cli.policy.documents import place_of, policy_of
-from cli.policy.roles import FoundRole
-from cli.policy.statements import not_granted
-from cli.surroundings import Surroundings
-from shared.settings import load_settings
-from shared.tencent.auth import Credentials
-from shared.tencent.speech_models import NotifyConfig, Queue
-
-ROOT = Path(__file__).resolve().parents[2]
-LABEL = "Scribe 0.1.0, package 0123456789abcdef"
-ADDRESS = "https://1250000000-abcdefghij.ap-guangzhou.tencentscf.com"
-CHOICES = {
-    "SCRIBE_STAGE": "prod",
-    "SCF_ROLE_NAME": "scribe-prod",
-    "REGION": "ap-guangzhou",
-    "INPUT_BUCKETS": "recordings-1250000000",
-    "OUTPUT_BUCKET": "transcripts-1250000000",
-    "CALLBACK_TOKEN": "a-made-up-token-of-24-ch",
-}
-OWNER = Identity(uin="100000000001", owner_uin="100000000001", appid="1250000000", is_root=True, arn="")
-NOTHING = Found(
-    functions={"upload": Deployed(), "callback": Deployed(), "sweep": Deployed()},
-    roles={"scribe-prod-upload": None, "scribe-prod-callback": None, "scribe-prod-sweep": None},
-    speech={"recordings-1250000000": SpeechOf()},
+from cli.cloud.client import ApiError
+from cli.cloud.scf import TriggerInfo
+from cli.config import Commands
+from cli.deploy.command import print_plan
+from cli.deploy.executor import ExecutionFailed, execute_plan
+from cli.deploy.notifications import build_notify_config, notification_problem
+from cli.deploy.planner import create_plan, list_plan_warnings
+from cli.deploy.preflight import PreflightFailed, check_preconditions
+from cli.deploy.steps import Action, Change, Step
+from cli.policy.diff import missing_permissions
+from shared.tencent.speech_models import NotifyConfig
+from tests.helpers.deployment import (
+    CALLBACK_URL,
+    CONFIG,
+    INPUT_BUCKET,
+    build_queue,
+    build_target,
+    deployed_state,
+    empty_state,
+    with_function,
+    with_role,
+    with_token,
+    with_triggers,
+    with_values,
 )
 
-
-def aim_of(**chosen: str) -> Aim:
-    wanted = wanted_from(ROOT, {**CHOICES, **chosen})
-    chosen_settings = load_settings({"REGION": wanted.region, **wanted.functions["callback"].variables})
-    documents = {
-        one.role: policy_of(key, place_of(chosen_settings, OWNER.owner_uin))
-        for key, one in wanted.functions.items()
-    }
-    return Aim(wanted, chosen_settings, Code(LABEL, lambda: b"zip"), documents)
+NOTIFY = build_notify_config(f"{CALLBACK_URL}/{CONFIG['CALLBACK_TOKEN']}")
+TARGET = build_target()
+CREATION_FAILED = {"status": "CreateFailed", "status_reason": "no room"}
 
 
-def with_token(aim: Aim, token: str) -> Aim:
-    functions = {
-        key: replace(one, variables={**one.variables, "CALLBACK_TOKEN": token})
-        for key, one in aim.wanted.functions.items()
-    }
-    return replace(
-        aim,
-        wanted=replace(aim.wanted, functions=functions),
-        settings=replace(aim.settings, callback_tokens=(token,)),
-    )
+class RecordedRoles:
+    """In the place of the clients: keeps the document that a step gives a role."""
+
+    def __init__(self) -> None:
+        self.documents: list[Mapping[str, Any]] = []
+
+    @property
+    def cam(self) -> RecordedRoles:
+        return self
+
+    def ensure_role(self, _name: str, document: Mapping[str, Any]) -> bool:
+        self.documents.append(document)
+        return True
 
 
-def as_told(trigger: WantedTrigger) -> FoundTrigger:
-    """A trigger as SCF tells it: a timer in JSON, an address with its URL and a name of SCF's own."""
-    told = {"Type": trigger.type, "TriggerName": trigger.name, "Qualifier": trigger.qualifier, "Enable": 1}
-    description = trigger.description
-    if trigger.type == "timer":
-        description = json.dumps({"cron": trigger.description})
-    if trigger.type == "http":
-        members = json.loads(description)
-        members["NetConfig"]["ExtranetUrl"] = ADDRESS
-        members["CorsConfig"] = {"Enable": False}
-        description, told["TriggerName"] = json.dumps(members), "abcdefghij"
-    return found_trigger({**told, "TriggerDesc": description, "CustomArgument": trigger.argument or None})
+def get_role_document(step: Step) -> Mapping[str, Any]:
+    clients: Any = RecordedRoles()
+    step.apply(clients)
+    [document] = clients.documents
+    return dict(document)
 
 
-def found_as(aim: Aim) -> Found:
-    """An account in which everything is as described."""
-    functions = {
-        key: Deployed(
-            FoundFunction(
-                name=one.name,
-                namespace=one.namespace,
-                status="Active",
-                status_reason="",
-                description=LABEL,
-                handler=one.handler,
-                runtime=one.runtime,
-                role=one.role,
-                memory_mib=one.memory_mib,
-                timeout_s=one.timeout_s,
-                init_timeout_s=one.init_timeout_s,
-                public_network=one.public_network,
-                variables=dict(one.variables),
-                tags=dict(one.tags),
-            ),
-            tuple(as_told(trigger) for trigger in aim.wanted.triggers_of(key)),
-            MOST_RETRIES,
-        )
-        for key, one in aim.wanted.functions.items()
-    }
-    told = notification(f"{ADDRESS}/{aim.settings.callback_tokens[0]}")
-    return Found(
-        functions=functions,
-        roles={name: FoundRole(name, (document,), True, (name,)) for name, document in aim.documents.items()},
-        speech={
-            bucket: SpeechOf(True, Queue("q", "q", "Active", told)) for bucket in aim.settings.input_buckets
-        },
-    )
+def format_plan(steps: Sequence[Step]) -> str:
+    output = io.StringIO()
+    print_plan(Console(file=output, width=80), steps)
+    return output.getvalue()
 
 
-def with_function(found: Found, key: str, **changes: Any) -> Found:
-    deployed = found.functions[key]
-    assert deployed.function
-    function = replace(deployed.function, **changes)
-    return replace(found, functions={**found.functions, key: replace(deployed, function=function)})
+def list_steps(steps: Sequence[Step]) -> list[str]:
+    return [f"{step.action.value} {step.description}" for step in steps]
 
 
-def with_triggers(found: Found, key: str, *triggers: FoundTrigger) -> Found:
-    return replace(
-        found, functions={**found.functions, key: replace(found.functions[key], triggers=triggers)}
-    )
+def test_unchanged_deployment_needs_no_step() -> None:
+    assert create_plan(TARGET, deployed_state(TARGET)) == ()
+    assert list_plan_warnings(TARGET, deployed_state(TARGET)) == []
 
 
-def printed(steps: tuple[Step, ...]) -> str:
-    said = io.StringIO()
-    show_plan(Console(file=said, width=80), steps)
-    return said.getvalue()
-
-
-def titles(steps: tuple[Step, ...]) -> list[str]:
-    return [f"{step.mark} {step.title}" for step in steps]
-
-
-def test_what_is_as_described_needs_no_step() -> None:
-    aim = aim_of()
-    assert plan(aim, found_as(aim)) == ()
-    assert notes(aim, found_as(aim)) == []
-
-
-def test_from_nothing_what_wakes_the_functions_comes_last() -> None:
-    made = titles(plan(aim_of(), NOTHING))
-    queue = made.index("~ speech queue of recordings-1250000000")
-    assert [one.split()[1] for one in made[queue + 1 :]] == ["cos", "timer", "timer"]
-    assert made.index("+ address of scribe-prod-scribe-callback") < queue
-    assert made.index("+ function scribe-prod-scribe-callback") < made.index(
+def test_in_an_empty_account_triggers_come_last() -> None:
+    lines = list_steps(create_plan(TARGET, empty_state(TARGET)))
+    queue = lines.index("~ speech queue of recordings-1250000000")
+    assert [line.split()[1] for line in lines[queue + 1 :]] == ["cos", "timer", "timer"]
+    assert lines.index("+ address of scribe-prod-scribe-callback") < queue
+    assert lines.index("+ function scribe-prod-scribe-callback") < lines.index(
         "+ address of scribe-prod-scribe-callback"
     )
 
 
-AS_CHOSEN = aim_of()
-
-
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     old=st.text("abcdefghijklm", min_size=20, max_size=36),
     new=st.text("0123456789-", min_size=20, max_size=36),
 )
-def test_no_plan_tells_a_token(old: str, new: str) -> None:
-    aim = with_token(AS_CHOSEN, new)
-    before = replace(found_as(with_token(AS_CHOSEN, old)), roles={})  # no token has a part in them
-    steps = plan(aim, before)
-    shown = printed(steps)
-    assert shown.count("CALLBACK_TOKEN: set -> another value") == 4
-    for told in (shown, repr(steps), repr(aim), repr(before), printed(plan(aim, replace(NOTHING, roles={})))):
-        assert old not in told
-        assert new not in told
+def test_plan_shows_no_token(old: str, new: str) -> None:
+    target = with_token(TARGET, new)
+    state = with_values(deployed_state(with_token(TARGET, old)), roles={})  # roles contain no token
+    steps = create_plan(target, state)
+    output = format_plan(steps)
+    assert output.count("CALLBACK_TOKEN: set -> another value") == 4
+    from_nothing = format_plan(create_plan(target, with_values(empty_state(target), roles={})))
+    for text in (output, repr(steps), repr(target), repr(state), from_nothing):
+        assert old not in text
+        assert new not in text
 
 
-def test_another_package_is_uploaded_before_its_label_is_written() -> None:
-    aim = aim_of()
-    found = with_function(found_as(aim), "sweep", description="Scribe 0.0.9, package fedcba9876543210")
-    assert titles(plan(aim, found)) == [
+def test_package_is_uploaded_before_its_label_is_set() -> None:
+    state = with_function(
+        deployed_state(TARGET), "sweep", description="Scribe 0.0.9, package fedcba9876543210"
+    )
+    assert list_steps(create_plan(TARGET, state)) == [
         "~ code of scribe-prod-scribe-sweep",
         "~ function scribe-prod-scribe-sweep",
     ]
 
 
-def test_a_variable_that_somebody_set_in_the_console_is_shown_as_going_without_its_value() -> None:
-    aim = aim_of()
-    variables = {**aim.wanted.functions["upload"].variables, "DB_PASSWORD": "somebody's own"}
-    steps = plan(aim, with_function(found_as(aim), "upload", variables=variables))
+def test_unknown_variable_is_removed_without_showing_its_value() -> None:
+    variables = {**TARGET.manifest.functions["upload"].variables, "DB_PASSWORD": "somebody's own"}
+    steps = create_plan(TARGET, with_function(deployed_state(TARGET), "upload", variables=variables))
     assert [step.changes for step in steps] == [(Change("DB_PASSWORD", "set", ""),)]
 
 
-def test_a_function_whose_creation_failed_is_made_again_with_its_triggers() -> None:
-    aim = aim_of()
-    failed = {"status": "CreateFailed", "status_reason": "no room"}
-    tagged = {key: replace(one, tags={"app": "scribe"}) for key, one in aim.wanted.functions.items()}
-    found = with_function(found_as(aim), "sweep", **failed)
-    first, *others = plan(aim, found)
-    assert f"{first.mark} {first.title}" == "+ function scribe-prod-scribe-sweep"
-    assert "status: CreateFailed (no room) -> Active" in printed((first,))
-    assert [one.partition(" of ")[0] for one in titles(tuple(others))[1:]] == [
+def test_function_whose_creation_failed_is_created_again_with_triggers() -> None:
+    first, *others = create_plan(TARGET, with_function(deployed_state(TARGET), "sweep", **CREATION_FAILED))
+    assert list_steps([first]) == ["+ function scribe-prod-scribe-sweep"]
+    assert "status: CreateFailed (no room) -> Active" in format_plan([first])
+    assert [line.partition(" of ")[0] for line in list_steps(others)[1:]] == [
         "+ timer trigger reconcile",
         "+ timer trigger audit",
     ]
-    tagged_aim = replace(aim, wanted=replace(aim.wanted, functions=tagged))
-    assert notes(tagged_aim, with_function(found_as(tagged_aim), "sweep", **failed, tags={})) == []
+    functions = {
+        key: replace(spec, tags={"app": "scribe"}) for key, spec in TARGET.manifest.functions.items()
+    }
+    tagged = replace(TARGET, manifest=replace(TARGET.manifest, functions=functions))
+    failed = with_function(deployed_state(tagged), "sweep", **CREATION_FAILED, tags={})
+    assert list_plan_warnings(tagged, failed) == []
 
 
-def test_a_changed_address_keeps_its_url_and_a_changed_rule_is_replaced() -> None:
-    aim = aim_of(INPUT_PREFIX="calls/")
-    found = found_as(aim_of())
-    address = found.functions["callback"].triggers[0]
+def test_changed_address_keeps_its_url_and_changed_rule_is_replaced() -> None:
+    target = build_target(INPUT_PREFIX="calls/")
+    state = deployed_state(TARGET)
+    address = state.triggers["callback"][0]
     private = replace(address, description=address.description.replace('"NONE"', '"CAM"'))
-    found = with_triggers(found, "callback", private)
-    steps = [step for step in plan(aim, found) if "function" not in step.title.split()]
-    assert [step.mark for step in steps if "address" in step.title or "cos" in step.title] == ["~", "~"]
+    steps = create_plan(target, with_triggers(state, "callback", private))
+    actions = [step.action for step in steps if step.description.startswith(("address", "cos"))]
+    assert actions == [Action.CHANGE, Action.CHANGE]
 
 
-def test_a_trigger_that_nobody_describes_goes_and_one_of_another_kind_stays() -> None:
-    aim = aim_of()
-    found = found_as(aim)
-    extra = FoundTrigger("timer", "hourly", "0 0 * * * * *", "$DEFAULT", is_open=True)
-    log = FoundTrigger("cls", "logs", "{}", "$DEFAULT", is_open=True)
-    found = with_triggers(found, "sweep", *found.functions["sweep"].triggers, extra, log)
-    assert titles(plan(aim, found)) == ["- timer trigger hourly of scribe-prod-scribe-sweep"]
-    assert notes(aim, found) == ["scribe-prod-scribe-sweep also has a cls trigger logs, which is left alone"]
+def test_unknown_trigger_is_deleted_and_one_of_another_type_is_kept() -> None:
+    state = deployed_state(TARGET)
+    extra = TriggerInfo("timer", "hourly", "0 0 * * * * *", "$DEFAULT", is_open=True)
+    log = TriggerInfo("cls", "logs", "{}", "$DEFAULT", is_open=True)
+    state = with_triggers(state, "sweep", *state.triggers["sweep"], extra, log)
+    assert list_steps(create_plan(TARGET, state)) == ["- timer trigger hourly of scribe-prod-scribe-sweep"]
+    assert list_plan_warnings(TARGET, state) == [
+        "scribe-prod-scribe-sweep also has a cls trigger logs, which is not changed"
+    ]
 
 
-def test_a_queue_that_tells_somebody_else_is_shown_without_their_secret() -> None:
-    aim = aim_of()
-    told = notification("https://hooks.example.com/somebody/their-own-secret")
-    speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Paused", told._replace(state="Off")))}
-    shown = printed(plan(aim, replace(found_as(aim), speech=speech)))
-    assert "state: Paused -> Active" in shown
-    assert "notification: Off -> On" in shown
-    assert "their-own-secret" not in shown
+def test_foreign_notification_is_shown_without_its_secret() -> None:
+    config = build_notify_config("https://hooks.example.com/somebody/their-own-secret")
+    queue = build_queue(config._replace(state="Off"), "Paused")
+    output = format_plan(
+        create_plan(TARGET, with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue}))
+    )
+    assert "state: Paused -> Active" in output
+    assert "notification: Off -> On" in output
+    assert "their-own-secret" not in output
 
 
-def with_role(found: Found, name: str, document: Mapping[str, Any]) -> Found:
-    return replace(found, roles={**found.roles, name: FoundRole(name, (document,), True, (name,))})
-
-
-def allowing(*actions: str) -> dict[str, Any]:
+def build_policy(*actions: str) -> dict[str, Any]:
     return {"version": "2.0", "statement": [{"effect": "allow", "action": list(actions), "resource": "*"}]}
 
 
-def test_a_role_gains_before_the_functions_change_and_loses_when_all_else_is_done() -> None:
-    old, aim = aim_of(), aim_of(OUTPUT_BUCKET="texts-1250000000", SWEEP_AFTER="600")
+def test_role_gains_permissions_before_functions_change_and_loses_after() -> None:
+    target = build_target(OUTPUT_BUCKET="texts-1250000000", SWEEP_AFTER="600")
     name = "scribe-prod-callback"
     first, *others, last = [
         step
-        for step in plan(aim, with_role(found_as(old), name, old.documents[name]))
-        if name in step.title or not step.title.startswith("role ")
+        for step in create_plan(target, with_role(deployed_state(TARGET), name, TARGET.documents[name]))
+        if name in step.description or not step.description.startswith("role ")
     ]
-    assert [step.title for step in others] == [
-        f"function {one.name}" for one in aim.wanted.functions.values()
+    assert [step.description for step in others] == [
+        f"function {spec.name}" for spec in target.manifest.functions.values()
     ]
-    assert isinstance(first, EnsureRole)
-    assert isinstance(last, EnsureRole)
-    for document in (old.documents[name], aim.documents[name]):
-        assert not_granted(document, [first.document]) == []
+    for document in (TARGET.documents[name], target.documents[name]):
+        assert missing_permissions(document, [get_role_document(first)]) == []
     assert len(first.changes) > 1
     assert not any(change.before for change in first.changes)
-    assert last.document == aim.documents[name]
+    assert get_role_document(last) == target.documents[name]
     assert len(last.changes) > 1
     assert not any(change.after for change in last.changes)
 
 
-def test_a_role_that_only_may_too_much_loses_it_last() -> None:
-    aim = aim_of(SWEEP_AFTER="600")
+def test_role_that_only_allows_too_much_is_reduced_last() -> None:
+    target = build_target(SWEEP_AFTER="600")
     name = "scribe-prod-upload"
-    more = {
-        **aim.documents[name],
-        "statement": [*aim.documents[name]["statement"], *allowing("cos:*")["statement"]],
-    }
-    *functions, role = plan(aim, with_role(found_as(aim_of()), name, more))
+    statements = [*target.documents[name]["statement"], *build_policy("cos:*")["statement"]]
+    wide = {**target.documents[name], "statement": statements}
+    *functions, role = create_plan(target, with_role(deployed_state(TARGET), name, wide))
     assert len(functions) == 3
-    assert role.title == f"role {name}"
-    assert role.changes == (Change("may", "cos:* on *", ""),)
+    assert role.description == f"role {name}"
+    assert role.changes == (Change("allows", "cos:* on *", ""),)
 
 
-def test_permissions_that_are_too_long_together_change_at_once_and_that_is_said() -> None:
-    aim = aim_of()
+def test_permissions_too_long_together_change_at_once_with_a_warning() -> None:
     name = "scribe-prod-upload"
-    found = with_role(found_as(aim), name, allowing(*(f"cos:Some{number}" for number in range(500))))
-    (step,) = plan(aim, found)
-    assert isinstance(step, EnsureRole)
-    assert step.document == aim.documents[name]
+    policy = build_policy(*(f"cos:Some{number}" for number in range(500)))
+    state = with_role(deployed_state(TARGET), name, policy)
+    (step,) = create_plan(TARGET, state)
+    assert get_role_document(step) == TARGET.documents[name]
     assert any(change.before for change in step.changes)
     assert any(change.after for change in step.changes)
-    (told,) = notes(aim, found)
-    assert f"role {name}" in told
-    assert "longer than CAM takes" in told
+    (warning,) = list_plan_warnings(TARGET, state)
+    assert f"role {name}" in warning
+    assert "exceed the length that CAM accepts" in warning
 
 
-def test_an_address_of_another_version_is_made_anew_and_the_queue_is_told() -> None:
-    aim = aim_of()
-    found = found_as(aim)
-    elsewhere = replace(found.functions["callback"].triggers[0], qualifier="$LATEST")
-    steps = titles(plan(aim, with_triggers(found, "callback", elsewhere)))
-    assert steps == [
-        f"- address of scribe-prod-scribe-callback, its address {ADDRESS} for good",
+def test_address_of_another_version_is_recreated_and_the_queue_updated() -> None:
+    state = deployed_state(TARGET)
+    other = replace(state.triggers["callback"][0], qualifier="$LATEST")
+    assert list_steps(create_plan(TARGET, with_triggers(state, "callback", other))) == [
+        f"- address of scribe-prod-scribe-callback ({CALLBACK_URL}, cannot be restored)",
         "+ address of scribe-prod-scribe-callback",
         "~ speech queue of recordings-1250000000",
     ]
 
 
-TOLD = notification(f"{ADDRESS}/{CHOICES['CALLBACK_TOKEN']}")
+@pytest.mark.parametrize(
+    "config",
+    [
+        NOTIFY._replace(type="", format=""),
+        NOTIFY._replace(type="URL", event="taskfinish", format="xml"),
+        NOTIFY._replace(event="WorkflowFinish, TaskFinish"),
+        NOTIFY._replace(event="TransCodingFinish", format="JSON"),
+    ],
+)
+def test_equivalent_notification_is_neither_changed_nor_wrong(config: NotifyConfig) -> None:
+    state = with_values(deployed_state(TARGET), queues={INPUT_BUCKET: build_queue(config)})
+    assert create_plan(TARGET, state) == ()
+    assert notification_problem(config, CALLBACK_URL, TARGET.settings.callback_tokens) == ""
 
 
 @pytest.mark.parametrize(
-    "told",
+    "config",
     [
-        TOLD._replace(type="", format=""),
-        TOLD._replace(type="URL", event="taskfinish", format="xml"),
-        TOLD._replace(event="WorkflowFinish, TaskFinish"),
-        TOLD._replace(event="TransCodingFinish", format="JSON"),
+        NOTIFY._replace(state="Off"),
+        NOTIFY._replace(type="Mq"),
+        NOTIFY._replace(event="WorkflowFinish"),
+        NOTIFY._replace(format="YAML"),
+        NOTIFY._replace(url=f"{CALLBACK_URL}/another-token"),
     ],
 )
-def test_what_the_service_writes_in_its_own_way_is_neither_changed_nor_called_wrong(
-    told: NotifyConfig,
-) -> None:
-    aim = aim_of()
-    speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Active", told))}
-    assert plan(aim, replace(found_as(aim), speech=speech)) == ()
-    assert complaint(told, ADDRESS, aim.settings.callback_tokens) == ""
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        TOLD._replace(state="Off"),
-        TOLD._replace(type="Mq"),
-        TOLD._replace(event="WorkflowFinish"),
-        TOLD._replace(format="YAML"),
-        TOLD._replace(url=f"{ADDRESS}/another-token"),
-    ],
-)
-def test_what_the_doctor_calls_wrong_about_a_queue_is_changed_and_shown(told: NotifyConfig) -> None:
-    aim = aim_of()
-    speech = {"recordings-1250000000": SpeechOf(True, Queue("q", "q", "Active", told))}
-    (step,) = plan(aim, replace(found_as(aim), speech=speech))
+def test_wrong_notification_is_changed_and_shown(config: NotifyConfig) -> None:
+    state = with_values(deployed_state(TARGET), queues={INPUT_BUCKET: build_queue(config)})
+    (step,) = create_plan(TARGET, state)
     assert step.changes
-    assert complaint(told, ADDRESS, aim.settings.callback_tokens)
+    assert notification_problem(config, CALLBACK_URL, TARGET.settings.callback_tokens)
 
 
-def test_tags_of_somebody_else_are_no_difference_and_a_missing_one_of_ours_is() -> None:
-    aim = aim_of()
-    tagged = {"app": "scribe"}
-    functions = {key: replace(one, tags=tagged) for key, one in aim.wanted.functions.items()}
-    aim = replace(aim, wanted=replace(aim.wanted, functions=functions))
-    found = with_function(found_as(aim), "sweep", tags={**tagged, "costs": "somebody's"})
-    assert notes(aim, found) == []
-    assert "other tags" in str(notes(aim, with_function(found, "sweep", tags={"costs": "somebody's"})))
+def test_other_tags_are_ignored_and_a_missing_tag_is_a_warning() -> None:
+    tags = {"app": "scribe"}
+    functions = {key: replace(spec, tags=tags) for key, spec in TARGET.manifest.functions.items()}
+    target = replace(TARGET, manifest=replace(TARGET.manifest, functions=functions))
+    state = with_function(deployed_state(target), "sweep", tags={**tags, "costs": "somebody's"})
+    assert list_plan_warnings(target, state) == []
+    state = with_function(state, "sweep", tags={"costs": "somebody's"})
+    assert "other tags" in str(list_plan_warnings(target, state))
 
 
-def test_what_cannot_be_changed_is_refused_with_the_way_out_and_all_at_once() -> None:
-    aim = aim_of(QUEUE_ID="q-of-another-bucket", CALLBACK_TOKEN="x" * 60)
-    found = with_function(found_as(aim), "upload", runtime="Python3.9")
-    callback = replace(found.functions["callback"], lacks_namespace=True)
-    found = replace(
-        found,
-        functions={**found.functions, "sweep": Deployed(namespace_instead="old"), "callback": callback},
+def test_preflight_reports_every_problem_with_its_solution() -> None:
+    target = build_target(QUEUE_ID="q-of-another-bucket", CALLBACK_TOKEN="x" * 60)
+    state = with_function(deployed_state(target), "upload", runtime="Python3.9")
+    state = with_values(
+        state,
+        functions={key: function for key, function in state.functions.items() if key != "sweep"},
+        other_namespaces={"sweep": "old"},
+        missing_namespaces=frozenset({"default"}),
         missing_buckets={"transcripts-1250000000": "ap-shanghai"},
-        scf_role="role SCF_QcsRole does not exist",
-        speech={"recordings-1250000000": SpeechOf(is_on=True)},
+        scf_role_problem="role SCF_QcsRole does not exist",
+        queues={},
     )
-    with pytest.raises(CannotDeploy) as told:
-        refuse(aim, found, OWNER, make_buckets=True)
+    with pytest.raises(PreflightFailed) as caught:
+        check_preconditions(target, state, create_buckets=True, with_roles=True)
     for word in (
         "Python3.9",
         "namespace old",
@@ -398,25 +295,24 @@ def test_what_cannot_be_changed_is_refused_with_the_way_out_and_all_at_once() ->
         "namespace default does",
         "console.cloud.tencent.com/scf",
     ):
-        assert sum(word in reason for reason in told.value.reasons) == 1, told.value
-    assert len(told.value.reasons) == 7
+        assert sum(word in problem for problem in caught.value.problems) == 1, caught.value
+    assert len(caught.value.problems) == 7
 
 
-@dataclass
-class Breaking:
-    """A step of the test's own that ends as told."""
+def failing_step(error: BaseException, description: str = "something") -> Step:
+    def apply(_: object) -> None:
+        raise error
 
-    ending: BaseException
-    title: str = "something"
-    mark: Mark = "+"
-    changes: tuple[Change, ...] = ()
+    return Step(Action.CREATE, description, (), apply)
 
-    def carry_out(self, hands: object) -> None:
-        raise self.ending
+
+def run_steps(output: io.StringIO, *steps: Step) -> None:
+    clients: Any = None
+    execute_plan(Console(file=output), steps, clients, "scribe deploy", Commands())
 
 
 @pytest.mark.parametrize(
-    ("code", "advice"),
+    ("code", "hint"),
     [
         ("UnauthorizedOperation.CAM", "lacks the permission scf:CreateFunction"),
         ("UnauthorizedOperation.Role", "console.cloud.tencent.com/scf"),
@@ -425,99 +321,38 @@ class Breaking:
         ("UnauthorizedOperation.FunctionStatus", "wait a minute"),
         ("AuthFailure.SignatureExpire", "clock"),
         ("AuthFailure.TokenFailure", "get a new one"),
-        ("AuthFailure.SecretIdNotFound", "TENCENTCLOUD_SECRET_ID"),
+        ("AuthFailure.SecretIdNotFound", "check TENCENT_SECRET_ID"),
         ("FailedOperation.FunctionStatusError", "wait a minute"),
         ("ResourceNotFound.Role", "scribe policy --create-role"),
         ("ClientNetworkError", "connection"),
         ("LimitExceeded.Function", "quota"),
-        ("ResourceInUse.Function", "then the same command again"),
-        ("UnsupportedRegion", "look at REGION"),
+        ("ResourceInUse.Function", "then run the same command again"),
+        ("UnsupportedRegion", "correct REGION"),
     ],
 )
-def test_a_failure_says_what_to_do_by_its_code(code: str, advice: str) -> None:
-    said = io.StringIO()
-    step = Breaking(ControlError("CreateFunction", code, "it says no", "r-1", service="scf"))
-    hands: Any = None
-    with pytest.raises(Halted, match=re.escape(advice)) as told:
-        act(Console(file=said), (step,), hands, "scribe deploy")
-    assert "it says no" in str(told.value)
-    assert "To go on: scribe deploy" in said.getvalue()
+def test_failed_step_gives_a_hint_by_the_code_of_the_error(code: str, hint: str) -> None:
+    output = io.StringIO()
+    error = ApiError("CreateFunction", code, "it says no", "r-1", service="scf")
+    with pytest.raises(ExecutionFailed, match=re.escape(hint)) as caught:
+        run_steps(output, failing_step(error))
+    assert "it says no" in str(caught.value)
+    assert "Resume with: scribe deploy" in output.getvalue()
 
 
-def test_a_full_disk_stops_a_deployment_like_any_other_failure() -> None:
-    said = io.StringIO()
-    step = Breaking(OSError(28, "No space left on device", "/home/operator/.env"))
-    hands: Any = None
-    with pytest.raises(Halted, match=r"something: /home/operator/.env: No space left on device"):
-        act(Console(file=said), (step,), hands, "scribe deploy")
-    assert "0 of 1 steps are done" in said.getvalue()
-    assert "To go on: scribe deploy" in said.getvalue()
+def test_full_disk_stops_a_deployment_like_any_other_failure() -> None:
+    output = io.StringIO()
+    error = OSError(28, "No space left on device", "/home/operator/.env")
+    with pytest.raises(ExecutionFailed, match=r"something: /home/operator/.env: No space left on device"):
+        run_steps(output, failing_step(error))
+    assert "Stopped after 0 of 1 steps." in output.getvalue()
+    assert "Resume with: scribe deploy" in output.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "told"),
-    [
-        (".env", "scribe deploy, see .env", "scribe deploy, see .env"),
-        (
-            "test.env",
-            "change it in .env: scribe deploy",
-            "change it in test.env: scribe deploy --env-file test.env",
-        ),
-        ("test.env", "see .env.example or test.env", "see .env.example or test.env"),
-        ("my stage.env", "`scribe remove`", "`scribe remove --env-file 'my stage.env'`"),
-        ("test.env", "function scribe-prod-scribe-sweep", "function scribe-prod-scribe-sweep"),
-        ("a/.env", "scribe doctor --env-file a/.env", "scribe doctor --env-file a/.env"),
-    ],
-)
-def test_commands_that_are_told_name_the_file_that_was_given(file: str, text: str, told: str) -> None:
-    assert Surroundings(ROOT, Path(file), {}, ROOT).told(text) == told
-
-
-def test_ctrl_c_in_the_middle_says_what_is_not_done() -> None:
-    said = io.StringIO()
-    steps = (Breaking(KeyboardInterrupt()), Breaking(KeyboardInterrupt(), title="the rest"))
-    hands: Any = None
+def test_ctrl_c_prints_the_remaining_steps() -> None:
+    output = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        act(Console(file=said), steps, hands, "scribe deploy")
-    assert "0 of 2 steps are done. Not done:\n  + something\n  + the rest\n" in said.getvalue()
-
-
-@pytest.fixture
-def busy_cloud() -> Iterator[str]:
-    """A control plane whose functions never come to be Active."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            told = {"FunctionName": "f", "Status": "Creating", "RequestId": "r"}
-            body = json.dumps({"Response": told}).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-            self.wfile.flush()
-
-        def log_message(self, *_words: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_function_that_never_comes_to_be_active_is_not_waited_for_without_end(busy_cloud: str) -> None:
-    paused: list[float] = []  # a clock on which each pause takes 100 times as long
-    control = Control(Credentials("AKIDmade-up", "made-up"), "ap-guangzhou", busy_cloud)
-    functions = Functions(
-        control, now=lambda: sum(paused), sleep=lambda seconds: paused.append(100 * seconds)
+        run_steps(output, failing_step(KeyboardInterrupt()), failing_step(KeyboardInterrupt(), "the rest"))
+    assert (
+        "Stopped after 0 of 2 steps. Remaining:\n  + something\n  + the rest\nCompleted steps are kept."
+        in output.getvalue()
     )
-    with pytest.raises(NotActive, match=r"SCF console.*run the command again"):
-        functions.wait_active("f", "default")
-    assert LONGEST_WAIT_S <= sum(paused) < LONGEST_WAIT_S + 100 * LONGEST_PAUSE_S

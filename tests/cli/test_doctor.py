@@ -1,4 +1,4 @@
-"""`scribe doctor` on a deployment in the stand-in cloud: healthy, then with one thing after the other spoilt."""
+"""`scribe doctor` on a deployment in the stand-in cloud: healthy, then with one defect after another."""
 
 from __future__ import annotations
 
@@ -15,29 +15,25 @@ import httpx
 import pytest
 from rich.console import Console
 
-from cli.cloud.control import Control
-from cli.cloud.functions import Functions
-from cli.deploy.command import Options, deploy
-from cli.description.payloads import create_function
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
+from cli.cloud.cam import SCF_ROLE, CamClient
+from cli.cloud.client import ApiClient
+from cli.cloud.scf import ScfClient, cos_rules
+from cli.config import CliContext, Commands
+from cli.deploy.clients import Clients
+from cli.deploy.command import DeployOptions, deploy
+from cli.deploy.state import CurrentState
 from cli.doctor.command import doctor
-from cli.doctor.examine import CHECKS, examine
-from cli.doctor.finding import Finding, State
-from cli.doctor.hands import Hands
-from cli.doctor.rules import rules_of_others
-from cli.doctor.scf_role import SCF_ROLE
-from cli.operator import Operator
-from cli.policy.documents import deployer_policy, place_of
-from cli.policy.place import CI_ROLE
-from cli.policy.roles import Roles
-from cli.standin import Standin, running_standin
-from cli.surroundings import Surroundings
-from shared.settings import load_settings
+from cli.doctor.models import Finding, Status
+from cli.doctor.runner import CHECKS, run_checks
+from cli.local.emulator import Emulator, OperatorClients, start_emulator
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest, create_function_payload
+from cli.policy.documents import deployer_policy
+from cli.policy.permissions import CI_ROLE, load_function_settings, scope_from_settings
 from shared.tencent.auth import Credentials
 from shared.tencent.client import Request
 from shared.tencent.speech_models import Queue
-from tests.pipeline import switch_on_speech
+from tests.helpers.pipeline import enable_speech
 
 pytestmark = pytest.mark.process
 
@@ -45,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REGION, APPID, OWNER = "ap-guangzhou", "1250000000", "100000000001"
 INPUT, OUTPUT = f"recordings-{APPID}", f"transcripts-{APPID}"
 TOKEN, OTHER_TOKEN = "doctor-callback-token-1", "doctor-callback-token-2"
-CHOICES = {
+CONFIG = {
     "REGION": REGION,
     "INPUT_BUCKETS": INPUT,
     "INPUT_PREFIX": "calls/",
@@ -56,9 +52,9 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment, the ways to look at it, and the levers to spoil it."""
+    """A deployment, with ways to read it and to break it."""
 
-    standin: Standin
+    standin: Emulator
     label: str
     folder: Path
 
@@ -67,43 +63,45 @@ class Deployment:
         return Credentials(self.standin.secret_id, self.standin.secret_key)
 
     @property
-    def operator(self) -> Operator:
-        return Operator.of(self.standin)
+    def operator(self) -> OperatorClients:
+        return OperatorClients.for_emulator(self.standin)
 
     @property
-    def control(self) -> Control:
-        return Control(self.credentials, REGION, self.standin.endpoint)
+    def api(self) -> ApiClient:
+        return ApiClient(self.credentials, REGION, self.standin.endpoint)
 
     @property
-    def functions(self) -> Functions:
-        return Functions(self.control)
+    def scf(self) -> ScfClient:
+        return ScfClient(self.api)
 
-    def wanted(self, **changed: str) -> Wanted:
-        chosen = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", **CHOICES, **changed}
-        return wanted_from(ROOT, {name: value for name, value in chosen.items() if value})
+    def manifest(self, **changed: str) -> Manifest:
+        config = {"SCRIBE_STAGE": "prod", "SCF_ROLE_NAME": "scribe-prod", **CONFIG, **changed}
+        return load_manifest(ROOT, {name: value for name, value in config.items() if value})
 
     def name(self, key: str) -> str:
-        return self.wanted().functions[key].name
+        return self.manifest().functions[key].name
 
-    def hands(self, credentials: Credentials | None = None) -> Hands:
-        return Hands.of(credentials or self.credentials, REGION, self.standin.endpoint)
+    def clients(self, credentials: Credentials | None = None) -> Clients:
+        return Clients.create(credentials or self.credentials, REGION, self.standin.endpoint)
 
     def findings(
-        self, *, hands: Hands | None = None, label: str | None = None, **changed: str
+        self, *, clients: Clients | None = None, label: str | None = None, **changed: str
     ) -> list[Finding]:
-        """What the doctor finds with these choices in the place of the deployed ones."""
-        given = self.label if label is None else label
-        return list(examine(hands or self.hands(), self.wanted(**changed), given))
+        """What the doctor finds with these settings instead of the deployed ones."""
+        manifest = self.manifest(**changed)
+        settings = load_function_settings(REGION, manifest.functions["callback"].variables)
+        state = CurrentState(clients or self.clients(), manifest, settings)
+        return list(run_checks(state, self.label if label is None else label, Commands()))
 
-    def around(self, **changed: str) -> Surroundings:
+    def context(self, **changed: str) -> CliContext:
         process = {
             "CLOUD_ENDPOINT": self.standin.endpoint,
             "TENCENTCLOUD_SECRET_ID": self.standin.secret_id,
             "TENCENTCLOUD_SECRET_KEY": self.standin.secret_key,
-            **CHOICES,
+            **CONFIG,
             **changed,
         }
-        return Surroundings(ROOT, self.folder / "none.env", process, self.folder)
+        return CliContext(ROOT, self.folder / "none.env", process, self.folder)
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         answer = httpx.request(method, f"{self.standin.endpoint}/-/{path}", json=body, trust_env=False)
@@ -115,66 +113,68 @@ class Deployment:
         return self.operator.speech.list_queues(INPUT).queues[0]
 
     @contextmanager
-    def spoilt_queue(self, change: Callable[[Queue], Queue]) -> Iterator[None]:
+    def broken_queue(self, change: Callable[[Queue], Queue]) -> Iterator[None]:
         good = self.queue
         self.operator.speech.update_queue(INPUT, change(good))
         yield
         self.operator.speech.update_queue(INPUT, good)
 
     @contextmanager
-    def stranger_with_rule(self, bucket: str, prefix: str, suffix: str = "") -> Iterator[str]:
-        """Somebody else's function, woken by these objects."""
+    def foreign_function(self, bucket: str, prefix: str, suffix: str = "") -> Iterator[str]:
+        """A function of somebody else that these objects invoke."""
         name, host = "music-player", f"{bucket}.cos.{REGION}.myqcloud.com"
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as file:
             file.writestr("index.py", "def main_handler(event, context):\n    return None\n")
-        like = replace(self.wanted().functions["upload"], name=name, handler="index.main_handler", role="")
-        payload = {name: value for name, value in create_function(like).items() if value}
-        self.functions.create(payload, code.getvalue())
-        self.functions.wait_active(name, "default")
+        like = replace(self.manifest().functions["upload"], name=name, handler="index.main_handler", role="")
+        payload = {name: value for name, value in create_function_payload(like).items() if value}
+        self.scf.create_function(payload, code.getvalue())
+        self.scf.wait_until_active(name, "default")
         rule = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": prefix, "Suffix": suffix}}
-        given = {"FunctionName": name, "TriggerName": host, "Type": "cos", "TriggerDesc": json.dumps(rule)}
-        self.functions.create_trigger({**given, "Enable": "OPEN", "Qualifier": "$DEFAULT"})
+        params = {"FunctionName": name, "TriggerName": host, "Type": "cos", "TriggerDesc": json.dumps(rule)}
+        self.scf.create_trigger({**params, "Enable": "OPEN", "Qualifier": "$DEFAULT"})
         yield name
-        self.functions.delete(name, "default")
+        self.scf.delete_function(name, "default")
 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("doctor")
     arguments = ["--speech", "scripted", "--region", REGION, "--appid", APPID, "--deploy-delay-ms", "0"]
-    with running_standin(folder / "cloud", {}, arguments) as standin:
+    with start_emulator(folder / "cloud", {}, arguments) as standin:
         bare = Deployment(standin, "", folder)
-        said = io.StringIO()
-        assert deploy(Console(file=said), bare.around(), Options(make_buckets=True)), said.getvalue()
-        found = bare.functions.find(bare.name("upload"), "default")
-        assert found
-        yield replace(bare, label=found.description)
+        output = io.StringIO()
+        assert deploy(Console(file=output), bare.context(), DeployOptions(make_buckets=True)), (
+            output.getvalue()
+        )
+        function = bare.scf.get_function(bare.name("upload"), "default")
+        assert function
+        yield replace(bare, label=function.description)
 
 
 def wrong(findings: list[Finding]) -> set[str]:
-    return {one.name for one in findings if one.state is State.WRONG}
+    return {finding.name for finding in findings if finding.status is Status.WRONG}
 
 
-def told(findings: list[Finding], name: str, state: State = State.WRONG) -> str:
-    """What the findings of this check say, and what mends it."""
+def describe(findings: list[Finding], name: str, status: Status = Status.WRONG) -> str:
+    """The findings of this check with this status."""
     return " / ".join(
-        f"{one.about}: {one.says} -> {one.mend}"
-        for one in findings
-        if one.name == name and one.state is state
+        f"{finding.subject}: {finding.message} -> {finding.fix}"
+        for finding in findings
+        if finding.name == name and finding.status is status
     )
 
 
-def test_a_healthy_deployment_has_nothing_wrong_and_nothing_skipped(deployment: Deployment) -> None:
-    found = deployment.findings()
-    assert [one for one in found if one.state in {State.WRONG, State.SKIPPED}] == []
-    assert [one.name for one in found if one.state is State.NOTE] == [
+def test_healthy_deployment_has_nothing_wrong_or_skipped(deployment: Deployment) -> None:
+    findings = deployment.findings()
+    assert [finding for finding in findings if finding.status in {Status.WRONG, Status.SKIPPED}] == []
+    assert [finding.name for finding in findings if finding.status is Status.NOTE] == [
         "account"
     ]  # a key of the account itself
-    assert {one.name for one in found} == {check.name for check in CHECKS}
+    assert {finding.name for finding in findings} == {check.name for check in CHECKS}
 
 
-def test_looking_changes_nothing(deployment: Deployment) -> None:
+def test_checks_change_nothing(deployment: Deployment) -> None:
     before = max(row["number"] for row in deployment.admin("GET", "requests"))
     deployment.findings()
     rows = [row for row in deployment.admin("GET", f"requests?since={before}") if not row.get("function")]
@@ -184,146 +184,157 @@ def test_looking_changes_nothing(deployment: Deployment) -> None:
     assert [row for row in writing if row["action"]] == []
 
 
-def test_a_queue_that_tells_nobody_is_found(deployment: Deployment) -> None:
+def test_notification_that_is_off_is_found(deployment: Deployment) -> None:
     off = deployment.queue.notification._replace(state="Off")
-    with deployment.spoilt_queue(lambda queue: queue._replace(notification=off)):
-        found = deployment.findings()
-    assert wrong(found) == {"notification"}
-    assert "notification is off" in told(found, "notification")
-    assert "scribe deploy" in told(found, "notification")
+    with deployment.broken_queue(lambda queue: queue._replace(notification=off)):
+        findings = deployment.findings()
+    assert wrong(findings) == {"notification"}
+    assert "notification of the queue is off" in describe(findings, "notification")
+    assert "scribe deploy" in describe(findings, "notification")
 
 
-def test_a_wrong_token_is_found_and_no_token_is_shown(deployment: Deployment) -> None:
+def test_wrong_token_is_found_and_no_token_is_shown(deployment: Deployment) -> None:
     url = deployment.queue.notification.url.replace(TOKEN, OTHER_TOKEN)
     other = deployment.queue.notification._replace(url=url)
-    with deployment.spoilt_queue(lambda queue: queue._replace(notification=other)):
-        found = deployment.findings()
-    assert wrong(found) == {"notification"}
-    assert "token" in told(found, "notification")
-    assert TOKEN not in str(found)
-    assert OTHER_TOKEN not in str(found)
+    with deployment.broken_queue(lambda queue: queue._replace(notification=other)):
+        findings = deployment.findings()
+    assert wrong(findings) == {"notification"}
+    assert "token" in describe(findings, "notification")
+    assert TOKEN not in str(findings)
+    assert OTHER_TOKEN not in str(findings)
 
 
-def test_a_token_that_was_changed_here_and_not_deployed_is_found_everywhere_it_matters(
+def test_token_that_is_not_deployed_is_found_by_three_checks(
     deployment: Deployment,
 ) -> None:
-    found = deployment.findings(CALLBACK_TOKEN=OTHER_TOKEN)
-    assert wrong(found) == {"variables", "notification", "address"}
-    assert "CALLBACK_TOKEN" in told(found, "variables")
-    assert TOKEN not in str(found)
-    assert OTHER_TOKEN not in str(found)
+    findings = deployment.findings(CALLBACK_TOKEN=OTHER_TOKEN)
+    assert wrong(findings) == {"variables", "notification", "address"}
+    assert "CALLBACK_TOKEN" in describe(findings, "variables")
+    assert TOKEN not in str(findings)
+    assert OTHER_TOKEN not in str(findings)
 
 
-def test_a_queue_that_tells_another_address_is_found(deployment: Deployment) -> None:
+def test_notification_to_another_address_is_found(deployment: Deployment) -> None:
     away = deployment.queue.notification._replace(url=f"https://old.example.com/{TOKEN}")
-    with deployment.spoilt_queue(lambda queue: queue._replace(notification=away)):
-        found = deployment.findings()
-    assert wrong(found) == {"notification"}
-    assert "https://old.example.com/..." in told(found, "notification")
+    with deployment.broken_queue(lambda queue: queue._replace(notification=away)):
+        findings = deployment.findings()
+    assert wrong(findings) == {"notification"}
+    assert "https://old.example.com/..." in describe(findings, "notification")
 
 
-def test_a_paused_queue_is_found(deployment: Deployment) -> None:
-    with deployment.spoilt_queue(lambda queue: queue._replace(state="Paused")):
-        found = deployment.findings()
-    assert wrong(found) == {"queue"}
-    assert "Paused" in told(found, "queue")
+def test_paused_queue_is_found(deployment: Deployment) -> None:
+    with deployment.broken_queue(lambda queue: queue._replace(state="Paused")):
+        findings = deployment.findings()
+    assert wrong(findings) == {"queue"}
+    assert "Paused" in describe(findings, "queue")
 
 
-def test_a_closed_trigger_is_found(deployment: Deployment) -> None:
+def test_closed_trigger_is_found(deployment: Deployment) -> None:
     name = deployment.name("upload")
-    trigger = next(one for one in deployment.functions.triggers(name, "default") if one.type == "cos")
+    trigger = next(
+        trigger for trigger in deployment.scf.list_triggers(name, "default") if trigger.type == "cos"
+    )
     naming = {"FunctionName": name, "TriggerName": trigger.name, "Type": "cos", "Qualifier": "$DEFAULT"}
-    closing = {**naming, "TriggerDesc": trigger.sent_description, "Enable": "CLOSE"}
-    deployment.control.call("scf", "UpdateTriggerStatus", closing)
-    found = deployment.findings()
-    deployment.functions.open_trigger(name, "default", trigger)
-    assert wrong(found) == {"trigger"}
-    assert "upload cos" in told(found, "trigger")
-    assert "closed" in told(found, "trigger")
+    closing = {**naming, "TriggerDesc": trigger.raw_description, "Enable": "CLOSE"}
+    deployment.api.call("scf", "UpdateTriggerStatus", closing)
+    findings = deployment.findings()
+    deployment.scf.enable_trigger(name, "default", trigger)
+    assert wrong(findings) == {"trigger"}
+    assert "upload cos" in describe(findings, "trigger")
+    assert "closed" in describe(findings, "trigger")
 
 
-def test_a_versioned_bucket_for_receipts_is_found_suspended_included(deployment: Deployment) -> None:
+def test_versioning_of_the_receipts_bucket_is_found_even_suspended(deployment: Deployment) -> None:
     bucket = f"versioned-{APPID}"
-    deployment.operator.make_bucket(bucket)
+    deployment.operator.ensure_bucket(bucket)
     host = f"{bucket}.cos.{REGION}.myqcloud.com"
     body = b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"
     parameters = (("versioning", ""),)
     deployment.operator.cos.client.send(Request("PUT", host, "/", bucket, parameters=parameters, body=body))
-    found = deployment.findings(OUTPUT_BUCKET=bucket)
-    assert "versioning" in wrong(found)
-    assert "Suspended" in told(found, "versioning")
-    assert bucket in told(found, "versioning")
+    findings = deployment.findings(OUTPUT_BUCKET=bucket)
+    assert "versioning" in wrong(findings)
+    assert "Suspended" in describe(findings, "versioning")
+    assert bucket in describe(findings, "versioning")
 
 
-def test_a_missing_permission_is_found_by_its_action_and_resource(deployment: Deployment) -> None:
-    role = deployment.wanted().functions["callback"].role
-    roles = Roles(deployment.control)
-    before = roles.find(role)
+def test_missing_permission_is_reported_with_action_and_resource(deployment: Deployment) -> None:
+    role = deployment.manifest().functions["callback"].role
+    cam = CamClient(deployment.api)
+    before = cam.get_role(role)
     assert before
     [document] = before.documents
-    lesser = json.loads(json.dumps(document))
-    for statement in lesser["statement"]:
-        statement["action"] = [one for one in statement["action"] if not one.endswith("cos:PutObject")]
-    lesser["statement"] = [one for one in lesser["statement"] if one["action"]]
-    roles.ensure(role, lesser)
-    found = deployment.findings()
-    roles.ensure(role, document)
-    assert wrong(found) == {"role"}
-    assert "cos:PutObject" in told(found, "role")
-    assert f"{OUTPUT}/transcripts/" in told(found, "role")
-    assert "scribe policy --create-role" in told(found, "role")
+    reduced = json.loads(json.dumps(document))
+    for statement in reduced["statement"]:
+        statement["action"] = [
+            action for action in statement["action"] if not action.endswith("cos:PutObject")
+        ]
+    reduced["statement"] = [statement for statement in reduced["statement"] if statement["action"]]
+    cam.ensure_role(role, reduced)
+    findings = deployment.findings()
+    cam.ensure_role(role, document)
+    assert wrong(findings) == {"role"}
+    assert "cos:PutObject" in describe(findings, "role")
+    assert f"{OUTPUT}/transcripts/" in describe(findings, "role")
+    assert "scribe policy --create-role" in describe(findings, "role")
 
 
-def test_an_expired_temporary_key_is_found_and_the_rest_is_skipped(deployment: Deployment) -> None:
+def test_expired_temporary_key_is_found_and_the_rest_is_skipped(deployment: Deployment) -> None:
     issued = deployment.admin("POST", "keys?lifetime=-10")
     expired = Credentials(issued["secret_id"], issued["secret_key"], issued["token"])
-    found = deployment.findings(hands=deployment.hands(expired))
-    assert wrong(found) == {"key"}
-    assert "expired" in told(found, "key")
-    assert {one.state for one in found if one.name not in {"clock", "key"}} == {State.SKIPPED}
-    assert "first mend key" in told(found, "notification", State.SKIPPED)
+    findings = deployment.findings(clients=deployment.clients(expired))
+    assert wrong(findings) == {"key"}
+    assert "expired" in describe(findings, "key")
+    assert {finding.status for finding in findings if finding.name not in {"clock", "key"}} == {
+        Status.SKIPPED
+    }
+    assert "depends on `key`" in describe(findings, "notification", Status.SKIPPED)
 
 
 @pytest.mark.parametrize(
-    ("secret_id", "secret_key", "says"),
+    ("secret_id", "secret_key", "message"),
     [("AKIDnobody", "", "no key has this SecretId"), ("", "not-its-secret", "does not belong")],
 )
-def test_an_unknown_key_and_a_wrong_secret_are_told_apart(
-    deployment: Deployment, secret_id: str, secret_key: str, says: str
+def test_unknown_key_and_wrong_secret_have_different_messages(
+    deployment: Deployment, secret_id: str, secret_key: str, message: str
 ) -> None:
-    given = Credentials(secret_id or deployment.standin.secret_id, secret_key or "something")
-    found = deployment.findings(hands=deployment.hands(given))
-    assert wrong(found) == {"key"}
-    assert says in told(found, "key")
-    assert "not-its-secret" not in str(found)
+    credentials = Credentials(secret_id or deployment.standin.secret_id, secret_key or "something")
+    findings = deployment.findings(clients=deployment.clients(credentials))
+    assert wrong(findings) == {"key"}
+    assert message in describe(findings, "key")
+    assert "not-its-secret" not in str(findings)
 
 
-def test_a_loop_by_another_function_on_the_receipts_is_found(deployment: Deployment) -> None:
-    with deployment.stranger_with_rule(OUTPUT, "") as name:
-        found = deployment.findings()
-    assert wrong(found) == {"loop"}
-    assert name in told(found, "loop")
+def test_loop_by_another_function_on_the_receipts_is_found(deployment: Deployment) -> None:
+    with deployment.foreign_function(OUTPUT, "") as name:
+        findings = deployment.findings()
+    assert wrong(findings) == {"loop"}
+    assert name in describe(findings, "loop")
 
 
-def test_another_function_on_the_transcripts_alone_is_only_noted(deployment: Deployment) -> None:
-    with deployment.stranger_with_rule(OUTPUT, "transcripts/", ".json") as name:
-        found = deployment.findings()
-    assert wrong(found) == set()
-    assert name in told(found, "loop", State.NOTE)
+def test_another_function_on_the_transcripts_is_only_a_note(deployment: Deployment) -> None:
+    with deployment.foreign_function(OUTPUT, "transcripts/", ".json") as name:
+        findings = deployment.findings()
+    assert wrong(findings) == set()
+    assert name in describe(findings, "loop", Status.NOTE)
 
 
-def test_functions_that_disagree_on_where_transcripts_go_make_a_loop_that_is_found(
+def test_loop_by_different_settings_of_the_functions_is_found(
     deployment: Deployment,
 ) -> None:
-    """Upload is woken below calls/ and knows transcripts/ for outputs; callback writes below calls/."""
-    wanted = deployment.wanted()
-    callback = wanted.functions["callback"]
-    astray = {**callback.variables, "OUTPUT_BUCKET": INPUT, "INPUT_PREFIX": "", "OUTPUT_PREFIX": "calls/"}
-    _set_variables(deployment, callback.name, astray)
-    found = deployment.findings()
+    """Upload is invoked below calls/ and has transcripts/ as output prefix; callback writes below calls/."""
+    manifest = deployment.manifest()
+    callback = manifest.functions["callback"]
+    wrong_variables = {
+        **callback.variables,
+        "OUTPUT_BUCKET": INPUT,
+        "INPUT_PREFIX": "",
+        "OUTPUT_PREFIX": "calls/",
+    }
+    _set_variables(deployment, callback.name, wrong_variables)
+    findings = deployment.findings()
     _set_variables(deployment, callback.name, dict(callback.variables))
-    assert wrong(found) == {"variables", "loop"}
-    assert "calls/" in told(found, "loop")
+    assert wrong(findings) == {"variables", "loop"}
+    assert "calls/" in describe(findings, "loop")
 
 
 def _set_variables(deployment: Deployment, name: str, variables: dict[str, str]) -> None:
@@ -332,186 +343,188 @@ def _set_variables(deployment: Deployment, name: str, variables: dict[str, str])
 
 
 def _set(deployment: Deployment, name: str, **changed: Any) -> None:
-    deployment.functions.update_configuration({"FunctionName": name, "Namespace": "default", **changed})
-    deployment.functions.wait_active(name, "default")
+    deployment.scf.update_configuration({"FunctionName": name, "Namespace": "default", **changed})
+    deployment.scf.wait_until_active(name, "default")
 
 
-def test_transcripts_beside_the_recordings_are_noted_when_they_wake_upload(deployment: Deployment) -> None:
-    wanted = deployment.wanted()
-    variables = {key: dict(one.variables) for key, one in wanted.functions.items()}
-    for key, one in wanted.functions.items():
+def test_transcripts_that_invoke_upload_are_a_note(deployment: Deployment) -> None:
+    manifest = deployment.manifest()
+    variables = {key: dict(spec.variables) for key, spec in manifest.functions.items()}
+    for key, spec in manifest.functions.items():
         _set_variables(
-            deployment, one.name, {**variables[key], "OUTPUT_BUCKET": INPUT, "OUTPUT_PREFIX": "calls/t/"}
+            deployment, spec.name, {**variables[key], "OUTPUT_BUCKET": INPUT, "OUTPUT_PREFIX": "calls/t/"}
         )
-    found = deployment.findings(OUTPUT_BUCKET=INPUT, OUTPUT_PREFIX="calls/t/")
-    for key, one in wanted.functions.items():
-        _set_variables(deployment, one.name, variables[key])
-    assert "loop" not in wrong(found)
-    assert "leaves them alone" in told(found, "loop", State.NOTE)
+    findings = deployment.findings(OUTPUT_BUCKET=INPUT, OUTPUT_PREFIX="calls/t/")
+    for key, spec in manifest.functions.items():
+        _set_variables(deployment, spec.name, variables[key])
+    assert "loop" not in wrong(findings)
+    assert "ignores them" in describe(findings, "loop", Status.NOTE)
 
 
-def test_another_functions_overlapping_rule_is_found(deployment: Deployment) -> None:
-    with deployment.stranger_with_rule(INPUT, "music/", ".mp3") as name:
-        found = deployment.findings(INPUT_PREFIX="music/live/")
-    assert "overlap" in wrong(found)
-    assert name in told(found, "overlap")
-    assert "music/*.mp3" in told(found, "overlap")
+def test_overlapping_rule_of_another_function_is_found(deployment: Deployment) -> None:
+    with deployment.foreign_function(INPUT, "music/", ".mp3") as name:
+        findings = deployment.findings(INPUT_PREFIX="music/live/")
+    assert "overlap" in wrong(findings)
+    assert name in describe(findings, "overlap")
+    assert "music/*.mp3" in describe(findings, "overlap")
 
 
-def test_a_speech_service_that_is_not_switched_on_is_found(deployment: Deployment) -> None:
+def test_speech_recognition_that_is_off_is_found(deployment: Deployment) -> None:
     url = deployment.queue.notification.url
     wire = deployment.operator.cos.client
     wire.send(Request("DELETE", f"{INPUT}.ci.{REGION}.myqcloud.com", "/asrbucket", INPUT))
-    found = deployment.findings()
-    switch_on_speech(deployment.operator, INPUT, url)
-    assert wrong(found) == {"speech-service"}
-    assert INPUT in told(found, "speech-service")
+    findings = deployment.findings()
+    enable_speech(deployment.operator, INPUT, url)
+    assert wrong(findings) == {"speech-service"}
+    assert INPUT in describe(findings, "speech-service")
 
 
-def test_a_stale_package_is_found(deployment: Deployment) -> None:
-    found = deployment.findings(label="Scribe 0.1.0, package 0123456789abcdef")
-    assert wrong(found) == {"package"}
-    assert deployment.label in told(found, "package")
-    assert "0123456789abcdef" in told(found, "package")
+def test_outdated_package_is_found(deployment: Deployment) -> None:
+    findings = deployment.findings(label="Scribe 0.1.0, package 0123456789abcdef")
+    assert wrong(findings) == {"package"}
+    assert deployment.label in describe(findings, "package")
+    assert "0123456789abcdef" in describe(findings, "package")
 
 
-def test_without_a_package_to_compare_with_the_check_is_skipped(deployment: Deployment) -> None:
-    found = deployment.findings(label="")
-    assert wrong(found) == set()
-    assert "make package" in told(found, "package", State.SKIPPED)
+def test_package_check_is_skipped_without_a_package(deployment: Deployment) -> None:
+    findings = deployment.findings(label="")
+    assert wrong(findings) == set()
+    assert "make package" in describe(findings, "package", Status.SKIPPED)
 
 
-def test_a_function_that_was_changed_by_hand_is_found(deployment: Deployment) -> None:
+def test_changed_configuration_is_found(deployment: Deployment) -> None:
     _set(deployment, deployment.name("sweep"), MemorySize=512)
-    found = deployment.findings()
+    findings = deployment.findings()
     _set(deployment, deployment.name("sweep"), MemorySize=256)
-    assert wrong(found) == {"configuration"}
-    assert "the memory is 512 MB, not 256 MB" in told(found, "configuration")
+    assert wrong(findings) == {"configuration"}
+    assert "the memory is 512 MB, not 256 MB" in describe(findings, "configuration")
 
 
 def test_fewer_retries_are_found(deployment: Deployment) -> None:
     name = deployment.name("upload")
-    good = deployment.functions.retries(name, "default")
-    deployment.functions.set_retries(name, "default", replace(good, attempts=0))
-    found = deployment.findings()
-    deployment.functions.set_retries(name, "default", good)
-    assert wrong(found) == {"retries"}
+    good = deployment.scf.get_retry_config(name, "default")
+    deployment.scf.set_retry_config(name, "default", replace(good, attempts=0))
+    findings = deployment.findings()
+    deployment.scf.set_retry_config(name, "default", good)
+    assert wrong(findings) == {"retries"}
 
 
-def test_buckets_that_are_not_there_or_lie_elsewhere_are_found(deployment: Deployment) -> None:
+def test_missing_bucket_and_bucket_in_another_region_are_found(deployment: Deployment) -> None:
     away = f"away-{APPID}"
     deployment.operator.cos.for_region("ap-beijing").create_bucket(away)
-    found = deployment.findings(INPUT_BUCKETS=away, OUTPUT_BUCKET=f"nowhere-{APPID}")
-    assert "it lies in ap-beijing" in told(found, "bucket")
-    assert "no such bucket" in told(found, "bucket")
+    findings = deployment.findings(INPUT_BUCKETS=away, OUTPUT_BUCKET=f"nowhere-{APPID}")
+    assert "it is in ap-beijing" in describe(findings, "bucket")
+    assert "it does not exist" in describe(findings, "bucket")
 
 
 def test_buckets_of_another_account_are_found(deployment: Deployment) -> None:
-    found = deployment.findings(OUTPUT_BUCKET="transcripts-1259999999")
-    assert "transcripts-1259999999" in told(found, "account")
-    assert f"appid {APPID}" in told(found, "account")
+    findings = deployment.findings(OUTPUT_BUCKET="transcripts-1259999999")
+    assert "transcripts-1259999999" in describe(findings, "account")
+    assert f"appid {APPID}" in describe(findings, "account")
     for name in ("bucket", "versioning", "role", "speech-service", "notification"):
-        assert "first mend account" in told(found, name, State.SKIPPED)
-    assert wrong(found) == {"account", "variables"}
-    assert "is active" in told(found, "function", State.OK)
+        assert "depends on `account`" in describe(findings, name, Status.SKIPPED)
+    assert wrong(findings) == {"account", "variables"}
+    assert "is active" in describe(findings, "function", Status.OK)
 
 
-def test_a_region_without_functions_is_told_once_and_by_its_setting(deployment: Deployment) -> None:
-    said = io.StringIO()
-    assert not doctor(Console(file=said), deployment.around(REGION="ap-beijing"), as_json=True)
-    found = json.loads(said.getvalue())["findings"]
-    [region] = [one for one in found if one["state"] == "wrong"]
+def test_region_without_scf_is_one_finding_that_names_the_setting(deployment: Deployment) -> None:
+    output = io.StringIO()
+    assert not doctor(Console(file=output), deployment.context(REGION="ap-beijing"), as_json=True)
+    findings = json.loads(output.getvalue())["findings"]
+    [region] = [finding for finding in findings if finding["status"] == "wrong"]
     assert region["name"] == "region"
-    assert f"look at REGION in {deployment.folder / 'none.env'}" in region["mend"]
-    assert {one["says"] for one in found if one["state"] == "skipped"} == {"not looked at: first mend region"}
+    assert f"correct REGION in {deployment.folder / 'none.env'}" in region["fix"]
+    assert {finding["message"] for finding in findings if finding["status"] == "skipped"} == {
+        "depends on `region`"
+    }
     assert {"bucket", "role", "function", "queue"} <= {
-        one["name"] for one in found if one["state"] == "skipped"
+        finding["name"] for finding in findings if finding["status"] == "skipped"
     }
 
 
-def test_recordings_from_before_are_counted(deployment: Deployment) -> None:
+def test_recordings_without_a_receipt_are_counted(deployment: Deployment) -> None:
     cos = deployment.operator.cos
     keys = [f"calls/old-{number}.mp3" for number in range(3)]
     bucket = f"archive-{APPID}"
-    deployment.operator.make_bucket(bucket)
+    deployment.operator.ensure_bucket(bucket)
     for key in [*keys, "elsewhere/new.mp3", "calls/folder/"]:
         cos.put(bucket, key, b"sound" if key.endswith("3") else b"")
-    found = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")
-    assert "3 recordings have no receipt" in told(found, "unheard-recordings", State.NOTE)
-    assert "costs money" in told(found, "unheard-recordings", State.NOTE)
-    assert "set INPUT_PREFIX" in told(found, "unheard-recordings", State.NOTE)
+    findings = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")
+    assert "3 recordings have no receipt" in describe(findings, "unheard-recordings", Status.NOTE)
+    assert "costs money" in describe(findings, "unheard-recordings", Status.NOTE)
+    assert "set INPUT_PREFIX" in describe(findings, "unheard-recordings", Status.NOTE)
     young = deployment.findings(INPUT_BUCKETS=bucket)
-    assert told(young, "unheard-recordings", State.NOTE) == ""
+    assert describe(young, "unheard-recordings", Status.NOTE) == ""
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "state"), [(-100, State.NOTE), (100, State.NOTE), (400, State.WRONG), (-400, State.WRONG)]
+    ("ahead_s", "state"), [(-100, Status.NOTE), (100, Status.NOTE), (400, Status.WRONG), (-400, Status.WRONG)]
 )
-def test_a_clock_that_is_off_is_found(deployment: Deployment, ahead_s: float, state: State) -> None:
-    hands = deployment.hands()
-    found = deployment.findings(hands=replace(hands, now=lambda: hands.now() + ahead_s))
-    assert "clock" in told(found, "clock", state)
-    assert ("ahead of" if ahead_s > 0 else "behind") in told(found, "clock", state)
-    assert ("first mend clock" in told(found, "key", State.SKIPPED)) == (state is State.WRONG)
+def test_wrong_clock_is_found(deployment: Deployment, ahead_s: float, state: Status) -> None:
+    clients = deployment.clients()
+    findings = deployment.findings(clients=replace(clients, now=lambda: clients.now() + ahead_s))
+    assert "clock" in describe(findings, "clock", state)
+    assert ("ahead of" if ahead_s > 0 else "behind") in describe(findings, "clock", state)
+    assert ("depends on `clock`" in describe(findings, "key", Status.SKIPPED)) == (state is Status.WRONG)
 
 
-def test_a_key_that_may_not_look_is_told_what_it_needs(deployment: Deployment) -> None:
+def test_key_without_permissions_is_pointed_to_the_policy(deployment: Deployment) -> None:
     allowed = {"effect": "allow", "action": ["sts:GetCallerIdentity", "scf:*"], "resource": "*"}
     issued = deployment.admin("POST", "keys", {"policies": [{"version": "2.0", "statement": [allowed]}]})
     limited = Credentials(issued["secret_id"], issued["secret_key"], issued["token"])
-    found = deployment.findings(hands=deployment.hands(limited))
-    assert "scribe policy deployer" in told(found, "role", State.SKIPPED)
-    assert "scribe policy deployer" in told(found, "speech-service", State.SKIPPED)
-    assert "is active" in told(found, "function", State.OK)
+    findings = deployment.findings(clients=deployment.clients(limited))
+    assert "scribe policy deployer" in describe(findings, "role", Status.SKIPPED)
+    assert "scribe policy deployer" in describe(findings, "speech-service", Status.SKIPPED)
+    assert "is active" in describe(findings, "function", Status.OK)
 
 
-def test_the_policy_for_deployers_lets_the_doctor_look_at_everything(deployment: Deployment) -> None:
-    wanted = deployment.wanted()
-    place = place_of(load_settings({"REGION": REGION, **wanted.functions["upload"].variables}), OWNER)
+def test_deployer_policy_suffices_for_every_check(deployment: Deployment) -> None:
+    manifest = deployment.manifest()
+    scope = scope_from_settings(load_function_settings(REGION, manifest.functions["upload"].variables), OWNER)
     issued = deployment.admin(
-        "POST", "keys", {"policies": [deployer_policy(place, wanted.functions.values())]}
+        "POST", "keys", {"policies": [deployer_policy(scope, manifest.functions.values())]}
     )
     deployer = Credentials(issued["secret_id"], issued["secret_key"], issued["token"])
-    found = deployment.findings(hands=deployment.hands(deployer))
-    assert [one for one in found if one.state is not State.OK] == []
+    findings = deployment.findings(clients=deployment.clients(deployer))
+    assert [finding for finding in findings if finding.status is not Status.OK] == []
 
 
-def test_a_stage_that_was_never_deployed_is_told_what_is_not_there(deployment: Deployment) -> None:
-    found = deployment.findings(SCRIBE_STAGE="test", SCF_ROLE_NAME="scribe-test")
-    assert wrong(found) == {"role", "function", "overlap", "notification"}
-    assert "scribe-test-scribe-upload" in told(found, "function")
-    assert deployment.name("upload") in told(found, "overlap")
-    assert "nothing to look at yet" in told(found, "trigger", State.SKIPPED)
+def test_stage_that_was_never_deployed_is_reported(deployment: Deployment) -> None:
+    findings = deployment.findings(SCRIBE_STAGE="test", SCF_ROLE_NAME="scribe-test")
+    assert wrong(findings) == {"role", "function", "overlap", "notification"}
+    assert "scribe-test-scribe-upload" in describe(findings, "function")
+    assert deployment.name("upload") in describe(findings, "overlap")
+    assert "depends on `function`" in describe(findings, "trigger", Status.SKIPPED)
 
 
-def test_a_forgotten_function_url_is_found(deployment: Deployment) -> None:
+def test_forgotten_function_url_is_found(deployment: Deployment) -> None:
     name = deployment.name("sweep")
     network = {"EnableExtranet": True, "EnableIntranet": False}
-    given = {"FunctionName": name, "TriggerName": "url-trigger", "Type": "http", "Qualifier": "$DEFAULT"}
+    params = {"FunctionName": name, "TriggerName": "url-trigger", "Type": "http", "Qualifier": "$DEFAULT"}
     desc = json.dumps({"AuthType": "NONE", "NetConfig": network})
-    deployment.functions.create_trigger({**given, "TriggerDesc": desc, "Enable": "OPEN"})
-    found = deployment.findings()
-    [extra] = [one for one in deployment.functions.triggers(name, "default") if one.type == "http"]
-    deployment.functions.delete_trigger(name, "default", extra)
-    assert wrong(found) == {"extra-trigger"}
-    assert "sweep http" in told(found, "extra-trigger")
+    deployment.scf.create_trigger({**params, "TriggerDesc": desc, "Enable": "OPEN"})
+    findings = deployment.findings()
+    [extra] = [trigger for trigger in deployment.scf.list_triggers(name, "default") if trigger.type == "http"]
+    deployment.scf.delete_trigger(name, "default", extra)
+    assert wrong(findings) == {"extra-trigger"}
+    assert "sweep http" in describe(findings, "extra-trigger")
 
 
-def test_a_prefix_that_was_chosen_and_not_deployed_is_found(deployment: Deployment) -> None:
-    found = deployment.findings(INPUT_PREFIX="other/")
-    assert wrong(found) == {"variables", "trigger", "role"}
-    assert "calls/" in told(found, "trigger")
-    assert "other/" in told(found, "trigger")
+def test_prefix_that_is_not_deployed_is_found(deployment: Deployment) -> None:
+    findings = deployment.findings(INPUT_PREFIX="other/")
+    assert wrong(findings) == {"variables", "trigger", "role"}
+    assert "calls/" in describe(findings, "trigger")
+    assert "other/" in describe(findings, "trigger")
 
 
-def test_a_callback_that_fails_at_its_address_is_found(deployment: Deployment) -> None:
-    variables = dict(deployment.wanted().functions["callback"].variables)
+def test_callback_that_fails_at_its_address_is_found(deployment: Deployment) -> None:
+    variables = dict(deployment.manifest().functions["callback"].variables)
     _set_variables(deployment, deployment.name("callback"), {**variables, "INPUT_BUCKETS": "nonsense"})
-    found = deployment.findings()
+    findings = deployment.findings()
     _set_variables(deployment, deployment.name("callback"), variables)
-    assert wrong(found) == {"variables", "address"}
-    assert "INPUT_BUCKETS" in told(found, "variables")
-    assert "the function fails" in told(found, "address")
+    assert wrong(findings) == {"variables", "address"}
+    assert "INPUT_BUCKETS" in describe(findings, "variables")
+    assert "the function fails" in describe(findings, "address")
 
 
 class NoFunctionUrls(httpx.HTTPTransport):
@@ -523,101 +536,102 @@ class NoFunctionUrls(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
-def test_an_address_at_which_nothing_answers_is_found_and_its_token_kept_quiet(
+def test_address_without_response_is_found_and_shows_no_token(
     deployment: Deployment,
 ) -> None:
     with httpx.Client(transport=NoFunctionUrls()) as client:
-        found = deployment.findings(hands=replace(deployment.hands(), client=lambda: client))
-    assert wrong(found) == {"address"}
-    assert "nothing answers" in told(found, "address")
-    assert TOKEN not in str(found)
+        findings = deployment.findings(clients=replace(deployment.clients(), http=lambda: client))
+    assert wrong(findings) == {"address"}
+    assert "does not respond" in describe(findings, "address")
+    assert TOKEN not in str(findings)
 
 
-class AnOpenDoor(httpx.HTTPTransport):
-    """A network in which something else, that takes anything, answers at the function's address."""
+class AcceptsEverything(httpx.HTTPTransport):
+    """A network in which something else responds at the address of the function, and accepts every POST."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        is_let_in = request.method == "POST" and request.headers["host"].endswith(".tencentscf.com")
-        return httpx.Response(200) if is_let_in else super().handle_request(request)
+        is_accepted = request.method == "POST" and request.headers["host"].endswith(".tencentscf.com")
+        return httpx.Response(200) if is_accepted else super().handle_request(request)
 
 
-def test_an_address_that_takes_a_message_without_the_token_is_found(deployment: Deployment) -> None:
-    with httpx.Client(transport=AnOpenDoor()) as client:
-        found = deployment.findings(hands=replace(deployment.hands(), client=lambda: client))
-    assert wrong(found) == {"address"}
-    assert "without the token is answered with 200, not 403" in told(found, "address")
+def test_address_that_accepts_a_post_without_token_is_found(deployment: Deployment) -> None:
+    with httpx.Client(transport=AcceptsEverything()) as client:
+        findings = deployment.findings(clients=replace(deployment.clients(), http=lambda: client))
+    assert wrong(findings) == {"address"}
+    assert "without the token is answered with 200, not 403" in describe(findings, "address")
 
 
-def test_while_a_token_is_rotated_the_old_one_in_the_queue_is_noted(deployment: Deployment) -> None:
-    found = deployment.findings(CALLBACK_TOKEN=f"{OTHER_TOKEN},{TOKEN}")
-    assert "later token" in told(found, "notification", State.NOTE)
-    assert "notification" not in wrong(found)
+def test_old_token_in_the_queue_is_a_note_during_rotation(deployment: Deployment) -> None:
+    findings = deployment.findings(CALLBACK_TOKEN=f"{OTHER_TOKEN},{TOKEN}")
+    assert "later token" in describe(findings, "notification", Status.NOTE)
+    assert "notification" not in wrong(findings)
 
 
-def test_a_queue_that_queue_id_does_not_find_is_told(deployment: Deployment) -> None:
-    found = deployment.findings(QUEUE_ID="p00000000000000000000000000000000")
-    assert "QUEUE_ID" in told(found, "queue")
+def test_unknown_queue_id_is_found(deployment: Deployment) -> None:
+    findings = deployment.findings(QUEUE_ID="p00000000000000000000000000000000")
+    assert "QUEUE_ID" in describe(findings, "queue")
 
 
 @pytest.mark.parametrize(("role", "check"), [(CI_ROLE, "ci-role"), (SCF_ROLE, "scf-role")])
-def test_a_role_of_a_service_that_is_missing_or_has_no_policy_is_found(
+def test_service_role_that_is_missing_or_has_no_policy_is_found(
     deployment: Deployment, role: str, check: str
 ) -> None:
-    call = deployment.control.call
+    call = deployment.api.call
     before = call("cam", "GetRole", {"RoleName": role})["RoleInfo"]
     attached = call("cam", "ListAttachedRolePolicies", {"RoleName": role, "Page": 1, "Rp": 20})["List"]
     assert attached
     call("cam", "DeleteRole", {"RoleName": role})
-    found = deployment.findings()
+    findings = deployment.findings()
     again = {"RoleName": role, "PolicyDocument": before["PolicyDocument"], "Description": "as before"}
     call("cam", "CreateRole", again)
     bare = deployment.findings()
     for policy in attached:
         call("cam", "AttachRolePolicy", {"AttachRoleName": role, "PolicyId": policy["PolicyId"]})
-    assert wrong(found) == {check}
-    assert f"https://console.cloud.tencent.com/{check.partition('-')[0]}" in told(found, check)
+    assert wrong(findings) == {check}
+    assert f"https://console.cloud.tencent.com/{check.partition('-')[0]}" in describe(findings, check)
     assert wrong(bare) == set()
-    assert ("no policy attached" in told(bare, check, State.NOTE)) is (role == CI_ROLE)
+    assert ("no policy attached" in describe(bare, check, Status.NOTE)) is (role == CI_ROLE)
 
 
-class DeletedMeanwhile(set[tuple[str, str]]):
-    """The functions that are not looked at; somebody else's is deleted in the moment in which it is compared."""
+class DeletedWhileReading(set[tuple[str, str]]):
+    """The functions to leave out; another function is deleted in the moment in which it is compared."""
 
     def __init__(self, delete: Callable[[str, str], None]) -> None:
         super().__init__()
         self.delete = delete
 
-    def __contains__(self, one: object) -> bool:
-        match one:
+    def __contains__(self, function: object) -> bool:
+        match function:
             case ("music-player", str(namespace)):
                 self.delete("music-player", namespace)
         return False
 
 
-def test_a_function_that_is_deleted_while_rules_are_read_is_left_out(deployment: Deployment) -> None:
-    with deployment.stranger_with_rule(INPUT, "music/") as name:
-        rules = rules_of_others(deployment.control, DeletedMeanwhile(deployment.functions.delete))
-    owners = {rule.owner for rule in rules}
+def test_function_deleted_while_rules_are_read_is_ignored(deployment: Deployment) -> None:
+    with deployment.foreign_function(INPUT, "music/") as name:
+        own = DeletedWhileReading(deployment.scf.delete_function)
+        triggers = deployment.scf.list_triggers_of_others(own)
+    owners = {rule.owner for owner in triggers for rule in cos_rules(owner, triggers[owner])}
     assert deployment.name("upload") in owners
     assert name not in owners
 
 
-def test_the_command_prints_json_for_machines_and_lines_for_people(deployment: Deployment) -> None:
-    said = io.StringIO()
-    assert doctor(Console(file=said, width=40), deployment.around(), as_json=True)
-    document = json.loads(said.getvalue())
+def test_command_prints_json_or_lines(deployment: Deployment) -> None:
+    output = io.StringIO()
+    assert doctor(Console(file=output, width=40), deployment.context(), as_json=True)
+    document = json.loads(output.getvalue())
     assert document["ok"] is True
-    assert {"name", "about", "state", "says", "mend"} == set(document["findings"][0])
-    assert {one["state"] for one in document["findings"]} == {"ok", "note"}
-    said = io.StringIO()
-    # The token stays that of the deployed function where nobody chooses one.
-    around = deployment.around(CALLBACK_TOKEN="", ENGINE="16k_en")
-    assert not doctor(Console(file=said, width=40), around, as_json=False)
+    assert {"name", "subject", "status", "message", "fix"} == set(document["findings"][0])
+    assert {finding["status"] for finding in document["findings"]} == {"ok", "note"}
+    output = io.StringIO()
+    # Without a token in the settings, that of the deployed function is used.
+    context = deployment.context(CALLBACK_TOKEN="", ENGINE="16k_en")
+    assert not doctor(Console(file=output, width=40), context, as_json=False)
     assert (
-        "wrong   variables upload: deployed with other values: ENGINE\n    mend: scribe deploy --env-file "
-        in said.getvalue()
+        "wrong   variables upload: deployed with other values: ENGINE\n    fix: scribe deploy --env-file "
+        in output.getvalue()
     )
-    assert "wrong   notification" not in said.getvalue()
-    assert "Something is wrong: " in said.getvalue()
+    assert "wrong   notification" not in output.getvalue()
+    assert "Some checks failed: " in output.getvalue()
     for secret in (TOKEN, deployment.standin.secret_key):
-        assert secret not in said.getvalue()
+        assert secret not in output.getvalue()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.doctor.recordings import Receipts, unheard_among
+from cli.doctor.checks.recordings import ReceiptListing, count_missing_receipts
 from shared.recordings.models import Recording
 
 BUCKET = "recordings-1250000000"
@@ -16,36 +16,39 @@ KEYS = st.lists(
 )
 
 
-def ids_of(keys: Sequence[str]) -> list[str]:
-    """In the order of a listing: that of the keys' bytes."""
+def build_ids(keys: Sequence[str]) -> list[str]:
+    """The ids in the order of a listing: that of the bytes of the keys."""
     return [Recording(BUCKET, key, "etag", 1).id for key in sorted(keys, key=str.encode)]
 
 
 @given(KEYS, st.data())
-def test_the_count_is_exact_where_all_is_listed_and_never_too_high(
+def test_count_is_exact_for_complete_listings_and_never_too_high(
     keys: list[str], data: st.DataObject
 ) -> None:
     known = data.draw(st.lists(st.sampled_from(keys), unique=True)) if keys else []
     is_open = {key: data.draw(st.booleans()) for key in known}
-    kinds = [sorted(ids_of([key for key in known if is_open[key] is kind])) for kind in (True, False)]
+    kinds = [sorted(build_ids([key for key in known if is_open[key] is kind])) for kind in (True, False)]
     ends = [data.draw(st.integers(0, len(kind))) or len(kind) for kind in kinds]
-    receipts = [Receipts(kind[:end], is_all=end == len(kind)) for kind, end in zip(kinds, ends, strict=True)]
-    found = unheard_among(ids_of(keys), receipts)
-    truth = len(keys) - len(known)
-    assert found.count <= truth
-    if found.is_all:
-        assert found.count == truth
-    assert found.is_all or not all(one.is_all for one in receipts)
+    listings = [
+        ReceiptListing(kind[:end], is_complete=end == len(kind))
+        for kind, end in zip(kinds, ends, strict=True)
+    ]
+    missing = count_missing_receipts(build_ids(keys), listings)
+    expected = len(keys) - len(known)
+    assert missing.count <= expected
+    if missing.is_complete:
+        assert missing.count == expected
+    assert missing.is_complete or not all(listing.is_complete for listing in listings)
 
 
-def test_behind_the_last_receipt_that_was_listed_nothing_is_counted() -> None:
-    ids = ids_of(["a", "b", "c", "d"])
-    assert unheard_among(ids, [Receipts([ids[1]], is_all=False)]).count == 1
-    assert not unheard_among(ids, [Receipts([ids[1]], is_all=False)]).is_all
-    assert unheard_among(ids, [Receipts([ids[1]], is_all=True)]).count == 3
+def test_nothing_is_counted_beyond_the_last_listed_receipt() -> None:
+    ids = build_ids(["a", "b", "c", "d"])
+    assert count_missing_receipts(ids, [ReceiptListing([ids[1]], is_complete=False)]).count == 1
+    assert not count_missing_receipts(ids, [ReceiptListing([ids[1]], is_complete=False)]).is_complete
+    assert count_missing_receipts(ids, [ReceiptListing([ids[1]], is_complete=True)]).count == 3
 
 
-def test_keys_with_one_long_beginning_are_not_counted_where_their_receipts_are_cut_off() -> None:
-    ids = ids_of(["x" * 200 + end for end in "abcdef"])
+def test_keys_with_a_long_common_prefix_are_not_counted_if_cut_off() -> None:
+    ids = build_ids(["x" * 200 + end for end in "abcdef"])
     listed = sorted(ids)[:3]
-    assert unheard_among(ids, [Receipts(listed, is_all=False)]).count == 0
+    assert count_missing_receipts(ids, [ReceiptListing(listed, is_complete=False)]).count == 0

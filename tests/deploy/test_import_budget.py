@@ -1,4 +1,4 @@
-"""What each function loads, by name: a cold start pays for every module, so nothing of another function's work."""
+"""Which modules each function loads: a cold start pays for every one."""
 
 from __future__ import annotations
 
@@ -14,38 +14,44 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
-from cli.operator import Operator
+from cli.local.emulator import (
+    CALLBACK_TOKEN,
+    INPUT_BUCKET,
+    OUTPUT_BUCKET,
+    SETTINGS,
+    Emulator,
+    OperatorClients,
+    start_emulator,
+)
 from cli.package import build
-from cli.standin import Standin, running_standin
 
 pytestmark = pytest.mark.process
 
 
-def within(folder: str, names: str) -> set[str]:
+def modules(folder: str, names: str) -> set[str]:
     return {folder} | {f"{folder}.{name}" for name in names.split()}
 
 
 EVERY_FUNCTION = (
     {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
-    | within("shared", "errors events logger settings")
-    | within(
+    | modules("shared", "errors events logger settings")
+    | modules(
         "shared.tencent",
         "auth client cos speech speech_models transport xml",
     )
-    | within(
+    | modules(
         "shared.recordings",
         "context failures ingest keys models options receipt_store",
     )
 )
-RESULTS = within("shared.recordings", "complete") | within(
+RESULTS = modules("shared.recordings", "complete") | modules(
     "shared.transcript",
     "captions formats formats.json_document formats.plain_text formats.srt formats.vtt models parser text",
 )
 OWN = {
     "upload": {"upload"},
     "callback": {"callback", "shared.recordings.complete", "shared.events"} | RESULTS,
-    "sweep": {"sweep"} | within("shared.recordings", "sweep") | RESULTS,
+    "sweep": {"sweep"} | modules("shared.recordings", "sweep") | RESULTS,
 }
 
 ONE_COLD_START = """
@@ -67,17 +73,17 @@ print(json.dumps({"imported": imported, "answered": loaded(), "answer": answer})
 
 @dataclass
 class Cloud:
-    """A cloud without functions, and the package, of which each cold start is a process of its own."""
+    """A local cloud without functions, and the package; each cold start is its own process."""
 
-    standin: Standin
-    operator: Operator
+    emulator: Emulator
+    clients: OperatorClients
     package: Path
 
     def first_event(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         environ = SETTINGS | {
-            "CLOUD_ENDPOINT": self.standin.endpoint,
-            "TENCENTCLOUD_SECRETID": self.standin.secret_id,
-            "TENCENTCLOUD_SECRETKEY": self.standin.secret_key,
+            "CLOUD_ENDPOINT": self.emulator.endpoint,
+            "TENCENTCLOUD_SECRETID": self.emulator.secret_id,
+            "TENCENTCLOUD_SECRETKEY": self.emulator.secret_key,
             "PYTHONPATH": str(self.package),
             "PYTHONDONTWRITEBYTECODE": "x",
         }
@@ -87,39 +93,39 @@ class Cloud:
             words, cwd=self.package, env=environ, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return told
+        output: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return output
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     package = build(tmp_path_factory.mktemp("built") / "package", pythons=()).tree
-    with running_standin(tmp_path_factory.mktemp("cloud"), SETTINGS, ["--speech", "scripted"]) as standin:
-        operator = Operator.of(standin)
-        operator.make_bucket(INPUT_BUCKET)
-        operator.make_bucket(OUTPUT_BUCKET)
-        operator.speech.enable_bucket(INPUT_BUCKET)
-        yield Cloud(standin, operator, package)
+    with start_emulator(tmp_path_factory.mktemp("cloud"), SETTINGS, ["--speech", "scripted"]) as emulator:
+        clients = OperatorClients.for_emulator(emulator)
+        clients.ensure_bucket(INPUT_BUCKET)
+        clients.ensure_bucket(OUTPUT_BUCKET)
+        clients.speech.enable_bucket(INPUT_BUCKET)
+        yield Cloud(emulator, clients, package)
 
 
 def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
-    cloud.operator.cos.put(INPUT_BUCKET, "a.wav", b"speech " * 300)
+    cloud.clients.cos.put(INPUT_BUCKET, "a.wav", b"speech " * 300)
     submitted = cloud.first_event("upload", uploaded("a.wav"))
     (recording,) = submitted["answer"]["recordings"]
-    assert httpx.get(f"{cloud.standin.endpoint}/-/idle?timeout=20", trust_env=False).json() is True
+    assert httpx.get(f"{cloud.emulator.endpoint}/-/idle?timeout=20", trust_env=False).json() is True
     notified = cloud.first_event("callback", notification(recording["job_id"]))
     swept = cloud.first_event("sweep", {"Message": "reconcile"})
 
     assert recording["status"] == "submitted"
     assert notified["answer"]["statusCode"] == 200
     assert f"transcripts/{recording['key']}.json" in [
-        item.key for item in cloud.operator.cos.iter_objects(OUTPUT_BUCKET)
+        item.key for item in cloud.clients.cos.iter_objects(OUTPUT_BUCKET)
     ]
     assert swept["answer"]["reconciled"] == {}
-    for function, told in (("upload", submitted), ("callback", notified), ("sweep", swept)):
-        whole = EVERY_FUNCTION | OWN[function]
-        assert set(told["imported"]) == whole, function
-        assert set(told["answered"]) == whole, function
+    for function, output in (("upload", submitted), ("callback", notified), ("sweep", swept)):
+        expected = EVERY_FUNCTION | OWN[function]
+        assert set(output["imported"]) == expected, function
+        assert set(output["answered"]) == expected, function
 
 
 def uploaded(key: str) -> dict[str, Any]:

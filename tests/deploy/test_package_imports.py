@@ -1,4 +1,4 @@
-"""The handlers, imported from the package the way SCF does it, where there is no library but the package's own.
+"""The handlers, imported from the package as SCF does it, without any library outside of the package.
 
 SCF's loader calls `imp.find_module` and `imp.load_module` with the working directory at /var/user.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.package import Package, build
-from cli.package.bytecode import find_compiler, likely_pythons
+from cli.package.dependencies import candidate_interpreters, find_interpreter
 
 pytestmark = pytest.mark.process
 
@@ -28,7 +28,7 @@ else:
     load = importlib.import_module
 began = time.process_time()
 """
-# Processor time: what else runs on this machine does not count.
+# Processor time, so that other processes do not count.
 TIMED = "module = load({name!r}); print(callable(module.main_handler), time.process_time() - began)"
 TRIES = 2
 
@@ -47,44 +47,44 @@ def unpacked(package: Package, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def python310() -> str:
-    compiler = find_compiler(likely_pythons())
+    compiler = find_interpreter(candidate_interpreters())
     if compiler is None:
         pytest.skip("no CPython 3.10 on this machine")
     return compiler.path
 
 
 def run(python: str, folder: Path, code: str) -> str:
-    """What the code prints, in an environment as bare as SCF's, without site-packages."""
+    """Return what the code prints, without site-packages, as on SCF."""
     environ = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "x"}
     command = [python, "-S", "-s", "-W", "ignore", "-c", LOAD + code]
-    told = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stderr) == (0, "")
-    return told.stdout.strip()
+    process = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
+    return process.stdout.strip()
 
 
 def cold_ms(python: str, folder: Path, name: str) -> float:
-    """The quickest of a few imports, each in a process of its own."""
-    told = [run(python, folder, TIMED.format(name=name)).split() for _ in range(TRIES)]
-    assert all(is_callable == "True" for is_callable, _ in told)
-    return min(float(seconds) for _, seconds in told) * 1000
+    """Return the fastest of a few imports, each in its own process."""
+    process = [run(python, folder, TIMED.format(name=name)).split() for _ in range(TRIES)]
+    assert all(is_callable == "True" for is_callable, _ in process)
+    return min(float(seconds) for _, seconds in process) * 1000
 
 
 @pytest.mark.parametrize("name", HANDLERS)
-def test_a_handler_is_imported_from_the_package_alone(unpacked: Path, name: str) -> None:
+def test_handler_imports_from_the_package_only(unpacked: Path, name: str) -> None:
     assert run(sys.executable, unpacked, TIMED.format(name=name)).startswith("True ")
 
 
-def test_whom_the_functions_trust_lies_in_the_package(unpacked: Path) -> None:
+def test_package_has_the_ca_certificates(unpacked: Path) -> None:
     code = "print(load('upload') and len(get_tls_context().get_ca_certs()) > 50)"
     code = f"from shared.tencent.transport import get_tls_context; {code}"
     assert run(sys.executable, unpacked, code) == "True"
 
 
-def test_these_imports_see_nothing_that_is_installed_here(unpacked: Path) -> None:
+def test_imports_see_no_installed_library(unpacked: Path) -> None:
     assert run(sys.executable, unpacked, "import importlib.util as u; print(u.find_spec('yaml'))") == "None"
 
 
-def test_bytecode_makes_a_cold_start_quicker(unpacked: Path, python310: str) -> None:
+def test_bytecode_makes_cold_starts_faster(unpacked: Path, python310: str) -> None:
     with_it = {name: cold_ms(python310, unpacked, name) for name in HANDLERS}
     for cached in unpacked.rglob("*.pyc"):
         cached.unlink()
@@ -94,7 +94,7 @@ def test_bytecode_makes_a_cold_start_quicker(unpacked: Path, python310: str) -> 
     assert sum(with_it.values()) < sum(without.values())
 
 
-def test_scf_reads_every_module_from_its_bytecode(unpacked: Path, python310: str) -> None:
+def test_every_module_is_loaded_from_bytecode(unpacked: Path, python310: str) -> None:
     for source in unpacked.rglob("*.py"):
         source.write_text("raise SystemExit(__file__)", "utf-8")  # whatever compiles a source ends here
     loaded = "print(all(callable(load(name).main_handler) for name in ('upload', 'callback', 'sweep')))"

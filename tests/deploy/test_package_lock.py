@@ -1,4 +1,4 @@
-"""requirements.lock against pyproject.toml, and against what the locked libraries themselves require."""
+"""requirements.lock agrees with pyproject.toml and with the requirements of the locked libraries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ON_SCF = {
 }
 
 
-def own_requirements() -> list[Requirement]:
+def parse_requirements() -> list[Requirement]:
     block = re.search(
         r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -38,38 +38,38 @@ def own_requirements() -> list[Requirement]:
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Distribution]:
-    """The distributions that the lock names, as they were installed for a build."""
+    """The locked distributions, as installed for a build."""
     build(tmp_path_factory.mktemp("built") / "package", pythons=())
     versions = dict(re.findall(r"^([\w-]+)==(\S+) \\$", LOCK, re.MULTILINE))
     installed = ROOT / "build/libraries" / hashlib.sha256(LOCK.encode()).hexdigest()[:16]
-    found = {canonicalize_name(made.name): made for made in distributions(path=[str(installed)])}
-    assert {name: made.version for name, made in found.items()} == versions
-    return found
+    by_name = {canonicalize_name(item.name): item for item in distributions(path=[str(installed)])}
+    assert {name: item.version for name, item in by_name.items()} == versions
+    return by_name
 
 
-def needed(requirements: list[Requirement], locked: dict[str, Distribution]) -> set[str]:
-    """The names that these requirements come to on SCF's Python. Fails when a locked version does not do."""
+def resolve(requirements: list[Requirement], locked: dict[str, Distribution]) -> set[str]:
+    """Resolve requirements to names on SCF's Python. Fails when a locked version does not fit."""
     names: set[str] = set()
     for requirement in requirements:
         name = canonicalize_name(requirement.name)
         if requirement.marker and not requirement.marker.evaluate(ON_SCF):
             continue
         assert requirement.specifier.contains(locked[name].version), str(requirement)
-        names |= {name} | needed([Requirement(text) for text in locked[name].requires or []], locked)
+        names |= {name} | resolve([Requirement(text) for text in locked[name].requires or []], locked)
     return names
 
 
-def test_it_names_what_the_functions_require_on_python_3_10_and_nothing_else(
+def test_lock_has_exactly_what_python_3_10_on_scf_needs(
     locked: dict[str, Distribution],
 ) -> None:
-    assert needed(own_requirements(), locked) == set(locked)
+    assert resolve(parse_requirements(), locked) == set(locked)
 
 
-def test_each_library_is_pinned_by_hash(locked: dict[str, Distribution]) -> None:
+def test_every_library_is_pinned_by_hash(locked: dict[str, Distribution]) -> None:
     pinned = re.findall(r"^([\w-]+)==\S+ \\\n +--hash=sha256:[0-9a-f]{64}", LOCK, re.MULTILINE)
     assert sorted(pinned) == sorted(locked)
 
 
-def test_it_names_no_index_so_that_each_installs_from_where_it_may() -> None:
+def test_lock_names_no_package_index() -> None:
     assert "://" not in LOCK
     assert "--index-url" not in re.sub(r"^#.*$", "", LOCK, flags=re.MULTILINE)

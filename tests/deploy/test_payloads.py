@@ -1,4 +1,4 @@
-"""What `scribe deploy` sends is what Tencent's own tool sends for the same serverless.yml (golden/README.md)."""
+"""`scribe deploy` sends what Tencent's own tool sends for the same serverless.yml (golden/README.md)."""
 
 from __future__ import annotations
 
@@ -9,72 +9,81 @@ from typing import Any
 import pytest
 from tencentcloud.scf.v20180416 import models
 
-from cli.choices import choices_from
-from cli.description.payloads import create_function, create_trigger, update_configuration
-from cli.description.read import wanted_from
-from cli.description.wanted import Wanted
+from cli.config import load_config
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import (
+    Manifest,
+    create_function_payload,
+    create_trigger_payload,
+    update_configuration_payload,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).with_name("golden")
-# What Tencent's tool sends and Scribe does not, each with its reason.
+# Fields that Tencent's tool sends and Scribe does not, with the reason.
 LEFT_OUT = {
     "DeployMode": "no field of the published API; the cloud's default",
     "DiskSize": "no field of the published API; the cloud's default",
     "L5Enable": "no field of the published CreateFunction; the cloud's default",
     "InstallDependency": "for Node.js alone",
-    "Description": "says which package runs; `scribe deploy` adds it where it knows the package",
+    "Description": "names the package; `scribe deploy` adds it when it knows the package",
 }
 
 
 @pytest.fixture(scope="module")
-def wanted() -> Wanted:
-    return wanted_from(ROOT, choices_from(GOLDEN / "choices.env", {}))
+def manifest() -> Manifest:
+    return load_manifest(ROOT, load_config(GOLDEN / "choices.env", {}))
 
 
-def golden(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
-    return found
+def load_golden(name: str) -> list[dict[str, Any]]:
+    payloads: list[dict[str, Any]] = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+    return payloads
 
 
-def without(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in each.items() if key not in LEFT_OUT} for each in payloads]
+def drop_left_out(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in payload.items() if key not in LEFT_OUT} for payload in payloads]
 
 
-def test_functions_are_created_as_tencents_tool_does(wanted: Wanted) -> None:
-    created = [create_function(function) for function in wanted.functions.values()]
+def test_create_function_is_what_tencents_tool_sends(manifest: Manifest) -> None:
+    created = [create_function_payload(function) for function in manifest.functions.values()]
     # Their tool attaches the tags afterwards, by a service that needs one more permission.
-    tags = [each.pop("Tags") for each in created]
-    assert created == without(golden("create_function"))
-    attached = [[{"Key": each["TagKey"], "Value": each["TagValue"]}] for each in golden("attach_tag")]
+    tags = [payload.pop("Tags") for payload in created]
+    assert created == drop_left_out(load_golden("create_function"))
+    attached = [
+        [{"Key": payload["TagKey"], "Value": payload["TagValue"]}] for payload in load_golden("attach_tag")
+    ]
     assert tags == attached
 
 
-def test_functions_are_configured_as_tencents_tool_does(wanted: Wanted) -> None:
-    updated = [update_configuration(function) for function in wanted.functions.values()]
-    assert updated == without(golden("update_configuration"))
+def test_update_configuration_is_what_tencents_tool_sends(manifest: Manifest) -> None:
+    updated = [update_configuration_payload(function) for function in manifest.functions.values()]
+    assert updated == drop_left_out(load_golden("update_configuration"))
 
 
-def test_triggers_are_created_as_tencents_tool_does(wanted: Wanted) -> None:
+def test_create_trigger_is_what_tencents_tool_sends(manifest: Manifest) -> None:
     created = []
-    for trigger in wanted.triggers:
-        function = wanted.functions[trigger.function]
-        created.append(create_trigger(function.name, function.namespace, trigger))
-    assert created == golden("create_trigger")
+    for trigger in manifest.triggers:
+        function = manifest.functions[trigger.function]
+        created.append(create_trigger_payload(function.name, function.namespace, trigger))
+    assert created == load_golden("create_trigger")
 
 
-def test_each_difference_from_tencents_tool_is_still_one() -> None:
+def test_left_out_fields_are_still_sent_by_tencents_tool() -> None:
     sent = {
-        key for name in ("create_function", "update_configuration") for each in golden(name) for key in each
+        key
+        for name in ("create_function", "update_configuration")
+        for payload in load_golden(name)
+        for key in payload
     }
     assert set(LEFT_OUT) <= sent
 
 
-def test_the_api_has_every_field_that_is_sent(wanted: Wanted) -> None:
-    function, trigger = wanted.functions["upload"], wanted.triggers_of("sweep")[0]
+def test_api_knows_every_field_that_is_sent(manifest: Manifest) -> None:
+    function, trigger = manifest.functions["upload"], manifest.triggers_for("sweep")[0]
     for request, payload in (
-        (models.CreateFunctionRequest(), create_function(function)),
-        (models.UpdateFunctionConfigurationRequest(), update_configuration(function)),
-        (models.CreateTriggerRequest(), create_trigger(function.name, "default", trigger)),
+        (models.CreateFunctionRequest(), create_function_payload(function)),
+        (models.UpdateFunctionConfigurationRequest(), update_configuration_payload(function)),
+        (models.CreateTriggerRequest(), create_trigger_payload(function.name, "default", trigger)),
     ):
         request._deserialize(payload)  # warns of fields that it does not have, and a warning fails here
         assert {name.removeprefix("_") for name, value in vars(request).items() if value is not None} == set(
@@ -82,8 +91,8 @@ def test_the_api_has_every_field_that_is_sent(wanted: Wanted) -> None:
         )
 
 
-def test_a_choice_that_nobody_made_is_no_variable_of_the_function(wanted: Wanted) -> None:
-    chosen = choices_from(GOLDEN / "choices.env", {})
-    fewer = wanted_from(ROOT, {**chosen, "ENGINE": "", "FORMATS": ""}).functions["upload"]
-    names = {each["Key"] for each in update_configuration(fewer)["Environment"]["Variables"]}
-    assert names == set(wanted.functions["upload"].variables) - {"ENGINE", "FORMATS"}
+def test_unset_variable_is_not_sent_to_the_function(manifest: Manifest) -> None:
+    config = load_config(GOLDEN / "choices.env", {})
+    fewer = load_manifest(ROOT, {**config, "ENGINE": "", "FORMATS": ""}).functions["upload"]
+    names = {payload["Key"] for payload in update_configuration_payload(fewer)["Environment"]["Variables"]}
+    assert names == set(manifest.functions["upload"].variables) - {"ENGINE", "FORMATS"}

@@ -9,65 +9,65 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.local import Pipeline
+from cli.local.emulator import LocalPipeline
 from tests.helpers.flow import Flow
-from tests.permissions import Used, place_under, policies_file
-from tests.pipeline import running_pipeline
+from tests.helpers.permissions import UsedGrants, build_scope, write_policies
+from tests.helpers.pipeline import running_pipeline
 
 
 @pytest.fixture(scope="session")
-def used() -> Used:
+def used() -> UsedGrants:
     """What the functions asked for in all flows so far; the shared pipeline's is asked for in the end."""
-    return Used()
+    return UsedGrants()
 
 
 @pytest.fixture(scope="session")
-def shared_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def shared_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPipeline]:
     data = tmp_path_factory.mktemp("cloud")
-    policies = ["--policies", str(policies_file(data, place_under({})))]
+    policies = ["--policies", str(write_policies(data, build_scope({})))]
     with running_pipeline(data, ["--speech", "scripted", *policies]) as pipeline:
         yield pipeline
 
 
 @pytest.fixture
-def flow(shared_pipeline: Pipeline) -> Iterator[Flow]:
+def flow(shared_pipeline: LocalPipeline) -> Iterator[Flow]:
     """The pipeline that all tests share; each uses keys of its own."""
-    with httpx.Client(base_url=shared_pipeline.standin.endpoint, trust_env=False, timeout=60) as client:
+    with httpx.Client(base_url=shared_pipeline.emulator.endpoint, trust_env=False, timeout=60) as client:
         yield Flow(shared_pipeline, client)
 
 
 @contextmanager
-def _running_flow(data: Path, used: Used, *arguments: str, **settings: str) -> Iterator[Flow]:
+def _running_flow(data: Path, used: UsedGrants, *arguments: str, **settings: str) -> Iterator[Flow]:
     """Under least permissions, unless the arguments name other policies. What was asked of it is noted in the end."""
-    place = place_under(settings)
+    place = build_scope(settings)
     is_least = "--policies" not in arguments
-    policies = ("--policies", str(policies_file(data, place))) if is_least else ()
+    policies = ("--policies", str(write_policies(data, place))) if is_least else ()
     with (
         running_pipeline(data, ["--speech", "scripted", *policies, *arguments], settings) as pipeline,
-        httpx.Client(base_url=pipeline.standin.endpoint, trust_env=False, timeout=60) as client,
+        httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=60) as client,
     ):
         flow = Flow(pipeline, client)
         yield flow
         if is_least:
-            used.note(flow.admin("GET", "requests"), place)
+            used.add(flow.admin("GET", "requests"), place)
 
 
 @pytest.fixture
-def own_flow(tmp_path: Path, used: Used) -> Iterator[Flow]:
+def own_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Flow]:
     """A pipeline of the test's own, for those that count everything or break something."""
     with _running_flow(tmp_path / "cloud", used) as flow:
         yield flow
 
 
 @pytest.fixture
-def eager_flow(tmp_path: Path, used: Used) -> Iterator[Flow]:
+def eager_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Flow]:
     """A pipeline of the test's own whose sweep takes everything open for due."""
     with _running_flow(tmp_path / "cloud", used, SWEEP_AFTER="0") as flow:
         yield flow
 
 
 @pytest.fixture
-def start_flow(tmp_path: Path, used: Used) -> Iterator[Callable[..., Flow]]:
+def start_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Callable[..., Flow]]:
     """Starts a pipeline of the test's own with these options of the stand-in and settings of the functions."""
     with ExitStack() as stack:
         yield lambda *arguments, **settings: stack.enter_context(

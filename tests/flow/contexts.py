@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from cli.local import SETTINGS
+from cli.local.emulator import SETTINGS
 from shared.logger import Logger
 from shared.recordings.context import Context, build_context
 from shared.settings import load_settings
@@ -44,7 +44,7 @@ class ContextFactory:
     """Creates contexts in the flow's cloud that never wait between retries."""
 
     def __init__(self, flow: Any) -> None:
-        self._client: TencentClient = flow.pipeline.operator.cos.client
+        self._client: TencentClient = flow.pipeline.clients.cos.client
         self._stack = ExitStack()
 
     def close(self) -> None:

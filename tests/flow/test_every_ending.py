@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from cli.local import INPUT_BUCKET
+from cli.local.emulator import INPUT_BUCKET
 from tests.chaos.uploads import etag_of
 from tests.flow.test_notifications import xml_of
 from tests.helpers.flow import Flow
-from tests.pipeline import switch_on_speech
+from tests.helpers.pipeline import enable_speech
 
 pytestmark = pytest.mark.process
 
@@ -61,7 +61,7 @@ def test_changing_content_is_not_lost_while_jobs_wait(eager_flow: Flow) -> None:
     eager_flow.upload("flip.wav", A)
     eager_flow.settle()
     eager_flow.sweep()
-    head = eager_flow.pipeline.operator.cos.head(INPUT_BUCKET, "flip.wav")
+    head = eager_flow.pipeline.clients.cos.head(INPUT_BUCKET, "flip.wav")
     assert eager_flow.transcript("flip.wav")["recording"]["etag"] == head.etag
     assert eager_flow.receipts("open") == []
     # While the queue was paused A's first job waited, and then heard B: it must not be taken for A's words.
@@ -178,8 +178,8 @@ def test_failed_job_of_other_content_does_not_fail_restored_content(
 
 
 def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: Flow) -> None:
-    standin = eager_flow.pipeline.standin
-    speech = eager_flow.pipeline.operator.speech
+    emulator = eager_flow.pipeline.emulator
+    speech = eager_flow.pipeline.clients.speech
     close_asr(eager_flow)
     eager_flow.upload("early.wav", A)
     eager_flow.settle()
@@ -188,9 +188,7 @@ def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: F
     assert error["retried_automatically"] is True
     assert "Switch it on" in error["next_step"]
     assert len(eager_flow.receipts("open")) == 1
-    switch_on_speech(
-        eager_flow.pipeline.operator, INPUT_BUCKET, f"{standin.callback_url}/local-callback-token"
-    )
+    enable_speech(eager_flow.pipeline.clients, INPUT_BUCKET, f"{emulator.callback_url}/local-callback-token")
     assert speech.list_queues(INPUT_BUCKET).queues
     assert eager_flow.sweep()["result"]["reconciled"] == {"submitted": 1}
     eager_flow.settle()
@@ -204,7 +202,7 @@ def close_asr(flow: Flow) -> None:
     """DELETE /asrbucket: nothing in the product does this, so the test asks for it itself."""
     from shared.tencent.client import Request
 
-    wire = flow.pipeline.operator.speech.client
+    wire = flow.pipeline.clients.speech.client
     wire.send(
         Request("DELETE", f"{INPUT_BUCKET}.ci.ap-guangzhou.myqcloud.com", "/asrbucket", resource=INPUT_BUCKET)
     )
@@ -267,10 +265,8 @@ def test_concurrent_sweeps_pay_once(eager_flow: Flow) -> None:
     for number in range(4):
         eager_flow.upload(f"pair-{number}.wav", A + bytes([number]))
     eager_flow.settle()
-    standin = eager_flow.pipeline.standin
-    switch_on_speech(
-        eager_flow.pipeline.operator, INPUT_BUCKET, f"{standin.callback_url}/local-callback-token"
-    )
+    emulator = eager_flow.pipeline.emulator
+    enable_speech(eager_flow.pipeline.clients, INPUT_BUCKET, f"{emulator.callback_url}/local-callback-token")
     threads = [threading.Thread(target=eager_flow.sweep) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -299,7 +295,7 @@ def test_unreadable_receipt_is_logged_and_does_not_stop_the_others(eager_flow: F
     eager_flow.queue(notify="Off")
     eager_flow.upload("fine.wav", A)
     eager_flow.settle()
-    cos = eager_flow.pipeline.operator.cos
+    cos = eager_flow.pipeline.clients.cos
     cos.put("transcripts-1250000000", f".scribe/open/{INPUT_BUCKET}/a!" + "0" * 32, b"not a receipt")
     done = eager_flow.sweep()
     assert done["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}
@@ -323,7 +319,7 @@ def test_concurrent_deliveries_pay_once_on_versioned_bucket(start_flow: Callable
     """Create-only is void there, so both write; after a pause both read the same, the last writer's nonce."""
     flow = start_flow("--versioned", "transcripts", SWEEP_AFTER="0")
     key = "versioned.wav"
-    flow.pipeline.operator.cos.put("transcripts-1250000000", "warm", b"")
+    flow.pipeline.clients.cos.put("transcripts-1250000000", "warm", b"")
     flow.upload(key, A)
     threads = [threading.Thread(target=flow.invoke, args=("upload", flow.event_of(key))) for _ in range(2)]
     for thread in threads:

@@ -9,7 +9,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
 from shared.errors import OutcomeUnknown
 from shared.events import NotifiedJob
 from shared.recordings.complete import complete_job, fetch_jobs, process_notification
@@ -102,7 +102,7 @@ def test_expiry_writes_no_error_over_newer_content(eager_flow: Flow, contexts: C
 
 def test_expiry_looks_for_a_paid_job_first(eager_flow: Flow, contexts: ContextFactory) -> None:
     put(eager_flow, A)
-    eager_flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, eager_flow.receipts("done")[0])
+    eager_flow.pipeline.clients.cos.delete(OUTPUT_BUCKET, eager_flow.receipts("done")[0])
     create_dead_attempt(eager_flow, KEY, A, lease_s=-1)
     summary = reconcile(contexts.create(sweep_after_s=0, give_up_after_s=60))
     assert not eager_flow.has(f"transcripts/{KEY}.error.json"), summary

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from cli.local import FUNCTIONS_FOLDER, OUTPUT_BUCKET
 from cli.policy.table import TABLE, Row
+
+from cli.local.emulator import OUTPUT_BUCKET, PROJECT_FOLDER
 from tests.helpers.flow import Flow
-from tests.permissions import Used, place_under, policies_file
+from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 
 pytestmark = pytest.mark.process
 
@@ -75,8 +75,8 @@ def test_sweep_out_of_time_stores_cursor_and_next_continues(
     short = tmp_path / "short"
     short.mkdir()
     for name in ("handlers", "shared"):
-        (short / name).symlink_to(FUNCTIONS_FOLDER / name)
-    yml = (FUNCTIONS_FOLDER / "serverless.yml").read_text("utf-8")
+        (short / name).symlink_to(PROJECT_FOLDER / name)
+    yml = (PROJECT_FOLDER / "serverless.yml").read_text("utf-8")
     assert "timeout: 600" in yml
     (short / "serverless.yml").write_text(yml.replace("timeout: 600", "timeout: 16"), "utf-8")
     flow = start_flow("--functions", str(short), SWEEP_AFTER="0")
@@ -86,8 +86,8 @@ def test_sweep_out_of_time_stores_cursor_and_next_continues(
     flow.settle()
     assert "sweep_stopped_early" in "\n".join(flow.sweep()["log"])
     assert flow.has(cursor)
-    flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, flow.outputs(".scribe/open/")[0])
-    flow.pipeline.operator.cos.put(OUTPUT_BUCKET, cursor, b"recordings-1250000000/a")
+    flow.pipeline.clients.cos.delete(OUTPUT_BUCKET, flow.outputs(".scribe/open/")[0])
+    flow.pipeline.clients.cos.put(OUTPUT_BUCKET, cursor, b"recordings-1250000000/a")
     flow.sweep()
     assert not flow.has(cursor)
 
@@ -96,7 +96,7 @@ def test_missing_permission_is_named_in_error_object_and_log(
     start_flow: Callable[..., Any], tmp_path: Path
 ) -> None:
     lacking = [("upload", "ci:CreateAsrJobs"), ("sweep", "cos:GetBucket")]
-    policies = policies_file(tmp_path / "less", place_under({}), without=lacking)
+    policies = write_policies(tmp_path / "less", build_scope({}), without=lacking)
     flow = start_flow("--policies", str(policies))
     flow.upload("refused.wav", BODY)
     flow.settle()
@@ -110,11 +110,11 @@ def test_missing_permission_is_named_in_error_object_and_log(
 
 
 def test_granted_permissions_equal_used_permissions(
-    flow: Flow, used: Used, flows_run: set[tuple[str, str]]
+    flow: Flow, used: UsedGrants, flows_run: set[tuple[str, str]]
 ) -> None:
     if _flows() - flows_run:
         pytest.skip("this is a statement about all of tests/flow, run in one process")
-    used.note(flow.admin("GET", "requests"), place_under({}))
+    used.add(flow.admin("GET", "requests"), build_scope({}))
     assert used.beyond == []
     unused = [row for row in TABLE if row not in used.rows and (row.function, row.action) not in UNCONFIRMED]
     assert not unused, "write a flow that needs it, or take it out of cli/policy/table.py: " + _lines(unused)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
 from shared.tencent.speech_models import JobRequest
 from tests.helpers.flow import Flow
 
@@ -130,7 +130,7 @@ def test_job_without_receipt_is_skipped(own_flow: Flow) -> None:
     own_flow.settle()
     outputs = own_flow.outputs("transcripts/")
     for user_data in ("", "their own text", f"{INPUT_BUCKET}/theirs!" + "0" * 32):
-        own_flow.pipeline.operator.speech.create_job(
+        own_flow.pipeline.clients.speech.create_job(
             INPUT_BUCKET,
             JobRequest("theirs.wav", OUTPUT_BUCKET, "ap-guangzhou", "raw.txt", "16k_en", user_data=user_data),
         )
@@ -148,7 +148,7 @@ def test_repeated_notification_changes_nothing(own_flow: Flow) -> None:
 
 
 def pause_queue(flow: Flow) -> None:
-    speech = flow.pipeline.operator.speech
+    speech = flow.pipeline.clients.speech
     queue = speech.list_queues(INPUT_BUCKET).queues[0]
     speech.update_queue(INPUT_BUCKET, queue._replace(state="Paused"))
 

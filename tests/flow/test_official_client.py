@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
 from tests.helpers.flow import Flow
 
 pytestmark = pytest.mark.process
@@ -19,13 +19,13 @@ with warnings.catch_warnings():
 
 
 def official_client(flow: Flow, key: str = "") -> CosS3Client:
-    standin = flow.pipeline.standin
+    emulator = flow.pipeline.emulator
     config = CosConfig(
-        Region=standin.region,
-        SecretId=standin.secret_id,
-        SecretKey=key or standin.secret_key,
+        Region=emulator.region,
+        SecretId=emulator.secret_id,
+        SecretKey=key or emulator.secret_key,
         Scheme="http",
-        Proxies={"http": standin.endpoint},
+        Proxies={"http": emulator.endpoint},
     )
     return CosS3Client(config, retry=0)
 

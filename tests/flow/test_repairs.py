@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
+from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
 from shared.logger import Logger
 from shared.recordings.context import build_context
 from shared.recordings.models import Receipt, Recording, Status
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.process
 
 def mute_queue(flow: Flow) -> None:
     """From now on every notification is lost."""
-    speech = flow.pipeline.operator.speech
+    speech = flow.pipeline.clients.speech
     queue = speech.list_queues(INPUT_BUCKET).queues[0]
     speech.update_queue(INPUT_BUCKET, queue._replace(notification=queue.notification._replace(state="Off")))
 
@@ -57,7 +57,7 @@ def create_dead_attempt(flow: Flow, key: str, body: bytes, *, lease_s: float) ->
         size=len(body), engine="16k_en", channels=1, nonce="dead", attempt=1, created_s=long_ago,
         lease_expires_s=time.time() + lease_s,
     )  # fmt: skip
-    flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
+    flow.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
     return receipt
 
 
@@ -94,7 +94,7 @@ def test_stale_claim_with_long_lease_does_not_block_sweep(
     body = b"speech " * 300
     receipt = create_dead_attempt(eager_flow, "claimed.wav", body, lease_s=-1)
     claim = receipt._replace(attempt=2, nonce="dead too", lease_expires_s=time.time() + 110)
-    eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/claim/{receipt.id}.2", claim.to_json())
+    eager_flow.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/claim/{receipt.id}.2", claim.to_json())
     eager_flow.upload("claimed.wav", body)
     eager_flow.settle()
     assert eager_flow.sweep()["result"]["reconciled"] == {"submitted": 1}
@@ -107,7 +107,7 @@ def test_paused_sweep_pays_nothing_after_another_finished(eager_flow: Flow) -> N
     receipt = create_dead_attempt(eager_flow, "stale.wav", body, lease_s=-1)
     eager_flow.upload("stale.wav", body)
     eager_flow.settle()
-    operator = eager_flow.pipeline.operator
+    operator = eager_flow.pipeline.clients
     ctx = build_context(operator.cos.client, load_settings(SETTINGS), Logger({}))
 
     def pause() -> str:
@@ -139,7 +139,7 @@ def test_audit_finds_recording_without_event(eager_flow: Flow) -> None:
     eager_flow.upload("seen.wav", b"speech " * 300)
     eager_flow.settle()
     receipt = eager_flow.receipts("done")[0]
-    eager_flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, receipt)
+    eager_flow.pipeline.clients.cos.delete(OUTPUT_BUCKET, receipt)
     done = eager_flow.sweep("audit")
     assert done["result"]["audited"] == {"submitted": 1}
     eager_flow.settle()
@@ -177,8 +177,8 @@ def test_log_lines_contain_no_secret_and_no_transcript(own_flow: Flow) -> None:
     sentences = own_flow.transcript("secret.wav")["sentences"]
     secrets = [
         CALLBACK_TOKEN,
-        own_flow.pipeline.standin.secret_key,
-        own_flow.pipeline.standin.secret_id,
+        own_flow.pipeline.emulator.secret_key,
+        own_flow.pipeline.emulator.secret_id,
         "q-sign-algorithm",
         "q-signature",
         "security-token",
@@ -196,7 +196,7 @@ def test_invalid_receipt_does_not_stop_the_sweep(eager_flow: Flow) -> None:
     """Its date is beyond every calendar; the one after it in the listing must still be mended."""
     odd = create_dead_attempt(eager_flow, "a-odd.wav", b"x", lease_s=-1)
     broken = odd._replace(created_s=1e15).to_json()
-    eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/open/{odd.id}", broken)
+    eager_flow.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/open/{odd.id}", broken)
     mute_queue(eager_flow)
     eager_flow.upload("b-lost.wav", b"speech " * 300)
     eager_flow.settle()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.settings import Settings
 from tests.helpers.flow import Flow

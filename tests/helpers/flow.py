@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, Pipeline
+from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, LocalPipeline
 from shared.errors import NotFound
 
 
@@ -17,20 +17,20 @@ from shared.errors import NotFound
 class Flow:
     """What a test does to the pipeline, and what it sees of it."""
 
-    pipeline: Pipeline
+    pipeline: LocalPipeline
     client: httpx.Client
 
     def upload(self, key: str, body: bytes, **metadata: str) -> None:
-        self.pipeline.operator.cos.put(INPUT_BUCKET, key, body, metadata=metadata)
+        self.pipeline.clients.cos.put(INPUT_BUCKET, key, body, metadata=metadata)
 
     def delete(self, key: str) -> None:
-        self.pipeline.operator.cos.delete(INPUT_BUCKET, key)
+        self.pipeline.clients.cos.delete(INPUT_BUCKET, key)
 
     def output(self, key: str) -> bytes:
-        return self.pipeline.operator.cos.get(OUTPUT_BUCKET, key).body
+        return self.pipeline.clients.cos.get(OUTPUT_BUCKET, key).body
 
     def outputs(self, prefix: str = "") -> list[str]:
-        return [item.key for item in self.pipeline.operator.cos.iter_objects(OUTPUT_BUCKET, prefix=prefix)]
+        return [item.key for item in self.pipeline.clients.cos.iter_objects(OUTPUT_BUCKET, prefix=prefix)]
 
     def has(self, key: str) -> bool:
         try:
@@ -53,7 +53,7 @@ class Flow:
 
     def queue(self, **changes: str) -> None:
         """Changes the state of the queue, or where it tells of finished jobs (`notify`: On or Off)."""
-        speech = self.pipeline.operator.speech
+        speech = self.pipeline.clients.speech
         queue = speech.list_queues(INPUT_BUCKET).queues[0]
         notify_config = queue.notification._replace(state=changes.get("notify", queue.notification.state))
         speech.update_queue(
@@ -102,5 +102,5 @@ class Flow:
         self, body: bytes | str, *, path: str = "/" + CALLBACK_TOKEN, method: str = "POST"
     ) -> httpx.Response:
         """A request to the callback function's public URL, as a stranger would send it."""
-        host = httpx.URL(self.pipeline.standin.callback_url).host
+        host = httpx.URL(self.pipeline.emulator.callback_url).host
         return self.client.request(method, path, content=body, headers={"Host": host})

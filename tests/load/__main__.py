@@ -21,7 +21,7 @@ _MOST_STANDIN_MIB = 250.0
 
 
 def _summary(load: Load) -> dict[str, Any]:
-    standin, instance = course_of(load.memory.standin), course_of(load.memory.instance)
+    emulator, instance = course_of(load.memory.emulator), course_of(load.memory.instance)
     return {
         "uploads": load.uploads,
         "lost": len(load.lost),
@@ -31,7 +31,7 @@ def _summary(load: Load) -> dict[str, Any]:
         "most_running": load.most_running,
         "uploads_per_second": round(load.uploads / load.seconds, 1),
         "requests_per_upload": round(load.requests / load.uploads, 1),
-        "standin_mib": asdict(standin),
+        "standin_mib": asdict(emulator),
         "instance_mib": asdict(instance),
         "seconds": round(load.seconds, 1),
     }
@@ -48,11 +48,11 @@ def _broken(load: Load, max_concurrent: int) -> Iterator[str]:
         yield f"{load.jobs} jobs were paid for {load.uploads} recordings"
     if load.most_running > max_concurrent:
         yield f"{load.most_running} jobs ran at once; the queue allows {max_concurrent}"
-    instance, standin = course_of(load.memory.instance), course_of(load.memory.standin)
+    instance, emulator = course_of(load.memory.instance), course_of(load.memory.emulator)
     if instance.growth > _MOST_INSTANCE_GROWTH_MIB:
         yield f"a function instance grew by {instance.growth} MiB"
-    if standin.peak > _MOST_STANDIN_MIB:
-        yield f"the stand-in grew to {standin.peak} MiB"
+    if emulator.peak > _MOST_STANDIN_MIB:
+        yield f"the stand-in grew to {emulator.peak} MiB"
 
 
 def main(words: Sequence[str] | None = None) -> int:

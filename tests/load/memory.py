@@ -15,12 +15,12 @@ class Memory:
     """Samples of resident memory in MiB: of the stand-in, and of the largest function instance."""
 
     pid: int
-    standin: list[float] = field(default_factory=list)
+    emulator: list[float] = field(default_factory=list)
     instance: list[float] = field(default_factory=list)
 
     def sample(self) -> None:
         """Looks once."""
-        self.standin.append(_resident_mib(self.pid))
+        self.emulator.append(_resident_mib(self.pid))
         instances = [_resident_mib(child) for child in _children(self.pid)]
         self.instance.append(max(instances, default=0.0))
 

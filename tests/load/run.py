@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
 from shared.tencent.speech_models import JobFilter
 from tests.chaos.cloud import QUICK, Cloud, running_cloud
 from tests.chaos.expected import FORMATS, difference, said_of
@@ -63,7 +63,7 @@ def _watch(cloud: Cloud, load: Load, puts: Sequence[Future[None]]) -> None:
         # Asked first: what is counted afterwards is then complete.
         at_rest = all(put.done() for put in puts) and cloud.rests(0)
         load.memory.sample()
-        running = cloud.pipeline.operator.speech.list_jobs(INPUT_BUCKET, _RUNNING).jobs
+        running = cloud.pipeline.clients.speech.list_jobs(INPUT_BUCKET, _RUNNING).jobs
         load.most_running = max(load.most_running, len(running))
         rows = cloud.requests(last_row)
         load.requests += sum(bool(row["function"]) for row in rows)
@@ -89,7 +89,7 @@ def _check(cloud: Cloud, load: Load, recordings: Sequence[Recording]) -> None:
         one for one in recordings[:: max(1, len(recordings) // _CHECKED_WHOLE)] if one.key not in load.lost
     ]
     said = said_of(one.current for one in some)
-    get = cloud.pipeline.operator.cos.get
+    get = cloud.pipeline.clients.cos.get
     for one in some:
         files = {name: get(OUTPUT_BUCKET, key).body for name, key in wanted[one.key].items()}
         heard = said[one.current]

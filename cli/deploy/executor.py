@@ -1,0 +1,51 @@
+"""Execute the steps of a plan in order. Stop at the first failure, and print what is done and how to resume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.cloud.hints import add_hint
+from cli.config import Commands
+from cli.deploy.clients import Clients
+from cli.deploy.steps import Action, Step, StepSkipped
+from cli.errors import OperatorError
+from shared.errors import ScribeError
+
+_DONE = {Action.CREATE: "created", Action.CHANGE: "changed", Action.DELETE: "deleted"}
+
+
+class ExecutionFailed(OperatorError):
+    """A step failed; the steps before it are done. The message gives the reason and a hint."""
+
+
+def execute_plan(
+    console: Console, steps: Sequence[Step], clients: Clients, resume: str, commands: Commands
+) -> None:
+    """Execute all steps. `resume` is the command line that continues after a failure.
+
+    Raises ExecutionFailed; KeyboardInterrupt passes through.
+    """
+    for number, step in enumerate(steps):
+        try:
+            step.apply(clients)
+        except StepSkipped as skipped:
+            console.print(Text(f"! {skipped}", style="yellow"), soft_wrap=True)
+            continue
+        except (OperatorError, ScribeError, OSError) as error:
+            _print_remaining(console, steps, number, resume)
+            raise ExecutionFailed(f"{step.description}: {add_hint(error, commands)}") from None
+        except KeyboardInterrupt:
+            _print_remaining(console, steps, number, resume)
+            raise
+        console.print(Text(f"{_DONE[step.action]} {step.description}"), soft_wrap=True)
+
+
+def _print_remaining(console: Console, steps: Sequence[Step], number: int, resume: str) -> None:
+    """The step at `number` may be done in part: each can be applied again."""
+    console.print(f"\nStopped after {number} of {len(steps)} steps. Remaining:")
+    for step in steps[number:]:
+        console.print(Text(f"  {step.action.value} {step.description}"), soft_wrap=True)
+    console.print(Text(f"Completed steps are kept. Resume with: {resume}"), soft_wrap=True)

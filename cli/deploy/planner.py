@@ -1,0 +1,319 @@
+"""From the target and the current state to the steps between them. Sends no request and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from cli.cloud.cam import RoleInfo
+from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
+from cli.config import Commands
+from cli.deploy.notifications import is_notification_configured, notifies_us
+from cli.deploy.state import EVENT_TYPES, CurrentState
+from cli.deploy.steps import (
+    Step,
+    configure_notification,
+    create_bucket,
+    create_function,
+    create_trigger,
+    delete_function,
+    delete_role,
+    delete_trigger,
+    disable_notification,
+    enable_speech,
+    enable_trigger,
+    ensure_role,
+    extra_permissions,
+    replace_trigger,
+    update_code,
+    update_configuration,
+    update_retry_config,
+)
+from cli.deploy.target import Configuration, DeployTarget
+from cli.manifest.models import CALLBACK, FunctionSpec, TriggerSpec
+from cli.policy.diff import Permission
+from cli.policy.documents import MAX_DOCUMENT_LENGTH, serialize_document
+from shared.tencent.speech_models import Queue
+
+_MANAGED_TYPES = frozenset({"cos", "timer", "http"})
+
+
+class QueueChange(NamedTuple):
+    """A queue whose notification has to be configured. `current` is None if the queue does not exist yet."""
+
+    bucket: str
+    current: Queue | None
+
+
+class TriggerDiff(NamedTuple):
+    """What has to be done with the triggers of a function."""
+
+    delete: list[TriggerInfo]
+    enable: list[TriggerInfo]
+    replace: list[tuple[TriggerInfo, TriggerSpec]]
+    create: list[TriggerSpec]
+
+
+def create_plan(target: DeployTarget, state: CurrentState, *, with_roles: bool = True) -> tuple[Step, ...]:
+    """The steps, in an order in which an interrupted deployment accepts no recording that it cannot finish.
+
+    So triggers come late, except for the address, which the queue needs; and permissions that a role loses are removed
+    last.
+    """
+    manifest, settings = target.manifest, target.settings
+    regions = {bucket.name: bucket.region for bucket in state.all_buckets}
+    steps = [create_bucket(name, regions[name]) for name in state.missing_buckets]
+    role_steps = _plan_roles(target, state) if with_roles else []
+    steps += [step for before, _ in role_steps for step in before]
+    for key, spec in manifest.functions.items():
+        steps += _plan_function(spec, target, state)
+        if any(trigger.type in EVENT_TYPES for trigger in manifest.triggers_for(key)):
+            steps += _plan_retries(spec, state)
+    for spec in manifest.functions.values():
+        steps += _plan_triggers(spec, target, state, frozenset({"http"}))
+    speech_buckets = state.speech_buckets
+    for bucket in settings.input_buckets:
+        if bucket not in speech_buckets:
+            steps.append(enable_speech(bucket))
+        steps += _plan_notification(bucket, target, state)
+    # Before the triggers of those buckets are deleted: after an interruption only they still name the buckets.
+    steps += _plan_former_queues(state)
+    for spec in manifest.functions.values():
+        steps += _plan_triggers(spec, target, state, EVENT_TYPES)
+    steps += [step for _, after in role_steps for step in after]
+    return tuple(steps)
+
+
+def create_removal_plan(configuration: Configuration, state: CurrentState) -> tuple[Step, ...]:
+    """The steps that remove a deployment: triggers first, so that nothing new starts; roles last."""
+    steps: list[Step] = []
+    for key, spec in configuration.manifest.functions.items():
+        # An address is deleted with its function.
+        steps += [
+            delete_trigger(spec, trigger) for trigger in state.triggers.get(key, ()) if trigger.type != "http"
+        ]
+    steps += [
+        disable_notification(bucket, queue)
+        for bucket, queue in state.queues.items()
+        if notifies_us(queue, state.callback_url, _our_tokens(state))
+    ]
+    steps += _plan_former_queues(state)
+    steps += [delete_function(function) for function in state.functions.values()]
+    steps += [delete_role(name) for name, role in state.roles.items() if role and role.is_ours]
+    return tuple(steps)
+
+
+def list_plan_warnings(target: DeployTarget, state: CurrentState, *, with_roles: bool = True) -> list[str]:
+    """What differs and will not be changed, and what the operator has to know before the plan is executed."""
+    warnings = []
+    if state.has_audit:
+        # The audit recognizes finished recordings by their receipts.
+        warnings += [
+            f"the receipts will be expected in {move.new} and no longer in {move.current}: the next audit transcribes "
+            "and bills again every recording that is already done. Copy the receipts there first, or set INPUT_PREFIX "
+            "to a folder for new recordings"
+            for move in state.moved_receipts
+        ]
+    if with_roles:
+        warnings += [
+            f"no permission to read role {name}; assuming that it is correct. `{target.commands.line('policy')}` "
+            "prints what it must allow"
+            for name in state.unreadable_roles
+        ]
+        warnings += [
+            f"role {name}: its current and its new permissions together exceed the length that CAM accepts, so they "
+            "change at once; requests that fail because of that in the next minutes are retried"
+            for name, role in state.roles.items()
+            if role and _exceeds_policy_limit(role, target.documents[name])
+        ]
+    warnings += [
+        f"{bucket} was an input bucket, and this key has no permission to read its speech queue: check in the Cloud "
+        "Infinite console that the notification of the queue is off"
+        for bucket in state.unreadable_former_buckets
+    ]
+    for key, spec in target.manifest.functions.items():
+        function = state.get_usable_function(key)
+        # Other tags are not ours.
+        if function and not spec.tags.items() <= function.tags.items():
+            warnings.append(
+                f"{spec.name} has other tags than serverless.yml; SCF accepts tags only when a function is created: "
+                "change them in its console"
+            )
+        warnings += [
+            f"{spec.name} also has a {trigger.type} trigger {trigger.name}, which is not changed"
+            for trigger in state.triggers.get(key, ())
+            if trigger.type not in _MANAGED_TYPES
+        ]
+    return warnings
+
+
+def find_changed_queues(target: DeployTarget, state: CurrentState) -> list[QueueChange]:
+    """The input buckets whose queue has to be activated or has to notify another address."""
+    changes = (_find_changed_queue(bucket, target, state) for bucket in target.settings.input_buckets)
+    return [change for change in changes if change]
+
+
+def diff_triggers(
+    spec: FunctionSpec, target: DeployTarget, state: CurrentState, types: frozenset[str]
+) -> TriggerDiff:
+    """Compare the triggers of a function, of these types, with the manifest."""
+    remaining = [trigger for trigger in state.triggers.get(spec.key, ()) if trigger.type in types]
+    diff = TriggerDiff([], [], [], [])
+    different: list[TriggerSpec] = []
+    for trigger in target.manifest.triggers_for(spec.key):
+        if trigger.type not in types:
+            continue
+        same = next((each for each in remaining if each.matches(trigger)), None)
+        if not same:
+            different.append(trigger)
+            continue
+        remaining.remove(same)
+        if trigger.is_open and not same.is_open:
+            diff.enable.append(same)
+    for trigger in different:
+        previous = next((each for each in remaining if _is_previous(each, trigger)), None)
+        if previous:
+            remaining.remove(previous)
+            diff.replace.append((previous, trigger))
+        else:
+            diff.create.append(trigger)
+    diff.delete.extend(remaining)
+    return diff
+
+
+def _is_previous(current: TriggerInfo, trigger: TriggerSpec) -> bool:
+    """Whether a trigger is the previous state of a spec. Each version of a function has one address."""
+    if current.type == "http":
+        return trigger.type == "http" and current.qualifier == trigger.qualifier
+    return (current.type, current.name) == (trigger.type, trigger.name)
+
+
+def _plan_function(spec: FunctionSpec, target: DeployTarget, state: CurrentState) -> Iterator[Step]:
+    current = state.functions.get(spec.key)
+    if not current or current.creation_failed:
+        yield create_function(spec, target.package, failed=current)
+        return
+    steps = (
+        update_code(spec, current, target.package),
+        update_configuration(spec, current, target.package.label),
+    )
+    yield from (step for step in steps if step.changes)
+
+
+def _plan_retries(spec: FunctionSpec, state: CurrentState) -> Iterator[Step]:
+    current = state.retry_configs.get(spec.key)
+    if current != MAX_RETRY_CONFIG:
+        yield update_retry_config(spec, current)
+
+
+def _plan_triggers(
+    spec: FunctionSpec, target: DeployTarget, state: CurrentState, types: frozenset[str]
+) -> Iterator[Step]:
+    """Deletions first: a new rule may overlap an old one."""
+    diff = diff_triggers(spec, target, state, types)
+    yield from (delete_trigger(spec, current) for current in diff.delete)
+    yield from (enable_trigger(spec, current) for current in diff.enable)
+    yield from (replace_trigger(spec, current, trigger) for current, trigger in diff.replace)
+    yield from (create_trigger(spec, trigger) for trigger in diff.create)
+
+
+def _callback_url(target: DeployTarget, state: CurrentState) -> tuple[str, str]:
+    """The qualifier of the callback's address, and the address; one of another version is deleted by the plan."""
+    http = [trigger for trigger in target.manifest.triggers_for(CALLBACK) if trigger.type == "http"]
+    qualifier = http[0].qualifier if http else ""
+    return qualifier, find_public_url(state.triggers.get(CALLBACK, ()), qualifier) if qualifier else ""
+
+
+def _find_changed_queue(bucket: str, target: DeployTarget, state: CurrentState) -> QueueChange | None:
+    _, url = _callback_url(target, state)
+    queue = state.queues.get(bucket)
+    # The function still accepts the other tokens from the queue's previous address.
+    token = target.settings.callback_tokens[0]
+    return (
+        None
+        if queue and url and is_notification_configured(queue, url, token)
+        else QueueChange(bucket, queue)
+    )
+
+
+def _plan_notification(bucket: str, target: DeployTarget, state: CurrentState) -> Iterator[Step]:
+    change = _find_changed_queue(bucket, target, state)
+    if change:
+        qualifier, url = _callback_url(target, state)
+        yield configure_notification(
+            bucket,
+            target.settings.queue_id,
+            target.manifest.functions[CALLBACK],
+            qualifier=qualifier,
+            token=target.settings.callback_tokens[0],
+            callback_url=url,
+            current=change.current,
+        )
+
+
+def _plan_former_queues(state: CurrentState) -> Iterator[Step]:
+    for bucket, queue in state.former_queues.items():
+        if queue and notifies_us(queue, state.callback_url, _our_tokens(state)):
+            yield disable_notification(bucket, queue)
+
+
+def _our_tokens(state: CurrentState) -> frozenset[str]:
+    return state.callback_tokens.union(state.settings.callback_tokens)
+
+
+def _plan_roles(target: DeployTarget, state: CurrentState) -> list[tuple[list[Step], list[Step]]]:
+    return [
+        _plan_role(name, target.documents[name], role, target.commands) for name, role in state.roles.items()
+    ]
+
+
+def _plan_role(
+    name: str, document: Mapping[str, Any], current: RoleInfo | None, commands: Commands
+) -> tuple[list[Step], list[Step]]:
+    """The steps before the functions change, and those after: a role first gains permissions, and loses some last.
+
+    So a function that still runs with its previous settings keeps what it needs. If CAM does not accept a policy that
+    is long enough for both, there is one step, before.
+    """
+    if not current or not extra_permissions(current, document) or _exceeds_policy_limit(current, document):
+        step = ensure_role(name, document, current, commands)
+        return ([step] if step.changes else []), []
+    combined = _combine(current, document)
+    extension = ensure_role(name, combined, current, commands)
+    after_extension = _with_own_document(current, combined)
+    return ([extension] if extension.changes else []), [
+        ensure_role(name, document, after_extension, commands)
+    ]
+
+
+def _exceeds_policy_limit(current: RoleInfo, document: Mapping[str, Any]) -> bool:
+    """Whether CAM would reject a policy with the current and the new permissions."""
+    if not extra_permissions(current, document):
+        return False
+    return len(serialize_document(_combine(current, document))) > MAX_DOCUMENT_LENGTH
+
+
+def _combine(current: RoleInfo, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document, and what the role's own policy allows beyond it."""
+    extra = _build_statements(extra_permissions(current, document))
+    return {**document, "statement": [*document["statement"], *extra]}
+
+
+def _build_statements(permissions: list[Permission]) -> Iterator[dict[str, Any]]:
+    """One statement for all actions with the same resources."""
+    resources: dict[str, list[str]] = {}
+    for permission in permissions:
+        resources.setdefault(permission.action, []).append(permission.resource)
+    actions: dict[tuple[str, ...], list[str]] = {}
+    for action, listed in resources.items():
+        actions.setdefault(tuple(listed), []).append(action)
+    for shared, allowed in actions.items():
+        yield {"effect": "allow", "action": allowed, "resource": list(shared)}
+
+
+def _with_own_document(current: RoleInfo, document: Mapping[str, Any]) -> RoleInfo:
+    """The role once its own policy has this document."""
+    pairs = zip(current.policies, current.documents, strict=True)
+    documents = tuple(document if name == current.name else attached for name, attached in pairs)
+    return replace(current, documents=documents, trusts_scf=True)

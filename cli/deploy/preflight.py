@@ -1,0 +1,156 @@
+"""Preflight checks: every problem that a deployment cannot solve, collected before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cli.cloud.cam import CREATE_SCF_ROLE
+from cli.cloud.scf import parse_rule
+from cli.deploy.notifications import parse_token, redact_url, targets_url
+from cli.deploy.planner import diff_triggers, find_changed_queues
+from cli.deploy.state import CurrentState
+from cli.deploy.steps import MAX_URL_LENGTH
+from cli.deploy.target import DeployTarget
+from cli.errors import OperatorError
+from shared.tencent.speech_models import NotifyConfig
+
+
+class PreflightFailed(OperatorError):
+    """The operator has to decide or fix something first. Nothing was changed."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n  ".join(["nothing was changed:", *problems]))
+
+
+def check_preconditions(
+    target: DeployTarget, state: CurrentState, *, create_buckets: bool, with_roles: bool
+) -> None:
+    """Raise PreflightFailed with every problem, except for those of `check_conflicts`."""
+    problems = []
+    if state.scf_role_problem:
+        problems.append(f"{state.scf_role_problem}; {CREATE_SCF_ROLE}")
+    problems += _check_buckets(target, state, create_buckets=create_buckets)
+    problems += _check_functions(target, state)
+    problems += _check_queues(target, state)
+    if not with_roles:
+        problems += [
+            f"role {name} does not exist, and --no-roles does not create it: ask an administrator of CAM to run "
+            f"`{target.commands.create_roles}` first"
+            for name, role in state.roles.items()
+            if not role
+        ]
+    if problems:
+        raise PreflightFailed(problems)
+
+
+def check_conflicts(target: DeployTarget, state: CurrentState, *, take_over: bool) -> None:
+    """Raise PreflightFailed if the plan would take something from another deployment or function.
+
+    That is uploads, which SCF gives to one function only, and the notification of a queue, which has one address; the
+    latter is allowed with `take_over`. Lists the other functions, but only if there may be a conflict. Raises ApiError.
+    """
+    problems = list(_find_taken_uploads(target, state))
+    if not take_over:
+        problems += _find_taken_queues(target, state)
+    if problems:
+        raise PreflightFailed(problems)
+
+
+def _find_taken_uploads(target: DeployTarget, state: CurrentState) -> Iterator[str]:
+    for spec in target.manifest.functions.values():
+        diff = diff_triggers(spec, target, state, frozenset({"cos"}))
+        for trigger in [*diff.create, *(new for _, new in diff.replace)]:
+            rule = parse_rule(spec.name, trigger.name, trigger.description, is_open=True)
+            for owner in sorted({other.owner for other in state.foreign_rules if rule.overlaps(other)}):
+                yield (
+                    f"function {owner} already receives uploads to {rule.bucket}, and SCF invokes one function only: "
+                    "delete its trigger in the SCF console, or set another bucket"
+                )
+
+
+def _find_taken_queues(target: DeployTarget, state: CurrentState) -> Iterator[str]:
+    """An unknown address is still ours if it ends with one of our tokens and no other function has it."""
+    tokens = state.callback_tokens.union(target.settings.callback_tokens)
+    for bucket, queue in find_changed_queues(target, state):
+        if not queue or not _notifies_other_address(queue.notification, state.callback_url):
+            continue
+        config = queue.notification
+        owner = next((name for url, name in state.foreign_urls.items() if targets_url(config, url)), "")
+        if owner or parse_token(config) not in tokens:
+            receiver = f"function {owner} at {redact_url(config.url)}" if owner else redact_url(config.url)
+            yield (
+                f"the speech queue of {bucket} notifies {receiver}, which does not belong to this deployment, and a "
+                "queue notifies one address only: use another bucket for this deployment, or switch that notification "
+                "off in the Cloud Infinite console; to overwrite it, run "
+                f"`{target.commands.line('deploy', '--take-over')}`"
+            )
+
+
+def _notifies_other_address(config: NotifyConfig, callback_url: str) -> bool:
+    return config.state.lower() == "on" and bool(config.url) and not targets_url(config, callback_url)
+
+
+def _check_buckets(target: DeployTarget, state: CurrentState, *, create_buckets: bool) -> Iterator[str]:
+    identity = state.identity
+    foreign = {
+        bucket.name
+        for bucket in state.all_buckets
+        if identity.appid and not identity.owns_bucket(bucket.name)
+    }
+    for bucket in state.all_buckets:
+        if bucket.name in foreign:
+            yield (
+                f"bucket {bucket.name} belongs to account {bucket.name.rpartition('-')[2]}, but this key to account "
+                f"{identity.appid}: use a key of that account, or correct the name"
+            )
+        elif bucket.name not in state.missing_buckets:
+            continue
+        elif region := state.missing_buckets[bucket.name]:
+            yield (
+                f"bucket {bucket.name} is in {region}, not in {bucket.region}: correct REGION or OUTPUT_REGION"
+            )
+        elif not create_buckets:
+            yield (
+                f"bucket {bucket.name} does not exist in {bucket.region}: correct the name or the region, or create it "
+                f"with `{target.commands.line('deploy', '--make-buckets')}`"
+            )
+
+
+def _check_functions(target: DeployTarget, state: CurrentState) -> Iterator[str]:
+    for namespace in sorted(state.missing_namespaces):
+        yield (
+            f"namespace {namespace} does not exist in {target.manifest.region}: create it in the SCF console, or "
+            "correct `namespace` in serverless.yml"
+        )
+    for key, spec in target.manifest.functions.items():
+        if other := state.other_namespaces.get(key):
+            yield (
+                f"function {spec.name} is in namespace {other}, not {spec.namespace}, and cannot be moved: set "
+                f"`namespace: {other}` in serverless.yml, or delete the function there first"
+            )
+        function = state.functions.get(key)
+        if not function:
+            continue
+        fixed_fields = (("runtime", function.runtime, spec.runtime), ("type", function.type, "Event"))
+        for name, current, expected in fixed_fields:
+            if current != expected:
+                yield (
+                    f"function {spec.name} has {name} {current}, not {expected}, which SCF cannot change: run "
+                    f"`{target.commands.line('remove')}` and deploy again (the address changes, recordings and "
+                    "transcripts stay), or set another SCRIBE_STAGE"
+                )
+
+
+def _check_queues(target: DeployTarget, state: CurrentState) -> Iterator[str]:
+    queue_id = target.settings.queue_id
+    if queue_id:
+        for bucket in state.speech_buckets:
+            if bucket not in state.queues:
+                yield f"bucket {bucket} has no speech queue {queue_id}: correct QUEUE_ID, or leave it empty"
+    excess = len(f"{state.callback_url}/{target.settings.callback_tokens[0]}") - MAX_URL_LENGTH
+    if excess > 0:
+        yield (
+            f"the notification address would exceed the {MAX_URL_LENGTH} characters that a queue accepts: set a "
+            f"CALLBACK_TOKEN that is {excess} characters shorter"
+        )

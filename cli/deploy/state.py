@@ -1,0 +1,444 @@
+"""The current state of a deployment in the cloud, read when it is needed. Nothing is changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from cli.cloud.cam import RoleInfo
+from cli.cloud.client import ApiError, Identity, get_caller_identity
+from cli.cloud.scf import (
+    DEFAULT_NAMESPACE,
+    CosTriggerRule,
+    FunctionInfo,
+    RetryConfig,
+    TriggerInfo,
+    cos_rules,
+    find_public_url,
+)
+from cli.deploy.clients import Clients
+from cli.manifest.models import CALLBACK, Manifest, TriggerSpec
+from cli.policy.permissions import load_function_settings
+from shared.errors import CloudError, NotFound, RequestRejected, SettingsError
+from shared.recordings.keys import done_prefix
+from shared.settings import Settings
+from shared.tencent import xml
+from shared.tencent.client import HttpResponse, Request, TencentClient
+from shared.tencent.speech_models import Queue
+
+DENIED = (401, 403)  # statuses of CI and COS
+BUSY_TIMEOUT_S = 30.0  # of a function that was changed a moment ago; some seconds are usual
+EVENT_TYPES = frozenset({"cos", "timer"})  # triggers whose events SCF retries
+
+_READ_FOR_DEPLOYMENT = (
+    "missing_buckets",
+    "roles",
+    "functions",
+    "triggers",
+    "retry_configs",
+    "missing_namespaces",
+    "other_namespaces",
+    "former_queues",
+    "queues",
+    "scf_role_problem",
+)
+_AUDIT = "audit"  # the argument of the timer
+_REDIRECTED = (301, 307)  # a bucket in another region
+_COS_SERVICE_HOST = "service.cos.myqcloud.com"
+
+
+class BucketRef(NamedTuple):
+    """A bucket, by its full name, and the region that it should be in."""
+
+    name: str
+    region: str
+
+    @property
+    def host(self) -> str:
+        """Its host on COS."""
+        return f"{self.name}.cos.{self.region}.myqcloud.com"
+
+    def request(self, client: TencentClient, method: str, parameter: str = "") -> HttpResponse:
+        """Send a request about the bucket itself. Raises CloudError."""
+        parameters = ((parameter, ""),) if parameter else ()
+        return client.send(Request(method, self.host, "/", resource=self.name, parameters=parameters))
+
+
+class BucketState(NamedTuple):
+    """The region that a bucket is in, "" if it does not exist. `error` is set if that could not be read."""
+
+    region: str
+    error: RequestRejected | None = None
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether it exists but belongs to another account, or the key may not read it."""
+        return self.error is not None and self.error.status in DENIED
+
+
+class MovedReceipts(NamedTuple):
+    """Where the receipts of finished recordings are now, and where the new settings look for them."""
+
+    current: str
+    new: str
+
+
+class CurrentState:
+    """The deployment as it is in the cloud. Each part is read on first access and kept.
+
+    Functions, triggers and retry configurations are by the function's key in serverless.yml, roles and buckets by name.
+    With `require_stable` a function that stays busy is an error (FunctionNotActive); without, it is returned as it is
+    after half a minute. Everything that reads raises ApiError or CloudError.
+    """
+
+    def __init__(
+        self, clients: Clients, manifest: Manifest, settings: Settings, *, require_stable: bool = False
+    ) -> None:
+        self.clients, self.manifest, self.settings = clients, manifest, settings
+        self._require_stable = require_stable
+        self._roles: dict[str, RoleInfo | None] = {}
+
+    # Account
+
+    @cached_property
+    def owner_uin(self) -> str:
+        """The id of the account, from STS alone: every working key may ask for it."""
+        return str(self.clients.api.call("sts", "GetCallerIdentity").get("AccountId") or "")
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The account behind the key."""
+        return get_caller_identity(self.clients.api)
+
+    # Functions
+
+    @cached_property
+    def functions(self) -> Mapping[str, FunctionInfo]:
+        """The functions that exist."""
+        functions = {key: self._read_function(key) for key in self.manifest.functions}
+        return {key: function for key, function in functions.items() if function}
+
+    def get_usable_function(self, key: str) -> FunctionInfo | None:
+        """A function that does not have to be created first."""
+        function = self.functions.get(key)
+        return None if function and function.creation_failed else function
+
+    @cached_property
+    def triggers(self) -> Mapping[str, tuple[TriggerInfo, ...]]:
+        """The triggers of the usable functions."""
+        return {
+            key: self.clients.scf.list_triggers(function.name, function.namespace)
+            for key, function in self._usable_functions()
+        }
+
+    @cached_property
+    def retry_configs(self) -> Mapping[str, RetryConfig]:
+        """The retry configuration of the usable functions with events that SCF retries."""
+        with_events = {trigger.function for trigger in self.manifest.triggers if trigger.type in EVENT_TYPES}
+        return {
+            key: self.clients.scf.get_retry_config(function.name, function.namespace)
+            for key, function in self._usable_functions()
+            if key in with_events
+        }
+
+    @property
+    def callback_url(self) -> str:
+        """The public URL of the callback function; "" if it has none."""
+        return find_public_url(self.triggers.get(CALLBACK, ()))
+
+    def find_trigger(self, spec: TriggerSpec) -> TriggerInfo | None:
+        """The trigger of a spec by its name; for http the only one, because SCF names it."""
+        for trigger in self.triggers.get(spec.function, ()):
+            if trigger.type == spec.type and (spec.type == "http" or trigger.name == spec.name):
+                return trigger
+        return None
+
+    @cached_property
+    def missing_namespaces(self) -> frozenset[str]:
+        """The namespaces of missing functions that do not exist."""
+        namespaces = {self.manifest.functions[key].namespace for key in self._missing_functions()}
+        return frozenset(
+            namespace
+            for namespace in namespaces
+            if namespace != DEFAULT_NAMESPACE and namespace not in self._function_names
+        )
+
+    @cached_property
+    def other_namespaces(self) -> Mapping[str, str]:
+        """By the key of a missing function, another namespace with a function of its name."""
+        # By the listed names: GetFunction may be granted for this deployment's functions only.
+        other_namespaces = {}
+        for key in self._missing_functions():
+            spec = self.manifest.functions[key]
+            for namespace, names in self._function_names.items():
+                if namespace != spec.namespace and spec.name in names:
+                    other_namespaces[key] = namespace
+                    break
+        return other_namespaces
+
+    @cached_property
+    def foreign_triggers(self) -> Mapping[str, tuple[TriggerInfo, ...]]:
+        """The triggers of every other function of the region, by the function's name."""
+        own = {(spec.name, spec.namespace) for spec in self.manifest.functions.values()}
+        return self.clients.scf.list_triggers_of_others(own)
+
+    @property
+    def foreign_rules(self) -> tuple[CosTriggerRule, ...]:
+        """The COS rules of every other function of the region."""
+        return tuple(
+            rule for owner, triggers in self.foreign_triggers.items() for rule in cos_rules(owner, triggers)
+        )
+
+    @property
+    def foreign_urls(self) -> Mapping[str, str]:
+        """The name of the function by public URL, of every other function of the region."""
+        return {
+            trigger.url.rstrip("/"): owner
+            for owner, triggers in self.foreign_triggers.items()
+            for trigger in triggers
+            if trigger.type == "http" and trigger.url
+        }
+
+    # Roles
+
+    def get_role(self, name: str) -> RoleInfo | None:
+        """A role of the account, or None if it does not exist."""
+        if name not in self._roles:
+            self._roles[name] = self.clients.cam.get_role(name)
+        return self._roles[name]
+
+    @cached_property
+    def roles(self) -> Mapping[str, RoleInfo | None]:
+        """The roles of the functions, None for a missing one; without those that the key may not read."""
+        roles = {}
+        for name in dict.fromkeys(spec.role for spec in self.manifest.functions.values()):
+            try:
+                roles[name] = self.get_role(name)
+            except ApiError as error:
+                if not error.is_denied:
+                    raise
+        return roles
+
+    @property
+    def unreadable_roles(self) -> tuple[str, ...]:
+        """The roles of the functions that the key may not read."""
+        names = dict.fromkeys(spec.role for spec in self.manifest.functions.values())
+        return tuple(name for name in names if name not in self.roles)
+
+    @cached_property
+    def scf_role_problem(self) -> str:
+        """What keeps SCF from using its own role; "" if nothing does, or if the key may not read it."""
+        try:
+            return self.clients.cam.find_scf_role_problem()
+        except ApiError as error:
+            if not error.is_denied:
+                raise
+            return ""
+
+    # Buckets
+
+    @cached_property
+    def input_buckets(self) -> tuple[BucketRef, ...]:
+        """The buckets of the recordings. A COS trigger works only in the region of its function (583/9707)."""
+        return tuple(BucketRef(name, self.settings.region) for name in self.settings.input_buckets)
+
+    @cached_property
+    def state_buckets(self) -> tuple[BucketRef, ...]:
+        """The buckets of the transcripts and receipts."""
+        settings = self.settings
+        if not settings.output_bucket:
+            return self.input_buckets
+        if settings.output_bucket in settings.input_buckets:
+            return (BucketRef(settings.output_bucket, settings.region),)
+        return (BucketRef(settings.output_bucket, settings.output_region or settings.region),)
+
+    @cached_property
+    def all_buckets(self) -> tuple[BucketRef, ...]:
+        """All buckets, each once."""
+        return tuple(dict.fromkeys((*self.input_buckets, *self.state_buckets)))
+
+    @cached_property
+    def buckets(self) -> Mapping[BucketRef, BucketState]:
+        """Whether each bucket exists, and where."""
+        return {bucket: self._read_bucket(bucket) for bucket in self.all_buckets}
+
+    @property
+    def existing_buckets(self) -> frozenset[BucketRef]:
+        """The buckets that exist in their region, those included that the key may not read."""
+        return frozenset(
+            bucket
+            for bucket, state in self.buckets.items()
+            if state.region == bucket.region or state.is_denied
+        )
+
+    @cached_property
+    def missing_buckets(self) -> Mapping[str, str]:
+        """The buckets that are not in their region, with the region that they are in, or "".
+
+        Raises RequestRejected if one could not be read.
+        """
+        missing = {}
+        for bucket, state in self.buckets.items():
+            if state.error:
+                raise state.error
+            if state.region != bucket.region:
+                missing[bucket.name] = state.region
+        return missing
+
+    # Speech recognition
+
+    @cached_property
+    def speech_buckets(self) -> tuple[str, ...]:
+        """The input buckets with speech recognition on."""
+        names = tuple(bucket.name for bucket in self.input_buckets if bucket in self.existing_buckets)
+        if not names:
+            return ()
+        page = self.clients.speech.list_buckets(regions=(self.manifest.region,), names=names)
+        # The response may name other buckets too.
+        enabled = {bucket.bucket for bucket in page.buckets}
+        return tuple(name for name in names if name in enabled)
+
+    @cached_property
+    def queues(self) -> Mapping[str, Queue]:
+        """The queue for the jobs of each bucket with speech recognition."""
+        queues = {}
+        for bucket in self.speech_buckets:
+            if queue := get_queue(self.clients, bucket, self.settings.queue_id):
+                queues[bucket] = queue
+        return queues
+
+    @property
+    def has_audit(self) -> bool:
+        """Whether a timer of the manifest runs the audit, which submits recordings without a receipt."""
+        return any(
+            trigger.type == "timer" and trigger.argument == _AUDIT for trigger in self.manifest.triggers
+        )
+
+    # The previous deployment
+
+    @cached_property
+    def previous_settings(self) -> tuple[Settings, ...]:
+        """The settings of the deployed functions, each once; after an interrupted deployment they may differ.
+
+        Invalid ones are left out: such a function did nothing.
+        """
+        return tuple(dict.fromkeys(self._parse_deployed_settings()))
+
+    @property
+    def callback_tokens(self) -> frozenset[str]:
+        """The callback tokens that the deployed functions know."""
+        return frozenset(token for settings in self.previous_settings for token in settings.callback_tokens)
+
+    @property
+    def removed_buckets(self) -> tuple[str, ...]:
+        """The former input buckets. After an interrupted deployment only a trigger may still name one."""
+        names = [bucket for settings in self.previous_settings for bucket in settings.input_buckets]
+        for triggers in self.triggers.values():
+            names += [trigger.name.partition(".")[0] for trigger in triggers if trigger.type == "cos"]
+        return tuple(name for name in dict.fromkeys(names) if name not in self.settings.input_buckets)
+
+    @cached_property
+    def former_queues(self) -> Mapping[str, Queue | None]:
+        """The queues of former input buckets, without those that the key may not read."""
+        queues = {}
+        for bucket in self.removed_buckets:
+            try:
+                queues[bucket] = self._read_former_queue(bucket)
+            except NotFound:
+                queues[bucket] = None  # the bucket was deleted, and its queue with it
+            except RequestRejected as error:
+                if error.status not in DENIED:
+                    raise
+        return queues
+
+    @property
+    def unreadable_former_buckets(self) -> tuple[str, ...]:
+        """The former input buckets whose queues the key may not read."""
+        return tuple(bucket for bucket in self.removed_buckets if bucket not in self.former_queues)
+
+    @property
+    def moved_receipts(self) -> tuple[MovedReceipts, ...]:
+        """Every bucket of which the receipts will be looked for in another place."""
+        moved = [
+            MovedReceipts(_receipt_location(previous, bucket), _receipt_location(self.settings, bucket))
+            for previous in self.previous_settings
+            for bucket in self.settings.input_buckets
+            if bucket in previous.input_buckets
+        ]
+        return tuple(move for move in dict.fromkeys(moved) if move.current != move.new)
+
+    def load_for_deployment(self) -> None:
+        """Read everything that the planner and the preflight checks use, so that the planner sends no request."""
+        for name in _READ_FOR_DEPLOYMENT:
+            getattr(self, name)
+
+    # Helpers
+
+    def _usable_functions(self) -> Iterator[tuple[str, FunctionInfo]]:
+        """Of a function whose creation failed SCF may not return the rest."""
+        return ((key, function) for key, function in self.functions.items() if not function.creation_failed)
+
+    def _missing_functions(self) -> Iterator[str]:
+        return (key for key in self.manifest.functions if key not in self.functions)
+
+    def _read_function(self, key: str) -> FunctionInfo | None:
+        spec, scf = self.manifest.functions[key], self.clients.scf
+        if self._require_stable:
+            return scf.wait_until_stable(spec.name, spec.namespace)
+        return scf.get_when_stable(spec.name, spec.namespace, BUSY_TIMEOUT_S)
+
+    @cached_property
+    def _function_names(self) -> Mapping[str, frozenset[str]]:
+        """The names of all functions, by namespace."""
+        scf = self.clients.scf
+        return {namespace: frozenset(scf.list_functions(namespace)) for namespace in scf.list_namespaces()}
+
+    def _read_bucket(self, bucket: BucketRef) -> BucketState:
+        client = self.clients.tencent
+        try:
+            response = bucket.request(client, "HEAD")
+        except NotFound:
+            return BucketState(find_bucket_region(client, bucket.name))
+        except RequestRejected as error:
+            if error.status in _REDIRECTED:
+                return BucketState(find_bucket_region(client, bucket.name) or "another region")
+            return BucketState("", error)
+        return BucketState(response.headers.get("x-cos-bucket-region", "") or bucket.region)
+
+    def _read_former_queue(self, bucket: str) -> Queue | None:
+        listed = self.clients.speech.list_buckets(names=(bucket,)).buckets
+        if bucket not in {each.bucket for each in listed}:
+            return None
+        return get_queue(self.clients, bucket, "")
+
+    def _parse_deployed_settings(self) -> Iterator[Settings]:
+        for function in self.functions.values():
+            with suppress(SettingsError):
+                yield load_function_settings(self.manifest.region, function.variables)
+
+
+def get_queue(clients: Clients, bucket: str, queue_id: str) -> Queue | None:
+    """The queue for a bucket's jobs: the one of QUEUE_ID, else the first."""
+    queues = clients.speech.list_queues(bucket, queue_ids=(queue_id,) if queue_id else ()).queues
+    return queues[0] if queues else None
+
+
+def find_bucket_region(client: TencentClient, name: str) -> str:
+    """The region of a bucket of the account, from GET Service; "" if it is not listed, or the key may not list."""
+    with suppress(CloudError, xml.XmlError):
+        response = client.send(Request("GET", _COS_SERVICE_HOST, "/", resource="the list of buckets"))
+        members = xml.parse_response(response.body, "ListAllMyBucketsResult")
+        for bucket in _list_bucket_elements(members):
+            if xml.as_text(bucket.get("Name")) == name:
+                return xml.as_text(bucket.get("Location"))
+    return ""
+
+
+def _list_bucket_elements(members: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return map(xml.as_mapping, xml.as_list(xml.as_mapping(members.get("Buckets")).get("Bucket")))
+
+
+def _receipt_location(settings: Settings, bucket: str) -> str:
+    return f"{settings.output_bucket_for(bucket)}/{done_prefix(settings)}{bucket}/"

@@ -1,0 +1,1 @@
+"""The checks, by topic. Each is a function from a CheckContext to findings; it changes nothing."""

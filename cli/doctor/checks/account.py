@@ -1,0 +1,198 @@
+"""Checks of the machine and the account: clock, key, account, region, roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+
+from cli.cloud.cam import CREATE_SCF_ROLE, SCF_ROLE, SCF_SERVICE
+from cli.cloud.client import ApiError
+from cli.doctor.models import CheckContext, Finding, fail, ok, skip, warn
+from cli.policy.diff import missing_permissions
+from cli.policy.documents import function_policy
+from cli.policy.permissions import CI_ROLE, scope_for_function
+
+MAX_OFFSET_S, REJECTED_OFFSET_S = (
+    60.0,
+    300.0,
+)  # API 3.0 rejects a signature that is more than five minutes off
+MAX_LISTED_PERMISSIONS = 4
+
+_SET_CLOCK = (
+    "set the clock of this machine by network time (timedatectl set-ntp true; on macOS: date settings)"
+)
+_NEW_KEY = (
+    "create a key for a sub-account at https://console.cloud.tencent.com/cam/capi and set TENCENT_SECRET_ID and "
+    "TENCENT_SECRET_KEY to it"
+)
+_AUTHORIZE_CI = (
+    "open https://console.cloud.tencent.com/ci as the account's owner and authorize the service there"
+)
+
+# Common error codes of API 3.0: message and fix.
+_KEY_ERRORS = {
+    "AuthFailure.SecretIdNotFound": (
+        "no key has this SecretId: it is mistyped, was deleted, or is disabled",
+        _NEW_KEY,
+    ),
+    "AuthFailure.InvalidSecretId": ("this SecretId is not that of an API key", _NEW_KEY),
+    "AuthFailure.SignatureFailure": (
+        "the SecretKey does not belong to the SecretId",
+        "copy both parts of the key again, without spaces or quotes around them",
+    ),
+    "AuthFailure.SignatureExpire": (
+        "the signature has expired, probably because of a wrong clock",
+        _SET_CLOCK,
+    ),
+    "AuthFailure.TokenFailure": (
+        "the temporary key has expired, or its token belongs to another key",
+        "get a new temporary key (all three parts), or use a permanent key of a sub-account",
+    ),
+}
+
+
+def check_clock(context: CheckContext) -> Iterator[Finding]:
+    """Compare the clock with the Date header of COS, because signatures contain the time.
+
+    Needs no key and no region, so it also tells whether the cloud can be reached.
+    """
+    response = context.clients.anonymous_request("GET", "https://service.cos.myqcloud.com/")
+    local_s = context.clients.now()
+    try:
+        cloud_s = parsedate_to_datetime(response.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        yield warn("the clock of this machine was not checked: the response of COS has no date")
+        return
+    offset_s = local_s - cloud_s
+    difference = f"{offset_s:.0f} s ahead of" if offset_s > 0 else f"{-offset_s:.0f} s behind"
+    if abs(offset_s) > REJECTED_OFFSET_S:
+        yield fail(
+            f"the clock of this machine is {difference} the cloud's: every signed request is rejected",
+            fix=_SET_CLOCK,
+        )
+    elif abs(offset_s) > MAX_OFFSET_S:
+        yield warn(
+            f"the clock of this machine is {difference} the cloud's; from {REJECTED_OFFSET_S:.0f} s on every request "
+            "is rejected",
+            fix=_SET_CLOCK,
+        )
+    else:
+        yield ok("the clock of this machine agrees with the cloud's")
+
+
+def check_key(context: CheckContext) -> Iterator[Finding]:
+    """Ask STS for the caller: every working key may ask that."""
+    try:
+        owner = context.state.owner_uin
+    except ApiError as error:
+        if error.code in _KEY_ERRORS:
+            message, fix = _KEY_ERRORS[error.code]
+            yield fail(message, fix=fix)
+        elif error.code.startswith("AuthFailure"):
+            yield fail(f"the cloud rejects this key: {error.code}", fix=_NEW_KEY)
+        else:
+            raise
+        return
+    yield ok(f"the key works; it belongs to account {owner}")
+
+
+def check_account(context: CheckContext) -> Iterator[Finding]:
+    """Compare the account with the names of the buckets, which end with its appid."""
+    identity = context.state.identity
+    if not identity.appid:
+        yield skip(
+            "this key has no permission to read the appid of the account",
+            fix=f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
+        )
+        return
+    names = [bucket.name for bucket in context.state.all_buckets]
+    foreign = [name for name in names if not identity.owns_bucket(name)]
+    if foreign:
+        yield fail(
+            f"the key belongs to the account with appid {identity.appid}, but these buckets do not: "
+            f"{', '.join(foreign)}",
+            fix="use a key of the buckets' account, or correct INPUT_BUCKETS and OUTPUT_BUCKET",
+        )
+    elif identity.is_root:
+        yield warn(
+            "the root account's key is in use; it may do everything, and so may anyone who gets it",
+            fix="create a sub-account for deploying, with the permissions that "
+            f"`{context.commands.show_deployer_policy}` prints",
+        )
+    else:
+        yield ok(f"appid {identity.appid}, as in the names of the buckets")
+
+
+def check_region(context: CheckContext) -> Iterator[Finding]:
+    """Ask SCF for the namespaces. A missing permission shows that SCF exists in the region too."""
+    try:
+        context.clients.scf.list_namespaces()
+    except ApiError as error:
+        if not error.is_denied:
+            raise
+    yield ok(f"SCF is available in {context.state.manifest.region}")
+
+
+def check_roles(context: CheckContext) -> Iterator[Finding]:
+    """Compare the policies of each function's role with what the function needs."""
+    fix = (
+        f"{context.commands.deploy}; if the key may not change roles, ask an administrator of CAM to run "
+        f"`{context.commands.create_roles}`"
+    )
+    for key, spec in context.state.manifest.functions.items():
+        problem = _find_role_problem(context, key)
+        if problem:
+            yield fail(problem, fix=fix, subject=key)
+        else:
+            yield ok(f"role {spec.role} allows what the function needs", subject=key)
+
+
+def _find_role_problem(context: CheckContext, key: str) -> str:
+    state = context.state
+    name = state.manifest.functions[key].role
+    role = state.get_role(name)
+    if role is None:
+        return f"role {name} does not exist"
+    if not role.trusts_scf:
+        return f"role {name} does not trust {SCF_SERVICE}, so SCF cannot use it for the function"
+    policy = function_policy(key, scope_for_function(state.manifest, key, state.owner_uin))
+    missing = [str(permission) for permission in missing_permissions(policy, role.documents)]
+    if not missing:
+        return ""
+    listed = missing[:MAX_LISTED_PERMISSIONS]
+    if len(missing) > len(listed):
+        listed.append(f"{len(missing) - len(listed)} more")
+    return f"role {name} does not allow {'; '.join(listed)}"
+
+
+def check_scf_role(context: CheckContext) -> Iterator[Finding]:
+    """Check the role of SCF itself, with which it creates triggers on buckets."""
+    problem = context.clients.cam.find_scf_role_problem()
+    if problem:
+        yield fail(problem, fix=CREATE_SCF_ROLE)
+    else:
+        yield ok(f"role {SCF_ROLE} exists")
+
+
+def check_ci_role(context: CheckContext) -> Iterator[Finding]:
+    """Check the role with which Cloud Infinite reads recordings; without it jobs fail with CIRoleNotExist."""
+    status = context.clients.cam.get_ci_role()
+    if not status.exists:
+        yield fail(
+            f"role {CI_ROLE} does not exist: Cloud Infinite cannot read the recordings", fix=_AUTHORIZE_CI
+        )
+        return
+    if not status.trusts_ci:
+        yield fail(
+            f"role {CI_ROLE} does not trust ci.qcloud.com: Cloud Infinite cannot read the recordings",
+            fix=_AUTHORIZE_CI,
+        )
+        return
+    role = context.state.get_role(CI_ROLE)
+    if role and not role.policies:
+        yield warn(
+            f"role {CI_ROLE} has no policy attached: jobs will probably fail with ResourceAccessDenied",
+            fix=_AUTHORIZE_CI,
+        )
+    else:
+        yield ok(f"role {CI_ROLE} exists")

@@ -1,0 +1,161 @@
+"""Checks of the functions: state, configuration, variables, retries, package, and the address of the callback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+
+from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo
+from cli.doctor.models import CheckContext, Finding, fail, ok, skip
+from cli.manifest.models import CALLBACK, FunctionSpec
+
+
+def check_functions(context: CheckContext) -> Iterator[Finding]:
+    """Check that each function exists and is Active."""
+    fix = context.commands.deploy
+    for key, spec in context.state.manifest.functions.items():
+        function = context.state.functions.get(key)
+        if function is None:
+            yield fail(f"function {spec.name} does not exist", fix=fix, subject=key)
+        elif function.status != "Active":
+            reason = function.status_reason or "SCF gives no reason"
+            yield fail(f"{spec.name} is {function.status}, not Active: {reason}", fix=fix, subject=key)
+        else:
+            yield ok(f"{spec.name} is active", subject=key)
+
+
+def check_configuration(context: CheckContext) -> Iterator[Finding]:
+    """Compare the configuration of each function with serverless.yml."""
+    for key, spec, function in _existing_functions(context):
+        differences = [
+            f"{name} is {current or 'not set'}, not {expected}"
+            for name, expected, current in _list_fields(spec, function)
+            if expected != current
+        ]
+        if differences:
+            yield fail("; ".join(differences), fix=context.commands.deploy, subject=key)
+        else:
+            yield ok("configured as in serverless.yml", subject=key)
+
+
+def _existing_functions(context: CheckContext) -> Iterator[tuple[str, FunctionSpec, FunctionInfo]]:
+    for key, function in context.state.functions.items():
+        yield key, context.state.manifest.functions[key], function
+
+
+def _list_fields(spec: FunctionSpec, function: FunctionInfo) -> list[tuple[str, str, str]]:
+    return [
+        ("the runtime", spec.runtime, function.runtime),
+        ("the handler", spec.handler, function.handler),
+        ("the role", spec.role, function.role),
+        ("the memory", f"{spec.memory_mib} MB", f"{function.memory_mib} MB"),
+        ("the timeout", f"{spec.timeout_s} s", f"{function.timeout_s} s"),
+        ("the initialization timeout", f"{spec.init_timeout_s} s", f"{function.init_timeout_s} s"),
+        ("public network access", _on_off(spec.public_network), _on_off(function.public_network)),
+        ("the type", "Event", function.type),
+    ]
+
+
+def _on_off(switch: bool) -> str:
+    return "on" if switch else "off"
+
+
+def check_variables(context: CheckContext) -> Iterator[Finding]:
+    """Compare the variables of each function with the settings. Reports names only: a value is the callback token."""
+    for key, spec, function in _existing_functions(context):
+        names = sorted({*spec.variables, *function.variables})
+        different = [name for name in names if spec.variables.get(name) != function.variables.get(name)]
+        if different:
+            yield fail(
+                f"deployed with other values: {', '.join(different)}",
+                fix=context.commands.deploy,
+                subject=key,
+            )
+        else:
+            yield ok("deployed with the current settings", subject=key)
+
+
+def check_retries(context: CheckContext) -> Iterator[Finding]:
+    """Check how SCF retries events that failed. A function that is called by URL has no such setting."""
+    for key, retries in context.state.retry_configs.items():
+        if retries == MAX_RETRY_CONFIG:
+            yield ok(f"{retries.attempts} retries within {retries.lifetime_s} s", subject=key)
+        else:
+            yield fail(
+                f"a failed event is retried {retries.attempts} times within {retries.lifetime_s} s, not "
+                f"{MAX_RETRY_CONFIG.attempts} times within {MAX_RETRY_CONFIG.lifetime_s} s",
+                fix=context.commands.deploy,
+                subject=key,
+            )
+
+
+def check_package(context: CheckContext) -> Iterator[Finding]:
+    """Compare the deployed package with that of this checkout, by the label in the function's description."""
+    for key, _, function in _existing_functions(context):
+        if not context.label:
+            yield skip(
+                "the package could not be built here to compare with",
+                fix="run make package for the reason",
+                subject=key,
+            )
+        elif context.label not in function.description:
+            yield fail(
+                f"{function.description or 'a package without a label'} is deployed, not {context.label}",
+                fix=context.commands.deploy,
+                subject=key,
+            )
+        else:
+            yield ok(f"{context.label} is deployed", subject=key)
+
+
+def check_address(context: CheckContext) -> Iterator[Finding]:
+    """Call the callback function: a POST without the token must be rejected, a GET with it must ask for a POST.
+
+    Neither changes anything.
+    """
+    if not context.state.callback_url:
+        return
+    try:
+        yield _check_address(context)
+    except httpx.HTTPError as error:
+        # Its text may contain the address, and with it the token.
+        yield fail(
+            f"the address of the callback function does not respond ({type(error).__name__})",
+            fix=f"a new address may need a minute until it is known; then run `{context.commands.doctor}` again",
+            subject=CALLBACK,
+        )
+
+
+def _check_address(context: CheckContext) -> Finding:
+    """Raises httpx.HTTPError."""
+    url, token = context.state.callback_url, context.state.settings.callback_tokens[0]
+    deploy = context.commands.deploy
+    see_log = f"see the log of the callback function in the SCF console; then run `{deploy}`"
+    status = context.clients.anonymous_request("POST", f"{url}/").status_code
+    if status != httpx.codes.FORBIDDEN:
+        return fail(
+            f"a POST without the token is answered with {status}, not 403: {_explain(status)}",
+            fix=see_log,
+            subject=CALLBACK,
+        )
+    status = context.clients.anonymous_request("GET", f"{url}/{token}").status_code
+    if status == httpx.codes.FORBIDDEN:
+        return fail("it does not accept the first token of CALLBACK_TOKEN", fix=deploy, subject=CALLBACK)
+    if status != httpx.codes.METHOD_NOT_ALLOWED:
+        return fail(
+            f"a GET with the token is answered with {status}, not 405: {_explain(status)}",
+            fix=see_log,
+            subject=CALLBACK,
+        )
+    return ok("it responds, and accepts the token", subject=CALLBACK)
+
+
+def _explain(status: int) -> str:
+    if status == httpx.codes.NOT_FOUND:
+        return "no function is behind this address"
+    if status == httpx.codes.UNAUTHORIZED:
+        return "its AuthType is CAM, and Cloud Infinite does not sign requests"
+    if status >= httpx.codes.BAD_REQUEST:
+        return "the function fails"
+    return "something else responds there"

@@ -1,0 +1,67 @@
+"""Checks of Cloud Infinite: speech recognition, the queues, and their notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cli.deploy.notifications import notification_problem, parse_token, redact_url
+from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+
+
+def check_service(context: CheckContext) -> Iterator[Finding]:
+    """Check that speech recognition is on (GET /asrbucket)."""
+    state = context.state
+    for bucket in state.input_buckets:
+        if bucket not in state.existing_buckets:
+            continue
+        if bucket.name in state.speech_buckets:
+            yield ok("speech recognition is on", subject=bucket.name)
+        else:
+            yield fail("speech recognition is off", fix=context.commands.deploy, subject=bucket.name)
+
+
+def check_content_recognition(context: CheckContext) -> Iterator[Finding]:
+    """Report the AI content recognition (GET /ai_bucket), which Scribe does not need; on and off are both fine."""
+    names = context.state.settings.input_buckets
+    regions = (context.state.manifest.region,)
+    page = context.clients.speech.list_ai_buckets(regions=regions, names=names)
+    enabled = {bucket.bucket for bucket in page.buckets}
+    for name in names:
+        switch = "on" if name in enabled else "off"
+        yield ok(f"AI content recognition is {switch}; Scribe does not need it", subject=name)
+
+
+def check_queues(context: CheckContext) -> Iterator[Finding]:
+    """Check that there is a queue, the one of QUEUE_ID, and that it is active (GET /asrqueue)."""
+    queue_id, deploy = context.state.settings.queue_id, context.commands.deploy
+    for bucket in context.state.speech_buckets:
+        queue = context.state.queues.get(bucket)
+        if queue is None and queue_id:
+            fix = f"leave QUEUE_ID empty, then run `{deploy}`"
+            yield fail(f"it has no queue {queue_id}, which QUEUE_ID names", fix=fix, subject=bucket)
+        elif queue is None:
+            yield fail("it has no speech queue", fix=deploy, subject=bucket)
+        elif queue.state != "Active":
+            yield fail(
+                f"queue {queue.queue_id} is {queue.state}: jobs wait and nothing is transcribed",
+                fix=deploy,
+                subject=bucket,
+            )
+        else:
+            yield ok(f"queue {queue.queue_id} is active", subject=bucket)
+
+
+def check_notifications(context: CheckContext) -> Iterator[Finding]:
+    """Check that each queue notifies the callback function, at its current address and with a token that it accepts."""
+    state, deploy = context.state, context.commands.deploy
+    tokens = state.settings.callback_tokens
+    for bucket, queue in state.queues.items():
+        config = queue.notification
+        problem = notification_problem(config, state.callback_url, tokens)
+        if problem:
+            yield fail(f"{problem}; transcripts wait for the sweep", fix=deploy, subject=bucket)
+        elif parse_token(config) != tokens[0]:
+            message = "the queue still uses a later token of CALLBACK_TOKEN, not the first"
+            yield warn(message, fix=deploy, subject=bucket)
+        else:
+            yield ok(f"the queue notifies {redact_url(config.url)}", subject=bucket)

@@ -1,0 +1,59 @@
+"""Checks of the buckets: existence, region, versioning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cli.deploy.state import BucketRef, BucketState
+from cli.doctor.models import CheckContext, Finding, fail, ok
+from shared.tencent import xml
+
+
+def check_buckets(context: CheckContext) -> Iterator[Finding]:
+    """Check that each bucket exists, in the right region."""
+    for bucket, state in context.state.buckets.items():
+        yield _check_bucket(context, bucket, state)
+
+
+def _check_bucket(context: CheckContext, bucket: BucketRef, state: BucketState) -> Finding:
+    if state.is_denied:
+        return fail(
+            "it cannot be read: it belongs to another account, or this key has no permission",
+            fix="compare its name with https://console.cloud.tencent.com/cos/bucket; "
+            f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
+            subject=bucket.name,
+        )
+    if state.error:
+        raise state.error
+    if state.region == bucket.region:
+        return ok(f"it exists in {bucket.region}", subject=bucket.name)
+    if state.region:
+        return fail(
+            f"it is in {state.region}, not in {bucket.region}",
+            fix="set REGION to the region of the input buckets, and OUTPUT_REGION to that of the output bucket",
+            subject=bucket.name,
+        )
+    create = context.commands.line("deploy", "--make-buckets")
+    return fail(
+        f"it does not exist in {bucket.region}",
+        fix=f"correct INPUT_BUCKETS or OUTPUT_BUCKET, or create it with `{create}`",
+        subject=bucket.name,
+    )
+
+
+def check_versioning(context: CheckContext) -> Iterator[Finding]:
+    """Check the buckets of the receipts: on a bucket that ever had versioning COS ignores its create-only header."""
+    for bucket in context.state.state_buckets:
+        if bucket not in context.state.existing_buckets:
+            continue
+        response = bucket.request(context.clients.tencent, "GET", "versioning")
+        status = xml.as_text(xml.parse_response(response.body, "VersioningConfiguration").get("Status"))
+        if status:
+            yield fail(
+                f"versioning is {status}: a receipt can be created twice, so a recording may be billed twice",
+                fix="create a new bucket without versioning, set OUTPUT_BUCKET to it, and copy .scribe/ and the "
+                f"transcripts there before `{context.commands.deploy}`: versioning can be suspended, but not undone",
+                subject=bucket.name,
+            )
+        else:
+            yield ok("it never had versioning", subject=bucket.name)

@@ -1,0 +1,1 @@
+"""The pipeline on this machine: the local cloud, `scribe demo`, `scribe invoke`."""

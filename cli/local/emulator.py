@@ -1,0 +1,213 @@
+"""The local cloud (`localcloud`) as a child process, and Scribe deployed to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cli.config import PROJECT_FOLDER, CliContext
+from cli.errors import OperatorError
+from cli.local.samples import Upload
+from shared.errors import AlreadyExists
+from shared.tencent.auth import Credentials
+from shared.tencent.client import TencentClient
+from shared.tencent.cos import CosClient
+from shared.tencent.speech import SpeechClient
+
+START_TIMEOUT_S = 60.0  # the first start on a laptop reads the speech model from a cold disk
+STOP_TIMEOUT_S = 10.0
+
+APPID, REGION = "1250000000", "ap-guangzhou"
+INPUT_BUCKET, OUTPUT_BUCKET = f"recordings-{APPID}", f"transcripts-{APPID}"
+CALLBACK_TOKEN = "local-callback-token"  # noqa: S105 - protects a loopback address; the events in events/ hold it
+ENGINE = "16k_en"  # the local recogniser knows English only
+
+SETTINGS = {
+    "SCRIBE_STAGE": "local",
+    "SCF_ROLE_NAME": "local",
+    "REGION": REGION,
+    "INPUT_BUCKETS": INPUT_BUCKET,
+    "INPUT_PREFIX": "",
+    "OUTPUT_BUCKET": OUTPUT_BUCKET,
+    "CALLBACK_TOKEN": CALLBACK_TOKEN,
+    "ENGINE": ENGINE,
+    "SWEEP_AFTER": "30",
+    "OUTPUT_REGION": "",
+    "OUTPUT_PREFIX": "",
+    "STATE_PREFIX": "",
+    "FORMATS": "",
+    "QUEUE_ID": "",
+    "GIVE_UP_AFTER": "",
+    "MAX_IN_FLIGHT": "",
+    "JOBS_PATH": "",
+}
+
+
+class EmulatorError(OperatorError):
+    """The local cloud did not start or does not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """A running local cloud. `callback_url` is the URL of the callback function, without the token."""
+
+    endpoint: str
+    region: str
+    appid: str
+    secret_id: str
+    secret_key: str
+    callback_url: str
+
+    @classmethod
+    def from_ready_line(cls, line: str) -> Emulator:
+        """Parse the line that it prints when ready, and keeps as ready.json in its data folder.
+
+        Raises EmulatorError.
+        """
+        try:
+            ready: Any = json.loads(line)
+            functions = ready.get("functions") or {}
+            return cls(
+                endpoint=ready["endpoint"],
+                region=ready["region"],
+                appid=ready["appid"],
+                secret_id=ready["secret_id"],
+                secret_key=ready["secret_key"],
+                callback_url=(functions.get("callback") or {}).get("url", ""),
+            )
+        except (ValueError, KeyError, AttributeError) as error:
+            raise EmulatorError(f"the ready line of the local cloud cannot be parsed: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorClients:
+    """Clients of COS and CI with the operator's key."""
+
+    cos: CosClient
+    speech: SpeechClient
+
+    @classmethod
+    def for_emulator(cls, emulator: Emulator) -> OperatorClients:
+        """Build clients that send every request to the local cloud."""
+        client = TencentClient(
+            Credentials(emulator.secret_id, emulator.secret_key), endpoint=emulator.endpoint
+        )
+        return cls(CosClient(client, emulator.region), SpeechClient(client, emulator.region))
+
+    def ensure_bucket(self, bucket: str) -> None:
+        """Create a bucket unless it exists."""
+        with suppress(AlreadyExists):
+            self.cos.create_bucket(bucket)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPipeline:
+    """Scribe on the local cloud, ready for uploads. `data` is the folder of the local cloud."""
+
+    emulator: Emulator
+    clients: OperatorClients
+    data: Path
+
+    def upload(self, upload: Upload) -> None:
+        """Upload one file. A sidecar text is stored with it: the local cloud returns that text as the transcript."""
+        if upload.sidecar.is_file():
+            path = self.data / "buckets" / INPUT_BUCKET / (upload.key + ".transcript.txt")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(upload.sidecar.read_bytes())
+        self.clients.cos.put(INPUT_BUCKET, upload.key, upload.path.read_bytes(), metadata=upload.metadata)
+
+
+@contextmanager
+def start_emulator(
+    data: Path, environ: Mapping[str, str], arguments: Sequence[str] = ()
+) -> Iterator[Emulator]:
+    """Run a local cloud until the block ends. `environ` is added to this process's environment.
+
+    Raises EmulatorError when it does not start.
+    """
+    log_path = data / "localcloud.log"
+    data.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "localcloud", "--port", "0", "--data", str(data), *arguments]
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **environ},
+            # A group of its own: Ctrl-C reaches this process only, which then stops the local cloud in order.
+            start_new_session=True,
+        )
+    try:
+        yield Emulator.from_ready_line(_read_ready_line(process, log_path))
+    finally:
+        _stop(process)
+
+
+@contextmanager
+def deploy_local_pipeline(data: Path, arguments: Sequence[str] = ()) -> Iterator[LocalPipeline]:
+    """Run a local cloud with two buckets and Scribe deployed by `scribe deploy`, until the block ends.
+
+    The data folder gets the output of the deployment as deploy.log and its settings as .env. Raises EmulatorError,
+    OperatorError, ScribeError.
+    """
+    with start_emulator(data, {}, ["--region", REGION, "--appid", APPID, *arguments]) as emulator:
+        clients = OperatorClients.for_emulator(emulator)
+        clients.ensure_bucket(INPUT_BUCKET)
+        clients.ensure_bucket(OUTPUT_BUCKET)
+        _deploy(emulator, data)
+        yield LocalPipeline(emulator, clients, data)
+
+
+def _deploy(emulator: Emulator, data: Path) -> None:
+    # Importing the SDK takes a third of a second; the local cloud starts in that time.
+    from cli.deploy.command import DeployOptions, deploy  # noqa: PLC0415
+
+    env_file, log_file = data / ".env", data / "deploy.log"
+    config = {
+        **SETTINGS,
+        "CLOUD_ENDPOINT": emulator.endpoint,
+        "TENCENT_SECRET_ID": emulator.secret_id,
+        "TENCENT_SECRET_KEY": emulator.secret_key,
+    }
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in config.items()), "utf-8")
+    with log_file.open("w", encoding="utf-8") as log:
+        console = Console(file=log, highlight=False)
+        succeeded = deploy(console, CliContext(PROJECT_FOLDER, env_file, {}, data), DeployOptions())
+    if not succeeded:
+        raise EmulatorError(f"the deployment to the local cloud failed:\n{log_file.read_text('utf-8')}")
+
+
+def _read_ready_line(process: subprocess.Popen[bytes], log_path: Path) -> str:
+    timer = threading.Timer(START_TIMEOUT_S, process.terminate)
+    timer.start()
+    try:
+        line = process.stdout.readline() if process.stdout else b""
+    finally:
+        timer.cancel()
+    if not line.strip():
+        log = log_path.read_text("utf-8", "replace").strip().splitlines()
+        raise EmulatorError(f"the local cloud did not start: {log[-1] if log else 'its log is empty'}")
+    return line.decode("utf-8", "replace")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()

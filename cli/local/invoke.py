@@ -1,0 +1,79 @@
+"""`scribe invoke`: run one function once on one event in a running local cloud."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+
+from cli.errors import OperatorError
+from cli.local.emulator import Emulator, EmulatorError
+
+FUNCTION_TIMEOUT_S = 900.0  # the longest timeout of a function
+
+
+def invoke(console: Console, data: Path, function: str, event_file: Path) -> bool:
+    """Run a function and print its requests, log and result. Return whether it succeeded.
+
+    `data` is the folder of a running local cloud. Raises EmulatorError, OperatorError (the file is not JSON), OSError.
+    """
+    event = _load_event(event_file)
+    emulator = _load_emulator(data)
+    try:
+        with httpx.Client(
+            base_url=f"{emulator.endpoint}/-/", timeout=FUNCTION_TIMEOUT_S, trust_env=False
+        ) as client:
+            response = client.post(f"functions/{_find_function(client, function)}/invoke", json=event)
+    except httpx.HTTPError as error:
+        raise EmulatorError(
+            f"the local cloud at {emulator.endpoint} does not respond ({error}). "
+            f"Is `scribe local --data {data}` running?"
+        ) from None
+    if response.status_code == httpx.codes.NOT_FOUND:
+        raise OperatorError(f"there is no function {function!r}; choose upload, callback or sweep")
+    response.raise_for_status()
+    invocation: dict[str, Any] = response.json()
+    _print_invocation(console, invocation)
+    return bool(invocation.get("outcome") == "ok")
+
+
+def _load_event(event_file: Path) -> Any:
+    try:
+        return json.loads(event_file.read_text("utf-8"))
+    except ValueError as error:
+        raise OperatorError(f"{event_file} is not a JSON event: {error}. See events/ for examples") from None
+
+
+def _load_emulator(data: Path) -> Emulator:
+    try:
+        return Emulator.from_ready_line((data / "ready.json").read_text("utf-8"))
+    except FileNotFoundError:
+        raise EmulatorError(f"no local cloud runs in {data}. Start one: scribe local --data {data}") from None
+
+
+def _find_function(client: httpx.Client, function: str) -> str:
+    """Return the full name: `upload` is deployed as scribe-local-scribe-upload; `scribe invoke` accepts both."""
+    names: list[str] = list(client.get("deployed").json())
+    return next((name for name in names if name.endswith(f"-{function}")), function)
+
+
+def _print_invocation(console: Console, invocation: dict[str, Any]) -> None:
+    outcome = str(invocation.get("outcome"))
+    colour = "green" if outcome == "ok" else "red"
+    start = "cold" if invocation.get("cold") else "warm"
+    console.print(
+        f"[bold]{escape(str(invocation.get('function')))}[/]: [{colour}]{escape(outcome)}[/]"
+        f" in {float(invocation.get('duration_ms') or 0):.0f} ms ({start} start)"
+    )
+    for title, lines in (("Requests", invocation.get("requests")), ("Log", invocation.get("log"))):
+        console.print(f"\n[bold]{title}[/]")
+        for line in lines or ["(none)"]:
+            console.print(f"  {escape(str(line))}", soft_wrap=True)
+    if invocation.get("error"):
+        console.print(f"\n[bold]Error[/]\n  {escape(str(invocation['error']))}", soft_wrap=True)
+    console.print("\n[bold]Result[/]")
+    console.print_json(json.dumps(invocation.get("result"), ensure_ascii=False))

@@ -1,0 +1,578 @@
+"""Validation of serverless.yml: pydantic errors in plain words, then the checks that concern several parts."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cli.config import KEY_VARIABLES, EnvFileValue
+from cli.manifest.errors import ErrorCollector, Variables, YamlPath
+from cli.manifest.models import (
+    CosTrigger,
+    EnvironmentVariable,
+    FunctionSpec,
+    HttpTrigger,
+    Inputs,
+    Manifest,
+    ManifestFile,
+    TimerTrigger,
+    TriggerSpec,
+)
+from shared.errors import SettingsError
+from shared.settings import Settings, load_settings
+
+URL_TRIGGER = "url-trigger"  # as in Tencent's toolkit; the cloud assigns another name
+
+# For suggestions only: another region is accepted. COS product document 436/6224.
+REGIONS = (
+    *(
+        "ap-bangkok",
+        "ap-beijing",
+        "ap-beijing-1",
+        "ap-beijing-fsi",
+        "ap-chengdu",
+        "ap-chongqing",
+        "ap-guangzhou",
+    ),
+    *("ap-hongkong", "ap-jakarta", "ap-mumbai", "ap-nanjing", "ap-osaka", "ap-seoul", "ap-shanghai"),
+    *(
+        "ap-shanghai-fsi",
+        "ap-shenzhen",
+        "ap-shenzhen-fsi",
+        "ap-singapore",
+        "ap-taipei",
+        "ap-tianjin",
+        "ap-tokyo",
+    ),
+    *("eu-frankfurt", "na-ashburn", "na-siliconvalley", "na-toronto", "sa-saopaulo"),
+)
+_TYPO_SIMILARITY = 0.9  # from here on an unknown region is a typo: ap-guangzou, not ap-newcity
+
+_HOST = re.compile(r"(.+)\.cos\.([a-z0-9-]+)\.myqcloud\.com")
+_MAX_NAME_LENGTH = 60  # FunctionName of CreateFunction
+_MAX_VARIABLE_BYTES = 4096  # SCF document 583/11637
+_COMMAND_VARIABLES = ("SCRIBE_STAGE", "SCF_ROLE_NAME", "CLOUD_ENDPOINT")  # read by the command itself
+_ENVIRONMENTS: YamlPath = ("inputs", "environments")
+_TRIGGERS: YamlPath = ("inputs", "triggers")
+_NO_VARIABLES = Variables((), is_whole=False)
+_MISSING: Any = object()
+
+
+class _Mistake(NamedTuple):
+    """A wrong value, e.g. `is 'ap'` and `write a region such as ap-guangzhou`."""
+
+    path: YamlPath
+    value: Any
+    problem: str
+    advice: str
+
+
+class _PartialInputs(Inputs):
+    """The valid part of `inputs`: a field that is missing or wrong has no attribute."""
+
+    model_config = ConfigDict(validate_assignment=True)
+
+
+def validate(
+    document: Mapping[str, Any], folder: Path, sources: Mapping[YamlPath, Variables], errors: ErrorCollector
+) -> Manifest | None:
+    """Validate the file and convert it; None when its form is wrong, and `errors` says why.
+
+    `folder` has the handlers; `sources` are the variables that filled in the text at each path. The checks of several
+    parts run on the parts that are valid, so that one run finds as many mistakes as possible.
+    """
+    file = _validate_form(document, sources, errors)
+    inputs = file.inputs if file else _validate_fields(document.get("inputs"))
+    region: str = getattr(inputs, "region", "")
+    variables: dict[str, str] = {}
+    settings = None
+    if hasattr(inputs, "environments"):
+        variables = build_environment(inputs.environments, errors)
+        settings = parse_settings(variables, region, errors)
+    functions: dict[str, FunctionSpec] = {}
+    if hasattr(inputs, "functions") and all(errors.is_valid(key) for key in ("app", "stage", "name")):
+        prefix = f"{document['name']}-{document['stage']}-{document['app']}"
+        functions = build_functions(inputs, prefix, variables)
+        check_functions(functions.values(), folder, errors)
+    triggers: tuple[TriggerSpec, ...] = ()
+    if hasattr(inputs, "functions") and hasattr(inputs, "triggers") and region:
+        check_trigger_entries(inputs, errors)
+        triggers = build_triggers(inputs.triggers)
+        check_triggers(triggers, inputs.functions, errors)
+    if settings and triggers:
+        check_consistency(settings, functions, triggers, errors)
+    return Manifest(file.app, file.stage, file.name, region, functions, triggers) if file else None
+
+
+def _validate_form(
+    document: Any, sources: Mapping[YamlPath, Variables], errors: ErrorCollector
+) -> ManifestFile | None:
+    """Validate against the models. A wrong variable is reported once, though several texts may contain it."""
+    file, mistakes = None, []
+    try:
+        file = ManifestFile.model_validate(document)
+    except ValidationError as error:
+        mistakes = [_explain(detail["type"], detail["loc"], document) for detail in error.errors()]
+    mistakes += _check_region(document)
+    wrong_variables: set[str] = set()
+    # Values that are one variable come first: they say best what is wrong with it.
+    for mistake in sorted(
+        mistakes, key=lambda mistake: not sources.get(mistake.path, _NO_VARIABLES).is_whole
+    ):
+        source = sources.get(mistake.path, _NO_VARIABLES)
+        if mistake.value is None and source.is_whole:
+            errors.add_missing(source.names[0], mistake.path)
+        elif mistake.value is None and errors.has_error_at(mistake.path):
+            continue
+        elif not wrong_variables.intersection(source.names):
+            origin = f" (from {source.names[0]})" if source.is_whole else ""
+            errors.add(mistake.path, f"{mistake.problem}{origin}; {mistake.advice}")
+            wrong_variables.update(source.names if source.is_whole else ())
+    return file
+
+
+def _validate_fields(raw: Any) -> Inputs:
+    """Validate every field of `inputs` by itself."""
+    inputs = _PartialInputs.model_construct()
+    for name, field in Inputs.model_fields.items():
+        if isinstance(raw, dict) and field.alias in raw:
+            with suppress(ValidationError):  # reported with the whole file
+                setattr(inputs, name, raw[field.alias])
+    return inputs
+
+
+def _explain(kind: str, location: tuple[int | str, ...], document: Any) -> _Mistake:
+    """Put an error of pydantic into words."""
+    if kind in {
+        "union_tag_invalid",
+        "union_tag_not_found",
+    }:  # pydantic names the union, which has the tag `type`
+        location = (*location, "cos", "type")
+    path, hint, names = _resolve(location)
+    value = _get_value(document, path)
+    if kind in {"extra_forbidden", "invalid_key"}:
+        similar = difflib.get_close_matches(str(path[-1]), names, 1)
+        advice = f"did you mean {similar[0]}?" if similar else f"the settings here are {', '.join(names)}"
+        return _Mistake(path, _MISSING, "is not a known setting", advice)
+    if location[-1] == "[key]":
+        return _Mistake(path[:-1], _MISSING, f"has the name {path[-1]!r}", f"write {hint}")
+    return _Mistake(path, value, _describe_value(value, path), f"write {hint}")
+
+
+def _resolve(location: tuple[int | str, ...]) -> tuple[YamlPath, str, list[str]]:
+    """Follow the location of an error through the models.
+
+    Return the path in the file, the description of what belongs there, and the names that the last map can have.
+    """
+    node: Any = ManifestFile
+    path: list[int | str] = []
+    hint, fields = "app, stage, component, name and inputs", {}
+    for step in location:
+        if isinstance(node, type) and issubclass(node, BaseModel):
+            fields = {str(field.alias): field for field in node.model_fields.values()}
+            path.append(step)
+            if step not in fields:
+                break
+            node, hint = fields[str(step)].annotation, fields[str(step)].description or ""
+        elif get_origin(node) is list:
+            path.append(step)
+            node = get_args(node)[0]
+        elif get_origin(node) is dict:
+            path.append(step)
+            key, node = get_args(node)
+            if location[-1] == "[key]":  # the error is about the key itself
+                _, hint = _unwrap(key, hint)
+                break
+        else:  # a union: the step is the tag of the member
+            node = next(member for member in get_args(node) if _get_tag(member) == step)
+        node, hint = _unwrap(node, hint)
+    return tuple(path), hint, list(fields)
+
+
+def _unwrap(node: Any, hint: str) -> tuple[Any, str]:
+    """Return the type and the description of an annotated type."""
+    if get_origin(node) is not Annotated:
+        return node, hint
+    described = [item.description for item in get_args(node)[1:] if getattr(item, "description", "")]
+    return get_args(node)[0], described[0] if described else hint
+
+
+def _get_tag(member: type[BaseModel]) -> str:
+    return str(get_args(member.model_fields["type"].annotation)[0])
+
+
+def _get_value(document: Any, path: YamlPath) -> Any:
+    value = document
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, TypeError):  # it is missing, or the value is neither a map nor a list
+            return _MISSING
+    return value
+
+
+def _describe_value(value: Any, path: YamlPath) -> str:
+    """Describe a value. The value of an environment variable may be the token: it is never quoted."""
+    if value is _MISSING:
+        return "is missing"
+    if value is None:
+        return "is empty"
+    if isinstance(value, (dict, list)):
+        form = "map" if isinstance(value, dict) else "list"
+        return f"is a {form}" if value else f"is an empty {form}"
+    if path[: len(_ENVIRONMENTS)] == _ENVIRONMENTS and path[-1] == "value":
+        return f"is not text but {type(value).__name__}"
+    return f"is {value!r}" if isinstance(value, str) else f"is {json.dumps(value, default=str)}"
+
+
+def _check_region(document: Any) -> Iterator[_Mistake]:
+    """Find a region that is well-formed but most likely a typo."""
+    path: YamlPath = ("inputs", "region")
+    region = _get_value(document, path)
+    if not isinstance(region, str) or any(
+        region == known or region.startswith(f"{known}-") for known in REGIONS
+    ):
+        return
+    if similar := difflib.get_close_matches(region, REGIONS, 1, _TYPO_SIMILARITY):
+        yield _Mistake(path, region, f"is {region!r}", f"did you mean {similar[0]}?")
+
+
+def build_environment(entries: Sequence[EnvironmentVariable], errors: ErrorCollector) -> dict[str, str]:
+    """Build the variables of every function. A variable without a value is left out: the functions have a default."""
+    variables: dict[str, str] = {}
+    names: set[str] = set()
+    for number, entry in enumerate(entries):
+        path = (*_ENVIRONMENTS, number, "key")
+        if entry.key == "CLOUD_ENDPOINT":
+            errors.add(path, "is CLOUD_ENDPOINT, which is for the local cloud only; remove the entry")
+        elif entry.key in names:
+            errors.add(path, f"is {entry.key} a second time; remove one of them")
+        elif entry.value:
+            variables[entry.key] = entry.value
+        names.add(entry.key)
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+    if size > _MAX_VARIABLE_BYTES:
+        errors.add(
+            _ENVIRONMENTS,
+            f"has {size} bytes; SCF accepts {_MAX_VARIABLE_BYTES}: choose shorter prefixes or fewer buckets",
+        )
+    return variables
+
+
+def parse_settings(variables: Mapping[str, str], region: str, errors: ErrorCollector) -> Settings | None:
+    """Parse the settings as the functions will; None when they would not start.
+
+    Without a valid `region`, which is a mistake of its own, mistakes about the region are left out.
+    """
+    try:
+        return load_settings({**variables, "TENCENTCLOUD_REGION": region})
+    except SettingsError as error:
+        for mistake in error.mistakes:
+            name, _, rest = mistake.partition(" ")
+            if "REGION" in name and not region:
+                continue
+            if rest != "is missing":
+                errors.add_config_error(f"{mistake}: change it in {errors.env_file}")
+            elif not errors.is_missing(name):
+                errors.add_config_error(f"{mistake}: add it to {errors.env_file}, see .env.example")
+        return None
+
+
+def check_unknown_variables(
+    config: Mapping[str, str], used_names: Collection[str], errors: ErrorCollector
+) -> None:
+    """Report each name in .env that neither serverless.yml (`used_names`) nor the command reads: mostly a typo.
+
+    The process environment has many other names; only an EnvFileValue counts.
+    """
+    known = {*used_names, *_COMMAND_VARIABLES, *(name for names in KEY_VARIABLES for name in names)}
+    for name, value in config.items():
+        if isinstance(value, EnvFileValue) and name not in known:
+            similar = difflib.get_close_matches(name.upper(), sorted(known), n=1)
+            advice = f"did you mean {similar[0]}?" if similar else "the settings are in .env.example."
+            errors.add_config_error(
+                f"{name} is not a setting; {advice} Correct or remove it in {errors.env_file}"
+            )
+
+
+def build_functions(inputs: Inputs, prefix: str, variables: Mapping[str, str]) -> dict[str, FunctionSpec]:
+    """Build the functions; each takes from `inputs` what it does not set itself."""
+    tags = {tag.key: tag.value for tag in inputs.tags}
+    return {
+        key: FunctionSpec(
+            key=key,
+            name=f"{prefix}-{key}",
+            handler=entry.handler,
+            runtime=getattr(inputs, "runtime", ""),
+            namespace=inputs.namespace,
+            role=entry.role or inputs.role,
+            memory_mib=entry.memory_size or inputs.memory_size,
+            timeout_s=entry.timeout or inputs.timeout,
+            init_timeout_s=entry.init_timeout or inputs.init_timeout,
+            public_network=inputs.public_access,
+            variables=variables,
+            tags=tags,
+        )
+        for key, entry in inputs.functions.items()
+    }
+
+
+def check_functions(functions: Collection[FunctionSpec], folder: Path, errors: ErrorCollector) -> None:
+    """Check names, roles, and that each handler is in `folder`/handlers."""
+    for function in functions:
+        path = ("inputs", "functions", function.key)
+        if len(function.name) > _MAX_NAME_LENGTH:
+            errors.add(
+                path,
+                f"becomes {function.name}, which has {len(function.name)} characters; SCF accepts "
+                f"{_MAX_NAME_LENGTH}: choose a shorter SCRIBE_STAGE",
+            )
+        if not function.role:
+            errors.add((*path, "role"), f"is missing; write ${{env:SCF_ROLE_NAME}}-{function.key}")
+        if mistake := _check_handler(function.handler, folder):
+            errors.add((*path, "handler"), f"is {function.handler}, but {mistake}")
+
+
+def _check_handler(handler: str, folder: Path) -> str:
+    """Return why SCF would not find the handler in the package, or "". Modules of handlers/ are at the package root."""
+    module, _, function = handler.partition(".")
+    file = folder / "handlers" / f"{module}.py"
+    try:
+        names = set(_list_names(ast.parse(file.read_bytes())))
+    except FileNotFoundError:
+        return f"there is no {file}; write the name of a module in handlers/"
+    except (SyntaxError, ValueError) as error:
+        return f"{file} is not Python: {error.args[0]}"
+    return "" if function in names else f"{file} defines no {function}; write one of its functions"
+
+
+def _list_names(module: ast.Module) -> Iterator[str]:
+    """List what a module defines or imports at its top level, without running it."""
+    for statement in module.body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            yield statement.name
+        elif isinstance(statement, ast.Assign):
+            yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
+        elif isinstance(statement, ast.ImportFrom):
+            yield from (name.asname or name.name for name in statement.names)
+
+
+def check_trigger_entries(inputs: Inputs, errors: ErrorCollector) -> None:
+    """Check each trigger: its function, the region of its bucket, its cron expression."""
+    for number, trigger in enumerate(inputs.triggers):
+        path = (*_TRIGGERS, number)
+        if trigger.function not in inputs.functions:
+            errors.add(
+                (*path, "function"), f"is {trigger.function!r}; write one of {', '.join(inputs.functions)}"
+            )
+        if isinstance(trigger, CosTrigger):
+            _, region = _split_host(trigger.parameters.bucket)
+            if region != inputs.region:
+                errors.add(
+                    (*path, "parameters", "bucket"),
+                    f"is in {region}, but the functions run in {inputs.region}, and COS triggers work in one region "
+                    "only: write ${env:REGION} in both",
+                )
+        elif isinstance(trigger, TimerTrigger) and (
+            mistake := check_cron(trigger.parameters.cron_expression)
+        ):
+            errors.add((*path, "parameters", "cronExpression"), mistake)
+
+
+def build_triggers(
+    entries: Sequence[CosTrigger | HttpTrigger | TimerTrigger],
+) -> tuple[TriggerSpec, ...]:
+    """Build the triggers. A cos trigger with a comma list of buckets, as in INPUT_BUCKETS, becomes one per bucket."""
+    triggers: list[TriggerSpec] = []
+    for entry in entries:
+        if isinstance(entry, CosTrigger):
+            triggers += _build_cos_triggers(entry)
+        elif isinstance(entry, HttpTrigger):
+            triggers.append(_build_url_trigger(entry))
+        else:
+            triggers.append(_build_timer(entry))
+    return tuple(triggers)
+
+
+def _build_cos_triggers(entry: CosTrigger) -> Iterator[TriggerSpec]:
+    parameters = entry.parameters
+    key_filter = {"Prefix": parameters.filter.prefix or "", "Suffix": parameters.filter.suffix}
+    buckets, region = _split_host(parameters.bucket)
+    for bucket in dict.fromkeys(filter(None, (part.strip() for part in buckets.split(",")))):
+        yield TriggerSpec(
+            function=entry.function,
+            type=entry.type,
+            name=f"{bucket}.cos.{region}.myqcloud.com",
+            description=_compact_json({"event": parameters.events, "filter": key_filter}),
+            qualifier=parameters.qualifier,
+            is_open=parameters.enable,
+        )
+
+
+def _build_url_trigger(entry: HttpTrigger) -> TriggerSpec:
+    net = entry.parameters.net_config
+    net_config = {"EnableIntranet": net.enable_intranet, "EnableExtranet": net.enable_extranet}
+    return TriggerSpec(
+        function=entry.function,
+        type=entry.type,
+        name=URL_TRIGGER,
+        description=_compact_json({"AuthType": entry.parameters.auth_type, "NetConfig": net_config}),
+        qualifier=entry.parameters.qualifier,
+        is_open=entry.parameters.enable,
+    )
+
+
+def _build_timer(entry: TimerTrigger) -> TriggerSpec:
+    return TriggerSpec(
+        function=entry.function,
+        type=entry.type,
+        name=entry.parameters.name,
+        description=entry.parameters.cron_expression,
+        qualifier=entry.parameters.qualifier,
+        is_open=entry.parameters.enable,
+        argument=entry.parameters.argument,
+    )
+
+
+def _split_host(host: str) -> tuple[str, str]:
+    """Split a bucket's host into bucket and region. The model has the same pattern, so that it always matches."""
+    match = _HOST.fullmatch(host)
+    return (match[1], match[2]) if match else (host, "")
+
+
+def _compact_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def get_bucket(trigger: TriggerSpec) -> str:
+    """Return the full name of a cos trigger's bucket."""
+    return trigger.name.partition(".")[0]
+
+
+def parse_cos_rule(trigger: TriggerSpec) -> tuple[str, str, str]:
+    """Return event, prefix and suffix of a cos trigger."""
+    rule = json.loads(trigger.description)
+    return rule["event"], rule["filter"]["Prefix"], rule["filter"]["Suffix"]
+
+
+def check_triggers(
+    triggers: Sequence[TriggerSpec], functions: Collection[str], errors: ErrorCollector
+) -> None:
+    """Check that every function has a trigger, one has a URL, and no two triggers collide."""
+    for function in functions:
+        if not any(trigger.function == function for trigger in triggers):
+            errors.add(_TRIGGERS, f"never call {function}; write a trigger for it or remove the function")
+    urls = sum(trigger.type == "http" for trigger in triggers)
+    if urls != 1:
+        errors.add(_TRIGGERS, f"has {urls} of type http; write one, for the URL that Cloud Infinite notifies")
+    for first, second in combinations(triggers, 2):
+        if first.type == second.type == "timer" and first.name == second.name:
+            errors.add(_TRIGGERS, f"has two timers called {first.name}; rename one of them")
+        if first.type == second.type == "cos" and _overlaps(first, second):
+            errors.add(
+                _TRIGGERS,
+                f"has two rules for the same uploads to {get_bucket(first)}, but COS accepts one; remove one of them",
+            )
+
+
+def _overlaps(first: TriggerSpec, second: TriggerSpec) -> bool:
+    """Whether one upload could match both. SCF document 583/9707: such a rule belongs to one function only."""
+    (event, prefix, suffix), (event2, prefix2, suffix2) = parse_cos_rule(first), parse_cos_rule(second)
+    return (
+        first.name == second.name
+        and (event == event2 or event.endswith("*") or event2.endswith("*"))
+        and (prefix.startswith(prefix2) or prefix2.startswith(prefix))
+        and (suffix.endswith(suffix2) or suffix2.endswith(suffix))
+    )
+
+
+def check_consistency(
+    settings: Settings,
+    functions: Mapping[str, FunctionSpec],
+    triggers: Collection[TriggerSpec],
+    errors: ErrorCollector,
+) -> None:
+    """Compare the settings of the functions with their triggers: uploads that would be missed or refused."""
+    rules = [trigger for trigger in triggers if trigger.type == "cos"]
+    buckets = {get_bucket(rule) for rule in rules}
+    for bucket in settings.input_buckets:
+        if bucket not in buckets:
+            errors.add_config_error(
+                f"INPUT_BUCKETS has {bucket}, but no cos trigger is for it: write ${{env:INPUT_BUCKETS}} into the "
+                "bucket of the trigger in serverless.yml"
+            )
+    for bucket in sorted(buckets - set(settings.input_buckets)):
+        errors.add_config_error(
+            f"A cos trigger is for {bucket}, which INPUT_BUCKETS does not have: the function would refuse its events. "
+            "Add it to INPUT_BUCKETS, or remove the trigger from serverless.yml"
+        )
+    if len({bucket.rpartition("-")[2] for bucket in settings.input_buckets}) > 1:
+        errors.add_config_error(
+            "INPUT_BUCKETS has buckets of more than one account: deploy once for each account"
+        )
+    for prefix in sorted({parse_cos_rule(rule)[1] for rule in rules} - {settings.input_prefix}):
+        errors.add_config_error(
+            f"A cos trigger is for keys that begin with {prefix!r}, but INPUT_PREFIX is {settings.input_prefix!r}: "
+            "write ${env:INPUT_PREFIX} into its filter in serverless.yml"
+        )
+    if not settings.sweep_after_s:  # 0 is for tests: the sweep then resumes every attempt at once
+        return
+    for key in sorted({rule.function for rule in rules} & set(functions)):
+        if functions[key].timeout_s >= settings.lease_s:
+            errors.add(
+                ("inputs", "functions", key, "timeout"),
+                f"is {functions[key].timeout_s}; write less than {settings.lease_s:.0f}: after that the sweep may "
+                "submit the recording again",
+            )
+
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+# The fields of a timer in SCF (document 583/9708): name, minimum, maximum, names of values, other values.
+_CRON_FIELDS: tuple[tuple[str, int, int, tuple[str, ...], str], ...] = (
+    ("second", 0, 59, (), "*"),
+    ("minute", 0, 59, (), "*"),
+    ("hour", 0, 23, (), "*"),
+    ("day", 1, 31, (), "*?LW"),
+    ("month", 1, 12, _MONTHS, "*"),
+    ("weekday", 0, 6, _WEEKDAYS, "*?L"),
+    ("year", 1970, 2099, (), "*"),
+)
+_CRON_ITEM = re.compile(r"(?P<span>[^/]+)(/(?P<step>[1-9][0-9]{0,3}))?")
+
+
+def check_cron(expression: str) -> str:
+    """Return what is wrong with a cron expression of SCF and what to write instead, or ""."""
+    parts = expression.split()
+    if len(parts) != len(_CRON_FIELDS):
+        return f"has {len(parts)} fields; write seven, from second to year, such as '0 */5 * * * * *'"
+    for part, (name, minimum, maximum, names, others) in zip(parts, _CRON_FIELDS, strict=True):
+        if not all(_is_in_range(item, minimum, maximum, names, others) for item in part.split(",")):
+            return f"has {part!r} as its {name}; write * or numbers from {minimum} to {maximum}, such as */2 or 1,3-5"
+    return ""
+
+
+def _is_in_range(item: str, minimum: int, maximum: int, names: tuple[str, ...], others: str) -> bool:
+    match = _CRON_ITEM.fullmatch(item)
+    if not match:
+        return False
+    span = match["span"]
+    if span in others:
+        return True
+    values = [_parse_number(text, minimum, names) for text in span.split("-", 1)]
+    return all(minimum <= value <= maximum for value in values) and values == sorted(values)
+
+
+def _parse_number(text: str, minimum: int, names: tuple[str, ...]) -> int:
+    if text.upper() in names:
+        return names.index(text.upper()) + minimum
+    return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else minimum - 1

@@ -1,0 +1,321 @@
+"""Permissions: what each function does and why (the table), what the deploying key needs, and on which resources.
+
+Names of actions: COS documents 436/30580 and, for HEAD, 436/65661 (cos:HeadObject); CI document 1045/49896. No function
+may read the raw text that the speech service writes below `raw/`: results are fetched from the service itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from cli.manifest.models import FunctionSpec, Manifest
+from cli.policy.diff import Permission
+from shared.settings import Settings, load_settings
+
+CI_ROLE = "CI_QCSRole"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceScope:
+    """The region, the account and the parts of its buckets that a deployment uses.
+
+    `uin` is the account's own id (the owner's, not that of a user). `output_bucket` is "" if the transcripts of each
+    recording go to its own bucket. Prefixes as in the settings.
+    """
+
+    region: str
+    uin: str
+    input_buckets: tuple[str, ...]
+    input_prefix: str
+    output_bucket: str
+    output_region: str
+    output_prefix: str
+    state_prefix: str
+    jobs_path: str = "asr_jobs"
+
+    @property
+    def output_buckets(self) -> tuple[str, ...]:
+        """Every bucket that transcripts and receipts are written to."""
+        return (self.output_bucket,) if self.output_bucket else self.input_buckets
+
+    def recording_resources(self) -> tuple[str, ...]:
+        """The objects that may be recordings."""
+        return tuple(_cos_resource(self.region, bucket, self.input_prefix) for bucket in self.input_buckets)
+
+    def input_bucket_resources(self) -> tuple[str, ...]:
+        """The input buckets as a whole; COS documents show listing granted only on those (436/8276)."""
+        return tuple(_cos_resource(self.region, bucket, "") for bucket in self.input_buckets)
+
+    def transcript_resources(self) -> tuple[str, ...]:
+        """Transcripts and error objects."""
+        return self._output_resources(self.output_prefix)
+
+    def receipt_resources(self, name: str) -> tuple[str, ...]:
+        """What is below this name in the state prefix: `open/`, `done/`, `claim/`, or one object."""
+        return self._output_resources(self.state_prefix + name)
+
+    def output_bucket_resources(self) -> tuple[str, ...]:
+        """The buckets with the receipts as a whole."""
+        return self._output_resources("")
+
+    def speech_resources(self) -> tuple[str, ...]:
+        """The speech service of the input buckets (CI document 1045/49896)."""
+        return tuple(
+            f"qcs::ci:{self.region}:uid/{_parse_appid(bucket)}:bucket/{bucket}/*"
+            for bucket in self.input_buckets
+        )
+
+    def bucket_resources(self) -> tuple[str, ...]:
+        """Every bucket as a whole."""
+        return tuple(dict.fromkeys((*self.input_bucket_resources(), *self.output_bucket_resources())))
+
+    def role_resource(self, name: str) -> str:
+        """A role of the account (`roleName/`, as in the pages on cam:PassRole, e.g. CKafka 597)."""
+        return f"qcs::cam::uin/{self.uin}:roleName/{name}"
+
+    def _output_resources(self, prefix: str) -> tuple[str, ...]:
+        return tuple(_cos_resource(self.output_region, bucket, prefix) for bucket in self.output_buckets)
+
+
+def scope_from_settings(settings: Settings, uin: str) -> ResourceScope:
+    """The scope of a function with these settings; `uin` is the account's own id."""
+    return ResourceScope(
+        region=settings.region,
+        uin=uin,
+        input_buckets=settings.input_buckets,
+        input_prefix=settings.input_prefix,
+        output_bucket=settings.output_bucket,
+        output_region=settings.output_region or settings.region,
+        output_prefix=settings.output_prefix,
+        state_prefix=settings.state_prefix,
+        jobs_path=settings.jobs_path,
+    )
+
+
+def scope_for_function(manifest: Manifest, key: str, uin: str) -> ResourceScope:
+    """The scope of a function of the manifest. Raises SettingsError."""
+    return scope_from_settings(
+        load_function_settings(manifest.region, manifest.functions[key].variables), uin
+    )
+
+
+def load_function_settings(region: str, variables: Mapping[str, str], endpoint: str = "") -> Settings:
+    """Settings as a function with these variables reads them.
+
+    `endpoint` is the operator's CLOUD_ENDPOINT, which is never deployed. Raises SettingsError.
+    """
+    local = {"CLOUD_ENDPOINT": endpoint} if endpoint else {}
+    return load_settings({"REGION": region, **variables, **local})
+
+
+def _cos_resource(region: str, bucket: str, prefix: str) -> str:
+    """COS document 436/30580: the path after the bucket is the key as it is, not encoded."""
+    return f"qcs::cos:{region}:uid/{_parse_appid(bucket)}:{bucket}/{prefix}*"
+
+
+def _parse_appid(bucket: str) -> str:
+    return bucket.rpartition("-")[2]
+
+
+class ResourceKind(Enum):
+    """What an action is done to."""
+
+    RECORDING = "recordings"
+    INPUT_LISTING = "the list of an input bucket"
+    OPEN = "open receipts"
+    DONE = "done receipts"
+    CLAIM = "claims"
+    CURSOR = "the sweep's cursor"
+    OUTPUT_LISTING = "the list of the output bucket"
+    TRANSCRIPT = "transcripts and error objects"
+    SPEECH = "the speech service of the input bucket"
+    CI_ROLE = "the role of the speech service"
+
+
+_RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
+    ResourceKind.RECORDING: ResourceScope.recording_resources,
+    ResourceKind.INPUT_LISTING: ResourceScope.input_bucket_resources,
+    ResourceKind.OPEN: lambda scope: scope.receipt_resources("open/"),
+    ResourceKind.DONE: lambda scope: scope.receipt_resources("done/"),
+    ResourceKind.CLAIM: lambda scope: scope.receipt_resources("claim/"),
+    ResourceKind.CURSOR: lambda scope: scope.receipt_resources("sweep-cursor"),
+    ResourceKind.OUTPUT_LISTING: ResourceScope.output_bucket_resources,
+    ResourceKind.TRANSCRIPT: ResourceScope.transcript_resources,
+    ResourceKind.SPEECH: ResourceScope.speech_resources,
+    ResourceKind.CI_ROLE: lambda scope: (scope.role_resource(CI_ROLE),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A function may call this action on this kind of resource.
+
+    `jobs_path` is set if only that form of the speech API needs it.
+    """
+
+    function: str
+    action: str
+    on: ResourceKind
+    reason: str
+    jobs_path: str = ""
+
+    def resources(self, scope: ResourceScope) -> tuple[str, ...]:
+        """The resources in CAM's six parts."""
+        return _RESOURCES[self.on](scope)
+
+
+_ON = ResourceKind
+TABLE = (
+    Grant("upload", "cos:HeadObject", _ON.RECORDING, "size, ETag and options of the recording"),
+    Grant("upload", "cos:GetObject", _ON.DONE, "whether this content was transcribed before"),
+    Grant("upload", "cos:PutObject", _ON.OPEN, "the receipt, before a job costs anything; then the job's id"),
+    Grant("upload", "cos:GetObject", _ON.OPEN, "whether the receipt belongs to this attempt"),
+    Grant(
+        "upload", "cos:DeleteObject", _ON.OPEN, "closes the receipt of a recording that cannot be submitted"
+    ),
+    Grant("upload", "cos:PutObject", _ON.DONE, "closes the receipt of a recording that cannot be submitted"),
+    Grant(
+        "upload", "cos:PutObject", _ON.TRANSCRIPT, "the error object of a recording that cannot be submitted"
+    ),
+    Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, "submits the job"),
+    Grant("upload", "cam:PassRole", _ON.CI_ROLE, "the job runs with that role (CI document 1045/73385)"),
+    Grant("callback", "ci:DescribeAsrJob", _ON.SPEECH, "the state and result of the notified job"),
+    Grant("callback", "cos:GetObject", _ON.OPEN, "the receipt of the job"),
+    Grant("callback", "cos:GetObject", _ON.DONE, "whether the job is finished already"),
+    Grant("callback", "cos:HeadObject", _ON.RECORDING, "whether the recording still has the same content"),
+    Grant(
+        "callback", "cos:GetBucket", _ON.OUTPUT_LISTING, "whether the recording had other content in between"
+    ),
+    Grant("callback", "cos:PutObject", _ON.TRANSCRIPT, "the transcripts, or the error object"),
+    Grant("callback", "cos:DeleteObject", _ON.TRANSCRIPT, "an error object that is no longer true"),
+    Grant("callback", "cos:PutObject", _ON.DONE, "closes the receipt"),
+    Grant("callback", "cos:DeleteObject", _ON.OPEN, "closes the receipt"),
+    Grant("callback", "cos:DeleteObject", _ON.CLAIM, "the claims on the closed receipt"),
+    Grant("callback", "cos:PutObject", _ON.OPEN, "leaves a retry to the sweep"),
+    Grant("sweep", "cos:GetBucket", _ON.OUTPUT_LISTING, "lists the open receipts"),
+    Grant("sweep", "cos:GetBucket", _ON.INPUT_LISTING, "finds recordings whose event was lost"),
+    Grant("sweep", "cos:GetObject", _ON.CURSOR, "where the last sweep stopped"),
+    Grant("sweep", "cos:PutObject", _ON.CURSOR, "where this sweep stopped"),
+    Grant("sweep", "cos:DeleteObject", _ON.CURSOR, "the sweep is complete"),
+    Grant("sweep", "cos:GetObject", _ON.OPEN, "the open receipts"),
+    Grant("sweep", "cos:PutObject", _ON.OPEN, "same as upload"),
+    Grant("sweep", "cos:DeleteObject", _ON.OPEN, "same as callback"),
+    Grant("sweep", "cos:GetObject", _ON.DONE, "same as upload"),
+    Grant("sweep", "cos:PutObject", _ON.DONE, "same as callback"),
+    Grant("sweep", "cos:PutObject", _ON.CLAIM, "only one sweep resumes a dead attempt"),
+    Grant("sweep", "cos:GetObject", _ON.CLAIM, "which sweep resumes it"),
+    Grant("sweep", "cos:DeleteObject", _ON.CLAIM, "same as callback"),
+    Grant("sweep", "cos:HeadObject", _ON.RECORDING, "same as callback"),
+    Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, "same as callback"),
+    Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, "same as callback"),
+    Grant("sweep", "ci:DescribeAsrJob", _ON.SPEECH, "same as callback"),
+    Grant(
+        "sweep",
+        "ci:DescribeAsrJobs",
+        _ON.SPEECH,
+        "whether a dead attempt submitted a job; length of the queue",
+    ),
+    Grant("sweep", "ci:DescribeAsrQueues", _ON.SPEECH, "capacity of the queue"),
+    Grant("sweep", "ci:CreateAsrJobs", _ON.SPEECH, "submits deferred recordings"),
+    Grant("sweep", "cam:PassRole", _ON.CI_ROLE, "same as upload"),
+    # Whether COS answers "not found" to a key that may not list the bucket is not documented; S3, which it resembles,
+    # answers "denied" then, and a receipt that does not exist yet would stop every upload.
+    Grant("upload", "cos:GetBucket", _ON.OUTPUT_LISTING, "a missing receipt is answered with 404, not 403"),
+    Grant("upload", "cos:GetBucket", _ON.INPUT_LISTING, "a deleted recording is answered with 404, not 403"),
+    Grant(
+        "callback", "cos:GetBucket", _ON.INPUT_LISTING, "a deleted recording is answered with 404, not 403"
+    ),
+    # JOBS_PATH=jobs uses the paths of media jobs. The pages name both families of actions for those, so both are
+    # granted.
+    Grant("upload", "ci:CreateMediaJobs", _ON.SPEECH, "submits the job", "jobs"),
+    Grant("callback", "ci:DescribeMediaJob", _ON.SPEECH, "the state and result of the job", "jobs"),
+    Grant("sweep", "ci:DescribeMediaJob", _ON.SPEECH, "same as callback", "jobs"),
+    Grant("sweep", "ci:DescribeMediaJobs", _ON.SPEECH, "whether a dead attempt submitted a job", "jobs"),
+    Grant("sweep", "ci:CreateMediaJobs", _ON.SPEECH, "submits deferred recordings", "jobs"),
+)
+
+FUNCTIONS = tuple(dict.fromkeys(grant.function for grant in TABLE))
+
+
+def grants_for(function: str, scope: ResourceScope) -> tuple[Grant, ...]:
+    """What one function may do in this scope."""
+    return tuple(
+        grant for grant in TABLE if grant.function == function and grant.jobs_path in {"", scope.jobs_path}
+    )
+
+
+# What `scribe deploy`, `doctor` and `remove` need, as narrow as each API lets it be granted. CAM rejects an action that
+# is granted by operation only as soon as the policy names a resource (598/70005): where the published level is that,
+# or where pages disagree, the resource is `*`.
+#
+# SCF documents 583/38177 and 583/18014 say that some of these are granted for one function; but the resource in SCF's
+# rejections is `namespace/<name>` without a function, its region in short (sh), or `function/*` (1040/39383).
+# CAM document 598/70005: CreateTrigger by operation. sts and cam: 598/57054, all by operation. ci: 1045/49896. Only the
+# list of the whole account's buckets has their regions (cos:GetService, 436/30580).
+_GLOBAL_ACTIONS = (
+    "scf:CreateFunction",
+    "scf:DeleteFunction",
+    "scf:GetFunction",
+    "scf:UpdateFunctionCode",
+    "scf:UpdateFunctionConfiguration",
+    "scf:ListFunctions",
+    "scf:ListNamespaces",
+    "scf:ListTriggers",
+    "scf:CreateTrigger",
+    "scf:UpdateTrigger",
+    "scf:UpdateTriggerStatus",
+    "scf:DeleteTrigger",
+    "scf:GetFunctionEventInvokeConfig",
+    "scf:UpdateFunctionEventInvokeConfig",
+    "sts:GetCallerIdentity",
+    "cam:GetUserAppId",
+    "cam:GetRole",
+    "cam:ListAttachedRolePolicies",
+    "cam:GetPolicy",
+    "ci:DescribeAsrBuckets",
+    "ci:DescribeAiProcessBucket",
+    "cos:GetService",
+)
+# No document says which permissions of the tag service CreateFunction with tags needs; the preset policy
+# QcloudSCFFullAccess grants all of them (583/31444). These create a tag and attach it: none reads or removes tags.
+_TAG_ACTIONS = ("tag:CreateTag", "tag:AddResourceTag", "tag:AttachResourcesTag")
+_SPEECH_ACTIONS = ("ci:CreateAsrBucket", "ci:DescribeAsrQueues", "ci:UpdateAsrQueue")
+# COS document 436/30580. PutBucket is for --make-buckets, GetBucket for doctor's count of recordings without a receipt.
+_BUCKET_ACTIONS = ("cos:HeadBucket", "cos:GetBucketVersioning", "cos:PutBucket", "cos:GetBucket")
+_ROLE_ACTIONS = (
+    "cam:CreateRole",
+    "cam:DeleteRole",
+    "cam:UpdateAssumeRolePolicy",
+    "cam:ListPolicies",
+    "cam:CreatePolicy",
+    "cam:UpdatePolicy",
+    "cam:DeletePolicy",
+    "cam:AttachRolePolicy",
+    "cam:DetachRolePolicy",
+    "cam:GetRole",
+    "cam:ListAttachedRolePolicies",
+    "cam:GetPolicy",
+)
+
+
+def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]) -> Iterator[Permission]:
+    """Everything except creating roles; cam:PassRole covers only the roles of the functions."""
+    for function in functions:
+        yield Permission("cam:PassRole", scope.role_resource(function.role))
+    yield from _permissions_on((*_GLOBAL_ACTIONS, *_TAG_ACTIONS), "*")
+    for resource in scope.speech_resources():
+        yield from _permissions_on(_SPEECH_ACTIONS, resource)
+    for resource in scope.bucket_resources():
+        yield from _permissions_on(_BUCKET_ACTIONS, resource)
+
+
+def role_admin_permissions() -> Iterator[Permission]:
+    """Creating roles. CAM cannot grant this for one role only, and who may attach policies may do anything."""
+    yield from _permissions_on(_ROLE_ACTIONS, "*")
+
+
+def _permissions_on(actions: Iterable[str], resource: str) -> Iterator[Permission]:
+    for action in actions:
+        yield Permission(action, resource)

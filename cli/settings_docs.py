@@ -1,0 +1,199 @@
+"""Writes docs/settings.md from shared/settings.py: `python -m cli.settings_docs`.
+
+The text of a setting is the string below its field in `Settings`. It costs the functions nothing, because the compiler
+drops it; so it is read from the source here. Names and defaults come from the code.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import shlex
+from dataclasses import dataclass
+
+import shared.settings
+from cli.config import PROJECT_FOLDER
+from cli.errors import OperatorError
+from shared.errors import SettingsError
+from shared.settings import Settings, load_settings
+
+PAGE = PROJECT_FOLDER / "docs" / "settings.md"
+
+# Who sets it: the first word of each text, and the heading of its part of the page.
+_GROUPS = {
+    "Everyone": "## What every operator sets",
+    "Some": "## What some set\n\nLeave them empty otherwise.",
+    "Tests": "## For tests",
+}
+
+_HEADER = """# Settings
+
+`make docs` writes this page from `shared/settings.py` (`python -m cli.settings_docs`); change it there.
+
+Put the settings into `.env` (`.env.example` lists them), then run `scribe deploy`: it passes them to the functions
+as environment variables. An empty one counts as not set. A wrong one stops `scribe deploy` before it changes anything,
+and stops a function that got it in another way, with one message that lists every mistake. The text after "refused" is
+what that message says about the value.
+"""
+
+_FOOTER = """
+## For deploying only
+
+These never reach the functions.
+
+| name | default | meaning |
+|---|---|---|
+| `SCRIBE_STAGE` | `prod` | part of the functions' names, so that several deployments can live in one account |
+| `SCF_ROLE_NAME` | `scribe-<stage>` | the functions' roles; `-upload`, `-callback` or `-sweep` follows |
+
+The key that deploys: [deploy.md](deploy.md#2-a-key-for-deploying). One recording can ask for its own engine
+and channels by its metadata: [the README](../README.md#what-happens-when-a-file-is-uploaded).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDoc:
+    """The documentation of one setting. `examples` and `wrong` are variables to add to a working environment."""
+
+    name: str
+    group: str
+    meaning: str  # one line
+    details: str
+    required: bool
+    default: str  # as an environment variable; "" when an empty value has a meaning of its own
+    when_empty: str
+    examples: tuple[dict[str, str], ...]
+    wrong: tuple[dict[str, str], ...]
+
+
+def load_setting_docs() -> tuple[SettingDoc, ...]:
+    """Load every setting in the order of the fields. Raises OperatorError for an incomplete text."""
+    tree = ast.parse(inspect.getsource(shared.settings))
+    names, texts = _read_variable_names(tree), _read_field_texts(tree)
+    return tuple(
+        _parse_doc(field, names[field.name], texts.get(field.name, ""))
+        for field in dataclasses.fields(Settings)
+    )
+
+
+def build_minimal_environment(docs: tuple[SettingDoc, ...]) -> dict[str, str]:
+    """Build the smallest environment that works: the first example of each required setting."""
+    return {doc.name: doc.examples[0][doc.name] for doc in docs if doc.required}
+
+
+def _read_variable_names(tree: ast.Module) -> dict[str, str]:
+    """Map fields to variables, from `load_settings`, which reads each field by the name of its variable."""
+    names = {}
+    for call in ast.walk(tree):
+        if (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id == Settings.__name__
+        ):
+            for keyword in call.keywords:
+                if keyword.arg and isinstance(keyword.value, ast.Call):
+                    names[keyword.arg] = str(ast.literal_eval(keyword.value.args[0]))
+    return names
+
+
+def _read_field_texts(tree: ast.Module) -> dict[str, str]:
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    body = next(node.body for node in classes if node.name == Settings.__name__)
+    texts = {}
+    for pair in itertools.pairwise(body):
+        match pair:
+            case ast.AnnAssign(target=ast.Name(id=field)), ast.Expr(value=ast.Constant(value=str(text))):
+                texts[field] = inspect.cleandoc(text)
+    return texts
+
+
+def _parse_doc(field: dataclasses.Field[object], name: str, text: str) -> SettingDoc:
+    group, _, rest = text.partition(". ")
+    prose: list[str] = []
+    labelled: dict[str, list[str]] = {"Empty": [], "Example": [], "Wrong": []}
+    for line in filter(None, rest.splitlines()):
+        label, colon, content = line.partition(": ")
+        if colon and label in labelled:
+            labelled[label].append(content)
+        else:
+            prose.append(line)
+    required = field.default is dataclasses.MISSING
+    default = "" if required or not field.default else _as_variable(field.default)
+    needed = ["Example", "Wrong"] if required or default else ["Example", "Wrong", "Empty"]
+    missing = [f"a line {label}:" for label in needed if not labelled[label]]
+    if group not in _GROUPS or not prose:
+        missing.insert(0, f"one of {', '.join(_GROUPS)} at its start, and the meaning of the setting")
+    if missing:
+        raise OperatorError(f"The text below {field.name} in shared/settings.py lacks {'; '.join(missing)}.")
+    return SettingDoc(
+        name=name,
+        group=group,
+        meaning=prose[0],
+        details=" ".join(prose[1:]),
+        required=required,
+        default=default,
+        when_empty=" ".join(labelled["Empty"]),
+        examples=tuple(_parse_assignments(line) for line in labelled["Example"]),
+        wrong=tuple(_parse_assignments(line) for line in labelled["Wrong"]),
+    )
+
+
+def _as_variable(default: object) -> str:
+    return ",".join(default) if isinstance(default, tuple) else str(default)
+
+
+def _parse_assignments(text: str) -> dict[str, str]:
+    """Parse `A=1 B="2 3"`, quoted as for a shell."""
+    return dict(word.split("=", 1) for word in shlex.split(text))
+
+
+def render_page() -> str:
+    """Render docs/settings.md. Raises OperatorError when a text in `shared/settings.py` is wrong."""
+    docs = load_setting_docs()
+    minimal = build_minimal_environment(docs)
+    parts = [_HEADER]
+    for group, title in _GROUPS.items():
+        members = [doc for doc in docs if doc.group == group]
+        parts.append(f"\n{title}\n\n| name | default | meaning |\n|---|---|---|\n")
+        parts += [
+            f"| [`{doc.name}`](#{doc.name.lower()}) | {_format_default(doc)} | {doc.meaning} |\n"
+            for doc in members
+        ]
+        parts += [_render_section(doc, minimal) for doc in members]
+    return "".join([*parts, _FOOTER])
+
+
+def _format_default(doc: SettingDoc) -> str:
+    return "required" if doc.required else doc.when_empty or f"`{doc.default}`"
+
+
+def _render_section(doc: SettingDoc, minimal: dict[str, str]) -> str:
+    if doc.required:
+        start = "- required"
+    else:
+        start = f"- when empty: {doc.when_empty}" if doc.when_empty else f"- default: `{doc.default}`"
+    lines = [f"\n### {doc.name}\n", f"{doc.meaning} {doc.details}".rstrip(), "", start]
+    lines += [f"- for example: {_format_assignments(example)}" for example in doc.examples]
+    lines += [
+        f"- refused: {_format_assignments(wrong)}: {_get_error(minimal | wrong)}" for wrong in doc.wrong
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _format_assignments(environ: dict[str, str]) -> str:
+    return " with ".join(f"`{name}={value}`" for name, value in environ.items())
+
+
+def _get_error(environ: dict[str, str]) -> str:
+    try:
+        load_settings(environ)
+    except SettingsError as error:
+        return "; ".join(error.mistakes)
+    raise OperatorError(f"shared/settings.py calls {environ} wrong, but it works; correct the line Wrong:.")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render_page(), "utf-8")
+    print(f"{PAGE} is written.")

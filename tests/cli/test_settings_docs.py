@@ -1,0 +1,72 @@
+"""docs/settings.md says what the code does: each default, example and refused value is tried."""
+
+from __future__ import annotations
+
+import marshal
+from pathlib import Path
+
+import pytest
+
+import shared.settings
+from cli.settings_docs import PAGE, SettingDoc, build_minimal_environment, load_setting_docs, render_page
+from shared.errors import SettingsError
+from shared.settings import load_settings
+
+SETTINGS = load_setting_docs()
+MINIMAL = build_minimal_environment(SETTINGS)
+
+each_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda doc: doc.name)
+
+
+def test_page_is_up_to_date() -> None:
+    assert PAGE.read_text("utf-8") == render_page(), "run: make docs"
+
+
+def test_page_has_every_variable_that_is_read() -> None:
+    class RecordingEnvironment(dict[str, str]):
+        def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+            names.add(name)
+            return super().get(name, default)
+
+    names: set[str] = set()
+    load_settings(RecordingEnvironment(MINIMAL))
+    assert names - {"TENCENTCLOUD_REGION"} == {doc.name for doc in SETTINGS}
+    assert "`TENCENTCLOUD_REGION`" in render_page()
+
+
+@each_setting
+def test_documented_default_is_the_default(setting: SettingDoc) -> None:
+    if setting.required:
+        with pytest.raises(SettingsError, match=f"{setting.name} is missing"):
+            load_settings({name: value for name, value in MINIMAL.items() if name != setting.name})
+    else:
+        assert load_settings(MINIMAL | {setting.name: setting.default}) == load_settings(MINIMAL)
+
+
+@each_setting
+def test_documented_example_is_accepted_and_has_an_effect(setting: SettingDoc) -> None:
+    for example in setting.examples:
+        assert setting.name in example
+        usual = MINIMAL | {name: value for name, value in example.items() if name != setting.name}
+        if setting.required:
+            assert load_settings(usual | example)
+        else:
+            assert load_settings(usual | example) != load_settings(usual)
+
+
+@each_setting
+def test_documented_refusal_has_the_words_of_the_page(setting: SettingDoc) -> None:
+    for wrong in setting.wrong:
+        with pytest.raises(SettingsError) as caught:
+            load_settings(MINIMAL | wrong)
+        assert len(caught.value.mistakes) == 1
+        assert setting.name in caught.value.mistakes[0]
+        assert caught.value.mistakes[0] in PAGE.read_text("utf-8")
+
+
+def test_texts_are_not_in_the_bytecode() -> None:
+    source = Path(shared.settings.__file__).read_text("utf-8")
+    compiled = marshal.dumps(compile(source, "settings.py", "exec"))
+    for setting in SETTINGS:
+        assert setting.meaning in source
+        assert setting.meaning.encode() not in compiled
