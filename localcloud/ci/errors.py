@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from localcloud.access.documents import Need
-from localcloud.asked import Problem
-from localcloud.signature import Reason
+from localcloud.auth.cos_signature import SignatureErrorReason
+from localcloud.auth.policy import RequiredPermission
+from localcloud.http.errors import ServiceError
 from localcloud.xml import document, node
 
 
-class CiProblem(Problem):
+class CiProblem(ServiceError):
     """A refusal by CI."""
 
 
 # CI error codes 460/42867: whatever is wrong with the signature is a 401.
 _REFUSALS = {
-    Reason.MISSING: "MissingAuthorization",
-    Reason.MALFORMED: "InvalidAuthorization",
-    Reason.UNKNOWN_KEY: "SecretidNotExist",
-    Reason.EXPIRED: "SignatureExpired",
-    Reason.TOO_EARLY: "SignatureExpired",
-    Reason.TOKEN_EXPIRED: "SignatureExpired",
-    Reason.BAD_TOKEN: "InvalidAuthorization",
-    Reason.BAD_SIGNATURE: "InvalidAuthorization",
+    SignatureErrorReason.MISSING: "MissingAuthorization",
+    SignatureErrorReason.MALFORMED: "InvalidAuthorization",
+    SignatureErrorReason.UNKNOWN_KEY: "SecretidNotExist",
+    SignatureErrorReason.EXPIRED: "SignatureExpired",
+    SignatureErrorReason.TOO_EARLY: "SignatureExpired",
+    SignatureErrorReason.TOKEN_EXPIRED: "SignatureExpired",
+    SignatureErrorReason.BAD_TOKEN: "InvalidAuthorization",
+    SignatureErrorReason.BAD_SIGNATURE: "InvalidAuthorization",
 }
 
 
-def refusal(reason: Reason, message: str) -> CiProblem:
+def refusal(reason: SignatureErrorReason, message: str) -> CiProblem:
     """The problem for a signature that does not hold."""
     return CiProblem(401, _REFUSALS[reason], message)
 
 
-def access_denied(denied: Need) -> CiProblem:
+def access_denied(denied: RequiredPermission) -> CiProblem:
     """401 (460/42867): the signature holds, its key may not do this. The message is the stand-in's own."""
     return CiProblem(401, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 
 
-def error_body(problem: Problem, request_id: str) -> bytes:
+def error_body(problem: ServiceError, request_id: str) -> bytes:
     """The error document: CI has no Resource node, so the Python SDK calls every code of it "Unknown"."""
     return document(
         node(

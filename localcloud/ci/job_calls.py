@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from localcloud.answers import xml_answer
-from localcloud.asked import Asked
 from localcloud.ci.answers import job_node
 from localcloud.ci.errors import CiProblem, invalid
 from localcloud.ci.jobs import STATES
@@ -13,27 +11,29 @@ from localcloud.ci.models import TAG, time_of
 from localcloud.ci.requests import names, number, request_body
 from localcloud.ci.service import Ci
 from localcloud.cos.buckets import Bucket
+from localcloud.http.request import Request
+from localcloud.http.response import xml_response
 from localcloud.xml import node
 
 _MOST_IDS = 100
 
 
-async def submit(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
+async def submit(ci: Ci, asked: Request, bucket: Bucket) -> Response:
     """POST /asr_jobs, POST /jobs."""
     order = ci.desk.order(bucket, await request_body(asked))
-    ci.faults.check_room(asked, order)
+    ci.faults.maybe_reject_full(asked, order)
     job = ci.submit(order)
-    await ci.faults.hold_answer(asked, job, ci.is_told)
-    return xml_answer(node("Response", job_node(job)))
+    await ci.faults.maybe_delay_response(asked, job, ci.is_told)
+    return xml_response(node("Response", job_node(job)))
 
 
-async def look(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
+async def look(ci: Ci, asked: Request, bucket: Bucket) -> Response:
     """GET /asr_jobs/<id>[,<id>...]: unknown ids are no error but a list of their own."""
     wanted = [part for part in asked.path.split("/", 2)[2].split(",") if part]
     if not 1 <= len(wanted) <= _MOST_IDS:
         raise invalid(f"One call names 1 to {_MOST_IDS} jobs.")
     jobs = [(job_id, ci.jobs.get(bucket.name, job_id)) for job_id in wanted]
-    return xml_answer(
+    return xml_response(
         node(
             "Response",
             *(job_node(job) for _, job in jobs if job),
@@ -42,7 +42,7 @@ async def look(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
     )
 
 
-def _time(asked: Asked, name: str, default: float) -> float:
+def _time(asked: Request, name: str, default: float) -> float:
     text = asked.parameters.get(name, "")
     try:
         return time_of(text) if text else default
@@ -50,7 +50,7 @@ def _time(asked: Asked, name: str, default: float) -> float:
         raise invalid(f"{name} is written 2020-08-20T17:43:01+0800, with the plus as %2B.") from error
 
 
-async def list_jobs(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
+async def list_jobs(ci: Ci, asked: Request, bucket: Bucket) -> Response:
     """GET /asr_jobs, newest first unless told otherwise. NextToken is left out on the last page."""
     if asked.parameters.get("tag", TAG) not in ("", TAG):
         raise invalid(f"This stand-in knows jobs with the tag {TAG} only.")
@@ -72,7 +72,7 @@ async def list_jobs(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
         most=size + 1,
     )
     shown = found[:size]
-    return xml_answer(
+    return xml_response(
         node(
             "Response",
             *(job_node(job) for job in shown),
@@ -81,7 +81,7 @@ async def list_jobs(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
     )
 
 
-async def cancel(ci: Ci, asked: Asked, bucket: Bucket) -> Response:
+async def cancel(ci: Ci, asked: Request, bucket: Bucket) -> Response:
     """PUT /jobs/<id>?cancel: only a job that does not run yet can be cancelled."""
     if "cancel" not in asked.parameters:
         raise invalid("PUT on a job is for ?cancel only.")

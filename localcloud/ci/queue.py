@@ -19,7 +19,7 @@ from localcloud.ci.queues import Queues
 from localcloud.ci.results import details_of, flash_of, subtitles_of, text_of
 from localcloud.cos.buckets import Bucket
 from localcloud.cos.service import Cos
-from localcloud.faults.jobs import JobFaults
+from localcloud.faults.services import JobFaults
 from localcloud.speech.recognition import NotRecognised, Recogniser, Recognition
 from localcloud.store import Store
 
@@ -102,7 +102,7 @@ class Runner:
     async def _run(self, job: Job) -> None:
         await asyncio.sleep(self._delay_s)
         try:
-            self._faults.check_speech(job)
+            self._faults.maybe_fail(job)
             recognition = await self._recognise(job)
             await self._write(job, recognition)
         except (_Failure, NotRecognised) as failure:

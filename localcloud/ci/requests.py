@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from localcloud.asked import Asked
 from localcloud.ci.errors import CiProblem, invalid
+from localcloud.http.request import Request
 from localcloud.xml import MalformedXml, Node, read
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _MOST_BODY = 512 * 1024  # bytes
 
 
-async def request_body(asked: Asked) -> Node:
+async def request_body(asked: Request) -> Node:
     """The <Request> body. Raises MissingContent, InvalidContent."""
     body = await asked.body(_MOST_BODY)
     if body is None:
@@ -28,7 +28,7 @@ async def request_body(asked: Asked) -> Node:
     return root
 
 
-def number(asked: Asked, name: str, default: int, highest: int = 10**6) -> int:
+def number(asked: Request, name: str, default: int, highest: int = 10**6) -> int:
     """A whole number from 1 up. An empty parameter counts as absent: the Python SDK sends those."""
     text = asked.parameters.get(name, "")
     if not text:
@@ -38,11 +38,11 @@ def number(asked: Asked, name: str, default: int, highest: int = 10**6) -> int:
     return int(text)
 
 
-def page(asked: Asked) -> tuple[int, int]:
+def page(asked: Request) -> tuple[int, int]:
     """PageNumber and pageSize (seeds: 1 and 10 by default, at most 100 a page)."""
     return number(asked, "pageNumber", 1), number(asked, "pageSize", 10, 100)
 
 
-def names(asked: Asked, name: str) -> list[str]:
+def names(asked: Request, name: str) -> list[str]:
     """A comma list."""
     return [part.strip() for part in asked.parameters.get(name, "").split(",") if part.strip()]

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from localcloud.asked import Asked
 from localcloud.ci import job_calls, queue_calls, vocabulary_calls
 from localcloud.ci.errors import CiProblem
 from localcloud.ci.service import Ci
 from localcloud.cos.buckets import Bucket
-from localcloud.hosts import Service
+from localcloud.http.hosts import ServiceName
+from localcloud.http.request import Request
 
-_Call = Callable[[Ci, Asked, Bucket], Awaitable[Response]]
+_Call = Callable[[Ci, Request, Bucket], Awaitable[Response]]
 
 _CALLS: dict[tuple[str, str, bool], _Call] = {
     ("POST", "asrbucket", False): queue_calls.open_bucket,
@@ -41,9 +41,9 @@ _CALLS: dict[tuple[str, str, bool], _Call] = {
 }
 
 
-async def answer(ci: Ci, asked: Asked) -> Response:
+async def answer(ci: Ci, asked: Request) -> Response:
     """Carry out one authenticated request. Raises CiProblem, and CosProblem for a bucket that is not there."""
-    if asked.place.service is Service.CI:
+    if asked.target.service is ServiceName.CI:
         if asked.method == "GET" and asked.path in ("/asrbucket", "/ai_bucket"):
             return await queue_calls.list_buckets(ci, asked)
         raise _unknown(asked)
@@ -51,9 +51,9 @@ async def answer(ci: Ci, asked: Asked) -> Response:
     call = _CALLS.get((asked.method, first, bool(rest and rest[0])))
     if call is None:
         raise _unknown(asked)
-    return await call(ci, asked, ci.cos.buckets.named(asked.place.bucket, asked.place.region))
+    return await call(ci, asked, ci.cos.buckets.named(asked.target.bucket, asked.target.region))
 
 
-def _unknown(asked: Asked) -> CiProblem:
+def _unknown(asked: Request) -> CiProblem:
     # What the real service says to a path it does not know is unconfirmed.
     return CiProblem(400, "InvalidArgument", f"{asked.method} {asked.path} is no call of this stand-in.")

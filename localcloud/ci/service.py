@@ -15,7 +15,7 @@ from localcloud.ci.queues import Queues
 from localcloud.ci.submissions import Desk
 from localcloud.ci.templates import Templates
 from localcloud.cos.service import Cos
-from localcloud.faults.jobs import JobFaults
+from localcloud.faults.services import JobFaults
 from localcloud.speech.recognition import Recogniser
 from localcloud.store import Store
 

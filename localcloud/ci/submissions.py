@@ -15,7 +15,7 @@ from localcloud.ci.speech_settings import speech_of
 from localcloud.ci.templates import Templates
 from localcloud.cos.buckets import Bucket
 from localcloud.cos.service import Cos
-from localcloud.hosts import Service, place_of
+from localcloud.http.hosts import ServiceName, parse_host
 from localcloud.xml import Node
 
 _USER_DATA = re.compile(r"[\x20-\x7e]{0,1024}")  # D-SUBMIT: printable ASCII, at most 1024
@@ -116,8 +116,8 @@ class Desk:
     def _of_url(self, url: str) -> tuple[Bucket, str]:
         """Nothing may leave this machine, so a URL has to be that of an object in this cloud."""
         parts = urlsplit(url)
-        place = place_of(parts.netloc)
-        found = self.cos.buckets.get(place.bucket) if place.service is Service.COS_BUCKET else None
+        place = parse_host(parts.netloc)
+        found = self.cos.buckets.get(place.bucket) if place.service is ServiceName.COS_BUCKET else None
         if found is None:
             raise CiProblem(400, "ResourceDownloadFailed", "The stand-in reads URLs of its own buckets only.")
         return found, unquote(parts.path.removeprefix("/"))

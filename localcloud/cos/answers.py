@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from email.utils import formatdate
 
+from localcloud.auth.cos_signature import percent_encode
 from localcloud.cos.buckets import Bucket
 from localcloud.cos.listing import Page
 from localcloud.cos.objects import StoredObject
 from localcloud.cos.uploads import Part, Upload
-from localcloud.signature import encoded
 from localcloud.xml import Node, node
 
 
@@ -68,7 +68,7 @@ def bucket_list(buckets: list[Bucket], appid: str) -> Node:
 
 
 def _key_text(text: str, encoding: str) -> str:
-    return encoded(text) if encoding == "url" else text
+    return percent_encode(text) if encoding == "url" else text
 
 
 def object_list(

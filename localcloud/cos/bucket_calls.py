@@ -7,20 +7,20 @@ from itertools import islice
 
 from starlette.responses import Response
 
-from localcloud.answers import xml_answer
-from localcloud.asked import Asked
 from localcloud.cos import answers, listing
 from localcloud.cos.buckets import Bucket
 from localcloud.cos.errors import CosProblem, invalid
 from localcloud.cos.metadata import LONGEST_KEY, number
 from localcloud.cos.service import Cos, check_md5
+from localcloud.http.request import Request
+from localcloud.http.response import xml_response
 from localcloud.xml import MalformedXml, Node, node, read
 
 MOST_BODY = 2 * 1024 * 1024  # bytes of an XML body; a multi-delete of 1000 long keys fits
 _MOST_DELETES = 1000
 
 
-async def xml_body(asked: Asked, name: str) -> Node:
+async def xml_body(asked: Request, name: str) -> Node:
     """The body's root, which must have that name. Raises MalformedXML, EntityTooLarge, InvalidDigest."""
     body = await asked.body(MOST_BODY)
     if body is None:
@@ -40,24 +40,24 @@ def _md5(body: bytes) -> bytes:
     return hashlib.md5(body).digest()
 
 
-async def list_buckets(cos: Cos, asked: Asked) -> Response:
+async def list_buckets(cos: Cos, asked: Request) -> Response:
     """GET Service, over all regions or, on a region's host, its own."""
-    return xml_answer(answers.bucket_list(cos.buckets.all(asked.place.region), cos.appid))
+    return xml_response(answers.bucket_list(cos.buckets.all(asked.target.region), cos.appid))
 
 
-async def put_bucket(cos: Cos, asked: Asked) -> Response:
+async def put_bucket(cos: Cos, asked: Request) -> Response:
     """PUT Bucket; a body with a configuration is read and ignored."""
     await asked.body(MOST_BODY)
-    cos.buckets.create(asked.place.bucket, asked.place.region)
+    cos.buckets.create(asked.target.bucket, asked.target.region)
     return Response()
 
 
-async def head_bucket(_cos: Cos, _asked: Asked, bucket: Bucket) -> Response:
+async def head_bucket(_cos: Cos, _asked: Request, bucket: Bucket) -> Response:
     """HEAD Bucket."""
     return Response(headers={"x-cos-bucket-region": bucket.region}, media_type="application/xml")
 
 
-async def delete_bucket(cos: Cos, _asked: Asked, bucket: Bucket) -> Response:
+async def delete_bucket(cos: Cos, _asked: Request, bucket: Bucket) -> Response:
     """DELETE Bucket, when nothing is left in it."""
     if not cos.objects.is_empty(bucket.name) or cos.uploads.all(bucket.name):
         raise CosProblem(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
@@ -65,19 +65,19 @@ async def delete_bucket(cos: Cos, _asked: Asked, bucket: Bucket) -> Response:
     return Response(status_code=204)
 
 
-async def get_location(_cos: Cos, _asked: Asked, bucket: Bucket) -> Response:
+async def get_location(_cos: Cos, _asked: Request, bucket: Bucket) -> Response:
     """GET Bucket location."""
-    return xml_answer(node("LocationConstraint", bucket.region))
+    return xml_response(node("LocationConstraint", bucket.region))
 
 
-async def get_versioning(_cos: Cos, _asked: Asked, bucket: Bucket) -> Response:
+async def get_versioning(_cos: Cos, _asked: Request, bucket: Bucket) -> Response:
     """GET Bucket versioning: an empty node when it was never switched on."""
-    return xml_answer(
+    return xml_response(
         node("VersioningConfiguration", node("Status", bucket.versioning) if bucket.versioning else None)
     )
 
 
-async def put_versioning(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def put_versioning(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """PUT Bucket versioning."""
     status = (await xml_body(asked, "VersioningConfiguration")).value("Status")
     if status not in ("Enabled", "Suspended"):
@@ -86,33 +86,33 @@ async def put_versioning(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
     return Response()
 
 
-def _page_size(asked: Asked, name: str) -> int:
+def _page_size(asked: Request, name: str) -> int:
     """COS GET Bucket: default and maximum 1000."""
     return min(number(asked.parameters.get(name) or "1000", name, 0, 10**9), 1000)
 
 
-def _encoding(asked: Asked) -> str:
+def _encoding(asked: Request) -> str:
     encoding = asked.parameters.get("encoding-type", "")
     if encoding not in ("", "url"):
         raise invalid("encoding-type is url.")
     return encoding
 
 
-async def list_objects(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def list_objects(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """GET Bucket (List Objects), version 1."""
     prefix, delimiter, marker = (asked.parameters.get(name, "") for name in ("prefix", "delimiter", "marker"))
     most, encoding = _page_size(asked, "max-keys"), _encoding(asked)
     found = listing.page(
         cos.objects, bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, most=most
     )
-    return xml_answer(
+    return xml_response(
         answers.object_list(
             bucket, found, prefix=prefix, delimiter=delimiter, marker=marker, most=most, encoding=encoding
         )
     )
 
 
-async def list_versions(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def list_versions(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """GET Bucket Object versions, without a delimiter."""
     prefix, key_marker, version_marker = (
         asked.parameters.get(name, "") for name in ("prefix", "key-marker", "version-id-marker")
@@ -133,19 +133,19 @@ async def list_versions(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
             break
     shown = list(islice(rest, most))
     following = rest[most] if len(rest) > most and most else None
-    return xml_answer(
+    return xml_response(
         answers.version_list(bucket, shown, prefix=prefix, most=most, encoding=encoding, next_item=following)
     )
 
 
-async def list_uploads(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def list_uploads(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """List Multipart Uploads."""
     prefix = asked.parameters.get("prefix", "")
     uploads = cos.uploads.all(bucket.name, prefix)
-    return xml_answer(answers.upload_list(bucket, uploads, prefix=prefix, encoding=_encoding(asked)))
+    return xml_response(answers.upload_list(bucket, uploads, prefix=prefix, encoding=_encoding(asked)))
 
 
-async def delete_many(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def delete_many(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """DELETE Multiple Objects; a key that is not there counts as deleted."""
     root = await xml_body(asked, "Delete")
     wanted = [(named.find("Key"), named.value("VersionId")) for named in root.find_all("Object")]
@@ -164,7 +164,7 @@ async def delete_many(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
             done.append(
                 node("Deleted", node("Key", key), node("VersionId", version_id) if version_id else None)
             )
-    return xml_answer(node("DeleteResult", *done))
+    return xml_response(node("DeleteResult", *done))
 
 
 def delete_one(cos: Cos, bucket: Bucket, key: str, version_id: str) -> dict[str, str]:

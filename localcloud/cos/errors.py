@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from localcloud.access.documents import Need
-from localcloud.asked import Problem
-from localcloud.signature import Reason
+from localcloud.auth.cos_signature import SignatureErrorReason
+from localcloud.auth.policy import RequiredPermission
+from localcloud.http.errors import ServiceError
 from localcloud.xml import document, node
 
 
-class CosProblem(Problem):
+class CosProblem(ServiceError):
     """A refusal by COS."""
 
 
 # COS error codes 436/7730: AccessDenied is also the answer to a missing or expired signature.
 _REFUSALS = {
-    Reason.MISSING: (403, "AccessDenied"),
-    Reason.MALFORMED: (403, "AccessDenied"),
-    Reason.UNKNOWN_KEY: (403, "InvalidAccessKeyId"),
-    Reason.EXPIRED: (403, "AccessDenied"),
-    Reason.TOO_EARLY: (403, "RequestTimeTooSkewed"),
-    Reason.TOKEN_EXPIRED: (403, "ExpiredToken"),
-    Reason.BAD_TOKEN: (403, "AccessDenied"),
-    Reason.BAD_SIGNATURE: (403, "SignatureDoesNotMatch"),
+    SignatureErrorReason.MISSING: (403, "AccessDenied"),
+    SignatureErrorReason.MALFORMED: (403, "AccessDenied"),
+    SignatureErrorReason.UNKNOWN_KEY: (403, "InvalidAccessKeyId"),
+    SignatureErrorReason.EXPIRED: (403, "AccessDenied"),
+    SignatureErrorReason.TOO_EARLY: (403, "RequestTimeTooSkewed"),
+    SignatureErrorReason.TOKEN_EXPIRED: (403, "ExpiredToken"),
+    SignatureErrorReason.BAD_TOKEN: (403, "AccessDenied"),
+    SignatureErrorReason.BAD_SIGNATURE: (403, "SignatureDoesNotMatch"),
 }
 
 
-def refusal(reason: Reason, message: str) -> CosProblem:
+def refusal(reason: SignatureErrorReason, message: str) -> CosProblem:
     """The problem for a signature that does not hold."""
     status, code = _REFUSALS[reason]
     return CosProblem(status, code, message)
 
 
-def error_body(problem: Problem, resource: str, request_id: str) -> bytes:
+def error_body(problem: ServiceError, resource: str, request_id: str) -> bytes:
     """The error document. The Python SDK reads a code only when all of these nodes hold something."""
     return document(
         node(
@@ -45,7 +45,7 @@ def error_body(problem: Problem, resource: str, request_id: str) -> bytes:
     )
 
 
-def access_denied(denied: Need) -> CosProblem:
+def access_denied(denied: RequiredPermission) -> CosProblem:
     """403: the signature holds, its key may not do this. The message is the stand-in's own, to find what is missing."""
     return CosProblem(403, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 

@@ -7,8 +7,6 @@ from urllib.parse import parse_qs, unquote_to_bytes
 
 from starlette.responses import Response
 
-from localcloud.answers import FileAnswer, xml_answer
-from localcloud.asked import Asked
 from localcloud.cos import answers
 from localcloud.cos.bucket_calls import delete_one, xml_body
 from localcloud.cos.buckets import Bucket
@@ -17,25 +15,27 @@ from localcloud.cos.errors import CosProblem, invalid, no_such_key
 from localcloud.cos.metadata import OVERRIDES, check_key, kept_headers, tagging, tags_of_body, tags_of_header
 from localcloud.cos.objects import StoredObject
 from localcloud.cos.service import Cos
-from localcloud.hosts import Service, place_of
+from localcloud.http.hosts import ServiceName, parse_host
+from localcloud.http.request import Request
+from localcloud.http.response import FileRangeResponse, xml_response
 from localcloud.xml import node
 
 _COPY_SOURCE = re.compile(r"(?P<host>[^/?]+)/(?P<key>[^?]+)(?:\?(?P<query>.*))?", re.DOTALL)
 
 
-def is_create_only(asked: Asked) -> bool:
+def is_create_only(asked: Request) -> bool:
     """x-cos-forbid-overwrite: true."""
     return asked.header("x-cos-forbid-overwrite").lower() == "true"
 
 
-async def put_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def put_object(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """PUT Object."""
     check_key(asked.key)
     if not asked.header("content-length") and "chunked" not in asked.header("transfer-encoding").lower():
         raise CosProblem(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
     headers = kept_headers(asked.header_map)
     tags = tags_of_header(asked.header("x-cos-tagging"))
-    received = await cos.receive(asked.chunks(), asked.header("content-md5"))
+    received = await cos.receive(asked.stream(), asked.header("content-md5"))
     stored = await cos.keep(
         bucket,
         asked.key,
@@ -52,8 +52,8 @@ async def put_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
 def _copy_source(cos: Cos, header: str) -> StoredObject:
     """`<bucket host>/<percent-encoded key>[?versionId=...]`."""
     match = _COPY_SOURCE.fullmatch(header)
-    place = place_of(match.group("host")) if match else None
-    if match is None or place is None or place.service is not Service.COS_BUCKET:
+    place = parse_host(match.group("host")) if match else None
+    if match is None or place is None or place.service is not ServiceName.COS_BUCKET:
         raise invalid("x-cos-copy-source is <bucket>-<appid>.cos.<region>.myqcloud.com/<key>.")
     try:
         key = unquote_to_bytes(match.group("key")).decode()
@@ -64,7 +64,7 @@ def _copy_source(cos: Cos, header: str) -> StoredObject:
     return _found(cos, source_bucket, key, version_id)
 
 
-async def copy_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def copy_object(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """PUT Object - Copy."""
     check_key(asked.key)
     await asked.body(0)
@@ -81,7 +81,7 @@ async def copy_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
         tags=source.tags,
         create_only=is_create_only(asked),
     )
-    return xml_answer(
+    return xml_response(
         node(
             "CopyObjectResult",
             node("ETag", f'"{stored.etag}"'),
@@ -110,18 +110,18 @@ def _found(cos: Cos, bucket: Bucket, key: str, version_id: str) -> StoredObject:
     return found
 
 
-def _asked_for(cos: Cos, asked: Asked, bucket: Bucket) -> StoredObject:
+def _asked_for(cos: Cos, asked: Request, bucket: Bucket) -> StoredObject:
     return _found(cos, bucket, asked.key, asked.parameters.get("versionId", ""))
 
 
-def _overrides(asked: Asked) -> dict[str, str]:
+def _overrides(asked: Request) -> dict[str, str]:
     given = {OVERRIDES[name]: value for name, value in asked.query if name in OVERRIDES}
     if not all(value.isprintable() for value in given.values()):
         raise invalid("A response-* parameter holds printable characters only.")
     return {name: answers.on_the_wire(value) for name, value in given.items()}
 
 
-async def get_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def get_object(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """GET Object and HEAD Object: conditions, one range, response-* overrides."""
     found = _asked_for(cos, asked, bucket)
     headers = answers.object_headers(bucket, found)
@@ -137,28 +137,28 @@ async def get_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
         headers["content-range"] = f"bytes {wanted[0]}-{wanted[1]}/{found.size}"
     if asked.method == "HEAD":
         return Response(None, status, {**headers, "content-length": str(length)})
-    return FileAnswer(cos.files.open(found.file, found.size), start, length, status, headers)
+    return FileRangeResponse(cos.files.open(found.file, found.size), start, length, status, headers)
 
 
-async def delete_object(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def delete_object(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """DELETE Object: 204 whether it was there or not."""
     check_key(asked.key)
     return Response(None, 204, delete_one(cos, bucket, asked.key, asked.parameters.get("versionId", "")))
 
 
-async def put_tagging(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def put_tagging(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """PUT Object tagging: 204."""
     tags = tags_of_body(await xml_body(asked, "Tagging"))
     cos.objects.set_tags(_asked_for(cos, asked, bucket), tags)
     return Response(status_code=204)
 
 
-async def get_tagging(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def get_tagging(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """GET Object tagging."""
-    return xml_answer(tagging(_asked_for(cos, asked, bucket).tags))
+    return xml_response(tagging(_asked_for(cos, asked, bucket).tags))
 
 
-async def delete_tagging(cos: Cos, asked: Asked, bucket: Bucket) -> Response:
+async def delete_tagging(cos: Cos, asked: Request, bucket: Bucket) -> Response:
     """DELETE Object tagging: 204."""
     cos.objects.set_tags(_asked_for(cos, asked, bucket), ())
     return Response(status_code=204)

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from localcloud.asked import Asked
 from localcloud.cos import bucket_calls, object_calls, upload_calls
 from localcloud.cos.buckets import Bucket
 from localcloud.cos.errors import CosProblem, not_implemented
 from localcloud.cos.service import Cos
-from localcloud.hosts import Service
+from localcloud.http.hosts import ServiceName
+from localcloud.http.request import Request
 
-_Call = Callable[[Cos, Asked, Bucket], Awaitable[Response]]
+_Call = Callable[[Cos, Request, Bucket], Awaitable[Response]]
 
 # (method, sub-resource); the sub-resource is a parameter that makes it another call.
 _BUCKET_CALLS: dict[tuple[str, str], _Call] = {
@@ -70,7 +70,7 @@ _ELSEWHERE = {
 }
 
 
-def _sub_resource(asked: Asked, calls: dict[tuple[str, str], _Call]) -> str:
+def _sub_resource(asked: Request, calls: dict[tuple[str, str], _Call]) -> str:
     known = {name for _, name in calls if name}
     for name in asked.parameters:
         if name in _ELSEWHERE:
@@ -80,9 +80,9 @@ def _sub_resource(asked: Asked, calls: dict[tuple[str, str], _Call]) -> str:
     return "copy" if asked.header("x-cos-copy-source") and ("PUT", "copy") in calls else ""
 
 
-async def answer(cos: Cos, asked: Asked) -> Response:
+async def answer(cos: Cos, asked: Request) -> Response:
     """Carry out one authenticated request. Raises CosProblem."""
-    if asked.place.service is Service.COS:
+    if asked.target.service is ServiceName.COS:
         if asked.method != "GET" or asked.path != "/":
             raise _not_allowed()
         return await bucket_calls.list_buckets(cos, asked)
@@ -90,7 +90,7 @@ async def answer(cos: Cos, asked: Asked) -> Response:
     name = _sub_resource(asked, calls)
     if (asked.method, name) == ("PUT", "") and not asked.key:
         return await bucket_calls.put_bucket(cos, asked)
-    bucket = cos.buckets.named(asked.place.bucket, asked.place.region)
+    bucket = cos.buckets.named(asked.target.bucket, asked.target.region)
     call = calls.get((asked.method, name))
     if call is None:
         raise _not_allowed()

@@ -16,7 +16,8 @@ from localcloud.cos.files import Files
 from localcloud.cos.metadata import Tags
 from localcloud.cos.objects import Objects, StoredObject
 from localcloud.cos.uploads import Uploads
-from localcloud.faults import Faults, Plan
+from localcloud.faults.plan import FaultPlan
+from localcloud.faults.services import Faults
 from localcloud.store import Store
 
 _LARGEST_PUT = 5 * 1024**3  # bytes; COS error codes 436/7730 EntityTooLarge
@@ -57,7 +58,7 @@ class Cos:
         self.uploads = Uploads(store)
         self._store = store
         self._listener = listener
-        self._faults = faults or Faults(Plan(), store)
+        self._faults = faults or Faults(FaultPlan(), store)
 
     async def receive(self, chunks: AsyncIterator[bytes], content_md5: str = "") -> Received:
         """Write a body to disk as it comes in. Raises InvalidDigest when Content-MD5 differs."""
@@ -112,7 +113,9 @@ class Cos:
     def _is_there(self, bucket: Bucket, key: str, now_s: float) -> bool:
         found = self.objects.current(bucket.name, key)
         about = f"{bucket.name}/{key}"
-        return found is not None and not self._faults.objects.overlooks(about, now_s - found.modified_s)
+        return found is not None and not self._faults.objects.maybe_miss_existing(
+            about, now_s - found.modified_s
+        )
 
     async def write(self, bucket: Bucket, key: str, body: bytes, content_type: str, request_id: str) -> None:
         """An object written by another service of this cloud; it raises the same event as a client's PUT."""

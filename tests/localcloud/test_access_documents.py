@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.access.documents import DocumentError, Need, allowed, document_of
+from localcloud.auth.policy import PolicyError, RequiredPermission, is_allowed, parse_policy
 
 BUCKET = "qcs::cos:ap-guangzhou:uid/1250000000:audio-1250000000"
-GET = Need("cos:GetObject", f"{BUCKET}/calls/a.mp3")
+GET = RequiredPermission("cos:GetObject", f"{BUCKET}/calls/a.mp3")
 
 
 def statement(
@@ -23,8 +23,8 @@ def document(*statements: Any, version: str = "2.0") -> dict[str, Any]:
     return {"version": version, "statement": list(statements)}
 
 
-def may(need: Need, *statements: Any) -> bool:
-    return allowed([document_of(document(*statements))], need)
+def may(need: RequiredPermission, *statements: Any) -> bool:
+    return is_allowed([parse_policy(document(*statements))], need)
 
 
 @pytest.mark.parametrize(
@@ -69,22 +69,22 @@ def test_a_statement_about_something_else_does_not(wrong: dict[str, Any]) -> Non
 
 
 def test_who_denies_wins_over_all_who_allow_in_whatever_document() -> None:
-    generous = document_of(document(statement("*")))
-    strict = document_of(document(statement("cos:*", f"{BUCKET}/calls/*", effect="deny")))
-    assert allowed([generous], GET)
-    assert not allowed([generous, strict], GET)
-    assert allowed([generous, strict], Need("cos:GetObject", f"{BUCKET}/other"))
+    generous = parse_policy(document(statement("*")))
+    strict = parse_policy(document(statement("cos:*", f"{BUCKET}/calls/*", effect="deny")))
+    assert is_allowed([generous], GET)
+    assert not is_allowed([generous, strict], GET)
+    assert is_allowed([generous, strict], RequiredPermission("cos:GetObject", f"{BUCKET}/other"))
 
 
 @pytest.mark.parametrize("resource", [f"{BUCKET}/*", "qcs::*:*:*:*"])
 def test_an_action_on_the_level_of_the_api_is_granted_by_a_star_alone(resource: str) -> None:
-    need = Need("ci:DescribeAsrBuckets")
+    need = RequiredPermission("ci:DescribeAsrBuckets")
     assert not may(need, statement("ci:*", resource))
     assert may(need, statement("ci:*", [resource, "*"]))
 
 
 @pytest.mark.parametrize(
-    ("what", "raw"),
+    ("part", "raw"),
     [
         ("document", "{"),
         ("document", "[]"),
@@ -103,15 +103,15 @@ def test_an_action_on_the_level_of_the_api_is_granted_by_a_star_alone(resource: 
         ("condition", document({**statement(), "condition": {"ip_equal": {"qcs:ip": "10.0.0.0/8"}}})),
     ],
 )
-def test_what_cam_or_this_stand_in_cannot_take_is_refused_by_its_part(what: str, raw: Any) -> None:
-    with pytest.raises(DocumentError) as refused:
-        document_of(raw)
-    assert refused.value.what == what
+def test_what_cam_or_this_stand_in_cannot_take_is_refused_by_its_part(part: str, raw: Any) -> None:
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(raw)
+    assert refused.value.part == part
 
 
 def test_a_document_may_be_text_and_its_statement_a_single_one() -> None:
     text = json.dumps({"version": "2.0", "statement": statement()})
-    assert allowed([document_of(text)], GET)
+    assert is_allowed([parse_policy(text)], GET)
 
 
 PARTS = st.text(st.sampled_from("ab/."), max_size=4)
@@ -134,11 +134,11 @@ def test_plain_statements_allow_exactly_what_they_name(
         for each in (first, second)
         if action in each["action"] and resource in each["resource"]
     ]
-    assert may(Need(action, resource), first, second) == (bool(naming) and "deny" not in naming)
+    assert may(RequiredPermission(action, resource), first, second) == (bool(naming) and "deny" not in naming)
 
 
 @given(PARTS, PARTS, PARTS)
 def test_a_star_stands_for_any_text_and_nothing_else_is_special(begin: str, middle: str, end: str) -> None:
-    need = Need("cos:GetObject", f"{BUCKET}/{begin}{middle}{end}")
+    need = RequiredPermission("cos:GetObject", f"{BUCKET}/{begin}{middle}{end}")
     assert may(need, statement(resource=f"{BUCKET}/{begin}*{end}"))
     assert not may(need, statement(resource=f"{BUCKET}/{begin}*{end}x"))

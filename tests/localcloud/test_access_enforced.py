@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from localcloud.access.assigned import AssignedError, assigned_in
+from localcloud.auth.policy import PolicyFileError, load_policy_file
 
 pytestmark = pytest.mark.process
 
@@ -325,12 +325,12 @@ def test_a_file_of_policies_that_cannot_be_used_is_told_before_it_starts(tmp_pat
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(
-        f"localcloud cannot start: {file} holds a document that CAM does not take: "
+        f"localcloud cannot start: {file} holds a document that CAM does not accept: "
     )
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
 def test_a_file_of_policies_is_a_json_object(tmp_path: Path, content: str) -> None:
     (tmp_path / "policies.json").write_text(content)
-    with pytest.raises(AssignedError, match=r"policies\.json"):
-        assigned_in(tmp_path / "policies.json")
+    with pytest.raises(PolicyFileError, match=r"policies\.json"):
+        load_policy_file(tmp_path / "policies.json")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.control.tc3 import SignedCall, signature_of
+from localcloud.auth.tc3_signature import SignedApiRequest, compute_signature
 
 pytestmark = pytest.mark.process
 
@@ -90,8 +90,8 @@ def wire(cloud: Any, client: httpx.Client) -> Wire:
 def test_the_worked_example_of_the_document_gives_its_signature() -> None:
     body = rb'{"Limit": 1, "Filters": [{"Values": ["\u672a\u547d\u540d"], "Name": "instance-name"}]}'
     headers = (("content-type", "application/json; charset=utf-8"), ("host", "cvm.tencentcloudapi.com"))
-    found = signature_of(
-        SignedCall("POST", "/", "", headers, body),
+    found = compute_signature(
+        SignedApiRequest("POST", "/", "", headers, body),
         "content-type;host",
         "1551113065",
         "2019-02-25/cvm/tc3_request",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.faults.notifications import FORGED_WORDS
+from localcloud.faults.services import FORGED_TEXT
 
 pytestmark = pytest.mark.process
 
@@ -110,7 +110,7 @@ def test_forged_notifications_come_beside_the_real_one(line: Line) -> None:
     assert len(bodies) in (6, 7), "the real one is tried again if it was refused"
     garbage = [body for body in bodies if body.endswith(b"\xff\x00")]
     details = [json.loads(body)["JobsDetail"][0] for body in bodies if body not in garbage]
-    forged = [each for each in details if FORGED_WORDS in json.dumps(each)]
+    forged = [each for each in details if FORGED_TEXT in json.dumps(each)]
     assert (len(garbage), len(forged)) == (1, 4)
     assert {each["State"] for each in forged} == {"Success"}
     jobs = {each["job_id"]: each for each in line.cloud.admin("GET", "jobs")}

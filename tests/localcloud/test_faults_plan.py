@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from localcloud.faults import KINDS, Kill, Plan, PlanError, plan_of, plan_of_option
-from localcloud.faults.dice import Dice
+from localcloud.faults.injector import FaultInjector
+from localcloud.faults.plan import KINDS, FaultPlan, FaultPlanError, KillRule, load_plan, parse_plan
 
 
-def dice(**members: Any) -> Dice:
-    return Dice(plan_of(members))
+def dice(**members: Any) -> FaultInjector:
+    return FaultInjector(parse_plan(members))
 
 
 def test_an_empty_plan_strikes_nothing() -> None:
-    plan = plan_of({})
-    assert (plan, plan.is_empty, plan.as_json()) == (Plan(), True, {})
-    assert plan_of({"seed": 7, "rates": dict.fromkeys(KINDS, 0)}).is_empty
+    plan = parse_plan({})
+    assert (plan, plan.is_empty, plan.as_json()) == (FaultPlan(), True, {})
+    assert parse_plan({"seed": 7, "rates": dict.fromkeys(KINDS, 0)}).is_empty
 
 
 def test_a_plan_is_written_as_it_was_read() -> None:
@@ -31,9 +31,16 @@ def test_a_plan_is_written_as_it_was_read() -> None:
         "kill": {"function": "upload", "request": 3, "when": "after", "times": 2},
         "clock_skew_s": -4.5,
     }
-    plan = plan_of(raw)
-    assert plan == Plan(3, {"throttled": 0.5}, 9, (1, 2), Kill("upload", 3, "after", 2), -4.5)
-    assert plan_of(json.loads(json.dumps(plan.as_json()))) == plan
+    plan = parse_plan(raw)
+    assert plan == FaultPlan(
+        seed=3,
+        rates={"throttled": 0.5},
+        until=9,
+        delay_ms=(1, 2),
+        kill=KillRule(function="upload", request=3, when="after", times=2),
+        clock_skew_s=-4.5,
+    )
+    assert parse_plan(json.loads(json.dumps(plan.as_json()))) == plan
 
 
 def test_every_mistake_of_a_plan_is_told_at_once() -> None:
@@ -46,67 +53,66 @@ def test_every_mistake_of_a_plan_is_told_at_once() -> None:
         "kill": {"function": "", "request": 0, "when": "during", "wen": 1},
         "clock_skew_s": True,
     }
-    with pytest.raises(PlanError) as refused:
-        plan_of(raw)
-    told = "\n".join(refused.value.mistakes)
-    for word in ("'sead'", "seed is", "rates.throttled", "'lost_evnt'", "until is", "delay_ms is"):
-        assert word in told
-    for word in ("kill.function", "request is", "kill.when", "'wen'", "clock_skew_s is"):
-        assert word in told
+    with pytest.raises(FaultPlanError) as refused:
+        parse_plan(raw)
+    errors = {error.partition(":")[0] for error in refused.value.errors}
+    assert errors == {
+        *("sead", "seed", "rates.throttled", "rates.lost_evnt.[key]", "until", "delay_ms"),
+        *("kill.function", "kill.request", "kill.when", "kill.wen", "clock_skew_s"),
+    }
+    assert all(error in str(refused.value) for error in refused.value.errors)
 
 
 @pytest.mark.parametrize("raw", [[], "storm", 1, {"rates": []}, {"kill": 1}, {"rates": {"throttled": None}}])
 def test_what_is_no_plan_is_refused(raw: object) -> None:
-    with pytest.raises(PlanError):
-        plan_of(raw)
+    with pytest.raises(FaultPlanError):
+        parse_plan(raw)
 
 
 def test_the_option_takes_a_file_or_the_text_itself(tmp_path: Path) -> None:
     (tmp_path / "storm.json").write_text('{"seed": 5, "rates": {"cut_after": 1}}')
-    assert plan_of_option(str(tmp_path / "storm.json")) == plan_of_option(
-        '{"seed":5,"rates":{"cut_after":1.0}}'
-    )
+    assert load_plan(str(tmp_path / "storm.json")) == load_plan('{"seed":5,"rates":{"cut_after":1.0}}')
     for wrong in (str(tmp_path / "none.json"), "{", '{"rates": {"x": 1}}'):
-        with pytest.raises(PlanError):
-            plan_of_option(wrong)
+        with pytest.raises(FaultPlanError):
+            load_plan(wrong)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_strikes_always_at_one_and_never_at_zero(kind: str) -> None:
     always, never = dice(rates={kind: 1.0}), dice(rates={kind: 0.0})
-    assert all(always.strikes(kind, str(number)) for number in range(100))
-    assert not any(never.strikes(kind, str(number)) for number in range(100))
-    assert (dict(always.struck), dict(never.struck)) == ({kind: 100}, {})
+    assert all(always.should_inject(kind, str(number)) for number in range(100))
+    assert not any(never.should_inject(kind, str(number)) for number in range(100))
+    assert (dict(always.injected), dict(never.injected)) == ({kind: 100}, {})
 
 
 def test_the_same_seed_strikes_the_same_whatever_the_order() -> None:
     names = [f"bucket/{number}.mp3" for number in range(300)]
     first, second, other = (dice(seed=seed, rates={"late_event": 0.3}) for seed in (1, 1, 2))
-    struck = {name for name in names if first.strikes("late_event", name)}
-    assert struck == {name for name in reversed(names) if second.strikes("late_event", name)}
-    assert struck != {name for name in names if other.strikes("late_event", name)}
+    struck = {name for name in names if first.should_inject("late_event", name)}
+    assert struck == {name for name in reversed(names) if second.should_inject("late_event", name)}
+    assert struck != {name for name in names if other.should_inject("late_event", name)}
     assert 60 < len(struck) < 120
 
 
 def test_what_was_struck_once_need_not_be_struck_again() -> None:
     thrown = dice(seed=1, rates={"throttled": 0.5})
-    strikes = [thrown.strikes("throttled", thrown.opportunity("PUT the same")) for _ in range(100)]
+    strikes = [thrown.should_inject("throttled", thrown.event_id("PUT the same")) for _ in range(100)]
     assert 30 < sum(strikes) < 70
     again = dice(seed=1, rates={"throttled": 0.5})
-    assert [again.strikes("throttled", again.opportunity("PUT the same")) for _ in range(100)] == strikes
+    assert [again.should_inject("throttled", again.event_id("PUT the same")) for _ in range(100)] == strikes
 
 
 def test_a_kind_strikes_in_its_first_opportunities_only() -> None:
     thrown = dice(rates={"throttled": 1, "cut_after": 1}, until=3)
-    assert [thrown.strikes("throttled", str(number)) for number in range(5)] == [True] * 3 + [False] * 2
-    assert thrown.strikes("cut_after", "x")
+    assert [thrown.should_inject("throttled", str(number)) for number in range(5)] == [True] * 3 + [False] * 2
+    assert thrown.should_inject("cut_after", "x")
 
 
 def test_delays_lie_between_their_limits() -> None:
     thrown = dice(rates={"late_event": 1}, delay_ms=[20, 40])
     delays = []
     for number in range(200):
-        assert thrown.strikes("late_event", str(number))
+        assert thrown.should_inject("late_event", str(number))
         delays.append(thrown.delay_s("late_event", str(number)))
     assert 0.02 <= min(delays) < 0.023
     assert 0.037 < max(delays) <= 0.04
@@ -114,8 +120,8 @@ def test_delays_lie_between_their_limits() -> None:
 
 def test_ending_the_faults_keeps_their_counts_and_a_new_plan_begins_anew() -> None:
     thrown = dice(rates={"late_event": 1})
-    thrown.strikes("late_event", "x")
-    thrown.use(Plan())
-    assert (thrown.strikes("late_event", "x"), dict(thrown.struck)) == (False, {"late_event": 1})
-    thrown.use(plan_of({"rates": {"lost_event": 1}}))
-    assert dict(thrown.struck) == {}
+    thrown.should_inject("late_event", "x")
+    thrown.set_plan(FaultPlan())
+    assert (thrown.should_inject("late_event", "x"), dict(thrown.injected)) == (False, {"late_event": 1})
+    thrown.set_plan(parse_plan({"rates": {"lost_event": 1}}))
+    assert dict(thrown.injected) == {}

@@ -192,7 +192,7 @@ def test_a_plan_with_mistakes_is_refused_with_all_of_them(visitor: Visitor, tmp_
     wrong = {"rates": {"thrott": 1, "cut_after": 7}, "sed": 1}
     answer = httpx.put(f"{visitor.cloud.endpoint}/-/faults", json=wrong, trust_env=False)
     assert answer.status_code == 400
-    assert all(word in answer.json()["error"] for word in ("'thrott'", "rates.cut_after", "'sed'"))
+    assert all(word in answer.json()["error"] for word in ("rates.thrott", "rates.cut_after", "sed:"))
     assert httpx.put(f"{visitor.cloud.endpoint}/-/faults", content=b"{", trust_env=False).status_code == 400
     assert visitor.cloud.admin("GET", "faults")["plan"]["rates"] == {"throttled": 1.0}
     words = [sys.executable, "-m", "localcloud", "--data", str(tmp_path), "--faults", '{"sed": 1}']

@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
-from localcloud.keys import Key, Keys
-from localcloud.signature import COS_TOKEN_HEADERS, Reason, Refused, SignedRequest, signature_of, verify
+from localcloud.auth.cos_signature import (
+    COS_TOKEN_HEADERS,
+    SignatureError,
+    SignatureErrorReason,
+    SignedRequest,
+    compute_signature,
+    verify_signature,
+)
+from localcloud.auth.credentials import Credential, CredentialStore
 
 ID, SECRET = "AKIDEXAMPLE00000000000000000000000001", "ExampleSecretKeyForTestsOnly01234"
 TIMES = "1700000000;1700010060"
@@ -119,8 +126,8 @@ def with_header(request: SignedRequest, name: str, value: str) -> SignedRequest:
     return replace(request, headers=(*request.headers, (name, value)))
 
 
-def keys_of(token: str = "", expires_s: float | None = None) -> Keys:
-    return Keys(Key(ID, SECRET, token, expires_s))
+def keys_of(token: str = "", expires_s: float | None = None) -> CredentialStore:
+    return CredentialStore(Credential(ID, SECRET, token, expires_s))
 
 
 @pytest.mark.parametrize(("_name", "method", "path", "query", "headers", "listed", "signature"), VECTORS)
@@ -130,7 +137,7 @@ def test_the_golden_vectors_verify(
     value = authorization(";".join(sorted(headers)), listed, signature)
     request = with_header(request_of(method, path, query, headers), "authorization", value)
     token = TOKEN if any("token" in name for name in headers) else ""
-    assert verify(request, keys_of(token), NOW).secret_id == ID
+    assert verify_signature(request, keys_of(token), NOW).secret_id == ID
 
 
 @pytest.mark.parametrize(("_name", "method", "path", "query", "headers", "listed", "signature"), VECTORS)
@@ -151,21 +158,23 @@ def test_no_signed_part_of_a_golden_request_can_change(
         changed += [request_of(method, path, {}, headers)]
     token = TOKEN if any("token" in name for name in headers) else ""
     for request in changed:
-        with pytest.raises(Refused) as refused:
-            verify(with_header(request, "authorization", value), keys_of(token), NOW)
-        assert refused.value.reason is Reason.BAD_SIGNATURE
+        with pytest.raises(SignatureError) as refused:
+            verify_signature(with_header(request, "authorization", value), keys_of(token), NOW)
+        assert refused.value.reason is SignatureErrorReason.BAD_SIGNATURE
 
 
 def test_the_host_may_be_signed_without_its_port() -> None:
     value = authorization("host", "", VECTORS[0][6])
     request = request_of("GET", "/in/a.mp3", {}, {"host": f"{COS_HOST}:9000", "authorization": value})
-    assert verify(request, keys_of(), NOW).secret_id == ID
+    assert verify_signature(request, keys_of(), NOW).secret_id == ID
 
 
 def test_repeated_parameters_are_signed_in_the_order_of_their_values() -> None:
     forwards = SignedRequest("GET", "/", (("a", "2"), ("a", "1"), ("A", "0")), ())
     backwards = replace(forwards, query=tuple(reversed(forwards.query)))
-    made = {signature_of(request, SECRET, TIMES, TIMES, set(), {"a"}) for request in (forwards, backwards)}
+    made = {
+        compute_signature(request, SECRET, TIMES, TIMES, set(), {"a"}) for request in (forwards, backwards)
+    }
     assert len(made) == 1
     assert made != {None}
 
@@ -177,28 +186,32 @@ V1_VALUE = authorization("host", "", VECTORS[0][6])
 @pytest.mark.parametrize(
     ("value", "now", "reason"),
     [
-        ("", NOW, Reason.MISSING),
-        ("Bearer abc", NOW, Reason.MALFORMED),
-        (V1_VALUE + "&q-ak=twice", NOW, Reason.MALFORMED),
-        (V1_VALUE.replace("sha1", "md5", 1), NOW, Reason.MALFORMED),
-        (V1_VALUE.replace("q-signature", "q-sig"), NOW, Reason.MALFORMED),
-        (V1_VALUE.replace(TIMES, "now;then"), NOW, Reason.MALFORMED),
-        (V1_VALUE.replace(TIMES, "1700000000"), NOW, Reason.MALFORMED),
-        (V1_VALUE.replace(TIMES, "9" * 5000 + ";1"), NOW, Reason.MALFORMED),
-        (V1_VALUE.replace("9b5d62f5", "é"), NOW, Reason.BAD_SIGNATURE),
-        (V1_VALUE.replace(ID, "AKIDSOMEBODYELSE"), NOW, Reason.UNKNOWN_KEY),
-        (V1_VALUE, 1_700_010_061.0, Reason.EXPIRED),
-        (V1_VALUE, 1_699_990_000.0, Reason.TOO_EARLY),
-        (V1_VALUE.replace("9b5d62f5", "00000000"), NOW, Reason.BAD_SIGNATURE),
-        (V1_VALUE.replace("q-header-list=host", "q-header-list=host;date"), NOW, Reason.BAD_SIGNATURE),
-        (V1_VALUE.replace("param-list=", "param-list=acl"), NOW, Reason.BAD_SIGNATURE),
+        ("", NOW, SignatureErrorReason.MISSING),
+        ("Bearer abc", NOW, SignatureErrorReason.MALFORMED),
+        (V1_VALUE + "&q-ak=twice", NOW, SignatureErrorReason.MALFORMED),
+        (V1_VALUE.replace("sha1", "md5", 1), NOW, SignatureErrorReason.MALFORMED),
+        (V1_VALUE.replace("q-signature", "q-sig"), NOW, SignatureErrorReason.MALFORMED),
+        (V1_VALUE.replace(TIMES, "now;then"), NOW, SignatureErrorReason.MALFORMED),
+        (V1_VALUE.replace(TIMES, "1700000000"), NOW, SignatureErrorReason.MALFORMED),
+        (V1_VALUE.replace(TIMES, "9" * 5000 + ";1"), NOW, SignatureErrorReason.MALFORMED),
+        (V1_VALUE.replace("9b5d62f5", "é"), NOW, SignatureErrorReason.BAD_SIGNATURE),
+        (V1_VALUE.replace(ID, "AKIDSOMEBODYELSE"), NOW, SignatureErrorReason.UNKNOWN_KEY),
+        (V1_VALUE, 1_700_010_061.0, SignatureErrorReason.EXPIRED),
+        (V1_VALUE, 1_699_990_000.0, SignatureErrorReason.TOO_EARLY),
+        (V1_VALUE.replace("9b5d62f5", "00000000"), NOW, SignatureErrorReason.BAD_SIGNATURE),
+        (
+            V1_VALUE.replace("q-header-list=host", "q-header-list=host;date"),
+            NOW,
+            SignatureErrorReason.BAD_SIGNATURE,
+        ),
+        (V1_VALUE.replace("param-list=", "param-list=acl"), NOW, SignatureErrorReason.BAD_SIGNATURE),
     ],
 )
 def test_a_signature_that_does_not_hold_is_refused_with_its_reason(
-    value: str, now: float, reason: Reason
+    value: str, now: float, reason: SignatureErrorReason
 ) -> None:
-    with pytest.raises(Refused) as refused:
-        verify(with_header(V1_REQUEST, "authorization", value), keys_of(), now)
+    with pytest.raises(SignatureError) as refused:
+        verify_signature(with_header(V1_REQUEST, "authorization", value), keys_of(), now)
     assert refused.value.reason is reason
 
 
@@ -206,7 +219,7 @@ def temporary(
     headers: dict[str, str], signed: set[str], query: dict[str, str] | None = None
 ) -> SignedRequest:
     request = request_of("GET", "/a", query or {}, {"host": COS_HOST, **headers})
-    made = signature_of(request, SECRET, TIMES, TIMES, {"host", *signed}, set())
+    made = compute_signature(request, SECRET, TIMES, TIMES, {"host", *signed}, set())
     value = authorization(";".join(sorted({"host", *signed})), "", made or "")
     return with_header(request, "authorization", value)
 
@@ -214,51 +227,51 @@ def temporary(
 @pytest.mark.parametrize("name", ["x-cos-security-token", "x-ci-security-token"])
 def test_a_temporary_key_needs_its_own_signed_token(name: str) -> None:
     keys = keys_of(TOKEN)
-    assert verify(temporary({name: TOKEN}, {name}), keys, NOW).token == TOKEN
+    assert verify_signature(temporary({name: TOKEN}, {name}), keys, NOW).token == TOKEN
     for request in (
         temporary({}, set()),
         temporary({name: "wrong"}, {name}),
         temporary({name: TOKEN}, set()),
     ):
-        with pytest.raises(Refused) as refused:
-            verify(request, keys, NOW)
-        assert refused.value.reason is Reason.BAD_TOKEN
+        with pytest.raises(SignatureError) as refused:
+            verify_signature(request, keys, NOW)
+        assert refused.value.reason is SignatureErrorReason.BAD_TOKEN
 
 
 def test_cos_knows_only_its_own_token_header() -> None:
     name = "x-ci-security-token"
-    with pytest.raises(Refused) as refused:
-        verify(temporary({name: TOKEN}, {name}), keys_of(TOKEN), NOW, COS_TOKEN_HEADERS)
-    assert refused.value.reason is Reason.BAD_TOKEN
+    with pytest.raises(SignatureError) as refused:
+        verify_signature(temporary({name: TOKEN}, {name}), keys_of(TOKEN), NOW, COS_TOKEN_HEADERS)
+    assert refused.value.reason is SignatureErrorReason.BAD_TOKEN
 
 
 def test_both_token_headers_may_be_sent_when_both_are_signed_and_right() -> None:
     both = {"x-cos-security-token": TOKEN, "x-ci-security-token": TOKEN}
-    assert verify(temporary(both, set(both)), keys_of(TOKEN), NOW).token == TOKEN
-    with pytest.raises(Refused):
-        verify(temporary({**both, "x-ci-security-token": "other"}, set(both)), keys_of(TOKEN), NOW)
+    assert verify_signature(temporary(both, set(both)), keys_of(TOKEN), NOW).token == TOKEN
+    with pytest.raises(SignatureError):
+        verify_signature(temporary({**both, "x-ci-security-token": "other"}, set(both)), keys_of(TOKEN), NOW)
 
 
 def test_a_permanent_key_takes_no_token() -> None:
-    with pytest.raises(Refused) as refused:
-        verify(temporary({"x-cos-security-token": TOKEN}, {"x-cos-security-token"}), keys_of(), NOW)
-    assert refused.value.reason is Reason.BAD_TOKEN
+    with pytest.raises(SignatureError) as refused:
+        verify_signature(temporary({"x-cos-security-token": TOKEN}, {"x-cos-security-token"}), keys_of(), NOW)
+    assert refused.value.reason is SignatureErrorReason.BAD_TOKEN
 
 
 def test_a_temporary_key_ends() -> None:
     signed = {"x-cos-security-token"}
-    with pytest.raises(Refused) as refused:
-        verify(temporary({"x-cos-security-token": TOKEN}, signed), keys_of(TOKEN, NOW - 1), NOW)
-    assert refused.value.reason is Reason.TOKEN_EXPIRED
+    with pytest.raises(SignatureError) as refused:
+        verify_signature(temporary({"x-cos-security-token": TOKEN}, signed), keys_of(TOKEN, NOW - 1), NOW)
+    assert refused.value.reason is SignatureErrorReason.TOKEN_EXPIRED
 
 
 def test_a_presigned_token_may_stand_in_the_query() -> None:
     request = temporary({}, set(), {"x-cos-security-token": TOKEN})
-    assert verify(request, keys_of(TOKEN), NOW).token == TOKEN
+    assert verify_signature(request, keys_of(TOKEN), NOW).token == TOKEN
 
 
 def test_a_temporary_key_names_the_invocation_it_was_made_for() -> None:
     keys = keys_of()
     issued = keys.issue("upload", "r-1")
-    assert keys.find(issued.secret_id) == issued
+    assert keys.get(issued.secret_id) == issued
     assert (issued.function, issued.request_id) == ("upload", "r-1")

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from localcloud.control.calls import Refusal
-from localcloud.control.scf.code import CodeFolders
+from localcloud.api3.models import ApiError
+from localcloud.scf.models import CodeStore
 
 pytestmark = pytest.mark.process
 
@@ -115,8 +115,8 @@ def test_a_function_that_cannot_be_is_refused_with_the_apis_own_code(
 
 def test_a_zip_over_50_mb_is_refused(tmp_path: Path) -> None:
     # Not on the wire: a client needs seconds to send that much.
-    with pytest.raises(Refusal) as refused:
-        CodeFolders(tmp_path).unpack("A" * (50 * 1024 * 1024 * 4 // 3 + 5))
+    with pytest.raises(ApiError) as refused:
+        CodeStore(tmp_path).unpack("A" * (50 * 1024 * 1024 * 4 // 3 + 5))
     assert refused.value.code == "InvalidParameter.RequestTooLarge"
 
 

@@ -11,8 +11,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from localcloud.scf import Functions, Invocation, ObjectCreated, TemporaryKey, UrlAnswer, UrlRequest
-from localcloud.scf.serverless_yml import load_deployment
+from localcloud.runtime.events import ObjectCreated
+from localcloud.runtime.instances import TemporaryCredentials
+from localcloud.runtime.manifest import load_manifest
+from localcloud.runtime.registry import FunctionRegistry
+from localcloud.runtime.runner import Invocation
+from localcloud.runtime.urls import UrlRequest, UrlResponse
 
 APPID = "1250000000"
 REGION = "ap-guangzhou"
@@ -60,21 +64,21 @@ class House:
         inputs |= {"functions": self.functions, "triggers": self.triggers}
         return {"app": "scribe", "stage": "test", "component": "multi-scf", "name": "t", "inputs": inputs}
 
-    def load(self, **options: Any) -> Functions:
+    def load(self, **options: Any) -> FunctionRegistry:
         (self.folder / "serverless.yml").write_text(json.dumps(self.document()), "utf-8")
-        functions = Functions(
+        functions = FunctionRegistry(
             endpoint="http://127.0.0.1:9",
             region=REGION,
             appid=APPID,
             state_folder=self.folder / "state",
-            issue_key=self._issue_key,
-            requests_of=lambda request_id: self.asked.get(request_id, []),
+            issue_credentials=self._issue_credentials,
+            requests_for=lambda request_id: self.asked.get(request_id, []),
             **{"retry_delay_s": 0.01, **options},
         )
-        functions.deploy(load_deployment(self.folder, environ=self.environ, region=REGION, appid=APPID))
+        functions.deploy(load_manifest(self.folder, environ=self.environ, region=REGION, appid=APPID))
         return functions
 
-    def run(self, use: Callable[[Functions], Awaitable[Answer]], **options: Any) -> Answer:
+    def run(self, use: Callable[[FunctionRegistry], Awaitable[Answer]], **options: Any) -> Answer:
         async def whole_life() -> Answer:
             async with self._running(**options) as functions:
                 return await use(functions)
@@ -82,7 +86,7 @@ class House:
         return asyncio.run(whole_life())
 
     @asynccontextmanager
-    async def _running(self, **options: Any) -> AsyncIterator[Functions]:
+    async def _running(self, **options: Any) -> AsyncIterator[FunctionRegistry]:
         functions = self.load(**options)
         try:
             yield functions
@@ -96,26 +100,28 @@ class House:
     def upload(self, key: str = "a.mp3", **fields: Any) -> list[Invocation]:
         """Start everything, upload one object, wait until all is quiet, stop everything."""
 
-        async def use(functions: Functions) -> list[Invocation]:
-            await functions.object_created(created(key, **fields))
-            assert await functions.idle(10)
+        async def use(functions: FunctionRegistry) -> list[Invocation]:
+            await functions.on_object_created(created(key, **fields))
+            assert await functions.wait_idle(10)
             return functions.invocations()
 
         return self.run(use)
 
-    def call(self, key: str, body: bytes = b"", **fields: Any) -> UrlAnswer:
+    def call(self, key: str, body: bytes = b"", **fields: Any) -> UrlResponse:
         """Start everything, call a function's URL, stop everything."""
 
-        async def use(functions: Functions) -> UrlAnswer:
+        async def use(functions: FunctionRegistry) -> UrlResponse:
             host = functions.urls[key].removeprefix("https://")
             assert functions.owns_host(host)
             return await functions.call_url(host, request(body, **fields))
 
         return self.run(use)
 
-    def _issue_key(self, function: str, request_id: str) -> TemporaryKey:
+    def _issue_credentials(self, function: str, request_id: str) -> TemporaryCredentials:
         self.issued.append((function, request_id))
-        return TemporaryKey(f"AKID{len(self.issued)}", "secret", "token;with=signs", time.time() + 3600)
+        return TemporaryCredentials(
+            f"AKID{len(self.issued)}", "secret", "token;with=signs", time.time() + 3600
+        )
 
 
 def created(key: str = "a.mp3", **fields: Any) -> ObjectCreated:

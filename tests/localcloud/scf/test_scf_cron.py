@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from localcloud.scf.cron import Cron
+from localcloud.runtime.cron import Cron
 
 
 def moment(text: str) -> datetime:
@@ -39,14 +39,14 @@ def test_a_time_in_the_past_never_comes() -> None:
     ("expression", "message"),
     [
         ("* * * * *", "5 fields"),
-        ("60 * * * * * *", "'60' is no second"),
-        ("* * * 0 * * *", "'0' is no day"),
-        ("* * * * XXX * *", "'XXX' is no month"),
-        ("* * * * * 7 *", "'7' is no weekday"),
+        ("60 * * * * * *", "'60' is not a second"),
+        ("* * * 0 * * *", "'0' is not a day"),
+        ("* * * * XXX * *", "'XXX' is not a month"),
+        ("* * * * * 7 *", "'7' is not a weekday"),
         ("*/0 * * * * * *", "no step"),
-        ("5-1 * * * * * *", "runs backwards"),
-        (", * * * * * *", "'' is no second"),
-        ("* * * L * * *", "'L' is no day"),
+        ("5-1 * * * * * *", "is a reversed range"),
+        (", * * * * * *", "'' is not a second"),
+        ("* * * L * * *", "'L' is not a day"),
     ],
 )
 def test_a_wrong_expression_says_what_is_wrong(expression: str, message: str) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.scf import Functions, UrlAnswer, UrlRequest
+from localcloud.runtime.registry import FunctionRegistry
+from localcloud.runtime.urls import UrlRequest, UrlResponse
 
 pytestmark = pytest.mark.process
 
@@ -93,10 +94,10 @@ def test_an_exception_is_answered_with_the_platforms_error_and_never_tried_again
     house.add("callback", "def main_handler(event, context):\n    raise ValueError('bad token')\n")
     house.on_url("callback")
 
-    async def use(functions: Functions) -> tuple[UrlAnswer, int]:
+    async def use(functions: FunctionRegistry) -> tuple[UrlResponse, int]:
         host = functions.urls["callback"].removeprefix("https://")
         answer = await functions.call_url(f"{host.upper()}:443", UrlRequest("POST", "/", (), {}, b""))
-        assert await functions.idle(5)
+        assert await functions.wait_idle(5)
         return answer, len(functions.invocations())
 
     answer, attempts = house.run(use)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.scf import Functions, Invocation
+from localcloud.runtime.registry import FunctionRegistry
+from localcloud.runtime.runner import Invocation
 
 pytestmark = pytest.mark.process
 
@@ -79,7 +80,7 @@ def test_every_invocation_has_credentials_of_its_own(house: Any) -> None:
         "            os.environ['TENCENTCLOUD_SESSIONTOKEN'], context['request_id']]\n",
     )
 
-    async def twice(functions: Functions) -> list[Any]:
+    async def twice(functions: FunctionRegistry) -> list[Any]:
         return [(await functions.invoke("show", None)).result for _ in range(2)]
 
     first, second = house.run(twice)
@@ -113,7 +114,7 @@ def test_output_is_kept_with_its_invocation(house: Any) -> None:
         "    print('no end of line', end='')\n",
     )
 
-    async def twice(functions: Functions) -> list[Invocation]:
+    async def twice(functions: FunctionRegistry) -> list[Invocation]:
         return [await functions.invoke("talk", number) for number in (1, 2)]
 
     first, second = house.run(twice)
@@ -133,7 +134,7 @@ def test_an_exception_is_an_error_and_the_instance_lives_on(house: Any) -> None:
         "import os\ndef main_handler(event, context):\n    assert event, os.getpid()\n    return os.getpid()\n",
     )
 
-    async def fail_then_work(functions: Functions) -> list[Invocation]:
+    async def fail_then_work(functions: FunctionRegistry) -> list[Invocation]:
         return [await functions.invoke("bad", event) for event in (False, True)]
 
     failed, worked = house.run(fail_then_work)
@@ -191,7 +192,7 @@ def test_a_timeout_kills_the_whole_process_group(house: Any) -> None:
         timeout=1,
     )
 
-    async def slow_then_quick(functions: Functions) -> list[Invocation]:
+    async def slow_then_quick(functions: FunctionRegistry) -> list[Invocation]:
         return [await functions.invoke("slow", str(marker)), await functions.invoke("slow", None)]
 
     slow, quick = house.run(slow_then_quick)
@@ -216,7 +217,7 @@ def test_a_crash_is_noticed_at_once_and_the_next_event_gets_a_new_instance(house
         timeout=60,
     )
 
-    async def crash_twice(functions: Functions) -> list[Invocation]:
+    async def crash_twice(functions: FunctionRegistry) -> list[Invocation]:
         return [await functions.invoke("crash", event) for event in ("exit", "kill", "")]
 
     exited, killed, fine = house.run(crash_twice)
@@ -229,7 +230,7 @@ def test_a_crash_is_noticed_at_once_and_the_next_event_gets_a_new_instance(house
 def test_an_instance_that_dies_between_two_events_is_nobodys_error(house: Any) -> None:
     house.add("pid", "import os\ndef main_handler(event, context):\n    return os.getpid()\n")
 
-    async def kill_between(functions: Functions) -> list[Invocation]:
+    async def kill_between(functions: FunctionRegistry) -> list[Invocation]:
         first = await functions.invoke("pid", None)
         assert isinstance(first.result, int)
         os.kill(first.result, signal.SIGKILL)
@@ -253,7 +254,7 @@ def test_an_instance_serves_one_event_at_a_time_and_is_used_again(house: Any) ->
         "    return [seen, os.getpid()]\n",
     )
 
-    async def many(functions: Functions) -> list[Invocation]:
+    async def many(functions: FunctionRegistry) -> list[Invocation]:
         return list(await asyncio.gather(*(functions.invoke("busy", None) for _ in range(7))))
 
     invocations = house.run(many, max_instances=3)
@@ -265,7 +266,7 @@ def test_an_instance_serves_one_event_at_a_time_and_is_used_again(house: Any) ->
 def test_a_warm_invocation_costs_about_a_millisecond(house: Any) -> None:
     house.add("echo", ECHO)
 
-    async def often(functions: Functions) -> float:
+    async def often(functions: FunctionRegistry) -> float:
         await functions.invoke("echo", None)
         durations = [(await functions.invoke("echo", {"n": n})).duration_ms for n in range(50)]
         return sorted(durations)[25]
@@ -280,7 +281,7 @@ def test_close_ends_a_function_in_the_middle_of_its_event(house: Any) -> None:
         timeout=60,
     )
 
-    async def close_during(functions: Functions) -> Invocation:
+    async def close_during(functions: FunctionRegistry) -> Invocation:
         running = asyncio.create_task(functions.invoke("slow", None))
         await asyncio.sleep(0.3)
         await functions.close()
@@ -296,7 +297,7 @@ def test_close_ends_a_function_in_the_middle_of_its_event(house: Any) -> None:
 def test_invocations_are_numbered_and_attributed(house: Any) -> None:
     house.add("echo", ECHO)
 
-    async def three(functions: Functions) -> list[Invocation]:
+    async def three(functions: FunctionRegistry) -> list[Invocation]:
         house.asked = {}
         for event in range(3):
             await functions.invoke("echo", event)

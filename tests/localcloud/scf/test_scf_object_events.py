@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from localcloud.scf import Functions, Invocation, ObjectCreated
+from localcloud.runtime.events import ObjectCreated
+from localcloud.runtime.registry import FunctionRegistry
+from localcloud.runtime.runner import Invocation
 
 pytestmark = pytest.mark.process
 
@@ -125,10 +127,10 @@ def test_the_next_try_waits_and_the_platform_is_not_idle_meanwhile(house: Any) -
     house.add("upload", "def main_handler(event, context):\n    1 / 0\n")
     house.on_object("upload")
 
-    async def use(functions: Functions) -> tuple[bool, list[Invocation]]:
-        await functions.object_created(created("a.mp3"))
-        early = await functions.idle(0.1)
-        assert await functions.idle(10)
+    async def use(functions: FunctionRegistry) -> tuple[bool, list[Invocation]]:
+        await functions.on_object_created(created("a.mp3"))
+        early = await functions.wait_idle(0.1)
+        assert await functions.wait_idle(10)
         return early, functions.invocations()
 
     early, tries = house.run(use, retry_delay_s=0.3)
@@ -142,11 +144,11 @@ def test_queueing_an_event_does_not_wait_for_the_function(house: Any) -> None:
     house.add("upload", "import time\ndef main_handler(event, context):\n    time.sleep(0.5)\n")
     house.on_object("upload")
 
-    async def use(functions: Functions) -> float:
+    async def use(functions: FunctionRegistry) -> float:
         started = time.monotonic()
-        await asyncio.gather(*(functions.object_created(created(f"{number}.mp3")) for number in range(4)))
+        await asyncio.gather(*(functions.on_object_created(created(f"{number}.mp3")) for number in range(4)))
         queued_s = time.monotonic() - started
-        assert await functions.idle(10)
+        assert await functions.wait_idle(10)
         assert len(functions.invocations()) == 4
         return queued_s
 
@@ -164,14 +166,14 @@ def test_an_event_over_128_kb_is_dropped(house: Any) -> None:
 def test_the_clouds_requests_are_attributed_to_the_attempt_that_made_them(house: Any) -> None:
     house.add("upload", "def main_handler(event, context):\n    1 / 0\n")
     house.on_object("upload")
-    issue = house._issue_key
+    issue = house._issue_credentials
 
     def issue_and_ask(function: str, request_id: str) -> Any:
         key = issue(function, request_id)
         house.asked.setdefault(request_id, []).append(f"GET {key.secret_id}")
         return replace(key)
 
-    house._issue_key = issue_and_ask
+    house._issue_credentials = issue_and_ask
     assert [invocation.requests for invocation in house.upload()] == [
         ("GET AKID1",),
         ("GET AKID2",),
@@ -183,12 +185,12 @@ def test_a_timer_can_be_fired_by_its_name(house: Any) -> None:
     house.add("sweep", ECHO)
     house.on_timer("sweep", name="sweep-15min", argument="audit")
 
-    async def use(functions: Functions) -> list[Invocation]:
+    async def use(functions: FunctionRegistry) -> list[Invocation]:
         assert functions.timers == ("sweep-15min",)
         await functions.fire_timer("sweep-15min")
         with pytest.raises(KeyError):
             await functions.fire_timer("nobody")
-        assert await functions.idle(10)
+        assert await functions.wait_idle(10)
         return functions.invocations()
 
     (invocation,) = house.run(use)
@@ -203,7 +205,7 @@ def test_timers_run_only_after_start(house: Any) -> None:
     house.on_timer("sweep", cronExpression="* * * * * * *")
     house.on_timer("sweep", name="closed", cronExpression="* * * * * * *", enable=False)
 
-    async def use(functions: Functions) -> list[Invocation]:
+    async def use(functions: FunctionRegistry) -> list[Invocation]:
         assert functions.invocations() == []
         await functions.start()
         deadline = time.monotonic() + 10
