@@ -1,4 +1,4 @@
-"""What was deployed runs: on uploads, at its address, by its timers, with the code and the settings of the moment."""
+"""Deployed functions run: on uploads, by URL, by timer, with their current code and settings."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def returning(text: str) -> str:
     return f"def main_handler(event, context):\n    return {text!r}\n"
 
 
-def test_an_upload_starts_what_was_deployed(scf: Any, bucket: str, sdk: Any) -> None:
+def test_upload_starts_deployed_function(scf: Any, bucket: str, sdk: Any) -> None:
     name, host = scf.create(), scf.cloud.bucket_host(bucket)
-    made = scf.trigger(name, "cos", host, CREATED)
+    created = scf.trigger(name, "cos", host, CREATED)
     for key in ("in/call.mp3", "in/notes.txt", "out/call.mp3"):
         sdk.put_object(bucket, b"speech", key)
     (only,) = scf.invocations(name)
@@ -33,18 +33,18 @@ def test_an_upload_starts_what_was_deployed(scf: Any, bucket: str, sdk: Any) -> 
     assert name in only["result"]["Records"][0]["event"]["eventQueue"]
 
     named = {"FunctionName": name, "TriggerName": host, "Type": "cos", "Qualifier": "$DEFAULT"}
-    scf.call("UpdateTriggerStatus", **named, TriggerDesc=made["TriggerDesc"], Enable="CLOSE")
+    scf.call("UpdateTriggerStatus", **named, TriggerDesc=created["TriggerDesc"], Enable="CLOSE")
     sdk.put_object(bucket, b"speech", "in/while-closed.mp3")
     assert len(scf.invocations(name)) == 1
-    scf.call("UpdateTriggerStatus", **named, TriggerDesc=made["TriggerDesc"], Enable="OPEN")
+    scf.call("UpdateTriggerStatus", **named, TriggerDesc=created["TriggerDesc"], Enable="OPEN")
     sdk.put_object(bucket, b"speech", "in/open-again.mp3")
     assert len(scf.invocations(name)) == 2
-    scf.call("DeleteTrigger", **named, TriggerDesc=made["TriggerDesc"])
+    scf.call("DeleteTrigger", **named, TriggerDesc=created["TriggerDesc"])
     sdk.put_object(bucket, b"speech", "in/without-trigger.mp3")
     assert len(scf.invocations(name)) == 2
 
 
-def test_it_runs_in_its_own_folder_with_its_own_settings(scf: Any) -> None:
+def test_deployed_function_has_its_own_folder_and_settings(scf: Any) -> None:
     source = (
         "import os, sys\n"
         "import own.words\n"
@@ -56,21 +56,21 @@ def test_it_runs_in_its_own_folder_with_its_own_settings(scf: Any) -> None:
     files = scf.code({"index.py": source, "own/__init__.py": "", "own/words.py": "HELLO = 'hello'\n"})
     variables = {"Variables": [{"Key": "ENGINE", "Value": "8k_zh"}]}
     name = scf.create(Code=files, Environment=variables)
-    found, path, folder, word, engine, own_name, has_key, packed_s = json.loads(scf.invoke(name)["RetMsg"])
-    assert sorted(found) == ["index.py", "own"]
+    result, path, folder, word, engine, own_name, has_key, packed_s = json.loads(scf.invoke(name)["RetMsg"])
+    assert sorted(result) == ["index.py", "own"]
     assert (path, word, engine, own_name, has_key) == (folder, "hello", "8k_zh", name, False)
     assert packed_s == datetime(2020, 1, 2, 3, 4, 6, tzinfo=timezone.utc).timestamp()
 
 
-def test_new_code_and_new_settings_run_as_soon_as_the_function_is_active(scf: Any) -> None:
+def test_new_code_and_settings_run_once_active(scf: Any) -> None:
     name = scf.create(returning("old"))
     url = scf.url(name)
     assert scf.get(url).json() == "old"
     scf.call("UpdateFunctionCode", FunctionName=name, Code=scf.code({"index.py": returning("new")}))
     scf.settled(name)
     assert scf.get(url).json() == "new"
-    told = "import os\ndef main_handler(event, context):\n    return os.environ.get('WORD', 'none')\n"
-    scf.call("UpdateFunctionCode", FunctionName=name, ZipFile=scf.code({"index.py": told})["ZipFile"])
+    shown_now = "import os\ndef main_handler(event, context):\n    return os.environ.get('WORD', 'none')\n"
+    scf.call("UpdateFunctionCode", FunctionName=name, ZipFile=scf.code({"index.py": shown_now})["ZipFile"])
     scf.settled(name)
     assert scf.get(url).json() == "none"
     variables = {"Variables": [{"Key": "WORD", "Value": "changed"}]}
@@ -81,7 +81,7 @@ def test_new_code_and_new_settings_run_as_soon_as_the_function_is_active(scf: An
     assert scf.cloud.admin("GET", "deployed")[name] == {"url": url}
 
 
-def test_an_event_under_way_ends_in_the_old_code_and_those_that_wait_get_the_new(
+def test_running_event_keeps_old_code_waiting_ones_get_new(
     scf: Any, tmp_path: Path, eventually: Callable[..., Any]
 ) -> None:
     begun, go_on = tmp_path / "begun", tmp_path / "go-on"
@@ -111,7 +111,7 @@ def test_an_event_under_way_ends_in_the_old_code_and_those_that_wait_get_the_new
             os.kill(process, 0)
 
 
-def test_a_closed_or_deleted_address_answers_no_more(scf: Any) -> None:
+def test_disabled_or_deleted_url_is_not_found(scf: Any) -> None:
     name = scf.create()
     url = scf.url(name)
     assert scf.get(url).json()["httpMethod"] == "GET"
@@ -126,7 +126,7 @@ def test_a_closed_or_deleted_address_answers_no_more(scf: Any) -> None:
     assert name not in scf.cloud.admin("GET", "deployed")
 
 
-def test_a_timer_of_a_deployed_function_can_be_fired(scf: Any) -> None:
+def test_timer_of_deployed_function_is_fired(scf: Any) -> None:
     name = scf.create()
     scf.trigger(name, "timer", f"audit-{name}", NEVER, CustomArgument="audit")
     assert scf.cloud.admin("POST", f"timer/audit-{name}") == {"fired": True}
@@ -134,7 +134,7 @@ def test_a_timer_of_a_deployed_function_can_be_fired(scf: Any) -> None:
     assert (only["result"]["TriggerName"], only["result"]["Message"]) == (f"audit-{name}", "audit")
 
 
-def test_invoke_gives_result_failure_and_log(scf: Any, echo: str) -> None:
+def test_invoke_returns_result_error_and_log(scf: Any, echo: str) -> None:
     assert scf.invoke(echo, {"a": [1, "ü"]})["RetMsg"] == '{"a": [1, "ü"]}'
     failing = scf.create("def main_handler(event, context):\n    print('here')\n    return 1 / 0\n")
     result = scf.invoke(failing, LogType="Tail")
@@ -143,11 +143,11 @@ def test_invoke_gives_result_failure_and_log(scf: Any, echo: str) -> None:
     assert "ZeroDivisionError" in result["ErrMsg"]
     assert scf.refused("Invoke", FunctionName=echo, ClientContext="{no json") == "InvalidParameterValue.Param"
     long = json.dumps("x" * (128 * 1024))
-    asked = {"FunctionName": echo, "InvocationType": "Event", "ClientContext": long}
-    assert scf.refused("Invoke", **asked) == "InvalidParameter.RequestTooLarge"
+    params = {"FunctionName": echo, "InvocationType": "Event", "ClientContext": long}
+    assert scf.refused("Invoke", **params) == "InvalidParameter.RequestTooLarge"
 
 
-def test_a_failed_event_is_tried_again_as_often_as_its_function_says(scf: Any) -> None:
+def test_retry_config_limits_attempts(scf: Any) -> None:
     attempts = {}
     for number in (0, 1, 2):
         name = scf.create(FAILS)
@@ -161,7 +161,7 @@ def test_a_failed_event_is_tried_again_as_often_as_its_function_says(scf: Any) -
     assert attempts == {0: 1, 1: 2, 2: 3}
 
 
-def test_an_event_that_is_too_old_for_another_try_is_dropped_and_all_of_it_outlives_a_restart(
+def test_expired_event_is_dropped_and_deployment_survives_restart(
     start_cloud: Callable[..., Any], scf_of: Callable[[Any], Any], sdk_of: Callable[..., Any]
 ) -> None:
     options = ("--deploy-delay-ms", "150", "--retry-delay", "61")
@@ -190,7 +190,7 @@ def test_an_event_that_is_too_old_for_another_try_is_dropped_and_all_of_it_outli
     assert [each["dropped"] for each in after.invocations(failing)] == [True]
 
 
-def test_the_keys_of_a_function_may_do_what_its_role_says(
+def test_role_limits_function_credentials(
     scf: Any, bucket: str, sdk: Any, sdk_of: Callable[..., Any]
 ) -> None:
     cam, role = scf.control, f"reader-{bucket}"
@@ -211,18 +211,18 @@ def test_the_keys_of_a_function_may_do_what_its_role_says(
         own = sdk_of(scf.cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
         try:
             return 200 if own.get_object(bucket, "call.mp3") else 0
-        except Exception as error:  # noqa: BLE001 - the SDK's own class is at hand only where it is imported
+        except Exception as error:  # noqa: BLE001 - the SDK's own class is not imported here
             return int(error.get_status_code())  # type: ignore[attr-defined]
 
     assert reading() == 403
     allowed = {"effect": "allow", "action": ["cos:GetObject"], "resource": ["*"]}
-    made = cam.call("cam", "CreatePolicy", {"PolicyName": role, "PolicyDocument": document(allowed)})
-    cam.call("cam", "AttachRolePolicy", {"PolicyId": made["PolicyId"], "AttachRoleName": role})
+    created = cam.call("cam", "CreatePolicy", {"PolicyName": role, "PolicyDocument": document(allowed)})
+    cam.call("cam", "AttachRolePolicy", {"PolicyId": created["PolicyId"], "AttachRoleName": role})
     assert reading() == 200
     assert (
         scf.refused("UpdateFunctionConfiguration", FunctionName=name, Role="gone") == "ResourceNotFound.Role"
     )
-    cam.call("cam", "DetachRolePolicy", {"PolicyId": made["PolicyId"], "DetachRoleName": role})
+    cam.call("cam", "DetachRolePolicy", {"PolicyId": created["PolicyId"], "DetachRoleName": role})
     cam.call("cam", "DeleteRole", {"RoleName": role})
     assert reading() == 403
 

@@ -1,4 +1,4 @@
-"""COS and timer events: asynchronous, in the shape of real logs, tried three times."""
+"""COS and timer events: asynchronous, in the form of real logs, with three attempts."""
 
 import asyncio
 import time
@@ -29,10 +29,10 @@ def created(key: str) -> ObjectCreated:
     )
 
 
-def test_an_upload_starts_the_function_with_an_event_as_in_real_logs(house: Any) -> None:
-    house.add("upload", ECHO)
-    house.on_object("upload", filter={"prefix": "calls/"})
-    (invocation,) = house.upload(
+def test_upload_event_matches_real_logs(project: Any) -> None:
+    project.add("upload", ECHO)
+    project.on_object("upload", filter={"prefix": "calls/"})
+    (invocation,) = project.upload(
         "calls/会议 a+b%20!.mp3",
         metadata={"x-cos-meta-lang": "zh"},
         request_id="NjVmMDAwMDE=",
@@ -89,26 +89,26 @@ def test_an_upload_starts_the_function_with_an_event_as_in_real_logs(house: Any)
         ({}, {"region": "ap-shanghai"}, False),
     ],
 )
-def test_only_what_fits_the_trigger_starts_the_function(
-    house: Any, *, trigger: dict[str, Any], fields: dict[str, Any], starts: bool
+def test_only_matching_events_start_the_function(
+    project: Any, *, trigger: dict[str, Any], fields: dict[str, Any], starts: bool
 ) -> None:
-    house.add("upload", ECHO)
-    house.on_object("upload", **trigger)
-    assert bool(house.upload(**{"key": "a.mp3", **fields})) is starts
+    project.add("upload", ECHO)
+    project.on_object("upload", **trigger)
+    assert bool(project.upload(**{"key": "a.mp3", **fields})) is starts
 
 
-def test_a_failed_event_is_tried_three_times_and_then_dropped(house: Any) -> None:
-    house.add("upload", "def main_handler(event, context):\n    raise OSError('no luck')\n")
-    house.on_object("upload")
-    tries = house.upload()
+def test_failed_event_is_dropped_after_three_attempts(project: Any) -> None:
+    project.add("upload", "def main_handler(event, context):\n    raise OSError('no luck')\n")
+    project.on_object("upload")
+    tries = project.upload()
     assert [invocation.attempt for invocation in tries] == [1, 2, 3]
     assert [invocation.dropped for invocation in tries] == [False, False, True]
     assert len({invocation.request_id for invocation in tries}) == 1
     assert [cold for cold in (invocation.cold for invocation in tries) if cold] == [True]
 
 
-def test_a_retry_that_succeeds_ends_the_tries(house: Any) -> None:
-    house.add(
+def test_successful_retry_ends_the_attempts(project: Any) -> None:
+    project.add(
         "upload",
         "count = 0\n"
         "def main_handler(event, context):\n"
@@ -116,16 +116,16 @@ def test_a_retry_that_succeeds_ends_the_tries(house: Any) -> None:
         "    count += 1\n"
         "    return {'statusCode': 500} if count > 1 else 1 / 0\n",
     )
-    house.on_object("upload")
-    tries = house.upload()
+    project.on_object("upload")
+    tries = project.upload()
     # A result that only says it failed counts as success.
     assert [invocation.outcome for invocation in tries] == ["error", "ok"]
     assert not any(invocation.dropped for invocation in tries)
 
 
-def test_the_next_try_waits_and_the_platform_is_not_idle_meanwhile(house: Any) -> None:
-    house.add("upload", "def main_handler(event, context):\n    1 / 0\n")
-    house.on_object("upload")
+def test_registry_is_not_idle_before_a_retry(project: Any) -> None:
+    project.add("upload", "def main_handler(event, context):\n    1 / 0\n")
+    project.on_object("upload")
 
     async def use(functions: FunctionRegistry) -> tuple[bool, list[Invocation]]:
         await functions.on_object_created(created("a.mp3"))
@@ -133,16 +133,16 @@ def test_the_next_try_waits_and_the_platform_is_not_idle_meanwhile(house: Any) -
         assert await functions.wait_idle(10)
         return early, functions.invocations()
 
-    early, tries = house.run(use, retry_delay_s=0.3)
+    early, tries = project.run(use, retry_delay_s=0.3)
     assert early is False
     gaps = [later.started_s - earlier.started_s for earlier, later in pairwise(tries)]
     assert len(gaps) == 2
     assert min(gaps) >= 0.29
 
 
-def test_queueing_an_event_does_not_wait_for_the_function(house: Any) -> None:
-    house.add("upload", "import time\ndef main_handler(event, context):\n    time.sleep(0.5)\n")
-    house.on_object("upload")
+def test_queueing_does_not_wait_for_the_function(project: Any) -> None:
+    project.add("upload", "import time\ndef main_handler(event, context):\n    time.sleep(0.5)\n")
+    project.on_object("upload")
 
     async def use(functions: FunctionRegistry) -> float:
         started = time.monotonic()
@@ -152,38 +152,38 @@ def test_queueing_an_event_does_not_wait_for_the_function(house: Any) -> None:
         assert len(functions.invocations()) == 4
         return queued_s
 
-    assert house.run(use) < 0.2
+    assert project.run(use) < 0.2
 
 
-def test_an_event_over_128_kb_is_dropped(house: Any) -> None:
-    house.add("upload", ECHO)
-    house.on_object("upload")
-    (invocation,) = house.upload(metadata={"x-cos-meta-long": "x" * 131_000})
+def test_event_over_128_kb_is_dropped(project: Any) -> None:
+    project.add("upload", ECHO)
+    project.on_object("upload")
+    (invocation,) = project.upload(metadata={"x-cos-meta-long": "x" * 131_000})
     assert (invocation.outcome, invocation.attempt, invocation.dropped) == ("error", 1, True)
     assert "131072" in invocation.error
 
 
-def test_the_clouds_requests_are_attributed_to_the_attempt_that_made_them(house: Any) -> None:
-    house.add("upload", "def main_handler(event, context):\n    1 / 0\n")
-    house.on_object("upload")
-    issue = house._issue_credentials
+def test_requests_belong_to_the_attempt_that_sent_them(project: Any) -> None:
+    project.add("upload", "def main_handler(event, context):\n    1 / 0\n")
+    project.on_object("upload")
+    issue = project._issue_credentials
 
     def issue_and_ask(function: str, request_id: str) -> Any:
         key = issue(function, request_id)
-        house.asked.setdefault(request_id, []).append(f"GET {key.secret_id}")
+        project.requests.setdefault(request_id, []).append(f"GET {key.secret_id}")
         return replace(key)
 
-    house._issue_credentials = issue_and_ask
-    assert [invocation.requests for invocation in house.upload()] == [
+    project._issue_credentials = issue_and_ask
+    assert [invocation.requests for invocation in project.upload()] == [
         ("GET AKID1",),
         ("GET AKID2",),
         ("GET AKID3",),
     ]
 
 
-def test_a_timer_can_be_fired_by_its_name(house: Any) -> None:
-    house.add("sweep", ECHO)
-    house.on_timer("sweep", name="sweep-15min", argument="audit")
+def test_timer_is_fired_by_name(project: Any) -> None:
+    project.add("sweep", ECHO)
+    project.on_timer("sweep", name="sweep-15min", argument="audit")
 
     async def use(functions: FunctionRegistry) -> list[Invocation]:
         assert functions.timers == ("sweep-15min",)
@@ -193,17 +193,17 @@ def test_a_timer_can_be_fired_by_its_name(house: Any) -> None:
         assert await functions.wait_idle(10)
         return functions.invocations()
 
-    (invocation,) = house.run(use)
+    (invocation,) = project.run(use)
     assert invocation.trigger == "timer"
     moment = invocation.result.pop("Time")
     assert time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")
     assert invocation.result == {"Type": "Timer", "TriggerName": "sweep-15min", "Message": "audit"}
 
 
-def test_timers_run_only_after_start(house: Any) -> None:
-    house.add("sweep", ECHO)
-    house.on_timer("sweep", cronExpression="* * * * * * *")
-    house.on_timer("sweep", name="closed", cronExpression="* * * * * * *", enable=False)
+def test_timers_run_only_after_start(project: Any) -> None:
+    project.add("sweep", ECHO)
+    project.on_timer("sweep", cronExpression="* * * * * * *")
+    project.on_timer("sweep", name="closed", cronExpression="* * * * * * *", enable=False)
 
     async def use(functions: FunctionRegistry) -> list[Invocation]:
         assert functions.invocations() == []
@@ -213,6 +213,6 @@ def test_timers_run_only_after_start(house: Any) -> None:
             await asyncio.sleep(0.05)
         return functions.invocations()
 
-    first, second, *_ = house.run(use)
+    first, second, *_ = project.run(use)
     assert {first.result["TriggerName"], second.result["TriggerName"]} == {"sweep-timer"}
     assert first.result["Time"] != second.result["Time"]

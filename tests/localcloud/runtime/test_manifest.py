@@ -1,4 +1,4 @@
-"""Reading serverless.yml: what it means, and every mistake at once."""
+"""Loading serverless.yml: its meaning, and all of its errors at once."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ YML = """\
 app: scribe
 stage: ${env:STAGE}
 component: multi-scf
-name: house
+name: project
 inputs:
   region: ${env:REGION}
   runtime: Python3.10
@@ -57,16 +57,16 @@ def load(folder: Any, yml: str = YML, environ: dict[str, str] = ENVIRON) -> Any:
     return load_manifest(folder, environ=environ, region="ap-guangzhou", appid="1250000000")
 
 
-def mistakes_of(folder: Any, yml: str, environ: dict[str, str] = ENVIRON) -> tuple[str, ...]:
+def load_errors(folder: Any, yml: str, environ: dict[str, str] = ENVIRON) -> tuple[str, ...]:
     with pytest.raises(DeploymentError) as caught:
         load(folder, yml, environ)
-    for mistake in caught.value.errors:
-        assert mistake in str(caught.value)
-    mistakes: tuple[str, ...] = caught.value.errors
-    return mistakes
+    for error in caught.value.errors:
+        assert error in str(caught.value)
+    errors: tuple[str, ...] = caught.value.errors
+    return errors
 
 
-def test_shared_settings_lie_below_each_functions_own(tmp_path: Any) -> None:
+def test_function_settings_override_shared_settings(tmp_path: Any) -> None:
     functions = load(tmp_path).functions
     assert {key: function.timeout_s for key, function in functions.items()} == {
         "upload": 60,
@@ -74,26 +74,26 @@ def test_shared_settings_lie_below_each_functions_own(tmp_path: Any) -> None:
         "sweep": 30,
     }
     assert functions["callback"].memory_mib == 256
-    assert functions["upload"].name == "house-release-scribe-upload"
+    assert functions["upload"].name == "project-release-scribe-upload"
     assert functions["callback"].name == "release-callback"
     assert functions["upload"].variables == {"INPUT_BUCKETS": "audio-1250000000", "SWEEP_AFTER": "300"}
     # A function's own list replaces the shared one.
     assert functions["sweep"].variables == {"ONLY": "mine"}
 
 
-def test_the_triggers_are_read(tmp_path: Any) -> None:
+def test_triggers_are_loaded(tmp_path: Any) -> None:
     cos, http, timer = load(tmp_path).triggers
     assert (cos.bucket, cos.prefix, cos.suffix, cos.enabled) == ("audio-1250000000", "calls/", "", True)
     assert (http.function, http.auth) == ("callback", "NONE")
     assert (timer.name, timer.argument) == ("sweep-15min", "reconcile")
 
 
-def test_a_missing_variable_is_named_where_it_hurts(tmp_path: Any) -> None:
-    (mistake,) = mistakes_of(tmp_path, YML, {})
-    assert mistake.startswith(
+def test_missing_variable_is_reported_at_its_place(tmp_path: Any) -> None:
+    (error,) = load_errors(tmp_path, YML, {})
+    assert error.startswith(
         "triggers[0].parameters.bucket: 'undefined.cos.ap-guangzhou.myqcloud.com' must be"
     )
-    assert "an environment variable is not set" in mistake
+    assert "an environment variable is not set" in error
 
 
 @pytest.mark.parametrize(
@@ -131,25 +131,25 @@ def test_a_missing_variable_is_named_where_it_hurts(tmp_path: Any) -> None:
         ("${env:INPUT_BUCKET}.", "a-1.", "triggers[0].parameters.bucket: belongs to account 1"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(tmp_path: Any, right: str, wrong: str, mistake: str) -> None:
+def test_error_is_reported_with_its_place(tmp_path: Any, right: str, wrong: str, error: str) -> None:
     assert right in YML
-    assert any(found.startswith(mistake) for found in mistakes_of(tmp_path, YML.replace(right, wrong, 1)))
+    assert any(errors.startswith(error) for errors in load_errors(tmp_path, YML.replace(right, wrong, 1)))
 
 
-def test_all_mistakes_are_reported_together(tmp_path: Any) -> None:
+def test_all_errors_are_reported_together(tmp_path: Any) -> None:
     yml = (
         YML.replace("  timeout: 30", "  timeout: soon")
         .replace("type: cos", "type: cmq")
         .replace("app:", "apps:")
     )
-    found = "\n".join(mistakes_of(tmp_path, yml))
-    assert "functions.callback.timeout" in found
-    assert "triggers[0].type" in found
-    assert "apps: there is no such setting" in found
-    assert "app: is missing" in found
+    errors = "\n".join(load_errors(tmp_path, yml))
+    assert "functions.callback.timeout" in errors
+    assert "triggers[0].type" in errors
+    assert "apps: there is no such setting" in errors
+    assert "app: is missing" in errors
 
 
-def test_rules_of_one_bucket_that_overlap_are_refused(tmp_path: Any) -> None:
+def test_overlapping_cos_rules_are_rejected(tmp_path: Any) -> None:
     extra = """\
     - type: cos
       function: sweep
@@ -159,7 +159,7 @@ def test_rules_of_one_bucket_that_overlap_are_refused(tmp_path: Any) -> None:
         filter: { prefix: calls/new/ }
         enable: true
 """
-    assert mistakes_of(tmp_path, YML + extra) == (
+    assert load_errors(tmp_path, YML + extra) == (
         "triggers: two rules of bucket audio-1250000000 overlap (upload, sweep)",
     )
     assert len(load(tmp_path, YML + extra.replace("calls/new/", "notes/")).triggers) == 4
@@ -168,10 +168,10 @@ def test_rules_of_one_bucket_that_overlap_are_refused(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["", "- a list", "inputs: [", "inputs: {functions: [1], triggers: 3}", "inputs: 3"]
 )
-def test_a_file_of_the_wrong_shape_is_a_deployment_error(tmp_path: Any, text: str) -> None:
-    assert mistakes_of(tmp_path, text)
+def test_wrong_shape_is_a_deployment_error(tmp_path: Any, text: str) -> None:
+    assert load_errors(tmp_path, text)
 
 
-def test_a_folder_without_the_file_says_so(tmp_path: Any) -> None:
+def test_missing_manifest_is_reported(tmp_path: Any) -> None:
     with pytest.raises(DeploymentError, match="there is no such file"):
         load_manifest(tmp_path, environ={}, region="ap-guangzhou", appid="1250000000")

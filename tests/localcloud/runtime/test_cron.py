@@ -27,11 +27,11 @@ def moment(text: str) -> datetime:
         ("59 59 23 31 12 * 2027", "2026-11-21T00:00:00", "2027-12-31T23:59:59"),
     ],
 )
-def test_the_next_time_is_found(expression: str, after: str, expected: str) -> None:
+def test_cron_finds_next_time(expression: str, after: str, expected: str) -> None:
     assert Cron.parse(expression).next_after(moment(after)) == moment(expected)
 
 
-def test_a_time_in_the_past_never_comes() -> None:
+def test_cron_of_past_year_never_fires() -> None:
     assert Cron.parse("0 0 0 1 1 * 2020").next_after(moment("2026-11-21T00:00:00")) is None
 
 
@@ -49,6 +49,6 @@ def test_a_time_in_the_past_never_comes() -> None:
         ("* * * L * * *", "'L' is not a day"),
     ],
 )
-def test_a_wrong_expression_says_what_is_wrong(expression: str, message: str) -> None:
+def test_invalid_cron_expression_is_explained(expression: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Cron.parse(expression)

@@ -1,4 +1,4 @@
-"""Keys with policies: each request needs what CAM calls it, nothing less and nothing else."""
+"""Credentials with policies: each request needs exactly its permission."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localcloud.auth.policy import PolicyFileError, load_policy_file
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REGION, APPID, UIN = "ap-guangzhou", "1250000000", "100000000001"
 PASS_ROLE = ("cam:PassRole", f"qcs::cam::uin/{UIN}:roleName/CI_QCSRole")
 JOB = (
@@ -43,8 +43,8 @@ ALL = document(("*", "*"))
 ALL["statement"][0]["action"] = "*"
 
 
-class Limited:
-    """Requests with a fresh key that may do what these documents say, over the connection of `raw`."""
+class LimitedClient:
+    """Requests with a new credential that has these policies, over the connection of `raw`."""
 
     rows_before: ClassVar[int] = 0
 
@@ -53,43 +53,43 @@ class Limited:
         self.key = raw.client.post(f"{self.own}/keys", json={"policies": documents}).json()
 
     def send(self, *request: Any, headers: Any = None, **parts: Any) -> httpx.Response:
-        answer: httpx.Response = self.raw.send(
+        response: httpx.Response = self.raw.send(
             *request,
             headers={**(headers or {}), "x-cos-security-token": self.key["token"]},
             secret_id=self.key["secret_id"],
             secret_key=self.key["secret_key"],
             **parts,
         )
-        return answer
+        return response
 
     def needed(self) -> list[tuple[str, str]]:
-        """What CAM calls this key's requests."""
-        rows = self.raw.client.get(f"{self.own}/requests?since={Limited.rows_before}").json()
-        Limited.rows_before = rows[-1]["number"]
+        """The permissions in the access log of this credential's requests."""
+        rows = self.raw.client.get(f"{self.own}/requests?since={LimitedClient.rows_before}").json()
+        LimitedClient.rows_before = rows[-1]["number"]
         return [(row["action"], row["resource"]) for row in rows if row["secret_id"] == self.key["secret_id"]]
 
 
 @pytest.fixture
-def limited(raw: Any) -> Callable[..., Limited]:
-    return lambda *documents: Limited(raw, *documents)
+def limited(raw: Any) -> Callable[..., LimitedClient]:
+    return lambda *documents: LimitedClient(raw, *documents)
 
 
-def is_denied(answer: httpx.Response, status: int) -> bool:
-    """A HEAD has no body to say so."""
-    code = "<Code>AccessDenied</Code>" in answer.text or answer.request.method == "HEAD"
-    return answer.status_code == status and code
+def is_denied(response: httpx.Response, status: int) -> bool:
+    """The response to a HEAD has no body with a code."""
+    code = "<Code>AccessDenied</Code>" in response.text or response.request.method == "HEAD"
+    return response.status_code == status and code
 
 
-def check(limited: Any, request: Any, needs: list[tuple[str, str]], status: int) -> None:
-    """The request passes with exactly these grants, and with none of them missing or denied."""
-    enough = limited(document(*needs))
-    assert not is_denied(request(enough), status)
-    assert enough.needed() == needs[:1]
-    for missing in needs:
-        others = [need for need in needs if need != missing]
+def check(limited: Any, request: Any, permissions: list[tuple[str, str]], status: int) -> None:
+    """Check that a request needs exactly these permissions, and fails if one is missing or denied."""
+    client = limited(document(*permissions))
+    assert not is_denied(request(client), status)
+    assert client.needed() == permissions[:1]
+    for denied in permissions:
+        others = [permission for permission in permissions if permission != denied]
         without = [document(*others)] if others else []
         assert is_denied(request(limited(*without)), status)
-        assert is_denied(request(limited(ALL, document(missing, effect="deny"))), status)
+        assert is_denied(request(limited(ALL, document(denied, effect="deny"))), status)
 
 
 OBJECT_CALLS: list[tuple[str, str, dict[str, str], bytes]] = [
@@ -122,10 +122,10 @@ BUCKET_CALLS: list[tuple[str, str, dict[str, str], bytes]] = [
 
 
 @pytest.mark.parametrize(("name", "method", "query", "body"), OBJECT_CALLS, ids=lambda part: str(part)[:24])
-def test_each_call_on_an_object_needs_its_own_action_on_that_key(
+def test_object_request_needs_its_action_on_the_key(
     limited: Any, cloud: Any, bucket: str, name: str, method: str, query: dict[str, str], body: bytes
 ) -> None:
-    def request(key: Limited) -> httpx.Response:
+    def request(key: LimitedClient) -> httpx.Response:
         return key.send(method, cloud.bucket_host(bucket), "/calls/a b.mp3", query, body=body)
 
     resource = f"qcs::cos:{REGION}:uid/{APPID}:{bucket}/calls/a b.mp3"
@@ -133,27 +133,27 @@ def test_each_call_on_an_object_needs_its_own_action_on_that_key(
 
 
 @pytest.mark.parametrize(("name", "method", "query", "body"), BUCKET_CALLS, ids=lambda part: str(part)[:24])
-def test_each_call_on_a_bucket_needs_its_own_action_on_the_bucket(
+def test_bucket_request_needs_its_action_on_the_bucket(
     limited: Any, cloud: Any, bucket: str, name: str, method: str, query: dict[str, str], body: bytes
 ) -> None:
-    def request(key: Limited) -> httpx.Response:
+    def request(key: LimitedClient) -> httpx.Response:
         return key.send(method, cloud.bucket_host(bucket), "/", query, body=body)
 
     check(limited, request, [(f"cos:{name}", f"qcs::cos:{REGION}:uid/{APPID}:{bucket}/")], 403)
 
 
-def test_a_listing_is_granted_for_the_whole_bucket_only(limited: Any, cloud: Any, bucket: str) -> None:
+def test_listing_needs_the_whole_bucket(limited: Any, cloud: Any, bucket: str) -> None:
     resource = f"qcs::cos:{REGION}:uid/{APPID}:{bucket}"
     request = ("GET", cloud.bucket_host(bucket), "/", {"prefix": "calls/"})
     assert limited(document(("cos:GetBucket", f"{resource}/*"))).send(*request).status_code == 200
     assert is_denied(limited(document(("cos:GetBucket", f"{resource}/calls/*"))).send(*request), 403)
 
 
-def test_the_list_of_all_buckets_is_granted_by_a_star_only(limited: Any, cloud: Any) -> None:
+def test_list_of_buckets_needs_resource_star(limited: Any, cloud: Any) -> None:
     check(limited, lambda key: key.send("GET", f"cos.{REGION}.myqcloud.com"), [("cos:GetService", "*")], 403)
 
 
-def test_a_copy_needs_to_read_its_source_too(limited: Any, cloud: Any, raw: Any, bucket: str) -> None:
+def test_copy_needs_read_permission_on_its_source(limited: Any, cloud: Any, raw: Any, bucket: str) -> None:
     host = cloud.bucket_host(bucket)
     raw.send("PUT", host, "/from.mp3", body=b"words")
     resource = f"qcs::cos:{REGION}:uid/{APPID}:{bucket}"
@@ -180,7 +180,7 @@ def test_a_copy_needs_to_read_its_source_too(limited: Any, cloud: Any, raw: Any,
         ("*", "GET", "/asrhotvocabtable"),
     ],
 )
-def test_each_call_on_a_buckets_speech_service_needs_its_own_action(
+def test_ci_request_needs_its_action_on_the_bucket(
     limited: Any, cloud: Any, bucket: str, name: str, method: str, path: str
 ) -> None:
     resource = f"qcs::ci:{REGION}:uid/{APPID}:bucket/{bucket}/"
@@ -195,7 +195,7 @@ def test_each_call_on_a_buckets_speech_service_needs_its_own_action(
 @pytest.mark.parametrize(
     ("name", "path"), [("DescribeAsrBuckets", "/asrbucket"), ("DescribeAiProcessBucket", "/ai_bucket")]
 )
-def test_what_is_about_all_buckets_is_granted_by_a_star_only(limited: Any, name: str, path: str) -> None:
+def test_ci_request_on_all_buckets_needs_resource_star(limited: Any, name: str, path: str) -> None:
     host = f"ci.{REGION}.myqcloud.com"
     check(limited, lambda key: key.send("GET", host, path), [(f"ci:{name}", "*")], 401)
     of_bucket = document((f"ci:{name}", f"qcs::ci:{REGION}:uid/{APPID}:bucket/*"))
@@ -203,9 +203,7 @@ def test_what_is_about_all_buckets_is_granted_by_a_star_only(limited: Any, name:
 
 
 @pytest.mark.parametrize("path", ["/asr_jobs", "/jobs"])
-def test_whoever_submits_a_job_hands_over_the_role_of_ci(
-    limited: Any, cloud: Any, speech_bucket: str, path: str
-) -> None:
+def test_submit_needs_pass_role(limited: Any, cloud: Any, speech_bucket: str, path: str) -> None:
     resource = f"qcs::ci:{REGION}:uid/{APPID}:bucket/{speech_bucket}/"
     body = JOB.format(bucket=speech_bucket).encode()
     check(
@@ -216,7 +214,7 @@ def test_whoever_submits_a_job_hands_over_the_role_of_ci(
     )
 
 
-def test_a_job_without_the_service_role_is_refused(
+def test_job_without_service_role_is_rejected(
     start_cloud: Callable[..., Any], raw_of: Callable[..., Any], control_of: Callable[..., Any]
 ) -> None:
     cloud = start_cloud()
@@ -228,11 +226,11 @@ def test_a_job_without_the_service_role_is_refused(
     body = JOB.format(bucket=bucket).encode()
     assert raw.send(*submit, body=body).status_code == 200
     control_of(cloud).call("cam", "DeleteRole", {"RoleName": "CI_QCSRole"})
-    answer = raw.send(*submit, body=body)
-    assert (answer.status_code, "<Code>CIRoleNotExist</Code>" in answer.text) == (400, True)
+    response = raw.send(*submit, body=body)
+    assert (response.status_code, "<Code>CIRoleNotExist</Code>" in response.text) == (400, True)
 
 
-def test_calls_of_the_control_plane_are_checked_and_named(cloud: Any, control_of: Any) -> None:
+def test_api_requests_are_authorized(cloud: Any, control_of: Any) -> None:
     def client(*documents: Any) -> Any:
         return control_of(cloud, cloud.admin("POST", "keys", {"policies": documents}))
 
@@ -245,7 +243,7 @@ def test_calls_of_the_control_plane_are_checked_and_named(cloud: Any, control_of
     assert (identity["Type"], identity["AccountId"], identity["UserId"]) == ("CAMUser", UIN, "100000000002")
 
 
-def test_a_function_is_created_in_its_namespace_and_changed_by_its_name(cloud: Any, control_of: Any) -> None:
+def test_create_function_needs_the_namespace_resource(cloud: Any, control_of: Any) -> None:
     namespace = f"qcs::scf:{REGION}:uin/{UIN}:namespace/default"
     for action, resource, other in (
         ("CreateFunction", namespace, f"{namespace}/function/absent"),
@@ -259,9 +257,9 @@ def test_a_function_is_created_in_its_namespace_and_changed_by_its_name(cloud: A
         assert refusals[resource] != "UnauthorizedOperation"
 
 
-def test_a_key_with_a_document_that_cam_does_not_take_is_not_issued(cloud: Any) -> None:
-    answer = httpx.post(f"{cloud.endpoint}/-/keys", json={"policies": [{"version": "1"}]}, trust_env=False)
-    assert (answer.status_code, "version" in answer.json()["error"]) == (400, True)
+def test_credential_with_invalid_policy_is_not_issued(cloud: Any) -> None:
+    response = httpx.post(f"{cloud.endpoint}/-/keys", json={"policies": [{"version": "1"}]}, trust_env=False)
+    assert (response.status_code, "version" in response.json()["error"]) == (400, True)
 
 
 LOOKS = """
@@ -288,7 +286,7 @@ def main_handler(event, context):
 """
 
 
-def test_functions_may_do_what_the_command_line_gives_them(
+def test_policies_option_limits_functions(
     tmp_path: Path, start_cloud: Callable[..., Any], raw_of: Callable[..., Any]
 ) -> None:
     (tmp_path / "looks.py").write_text(LOOKS)
@@ -318,19 +316,19 @@ def test_functions_may_do_what_the_command_line_gives_them(
     assert [look("free", "/in/a"), look("free", "/out/a")] == [200, 200]
 
 
-def test_a_file_of_policies_that_cannot_be_used_is_told_before_it_starts(tmp_path: Path) -> None:
+def test_invalid_policy_file_stops_the_start(tmp_path: Path) -> None:
     file = tmp_path / "policies.json"
     file.write_text('{"upload": {"version": "2.0"}}')
-    words = [sys.executable, "-m", "localcloud", "--data", str(tmp_path / "data"), "--policies", str(file)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(
+    command = [sys.executable, "-m", "localcloud", "--data", str(tmp_path / "data"), "--policies", str(file)]
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr.startswith(
         f"localcloud cannot start: {file} holds a document that CAM does not accept: "
     )
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
-def test_a_file_of_policies_is_a_json_object(tmp_path: Path, content: str) -> None:
+def test_policy_file_must_be_a_json_object(tmp_path: Path, content: str) -> None:
     (tmp_path / "policies.json").write_text(content)
     with pytest.raises(PolicyFileError, match=r"policies\.json"):
         load_policy_file(tmp_path / "policies.json")

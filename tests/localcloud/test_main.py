@@ -1,4 +1,4 @@
-"""The stand-in as a process: it starts fast, says where it is, tells what happened, and stops clean."""
+"""The stand-in as a process: start, ready line, admin pages, clean stop."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ pytestmark = pytest.mark.process
 ROOT = Path(__file__).parents[2]
 
 
-def test_it_starts_in_a_moment(start_cloud: Callable[..., Any]) -> None:
+def test_stand_in_starts_fast(start_cloud: Callable[..., Any]) -> None:
     start_cloud()
     # The limit is twice the promise of one second: other tests share the processors.
     assert min(start_cloud(folder=f"again-{number}").started_in_s for number in range(2)) < 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_clean(start_cloud: Callable[..., Any], number: int) -> None:
+def test_signal_stops_it_cleanly(start_cloud: Callable[..., Any], number: int) -> None:
     cloud = start_cloud()
     assert json.loads((cloud.folder / "ready.json").read_text())["pid"] == cloud.process.pid
     with httpx.Client(base_url=cloud.endpoint, trust_env=False) as client:
-        client.get("/-/health")  # a connection that is kept alive must not hold it up
-        began = time.monotonic()
+        client.get("/-/health")  # a kept-alive connection must not delay the stop
+        started_s = time.monotonic()
         assert cloud.stop(number) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - started_s < 5
     assert not (cloud.folder / "ready.json").exists()
     assert cloud.log() == ""
 
 
-def test_the_ready_line_holds_what_a_client_needs(start_cloud: Callable[..., Any]) -> None:
+def test_ready_line_has_what_clients_need(start_cloud: Callable[..., Any]) -> None:
     cloud = start_cloud(
         "--region", "eu-frankfurt", "--appid", "1259999999", "--secret-id", "AKIDMINE", "--secret-key", "mine"
     )
@@ -55,19 +55,19 @@ def test_the_ready_line_holds_what_a_client_needs(start_cloud: Callable[..., Any
     }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is no address of the machine")
-def test_it_listens_on_the_loopback_address_only(start_cloud: Callable[..., Any]) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address of this machine on Linux only")
+def test_listens_on_loopback_only(start_cloud: Callable[..., Any]) -> None:
     port = int(start_cloud().endpoint.rpartition(":")[2])
     with socket.socket() as elsewhere:
-        # Nobody has the port on the machine's other addresses, or this would be refused.
+        # The port is free on the other addresses, or this would fail.
         elsewhere.bind(("127.0.0.2", port))
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+def test_port_in_use_is_one_line_error(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        words = [
+        command = [
             sys.executable,
             "-m",
             "localcloud",
@@ -76,23 +76,23 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
             "--data",
             str(tmp_path),
         ]
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("localcloud cannot start: ")
-    assert done.stderr.count("\n") == 1
+        completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr.startswith("localcloud cannot start: ")
+    assert completed.stderr.count("\n") == 1
 
 
-def test_a_folder_serves_one_stand_in_at_a_time(start_cloud: Callable[..., Any]) -> None:
+def test_data_folder_is_locked(start_cloud: Callable[..., Any]) -> None:
     cloud = start_cloud()
-    words = [sys.executable, "-m", "localcloud", "--data", str(cloud.folder)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "is used by another stand-in" in done.stderr
-    assert done.stderr.count("\n") == 1
+    command = [sys.executable, "-m", "localcloud", "--data", str(cloud.folder)]
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert "is used by another stand-in" in completed.stderr
+    assert completed.stderr.count("\n") == 1
     assert cloud.admin("GET", "health")["status"] == "ok"
 
 
-def test_what_was_stored_survives_a_kill(start_cloud: Callable[..., Any], raw_of: Callable[..., Any]) -> None:
+def test_objects_survive_a_kill(start_cloud: Callable[..., Any], raw_of: Callable[..., Any]) -> None:
     first = start_cloud()
     host = first.bucket_host(f"b-{first.appid}")
     raw = raw_of(first)
@@ -110,7 +110,7 @@ def test_what_was_stored_survives_a_kill(start_cloud: Callable[..., Any], raw_of
     assert not list((second.folder / "incoming").iterdir())
 
 
-def test_buckets_can_be_made_with_versioning_at_the_start(
+def test_versioned_option_creates_buckets(
     start_cloud: Callable[..., Any], sdk_of: Callable[..., Any]
 ) -> None:
     cloud = start_cloud("--versioned", "state", "other")
@@ -119,18 +119,18 @@ def test_buckets_can_be_made_with_versioning_at_the_start(
         assert sdk.get_bucket_versioning(f"{name}-{cloud.appid}")["Status"] == "Enabled"
 
 
-def test_every_request_is_a_row_of_the_traffic(cloud: Any, raw: Any, bucket: str) -> None:
+def test_every_request_is_in_the_access_log(cloud: Any, raw: Any, bucket: str) -> None:
     before = max((row["number"] for row in cloud.admin("GET", "requests")), default=0)
     key = cloud.admin("POST", "keys")
     raw.send("PUT", cloud.bucket_host(bucket), "/a b", {}, {}, b"hello")
     raw.send("GET", cloud.ci_host(bucket), "/asrqueue", {"state": "Nonsense"})
     raw.send("GET", cloud.bucket_host(bucket), secret_id=key["secret_id"], secret_key="wrong")
     rows = cloud.admin("GET", f"requests?since={before}")
-    told = [
+    requests = [
         (row["method"], row["path"], row["query"], row["status"], row["code"], row["body_bytes"])
         for row in rows
     ]
-    assert told == [
+    assert requests == [
         ("PUT", "/a b", "", 200, "", 5),
         ("GET", "/asrqueue", "state=Nonsense", 400, "InvalidArgument", 0),
         ("GET", "/", "", 403, "AccessDenied", 0),
@@ -139,7 +139,7 @@ def test_every_request_is_a_row_of_the_traffic(cloud: Any, raw: Any, bucket: str
     assert rows[0]["host"] == cloud.bucket_host(bucket)
 
 
-def test_the_own_address_answers_to_both_of_its_names_and_to_nothing_else(cloud: Any, raw: Any) -> None:
+def test_admin_pages_are_on_both_loopback_names(cloud: Any, raw: Any) -> None:
     before = cloud.admin("GET", "invocations")
     for name in ("127.0.0.1", "localhost"):
         assert raw.target("GET", "/-/health", {"host": name}).json() == {"status": "ok"}
@@ -150,5 +150,5 @@ def test_the_own_address_answers_to_both_of_its_names_and_to_nothing_else(cloud:
     assert cloud.admin("GET", "invocations") == before
 
 
-def test_an_idle_cloud_says_so(cloud: Any) -> None:
+def test_idle_cloud_reports_true(cloud: Any) -> None:
     assert cloud.admin("GET", "idle?timeout=20") is True

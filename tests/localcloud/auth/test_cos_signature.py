@@ -1,4 +1,4 @@
-"""Signatures: golden vectors computed with Tencent's own signer, and everything that must be refused."""
+"""Signatures: golden vectors computed with Tencent's own signer, and signatures that must be rejected."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ POST_HEADERS = {
 LIST = {"prefix": "音频/", "delimiter": "/", "marker": "", "max-keys": "1000", "encoding-type": "url"}
 TAG_HEADERS = {"host": COS_HOST, "content-type": "application/xml", "content-length": "10"}
 
-# Name, method, path, query, headers, q-url-param-list, q-signature. Every header given is signed.
+# Name, method, path, query, headers, q-url-param-list, q-signature. All headers are signed.
 VECTORS = [
     ("V1", "GET", "/in/a.mp3", {}, {"host": COS_HOST}, "", "9b5d62f55b3ed40ad835fa5017def479e2ce5c19"),
     ("V2", "PUT", "/音频/会议 a+b%20~1.txt", {}, PUT_HEADERS, "", "8f8b5bf85c54905ad60fc25c989f2f93030b3550"),
@@ -118,7 +118,7 @@ def authorization(headers: str, parameters: str, signature: str, times: str = TI
     )
 
 
-def request_of(method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> SignedRequest:
+def build_request(method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> SignedRequest:
     return SignedRequest(method, path, tuple(query.items()), tuple(headers.items()))
 
 
@@ -126,60 +126,64 @@ def with_header(request: SignedRequest, name: str, value: str) -> SignedRequest:
     return replace(request, headers=(*request.headers, (name, value)))
 
 
-def keys_of(token: str = "", expires_s: float | None = None) -> CredentialStore:
+def build_credentials(token: str = "", expires_s: float | None = None) -> CredentialStore:
     return CredentialStore(Credential(ID, SECRET, token, expires_s))
 
 
 @pytest.mark.parametrize(("_name", "method", "path", "query", "headers", "listed", "signature"), VECTORS)
-def test_the_golden_vectors_verify(
+def test_golden_vectors_verify(
     _name: str, method: str, path: str, query: Any, headers: Any, listed: str, signature: str
 ) -> None:
     value = authorization(";".join(sorted(headers)), listed, signature)
-    request = with_header(request_of(method, path, query, headers), "authorization", value)
+    request = with_header(build_request(method, path, query, headers), "authorization", value)
     token = TOKEN if any("token" in name for name in headers) else ""
-    assert verify_signature(request, keys_of(token), NOW).secret_id == ID
+    assert verify_signature(request, build_credentials(token), NOW).secret_id == ID
 
 
 @pytest.mark.parametrize(("_name", "method", "path", "query", "headers", "listed", "signature"), VECTORS)
-def test_no_signed_part_of_a_golden_request_can_change(
+def test_changed_signed_part_is_rejected(
     _name: str, method: str, path: str, query: Any, headers: Any, listed: str, signature: str
 ) -> None:
     value = authorization(";".join(sorted(headers)), listed, signature)
-    changed = [request_of("DELETE", path, query, headers), request_of(method, path + "x", query, headers)]
+    changed = [
+        build_request("DELETE", path, query, headers),
+        build_request(method, path + "x", query, headers),
+    ]
     changed += [
-        request_of(method, path, query, {**headers, name: given + "x"})
-        for name, given in headers.items()
+        build_request(method, path, query, {**headers, name: original + "x"})
+        for name, original in headers.items()
         if "token" not in name
     ]
     if listed:
         changed += [
-            request_of(method, path, {**query, name: given + "x"}, headers) for name, given in query.items()
+            build_request(method, path, {**query, name: original + "x"}, headers)
+            for name, original in query.items()
         ]
-        changed += [request_of(method, path, {}, headers)]
+        changed += [build_request(method, path, {}, headers)]
     token = TOKEN if any("token" in name for name in headers) else ""
     for request in changed:
         with pytest.raises(SignatureError) as refused:
-            verify_signature(with_header(request, "authorization", value), keys_of(token), NOW)
+            verify_signature(with_header(request, "authorization", value), build_credentials(token), NOW)
         assert refused.value.reason is SignatureErrorReason.BAD_SIGNATURE
 
 
-def test_the_host_may_be_signed_without_its_port() -> None:
+def test_host_may_be_signed_without_port() -> None:
     value = authorization("host", "", VECTORS[0][6])
-    request = request_of("GET", "/in/a.mp3", {}, {"host": f"{COS_HOST}:9000", "authorization": value})
-    assert verify_signature(request, keys_of(), NOW).secret_id == ID
+    request = build_request("GET", "/in/a.mp3", {}, {"host": f"{COS_HOST}:9000", "authorization": value})
+    assert verify_signature(request, build_credentials(), NOW).secret_id == ID
 
 
-def test_repeated_parameters_are_signed_in_the_order_of_their_values() -> None:
+def test_repeated_parameters_are_signed_in_value_order() -> None:
     forwards = SignedRequest("GET", "/", (("a", "2"), ("a", "1"), ("A", "0")), ())
     backwards = replace(forwards, query=tuple(reversed(forwards.query)))
-    made = {
+    signatures = {
         compute_signature(request, SECRET, TIMES, TIMES, set(), {"a"}) for request in (forwards, backwards)
     }
-    assert len(made) == 1
-    assert made != {None}
+    assert len(signatures) == 1
+    assert signatures != {None}
 
 
-V1_REQUEST = request_of("GET", "/in/a.mp3", {}, {"host": COS_HOST})
+V1_REQUEST = build_request("GET", "/in/a.mp3", {}, {"host": COS_HOST})
 V1_VALUE = authorization("host", "", VECTORS[0][6])
 
 
@@ -207,71 +211,77 @@ V1_VALUE = authorization("host", "", VECTORS[0][6])
         (V1_VALUE.replace("param-list=", "param-list=acl"), NOW, SignatureErrorReason.BAD_SIGNATURE),
     ],
 )
-def test_a_signature_that_does_not_hold_is_refused_with_its_reason(
+def test_invalid_signature_is_rejected_with_its_reason(
     value: str, now: float, reason: SignatureErrorReason
 ) -> None:
     with pytest.raises(SignatureError) as refused:
-        verify_signature(with_header(V1_REQUEST, "authorization", value), keys_of(), now)
+        verify_signature(with_header(V1_REQUEST, "authorization", value), build_credentials(), now)
     assert refused.value.reason is reason
 
 
 def temporary(
     headers: dict[str, str], signed: set[str], query: dict[str, str] | None = None
 ) -> SignedRequest:
-    request = request_of("GET", "/a", query or {}, {"host": COS_HOST, **headers})
-    made = compute_signature(request, SECRET, TIMES, TIMES, {"host", *signed}, set())
-    value = authorization(";".join(sorted({"host", *signed})), "", made or "")
+    request = build_request("GET", "/a", query or {}, {"host": COS_HOST, **headers})
+    signatures = compute_signature(request, SECRET, TIMES, TIMES, {"host", *signed}, set())
+    value = authorization(";".join(sorted({"host", *signed})), "", signatures or "")
     return with_header(request, "authorization", value)
 
 
 @pytest.mark.parametrize("name", ["x-cos-security-token", "x-ci-security-token"])
-def test_a_temporary_key_needs_its_own_signed_token(name: str) -> None:
-    keys = keys_of(TOKEN)
-    assert verify_signature(temporary({name: TOKEN}, {name}), keys, NOW).token == TOKEN
+def test_temporary_credential_needs_its_signed_token(name: str) -> None:
+    credentials = build_credentials(TOKEN)
+    assert verify_signature(temporary({name: TOKEN}, {name}), credentials, NOW).token == TOKEN
     for request in (
         temporary({}, set()),
         temporary({name: "wrong"}, {name}),
         temporary({name: TOKEN}, set()),
     ):
         with pytest.raises(SignatureError) as refused:
-            verify_signature(request, keys, NOW)
+            verify_signature(request, credentials, NOW)
         assert refused.value.reason is SignatureErrorReason.BAD_TOKEN
 
 
-def test_cos_knows_only_its_own_token_header() -> None:
+def test_cos_accepts_only_its_own_token_header() -> None:
     name = "x-ci-security-token"
     with pytest.raises(SignatureError) as refused:
-        verify_signature(temporary({name: TOKEN}, {name}), keys_of(TOKEN), NOW, COS_TOKEN_HEADERS)
+        verify_signature(temporary({name: TOKEN}, {name}), build_credentials(TOKEN), NOW, COS_TOKEN_HEADERS)
     assert refused.value.reason is SignatureErrorReason.BAD_TOKEN
 
 
-def test_both_token_headers_may_be_sent_when_both_are_signed_and_right() -> None:
+def test_both_token_headers_may_be_sent() -> None:
     both = {"x-cos-security-token": TOKEN, "x-ci-security-token": TOKEN}
-    assert verify_signature(temporary(both, set(both)), keys_of(TOKEN), NOW).token == TOKEN
+    assert verify_signature(temporary(both, set(both)), build_credentials(TOKEN), NOW).token == TOKEN
     with pytest.raises(SignatureError):
-        verify_signature(temporary({**both, "x-ci-security-token": "other"}, set(both)), keys_of(TOKEN), NOW)
+        verify_signature(
+            temporary({**both, "x-ci-security-token": "other"}, set(both)), build_credentials(TOKEN), NOW
+        )
 
 
-def test_a_permanent_key_takes_no_token() -> None:
+def test_permanent_credential_rejects_a_token() -> None:
     with pytest.raises(SignatureError) as refused:
-        verify_signature(temporary({"x-cos-security-token": TOKEN}, {"x-cos-security-token"}), keys_of(), NOW)
+        verify_signature(
+            temporary({"x-cos-security-token": TOKEN}, {"x-cos-security-token"}), build_credentials(), NOW
+        )
     assert refused.value.reason is SignatureErrorReason.BAD_TOKEN
 
 
-def test_a_temporary_key_ends() -> None:
+def test_temporary_credential_expires() -> None:
     signed = {"x-cos-security-token"}
     with pytest.raises(SignatureError) as refused:
-        verify_signature(temporary({"x-cos-security-token": TOKEN}, signed), keys_of(TOKEN, NOW - 1), NOW)
+        verify_signature(
+            temporary({"x-cos-security-token": TOKEN}, signed), build_credentials(TOKEN, NOW - 1), NOW
+        )
     assert refused.value.reason is SignatureErrorReason.TOKEN_EXPIRED
 
 
-def test_a_presigned_token_may_stand_in_the_query() -> None:
+def test_presigned_token_may_be_in_the_query() -> None:
     request = temporary({}, set(), {"x-cos-security-token": TOKEN})
-    assert verify_signature(request, keys_of(TOKEN), NOW).token == TOKEN
+    assert verify_signature(request, build_credentials(TOKEN), NOW).token == TOKEN
 
 
-def test_a_temporary_key_names_the_invocation_it_was_made_for() -> None:
-    keys = keys_of()
-    issued = keys.issue("upload", "r-1")
-    assert keys.get(issued.secret_id) == issued
+def test_temporary_credential_has_its_invocation() -> None:
+    credentials = build_credentials()
+    issued = credentials.issue("upload", "r-1")
+    assert credentials.get(issued.secret_id) == issued
     assert (issued.function, issued.request_id) == ("upload", "r-1")

@@ -1,4 +1,4 @@
-"""Notifications are lost, held back, doubled and forged as the plan says; jobs fail and queues are full."""
+"""Notifications are lost, delayed, duplicated and forged by plan; jobs fail and queues are full."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from localcloud.faults.services import FORGED_TEXT
 pytestmark = pytest.mark.process
 
 
-class Line:
-    """A bucket with recordings and a queue whose ends of jobs are told to a receiver."""
+class SpeechQueue:
+    """A bucket with recordings, and a queue that notifies a receiver."""
 
     def __init__(self, cloud: Any, raw: Any, receiver: Any) -> None:
         self.cloud, self.raw, self.receiver = cloud, raw, receiver
@@ -35,14 +35,14 @@ class Line:
         self.cloud.admin("PUT", "faults", {"rates": rates, **members})
 
     def submit(self, number: int = 0, key: Any = None) -> str:
-        """The job's id, or the code of the refusal."""
-        where = (
+        """Submit a job; returns its id, or the error code."""
+        output = (
             f"<Region>{self.cloud.region}</Region><Bucket>{self.bucket}</Bucket><Object>{number}.txt</Object>"
         )
         body = (
             f"<Request><Tag>SpeechRecognition</Tag><Input><Object>{number}.mp3</Object></Input><Operation>"
             "<SpeechRecognition><EngineModelType>16k_en</EngineModelType></SpeechRecognition>"
-            f"<Output>{where}</Output><UserData>receipt-{number}</UserData></Operation></Request>"
+            f"<Output>{output}</Output><UserData>receipt-{number}</UserData></Operation></Request>"
         ).encode()
         signing = {} if key is None else {name: key[name] for name in ("secret_id", "secret_key")}
         headers = {} if key is None else {"x-ci-security-token": key["token"]}
@@ -54,135 +54,135 @@ class Line:
         assert self.cloud.admin("GET", "idle?timeout=20") is True
 
     def arrived(self) -> list[bytes]:
-        """All bodies that were posted until everything is quiet."""
+        """All bodies that were posted until the cloud is idle."""
         self.idle()
         bodies = []
         while not self.receiver.arrived.empty():
             bodies.append(self.receiver.next()[1])
         return bodies
 
-    def struck(self) -> dict[str, int]:
+    def injected(self) -> dict[str, int]:
         return dict(self.cloud.admin("GET", "faults")["struck"])
 
 
 @pytest.fixture
-def line(start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any) -> Line:
+def queue(start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any) -> SpeechQueue:
     cloud = start_cloud()
-    return Line(cloud, raw_of(cloud), receiver)
+    return SpeechQueue(cloud, raw_of(cloud), receiver)
 
 
-def told(bodies: list[bytes]) -> list[str]:
+def job_ids(bodies: list[bytes]) -> list[str]:
     return [json.loads(body)["JobsDetail"][0]["JobId"] for body in bodies]
 
 
-def test_a_lost_notification_never_comes(line: Line) -> None:
-    line.plan({"lost_notification": 1.0})
-    line.submit()
-    assert line.arrived() == []
-    assert line.struck() == {"lost_notification": 1}
+def test_lost_notification_never_arrives(queue: SpeechQueue) -> None:
+    queue.plan({"lost_notification": 1.0})
+    queue.submit()
+    assert queue.arrived() == []
+    assert queue.injected() == {"lost_notification": 1}
 
 
-def test_a_doubled_notification_comes_twice_the_same(line: Line) -> None:
-    line.plan({"duplicate_notification": 1.0}, delay_ms=[10, 50])
-    job = line.submit()
-    bodies = line.arrived()
-    assert told(bodies) == [job, job]
+def test_duplicate_notification_arrives_twice(queue: SpeechQueue) -> None:
+    queue.plan({"duplicate_notification": 1.0}, delay_ms=[10, 50])
+    job = queue.submit()
+    bodies = queue.arrived()
+    assert job_ids(bodies) == [job, job]
     assert bodies[0] == bodies[1]
 
 
-def test_a_late_notification_is_overtaken_and_keeps_the_cloud_busy(line: Line) -> None:
-    line.plan({"late_notification": 1.0}, delay_ms=[1500, 1500], until=1)
-    began = time.monotonic()
-    late = line.submit(0)
-    assert line.cloud.admin("GET", "idle?timeout=0.2") is False
-    punctual = line.submit(1)
-    assert told(line.arrived()) == [punctual, late]
-    assert time.monotonic() - began >= 1.5
+def test_late_notification_is_overtaken_and_keeps_the_cloud_busy(queue: SpeechQueue) -> None:
+    queue.plan({"late_notification": 1.0}, delay_ms=[1500, 1500], until=1)
+    started_s = time.monotonic()
+    late = queue.submit(0)
+    assert queue.cloud.admin("GET", "idle?timeout=0.2") is False
+    punctual = queue.submit(1)
+    assert job_ids(queue.arrived()) == [punctual, late]
+    assert time.monotonic() - started_s >= 1.5
 
 
-def test_forged_notifications_come_beside_the_real_one(line: Line) -> None:
-    other = line.submit(1)
-    assert told(line.arrived()) == [other]
-    line.plan({"forged_notification": 1.0}, delay_ms=[10, 30])
-    line.receiver.statuses[:] = [403] * 5  # nobody tries a forged one again
-    job = line.submit(0)
-    bodies = line.arrived()
-    assert len(bodies) in (6, 7), "the real one is tried again if it was refused"
+def test_forged_notifications_arrive_with_the_real_one(queue: SpeechQueue) -> None:
+    other = queue.submit(1)
+    assert job_ids(queue.arrived()) == [other]
+    queue.plan({"forged_notification": 1.0}, delay_ms=[10, 30])
+    queue.receiver.statuses[:] = [403] * 5  # a forged one is not retried
+    job = queue.submit(0)
+    bodies = queue.arrived()
+    assert len(bodies) in (6, 7), "the real one is retried if it was rejected"
     garbage = [body for body in bodies if body.endswith(b"\xff\x00")]
     details = [json.loads(body)["JobsDetail"][0] for body in bodies if body not in garbage]
     forged = [each for each in details if FORGED_TEXT in json.dumps(each)]
     assert (len(garbage), len(forged)) == (1, 4)
     assert {each["State"] for each in forged} == {"Success"}
-    jobs = {each["job_id"]: each for each in line.cloud.admin("GET", "jobs")}
+    jobs = {each["job_id"]: each for each in queue.cloud.admin("GET", "jobs")}
     foreign = [name for name, each in jobs.items() if not each["paid"]]
     assert [jobs[name]["user_data"] for name in foreign] == ["somebody-else"]
     ids = [each["JobId"] for each in forged]
     assert {other, foreign[0], job} < set(ids)
     assert [name for name in ids if name not in jobs], "one of them is unknown"
     elsewhere = [each["Input"]["BucketId"] for each in forged if each["JobId"] == job]
-    assert elsewhere == [f"line-elsewhere-{line.cloud.appid}"]
+    assert elsewhere == [f"line-elsewhere-{queue.cloud.appid}"]
     assert jobs[job]["paid"] is jobs[other]["paid"] is True
 
 
-def test_nothing_of_a_notification_is_struck_at_rate_zero(line: Line) -> None:
+def test_rate_zero_changes_no_notification(queue: SpeechQueue) -> None:
     kinds = ("lost", "late", "duplicate", "forged", "early")
-    line.plan({f"{kind}_notification": 0.0 for kind in kinds})
-    jobs = [line.submit(number) for number in range(4)]
-    assert sorted(told(line.arrived())) == sorted(jobs)
-    assert line.struck() == {}
+    queue.plan({f"{kind}_notification": 0.0 for kind in kinds})
+    jobs = [queue.submit(number) for number in range(4)]
+    assert sorted(job_ids(queue.arrived())) == sorted(jobs)
+    assert queue.injected() == {}
 
 
-def test_an_early_notification_comes_before_the_answer_to_the_submission(line: Line) -> None:
-    key = line.cloud.admin("POST", "keys")
-    line.plan({"early_notification": 1.0})
-    job = line.submit(0, key)
-    # Nothing is waited for here: it had arrived when the answer came.
-    assert told([line.receiver.arrived.get_nowait()[1]]) == [job]
-    line.receiver.statuses[:] = [500] * 3
-    assert line.submit(1, key).startswith("s"), "an attempt that fails is answered too"
+def test_early_notification_arrives_before_submit_response(queue: SpeechQueue) -> None:
+    key = queue.cloud.admin("POST", "keys")
+    queue.plan({"early_notification": 1.0})
+    job = queue.submit(0, key)
+    # Without waiting: it arrived before the response.
+    assert job_ids([queue.receiver.arrived.get_nowait()[1]]) == [job]
+    queue.receiver.statuses[:] = [500] * 3
+    assert queue.submit(1, key).startswith("s"), "a failed attempt also ends the delay"
 
 
-def test_the_answer_to_a_submission_is_held_two_seconds_at_most(
+def test_submit_response_is_delayed_two_seconds_at_most(
     start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any
 ) -> None:
     cloud = start_cloud("--job-delay-ms", "60000", "--faults", '{"rates": {"early_notification": 1}}')
-    slow = Line(cloud, raw_of(cloud), receiver)
-    began = time.monotonic()
+    slow = SpeechQueue(cloud, raw_of(cloud), receiver)
+    started_s = time.monotonic()
     assert slow.submit(0, cloud.admin("POST", "keys")).startswith("s")
-    assert 2 <= time.monotonic() - began < 5
+    assert 2 <= time.monotonic() - started_s < 5
 
 
-def test_a_full_queue_refuses_a_function_but_not_the_operator(line: Line) -> None:
-    line.plan({"queue_full": 1.0})
-    assert line.submit(0, line.cloud.admin("POST", "keys")) == "QueueFull"
-    assert line.submit(0).startswith("s")
-    line.idle()
-    assert len(line.cloud.admin("GET", "jobs")) == 1
+def test_full_queue_rejects_functions_but_not_the_operator(queue: SpeechQueue) -> None:
+    queue.plan({"queue_full": 1.0})
+    assert queue.submit(0, queue.cloud.admin("POST", "keys")) == "QueueFull"
+    assert queue.submit(0).startswith("s")
+    queue.idle()
+    assert len(queue.cloud.admin("GET", "jobs")) == 1
 
 
-def test_a_job_fails_as_planned_and_is_marked(line: Line) -> None:
-    line.plan({"job_failed": 1.0}, until=1)
-    failed, well = line.submit(0), line.submit(1)
-    assert sorted(told(line.arrived())) == sorted((failed, well))
+def test_planned_job_failure_is_marked(queue: SpeechQueue) -> None:
+    queue.plan({"job_failed": 1.0}, until=1)
+    failed, succeeded = queue.submit(0), queue.submit(1)
+    assert sorted(job_ids(queue.arrived())) == sorted((failed, succeeded))
     rows = {
-        row["job_id"]: (row["state"], row["code"], row["fault"]) for row in line.cloud.admin("GET", "jobs")
+        row["job_id"]: (row["state"], row["code"], row["fault"]) for row in queue.cloud.admin("GET", "jobs")
     }
     assert rows[failed] == ("Failed", "FailedOperation.ErrorRecognize", "job_failed")
-    assert rows[well] == ("Success", "Success", "")
+    assert rows[succeeded] == ("Success", "Success", "")
 
 
-def test_the_same_recordings_suffer_the_same_in_every_run(
+def test_same_seed_affects_the_same_recordings(
     start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any
 ) -> None:
     plan = '{"seed": 4, "rates": {"lost_notification": 0.4, "job_failed": 0.4}}'
     seen = []
     for name, order in (("a", range(10)), ("b", range(9, -1, -1))):
         cloud = start_cloud("--faults", plan, folder=name)
-        line = Line(cloud, raw_of(cloud), receiver)
-        jobs = {line.submit(number): number for number in order}
-        heard = {jobs[job] for job in told(line.arrived())}
+        queue = SpeechQueue(cloud, raw_of(cloud), receiver)
+        jobs = {queue.submit(number): number for number in order}
+        notified = {jobs[job] for job in job_ids(queue.arrived())}
         failed = {jobs[row["job_id"]] for row in cloud.admin("GET", "jobs") if row["fault"]}
-        seen.append((heard, failed))
+        seen.append((notified, failed))
     assert seen[0] == seen[1]
     assert 0 < len(seen[0][0]) < 10
     assert 0 < len(seen[0][1]) < 10

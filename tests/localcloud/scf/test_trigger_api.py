@@ -1,4 +1,4 @@
-"""Triggers in the control plane: their names, their descriptions as they come back, and what cannot stand together."""
+"""The actions on triggers: names, descriptions as they are shown, and conflicts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ ALWAYS_NEW_YEAR = "0 0 0 1 1 * *"
 CREATED = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": "in/", "Suffix": ""}}
 
 
-def triggers(scf: Any, function: str, **given: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = scf.call("ListTriggers", FunctionName=function, **given)["Triggers"]
-    return found
+def triggers(scf: Any, function: str, **params: Any) -> list[dict[str, Any]]:
+    result: list[dict[str, Any]] = scf.call("ListTriggers", FunctionName=function, **params)["Triggers"]
+    return result
 
 
-def test_a_timer_comes_back_as_json(scf: Any) -> None:
+def test_timer_desc_is_shown_as_json(scf: Any) -> None:
     name = scf.create()
     scf.trigger(name, "timer", "audit", ALWAYS_NEW_YEAR, CustomArgument="audit", Description="yearly")
     (shown,) = triggers(scf, name)
@@ -38,7 +38,7 @@ def test_a_timer_comes_back_as_json(scf: Any) -> None:
     assert scf.call("GetFunction", FunctionName=name)["Triggers"][0]["TriggerName"] == "audit"
 
 
-def test_a_function_url_keeps_its_address_until_it_is_made_anew(scf: Any) -> None:
+def test_function_url_changes_only_when_recreated(scf: Any) -> None:
     name = scf.create()
     first = scf.url(name)
     (shown,) = triggers(scf, name, Filters=[{"Name": "Type", "Values": ["http"]}])
@@ -60,24 +60,25 @@ def test_a_function_url_keeps_its_address_until_it_is_made_anew(scf: Any) -> Non
     assert scf.url(name) != first
 
 
-def test_a_cos_trigger_is_told_apart_by_its_description(scf: Any, bucket: str) -> None:
+def test_cos_trigger_is_identified_by_its_desc(scf: Any, bucket: str) -> None:
     name, host = scf.create(), scf.cloud.bucket_host(bucket)
     other = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": "more/", "Suffix": ".mp3"}}
     scf.trigger(name, "cos", host, other)
-    made = scf.trigger(name, "cos", host, CREATED)
-    assert json.loads(made["TriggerDesc"]) == {"bucketUrl": host, **CREATED}
+    created = scf.trigger(name, "cos", host, CREATED)
+    assert json.loads(created["TriggerDesc"]) == {"bucketUrl": host, **CREATED}
     named = {"FunctionName": name, "TriggerName": host, "Type": "cos"}
     assert scf.refused("DeleteTrigger", **named, Qualifier="$DEFAULT") == "MissingParameter"
     # The qualifier is $LATEST when a call leaves it out.
     assert (
-        scf.refused("DeleteTrigger", **named, TriggerDesc=made["TriggerDesc"]) == "ResourceNotFound.Trigger"
+        scf.refused("DeleteTrigger", **named, TriggerDesc=created["TriggerDesc"])
+        == "ResourceNotFound.Trigger"
     )
-    scf.call("DeleteTrigger", **named, Qualifier="$DEFAULT", TriggerDesc=made["TriggerDesc"])
+    scf.call("DeleteTrigger", **named, Qualifier="$DEFAULT", TriggerDesc=created["TriggerDesc"])
     (left,) = triggers(scf, name)
     assert json.loads(left["TriggerDesc"])["filter"] == other["filter"]
 
 
-def test_rules_of_one_bucket_must_not_overlap_whosever_they_are(scf: Any, bucket: str) -> None:
+def test_overlapping_rules_of_any_function_are_rejected(scf: Any, bucket: str) -> None:
     mine, yours, host = scf.create(), scf.create(), scf.cloud.bucket_host(bucket)
     scf.trigger(mine, "cos", host, CREATED)
     wanted = {"Type": "cos", "TriggerName": host, "Enable": "OPEN", "Qualifier": "$DEFAULT"}
@@ -109,15 +110,15 @@ def test_rules_of_one_bucket_must_not_overlap_whosever_they_are(scf: Any, bucket
         ("ckafka", "queue", "{}", "InvalidParameterValue.Type"),
     ],
 )
-def test_a_trigger_that_cannot_be_is_refused(
+def test_invalid_trigger_is_rejected(
     scf: Any, echo: str, kind: str, name: str, desc: str, refusal: str
 ) -> None:
-    given = {"FunctionName": echo, "Type": kind, "TriggerName": name, "TriggerDesc": desc}
-    assert scf.refused("CreateTrigger", **given) == refusal
+    params = {"FunctionName": echo, "Type": kind, "TriggerName": name, "TriggerDesc": desc}
+    assert scf.refused("CreateTrigger", **params) == refusal
     assert triggers(scf, echo) == []
 
 
-def test_a_function_has_one_url_and_no_two_timers_of_one_name(scf: Any) -> None:
+def test_second_url_or_timer_of_same_name_is_rejected(scf: Any) -> None:
     name = scf.create()
     scf.url(name)
     scf.trigger(name, "timer", "audit", ALWAYS_NEW_YEAR)
@@ -126,7 +127,7 @@ def test_a_function_has_one_url_and_no_two_timers_of_one_name(scf: Any) -> None:
         assert scf.refused("CreateTrigger", **again, Type=kind, TriggerDesc=desc) == "ResourceInUse.Trigger"
 
 
-def test_a_function_has_at_most_ten_triggers_of_a_type(scf: Any) -> None:
+def test_eleventh_trigger_of_a_type_is_rejected(scf: Any) -> None:
     name = scf.create()
     for number in range(10):
         scf.trigger(name, "timer", f"t{number}", ALWAYS_NEW_YEAR)
@@ -136,16 +137,16 @@ def test_a_function_has_at_most_ten_triggers_of_a_type(scf: Any) -> None:
     assert (page["TotalCount"], len(page["Triggers"])) == (10, 2)
 
 
-def test_the_rule_for_failed_events_is_kept(scf: Any) -> None:
+def test_retry_config_is_saved(scf: Any) -> None:
     name = scf.create()
 
     def rule() -> tuple[int, int]:
-        told = scf.call("GetFunctionEventInvokeConfig", FunctionName=name)["AsyncTriggerConfig"]
-        return told["RetryConfig"][0]["RetryNum"], told["MsgTTL"]
+        shown_now = scf.call("GetFunctionEventInvokeConfig", FunctionName=name)["AsyncTriggerConfig"]
+        return shown_now["RetryConfig"][0]["RetryNum"], shown_now["MsgTTL"]
 
     assert rule() == (2, 21_600)
-    asked = {"FunctionName": name, "AsyncTriggerConfig": {"RetryConfig": [{"RetryNum": 1}], "MsgTTL": 600}}
-    scf.call("UpdateFunctionEventInvokeConfig", **asked)
+    params = {"FunctionName": name, "AsyncTriggerConfig": {"RetryConfig": [{"RetryNum": 1}], "MsgTTL": 600}}
+    scf.call("UpdateFunctionEventInvokeConfig", **params)
     assert rule() == (1, 600)
     for wrong, refusal in (
         ({"RetryConfig": [{"RetryNum": 3}]}, "RetryNum"),

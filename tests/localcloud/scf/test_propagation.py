@@ -1,4 +1,4 @@
-"""What the cloud takes a moment for: who asks too soon is told so, and finds everything in the end."""
+"""Changes that are not known everywhere at once: early requests fail, later ones succeed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def document(**statement: Any) -> str:
 
 @pytest.fixture(scope="module")
 def slow(cloud: Any, scf_of: Callable[[Any], Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A cloud in which nothing is known everywhere at once."""
+    """A cloud with delays for deployment and propagation."""
     options = ("--speech", "scripted", "--settle-ms", str(SETTLE_MS), "--deploy-delay-ms", str(DEPLOY_MS))
     running = type(cloud).start(tmp_path_factory.mktemp("slow") / "data", *options)
     yield scf_of(running)
@@ -31,7 +31,7 @@ def slow(cloud: Any, scf_of: Callable[[Any], Any], tmp_path_factory: pytest.Temp
 
 
 def watch(scf: Any, name: str, eventually: Callable[..., Any]) -> list[str]:
-    """What a function's Status is, one after the other, until it can be changed."""
+    """The sequence of a function's Status until it can be changed."""
     seen: list[str] = []
 
     def is_free() -> bool:
@@ -48,46 +48,44 @@ def watch(scf: Any, name: str, eventually: Callable[..., Any]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def made(slow: Any) -> Any:
-    """A function that may still be on its way."""
+def created(slow: Any) -> Any:
+    """A function that may still be deploying."""
     return slow.create(wait=False)
 
 
-def test_a_new_function_is_changed_once_more_after_it_was_active(
-    slow: Any, eventually: Callable[..., Any]
-) -> None:
+def test_new_function_is_updated_after_active(slow: Any, eventually: Callable[..., Any]) -> None:
     name = slow.create(wait=False)
     assert watch(slow, name, eventually) == ["Creating", "Active", "Updating", "Active"]
 
 
-def test_a_changed_function_is_active_for_a_moment_and_not_free(
-    slow: Any, made: str, eventually: Callable[..., Any]
-) -> None:
-    slow.settled(made)
-    slow.call("UpdateFunctionConfiguration", FunctionName=made, Timeout=9)
+def test_changed_function_is_active_but_busy(slow: Any, created: str, eventually: Callable[..., Any]) -> None:
+    slow.settled(created)
+    slow.call("UpdateFunctionConfiguration", FunctionName=created, Timeout=9)
     busy = "FailedOperation.UpdateFunctionConfiguration"
-    assert slow.refused("UpdateFunctionConfiguration", FunctionName=made, Timeout=8) == busy
-    rule = {"FunctionName": made, "AsyncTriggerConfig": {"RetryConfig": [{"RetryNum": 1}]}}
+    assert slow.refused("UpdateFunctionConfiguration", FunctionName=created, Timeout=8) == busy
+    rule = {"FunctionName": created, "AsyncTriggerConfig": {"RetryConfig": [{"RetryNum": 1}]}}
     slow.call("UpdateFunctionEventInvokeConfig", **rule)
-    assert watch(slow, made, eventually) == ["Active", "Updating", "Active"]
-    assert slow.call("GetFunction", FunctionName=made)["Timeout"] == 9
-    told = slow.call("GetFunctionEventInvokeConfig", FunctionName=made)["AsyncTriggerConfig"]
-    assert told["RetryConfig"][0]["RetryNum"] == 1, "a rule that was set meanwhile stays"
+    assert watch(slow, created, eventually) == ["Active", "Updating", "Active"]
+    assert slow.call("GetFunction", FunctionName=created)["Timeout"] == 9
+    shown_now = slow.call("GetFunctionEventInvokeConfig", FunctionName=created)["AsyncTriggerConfig"]
+    assert shown_now["RetryConfig"][0]["RetryNum"] == 1, (
+        "a configuration that was set during the update stays"
+    )
 
 
-def test_a_new_address_is_empty_for_a_moment(slow: Any, made: str, eventually: Callable[..., Any]) -> None:
-    slow.settled(made)
-    first = json.loads(slow.trigger(made, "http", "url", WIDE)["TriggerDesc"])["NetConfig"]
+def test_new_url_is_empty_at_first(slow: Any, created: str, eventually: Callable[..., Any]) -> None:
+    slow.settled(created)
+    first = json.loads(slow.trigger(created, "http", "url", WIDE)["TriggerDesc"])["NetConfig"]
 
-    def told() -> dict[str, Any]:
-        (shown,) = slow.call("ListTriggers", FunctionName=made)["Triggers"]
-        found: dict[str, Any] = json.loads(shown["TriggerDesc"])["NetConfig"]
-        return found
+    def shown_now() -> dict[str, Any]:
+        (shown,) = slow.call("ListTriggers", FunctionName=created)["Triggers"]
+        result: dict[str, Any] = json.loads(shown["TriggerDesc"])["NetConfig"]
+        return result
 
     urls = {name: value for name, value in first.items() if name.endswith("Url")}
     assert set(urls.values()) == {""}
-    eventually(lambda: bool(told()["ExtranetUrl"]))
-    net = told()
+    eventually(lambda: bool(shown_now()["ExtranetUrl"]))
+    net = shown_now()
     assert net["ExtranetHTTPUrl"] == net["ExtranetUrl"].replace("https://", "http://")
     assert net["IntranetHTTPUrl"] == net["IntranetUrl"].replace("https://", "http://") != ""
     assert {name for name, value in net.items() if value == ""} == {
@@ -95,7 +93,7 @@ def test_a_new_address_is_empty_for_a_moment(slow: Any, made: str, eventually: C
     }
 
 
-def test_a_deleted_function_loses_its_version_first(slow: Any, eventually: Callable[..., Any]) -> None:
+def test_deleted_function_loses_its_version_first(slow: Any, eventually: Callable[..., Any]) -> None:
     name = slow.create(wait=False, Handler="absent.main_handler")
     eventually(lambda: slow.call("GetFunction", FunctionName=name)["Status"] == "CreateFailed")
     slow.call("DeleteFunction", FunctionName=name)
@@ -103,17 +101,17 @@ def test_a_deleted_function_loses_its_version_first(slow: Any, eventually: Calla
     eventually(lambda: slow.refused("GetFunction", FunctionName=name) == "ResourceNotFound.Function")
 
 
-def test_a_new_role_is_unknown_to_functions_for_a_moment(slow: Any, eventually: Callable[..., Any]) -> None:
+def test_new_role_is_unknown_to_functions_at_first(slow: Any, eventually: Callable[..., Any]) -> None:
     name = role = f"r-{secrets.token_hex(4)}"
     trust = document(action="name/sts:AssumeRole", principal={"service": ["scf.qcloud.com"]})
     slow.control.call("cam", "CreateRole", {"RoleName": role, "PolicyDocument": trust})
     wanted = {"FunctionName": name, "Handler": "index.main_handler", "Runtime": "Python3.10", "Role": role}
     assert slow.refused("CreateFunction", **wanted) == "ResourceNotFound.Role"
-    # As soon as the role is known, the missing code is what is wrong.
+    # As soon as the role is known, the missing code is the error.
     eventually(lambda: slow.refused("CreateFunction", **wanted) == "MissingParameter.Code")
 
 
-def test_a_new_policy_cannot_be_attached_for_a_moment(slow: Any, eventually: Callable[..., Any]) -> None:
+def test_new_policy_cannot_be_attached_at_first(slow: Any, eventually: Callable[..., Any]) -> None:
     from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
     name = f"policy-{secrets.token_hex(4)}"
@@ -133,7 +131,7 @@ def test_a_new_policy_cannot_be_attached_for_a_moment(slow: Any, eventually: Cal
     assert set(refusals) == {"InvalidParameter.PolicyIdNotExist"}
 
 
-def test_a_new_queue_is_not_shown_for_a_moment(
+def test_new_queue_is_not_shown_at_first(
     slow: Any, sdk_of: Callable[..., Any], eventually: Callable[..., Any]
 ) -> None:
     sdk, bucket = sdk_of(slow.cloud), f"b-{secrets.token_hex(6)}-{slow.cloud.appid}"
@@ -143,7 +141,7 @@ def test_a_new_queue_is_not_shown_for_a_moment(
     eventually(lambda: sdk.ci_get_asr_queue(bucket)["TotalCount"] == "1")
 
 
-def test_scf_writes_rules_to_buckets_by_a_role_of_its_own(
+def test_cos_trigger_needs_scf_service_role(
     start_cloud: Callable[..., Any], scf_of: Callable[[Any], Any], sdk_of: Callable[..., Any]
 ) -> None:
     scf = scf_of(start_cloud("--deploy-delay-ms", "0"))
@@ -152,9 +150,9 @@ def test_scf_writes_rules_to_buckets_by_a_role_of_its_own(
     role = scf.control.call("cam", "GetRole", {"RoleName": "SCF_QcsRole"})["RoleInfo"]
     assert "scf.qcloud.com" in role["PolicyDocument"]
     assert role["Description"]
-    made = scf.trigger(name, "cos", scf.cloud.bucket_host(bucket), CREATED)
-    given = {field: made[field] for field in ("Type", "TriggerName", "TriggerDesc", "Qualifier")}
-    scf.call("DeleteTrigger", FunctionName=name, **given)
+    created = scf.trigger(name, "cos", scf.cloud.bucket_host(bucket), CREATED)
+    params = {field: created[field] for field in ("Type", "TriggerName", "TriggerDesc", "Qualifier")}
+    scf.call("DeleteTrigger", FunctionName=name, **params)
     scf.control.call("cam", "DeleteRole", {"RoleName": "SCF_QcsRole"})
-    assert scf.refused("CreateTrigger", FunctionName=name, **given) == "UnauthorizedOperation.Role"
+    assert scf.refused("CreateTrigger", FunctionName=name, **params) == "UnauthorizedOperation.Role"
     scf.trigger(name, "timer", "audit", NEW_YEAR)

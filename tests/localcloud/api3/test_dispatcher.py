@@ -1,4 +1,4 @@
-"""The control plane on the wire: signatures, hosts, and refusals in the form of API 3.0."""
+"""API 3.0 over HTTP: signatures, hosts, and errors in its format."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ HOST = "sts.tencentcloudapi.com"
 
 
 def tc3(secret_key: str, date: str, product: str, text: str) -> str:
-    """The last step, from the document "Signature v3"."""
+    """Compute the signature of a string, as in the document "Signature v3"."""
     key = f"TC3{secret_key}".encode()
     for part in (date, product, "tc3_request"):
         key = hmac.new(key, part.encode(), "sha256").digest()
     return hmac.new(key, text.encode(), "sha256").hexdigest()
 
 
-class Wire:
-    """Calls signed by hand, with anything in them changed."""
+class SignedClient:
+    """Sends manually signed requests, of which any part can be changed."""
 
     def __init__(self, cloud: Any, client: httpx.Client) -> None:
         self.cloud, self.client = cloud, client
@@ -68,10 +68,10 @@ class Wire:
         return self.client.request(method, self.cloud.endpoint, headers=sent, content=body)
 
     def code(self, body: bytes = b"{}", **changes: Any) -> str:
-        """The error code, empty when the call succeeded; status and form are always those of the API."""
-        answer = self.send(body, **changes)
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-        response = answer.json()["Response"]
+        """The error code, empty after success; status and content type are always those of the API."""
+        http_response = self.send(body, **changes)
+        assert (http_response.status_code, http_response.headers["content-type"]) == (200, "application/json")
+        response = http_response.json()["Response"]
         assert response["RequestId"]
         return str(response.get("Error", {}).get("Code", ""))
 
@@ -83,27 +83,27 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def wire(cloud: Any, client: httpx.Client) -> Wire:
-    return Wire(cloud, client)
+def signed_client(cloud: Any, client: httpx.Client) -> SignedClient:
+    return SignedClient(cloud, client)
 
 
-def test_the_worked_example_of_the_document_gives_its_signature() -> None:
+def test_documented_example_gives_its_signature() -> None:
     body = rb'{"Limit": 1, "Filters": [{"Values": ["\u672a\u547d\u540d"], "Name": "instance-name"}]}'
     headers = (("content-type", "application/json; charset=utf-8"), ("host", "cvm.tencentcloudapi.com"))
-    found = compute_signature(
+    signature = compute_signature(
         SignedApiRequest("POST", "/", "", headers, body),
         "content-type;host",
         "1551113065",
         "2019-02-25/cvm/tc3_request",
         "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE",
     )
-    assert found == "72e494ea809ad7a8c8f7a4507b9bddcbaa8e581f516e8da2f66e2c5a96525168"
+    assert signature == "72e494ea809ad7a8c8f7a4507b9bddcbaa8e581f516e8da2f66e2c5a96525168"
 
 
-def test_a_call_signed_by_hand_is_answered(wire: Wire) -> None:
-    assert wire.code() == ""
-    assert wire.code(signed=["content-type", "host", "x-tc-action"]) == ""
-    assert wire.code(content_type="application/json; charset=utf-8") == ""
+def test_manually_signed_request_succeeds(signed_client: SignedClient) -> None:
+    assert signed_client.code() == ""
+    assert signed_client.code(signed=["content-type", "host", "x-tc-action"]) == ""
+    assert signed_client.code(content_type="application/json; charset=utf-8") == ""
 
 
 @pytest.mark.parametrize(
@@ -134,15 +134,15 @@ def test_a_call_signed_by_hand_is_answered(wire: Wire) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_with_a_call_is_told_by_the_code_of_the_api(
-    wire: Wire, code: str, changes: dict[str, Any]
+def test_invalid_request_is_rejected_with_api_code(
+    signed_client: SignedClient, code: str, changes: dict[str, Any]
 ) -> None:
-    assert wire.code(**changes) == code
+    assert signed_client.code(**changes) == code
 
 
 @given(at=st.integers(0, 63), digit=st.sampled_from("0123456789abcdef"))
 @settings(max_examples=30)
-def test_a_signature_with_one_digit_changed_is_refused(cloud: Any, client: Any, at: int, digit: str) -> None:
+def test_signature_with_changed_digit_is_rejected(cloud: Any, client: Any, at: int, digit: str) -> None:
     now_s = int(time.time())
     date = datetime.fromtimestamp(now_s, timezone.utc).strftime("%Y-%m-%d")
     lines = f"content-type:application/json\nhost:{HOST}\n"
@@ -155,26 +155,29 @@ def test_a_signature_with_one_digit_changed_is_refused(cloud: Any, client: Any, 
         f"TC3-HMAC-SHA256 Credential={cloud.secret_id}/{date}/sts/tc3_request, SignedHeaders=content-type;host, "
         f"Signature={tried}"
     )
-    code = Wire(cloud, client).code(now_s=now_s, authorization=authorization)
+    code = SignedClient(cloud, client).code(now_s=now_s, authorization=authorization)
     assert code == ("" if tried == right else "AuthFailure.SignatureFailure")
 
 
-def test_the_official_sdk_is_answered_through_a_proxy_and_directly(
-    cloud: Any, control_of: Callable[..., Any]
-) -> None:
+def test_official_sdk_works_by_proxy_and_directly(cloud: Any, control_of: Callable[..., Any]) -> None:
     for direct in (False, True):
-        answer = control_of(cloud, direct=direct).call("sts", "GetCallerIdentity")
-        assert answer["AccountId"] == answer["UserId"] == answer["PrincipalId"] == "100000000001"
-        assert answer["Arn"] == "qcs::cam::uin/100000000001:root"
+        http_response = control_of(cloud, direct=direct).call("sts", "GetCallerIdentity")
+        assert (
+            http_response["AccountId"]
+            == http_response["UserId"]
+            == http_response["PrincipalId"]
+            == "100000000001"
+        )
+        assert http_response["Arn"] == "qcs::cam::uin/100000000001:root"
         account = control_of(cloud, direct=direct).call("cam", "GetUserAppId")
         assert account == {"Uin": "100000000001", "OwnerUin": "100000000001", "AppId": int(cloud.appid)}
 
 
-def test_a_host_may_name_a_region(wire: Wire) -> None:
-    assert wire.code(host="sts.ap-chengdu.tencentcloudapi.com") == ""
+def test_host_may_contain_a_region(signed_client: SignedClient) -> None:
+    assert signed_client.code(host="sts.ap-chengdu.tencentcloudapi.com") == ""
 
 
-def test_a_temporary_key_needs_its_token_and_ends(cloud: Any, control_of: Callable[..., Any]) -> None:
+def test_temporary_credential_needs_token_and_expires(cloud: Any, control_of: Callable[..., Any]) -> None:
     key = cloud.admin("POST", "keys")
     assert control_of(cloud, key).call("sts", "GetCallerIdentity")["Type"] == "RootAccount"
     assert control_of(cloud, key, token="").refusal("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
@@ -182,7 +185,7 @@ def test_a_temporary_key_needs_its_token_and_ends(cloud: Any, control_of: Callab
     assert control_of(cloud, over).refusal("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
 
 
-def test_calls_are_listed_with_what_cam_calls_them(cloud: Any, control: Any) -> None:
+def test_api_requests_are_in_the_access_log(cloud: Any, control: Any) -> None:
     before = max((row["number"] for row in cloud.admin("GET", "requests")), default=0)
     control.call("cam", "GetRole", {"RoleName": "CI_QCSRole"})
     control.refusal("cam", "GetRole", {"RoleName": "nobody"})

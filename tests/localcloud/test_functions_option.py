@@ -1,4 +1,4 @@
-"""COS, CI and functions together: events go out, temporary keys come back, notifications reach function URLs."""
+"""COS, CI and functions together: object events, temporary credentials, notifications to function URLs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 
-# A function that submits a job for what was uploaded; the signature is written out, as no library is at hand.
+# A function that submits a job for an uploaded object; it signs by itself because it has no library.
 UPLOAD = """
 import hashlib, hmac, http.client, os, time
 from urllib.parse import quote
@@ -58,8 +58,8 @@ import json
 def main_handler(event, context):
     if not event["path"].endswith("/secret-token"):
         return {"statusCode": 403, "body": "no"}
-    told = json.loads(event["body"])
-    print("told of", told["JobsDetail"][0]["JobId"])
+    notification = json.loads(event["body"])
+    print("notified of", notification["JobsDetail"][0]["JobId"])
     return {"statusCode": 200, "headers": {"x-own": "1"}, "body": json.dumps({"query": event["queryString"]})}
 """
 
@@ -96,9 +96,7 @@ def cloud_with_functions(tmp_path: Path, start_cloud: Callable[..., Any]) -> Any
     return start_cloud("--functions", str(folder))
 
 
-def test_an_upload_runs_through_function_job_and_callback(
-    cloud_with_functions: Any, raw_of: Callable[..., Any]
-) -> None:
+def test_upload_runs_function_job_and_callback(cloud_with_functions: Any, raw_of: Callable[..., Any]) -> None:
     cloud, raw = cloud_with_functions, raw_of(cloud_with_functions)
     bucket = f"audio-{cloud.appid}"
     cos, ci = cloud.bucket_host(bucket), cloud.ci_host(bucket)
@@ -126,20 +124,20 @@ def test_an_upload_runs_through_function_job_and_callback(
     )
     assert first["requests"] == [f"POST {ci} /asr_jobs -> 200"]
     assert second["trigger"] == "http"
-    assert any(f"told of {job['job_id']}" in words for words in second["log"])
+    assert any(f"notified of {job['job_id']}" in line for line in second["log"])
     rows = [row for row in cloud.admin("GET", "requests") if row["request_id"] == first["request_id"]]
     assert [(row["path"], row["function"]) for row in rows] == [("/asr_jobs", first["function"])]
 
 
-def test_a_function_url_is_served_to_the_outside_too(cloud_with_functions: Any) -> None:
+def test_function_url_is_served_to_outside_clients(cloud_with_functions: Any) -> None:
     cloud = cloud_with_functions
     ready = json.loads((cloud.folder / "ready.json").read_text())
     url = ready["functions"]["callback"]["url"].replace("https", "http")
     with httpx.Client(proxy=cloud.endpoint, trust_env=False) as client:
         assert client.post(f"{url}/wrong", content=b"{}").status_code == 403
-        told = b'{"JobsDetail": [{"JobId": "s0"}]}'
-        answer = client.post(f"{url}/secret-token", params={"a": "b c"}, content=told)
-        assert (answer.status_code, answer.json(), answer.headers["x-own"]) == (
+        notification = b'{"JobsDetail": [{"JobId": "s0"}]}'
+        response = client.post(f"{url}/secret-token", params={"a": "b c"}, content=notification)
+        assert (response.status_code, response.json(), response.headers["x-own"]) == (
             200,
             {"query": {"a": "b c"}},
             "1",
@@ -147,19 +145,19 @@ def test_a_function_url_is_served_to_the_outside_too(cloud_with_functions: Any) 
         assert client.get(url.replace("1250000000-", "1250000001-")).status_code == 404
 
 
-def test_functions_and_timers_can_be_called_by_hand(cloud_with_functions: Any) -> None:
+def test_admin_pages_invoke_functions_and_timers(cloud_with_functions: Any) -> None:
     cloud = cloud_with_functions
     assert cloud.admin("POST", "timer/reconcile") == {"fired": True}
     assert cloud.admin("GET", "idle?timeout=20") is True
     assert cloud.admin("GET", "invocations")[-1]["result"] == "reconcile"
     event = {"path": "/x", "body": ""}
-    answer = httpx.post(f"{cloud.endpoint}/-/functions/callback/invoke", json=event, trust_env=False)
-    assert answer.json()["result"]["statusCode"] == 403
+    response = httpx.post(f"{cloud.endpoint}/-/functions/callback/invoke", json=event, trust_env=False)
+    assert response.json()["result"]["statusCode"] == 403
 
 
-def test_mistakes_in_serverless_yml_are_told_before_it_starts(tmp_path: Path) -> None:
+def test_invalid_manifest_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "serverless.yml").write_text("inputs: {functions: {a: {handler: nothing}}}")
-    words = [
+    command = [
         sys.executable,
         "-m",
         "localcloud",
@@ -168,6 +166,6 @@ def test_mistakes_in_serverless_yml_are_told_before_it_starts(tmp_path: Path) ->
         "--functions",
         str(tmp_path),
     ]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("localcloud cannot start: ")
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr.startswith("localcloud cannot start: ")

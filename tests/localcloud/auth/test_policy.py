@@ -1,4 +1,4 @@
-"""CAM policy documents: what they let be done, and which are none."""
+"""CAM policy documents: evaluation and validation."""
 
 import json
 from typing import Any
@@ -23,8 +23,8 @@ def document(*statements: Any, version: str = "2.0") -> dict[str, Any]:
     return {"version": version, "statement": list(statements)}
 
 
-def may(need: RequiredPermission, *statements: Any) -> bool:
-    return is_allowed([parse_policy(document(*statements))], need)
+def is_permitted(permission: RequiredPermission, *statements: Any) -> bool:
+    return is_allowed([parse_policy(document(*statements))], permission)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def may(need: RequiredPermission, *statements: Any) -> bool:
         "qcs::cos:ap-guangzhou:uid/1250000000:*",
     ],
 )
-def test_a_statement_that_matches_lets_it_be_done(action: str, resource: str) -> None:
-    assert may(GET, statement(["ci:Describe*", action], ["qcs::ci:::x", resource]))
+def test_matching_statement_allows(action: str, resource: str) -> None:
+    assert is_permitted(GET, statement(["ci:Describe*", action], ["qcs::ci:::x", resource]))
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_a_statement_that_matches_lets_it_be_done(action: str, resource: str) ->
     ],
     ids=lambda wrong: f"{wrong['action']} on {wrong['resource']}",
 )
-def test_a_statement_about_something_else_does_not(wrong: dict[str, Any]) -> None:
-    assert not may(GET, wrong)
+def test_other_statement_does_not_allow(wrong: dict[str, Any]) -> None:
+    assert not is_permitted(GET, wrong)
 
 
-def test_who_denies_wins_over_all_who_allow_in_whatever_document() -> None:
+def test_deny_wins_over_allow() -> None:
     generous = parse_policy(document(statement("*")))
     strict = parse_policy(document(statement("cos:*", f"{BUCKET}/calls/*", effect="deny")))
     assert is_allowed([generous], GET)
@@ -77,10 +77,10 @@ def test_who_denies_wins_over_all_who_allow_in_whatever_document() -> None:
 
 
 @pytest.mark.parametrize("resource", [f"{BUCKET}/*", "qcs::*:*:*:*"])
-def test_an_action_on_the_level_of_the_api_is_granted_by_a_star_alone(resource: str) -> None:
-    need = RequiredPermission("ci:DescribeAsrBuckets")
-    assert not may(need, statement("ci:*", resource))
-    assert may(need, statement("ci:*", [resource, "*"]))
+def test_api_level_action_needs_resource_star(resource: str) -> None:
+    permission = RequiredPermission("ci:DescribeAsrBuckets")
+    assert not is_permitted(permission, statement("ci:*", resource))
+    assert is_permitted(permission, statement("ci:*", [resource, "*"]))
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_an_action_on_the_level_of_the_api_is_granted_by_a_star_alone(resource: 
         ("condition", document({**statement(), "condition": {"ip_equal": {"qcs:ip": "10.0.0.0/8"}}})),
     ],
 )
-def test_what_cam_or_this_stand_in_cannot_take_is_refused_by_its_part(part: str, raw: Any) -> None:
+def test_invalid_policy_is_rejected_with_its_part(part: str, raw: Any) -> None:
     with pytest.raises(PolicyError) as refused:
         parse_policy(raw)
     assert refused.value.part == part
 
 
-def test_a_document_may_be_text_and_its_statement_a_single_one() -> None:
+def test_policy_may_be_text_with_single_statement() -> None:
     text = json.dumps({"version": "2.0", "statement": statement()})
     assert is_allowed([parse_policy(text)], GET)
 
@@ -126,7 +126,7 @@ STATEMENTS = st.builds(
 
 
 @given(STATEMENTS, STATEMENTS, ACTIONS, KEYS)
-def test_plain_statements_allow_exactly_what_they_name(
+def test_plain_statements_allow_exactly_their_names(
     first: dict[str, Any], second: dict[str, Any], action: str, resource: str
 ) -> None:
     naming = [
@@ -134,11 +134,13 @@ def test_plain_statements_allow_exactly_what_they_name(
         for each in (first, second)
         if action in each["action"] and resource in each["resource"]
     ]
-    assert may(RequiredPermission(action, resource), first, second) == (bool(naming) and "deny" not in naming)
+    assert is_permitted(RequiredPermission(action, resource), first, second) == (
+        bool(naming) and "deny" not in naming
+    )
 
 
 @given(PARTS, PARTS, PARTS)
-def test_a_star_stands_for_any_text_and_nothing_else_is_special(begin: str, middle: str, end: str) -> None:
-    need = RequiredPermission("cos:GetObject", f"{BUCKET}/{begin}{middle}{end}")
-    assert may(need, statement(resource=f"{BUCKET}/{begin}*{end}"))
-    assert not may(need, statement(resource=f"{BUCKET}/{begin}*{end}x"))
+def test_only_star_is_a_wildcard(begin: str, middle: str, end: str) -> None:
+    permission = RequiredPermission("cos:GetObject", f"{BUCKET}/{begin}{middle}{end}")
+    assert is_permitted(permission, statement(resource=f"{BUCKET}/{begin}*{end}"))
+    assert not is_permitted(permission, statement(resource=f"{BUCKET}/{begin}*{end}x"))

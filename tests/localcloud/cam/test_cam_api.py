@@ -33,12 +33,12 @@ def new_name(kind: str) -> str:
 
 @pytest.fixture
 def cam(control: Any) -> Callable[..., dict[str, Any]]:
-    return lambda action, **given: control.call("cam", action, given)
+    return lambda action, **params: control.call("cam", action, params)
 
 
 @pytest.fixture
 def refused(control: Any) -> Callable[..., str]:
-    return lambda action, **given: control.refusal("cam", action, given)
+    return lambda action, **params: control.refusal("cam", action, params)
 
 
 @pytest.fixture
@@ -55,20 +55,20 @@ def policy(cam: Any) -> int:
     )
 
 
-def attached(cam: Any, role: str, **given: Any) -> list[str]:
-    found = cam("ListAttachedRolePolicies", RoleName=role, Page=1, Rp=200, **given)
-    assert found["TotalNum"] == len(found["List"])
-    return [each["PolicyName"] for each in found["List"]]
+def attached(cam: Any, role: str, **params: Any) -> list[str]:
+    shown = cam("ListAttachedRolePolicies", RoleName=role, Page=1, Rp=200, **params)
+    assert shown["TotalNum"] == len(shown["List"])
+    return [each["PolicyName"] for each in shown["List"]]
 
 
-def test_a_role_is_made_found_changed_and_deleted(cam: Any, refused: Any) -> None:
+def test_role_is_created_read_updated_and_deleted(cam: Any, refused: Any) -> None:
     name, document = new_name("role"), json.dumps(TRUST, indent=1)
-    made = cam(
+    created = cam(
         "CreateRole", RoleName=name, PolicyDocument=document, Description="says hello", SessionDuration=7200
     )
     info = cam("GetRole", RoleName=name)["RoleInfo"]
-    assert info == cam("GetRole", RoleId=made["RoleId"])["RoleInfo"]
-    assert (info["RoleName"], info["RoleId"], info["Description"]) == (name, made["RoleId"], "says hello")
+    assert info == cam("GetRole", RoleId=created["RoleId"])["RoleInfo"]
+    assert (info["RoleName"], info["RoleId"], info["Description"]) == (name, created["RoleId"], "says hello")
     assert info["PolicyDocument"] == document
     assert refused("CreateRole", RoleName=name, PolicyDocument=document) == "InvalidParameter.RoleNameInUse"
     other = document.replace("scf.qcloud.com", "ci.qcloud.com")
@@ -79,23 +79,23 @@ def test_a_role_is_made_found_changed_and_deleted(cam: Any, refused: Any) -> Non
     assert refused("DeleteRole", RoleName=name) == "InvalidParameter.RoleNotExist"
 
 
-def test_roles_are_listed_page_by_page(cam: Any, role: str) -> None:
+def test_roles_are_listed_by_page(cam: Any, role: str) -> None:
     names: list[str] = []
     page = 1
-    while found := cam("DescribeRoleList", Page=page, Rp=2)["List"]:
-        names += [each["RoleName"] for each in found]
+    while shown := cam("DescribeRoleList", Page=page, Rp=2)["List"]:
+        names += [each["RoleName"] for each in shown]
         page += 1
     assert len(names) == len(set(names)) == cam("DescribeRoleList", Page=1, Rp=1)["TotalNum"]
     assert {role, "CI_QCSRole"} <= set(names)
 
 
-def test_a_policy_is_made_found_changed_and_deleted(cam: Any, refused: Any) -> None:
+def test_policy_is_created_read_updated_and_deleted(cam: Any, refused: Any) -> None:
     name, document = new_name("policy"), json.dumps(READ)
     policy = cam("CreatePolicy", PolicyName=name, PolicyDocument=document, Description="one")["PolicyId"]
     again = {"PolicyName": name, "PolicyDocument": document}
     assert refused("CreatePolicy", **again) == "FailedOperation.PolicyNameInUse"
-    found = cam("GetPolicy", PolicyId=policy)
-    assert (found["PolicyName"], found["PolicyDocument"], found["Description"], found["Type"]) == (
+    shown = cam("GetPolicy", PolicyId=policy)
+    assert (shown["PolicyName"], shown["PolicyDocument"], shown["Description"], shown["Type"]) == (
         name,
         document,
         "one",
@@ -104,8 +104,8 @@ def test_a_policy_is_made_found_changed_and_deleted(cam: Any, refused: Any) -> N
     wider = document.replace("GetObject", "*")
     assert cam("UpdatePolicy", PolicyName=name, PolicyDocument=wider)["PolicyId"] == policy
     cam("UpdatePolicy", PolicyId=policy, Description="two")
-    found = cam("GetPolicy", PolicyId=policy)
-    assert (found["PolicyDocument"], found["Description"]) == (wider, "two")
+    shown = cam("GetPolicy", PolicyId=policy)
+    assert (shown["PolicyDocument"], shown["Description"]) == (wider, "two")
     cam("DeletePolicy", PolicyId=[policy])
     missing = "ResourceNotFound.PolicyIdNotFound"
     assert refused("GetPolicy", PolicyId=policy) == missing
@@ -113,7 +113,7 @@ def test_a_policy_is_made_found_changed_and_deleted(cam: Any, refused: Any) -> N
     assert refused("DeletePolicy", PolicyId=[policy]) == missing
 
 
-def test_policies_are_listed_by_scope_and_part_of_the_name(cam: Any) -> None:
+def test_policies_are_listed_by_scope_and_keyword(cam: Any) -> None:
     word = secrets.token_hex(6)
     for number in range(3):
         cam("CreatePolicy", PolicyName=f"{word}-{number}", PolicyDocument=json.dumps(READ))
@@ -127,7 +127,7 @@ def test_policies_are_listed_by_scope_and_part_of_the_name(cam: Any) -> None:
     assert cam("ListPolicies")["TotalNum"] >= 3 + len(presets)
 
 
-def test_a_role_carries_what_was_attached_to_it(cam: Any, role: str, policy: int) -> None:
+def test_role_has_attached_policies(cam: Any, role: str, policy: int) -> None:
     name = cam("GetPolicy", PolicyId=policy)["PolicyName"]
     cam("AttachRolePolicy", PolicyId=policy, AttachRoleName=role)
     cam("AttachRolePolicy", PolicyName=name, AttachRoleName=role)
@@ -145,7 +145,7 @@ def test_a_role_carries_what_was_attached_to_it(cam: Any, role: str, policy: int
 
 
 @pytest.mark.parametrize(
-    ("code", "action", "given"),
+    ("code", "action", "params"),
     [
         ("InvalidParameter.ParamError", "GetRole", {}),
         ("MissingParameter", "CreateRole", {"RoleName": "r"}),
@@ -205,23 +205,23 @@ def test_a_role_carries_what_was_attached_to_it(cam: Any, role: str, policy: int
     ],
     ids=str,
 )
-def test_a_call_that_cannot_be_is_refused_by_the_code_of_the_api(
-    refused: Any, code: str, action: str, given: dict[str, Any]
+def test_invalid_request_is_rejected_with_api_code(
+    refused: Any, code: str, action: str, params: dict[str, Any]
 ) -> None:
-    assert refused(action, **given) == code
+    assert refused(action, **params) == code
 
 
-def test_roles_and_policies_survive_a_restart_and_a_deleted_service_role_stays_deleted(
+def test_roles_and_policies_survive_a_restart(
     start_cloud: Callable[..., Any], control_of: Callable[..., Any]
 ) -> None:
     first = start_cloud()
     control = control_of(first)
     control.call("cam", "CreateRole", {"RoleName": "kept", "PolicyDocument": json.dumps(TRUST)})
-    made = control.call("cam", "CreatePolicy", {"PolicyName": "kept", "PolicyDocument": json.dumps(READ)})
-    control.call("cam", "AttachRolePolicy", {**made, "AttachRoleName": "kept"})
+    created = control.call("cam", "CreatePolicy", {"PolicyName": "kept", "PolicyDocument": json.dumps(READ)})
+    control.call("cam", "AttachRolePolicy", {**created, "AttachRoleName": "kept"})
     control.call("cam", "DeleteRole", {"RoleName": "CI_QCSRole"})
     first.stop()
     control = control_of(start_cloud())
-    found = control.call("cam", "ListAttachedRolePolicies", {"RoleName": "kept", "Page": 1, "Rp": 10})
-    assert [each["PolicyName"] for each in found["List"]] == ["kept"]
+    shown = control.call("cam", "ListAttachedRolePolicies", {"RoleName": "kept", "Page": 1, "Rp": 10})
+    assert [each["PolicyName"] for each in shown["List"]] == ["kept"]
     assert control.refusal("cam", "GetRole", {"RoleName": "CI_QCSRole"}) == "InvalidParameter.RoleNotExist"

@@ -1,4 +1,4 @@
-"""Functions in the control plane: what is taken, what is refused, and what is shown afterwards."""
+"""The actions on functions: what is accepted, rejected and shown."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ WANTED = {
 
 
 def zipped(**files: str) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    created = io.BytesIO()
+    with zipfile.ZipFile(created, "w") as archive:
         for name, text in files.items():
             archive.writestr(name, text)
-    return made.getvalue()
+    return created.getvalue()
 
 
 def code(content: bytes = zipped(**{"index.py": ECHO})) -> dict[str, str]:
     return {"ZipFile": base64.b64encode(content).decode()}
 
 
-def test_a_function_is_shown_as_it_was_created(scf: Any) -> None:
+def test_function_is_shown_as_created(scf: Any) -> None:
     content = zipped(**{"index.py": ECHO})
     name = scf.create(**WANTED, Code=code(content))
     shown = scf.call("GetFunction", FunctionName=name)
@@ -60,7 +60,7 @@ def test_a_function_is_shown_as_it_was_created(scf: Any) -> None:
     assert httpx.get(address["Url"], trust_env=False).content == content
 
 
-def test_what_an_update_leaves_out_stays_and_a_given_environment_replaces_all(scf: Any) -> None:
+def test_update_keeps_absent_settings_and_replaces_environment(scf: Any) -> None:
     name = scf.create(**WANTED)
     scf.call("UpdateFunctionConfiguration", FunctionName=name, Timeout=30)
     shown = scf.call("GetFunction", FunctionName=scf.settled(name))
@@ -105,22 +105,20 @@ def test_what_an_update_leaves_out_stays_and_a_given_environment_replaces_all(sc
         ({"DnsCache": "TRUE"}, "UnknownParameter"),
     ],
 )
-def test_a_function_that_cannot_be_is_refused_with_the_apis_own_code(
-    scf: Any, changes: dict[str, Any], refusal: str
-) -> None:
+def test_invalid_function_is_rejected_with_api_code(scf: Any, changes: dict[str, Any], refusal: str) -> None:
     wanted = {"FunctionName": "refused", **WANTED, "Code": code()}
     assert scf.refused("CreateFunction", **{**wanted, **changes}) == refusal
     assert scf.refused("GetFunction", FunctionName="refused") == "ResourceNotFound.Function"
 
 
-def test_a_zip_over_50_mb_is_refused(tmp_path: Path) -> None:
-    # Not on the wire: a client needs seconds to send that much.
+def test_zip_over_50_mb_is_rejected(tmp_path: Path) -> None:
+    # Not over HTTP: a client needs seconds to send that much.
     with pytest.raises(ApiError) as refused:
         CodeStore(tmp_path).unpack("A" * (50 * 1024 * 1024 * 4 // 3 + 5))
     assert refused.value.code == "InvalidParameter.RequestTooLarge"
 
 
-def test_a_name_is_taken_until_its_function_is_deleted(scf: Any) -> None:
+def test_name_is_in_use_until_deletion(scf: Any) -> None:
     name = scf.create()
     again = {"FunctionName": name, **WANTED, "Code": code()}
     assert scf.refused("CreateFunction", **again) == "ResourceInUse.Function"
@@ -131,34 +129,34 @@ def test_a_name_is_taken_until_its_function_is_deleted(scf: Any) -> None:
     scf.settled(name)
 
 
-def test_functions_are_listed_page_by_page(scf: Any) -> None:
+def test_functions_are_listed_by_page(scf: Any) -> None:
     names = sorted(scf.create(name=f"paged-{number}", wait=False) for number in range(3))
-    asked = {"SearchKey": "paged-", "Namespace": "default", "Limit": 2}
-    pages = [scf.call("ListFunctions", **asked, Offset=offset) for offset in (0, 2)]
+    params = {"SearchKey": "paged-", "Namespace": "default", "Limit": 2}
+    pages = [scf.call("ListFunctions", **params, Offset=offset) for offset in (0, 2)]
     assert [page["TotalCount"] for page in pages] == [3, 3]
     assert [each["FunctionName"] for page in pages for each in page["Functions"]] == names
     assert [each["Name"] for each in scf.call("ListNamespaces")["Namespaces"]] == ["default"]
 
 
-def test_what_changes_a_function_waits_until_it_is_active(
+def test_changes_are_rejected_during_deployment(
     start_cloud: Callable[..., Any], scf_of: Callable[[Any], Any]
 ) -> None:
     slow = scf_of(start_cloud("--deploy-delay-ms", "60000"))
     name = slow.create(wait=False)
     assert slow.call("GetFunction", FunctionName=name)["Status"] == "Creating"
     timer = {"FunctionName": name, "Type": "timer", "TriggerName": "t", "TriggerDesc": "0 0 0 1 1 * *"}
-    for action, given in (
+    for action, params in (
         ("CreateTrigger", timer),
         ("DeleteTrigger", timer),
         ("UpdateFunctionCode", {"FunctionName": name, "Code": code()}),
         ("UpdateFunctionConfiguration", {"FunctionName": name, "Timeout": 9}),
     ):
-        assert slow.refused(action, **given) == f"FailedOperation.{action}"
+        assert slow.refused(action, **params) == f"FailedOperation.{action}"
     for action in ("Invoke", "DeleteFunction"):
         assert slow.refused(action, FunctionName=name) == "FailedOperation.FunctionStatusError"
 
 
-def test_code_without_the_handlers_module_fails_with_a_reason(scf: Any) -> None:
+def test_code_without_handler_module_fails_with_reason(scf: Any) -> None:
     name = scf.create(wait=False, Handler="upload.main_handler")
     scf.settled(name, "CreateFailed")
     (reason,) = scf.call("GetFunction", FunctionName=name)["StatusReasons"]
@@ -167,7 +165,7 @@ def test_code_without_the_handlers_module_fails_with_a_reason(scf: Any) -> None:
     scf.call("DeleteFunction", FunctionName=name)
 
 
-def test_after_a_failed_update_the_old_code_goes_on(scf: Any) -> None:
+def test_old_code_runs_after_a_failed_update(scf: Any) -> None:
     name = scf.create("def main_handler(event, context):\n    return 'old'\n")
     before = scf.call("GetFunctionAddress", FunctionName=name)
     scf.call("UpdateFunctionCode", FunctionName=name, Code=code(zipped(**{"elsewhere.py": ECHO})))
@@ -178,6 +176,6 @@ def test_after_a_failed_update_the_old_code_goes_on(scf: Any) -> None:
     assert scf.invoke(scf.settled(name), 1)["RetMsg"] == "1"
 
 
-def test_functions_live_in_the_stand_ins_own_region(cloud: Any, control_of: Callable[..., Any]) -> None:
+def test_other_region_is_rejected(cloud: Any, control_of: Callable[..., Any]) -> None:
     elsewhere = control_of(cloud, region="ap-shanghai")
     assert elsewhere.refusal("scf", "ListFunctions") == "UnsupportedRegion"
