@@ -1,1 +1,1 @@
-"""The wire to Tencent Cloud: signing, HTTP, COS objects and the CI speech API. Knows nothing of transcripts."""
+"""Clients of Tencent Cloud: signing, HTTP, COS objects and the CI speech API. Knows nothing of transcripts."""
