@@ -97,7 +97,7 @@ def test_missing_variable_is_reported_at_its_place(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "mistake"),
+    ("right", "wrong", "error"),
     [
         ("component: multi-scf", "component: scf", "component: must be multi-scf"),
         ("${env:REGION}", "ap-shanghai", "inputs.region: is 'ap-shanghai'"),
