@@ -19,7 +19,7 @@ import uvicorn
 from localcloud.access.assigned import AssignedError
 from localcloud.admin import admin_app
 from localcloud.app import Cloud, Options
-from localcloud.ci.service import CiOptions
+from localcloud.ci.backend import CiOptions
 from localcloud.connection import Connection
 from localcloud.faults import PlanError, plan_of_option
 from localcloud.scf import DeploymentError

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from localcloud.xml import Node, document
+from localcloud.xml import Node, serialize
 
 # Exactly this: the Python SDK parses some answers only when nothing follows the type.
 XML_TYPE = "application/xml"
@@ -18,7 +18,7 @@ _CHUNK = 256 * 1024
 
 def xml_answer(root: Node, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An XML document as the answer."""
-    return Response(document(root), status, headers, XML_TYPE)
+    return Response(serialize(root), status, headers, XML_TYPE)
 
 
 class FileAnswer(Response):

@@ -21,25 +21,25 @@ from localcloud.access.cos_needs import needs_of_cos
 from localcloud.access.guard import first_denied
 from localcloud.answers import XML_TYPE
 from localcloud.asked import Asked, Undecodable
-from localcloud.ci import errors as ci_errors
-from localcloud.ci.notify import Notifier
-from localcloud.ci.routes import answer as ci_answer
-from localcloud.ci.service import Ci, CiOptions
+from localcloud.ci import exceptions as ci_errors
+from localcloud.ci.backend import CiBackend, CiOptions
+from localcloud.ci.notifier import Notifier
+from localcloud.ci.urls import dispatch as ci_answer
 from localcloud.connection import hang_up
 from localcloud.control.calls import ControlService
 from localcloud.control.cam import Cam
 from localcloud.control.dispatch import Control
 from localcloud.control.scf.service import ScfService
 from localcloud.control.sts import Sts
-from localcloud.cos import errors as cos_errors
-from localcloud.cos.routes import answer as cos_answer
-from localcloud.cos.service import Cos
+from localcloud.cos import exceptions as cos_errors
+from localcloud.cos.backend import CosBackend
+from localcloud.cos.urls import dispatch as cos_answer
 from localcloud.faults import Cut, Faults, Plan
 from localcloud.functions import RunningFunctions
 from localcloud.hosts import Service
 from localcloud.keys import Key, Keys
 from localcloud.leaving import error_answer, finish, problem_of
-from localcloud.speech.recogniser import make_recogniser
+from localcloud.speech import make_recogniser
 from localcloud.store import Store
 from localcloud.traffic import Row, Traffic
 
@@ -86,8 +86,10 @@ class Cloud:
         self.faults = Faults(options.faults, self.store, self._kill)
         self.keys = Keys(
             Key(
-                options.secret_id or self.store.setting("secret_id", lambda: "AKID" + secrets.token_hex(16)),
-                options.secret_key or self.store.setting("secret_key", lambda: secrets.token_hex(16)),
+                options.secret_id
+                or self.store.get_or_create_setting("secret_id", lambda: "AKID" + secrets.token_hex(16)),
+                options.secret_key
+                or self.store.get_or_create_setting("secret_key", lambda: secrets.token_hex(16)),
             ),
             self.faults.clock,
             assigned_in(options.policies) if options.policies else None,
@@ -108,15 +110,15 @@ class Cloud:
             faults=self.faults,
             documents_of=self.cam.documents_of,
         )
-        self.cos = Cos(self.store, options.appid, self.functions.object_created, self.faults)
+        self.cos = CosBackend(self.store, options.appid, self.functions.object_created, self.faults)
         notifier = Notifier(
             self.store,
             owns_host=self.functions.owns_host,
             call_function=self.functions.notify,
             retry_delay_s=options.retry_delay_s,
-            posts=self.faults.notifications.posts,
+            build_posts=self.faults.notifications.posts,
         )
-        self.ci = Ci(
+        self.ci = CiBackend(
             self.store,
             self.cos,
             make_recogniser(options.speech),
@@ -175,7 +177,7 @@ class Cloud:
         try:
             asked = Asked.read(scope, receive)
         except Undecodable as error:
-            refusal = cos_errors.CosProblem(400, "InvalidURI", f"The URL is not UTF-8: {error}")
+            refusal = cos_errors.CosError(400, "InvalidURI", f"The URL is not UTF-8: {error}")
             await Response(cos_errors.error_body(refusal, "/", "none"), 400, media_type=XML_TYPE)(
                 scope, receive, send
             )
@@ -214,7 +216,7 @@ class Cloud:
             return error_answer(asked, problem)
 
     async def _permit(self, asked: Asked) -> None:
-        """Raises CosProblem or CiProblem when the key's policies do not grant what is asked."""
+        """Raises CosError or CiError when the key's policies do not grant what is asked."""
         needs = (needs_of_cos if asked.place.is_cos else needs_of_ci)(asked, self.options.appid)
         denied = first_denied(asked, needs)
         if denied is not None:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from localcloud import scf
 from localcloud.access.documents import Document
 from localcloud.asked import Asked
-from localcloud.cos.service import Created
+from localcloud.cos.backend import ObjectCreatedEvent
 from localcloud.faults import Faults
 from localcloud.keys import Key, Keys
 from localcloud.traffic import Traffic
@@ -100,7 +100,7 @@ class RunningFunctions:
         if self._timers:
             await self.registry.start()
 
-    async def object_created(self, created: Created) -> None:
+    async def object_created(self, created: ObjectCreatedEvent) -> None:
         """Queue the event for every trigger that matches; returns at once."""
         stored = created.stored
         await self.registry.object_created(

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from localcloud.answers import XML_TYPE
 from localcloud.asked import Asked, Problem
-from localcloud.ci import errors as ci_errors
-from localcloud.cos import errors as cos_errors
+from localcloud.ci import exceptions as ci_errors
+from localcloud.cos import exceptions as cos_errors
 from localcloud.signature import Refused
 
 _log = logging.getLogger("localcloud")
@@ -39,7 +39,7 @@ _NAMES = {
 def problem_of(asked: Asked, error: Exception) -> Problem:
     """What an error is to the client: a refusal with a code of the service, or an InternalError."""
     if isinstance(error, Refused):
-        refusal = cos_errors.refusal if asked.place.is_cos else ci_errors.refusal
+        refusal = cos_errors.signature_error if asked.place.is_cos else ci_errors.signature_error
         return refusal(error.reason, str(error))
     if isinstance(error, Problem):
         return error

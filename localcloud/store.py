@@ -61,16 +61,16 @@ class Store:
             raise
         self.db.execute("COMMIT")
 
-    def setting(self, name: str, make: Callable[[], str]) -> str:
+    def get_or_create_setting(self, name: str, make: Callable[[], str]) -> str:
         """A value that stays the same over restarts, made at first use."""
         row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         if row:
             return str(row[0])
         value = make()
-        self.keep_setting(name, value)
+        self.save_setting(name, value)
         return value
 
-    def keep_setting(self, name: str, value: str) -> None:
+    def save_setting(self, name: str, value: str) -> None:
         """Write a setting down."""
         self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 

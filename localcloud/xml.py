@@ -11,7 +11,7 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_DEPTH = 32
 
 
-class MalformedXml(ValueError):
+class XmlError(ValueError):
     """A body is not XML, or uses what this cloud does not read (a DTD, deep nesting)."""
 
 
@@ -47,7 +47,7 @@ def node(name: str, *content: Node | str | int | None) -> Node:
     return Node(name, children=tuple(child for child in content if isinstance(child, Node)))
 
 
-def document(root: Node) -> bytes:
+def serialize(root: Node) -> bytes:
     """The bytes of a whole document, UTF-8, with its declaration."""
     parts = ["<?xml version='1.0' encoding='utf-8' ?>\n"]
     _write(root, parts)
@@ -61,12 +61,12 @@ def _write(element: Node, parts: list[str]) -> None:
             _write(child, parts)
         parts.append(f"</{element.name}>")
     elif element.text:
-        parts.append(f"<{element.name}>{_escaped(element.text)}</{element.name}>")
+        parts.append(f"<{element.name}>{_escape(element.text)}</{element.name}>")
     else:
         parts.append(f"<{element.name}/>")
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Text for an element. XML 1.0 has no form for control characters at all: they become U+FFFD."""
     legal = _ILLEGAL.sub("\ufffd", text)
     # A bare carriage return would come back as a line feed from every parser.
@@ -82,7 +82,7 @@ class _Builder:
 
     def start(self, name: str, _attributes: dict[str, str]) -> None:
         if len(self._open) >= _MAX_DEPTH:
-            raise MalformedXml(f"elements are nested deeper than {_MAX_DEPTH}")
+            raise XmlError(f"elements are nested deeper than {_MAX_DEPTH}")
         self._open.append((name, [], []))
 
     def data(self, text: str) -> None:
@@ -98,23 +98,23 @@ class _Builder:
             self.root = done
 
 
-def _refuse_doctype(name: str, *_declaration: object) -> None:
-    raise MalformedXml(f"a document type declaration ({name}) is not accepted")
+def _reject_doctype(name: str, *_declaration: object) -> None:
+    raise XmlError(f"a document type declaration ({name}) is not accepted")
 
 
-def read(body: bytes) -> Node:
-    """The root of a UTF-8 document. Raises MalformedXml; entity bombs end at their DTD."""
+def parse(body: bytes) -> Node:
+    """The root of a UTF-8 document. Raises XmlError; entity bombs end at their DTD."""
     builder = _Builder()
     parser = expat.ParserCreate(encoding="utf-8")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartDoctypeDeclHandler = _reject_doctype
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
-        raise MalformedXml(str(error)) from error
+        raise XmlError(str(error)) from error
     if builder.root is None:
-        raise MalformedXml("the document has no element")
+        raise XmlError("the document has no element")
     return builder.root

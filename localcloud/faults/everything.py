@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from localcloud.ci.jobs import Jobs
+from localcloud.ci.models import JobStore
 from localcloud.faults.clock import Clock
 from localcloud.faults.dice import Dice
 from localcloud.faults.events import EventFaults
@@ -25,7 +25,7 @@ class Faults:
     def __init__(self, plan: Plan, store: Store, kill: Callable[[Key], bool] = lambda _key: False) -> None:
         """`kill` ends the instance of a function that holds a key."""
         self._dice = Dice(plan)
-        self._all_jobs = Jobs(store)
+        self._all_jobs = JobStore(store)
         self._kills = Kills(self._dice, kill)
         self.clock = Clock(self._dice)
         self.objects = ObjectFaults(self._dice)
@@ -36,7 +36,7 @@ class Faults:
 
     def _name_of_job(self, job_id: str) -> str:
         job = self._all_jobs.find(job_id)
-        return about_job(job.order) if job else job_id
+        return about_job(job.spec) if job else job_id
 
     def use(self, plan: Plan) -> None:
         """Replace the plan. An empty one ends the faults and keeps the counts of what has struck."""

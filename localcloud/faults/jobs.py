@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 from localcloud.asked import Asked
-from localcloud.ci.errors import CiProblem
-from localcloud.ci.models import Job, Order
+from localcloud.ci.exceptions import CiError
+from localcloud.ci.models import Job, JobSpec
 from localcloud.faults.dice import Dice
-from localcloud.speech.recognition import NotRecognised
+from localcloud.speech.models import RecognitionError
 from localcloud.store import Store
 
 FAILED, FOREIGN = "job_failed", "foreign"
@@ -23,9 +23,9 @@ _LOOK_AGAIN_S = 0.01
 _SCHEMA = "CREATE TABLE IF NOT EXISTS job_marks (job_id TEXT PRIMARY KEY, mark TEXT NOT NULL)"
 
 
-def about_job(order: Order) -> str:
+def about_job(spec: JobSpec) -> str:
     """What a job is about, the same in every run."""
-    return f"{order.input_bucket}/{order.input_key}"
+    return f"{spec.input_bucket}/{spec.input_key}"
 
 
 class JobFaults:
@@ -36,29 +36,29 @@ class JobFaults:
         self._db = store.db
         store.create(_SCHEMA)
 
-    def check_room(self, asked: Asked, order: Order) -> None:
+    def check_room(self, asked: Asked, spec: JobSpec) -> None:
         """Raises QueueFull for a submission that a function makes."""
-        if _is_of_function(asked) and self._strikes("queue_full", order):
+        if _is_of_function(asked) and self._strikes("queue_full", spec):
             asked.fault = "queue_full"
-            raise CiProblem(400, "QueueFull", "The queue holds too many open jobs already.")
+            raise CiError(400, "QueueFull", "The queue holds too many open jobs already.")
 
-    async def hold_answer(self, asked: Asked, job: Job, is_told: Callable[[str], bool]) -> None:
+    async def hold_answer(self, asked: Asked, job: Job, is_notified: Callable[[str], bool]) -> None:
         """Keep a function waiting for the answer to its submission until the job's end is told, 2 s at most."""
-        if not _is_of_function(asked) or not self._strikes("early_notification", job.order):
+        if not _is_of_function(asked) or not self._strikes("early_notification", job.spec):
             return
         asked.fault = "early_notification"
         end_s = time.monotonic() + _LONGEST_HOLD_S
-        while not is_told(job.job_id) and time.monotonic() < end_s:  # noqa: ASYNC110 - it looks into the database
+        while not is_notified(job.job_id) and time.monotonic() < end_s:  # noqa: ASYNC110 - it looks into the database
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     def check_speech(self, job: Job) -> None:
-        """Raises NotRecognised for a job that ends Failed."""
-        if self._strikes("job_failed", job.order):
+        """Raises RecognitionError for a job that ends Failed."""
+        if self._strikes("job_failed", job.spec):
             self.mark(job.job_id, FAILED)
-            raise NotRecognised("the recording could not be recognised", "FailedOperation.ErrorRecognize")
+            raise RecognitionError("the recording could not be recognised", "FailedOperation.ErrorRecognize")
 
-    def _strikes(self, kind: str, order: Order) -> bool:
-        return self._dice.strikes(kind, self._dice.opportunity(f"{kind} {about_job(order)}"))
+    def _strikes(self, kind: str, spec: JobSpec) -> bool:
+        return self._dice.strikes(kind, self._dice.opportunity(f"{kind} {about_job(spec)}"))
 
     def mark(self, job_id: str, mark: str) -> None:
         """Write down what is wrong with a job."""

@@ -5,49 +5,55 @@ from pathlib import Path
 
 import pocketsphinx
 
-from localcloud.speech.decode import SAMPLE_RATE, count_channels, sound_of
-from localcloud.speech.pieces import Piece, SoundStream, speech_pieces
-from localcloud.speech.recognition import NotRecognised, Recognition, Sentence, Word
-from localcloud.speech.sidecar import sentences_of
+from localcloud.speech.audio import (
+    SAMPLE_RATE,
+    PcmStream,
+    SpeechSegment,
+    count_channels,
+    iter_pcm,
+    iter_speech_segments,
+)
+from localcloud.speech.models import Recognition, RecognitionError, Sentence, Word
+from localcloud.speech.sidecar import parse_sidecar
 
 _FRAME_MS = 10  # the decoder counts time in hundredths of a second
 _STEREO = 2
 
 
-class Engine:
+class PocketSphinxEngine:
     """A loaded English model (about 0.4 s and 110 MB). One recording at a time."""
 
     def __init__(self) -> None:
         self._decoder = pocketsphinx.Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
 
     def recognise(self, recording: Path, *, channels: int, sidecar: Path | None) -> Recognition:
-        """Hear one recording. Raises NotRecognised if it is not audio or not stereo where it has to be."""
+        """Hear one recording. Raises RecognitionError if it is not audio or not stereo where it has to be."""
         if count_channels(recording) < channels:
-            raise NotRecognised(f"ChannelNum is {channels}, but the recording has one channel only")
+            raise RecognitionError(f"ChannelNum is {channels}, but the recording has one channel only")
         duration_ms = 0
         sentences: list[Sentence] = []
         for channel in range(channels):
-            sound = sound_of(recording, channel=channel if channels == _STEREO else None)
-            stream = SoundStream(sound)
+            sound = iter_pcm(recording, channel=channel if channels == _STEREO else None)
+            stream = PcmStream(sound)
             if sidecar is None:
                 sentences += self._heard(stream, channel)
             else:
-                spans = [(piece.start_ms, piece.end_ms) for piece in speech_pieces(stream)]
-                sentences += sentences_of(sidecar, spans or [(0, stream.duration_ms)], channel, channels)
+                spans = [(piece.start_ms, piece.end_ms) for piece in iter_speech_segments(stream)]
+                sentences += parse_sidecar(sidecar, spans or [(0, stream.duration_ms)], channel, channels)
             duration_ms = max(duration_ms, stream.duration_ms)
         if not duration_ms:
-            raise NotRecognised("the recording holds no sound at all")
+            raise RecognitionError("the recording holds no sound at all")
         sentences.sort(key=lambda sentence: (sentence.start_ms, sentence.channel))
         return Recognition(duration_ms, channels, tuple(sentences))
 
-    def _heard(self, stream: SoundStream, channel: int) -> Iterator[Sentence]:
-        for piece in speech_pieces(stream):
+    def _heard(self, stream: PcmStream, channel: int) -> Iterator[Sentence]:
+        for piece in iter_speech_segments(stream):
             words = tuple(self._words(piece))
             if words:
                 text = " ".join(word.text for word in words)
                 yield Sentence(text, words[0].start_ms, words[-1].end_ms, channel, words)
 
-    def _words(self, piece: Piece) -> Iterator[Word]:
+    def _words(self, piece: SpeechSegment) -> Iterator[Word]:
         # Without this the adaptation to one utterance leaks into the next, and the words
         # depend on the order of the recordings. For the same reason always full_utt.
         self._decoder.reinit_feat()

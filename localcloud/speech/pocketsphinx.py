@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from localcloud.speech.recognition import NotRecognised, Recognition, Sentence, Word
+from localcloud.speech.models import Recognition, RecognitionError, Sentence, Word
 
 _LENGTH = struct.Struct(">I")
 _START_TIMEOUT_S = 60.0
 # Twelve hours of speech take about two on one core; whoever needs longer than this is stuck.
-_LONGEST_RECOGNITION_S = 4 * 3600.0
-_ATTEMPTS = 2
+_RECOGNITION_TIMEOUT_S = 4 * 3600.0
+_MAX_ATTEMPTS = 2
 _ROOT = Path(__file__).resolve().parents[2]
 
 _ENGLISH_ONLY = (
@@ -24,7 +24,7 @@ _ENGLISH_ONLY = (
 )
 
 
-class PocketSphinx:
+class PocketSphinxRecogniser:
     """Hears English with the words' times. A worker that dies is replaced, and its recording heard again."""
 
     def __init__(self, *, workers: int = 1) -> None:
@@ -46,9 +46,9 @@ class PocketSphinx:
     async def recognise(
         self, recording: Path, *, engine: str, channels: int, sidecar: Path | None
     ) -> Recognition:
-        """Hear one recording as soon as a worker is free. Raises NotRecognised."""
+        """Hear one recording as soon as a worker is free. Raises RecognitionError."""
         if sidecar is None and "_en" not in engine:
-            raise NotRecognised(_ENGLISH_ONLY)
+            raise RecognitionError(_ENGLISH_ONLY)
         question = {
             "recording": str(recording),
             "channels": channels,
@@ -56,14 +56,14 @@ class PocketSphinx:
         }
         worker = await self._idle.get()
         try:
-            for _ in range(_ATTEMPTS):
+            for _ in range(_MAX_ATTEMPTS):
                 if not worker.is_alive:
                     worker = await self._replace(worker)
                 try:
-                    return _recognition(await worker.ask(question))
+                    return _load_recognition(await worker.ask(question))
                 except (EOFError, ConnectionError, asyncio.TimeoutError):
                     continue  # it died of this recording, or was stopped from outside: `ask` has ended it
-            raise NotRecognised(f"the recogniser ended {_ATTEMPTS} times on this recording")
+            raise RecognitionError(f"the recogniser ended {_MAX_ATTEMPTS} times on this recording")
         finally:
             self._idle.put_nowait(worker)
 
@@ -131,7 +131,7 @@ class _Worker:
         data = json.dumps(question).encode()
         try:
             self._process.stdin.write(_LENGTH.pack(len(data)) + data)
-            return await asyncio.wait_for(self._read(), _LONGEST_RECOGNITION_S)
+            return await asyncio.wait_for(self._read(), _RECOGNITION_TIMEOUT_S)
         except BaseException:
             await self.end()
             raise
@@ -152,9 +152,9 @@ class _Worker:
         return answer
 
 
-def _recognition(answer: dict[str, Any]) -> Recognition:
+def _load_recognition(answer: dict[str, Any]) -> Recognition:
     if "recognition" not in answer:
-        raise NotRecognised(answer["message"], answer["code"])
+        raise RecognitionError(answer["message"], answer["code"])
     heard = answer["recognition"]
     sentences = (
         Sentence(**{**sentence, "words": tuple(Word(**word) for word in sentence["words"])})

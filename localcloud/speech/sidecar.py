@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcloud.speech.recognition import NotRecognised, Sentence, Word
+from localcloud.speech.models import RecognitionError, Sentence, Word
 
 # A character of a script written without spaces is a word, with the punctuation that follows it;
 # elsewhere words stand between spaces.
@@ -15,44 +15,44 @@ _CHANNEL_MARK = re.compile(r"\[([01])\]\s*")
 Span = tuple[int, int]
 
 
-def sentences_of(sidecar: Path, speech: Sequence[Span], channel: int, channels: int) -> list[Sentence]:
+def parse_sidecar(sidecar: Path, speech: Sequence[Span], channel: int, channels: int) -> list[Sentence]:
     """Read a sidecar, one sentence a line, and spread it over the time in which `channel` speaks.
 
     `speech` holds (start, end) in ms, in order, at least one. With two channels a line may begin with
-    `[0]` or `[1]` to say whose it is; without a mark it is channel 0's. Raises NotRecognised if the
+    `[0]` or `[1]` to say whose it is; without a mark it is channel 0's. Raises RecognitionError if the
     file is not UTF-8.
     """
     try:
         lines = [line.strip() for line in sidecar.read_text("utf-8-sig").splitlines()]
     except UnicodeDecodeError:
-        raise NotRecognised("the transcript beside the recording is not UTF-8 text") from None
+        raise RecognitionError("the transcript beside the recording is not UTF-8 text") from None
     if channels > 1:
-        lines = [_unmarked(line) for line in lines if _channel_of(line) == channel]
-    return spread([line for line in lines if line], speech, channel)
+        lines = [_strip_channel_mark(line) for line in lines if _parse_channel(line) == channel]
+    return spread_sentences([line for line in lines if line], speech, channel)
 
 
-def _channel_of(line: str) -> int:
+def _parse_channel(line: str) -> int:
     mark = _CHANNEL_MARK.match(line)
     return int(mark[1]) if mark else 0
 
 
-def _unmarked(line: str) -> str:
+def _strip_channel_mark(line: str) -> str:
     return _CHANNEL_MARK.sub("", line, count=1) if _CHANNEL_MARK.match(line) else line
 
 
-def spread(lines: Sequence[str], speech: Sequence[Span], channel: int) -> list[Sentence]:
+def spread_sentences(lines: Sequence[str], speech: Sequence[Span], channel: int) -> list[Sentence]:
     """Give every sentence time by its length: its own piece of speech if there are as many of both."""
     if len(lines) == len(speech):
-        return [_sentence(line, [span], 0, 1, channel) for line, span in zip(lines, speech, strict=True)]
+        return [_time_sentence(line, [span], 0, 1, channel) for line, span in zip(lines, speech, strict=True)]
     total = sum(map(len, lines))
     sentences, before = [], 0
     for line in lines:
-        sentences.append(_sentence(line, speech, before / total, (before + len(line)) / total, channel))
+        sentences.append(_time_sentence(line, speech, before / total, (before + len(line)) / total, channel))
         before += len(line)
     return sentences
 
 
-def _sentence(text: str, speech: Sequence[Span], first: float, last: float, channel: int) -> Sentence:
+def _time_sentence(text: str, speech: Sequence[Span], first: float, last: float, channel: int) -> Sentence:
     """Place a sentence that takes the part `first`..`last` (0 to 1) of all speaking time."""
     found = _WORD.findall(text) or [text]
     length = sum(map(len, found))

@@ -17,8 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from localcloud.speech.engine import Engine
-from localcloud.speech.recognition import NotRecognised
+from localcloud.speech.engine import PocketSphinxEngine
+from localcloud.speech.models import RecognitionError
 
 LENGTH = struct.Struct(">I")
 
@@ -29,7 +29,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints must not fall among the answers
     questions: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(questions,), daemon=True).start()
-    engine = Engine()
+    engine = PocketSphinxEngine()
     _write(answers, {"ready": True})
     while True:
         _write(answers, _answer(engine, questions.get()))
@@ -43,7 +43,7 @@ def _listen(questions: "queue.Queue[dict[str, Any]]") -> None:
         questions.put(json.loads(sys.stdin.buffer.read(LENGTH.unpack(header)[0])))
 
 
-def _answer(engine: Engine, question: dict[str, Any]) -> dict[str, Any]:
+def _answer(engine: PocketSphinxEngine, question: dict[str, Any]) -> dict[str, Any]:
     sidecar = question["sidecar"]
     try:
         recognition = engine.recognise(
@@ -51,7 +51,7 @@ def _answer(engine: Engine, question: dict[str, Any]) -> dict[str, Any]:
             channels=question["channels"],
             sidecar=Path(sidecar) if sidecar else None,
         )
-    except NotRecognised as failure:
+    except RecognitionError as failure:
         return {"code": failure.code, "message": failure.message}
     except OSError as failure:
         return {"code": "InternalError", "message": f"the recording could not be read: {failure.strerror}"}

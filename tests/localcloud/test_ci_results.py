@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from localcloud.ci.models import Speech
-from localcloud.ci.results import details_of, subtitles_of, text_of
-from localcloud.speech.recognition import Recognition, Sentence, Word
+from localcloud.ci.models import RecognitionParams
+from localcloud.ci.serializers import build_details, render_srt, render_text
+from localcloud.speech.models import Recognition, Sentence, Word
 
 
 def sentence(text: str, *words: str, start_ms: int = 0, channel: int = 0) -> Sentence:
@@ -14,8 +14,8 @@ def sentence(text: str, *words: str, start_ms: int = 0, channel: int = 0) -> Sen
     return Sentence(text, start_ms, start_ms + max(100 * len(words), 500), channel, spaced)
 
 
-def speech(text_format: int = 0) -> Speech:
-    return Speech((("EngineModelType", "16k_zh"), ("ResTextFormat", str(text_format))))
+def speech(text_format: int = 0) -> RecognitionParams:
+    return RecognitionParams((("EngineModelType", "16k_zh"), ("ResTextFormat", str(text_format))))
 
 
 @pytest.mark.parametrize(
@@ -28,33 +28,33 @@ def speech(text_format: int = 0) -> Speech:
     ],
 )
 def test_bracket_times_do_not_pad_their_seconds(start_ms: int, line: str) -> None:
-    assert text_of(speech(), Recognition(4_000_000, 1, (sentence("x", start_ms=start_ms),))) == line
+    assert render_text(speech(), Recognition(4_000_000, 1, (sentence("x", start_ms=start_ms),))) == line
 
 
 def test_the_channel_is_a_third_number_when_there_are_two() -> None:
     heard = Recognition(2000, 2, (sentence("left"), sentence("right", start_ms=1000, channel=1)))
-    assert text_of(speech(), heard) == "[0:0.000,0:0.500,0]  left\n[0:1.000,0:1.500,1]  right"
+    assert render_text(speech(), heard) == "[0:0.000,0:0.500,0]  left\n[0:1.000,0:1.500,1]  right"
 
 
 def test_subtitles_have_hours() -> None:
     heard = Recognition(4_000_000, 1, (sentence("late", start_ms=3_661_001),))
-    assert subtitles_of(heard) == "1\n01:01:01,001 --> 01:01:01,501\nlate\n\n"
+    assert render_srt(heard) == "1\n01:01:01,001 --> 01:01:01,501\nlate\n\n"
 
 
 def test_clauses_keep_numbers_whole_and_every_word() -> None:
     whole = sentence("It costs 3.5 dollars, or so.", "It", "costs", "3.5", "dollars,", "or", "so.")
-    details = details_of(speech(3), Recognition(1000, 1, (whole,)))
+    details = build_details(speech(3), Recognition(1000, 1, (whole,)))
     assert [detail.value("FinalSentence") for detail in details] == ["It costs 3.5 dollars,", "or so."]
     assert [detail.value("WordsNum") for detail in details] == ["4", "2"]
     assert [detail.value("StartMs") for detail in details] == ["0", "400"]
 
 
 def test_a_sentence_without_word_times_stays_whole() -> None:
-    details = details_of(speech(3), Recognition(1000, 1, (sentence("one, two"),)))
+    details = build_details(speech(3), Recognition(1000, 1, (sentence("one, two"),)))
     assert [detail.value("FinalSentence") for detail in details] == ["one, two"]
 
 
 def test_format_1_has_no_punctuation_among_its_words() -> None:
     heard = Recognition(1000, 1, (sentence("你好。", "你", "好", "。"),))
-    counts = [details_of(speech(number), heard)[0].value("WordsNum") for number in (1, 2)]
+    counts = [build_details(speech(number), heard)[0].value("WordsNum") for number in (1, 2)]
     assert counts == ["2", "3"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.cos.files import Files, is_safe
+from localcloud.cos.storage import FileStorage, is_safe_key
 from localcloud.store import Store
 
 
@@ -16,7 +16,7 @@ from localcloud.store import Store
     "key", ["a.mp3", "calls/2026/a b+c.mp3", ".scribe/open/x", "会议/录音.m4a", "a" * 200]
 )
 def test_ordinary_keys_are_file_names(key: str) -> None:
-    assert is_safe(key)
+    assert is_safe_key(key)
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_ordinary_keys_are_file_names(key: str) -> None:
     ],
 )
 def test_other_keys_are_not(key: str) -> None:
-    assert not is_safe(key)
+    assert not is_safe_key(key)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_a_safe_key_stays_below_its_folder(key: str) -> None:
-    if is_safe(key):
+    if is_safe_key(key):
         root = Path("/data/buckets/b")
         assert (root / key).relative_to(root).as_posix() == key
         assert ".." not in (root / key).parts
@@ -60,7 +60,7 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     (store.buckets / "b" / "link").symlink_to(outside)
     body = store.temporary_file()
     body.write_bytes(b"x")
-    name = Files(store).place(body, "b", "link/file")
+    name = FileStorage(store).store(body, "b", "link/file")
     assert name.startswith("hashed/")
     assert not list(outside.iterdir())
     store.close()

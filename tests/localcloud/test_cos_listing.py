@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.cos.listing import page
-from localcloud.cos.service import Cos, Created
+from localcloud.cos.backend import CosBackend, ObjectCreatedEvent
+from localcloud.cos.models import list_page
 from localcloud.store import Store
 
 BUCKET = "b-1250000000"
@@ -34,15 +34,15 @@ async def no_body() -> AsyncIterator[bytes]:
     yield b"x"
 
 
-async def told(_created: Created) -> None:
+async def told(_created: ObjectCreatedEvent) -> None:
     """Nobody listens."""
 
 
-async def filled(store: Store, keys: Iterable[str]) -> Cos:
-    cos = Cos(store, "1250000000", told)
+async def filled(store: Store, keys: Iterable[str]) -> CosBackend:
+    cos = CosBackend(store, "1250000000", told)
     bucket = cos.buckets.create(BUCKET, "ap-guangzhou")
     for key in keys:
-        await cos.keep(bucket, key, await cos.receive(no_body()), {}, event="Put", request_id="r")
+        await cos.put_object(bucket, key, await cos.receive_body(no_body()), {}, event="Put", request_id="r")
     return cos
 
 
@@ -57,7 +57,9 @@ def test_pages_of_any_size_join_to_the_whole_listing(
         entries: list[str] = []
         marker = ""
         for _ in range(len(keys) + 1):
-            found = page(cos.objects, BUCKET, prefix=prefix, delimiter=delimiter, marker=marker, most=most)
+            found = list_page(
+                cos.objects, BUCKET, prefix=prefix, delimiter=delimiter, marker=marker, most=most
+            )
             here = [item.key for item in found.objects] + list(found.prefixes)
             assert len(here) <= most
             entries += sorted(here, key=str.encode)

@@ -46,9 +46,9 @@ def state_of(store: Store, settle_s: float) -> State:
             ("scf", CONFIGURATION_ROLE, _SCF_SAYS, _OF_SCF),
         ):
             done = f"cam_authorised_{service}"
-            if store.setting(done, lambda: "no") == "no":
+            if store.get_or_create_setting(done, lambda: "no") == "no":
                 _authorise(state, f"{service}.qcloud.com", role, says, policies)
-                store.keep_setting(done, "yes")
+                store.save_setting(done, "yes")
     return state
 
 

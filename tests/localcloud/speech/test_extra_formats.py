@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.speech.recogniser import NotRecognised, Recognition, make_recogniser
+from localcloud.speech import Recognition, RecognitionError, make_recogniser
 
 pytestmark = pytest.mark.process
 
@@ -60,5 +60,5 @@ def test_without_the_extra_the_message_names_it(tmp_path: Path) -> None:
         expected = r"mp4 or m4a, which needs the `av` extra: pip install 'scribe-cos\[av\]'"
     else:
         expected = "could not be decoded"
-    with pytest.raises(NotRecognised, match=expected):
+    with pytest.raises(RecognitionError, match=expected):
         hear(recording)

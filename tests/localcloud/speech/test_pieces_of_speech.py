@@ -4,25 +4,24 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from localcloud.speech.decode import BYTES_PER_SECOND, sound_of
-from localcloud.speech.pieces import Piece, SoundStream, speech_pieces
+from localcloud.speech.audio import BYTES_PER_SECOND, PcmStream, SpeechSegment, iter_pcm, iter_speech_segments
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 FRAME_BYTES = 960
 
 
-def pieces_of(pcm: bytes, chunk_bytes: int = 10_000) -> tuple[list[Piece], int]:
+def pieces_of(pcm: bytes, chunk_bytes: int = 10_000) -> tuple[list[SpeechSegment], int]:
     def chunks() -> Iterator[bytes]:
         for at in range(0, len(pcm), chunk_bytes):
             yield pcm[at : at + chunk_bytes]
 
-    stream = SoundStream(chunks())
-    pieces = list(speech_pieces(stream))
+    stream = PcmStream(chunks())
+    pieces = list(iter_speech_segments(stream))
     return pieces, stream.duration_ms
 
 
 def welcome() -> bytes:
-    return b"".join(sound_of(SAMPLES / "welcome.wav", channel=None))
+    return b"".join(iter_pcm(SAMPLES / "welcome.wav", channel=None))
 
 
 def test_speech_is_found_between_the_pauses() -> None:
@@ -57,6 +56,6 @@ def test_speech_without_a_pause_is_cut_below_half_a_minute() -> None:
 
 
 def test_the_sides_of_a_stereo_recording_are_heard_apart() -> None:
-    left, right = (b"".join(sound_of(SAMPLES / "support-call.wav", channel=side)) for side in (0, 1))
+    left, right = (b"".join(iter_pcm(SAMPLES / "support-call.wav", channel=side)) for side in (0, 1))
     assert len(left) == len(right)
     assert [len(pieces_of(side)[0]) for side in (left, right)] == [1, 2]

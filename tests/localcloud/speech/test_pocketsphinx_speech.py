@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.speech.pocketsphinx import PocketSphinx
-from localcloud.speech.recogniser import NotRecognised, Recognition, make_recogniser
+from localcloud.speech import Recognition, RecognitionError, make_recogniser
+from localcloud.speech.pocketsphinx import PocketSphinxRecogniser
 
 pytestmark = pytest.mark.process
 
@@ -20,9 +20,9 @@ EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
 
 
 @asynccontextmanager
-async def listening(workers: int = 1) -> AsyncIterator[PocketSphinx]:
+async def listening(workers: int = 1) -> AsyncIterator[PocketSphinxRecogniser]:
     recogniser = make_recogniser("pocketsphinx", workers=workers)
-    assert isinstance(recogniser, PocketSphinx)
+    assert isinstance(recogniser, PocketSphinxRecogniser)
     await recogniser.start()
     try:
         yield recogniser
@@ -79,7 +79,7 @@ def test_the_duration_is_the_recordings_own() -> None:
 
 
 def test_text_is_not_audio() -> None:
-    with pytest.raises(NotRecognised, match="could not be decoded as audio") as caught:
+    with pytest.raises(RecognitionError, match="could not be decoded as audio") as caught:
         hear(SAMPLES / "not-audio.mp3")
     assert caught.value.code == "FailedOperation.ErrorRecognize"
 
@@ -101,7 +101,7 @@ def test_a_file_that_only_begins_like_audio_is_not_audio(tmp_path: Path) -> None
             for head in heads:
                 recording = tmp_path / "object"
                 recording.write_bytes(head)
-                with pytest.raises(NotRecognised, match=r"decoded as audio|no sound"):
+                with pytest.raises(RecognitionError, match=r"decoded as audio|no sound"):
                     await recogniser.recognise(recording, engine="16k_en", channels=1, sidecar=None)
             assert recogniser.pids == first, "no odd file may end the worker"
             return first
@@ -110,12 +110,12 @@ def test_a_file_that_only_begins_like_audio_is_not_audio(tmp_path: Path) -> None
 
 
 def test_two_channels_cannot_be_heard_in_a_mono_recording() -> None:
-    with pytest.raises(NotRecognised, match="ChannelNum is 2"):
+    with pytest.raises(RecognitionError, match="ChannelNum is 2"):
         hear(SAMPLES / "welcome.wav", channels=2)
 
 
 def test_a_chinese_engine_needs_a_transcript_beside_the_recording() -> None:
-    with pytest.raises(NotRecognised, match=r"English only; put a <recording>\.transcript\.txt"):
+    with pytest.raises(RecognitionError, match=r"English only; put a <recording>\.transcript\.txt"):
         hear(SAMPLES / "welcome.wav", engine="16k_zh")
 
 

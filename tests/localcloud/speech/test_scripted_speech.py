@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.speech.recogniser import NotRecognised, Recognition, make_recogniser
+from localcloud.speech import Recognition, RecognitionError, make_recogniser
 
 
 def hear(recording: Path, channels: int = 1, sidecar: Path | None = None) -> Recognition:
@@ -38,7 +38,7 @@ def test_the_channels_take_turns(tmp_path: Path) -> None:
 
 def test_bytes_can_ask_for_silence_or_failure(tmp_path: Path) -> None:
     assert hear(recording_of(tmp_path, b"SILENCE please")).sentences == ()
-    with pytest.raises(NotRecognised):
+    with pytest.raises(RecognitionError):
         hear(recording_of(tmp_path, b"NOT AUDIO at all"))
 
 
@@ -61,7 +61,7 @@ def test_a_transcript_beside_the_recording_is_returned(tmp_path: Path) -> None:
 def test_a_transcript_that_is_not_utf8_fails_the_job(tmp_path: Path) -> None:
     sidecar = tmp_path / "sidecar"
     sidecar.write_bytes("会议".encode("gbk"))
-    with pytest.raises(NotRecognised, match="UTF-8"):
+    with pytest.raises(RecognitionError, match="UTF-8"):
         hear(recording_of(tmp_path, b"abc"), sidecar=sidecar)
 
 

@@ -34,7 +34,7 @@ class Recognition:
     sentences: tuple[Sentence, ...]
 
 
-class NotRecognised(Exception):
+class RecognitionError(Exception):
     """The recording cannot be turned into text; the job ends Failed with this code and message."""
 
     def __init__(self, message: str, code: str = "FailedOperation.ErrorRecognize") -> None:
@@ -55,7 +55,7 @@ class Recogniser(Protocol):
         """Recognise one file of audio, whatever its name.
 
         `channels` is the job's ChannelNum; with 2 each side of a stereo file is heard apart.
-        `sidecar` is a text to be returned as if recognised. Raises NotRecognised.
+        `sidecar` is a text to be returned as if recognised. Raises RecognitionError.
         """
 
     async def close(self) -> None:

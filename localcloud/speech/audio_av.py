@@ -9,14 +9,14 @@ from pathlib import Path
 
 import av
 
-from localcloud.speech.recognition import NotRecognised
+from localcloud.speech.models import RecognitionError
 
 _SAMPLE_RATE = 16_000
 _NOT_AUDIO = "the data could not be decoded as audio"
 
 
 def count_channels(recording: Path) -> int:
-    """Say how many channels the first audio track holds. Raises NotRecognised if there is none."""
+    """Say how many channels the first audio track holds. Raises RecognitionError if there is none."""
     try:
         with av.open(str(recording)) as container:
             # A track in a format that FFmpeg does not know has no codec context.
@@ -24,15 +24,15 @@ def count_channels(recording: Path) -> int:
                 return int(container.streams.audio[0].codec_context.layout.nb_channels)
     except (av.FFmpegError, ValueError):
         pass
-    raise NotRecognised(_NOT_AUDIO)
+    raise RecognitionError(_NOT_AUDIO)
 
 
-def interleaved(recording: Path, channels: int) -> Iterator[bytes]:
-    """Give 16 kHz 16-bit sound with one or two channels. Raises NotRecognised on data it cannot read."""
+def iter_interleaved(recording: Path, channels: int) -> Iterator[bytes]:
+    """Give 16 kHz 16-bit sound with one or two channels. Raises RecognitionError on data it cannot read."""
     try:
         with av.open(str(recording)) as container:
             if not container.streams.audio:
-                raise NotRecognised(_NOT_AUDIO)
+                raise RecognitionError(_NOT_AUDIO)
             layout = "mono" if channels == 1 else "stereo"
             resampler = av.AudioResampler(format="s16", layout=layout, rate=_SAMPLE_RATE)
             for decoded in chain(container.decode(audio=0), [None]):
@@ -40,4 +40,4 @@ def interleaved(recording: Path, channels: int) -> Iterator[bytes]:
                     # A plane is padded; only this many bytes of it are sound.
                     yield bytes(frame.planes[0])[: frame.samples * 2 * channels]
     except (av.FFmpegError, ValueError):
-        raise NotRecognised(_NOT_AUDIO) from None
+        raise RecognitionError(_NOT_AUDIO) from None

@@ -17,9 +17,9 @@ from localcloud.store import Store
 
 _log = logging.getLogger("localcloud.notify")
 # How often the real service tries, and what it takes for success, is not documented: this is a guess.
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 _TIMEOUT_S = 15.0
-_AT_ONCE = 16
+_MAX_CONCURRENT_DELIVERIES = 16
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _SCHEMA = """
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS notifications (
 """
 
 
-class _OffThisMachine(Exception):
+class _ExternalHostError(Exception):
     """Nothing may leave this machine."""
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ CallFunction = Callable[[str, str, bytes], Awaitable[int]]  # (URL, content type
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class OutgoingNotification:
     """What is posted to a callback address, after that many seconds; `is_only_try`: it is not tried again."""
 
     body: bytes
@@ -50,7 +50,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class PendingNotification:
     """A notification that was not delivered yet."""
 
     number: int
@@ -61,15 +61,15 @@ class Due:
     attempts: int
 
 
-def address(job: Job, queue: Queue) -> tuple[str, str] | None:
+def notification_target(job: Job, queue: Queue) -> tuple[str, str] | None:
     """Where and in which form (XML, JSON) a job's end is told: its own CallBack, else its queue's URL."""
-    order = job.order
-    if order.callback == "no":
+    spec = job.spec
+    if spec.callback == "no":
         return None
-    if order.callback:
-        return order.callback, order.callback_format or "XML"
-    if queue.notify.wants_jobs:
-        return queue.notify.url, order.callback_format or queue.notify.result_format
+    if spec.callback:
+        return spec.callback, spec.callback_format or "XML"
+    if queue.notify.is_enabled:
+        return queue.notify.url, spec.callback_format or queue.notify.result_format
     return None
 
 
@@ -83,23 +83,23 @@ class Notifier:
         owns_host: Callable[[str], bool],
         call_function: CallFunction,
         retry_delay_s: float,
-        posts: Callable[[Job, str], Sequence[Post]],
+        build_posts: Callable[[Job, str], Sequence[OutgoingNotification]],
     ) -> None:
-        """`posts` says what is told of a job, in the form XML or JSON."""
+        """`build_posts` says what is told of a job, in the form XML or JSON."""
         self._db = store.db
         self._owns_host = owns_host
         self._call_function = call_function
         self._retry_delay_s = retry_delay_s
-        self._posts = posts
+        self._build_posts = build_posts
         self._client: httpx.AsyncClient | None = None
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._under_way: dict[int, asyncio.Task[None]] = {}
         store.create(_SCHEMA)
 
-    def put(self, job: Job, queue: Queue) -> None:
+    def enqueue(self, job: Job, queue: Queue) -> None:
         """Make a notification due, if anybody wants to hear of this job."""
-        target = address(job, queue)
+        target = notification_target(job, queue)
         if target is None or job.state == "Cancel":
             return
         url, form = target
@@ -107,8 +107,15 @@ class Notifier:
         self._db.executemany(
             "INSERT INTO notifications (job_id, url, form, body, attempts, due_s) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (job.job_id, url, form, post.body, ATTEMPTS - 1 if post.is_only_try else 0, now + post.wait_s)
-                for post in self._posts(job, form)
+                (
+                    job.job_id,
+                    url,
+                    form,
+                    post.body,
+                    MAX_ATTEMPTS - 1 if post.is_only_try else 0,
+                    now + post.wait_s,
+                )
+                for post in self._build_posts(job, form)
             ],
         )
         self._wake.set()
@@ -117,7 +124,7 @@ class Notifier:
         """How many are not delivered yet."""
         return int(self._db.execute("SELECT COUNT(*) FROM notifications").fetchone()[0])
 
-    def is_untold(self, job_id: str) -> bool:
+    def is_pending(self, job_id: str) -> bool:
         """Whether a notification of this job waits for its first attempt."""
         return bool(
             self._db.execute(
@@ -147,14 +154,14 @@ class Notifier:
             now = time.time()
             rows = self._db.execute(
                 "SELECT number, job_id, url, form, body, attempts, due_s FROM notifications ORDER BY due_s LIMIT ?",
-                (_AT_ONCE + 1,),
+                (_MAX_CONCURRENT_DELIVERIES + 1,),
             ).fetchall()
             waits = []
             for *fields, due_s in rows:
-                due = Due(*fields)
+                due = PendingNotification(*fields)
                 if due.number in self._under_way:
                     continue
-                if len(self._under_way) >= _AT_ONCE:
+                if len(self._under_way) >= _MAX_CONCURRENT_DELIVERIES:
                     break
                 if due_s > now:
                     waits.append(due_s - now)
@@ -163,7 +170,7 @@ class Notifier:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), min(waits, default=None))
 
-    def _begin(self, due: Due) -> None:
+    def _begin(self, due: PendingNotification) -> None:
         task = asyncio.create_task(self._deliver(due))
         self._under_way[due.number] = task
 
@@ -175,17 +182,19 @@ class Notifier:
 
         task.add_done_callback(ended)
 
-    async def _deliver(self, due: Due) -> None:
+    async def _deliver(self, due: PendingNotification) -> None:
         try:
             said = await self._post(due)
-        except _OffThisMachine as error:
+        except _ExternalHostError as error:
             _log.warning("notification of job %s is not sent: %s", due.job_id, error)
             self._forget(due)
             return
         if said == "":
             self._forget(due)
-        elif due.attempts + 1 >= ATTEMPTS:
-            _log.warning("notification of job %s given up after %d attempts: %s", due.job_id, ATTEMPTS, said)
+        elif due.attempts + 1 >= MAX_ATTEMPTS:
+            _log.warning(
+                "notification of job %s given up after %d attempts: %s", due.job_id, MAX_ATTEMPTS, said
+            )
             self._forget(due)
         else:
             _log.info("notification of job %s is tried again: %s", due.job_id, said)
@@ -194,11 +203,11 @@ class Notifier:
                 (time.time() + self._retry_delay_s * (due.attempts + 1), due.number),
             )
 
-    def _forget(self, due: Due) -> None:
+    def _forget(self, due: PendingNotification) -> None:
         self._db.execute("DELETE FROM notifications WHERE number = ?", (due.number,))
 
-    async def _post(self, due: Due) -> str:
-        """Post it; what went wrong, or nothing. Raises _OffThisMachine."""
+    async def _post(self, due: PendingNotification) -> str:
+        """Post it; what went wrong, or nothing. Raises _ExternalHostError."""
         content_type = "application/json" if due.form == "JSON" else "application/xml"
         parts = urlsplit(due.url)
         try:
@@ -211,8 +220,8 @@ class Notifier:
                 )
                 status = answer.status_code
             else:
-                raise _OffThisMachine(parts.netloc)  # noqa: TRY301 - it belongs beside the two other cases
-        except _OffThisMachine:
+                raise _ExternalHostError(parts.netloc)  # noqa: TRY301 - it belongs beside the two other cases
+        except _ExternalHostError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the receiver does is one failed attempt
             return f"{type(error).__name__}: {error}"

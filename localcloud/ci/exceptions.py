@@ -5,15 +5,15 @@ from __future__ import annotations
 from localcloud.access.documents import Need
 from localcloud.asked import Problem
 from localcloud.signature import Reason
-from localcloud.xml import document, node
+from localcloud.xml import node, serialize
 
 
-class CiProblem(Problem):
+class CiError(Problem):
     """A refusal by CI."""
 
 
 # CI error codes 460/42867: whatever is wrong with the signature is a 401.
-_REFUSALS = {
+_SIGNATURE_CODES = {
     Reason.MISSING: "MissingAuthorization",
     Reason.MALFORMED: "InvalidAuthorization",
     Reason.UNKNOWN_KEY: "SecretidNotExist",
@@ -25,19 +25,19 @@ _REFUSALS = {
 }
 
 
-def refusal(reason: Reason, message: str) -> CiProblem:
+def signature_error(reason: Reason, message: str) -> CiError:
     """The problem for a signature that does not hold."""
-    return CiProblem(401, _REFUSALS[reason], message)
+    return CiError(401, _SIGNATURE_CODES[reason], message)
 
 
-def access_denied(denied: Need) -> CiProblem:
+def access_denied(denied: Need) -> CiError:
     """401 (460/42867): the signature holds, its key may not do this. The message is the stand-in's own."""
-    return CiProblem(401, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
+    return CiError(401, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 
 
 def error_body(problem: Problem, request_id: str) -> bytes:
     """The error document: CI has no Resource node, so the Python SDK calls every code of it "Unknown"."""
-    return document(
+    return serialize(
         node(
             "Error",
             node("Code", problem.code),
@@ -48,6 +48,6 @@ def error_body(problem: Problem, request_id: str) -> bytes:
     )
 
 
-def invalid(message: str) -> CiProblem:
+def invalid_argument(message: str) -> CiError:
     """400: some parameter is wrong."""
-    return CiProblem(400, "InvalidArgument", message)
+    return CiError(400, "InvalidArgument", message)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from localcloud.access.documents import Need
 from localcloud.asked import Problem
 from localcloud.signature import Reason
-from localcloud.xml import document, node
+from localcloud.xml import node, serialize
 
 
-class CosProblem(Problem):
+class CosError(Problem):
     """A refusal by COS."""
 
 
 # COS error codes 436/7730: AccessDenied is also the answer to a missing or expired signature.
-_REFUSALS = {
+_SIGNATURE_ERRORS = {
     Reason.MISSING: (403, "AccessDenied"),
     Reason.MALFORMED: (403, "AccessDenied"),
     Reason.UNKNOWN_KEY: (403, "InvalidAccessKeyId"),
@@ -25,15 +25,15 @@ _REFUSALS = {
 }
 
 
-def refusal(reason: Reason, message: str) -> CosProblem:
+def signature_error(reason: Reason, message: str) -> CosError:
     """The problem for a signature that does not hold."""
-    status, code = _REFUSALS[reason]
-    return CosProblem(status, code, message)
+    status, code = _SIGNATURE_ERRORS[reason]
+    return CosError(status, code, message)
 
 
 def error_body(problem: Problem, resource: str, request_id: str) -> bytes:
     """The error document. The Python SDK reads a code only when all of these nodes hold something."""
-    return document(
+    return serialize(
         node(
             "Error",
             node("Code", problem.code),
@@ -45,31 +45,31 @@ def error_body(problem: Problem, resource: str, request_id: str) -> bytes:
     )
 
 
-def access_denied(denied: Need) -> CosProblem:
+def access_denied(denied: Need) -> CosError:
     """403: the signature holds, its key may not do this. The message is the stand-in's own, to find what is missing."""
-    return CosProblem(403, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
+    return CosError(403, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 
 
-def no_such_bucket() -> CosProblem:
+def no_such_bucket() -> CosError:
     """404: no bucket of that name in that region."""
-    return CosProblem(404, "NoSuchBucket", "The specified bucket does not exist.")
+    return CosError(404, "NoSuchBucket", "The specified bucket does not exist.")
 
 
-def no_such_key() -> CosProblem:
+def no_such_key() -> CosError:
     """404: the bucket is there, the object is not."""
-    return CosProblem(404, "NoSuchKey", "The specified key does not exist.")
+    return CosError(404, "NoSuchKey", "The specified key does not exist.")
 
 
-def no_such_upload() -> CosProblem:
+def no_such_upload() -> CosError:
     """404: unknown, completed or aborted upload id."""
-    return CosProblem(404, "NoSuchUpload", "The specified multipart upload does not exist.")
+    return CosError(404, "NoSuchUpload", "The specified multipart upload does not exist.")
 
 
-def invalid(message: str) -> CosProblem:
+def invalid_argument(message: str) -> CosError:
     """400: a parameter or header has an impossible value."""
-    return CosProblem(400, "InvalidArgument", message)
+    return CosError(400, "InvalidArgument", message)
 
 
-def not_implemented(what: str) -> CosProblem:
+def not_implemented(what: str) -> CosError:
     """501: the real service can do it, this stand-in cannot."""
-    return CosProblem(501, "NotImplemented", f"This stand-in does not offer {what}.")
+    return CosError(501, "NotImplemented", f"This stand-in does not offer {what}.")

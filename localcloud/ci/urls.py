@@ -1,0 +1,59 @@
+"""Which CI call a request is: its method, its first path segment, and whether something follows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+
+from localcloud.asked import Asked
+from localcloud.ci import responses
+from localcloud.ci.backend import CiBackend
+from localcloud.ci.exceptions import CiError
+from localcloud.cos.models import Bucket
+from localcloud.hosts import Service
+
+_Handler = Callable[[CiBackend, Asked, Bucket], Awaitable[Response]]
+
+_ROUTES: dict[tuple[str, str, bool], _Handler] = {
+    ("POST", "asrbucket", False): responses.enable_bucket,
+    ("DELETE", "asrbucket", False): responses.disable_bucket,
+    ("GET", "asrqueue", False): responses.list_queues,
+    ("GET", "queue", False): responses.list_queues,
+    ("PUT", "asrqueue", True): responses.update_queue,
+    ("PUT", "queue", True): responses.update_queue,
+    ("POST", "asr_jobs", False): responses.submit_job,
+    ("POST", "jobs", False): responses.submit_job,
+    ("GET", "asr_jobs", False): responses.list_jobs,
+    ("GET", "jobs", False): responses.list_jobs,
+    ("GET", "asr_jobs", True): responses.describe_jobs,
+    ("GET", "jobs", True): responses.describe_jobs,
+    ("PUT", "jobs", True): responses.cancel_job,
+    ("POST", "template", False): responses.put_template,
+    ("PUT", "template", True): responses.put_template,
+    ("GET", "template", False): responses.list_templates,
+    ("DELETE", "template", True): responses.delete_template,
+    ("POST", "asrhotvocabtable", False): responses.put_hot_words,
+    ("PUT", "asrhotvocabtable", False): responses.put_hot_words,
+    ("GET", "asrhotvocabtable", False): responses.list_hot_words,
+    ("GET", "asrhotvocabtable", True): responses.get_hot_words,
+    ("DELETE", "asrhotvocabtable", True): responses.delete_hot_words,
+}
+
+
+async def dispatch(ci: CiBackend, asked: Asked) -> Response:
+    """Carry out one authenticated request. Raises CiError, and CosError for a bucket that is not there."""
+    if asked.place.service is Service.CI:
+        if asked.method == "GET" and asked.path in ("/asrbucket", "/ai_bucket"):
+            return await responses.list_buckets(ci, asked)
+        raise _unknown_call(asked)
+    _, first, *rest = asked.path.split("/", 2)
+    call = _ROUTES.get((asked.method, first, bool(rest and rest[0])))
+    if call is None:
+        raise _unknown_call(asked)
+    return await call(ci, asked, ci.cos.buckets.require(asked.place.bucket, asked.place.region))
+
+
+def _unknown_call(asked: Asked) -> CiError:
+    # What the real service says to a path it does not know is unconfirmed.
+    return CiError(400, "InvalidArgument", f"{asked.method} {asked.path} is no call of this stand-in.")
