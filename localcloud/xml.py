@@ -1,4 +1,4 @@
-"""XML as the stand-in reads and writes it: trees of named nodes, no attributes, no DTDs, no entities."""
+"""Parses and serializes XML as trees of named elements: no attributes, no DTDs, no entities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_DEPTH = 32
 
 
 class XmlError(ValueError):
-    """A body is not XML, or uses what this cloud does not read (a DTD, deep nesting)."""
+    """A body is not XML, or uses what this cloud does not accept (a DTD, deep nesting)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +24,32 @@ class Node:
     children: tuple[Node, ...] = ()
 
     def find(self, path: str) -> Node | None:
-        """The first node below this one at a path such as `Operation/Output/Bucket`."""
-        here: Node | None = self
-        for step in path.split("/"):
-            here = next((child for child in here.children if child.name == step), None) if here else None
-        return here
+        """Return the first element below this one at a path such as `Operation/Output/Bucket`."""
+        current: Node | None = self
+        for name in path.split("/"):
+            children = current.children if current else ()
+            current = next((child for child in children if child.name == name), None)
+        return current
 
     def find_all(self, name: str) -> Iterator[Node]:
-        """The direct children of that name."""
+        """Iterate over the direct children of that name."""
         return (child for child in self.children if child.name == name)
 
     def value(self, path: str, default: str = "") -> str:
-        """The stripped text at the path; the default when the node is absent or empty."""
-        found = self.find(path)
-        return (found.text.strip() if found else "") or default
+        """Return the stripped text at the path; the default when the element is absent or empty."""
+        element = self.find(path)
+        return (element.text.strip() if element else "") or default
 
 
 def node(name: str, *content: Node | str | int | None) -> Node:
-    """An element with either one text or number, or child elements; None stands for a child left out."""
+    """Build an element with either one text or number, or child elements; children that are None are left out."""
     if len(content) == 1 and isinstance(content[0], (str, int)):
         return Node(name, text=str(content[0]))
     return Node(name, children=tuple(child for child in content if isinstance(child, Node)))
 
 
 def serialize(root: Node) -> bytes:
-    """The bytes of a whole document, UTF-8, with its declaration."""
+    """Serialize a document as UTF-8, with its declaration."""
     parts = ["<?xml version='1.0' encoding='utf-8' ?>\n"]
     _write(root, parts)
     return "".join(parts).encode()
@@ -67,35 +68,35 @@ def _write(element: Node, parts: list[str]) -> None:
 
 
 def _escape(text: str) -> str:
-    """Text for an element. XML 1.0 has no form for control characters at all: they become U+FFFD."""
+    """Escape text for an element. XML 1.0 cannot represent control characters: they become U+FFFD."""
     legal = _ILLEGAL.sub("\ufffd", text)
-    # A bare carriage return would come back as a line feed from every parser.
+    # Every parser returns a bare carriage return as a line feed.
     return legal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
-class _Builder:
-    """Collects expat's calls into nodes, without recursion."""
+class _TreeBuilder:
+    """Builds nodes from expat's callbacks, without recursion."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
-        self._open: list[tuple[str, list[str], list[Node]]] = []
+        self._stack: list[tuple[str, list[str], list[Node]]] = []  # open elements: name, texts, children
 
     def start(self, name: str, _attributes: dict[str, str]) -> None:
-        if len(self._open) >= _MAX_DEPTH:
+        if len(self._stack) >= _MAX_DEPTH:
             raise XmlError(f"elements are nested deeper than {_MAX_DEPTH}")
-        self._open.append((name, [], []))
+        self._stack.append((name, [], []))
 
     def data(self, text: str) -> None:
-        if self._open:
-            self._open[-1][1].append(text)
+        if self._stack:
+            self._stack[-1][1].append(text)
 
     def end(self, _name: str) -> None:
-        name, texts, children = self._open.pop()
-        done = Node(name, "".join(texts), tuple(children))
-        if self._open:
-            self._open[-1][2].append(done)
+        name, texts, children = self._stack.pop()
+        element = Node(name, "".join(texts), tuple(children))
+        if self._stack:
+            self._stack[-1][2].append(element)
         else:
-            self.root = done
+            self.root = element
 
 
 def _reject_doctype(name: str, *_declaration: object) -> None:
@@ -103,8 +104,8 @@ def _reject_doctype(name: str, *_declaration: object) -> None:
 
 
 def parse(body: bytes) -> Node:
-    """The root of a UTF-8 document. Raises XmlError; entity bombs end at their DTD."""
-    builder = _Builder()
+    """Parse a UTF-8 document to its root. Raises XmlError, for every DTD too: that stops entity bombs."""
+    builder = _TreeBuilder()
     parser = expat.ParserCreate(encoding="utf-8")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _reject_doctype

@@ -1,4 +1,8 @@
-"""What CI refuses, with its codes and its error document."""
+"""CI's errors: codes, and the error document.
+
+ServiceError
+  CiError      every error that CI responds with
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from localcloud.xml import node, serialize
 
 
 class CiError(Problem):
-    """A refusal by CI."""
+    """An error of CI, with its status and code."""
 
 
-# CI error codes 460/42867: whatever is wrong with the signature is a 401.
+# CI error codes 460/42867: every error of the signature is a 401.
 _SIGNATURE_CODES = {
     Reason.MISSING: "MissingAuthorization",
     Reason.MALFORMED: "InvalidAuthorization",
@@ -26,22 +30,22 @@ _SIGNATURE_CODES = {
 
 
 def signature_error(reason: Reason, message: str) -> CiError:
-    """The problem for a signature that does not hold."""
+    """Build the 401 for an invalid signature."""
     return CiError(401, _SIGNATURE_CODES[reason], message)
 
 
 def access_denied(denied: Need) -> CiError:
-    """401 (460/42867): the signature holds, its key may not do this. The message is the stand-in's own."""
+    """Build the 401 for a valid signature without permission (460/42867). The message is the stand-in's own."""
     return CiError(401, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 
 
-def error_body(problem: Problem, request_id: str) -> bytes:
-    """The error document: CI has no Resource node, so the Python SDK calls every code of it "Unknown"."""
+def error_body(error: Problem, request_id: str) -> bytes:
+    """Render the error document. It has no Resource, so the Python SDK reports every code of CI as "Unknown"."""
     return serialize(
         node(
             "Error",
-            node("Code", problem.code),
-            node("Message", problem.message),
+            node("Code", error.code),
+            node("Message", error.message),
             node("RequestId", request_id),
             node("TraceId", f"trace-{request_id}"),
         )
@@ -49,5 +53,5 @@ def error_body(problem: Problem, request_id: str) -> bytes:
 
 
 def invalid_argument(message: str) -> CiError:
-    """400: some parameter is wrong."""
+    """Build the 400 for a wrong parameter."""
     return CiError(400, "InvalidArgument", message)

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
 from localcloud.ci.exceptions import CiError
-from localcloud.speech.models import Recognition, Sentence, Word
+from localcloud.speech.models import Recognition
 from localcloud.store import Store
 
 TAG = "SpeechRecognition"
@@ -324,17 +324,6 @@ def _load_spec(text: str) -> JobSpec:
     return JobSpec(speech=params, output=Output(**fields.pop("output")), **fields)
 
 
-def _load_recognition(text: str | None) -> Recognition | None:
-    if text is None:
-        return None
-    fields = json.loads(text)
-    sentences = tuple(
-        Sentence(words=tuple(Word(**word) for word in sentence.pop("words")), **sentence)
-        for sentence in fields["sentences"]
-    )
-    return Recognition(fields["duration_ms"], fields["channels"], sentences)
-
-
 class JobStore:
     """The jobs of all queues; survives restarts."""
 
@@ -373,7 +362,7 @@ class JobStore:
                 started_s,
                 ended_s,
                 _load_spec(spec),
-                _load_recognition(recognition),
+                Recognition.from_dict(json.loads(recognition)) if recognition else None,
             )
             for number, job_id, state, code, message, created_s, started_s, ended_s, spec, recognition in rows
         ]

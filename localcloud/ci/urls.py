@@ -1,4 +1,4 @@
-"""Which CI call a request is: its method, its first path segment, and whether something follows."""
+"""Maps a CI request to its call by method, first path segment, and whether an id follows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from localcloud.hosts import Service
 
 _Handler = Callable[[CiBackend, Asked, Bucket], Awaitable[Response]]
 
+# (method, first path segment, whether an id follows)
 _ROUTES: dict[tuple[str, str, bool], _Handler] = {
     ("POST", "asrbucket", False): responses.enable_bucket,
     ("DELETE", "asrbucket", False): responses.disable_bucket,
@@ -41,19 +42,19 @@ _ROUTES: dict[tuple[str, str, bool], _Handler] = {
 }
 
 
-async def dispatch(ci: CiBackend, asked: Asked) -> Response:
-    """Carry out one authenticated request. Raises CiError, and CosError for a bucket that is not there."""
-    if asked.place.service is Service.CI:
-        if asked.method == "GET" and asked.path in ("/asrbucket", "/ai_bucket"):
-            return await responses.list_buckets(ci, asked)
-        raise _unknown_call(asked)
-    _, first, *rest = asked.path.split("/", 2)
-    call = _ROUTES.get((asked.method, first, bool(rest and rest[0])))
-    if call is None:
-        raise _unknown_call(asked)
-    return await call(ci, asked, ci.cos.buckets.require(asked.place.bucket, asked.place.region))
+async def dispatch(ci: CiBackend, request: Asked) -> Response:
+    """Handle one authenticated request. Raises CiError, and CosError for a bucket that does not exist."""
+    if request.place.service is Service.CI:
+        if request.method == "GET" and request.path in ("/asrbucket", "/ai_bucket"):
+            return await responses.list_buckets(ci, request)
+        raise _unknown_call(request)
+    _, first, *rest = request.path.split("/", 2)
+    handler = _ROUTES.get((request.method, first, bool(rest and rest[0])))
+    if handler is None:
+        raise _unknown_call(request)
+    return await handler(ci, request, ci.cos.buckets.require(request.place.bucket, request.place.region))
 
 
-def _unknown_call(asked: Asked) -> CiError:
-    # What the real service says to a path it does not know is unconfirmed.
-    return CiError(400, "InvalidArgument", f"{asked.method} {asked.path} is no call of this stand-in.")
+def _unknown_call(request: Asked) -> CiError:
+    # How the real service answers an unknown path is unconfirmed.
+    return CiError(400, "InvalidArgument", f"This stand-in has no call {request.method} {request.path}.")

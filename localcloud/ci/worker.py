@@ -1,4 +1,4 @@
-"""Runs the jobs of all queues: at most MaxConcurrent of a queue at once, by JobLevel, then first come first served."""
+"""Runs the jobs of all queues: at most MaxConcurrent of a queue at once, highest JobLevel first, then oldest first."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIDECAR_SUFFIX = ".transcript.txt"
 
 
 class _JobFailed(Exception):
-    """A job that ends Failed."""
+    """A job ends in state Failed with this code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class _JobFailed(Exception):
 
 
 class QueueWorker:
-    """Takes waiting jobs from the queues and carries them out."""
+    """Takes waiting jobs from the queues and runs them."""
 
     def __init__(
         self,
@@ -67,14 +67,14 @@ class QueueWorker:
         self._is_open = False
 
     async def start(self) -> None:
-        """Take up the work: jobs that a stop interrupted run again from their beginning."""
+        """Start the waiting jobs; jobs that a stop interrupted start again."""
         self._jobs.requeue_running()
         self._is_open = True
         for queue in self._queues.all():
             self.schedule(queue.queue_id)
 
     def schedule(self, queue_id: str) -> None:
-        """Start what a queue can start now: call it after a job came or ended, or the queue's state changed."""
+        """Start the jobs that may run now. To be called when a job was added or ended, or the queue's state changed."""
         if not self._is_open:
             return
         queue = self._queues.require(queue_id)
@@ -86,16 +86,16 @@ class QueueWorker:
             self._jobs.start(job)
             task = asyncio.create_task(self._run(self._jobs.require(job.job_id)))
             running.add(task)
-            task.add_done_callback(lambda done: self._ended(queue_id, done))
+            task.add_done_callback(lambda done: self._on_task_done(queue_id, done))
 
-    def _ended(self, queue_id: str, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, queue_id: str, task: asyncio.Task[None]) -> None:
         self._running[queue_id].discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("a job of %s broke off", queue_id, exc_info=task.exception())
+            _log.error("a job of %s stopped with an error", queue_id, exc_info=task.exception())
         self.schedule(queue_id)
 
     async def close(self) -> None:
-        """Break off what runs; it stays Running in the data folder and starts over at the next start."""
+        """Cancel the running jobs; they stay Running in the data folder and start again at the next start."""
         self._is_open = False
         tasks = [task for running in self._running.values() for task in running]
         for task in tasks:
@@ -107,84 +107,78 @@ class QueueWorker:
         try:
             self._faults.check_speech(job)
             recognition = await self._recognise(job)
-            await self._write(job, recognition)
+            await self._write_output(job, recognition)
         except (_JobFailed, RecognitionError) as failure:
             self._finish(job, "Failed", failure.code, failure.message, None)
-        except Exception:  # noqa: BLE001 - whatever happens, a job ends and says so
-            _log.exception("job %s failed by a fault of the stand-in", job.job_id)
-            self._finish(job, "Failed", "InternalError", "The stand-in failed; its log says how.", None)
+        except Exception:  # noqa: BLE001 - every job has to end in a state that its submitter can see
+            _log.exception("job %s failed by an error in the stand-in", job.job_id)
+            self._finish(job, "Failed", "InternalError", "The stand-in failed; see its log.", None)
         else:
             self._finish(job, "Success", "Success", "", recognition)
 
     def _finish(self, job: Job, state: str, code: str, message: str, recognition: Recognition | None) -> None:
-        # The end of a job and the notification that is due for it are kept together or not at all.
+        # One transaction: a job must not end without its notification.
         with self._store.transaction():
             self._jobs.finish(job, state, code, message, recognition)
             self._on_finished(self._jobs.require(job.job_id))
 
     async def _recognise(self, job: Job) -> Recognition:
-        spec = job.spec
+        spec, params = job.spec, job.spec.speech
         async with self._snapshot(spec.input_bucket, spec.input_key) as recording:
-            sidecar = self._sidecar(spec.input_bucket, spec.input_key)
+            sidecar = self._find_sidecar(spec.input_bucket, spec.input_key)
 
-            async def heard(channels: int) -> Recognition:
+            async def recognise(channels: int) -> Recognition:
                 return await self._recogniser.recognise(
-                    recording, engine=spec.speech.engine, channels=channels, sidecar=sidecar
+                    recording, engine=params.engine, channels=channels, sidecar=sidecar
                 )
 
-            if spec.speech.is_flash and spec.speech.value("FirstChannelOnly", "1") == "0":
+            if params.is_flash and params.value("FirstChannelOnly", "1") == "0":
                 with contextlib.suppress(RecognitionError):  # a mono recording
-                    return await heard(2)
-            return await heard(1 if spec.speech.is_flash else spec.speech.channels)
+                    return await recognise(2)
+            return await recognise(1 if params.is_flash else params.channels)
 
     @asynccontextmanager
     async def _snapshot(self, bucket: str, key: str) -> AsyncIterator[Path]:
-        """The recording as it is now, whatever happens to the object meanwhile."""
-        found = self._cos.objects.get_current(bucket, key)
-        if found is None:
-            raise _JobFailed("FailedOperation.ErrorDownFile", f"The object {key} is gone.")
-        path, copy = self._cos.files.path(found.file), self._store.temporary_file()
+        """Keep the recording as it is now, even if the object is replaced or deleted during recognition."""
+        recording = self._cos.objects.get_current(bucket, key)
+        if recording is None:
+            raise _JobFailed("FailedOperation.ErrorDownFile", f"The object {key} does not exist any more.")
+        path, snapshot = self._cos.files.path(recording.file), self._store.temporary_file()
         try:
             try:
-                os.link(path, copy)
+                os.link(path, snapshot)
             except FileNotFoundError as error:
-                raise _JobFailed("FailedOperation.ErrorDownFile", f"The file of {key} is gone.") from error
+                raise _JobFailed(
+                    "FailedOperation.ErrorDownFile", f"The file of {key} does not exist any more."
+                ) from error
             except OSError:  # a file system without hard links
-                await asyncio.to_thread(shutil.copyfile, path, copy)
-            yield copy
+                await asyncio.to_thread(shutil.copyfile, path, snapshot)
+            yield snapshot
         finally:
-            copy.unlink(missing_ok=True)
+            snapshot.unlink(missing_ok=True)
 
-    def _sidecar(self, bucket: str, key: str) -> Path | None:
-        """The transcript that lies beside a recording: as an object, or as a file dropped into the folder."""
-        found = self._cos.objects.get_current(bucket, key + SIDECAR_SUFFIX)
-        return (
-            self._cos.files.path(found.file)
-            if found
-            else self._cos.files.find_plain_file(bucket, key + SIDECAR_SUFFIX)
-        )
+    def _find_sidecar(self, bucket: str, key: str) -> Path | None:
+        """Find the transcript beside a recording: an object, or a file that was put into the bucket's folder."""
+        sidecar = self._cos.objects.get_current(bucket, key + SIDECAR_SUFFIX)
+        if sidecar is not None:
+            return self._cos.files.path(sidecar.file)
+        return self._cos.files.find_plain_file(bucket, key + SIDECAR_SUFFIX)
 
-    async def _write(self, job: Job, recognition: Recognition) -> None:
-        """The text object and its `.detail`, written the way any object is, events included."""
-        spec, output = job.spec, job.spec.output
-        bucket = self._output_bucket(job)
-        speech = spec.speech
+    async def _write_output(self, job: Job, recognition: Recognition) -> None:
+        """Write the text object and its `.detail`; they raise events like all objects."""
+        bucket, key, params = self._find_output_bucket(job), job.spec.output.key, job.spec.speech
         # Whether the real text object has the time brackets is unconfirmed.
-        is_srt = speech.value("OutputFileType") == "srt"
-        text = render_srt(recognition) if is_srt else render_text(speech, recognition)
+        is_srt = params.value("OutputFileType") == "srt"
+        text = render_srt(recognition) if is_srt else render_text(params, recognition)
         details = (
-            build_flash_result(speech, recognition) if speech.is_flash else build_details(speech, recognition)
+            build_flash_result(params, recognition) if params.is_flash else build_details(params, recognition)
         )
-        await self._cos.put_bytes(bucket, output.key, text.encode(), "text/plain; charset=utf-8", job.job_id)
+        await self._cos.put_bytes(bucket, key, text.encode(), "text/plain; charset=utf-8", job.job_id)
         await self._cos.put_bytes(
-            bucket,
-            f"{output.key}.detail",
-            render_details_json(details),
-            "application/octet-stream",
-            job.job_id,
+            bucket, f"{key}.detail", render_details_json(details), "application/octet-stream", job.job_id
         )
 
-    def _output_bucket(self, job: Job) -> Bucket:
+    def _find_output_bucket(self, job: Job) -> Bucket:
         output = job.spec.output
         bucket = self._cos.buckets.get(output.bucket)
         if bucket is None or bucket.region != output.region:

@@ -1,4 +1,4 @@
-"""What COS does, apart from HTTP: taking bytes in, keeping them as objects, telling the functions of it."""
+"""What COS does, apart from HTTP: receiving bodies, writing and reporting objects, conditions and ranges of reads."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from localcloud.cos.storage import FileStorage, Tags
 from localcloud.faults import Faults, Plan
 from localcloud.store import Store
 
-_MAX_PUT_BYTES = 5 * 1024**3  # bytes; COS error codes 436/7730 EntityTooLarge
+_MAX_PUT_BYTES = 5 * 1024**3  # COS error codes 436/7730 EntityTooLarge
+_COPY_CHUNK_BYTES = 1 << 20
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedBody:
-    """A body on disk, not yet an object. `etag` is its MD5 in hex; size in bytes."""
+    """A body on disk that is not an object yet. `etag` is its MD5 in hex; size in bytes."""
 
     path: Path
     etag: str
@@ -49,6 +51,7 @@ class CosBackend:
     def __init__(
         self, store: Store, appid: str, listener: ObjectCreatedListener, faults: Faults | None = None
     ) -> None:
+        """`listener` is called after each object that was written."""
         self.appid = appid
         self.files = FileStorage(store)
         self.buckets = BucketStore(store, appid)
@@ -59,7 +62,7 @@ class CosBackend:
         self._faults = faults or Faults(Plan(), store)
 
     async def receive_body(self, chunks: AsyncIterator[bytes], content_md5: str = "") -> ReceivedBody:
-        """Write a body to disk as it comes in. Raises InvalidDigest when Content-MD5 differs."""
+        """Write a body to disk while it arrives. Raises EntityTooLarge, InvalidDigest when Content-MD5 differs."""
         path = self._store.temporary_file()
         digest = hashlib.md5()
         size = 0
@@ -80,7 +83,7 @@ class CosBackend:
         self,
         bucket: Bucket,
         key: str,
-        received: ReceivedBody,
+        body: ReceivedBody,
         headers: Mapping[str, str],
         *,
         event: str,
@@ -88,55 +91,54 @@ class CosBackend:
         tags: Tags = (),
         create_only: bool = False,
     ) -> StoredObject:
-        """Turn a received body into the object's latest version.
+        """Make a received body the object's latest version, and report it.
 
-        `create_only` is x-cos-forbid-overwrite: checked and kept in one step, so of two that race one gets
-        FileAlreadyExists. It is void on a bucket that ever had versioning.
+        `create_only` is x-cos-forbid-overwrite. Check and write are one step: of two concurrent writes one gets
+        FileAlreadyExists. It has no effect on a bucket that ever had versioning.
         """
         try:
-            bucket = self.buckets.require(bucket.name, bucket.region)  # it may be gone since the upload began
+            # The bucket may have been deleted while the body arrived.
+            bucket = self.buckets.require(bucket.name, bucket.region)
             now_s = self._faults.clock()
             if create_only and not bucket.versioning and self._object_exists(bucket, key, now_s):
                 raise CosError(409, "FileAlreadyExists", "The file is already exists.")  # noqa: TRY301 - as the rest
-            new = StoredObject(
-                bucket.name, key, "", received.etag, received.size, now_s, dict(headers), tuple(tags)
-            )
-            stored = self.objects.add(bucket, new, received.path)
+            new = StoredObject(bucket.name, key, "", body.etag, body.size, now_s, dict(headers), tuple(tags))
+            stored = self.objects.add(bucket, new, body.path)
         except BaseException:
-            received.path.unlink(missing_ok=True)
+            body.path.unlink(missing_ok=True)
             raise
-        await self._listener(
-            ObjectCreatedEvent(f"cos:ObjectCreated:{event}", bucket.region, request_id, stored)
-        )
+        created = ObjectCreatedEvent(f"cos:ObjectCreated:{event}", bucket.region, request_id, stored)
+        await self._listener(created)
         return stored
 
     def _object_exists(self, bucket: Bucket, key: str, now_s: float) -> bool:
-        found = self.objects.get_current(bucket.name, key)
-        about = f"{bucket.name}/{key}"
-        return found is not None and not self._faults.objects.overlooks(about, now_s - found.modified_s)
+        current = self.objects.get_current(bucket.name, key)
+        return current is not None and not self._faults.objects.overlooks(
+            f"{bucket.name}/{key}", now_s - current.modified_s
+        )
 
     async def put_bytes(
-        self, bucket: Bucket, key: str, body: bytes, content_type: str, request_id: str
+        self, bucket: Bucket, key: str, content: bytes, content_type: str, request_id: str
     ) -> None:
-        """An object written by another service of this cloud; it raises the same event as a client's PUT."""
+        """Write an object for another service of this cloud; it raises the same event as a client's PUT."""
 
-        async def once() -> AsyncIterator[bytes]:
-            yield body
+        async def chunks() -> AsyncIterator[bytes]:
+            yield content
 
         headers = {"content-type": content_type}
-        received = await self.receive_body(once())
-        await self.put_object(bucket, key, received, headers, event="Put", request_id=request_id)
+        body = await self.receive_body(chunks())
+        await self.put_object(bucket, key, body, headers, event="Put", request_id=request_id)
 
     async def copy_object_body(self, source: StoredObject) -> ReceivedBody:
-        """The bytes of an object once more, in a file of their own."""
-        # Opened before anything else can run: it stays readable when the object is replaced meanwhile.
+        """Copy the bytes of an object into a new body."""
+        # Opened before the first await: the file stays readable even if the object is replaced during the copy.
         original = self.files.path(source.file).open("rb")
         target = self._store.temporary_file()
 
         def copy() -> ReceivedBody:
             digest = hashlib.md5()
             with original, target.open("wb") as file:
-                while chunk := original.read(1 << 20):
+                while chunk := original.read(_COPY_CHUNK_BYTES):
                     digest.update(chunk)
                     file.write(chunk)
                 return ReceivedBody(target, digest.hexdigest(), file.tell())
@@ -144,14 +146,14 @@ class CosBackend:
         return await asyncio.to_thread(copy)
 
     async def join_parts(self, parts: list[Path], etag: str) -> ReceivedBody:
-        """The parts of an upload as one file."""
+        """Join the parts of an upload into one body."""
         target = self._store.temporary_file()
 
         def join() -> int:
             with target.open("wb") as file:
-                for part in parts:
-                    with part.open("rb") as piece:
-                        shutil.copyfileobj(piece, file, 1 << 20)
+                for path in parts:
+                    with path.open("rb") as part:
+                        shutil.copyfileobj(part, file, _COPY_CHUNK_BYTES)
                 return file.tell()
 
         return ReceivedBody(target, etag, await asyncio.to_thread(join))
@@ -163,56 +165,57 @@ def _check_size(size: int) -> None:
 
 
 def check_md5(header: str, digest: bytes) -> None:
-    """Compare a Content-MD5 header (base64) with what arrived."""
+    """Compare a Content-MD5 header (base64, may be empty) with the digest of the body. Raises InvalidDigest."""
     if not header:
         return
     try:
-        sent = base64.b64decode(header, validate=True)
+        expected = base64.b64decode(header, validate=True)
     except ValueError:
-        sent = b""
-    if sent != digest:
+        expected = b""
+    if expected != digest:
         raise CosError(400, "InvalidDigest", "The Content-MD5 you specified is not that of the body.")
 
 
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+def is_not_modified(headers: Mapping[str, str], stored: StoredObject) -> bool:
+    """Evaluate the conditions of a read; True means 304.
 
-
-def _matches_etag(listed: str, etag: str) -> bool:
-    return listed.strip() == "*" or etag in {part.strip().strip('"') for part in listed.split(",")}
-
-
-def _parse_http_date(date: str) -> float | None:
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError):
-        return None  # a date nobody can read is no condition (RFC 9110, 13.1.3)
-
-
-def is_not_modified(headers: Mapping[str, str], found: StoredObject) -> bool:
-    """True for 304. Raises PreconditionFailed for If-Match and If-Unmodified-Since."""
-    modified_s = int(found.modified_s)
+    Raises PreconditionFailed for If-Match and If-Unmodified-Since.
+    """
+    modified_s = int(stored.modified_s)
     if "if-match" in headers:
-        if not _matches_etag(headers["if-match"], found.etag):
+        if not _matches_etag(headers["if-match"], stored.etag):
             raise _precondition_failed()
     elif "if-unmodified-since" in headers:
-        limit = _parse_http_date(headers["if-unmodified-since"])
-        if limit is not None and modified_s > limit:
+        limit_s = _parse_http_date(headers["if-unmodified-since"])
+        if limit_s is not None and modified_s > limit_s:
             raise _precondition_failed()
     if "if-none-match" in headers:
-        return _matches_etag(headers["if-none-match"], found.etag)
-    since = _parse_http_date(headers["if-modified-since"]) if "if-modified-since" in headers else None
-    return since is not None and modified_s <= since
+        return _matches_etag(headers["if-none-match"], stored.etag)
+    since_s = _parse_http_date(headers["if-modified-since"]) if "if-modified-since" in headers else None
+    return since_s is not None and modified_s <= since_s
 
 
 def check_copy_preconditions(headers: Mapping[str, str], source: StoredObject) -> None:
-    """The same conditions as PUT Object - Copy spells them; any that fails is a 412."""
-    named = {
+    """Check the same conditions in the headers of PUT Object - Copy. Raises PreconditionFailed for each that fails."""
+    conditions = {
         name: headers[f"x-cos-copy-source-{name}"]
         for name in ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
         if f"x-cos-copy-source-{name}" in headers
     }
-    if is_not_modified(named, source):
+    if is_not_modified(conditions, source):
         raise _precondition_failed()
+
+
+def _matches_etag(header: str, etag: str) -> bool:
+    return header.strip() == "*" or etag in {part.strip().strip('"') for part in header.split(",")}
+
+
+def _parse_http_date(date: str) -> float | None:
+    """Parse to Unix seconds; None for an invalid date, which is not a condition (RFC 9110, 13.1.3)."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError):
+        return None
 
 
 def _precondition_failed() -> CosError:
@@ -220,9 +223,9 @@ def _precondition_failed() -> CosError:
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
-    """First and last byte asked for; None for the whole. Raises InvalidRange when nothing of it is there.
+    """Parse a Range header to first and last byte; None means the whole object. Raises InvalidRange.
 
-    Several ranges at once, and headers that are no byte range, are answered with the whole object.
+    The response to several ranges, and to headers that are not byte ranges, is the whole object.
     """
     match = _RANGE.fullmatch(header.strip())
     if match is None or match.group(0) == "bytes=-":

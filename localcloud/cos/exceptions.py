@@ -1,4 +1,8 @@
-"""What COS refuses, with its codes and its error document."""
+"""COS's errors: codes, and the error document.
+
+ServiceError
+  CosError     every error that COS responds with
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from localcloud.xml import node, serialize
 
 
 class CosError(Problem):
-    """A refusal by COS."""
+    """An error of COS, with its status and code."""
 
 
-# COS error codes 436/7730: AccessDenied is also the answer to a missing or expired signature.
+# COS error codes 436/7730: a missing or expired signature is an AccessDenied too.
 _SIGNATURE_ERRORS = {
     Reason.MISSING: (403, "AccessDenied"),
     Reason.MALFORMED: (403, "AccessDenied"),
@@ -26,18 +30,18 @@ _SIGNATURE_ERRORS = {
 
 
 def signature_error(reason: Reason, message: str) -> CosError:
-    """The problem for a signature that does not hold."""
+    """Build the error for an invalid signature."""
     status, code = _SIGNATURE_ERRORS[reason]
     return CosError(status, code, message)
 
 
-def error_body(problem: Problem, resource: str, request_id: str) -> bytes:
-    """The error document. The Python SDK reads a code only when all of these nodes hold something."""
+def error_body(error: Problem, resource: str, request_id: str) -> bytes:
+    """Render the error document. The Python SDK reads the code only if none of these elements is empty."""
     return serialize(
         node(
             "Error",
-            node("Code", problem.code),
-            node("Message", problem.message),
+            node("Code", error.code),
+            node("Message", error.message),
             node("Resource", resource),
             node("RequestId", request_id),
             node("TraceId", f"trace-{request_id}"),
@@ -46,30 +50,30 @@ def error_body(problem: Problem, resource: str, request_id: str) -> bytes:
 
 
 def access_denied(denied: Need) -> CosError:
-    """403: the signature holds, its key may not do this. The message is the stand-in's own, to find what is missing."""
+    """Build the 403 for a valid signature without permission. The message is the stand-in's own."""
     return CosError(403, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 
 
 def no_such_bucket() -> CosError:
-    """404: no bucket of that name in that region."""
+    """Build the 404 for a bucket that does not exist in that region."""
     return CosError(404, "NoSuchBucket", "The specified bucket does not exist.")
 
 
 def no_such_key() -> CosError:
-    """404: the bucket is there, the object is not."""
+    """Build the 404 for an object that does not exist in an existing bucket."""
     return CosError(404, "NoSuchKey", "The specified key does not exist.")
 
 
 def no_such_upload() -> CosError:
-    """404: unknown, completed or aborted upload id."""
+    """Build the 404 for an unknown, completed or aborted upload id."""
     return CosError(404, "NoSuchUpload", "The specified multipart upload does not exist.")
 
 
 def invalid_argument(message: str) -> CosError:
-    """400: a parameter or header has an impossible value."""
+    """Build the 400 for a parameter or header with an impossible value."""
     return CosError(400, "InvalidArgument", message)
 
 
 def not_implemented(what: str) -> CosError:
-    """501: the real service can do it, this stand-in cannot."""
+    """Build the 501 for what the real service can do and this stand-in cannot."""
     return CosError(501, "NotImplemented", f"This stand-in does not offer {what}.")

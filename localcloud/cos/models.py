@@ -1,10 +1,9 @@
-"""Buckets: their names, regions and versioning."""
+"""What COS stores: buckets, objects with their versions, multipart uploads; the stores that keep them; listing."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
 import sqlite3
@@ -12,23 +11,20 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from secrets import token_hex
 
 from localcloud.cos.exceptions import CosError, no_such_bucket, no_such_upload
-from localcloud.cos.storage import FileStorage
+from localcloud.cos.storage import FileStorage, Tags
 from localcloud.store import Store
 
-_BUCKETS_SCHEMA = """
-CREATE TABLE IF NOT EXISTS buckets (
-    name TEXT PRIMARY KEY, region TEXT NOT NULL, created_s REAL NOT NULL, versioning TEXT NOT NULL DEFAULT ''
-)
-"""
+MAX_PARTS = 10_000
+NULL_VERSION = "null"
+_MIN_PART_BYTES = 1024 * 1024  # all parts but the last; COS Upload Part
 _BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?-(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`name` includes the appid; `versioning` is empty (never set), `Enabled` or `Suspended`; times in Unix seconds."""
+    """`name` includes the appid; `versioning` is empty (never set), `Enabled` or `Suspended`; time in Unix seconds."""
 
     name: str
     region: str
@@ -36,8 +32,63 @@ class Bucket:
     versioning: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One version of an object, or a delete marker. `etag` has no quotes; size in bytes; time in Unix seconds.
+
+    `headers` are those of the upload that every read sends back, in lower case; `file` is relative to the data folder,
+    empty for a delete marker.
+    """
+
+    bucket: str
+    key: str
+    version_id: str
+    etag: str
+    size: int
+    modified_s: float
+    headers: Mapping[str, str]
+    tags: Tags = ()
+    file: str = ""
+    latest: bool = True
+    marker: bool = False
+    number: int = 0
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type that a read sends."""
+        return self.headers.get("content-type", "application/octet-stream")
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartUpload:
+    """An open multipart upload; `headers` are those that the completed object will have; time in Unix seconds."""
+
+    upload_id: str
+    bucket: str
+    key: str
+    headers: Mapping[str, str]
+    started_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An uploaded part; `etag` is its MD5 in hex, size in bytes, time in Unix seconds."""
+
+    number: int
+    etag: str
+    size: int
+    received_s: float
+
+
+_BUCKETS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS buckets (
+    name TEXT PRIMARY KEY, region TEXT NOT NULL, created_s REAL NOT NULL, versioning TEXT NOT NULL DEFAULT ''
+)
+"""
+
+
 class BucketStore:
-    """All buckets of this cloud's one account."""
+    """All buckets of the account."""
 
     def __init__(self, store: Store, appid: str) -> None:
         self._db: sqlite3.Connection = store.db
@@ -45,7 +96,7 @@ class BucketStore:
         store.create(_BUCKETS_SCHEMA)
 
     def create(self, name: str, region: str) -> Bucket:
-        """Make a bucket. Raises CosError for a bad name and for one that exists."""
+        """Create a bucket. Raises InvalidBucketName, BucketAlreadyExists."""
         match = _BUCKET_NAME.fullmatch(name)
         if match is None or match.group(1) != self._appid:
             raise CosError(
@@ -61,21 +112,21 @@ class BucketStore:
         return self.require(name, region)
 
     def get(self, name: str) -> Bucket | None:
-        """The bucket in whatever region."""
+        """Get a bucket of any region."""
         row = self._db.execute(
             "SELECT name, region, created_s, versioning FROM buckets WHERE name = ?", (name,)
         ).fetchone()
         return Bucket(*row) if row else None
 
     def require(self, name: str, region: str) -> Bucket:
-        """The bucket of that host. Raises NoSuchBucket, also when it lives in another region."""
+        """Get a bucket of that region. Raises NoSuchBucket, also for a bucket of another region."""
         bucket = self.get(name)
         if bucket is None or bucket.region != region:
             raise no_such_bucket()
         return bucket
 
     def all(self, region: str = "") -> list[Bucket]:
-        """Every bucket, or those of one region, by name."""
+        """List all buckets, or those of one region, by name."""
         rows = self._db.execute(
             "SELECT name, region, created_s, versioning FROM buckets WHERE ? IN ('', region) ORDER BY name",
             (region,),
@@ -83,17 +134,15 @@ class BucketStore:
         return [Bucket(*row) for row in rows]
 
     def set_versioning(self, bucket: Bucket, status: str) -> None:
-        """Switch versioning to `Enabled` or `Suspended`; there is no way back to never."""
+        """Set versioning to `Enabled` or `Suspended`; it cannot be unset."""
         self._db.execute("UPDATE buckets SET versioning = ? WHERE name = ?", (status, bucket.name))
 
     def delete(self, bucket: Bucket) -> None:
-        """Forget a bucket."""
+        """Delete a bucket."""
         self._db.execute("DELETE FROM buckets WHERE name = ?", (bucket.name,))
 
 
-NULL_VERSION = "null"
-
-# Keys are kept as bytes: they are listed in the order of their UTF-8 bytes, and may hold anything.
+# Keys are BLOBs: they are listed in the order of their UTF-8 bytes, and can hold any character.
 _OBJECTS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -109,33 +158,6 @@ CREATE INDEX IF NOT EXISTS objects_by_file ON objects (file);
 _OBJECT_COLUMNS = (
     "number, bucket, key, version_id, latest, marker, etag, size, modified_s, headers, tags, file"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """One version of an object. `etag` has no quotes; size in bytes; time in Unix seconds.
-
-    `headers` are those given at the upload and given back at every read, lower case; `file` is relative to the
-    data folder; a delete marker has none.
-    """
-
-    bucket: str
-    key: str
-    version_id: str
-    etag: str
-    size: int
-    modified_s: float
-    headers: Mapping[str, str]
-    tags: tuple[tuple[str, str], ...] = ()
-    file: str = ""
-    latest: bool = True
-    marker: bool = False
-    number: int = 0
-
-    @property
-    def content_type(self) -> str:
-        """What a read answers as Content-Type."""
-        return self.headers.get("content-type", "application/octet-stream")
 
 
 def _object_from_row(
@@ -159,7 +181,7 @@ def _object_from_row(
 
 
 class ObjectStore:
-    """Reads and changes the index. A file is in its place before the index tells of it."""
+    """The index of objects and their versions. A file is moved into place before the index refers to it."""
 
     def __init__(self, store: Store, files: FileStorage) -> None:
         self._store = store
@@ -167,28 +189,28 @@ class ObjectStore:
         store.create(_OBJECTS_SCHEMA)
 
     def get(self, bucket: str, key: str, version_id: str = "") -> StoredObject | None:
-        """A version, or the latest one; delete markers are given back too."""
-        which, value = ("version_id = ?", version_id) if version_id else ("latest = ?", 1)
+        """Get a version, or the latest one; it can be a delete marker."""
+        condition, value = ("version_id = ?", version_id) if version_id else ("latest = ?", 1)
         row = self._store.db.execute(
-            f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE bucket = ? AND key = ? AND {which}",  # noqa: S608 - constants
+            f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE bucket = ? AND key = ? AND {condition}",  # noqa: S608 - constants
             (bucket, key.encode(), value),
         ).fetchone()
         return _object_from_row(row) if row else None
 
     def get_current(self, bucket: str, key: str) -> StoredObject | None:
-        """The latest version unless that is a delete marker."""
-        found = self.get(bucket, key)
-        return None if found is None or found.marker else found
+        """Get the latest version; None if that is a delete marker."""
+        latest = self.get(bucket, key)
+        return None if latest is None or latest.marker else latest
 
     def add(self, bucket: Bucket, new: StoredObject, source: Path | None) -> StoredObject:
-        """Make `new` the latest version, moving its finished file in place; the version id is chosen here."""
+        """Make `new` the latest version and move its finished file into place; return it with its version id."""
         versioned = bucket.versioning == "Enabled"
         version_id = _new_version_id() if versioned else NULL_VERSION
         replaced = None if versioned else self.get(bucket.name, new.key, NULL_VERSION)
         file = ""
         if source is not None:
-            unlike = version_id if versioned else self._crossing(bucket.name, new.key)
-            file = self._files.store(source, bucket.name, new.key, unlike=unlike)
+            disambiguator = version_id if versioned else self._case_disambiguator(bucket.name, new.key)
+            file = self._files.store(source, bucket.name, new.key, disambiguator=disambiguator)
         if bucket.versioning:
             with self._store.transaction() as db:
                 db.execute(
@@ -203,7 +225,7 @@ class ObjectStore:
         return replace(new, version_id=version_id, file=file, latest=True)
 
     def _insert(self, new: StoredObject, version_id: str, file: str) -> None:
-        # In place of a row of that version, under a new number: it is the newest now.
+        # A row of the same version is replaced under a new number: it is the newest now.
         self._store.db.execute(
             "INSERT OR REPLACE INTO objects (bucket, key, version_id, latest, marker, etag, size, modified_s, headers,"
             " tags, file) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
@@ -221,46 +243,46 @@ class ObjectStore:
             ),
         )
 
-    def _crossing(self, bucket: str, key: str) -> str:
-        """Something unique when another key differs from this one by letter case only."""
+    def _case_disambiguator(self, bucket: str, key: str) -> str:
+        """Return the key when another key differs from it by letter case only, else an empty string."""
         row = self._store.db.execute(
             "SELECT 1 FROM objects WHERE file = ? AND key != ? LIMIT 1",
             (f"buckets/{bucket}/{key}", key.encode()),
         ).fetchone()
         return key if row else ""
 
-    def remove_version(self, found: StoredObject) -> None:
-        """Take one version away for good; the newest of the rest becomes the latest."""
+    def remove_version(self, version: StoredObject) -> None:
+        """Remove one version permanently; the newest of the others becomes the latest."""
         with self._store.transaction() as db:
-            db.execute("DELETE FROM objects WHERE number = ?", (found.number,))
+            db.execute("DELETE FROM objects WHERE number = ?", (version.number,))
             db.execute(
                 "UPDATE objects SET latest = 1 WHERE number ="
                 " (SELECT MAX(number) FROM objects WHERE bucket = ? AND key = ?)",
-                (found.bucket, found.key.encode()),
+                (version.bucket, version.key.encode()),
             )
-        if found.file:
-            self._files.remove(found.file)
+        if version.file:
+            self._files.remove(version.file)
 
     def delete(self, bucket: Bucket, key: str) -> StoredObject | None:
-        """Delete without a version: the object itself, or a delete marker on a bucket that has versions."""
+        """Delete an object; on a bucket that has or had versioning add a delete marker instead, and return it."""
         if bucket.versioning:
             marker = StoredObject(bucket.name, key, "", "", 0, time.time(), {}, marker=True)
             return self.add(bucket, marker, None)
-        found = self.get(bucket.name, key)
-        if found is not None:
-            self.remove_version(found)
+        version = self.get(bucket.name, key)
+        if version is not None:
+            self.remove_version(version)
         return None
 
-    def set_tags(self, found: StoredObject, tags: tuple[tuple[str, str], ...]) -> None:
+    def set_tags(self, version: StoredObject, tags: Tags) -> None:
         """Replace the tags of one version."""
         self._store.db.execute(
-            "UPDATE objects SET tags = ? WHERE number = ?", (json.dumps(tags), found.number)
+            "UPDATE objects SET tags = ? WHERE number = ?", (json.dumps(tags), version.number)
         )
 
     def scan(
         self, bucket: str, start: bytes, *, inclusive: bool, stop: bytes | None
     ) -> Iterator[StoredObject]:
-        """Live objects in byte order of their keys, from `start` up to before `stop`."""
+        """Iterate over current objects in byte order of their keys, from `start` up to before `stop`."""
         rows = self._store.db.execute(
             f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE bucket = ? AND latest = 1 AND marker = 0"  # noqa: S608 - constants
             f" AND key {'>=' if inclusive else '>'} ? AND (? IS NULL OR key < ?) ORDER BY key",
@@ -269,7 +291,7 @@ class ObjectStore:
         return map(_object_from_row, rows)
 
     def versions(self, bucket: str, start: bytes, *, stop: bytes | None) -> Iterator[StoredObject]:
-        """All versions and delete markers by key, the newest of each key first."""
+        """Iterate over all versions and delete markers by key, the newest of each key first."""
         rows = self._store.db.execute(
             f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE bucket = ? AND key >= ? AND (? IS NULL OR key < ?)"  # noqa: S608 - constants
             " ORDER BY key, number DESC",
@@ -278,7 +300,7 @@ class ObjectStore:
         return map(_object_from_row, rows)
 
     def is_empty(self, bucket: str) -> bool:
-        """Whether no version of any object is left."""
+        """Whether a bucket has no version of any object."""
         return (
             self._store.db.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (bucket,)).fetchone()
             is None
@@ -288,9 +310,6 @@ class ObjectStore:
 def _new_version_id() -> str:
     return "MTg0" + secrets.token_hex(14)
 
-
-MAX_PARTS = 10_000
-_MIN_PART_BYTES = 1024 * 1024  # bytes, all parts but the last; COS Upload Part
 
 _UPLOADS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -303,29 +322,8 @@ CREATE TABLE IF NOT EXISTS parts (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class MultipartUpload:
-    """An open upload; `headers` are those that the finished object will have."""
-
-    upload_id: str
-    bucket: str
-    key: str
-    headers: Mapping[str, str]
-    started_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part that arrived; `etag` is its MD5 in hex, size in bytes."""
-
-    number: int
-    etag: str
-    size: int
-    received_s: float
-
-
 class MultipartUploadStore:
-    """Open uploads and their parts; part files lie among the incoming bodies."""
+    """Open multipart uploads and their parts; the parts' files are in the folder of incoming bodies."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -334,7 +332,7 @@ class MultipartUploadStore:
     def create(self, bucket: str, key: str, headers: Mapping[str, str]) -> MultipartUpload:
         """Open an upload."""
         upload = MultipartUpload(
-            f"{int(time.time())}{token_hex(24)}", bucket, key, dict(headers), time.time()
+            f"{int(time.time())}{secrets.token_hex(24)}", bucket, key, dict(headers), time.time()
         )
         self._store.db.execute(
             "INSERT INTO uploads VALUES (?, ?, ?, ?, ?)",
@@ -342,8 +340,8 @@ class MultipartUploadStore:
         )
         return upload
 
-    def get(self, bucket: str, key: str, upload_id: str) -> MultipartUpload:
-        """An open upload of that key. Raises NoSuchUpload."""
+    def require(self, bucket: str, key: str, upload_id: str) -> MultipartUpload:
+        """Get an open upload of that key. Raises NoSuchUpload."""
         row = self._store.db.execute(
             "SELECT headers, started_s FROM uploads WHERE upload_id = ? AND bucket = ? AND key = ?",
             (upload_id, bucket, key.encode()),
@@ -353,7 +351,7 @@ class MultipartUploadStore:
         return MultipartUpload(upload_id, bucket, key, json.loads(row[0]), row[1])
 
     def all(self, bucket: str, prefix: str = "") -> list[MultipartUpload]:
-        """The open uploads of a bucket, by key."""
+        """List the open uploads of a bucket, by key."""
         rows = self._store.db.execute(
             "SELECT upload_id, bucket, key, headers, started_s FROM uploads WHERE bucket = ? ORDER BY key, started_s",
             (bucket,),
@@ -364,40 +362,43 @@ class MultipartUploadStore:
         return [upload for upload in uploads if upload.key.startswith(prefix)]
 
     def part_path(self, upload: MultipartUpload, number: int) -> Path:
-        """Where a part lies."""
+        """Return the path of a part's file."""
         return self._store.incoming / f"{upload.upload_id}.{number}"
 
     def save_part(self, upload: MultipartUpload, number: int, source: Path, etag: str, size: int) -> None:
-        """Take a received body as a part, in place of an earlier one of that number."""
-        os.replace(source, self.part_path(upload, number))  # noqa: PTH105 - as in files.py
+        """Store a received body as a part; it replaces an earlier part of that number."""
+        source.replace(self.part_path(upload, number))
         self._store.db.execute(
             "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?)",
             (upload.upload_id, number, etag, size, time.time()),
         )
 
     def list_parts(self, upload: MultipartUpload) -> list[Part]:
-        """The parts that arrived, by number."""
+        """List the uploaded parts, by number."""
         rows = self._store.db.execute(
             "SELECT number, etag, size, received_s FROM parts WHERE upload_id = ? ORDER BY number",
             (upload.upload_id,),
         )
         return [Part(*row) for row in rows]
 
-    def validate_parts(self, upload: MultipartUpload, named: list[tuple[int, str]]) -> list[Part]:
-        """The parts that a Complete names, checked. Raises InvalidPart, InvalidPartOrder, EntityTooSmall."""
-        numbers = [number for number, _ in named]
+    def validate_parts(self, upload: MultipartUpload, requested: list[tuple[int, str]]) -> list[Part]:
+        """Return the parts that a Complete names by number and ETag.
+
+        Raises InvalidPart, InvalidPartOrder, EntityTooSmall.
+        """
+        numbers = [number for number, _ in requested]
         if not numbers or numbers != sorted(set(numbers)):
             raise CosError(400, "InvalidPartOrder", "Parts are listed once each, in ascending order.")
-        arrived = {part.number: part for part in self.list_parts(upload)}
-        for number, etag in named:
-            if number not in arrived or arrived[number].etag != etag.strip('"'):
+        parts = {part.number: part for part in self.list_parts(upload)}
+        for number, etag in requested:
+            if number not in parts or parts[number].etag != etag.strip('"'):
                 raise CosError(400, "InvalidPart", f"Part {number} was not uploaded, or its ETag differs.")
-        if any(arrived[number].size < _MIN_PART_BYTES for number in numbers[:-1]):
+        if any(parts[number].size < _MIN_PART_BYTES for number in numbers[:-1]):
             raise CosError(400, "EntityTooSmall", "Every part but the last has at least 1 MB.")
-        return [arrived[number] for number in numbers]
+        return [parts[number] for number in numbers]
 
     def delete(self, upload: MultipartUpload) -> None:
-        """Forget an upload, its parts and their files."""
+        """Delete an upload, its parts and their files."""
         parts = self.list_parts(upload)
         with self._store.transaction() as db:
             db.execute("DELETE FROM parts WHERE upload_id = ?", (upload.upload_id,))
@@ -407,14 +408,14 @@ class MultipartUploadStore:
 
 
 def multipart_etag(parts: list[Part]) -> str:
-    """The ETag of a multipart object: MD5 over the parts' MD5s, a hyphen and their number."""
-    joined = b"".join(bytes.fromhex(part.etag) for part in parts)
-    return f"{hashlib.md5(joined).hexdigest()}-{len(parts)}"
+    """Compute the ETag of a multipart object: MD5 of the parts' MD5s, a hyphen and the number of parts."""
+    digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+    return f"{hashlib.md5(digests).hexdigest()}-{len(parts)}"
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Objects and common prefixes of one page; `next_marker` is empty on the last one."""
+    """Objects and common prefixes of one page of a listing; `next_marker` is empty on the last page."""
 
     objects: tuple[StoredObject, ...]
     prefixes: tuple[str, ...]
@@ -422,47 +423,48 @@ class ListPage:
 
 
 def prefix_upper_bound(prefix: bytes) -> bytes | None:
-    """The smallest key behind all keys that start with the prefix; None when there is no such bound.
+    """Return the smallest key after all keys that start with the prefix; None for an empty prefix.
 
-    UTF-8 never holds the byte 0xFF, so the last byte can always be raised by one.
+    UTF-8 has no byte 0xFF, so the last byte can always be increased by one.
     """
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else None
 
 
 def list_page(
-    objects: ObjectStore, bucket: str, *, prefix: str, delimiter: str, marker: str, most: int
+    objects: ObjectStore, bucket: str, *, prefix: str, delimiter: str, marker: str, limit: int
 ) -> ListPage:
-    """At most `most` entries behind the marker, objects and common prefixes counted together."""
-    wanted, cut = prefix.encode(), delimiter.encode()
-    stop = prefix_upper_bound(wanted)
-    start, inclusive = (wanted, True) if wanted > marker.encode() else (marker.encode(), False)
-    # A marker that is itself a common prefix was the end of a page: everything below it has been listed.
-    if cut and marker.startswith(prefix) and _is_common_prefix(marker[len(prefix) :], delimiter):
+    """List at most `limit` entries after the marker, objects and common prefixes together, in order of UTF-8 bytes."""
+    prefix_bytes, delimiter_bytes = prefix.encode(), delimiter.encode()
+    stop = prefix_upper_bound(prefix_bytes)
+    start, inclusive = (prefix_bytes, True) if prefix_bytes > marker.encode() else (marker.encode(), False)
+    # A marker that is itself a common prefix ended the last page: everything below it has been listed.
+    if delimiter_bytes and marker.startswith(prefix) and _is_common_prefix(marker[len(prefix) :], delimiter):
         start, inclusive = prefix_upper_bound(marker.encode()) or b"", True
-    found: list[StoredObject] = []
+    page_objects: list[StoredObject] = []
     prefixes: list[str] = []
     last = ""
     while True:
-        jump: bytes | None = None
+        next_start: bytes | None = None
         for item in objects.scan(bucket, start, inclusive=inclusive, stop=stop):
-            if len(found) + len(prefixes) >= most:
-                return ListPage(tuple(found), tuple(prefixes), last if most else "")
+            if len(page_objects) + len(prefixes) >= limit:
+                return ListPage(tuple(page_objects), tuple(prefixes), last if limit else "")
             key = item.key.encode()
-            end = key.find(cut, len(wanted)) if cut else -1
+            end = key.find(delimiter_bytes, len(prefix_bytes)) if delimiter_bytes else -1
             if end < 0:
-                found.append(item)
+                page_objects.append(item)
                 last = item.key
                 continue
-            common = key[: end + len(cut)]
-            last = common.decode()
+            common_prefix = key[: end + len(delimiter_bytes)]
+            last = common_prefix.decode()
             prefixes.append(last)
-            jump = prefix_upper_bound(common)
+            # Skip the other keys below this common prefix.
+            next_start = prefix_upper_bound(common_prefix)
             break
-        if jump is None:
-            return ListPage(tuple(found), tuple(prefixes), "")
-        start, inclusive = jump, True
+        if next_start is None:
+            return ListPage(tuple(page_objects), tuple(prefixes), "")
+        start, inclusive = next_start, True
 
 
 def _is_common_prefix(rest: str, delimiter: str) -> bool:
-    """Whether the first delimiter behind the prefix ends the text."""
+    """Whether the first delimiter after the prefix is the end of the text."""
     return rest.endswith(delimiter) and rest.find(delimiter) == len(rest) - len(delimiter)

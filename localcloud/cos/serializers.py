@@ -1,4 +1,4 @@
-"""The documents and headers that COS answers with."""
+"""The XML documents and headers of COS's responses."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from datetime import datetime, timezone
 from email.utils import formatdate
 
 from localcloud.cos.models import Bucket, ListPage, MultipartUpload, Part, StoredObject
+from localcloud.cos.storage import Tags
 from localcloud.signature import encoded
 from localcloud.xml import Node, node
 
 
 def format_iso_time(time_s: float) -> str:
-    """`2026-11-21T03:37:30.000Z`, as the lists print times."""
+    """Format Unix seconds as in lists: `2026-11-21T03:37:30.000Z`."""
     return datetime.fromtimestamp(time_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def version_headers(bucket: Bucket, stored: StoredObject) -> dict[str, str]:
-    """x-cos-version-id, on buckets that have or had versioning."""
+    """Build x-cos-version-id, for buckets that have or had versioning."""
     return {"x-cos-version-id": stored.version_id} if bucket.versioning else {}
 
 
 def encode_header_value(value: str) -> str:
-    """A header value as it is written: UTF-8, which the HTTP library takes for Latin-1."""
+    """Return a header value that is UTF-8 after the HTTP library has encoded it as Latin-1."""
     return value.encode().decode("latin-1")
 
 
 def object_headers(bucket: Bucket, stored: StoredObject) -> dict[str, str]:
-    """What HEAD and GET tell of an object besides its length."""
+    """Build the headers of HEAD and GET, without the length."""
     return {
         "content-type": stored.content_type,
         **{name: encode_header_value(value) for name, value in stored.headers.items()},
@@ -44,7 +45,7 @@ def _owner(name: str, appid: str) -> Node:
 
 
 def bucket_list(buckets: list[Bucket], appid: str) -> Node:
-    """GET Service."""
+    """Build the response of GET Service."""
     return node(
         "ListAllMyBucketsResult",
         _owner("Owner", appid),
@@ -69,21 +70,21 @@ def _encode_key(text: str, encoding: str) -> str:
 
 
 def object_list(
-    bucket: Bucket, found: ListPage, *, prefix: str, delimiter: str, marker: str, most: int, encoding: str
+    bucket: Bucket, page: ListPage, *, prefix: str, delimiter: str, marker: str, limit: int, encoding: str
 ) -> Node:
-    """GET Bucket (List Objects), version 1."""
+    """Build the response of GET Bucket (List Objects), version 1."""
     return node(
         "ListBucketResult",
         node("Name", bucket.name),
         node("EncodingType", encoding) if encoding else None,
         node("Prefix", _encode_key(prefix, encoding)),
         node("Marker", _encode_key(marker, encoding)),
-        node("MaxKeys", most),
+        node("MaxKeys", limit),
         node("Delimiter", _encode_key(delimiter, encoding)) if delimiter else None,
-        node("IsTruncated", "true" if found.next_marker else "false"),
-        node("NextMarker", _encode_key(found.next_marker, encoding)) if found.next_marker else None,
-        *(_contents(item, encoding) for item in found.objects),
-        *(node("CommonPrefixes", node("Prefix", _encode_key(common, encoding))) for common in found.prefixes),
+        node("IsTruncated", "true" if page.next_marker else "false"),
+        node("NextMarker", _encode_key(page.next_marker, encoding)) if page.next_marker else None,
+        *(_contents(item, encoding) for item in page.objects),
+        *(node("CommonPrefixes", node("Prefix", _encode_key(common, encoding))) for common in page.prefixes),
     )
 
 
@@ -105,17 +106,17 @@ def version_list(
     items: list[StoredObject],
     *,
     prefix: str,
-    most: int,
+    limit: int,
     encoding: str,
     next_item: StoredObject | None,
 ) -> Node:
-    """GET Bucket Object versions."""
+    """Build the response of GET Bucket Object versions; `next_item` is the first one after this page."""
     return node(
         "ListVersionsResult",
         node("Name", bucket.name),
         node("EncodingType", encoding) if encoding else None,
         node("Prefix", _encode_key(prefix, encoding)),
-        node("MaxKeys", most),
+        node("MaxKeys", limit),
         node("IsTruncated", "true" if next_item else "false"),
         node("NextKeyMarker", _encode_key(items[-1].key, encoding)) if next_item else None,
         node("NextVersionIdMarker", items[-1].version_id) if next_item else None,
@@ -136,7 +137,7 @@ def version_list(
 
 
 def upload_list(bucket: Bucket, uploads: list[MultipartUpload], *, prefix: str, encoding: str) -> Node:
-    """List Multipart Uploads; this stand-in never has more than one page of them."""
+    """Build the response of List Multipart Uploads, always one page."""
     appid = bucket.name.rpartition("-")[2]
     return node(
         "ListMultipartUploadsResult",
@@ -160,10 +161,10 @@ def upload_list(bucket: Bucket, uploads: list[MultipartUpload], *, prefix: str, 
     )
 
 
-def part_list(upload: MultipartUpload, parts: list[Part], *, marker: int, most: int, encoding: str) -> Node:
-    """List Parts: those behind the marker, at most `most`."""
-    behind = [part for part in parts if part.number > marker]
-    shown = behind[:most]
+def part_list(upload: MultipartUpload, parts: list[Part], *, marker: int, limit: int, encoding: str) -> Node:
+    """Build the response of List Parts: at most `limit` parts after the marker."""
+    following = [part for part in parts if part.number > marker]
+    shown = following[:limit]
     return node(
         "ListPartsResult",
         node("Bucket", upload.bucket),
@@ -172,9 +173,9 @@ def part_list(upload: MultipartUpload, parts: list[Part], *, marker: int, most: 
         node("UploadId", upload.upload_id),
         node("StorageClass", upload.headers.get("x-cos-storage-class", "STANDARD")),
         node("PartNumberMarker", marker),
-        node("NextPartNumberMarker", shown[-1].number) if len(behind) > most and shown else None,
-        node("MaxParts", most),
-        node("IsTruncated", "true" if len(behind) > most else "false"),
+        node("NextPartNumberMarker", shown[-1].number) if len(following) > limit and shown else None,
+        node("MaxParts", limit),
+        node("IsTruncated", "true" if len(following) > limit else "false"),
         *(
             node(
                 "Part",
@@ -185,4 +186,12 @@ def part_list(upload: MultipartUpload, parts: list[Part], *, marker: int, most: 
             )
             for part in shown
         ),
+    )
+
+
+def tagging(tags: Tags) -> Node:
+    """Build a <Tagging> document."""
+    return node(
+        "Tagging",
+        node("TagSet", *(node("Tag", node("Key", name), node("Value", value)) for name, value in tags)),
     )

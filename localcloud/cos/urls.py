@@ -1,4 +1,4 @@
-"""Which COS call a request is: its method, its level (service, bucket, object) and its sub-resource."""
+"""Maps a COS request to its call by method, level (service, bucket, object) and sub-resource."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localcloud.hosts import Service
 
 _Handler = Callable[[CosBackend, Asked, Bucket], Awaitable[Response]]
 
-# (method, sub-resource); the sub-resource is a parameter that makes it another call.
+# (method, sub-resource); a sub-resource is a query parameter that selects another call.
 _BUCKET_ROUTES: dict[tuple[str, str], _Handler] = {
     ("HEAD", ""): responses.head_bucket,
     ("DELETE", ""): responses.delete_bucket,
@@ -42,9 +42,9 @@ _OBJECT_ROUTES: dict[tuple[str, str], _Handler] = {
     ("POST", "uploadId"): responses.complete_upload,
     ("DELETE", "uploadId"): responses.abort_upload,
 }
-# Offered by the real service, not here: better a clear 501 than the answer to another call.
-_UNSUPPORTED = {
-    *(
+# The real service has these: a clear 501 is better than the response of another call.
+_UNSUPPORTED = frozenset(
+    {
         "accelerate",
         "acl",
         "append",
@@ -54,8 +54,6 @@ _UNSUPPORTED = {
         "intelligenttiering",
         "inventory",
         "lifecycle",
-    ),
-    *(
         "logging",
         "notification",
         "object-lock",
@@ -65,36 +63,37 @@ _UNSUPPORTED = {
         "replication",
         "restore",
         "select",
-    ),
-    *("symlink", "website"),
-}
+        "symlink",
+        "website",
+    }
+)
 
 
-def _sub_resource(asked: Asked, calls: dict[tuple[str, str], _Handler]) -> str:
-    known = {name for _, name in calls if name}
-    for name in asked.parameters:
+def _find_sub_resource(request: Asked, routes: dict[tuple[str, str], _Handler]) -> str:
+    known = {name for _, name in routes if name}
+    for name in request.parameters:
         if name in _UNSUPPORTED:
             raise not_implemented(f"the sub-resource {name}")
         if name in known:
             return name
-    return "copy" if asked.header("x-cos-copy-source") and ("PUT", "copy") in calls else ""
+    return "copy" if request.header("x-cos-copy-source") and ("PUT", "copy") in routes else ""
 
 
-async def dispatch(cos: CosBackend, asked: Asked) -> Response:
-    """Carry out one authenticated request. Raises CosError."""
-    if asked.place.service is Service.COS:
-        if asked.method != "GET" or asked.path != "/":
+async def dispatch(cos: CosBackend, request: Asked) -> Response:
+    """Handle one authenticated request. Raises CosError."""
+    if request.place.service is Service.COS:
+        if request.method != "GET" or request.path != "/":
             raise _method_not_allowed()
-        return await responses.list_buckets(cos, asked)
-    calls = _OBJECT_ROUTES if asked.key else _BUCKET_ROUTES
-    name = _sub_resource(asked, calls)
-    if (asked.method, name) == ("PUT", "") and not asked.key:
-        return await responses.create_bucket(cos, asked)
-    bucket = cos.buckets.require(asked.place.bucket, asked.place.region)
-    call = calls.get((asked.method, name))
-    if call is None:
+        return await responses.list_buckets(cos, request)
+    routes = _OBJECT_ROUTES if request.key else _BUCKET_ROUTES
+    sub_resource = _find_sub_resource(request, routes)
+    if (request.method, sub_resource) == ("PUT", "") and not request.key:
+        return await responses.create_bucket(cos, request)
+    bucket = cos.buckets.require(request.place.bucket, request.place.region)
+    handler = routes.get((request.method, sub_resource))
+    if handler is None:
         raise _method_not_allowed()
-    return await call(cos, asked, bucket)
+    return await handler(cos, request, bucket)
 
 
 def _method_not_allowed() -> CosError:

@@ -8,9 +8,9 @@ __all__ = ["Recogniser", "Recognition", "RecognitionError", "Sentence", "Word", 
 
 
 def make_recogniser(kind: str, *, workers: int = 1) -> Recogniser:
-    """Make the recogniser called `pocketsphinx` (real, English) or `scripted` (instant, invented).
+    """Create the recogniser `pocketsphinx` (real, English) or `scripted` (instant, invented).
 
-    `workers` is how many recordings PocketSphinx hears at a time, each in its own process.
+    `workers` is how many recordings PocketSphinx recognises at a time, each in its own process.
     Raises ValueError for any other kind.
     """
     if kind == "pocketsphinx":

@@ -1,4 +1,4 @@
-"""Audio files to 16 kHz 16-bit sound, a chunk at a time, whatever the format."""
+"""Audio files to 16 kHz 16-bit PCM, a chunk at a time; and PCM to segments of speech, cut at the pauses."""
 
 import importlib
 import io
@@ -17,6 +17,7 @@ from localcloud.speech.models import RecognitionError
 SAMPLE_RATE = 16_000
 BYTES_PER_SECOND = 2 * SAMPLE_RATE
 _FRAMES_PER_CHUNK = 16_384
+_HEAD_BYTES = 64
 _FILE_INFO: dict[str, Callable[[str], Any]] = {
     "wav": miniaudio.wav_get_file_info,
     "flac": miniaudio.flac_get_file_info,
@@ -34,28 +35,33 @@ _PYAV_FORMATS = (
     (0, b"FORM", "aiff"),
 )
 
+# Speech without a pause is cut here: memory and time grow faster than the length of an utterance.
+_MAX_SEGMENT_S = 30
+_CUT_WINDOW_S = 5
+_FRAME_BYTES = BYTES_PER_SECOND * 30 // 1000  # the frame of the voice activity detector
+
 
 def count_channels(recording: Path) -> int:
-    """Say how many channels the file holds. Raises RecognitionError if it is not audio."""
-    known = _detect_format(_read_head(recording))
-    if known is not None:
+    """Count the channels of an audio file. Raises RecognitionError if it is not audio."""
+    audio_format = _detect_format(_read_head(recording))
+    if audio_format is not None:
         try:
-            return int(_FILE_INFO[known](str(recording)).nchannels)
+            return int(_FILE_INFO[audio_format](str(recording)).nchannels)
         except miniaudio.MiniaudioError:
-            pass  # looks like a format it knows, but is not: PyAV has the last word
+            pass  # it only looks like that format: PyAV decides
     return int(_load_pyav_decoder(recording).count_channels(recording))
 
 
 def iter_pcm(recording: Path, *, channel: int | None) -> Iterator[bytes]:
-    """Give the sound as 16 kHz 16-bit mono chunks.
+    """Decode a file to chunks of 16 kHz 16-bit mono PCM; only one chunk is in memory at a time.
 
-    `channel` picks the left (0) or right (1) side of a stereo file; None mixes all channels into one.
-    Never holds more than a chunk in memory. Raises RecognitionError if the file is not audio.
+    `channel` selects the left (0) or right (1) side of a stereo file; None mixes all channels into one.
+    Raises RecognitionError if the file is not audio.
     """
-    wanted = 1 if channel is None else 2
-    with closing(_iter_interleaved(recording, wanted)) as chunks:
+    channels = 1 if channel is None else 2
+    with closing(_iter_interleaved(recording, channels)) as chunks:
         for chunk in chunks:
-            # Two bytes a sample, so samples of one side are every second 16-bit value.
+            # A sample has two bytes, so the samples of one side are every second 16-bit value.
             yield chunk if channel is None else memoryview(chunk).cast("h")[channel::2].tobytes()
 
 
@@ -72,16 +78,16 @@ def _iter_interleaved(recording: Path, channels: int) -> Generator[bytes, None, 
                 for samples in chunks:
                     yield samples.tobytes()
             return
-    yield from _load_pyav_decoder(recording).interleaved(recording, channels)
+    yield from _load_pyav_decoder(recording).iter_interleaved(recording, channels)
 
 
 def _read_head(recording: Path) -> bytes:
     with recording.open("rb") as file:
-        return file.read(64)
+        return file.read(_HEAD_BYTES)
 
 
 def _detect_format(head: bytes) -> str | None:
-    """Name the format, if miniaudio reads it, by its first bytes: left to guess, it finds MP3 in any noise."""
+    """Detect a format that miniaudio reads by its first bytes. Its own guess sees MP3 in any noise."""
     if head[:4] in (b"RIFF", b"RF64", b"RIFX"):
         return "wav"
     if head[:4] == b"fLaC":
@@ -94,17 +100,17 @@ def _detect_format(head: bytes) -> str | None:
 
 
 def _is_mpeg_frame(head: bytes) -> bool:
-    """See the eleven set bits that begin a frame of MPEG audio."""
+    """Check for the eleven set bits that begin a frame of MPEG audio."""
     return int.from_bytes(head[:2], "big") & 0xFFE0 == 0xFFE0  # noqa: PLR2004 -- the bits themselves
 
 
 def _is_aac_frame(head: bytes) -> bool:
-    """See the twelve set bits and the layer 0 that begin a frame of AAC in ADTS."""
+    """Check for the twelve set bits and the layer 0 that begin a frame of AAC in ADTS."""
     return int.from_bytes(head[:2], "big") & 0xFFF6 == 0xFFF0  # noqa: PLR2004 -- the bits themselves
 
 
 def _load_pyav_decoder(recording: Path) -> ModuleType:
-    """Give the PyAV side. Raises RecognitionError, naming the extra if it would help, where PyAV is missing."""
+    """Import the PyAV decoder. Raises RecognitionError without PyAV; it names the extra if that would help."""
     try:
         return importlib.import_module("localcloud.speech.audio_av")
     except ImportError:
@@ -122,15 +128,9 @@ def _describe_missing_extra(head: bytes) -> str:
     return f"; it looks like {names[0]}, which needs the `av` extra: pip install 'scribe-cos[av]'"
 
 
-# Speech without a pause is cut here: memory and time grow faster than the length of an utterance.
-_MAX_SEGMENT_S = 30
-_CUT_WITHIN_S = 5
-_FRAME_BYTES = BYTES_PER_SECOND * 30 // 1000  # what the voice activity detector looks at
-
-
 @dataclass(frozen=True, slots=True)
 class SpeechSegment:
-    """A stretch of speech: its place in the recording (ms) and its sound."""
+    """A segment of speech: its times in the recording (ms) and its PCM."""
 
     start_ms: int
     end_ms: int
@@ -138,37 +138,37 @@ class SpeechSegment:
 
 
 class PcmStream(io.RawIOBase):
-    """Chunks of sound as the readable stream that the segmenter wants, counting what went through."""
+    """Chunks of PCM as the readable stream that the segmenter needs; counts the bytes that were read."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         super().__init__()
         self._chunks = chunks
-        self._held = b""
+        self._buffer = b""
         self._ended = False
-        self._sound_bytes = 0
+        self._pcm_bytes = 0
 
     @property
     def duration_ms(self) -> int:
-        """How much sound was read so far, in milliseconds: the whole recording once it is at its end."""
-        return self._sound_bytes * 1000 // BYTES_PER_SECOND
+        """The length of what was read so far, in milliseconds: at the end that of the whole recording."""
+        return self._pcm_bytes * 1000 // BYTES_PER_SECOND
 
     def read(self, size: int = -1) -> bytes:
-        """Give `size` bytes, fewer only at the end."""
-        while len(self._held) < size and not self._ended:
+        """Read `size` bytes, fewer only at the end."""
+        while len(self._buffer) < size and not self._ended:
             chunk = next(self._chunks, None)
             if chunk is None:
-                # The segmenter closes its last piece only on a frame that is not full, so two
-                # zero bytes must follow a recording whose length is a multiple of a frame.
+                # The segmenter ends its last segment only at an incomplete frame, so two zero
+                # bytes must follow a recording whose length is a multiple of a frame.
                 self._ended, chunk = True, b"\0\0"
             else:
-                self._sound_bytes += len(chunk)
-            self._held += chunk
-        given, self._held = self._held[:size], self._held[size:]
-        return given
+                self._pcm_bytes += len(chunk)
+            self._buffer += chunk
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
 
 
 def iter_speech_segments(stream: PcmStream) -> Iterator[SpeechSegment]:
-    """Yield the pieces of speech in time order; none for silence or noise. Reads the stream to its end."""
+    """Yield the segments of speech in time order; none for silence or noise. Reads the stream to its end."""
     for segment in pocketsphinx.Segmenter(sample_rate=SAMPLE_RATE).segment(stream):
         start_ms, pcm = round(segment.start_time * 1000), segment.pcm
         while pcm:
@@ -180,9 +180,11 @@ def iter_speech_segments(stream: PcmStream) -> Iterator[SpeechSegment]:
 
 
 def _find_cut(pcm: bytes) -> int:
-    """Find where to end a piece: at its end, or for a long one at the quietest frame before the limit."""
+    """Return where to end a segment: at its end, or for a long one at the quietest frame before the limit."""
     limit = _MAX_SEGMENT_S * BYTES_PER_SECOND
     if len(pcm) <= limit:
         return len(pcm)
-    starts = range(limit - _CUT_WITHIN_S * BYTES_PER_SECOND, limit, _FRAME_BYTES)
-    return min(starts, key=lambda at: sum(map(abs, memoryview(pcm[at : at + _FRAME_BYTES]).cast("h"))))
+    starts = range(limit - _CUT_WINDOW_S * BYTES_PER_SECOND, limit, _FRAME_BYTES)
+    return min(
+        starts, key=lambda start: sum(map(abs, memoryview(pcm[start : start + _FRAME_BYTES]).cast("h")))
+    )

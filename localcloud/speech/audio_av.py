@@ -1,4 +1,4 @@
-"""The formats that miniaudio cannot read (m4a, mp4, aac, opus, wma, ...), by the optional PyAV.
+"""Decodes the formats that miniaudio cannot read (m4a, mp4, aac, opus, wma, ...) with the optional PyAV.
 
 Importing this module fails where the `av` extra is not installed.
 """
@@ -16,7 +16,7 @@ _NOT_AUDIO = "the data could not be decoded as audio"
 
 
 def count_channels(recording: Path) -> int:
-    """Say how many channels the first audio track holds. Raises RecognitionError if there is none."""
+    """Count the channels of the first audio track. Raises RecognitionError if there is none."""
     try:
         with av.open(str(recording)) as container:
             # A track in a format that FFmpeg does not know has no codec context.
@@ -28,7 +28,7 @@ def count_channels(recording: Path) -> int:
 
 
 def iter_interleaved(recording: Path, channels: int) -> Iterator[bytes]:
-    """Give 16 kHz 16-bit sound with one or two channels. Raises RecognitionError on data it cannot read."""
+    """Decode to 16 kHz 16-bit PCM with one or two channels. Raises RecognitionError on data it cannot read."""
     try:
         with av.open(str(recording)) as container:
             if not container.streams.audio:
@@ -37,7 +37,7 @@ def iter_interleaved(recording: Path, channels: int) -> Iterator[bytes]:
             resampler = av.AudioResampler(format="s16", layout=layout, rate=_SAMPLE_RATE)
             for decoded in chain(container.decode(audio=0), [None]):
                 for frame in resampler.resample(decoded):
-                    # A plane is padded; only this many bytes of it are sound.
+                    # A plane is padded; only this many bytes of it are PCM.
                     yield bytes(frame.planes[0])[: frame.samples * 2 * channels]
     except (av.FFmpegError, ValueError):
         raise RecognitionError(_NOT_AUDIO) from None

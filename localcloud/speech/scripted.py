@@ -1,11 +1,11 @@
-"""A recogniser that answers at once with words drawn from the recording's digest. For tests."""
+"""A recogniser for tests: it responds at once, with words chosen by the recording's digest."""
 
 import asyncio
 import hashlib
 from pathlib import Path
 
 from localcloud.speech.models import Recognition, RecognitionError, Sentence
-from localcloud.speech.sidecar import parse_sidecar, spread_sentences
+from localcloud.speech.sidecar import distribute_sentences, parse_sidecar
 
 _WORDS = (
     *("we", "you", "they", "the", "meeting", "report", "price", "order", "ticket", "question", "answer"),
@@ -20,20 +20,20 @@ _PAUSE_MS = 100
 
 
 class ScriptedRecogniser:
-    """Deterministic: the same bytes always say the same.
+    """Deterministic: the same bytes always give the same words.
 
-    Bytes that begin with `NOT AUDIO` fail, bytes that begin with `SILENCE` say nothing. Any recording
-    is taken to have as many channels as the job asks for.
+    Bytes that begin with `NOT AUDIO` fail, bytes that begin with `SILENCE` have no words. Every recording
+    has as many channels as the job requires.
     """
 
     async def start(self) -> None:
-        """Nothing to get ready."""
+        """Do nothing."""
 
     async def recognise(
         self, recording: Path, *, engine: str, channels: int, sidecar: Path | None
     ) -> Recognition:
         """Invent the words of one recording. Raises RecognitionError for `NOT AUDIO`."""
-        del engine  # every engine says the same
+        del engine  # every engine gives the same words
         data = await asyncio.to_thread(recording.read_bytes)
         if data.startswith(b"NOT AUDIO"):
             raise RecognitionError("the data could not be decoded as audio")
@@ -48,16 +48,16 @@ class ScriptedRecogniser:
         return Recognition(duration_ms, channels, tuple(sentences))
 
     async def close(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
 
 def _invent_sentences(digest: bytes, duration_ms: int, channels: int) -> list[Sentence]:
-    """Let the channels take turns, one piece of the recording for each sentence."""
+    """Invent sentences for all channels, in turn; each sentence has its own part of the recording."""
     turns = _SENTENCES_PER_CHANNEL * channels
     sentences: list[Sentence] = []
     for turn in range(turns):
-        chosen = digest[turn * _WORDS_PER_SENTENCE : (turn + 1) * _WORDS_PER_SENTENCE]
-        text = " ".join(_WORDS[byte % len(_WORDS)] for byte in chosen)
+        indexes = digest[turn * _WORDS_PER_SENTENCE : (turn + 1) * _WORDS_PER_SENTENCE]
+        text = " ".join(_WORDS[index % len(_WORDS)] for index in indexes)
         span = (duration_ms * turn // turns, duration_ms * (turn + 1) // turns - _PAUSE_MS)
-        sentences += spread_sentences([text], [span], turn % channels)
+        sentences += distribute_sentences([text], [span], turn % channels)
     return sentences

@@ -49,7 +49,7 @@ async def filled(store: Store, keys: Iterable[str]) -> CosBackend:
 @settings(max_examples=60, deadline=None)
 @given(KEYS, st.text("ab/é", max_size=2), st.sampled_from(["", "/", "a", "b/", "é"]), st.integers(1, 5))
 def test_pages_of_any_size_join_to_the_whole_listing(
-    keys: set[str], prefix: str, delimiter: str, most: int
+    keys: set[str], prefix: str, delimiter: str, limit: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
@@ -58,14 +58,14 @@ def test_pages_of_any_size_join_to_the_whole_listing(
         marker = ""
         for _ in range(len(keys) + 1):
             found = list_page(
-                cos.objects, BUCKET, prefix=prefix, delimiter=delimiter, marker=marker, most=most
+                cos.objects, BUCKET, prefix=prefix, delimiter=delimiter, marker=marker, limit=limit
             )
             here = [item.key for item in found.objects] + list(found.prefixes)
-            assert len(here) <= most
+            assert len(here) <= limit
             entries += sorted(here, key=str.encode)
             if not found.next_marker:
                 break
-            assert len(here) == most
+            assert len(here) == limit
             marker = found.next_marker
         else:
             raise AssertionError("the pages have no end")
