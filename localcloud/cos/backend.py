@@ -219,7 +219,7 @@ def _parse_http_date(date: str) -> float | None:
 
 
 def _precondition_failed() -> CosError:
-    return CosError(412, "PreconditionFailed", "The precondition given does not hold.")
+    return CosError(412, "PreconditionFailed", "The precondition you specified does not hold.")
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Formats that need the optional `av` extra. They are encoded here, by the extra itself."""
+"""Formats that need the optional `av` extra. The tests encode them with the extra itself."""
 
 import asyncio
 from pathlib import Path
@@ -25,7 +25,7 @@ def encode(av: Any, source: Path, target: Path, container: str, codec: str, rate
         written.mux(stream.encode(None))
 
 
-def hear(recording: Path) -> Recognition:
+def recognise(recording: Path) -> Recognition:
     async def once() -> Recognition:
         recogniser = make_recogniser("pocketsphinx")
         await recogniser.start()
@@ -41,24 +41,24 @@ def hear(recording: Path) -> Recognition:
     ("container", "codec", "rate"),
     [("mp4", "aac", 16_000), ("adts", "aac", 16_000), ("ogg", "libopus", 48_000), ("flac", "flac", 16_000)],
 )
-def test_a_phone_recording_is_heard(tmp_path: Path, container: str, codec: str, rate: int) -> None:
+def test_phone_recording_is_recognised(tmp_path: Path, container: str, codec: str, rate: int) -> None:
     av = pytest.importorskip("av", reason="needs the `av` extra")
-    recording = tmp_path / "object"  # like an object's file, it has no telling name
+    recording = tmp_path / "object"  # the file of an object has no extension either
     encode(av, SAMPLES / "welcome.wav", recording, container, codec, rate)
-    recognition = hear(recording)
+    recognition = recognise(recording)
     words = " ".join(sentence.text for sentence in recognition.sentences)
     assert words == "welcome to the meeting we will start in a few minutes"
     assert abs(recognition.duration_ms - 4_191) < 150
 
 
-def test_without_the_extra_the_message_names_it(tmp_path: Path) -> None:
+def test_error_without_extra_names_it(tmp_path: Path) -> None:
     recording = tmp_path / "object"
     recording.write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0 cut off")
     try:
-        import av  # noqa: F401 -- only to see whether it is there
+        import av  # noqa: F401 -- only to check whether it is installed
     except ImportError:
         expected = r"mp4 or m4a, which needs the `av` extra: pip install 'scribe-cos\[av\]'"
     else:
         expected = "could not be decoded"
     with pytest.raises(RecognitionError, match=expected):
-        hear(recording)
+        recognise(recording)

@@ -1,4 +1,4 @@
-"""Which keys are files of their own name, and that no key reaches outside its bucket's folder."""
+"""File names of keys: which keys are safe file names, and that no file is outside its bucket's folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localcloud.store import Store
 @pytest.mark.parametrize(
     "key", ["a.mp3", "calls/2026/a b+c.mp3", ".scribe/open/x", "会议/录音.m4a", "a" * 200]
 )
-def test_ordinary_keys_are_file_names(key: str) -> None:
+def test_ordinary_key_is_safe_file_name(key: str) -> None:
     assert is_safe_key(key)
 
 
@@ -40,19 +40,19 @@ def test_ordinary_keys_are_file_names(key: str) -> None:
         "a" * 201,
     ],
 )
-def test_other_keys_are_not(key: str) -> None:
+def test_unsafe_key_is_detected(key: str) -> None:
     assert not is_safe_key(key)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
-def test_a_safe_key_stays_below_its_folder(key: str) -> None:
+def test_safe_key_stays_below_its_folder(key: str) -> None:
     if is_safe_key(key):
         root = Path("/data/buckets/b")
         assert (root / key).relative_to(root).as_posix() == key
         assert ".." not in (root / key).parts
 
 
-def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
+def test_symlink_in_bucket_folder_is_not_followed(tmp_path: Path) -> None:
     store = Store(tmp_path / "data")
     outside = tmp_path / "outside"
     outside.mkdir()
