@@ -29,6 +29,8 @@ _COS_HOST = re.compile(
 )
 _FULL_BUCKET_NAME = re.compile(r".+-[0-9]+")
 _JOB_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+# Only the ids of a notification are needed: a long transcript is dropped during parsing.
+_WITHOUT_RESULTS = dict.fromkeys(("SpeechRecognitionResult", "ResultDetail", "FlashResult"), xml.drop_element)
 
 
 class ObjectCreated(NamedTuple):
@@ -183,14 +185,9 @@ def _parse_notification_body(body: bytes) -> Mapping[str, Any]:
         except (ValueError, RecursionError):
             raise EventError("the notification is not JSON") from None
     try:
-        # Only the ids are needed: a long transcript is dropped during parsing.
-        return xml.parse_response(body, "Response", readers={"SpeechRecognitionResult": _drop_element})
+        return xml.get_root(xml.parse_stream([body], _WITHOUT_RESULTS), "Response")
     except xml.XmlError as error:
         raise EventError(f"the notification is not XML: {error}") from None
-
-
-def _drop_element(_: Any) -> None:
-    return None
 
 
 def _parse_notified_job(detail: Mapping[str, Any]) -> NotifiedJob:

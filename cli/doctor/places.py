@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from shared.errors import CloudError, RequestRejected
 from shared.tencent import xml
-from shared.tencent.client import Request, TencentClient
-from shared.tencent.connections import Answer
+from shared.tencent.client import HttpResponse, Request, TencentClient
 
 DENIED = (401, 403)  # CI's and COS's statuses
 _SERVICE = "service.cos.myqcloud.com"
@@ -21,7 +20,7 @@ class Place:
     bucket: str
     region: str
 
-    def ask(self, wire: TencentClient, method: str, parameter: str = "") -> Answer:
+    def ask(self, wire: TencentClient, method: str, parameter: str = "") -> HttpResponse:
         """A request about the bucket itself. Raises CloudError."""
         parameters = ((parameter, ""),) if parameter else ()
         host = f"{self.bucket}.cos.{self.region}.myqcloud.com"

@@ -33,7 +33,7 @@ from shared.recordings.ingest import record_job, submit_job
 from shared.recordings.keys import cursor_key
 from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
 from shared.recordings.receipt_store import OpenReceipt, ReceiptStore
-from shared.tencent.speech import UNREADABLE_RESPONSE
+from shared.tencent.client import UNREADABLE_RESPONSE
 from shared.tencent.speech_models import FAILED as JOB_FAILED
 from shared.tencent.speech_models import Job, JobFilter
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import random as random_module
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
+
+import httpx
 
 from shared.errors import (
     AlreadyExists,
@@ -24,16 +26,8 @@ from shared.errors import (
     Throttled,
 )
 from shared.tencent.auth import Credentials, sign_request
-from shared.tencent.connections import (
-    Answer,
-    CannotBeSent,
-    Connections,
-    NoAnswer,
-    NotSent,
-    Outgoing,
-    process_connections,
-)
-from shared.tencent.xml import parse_error
+from shared.tencent.transport import build_request, get_process_client, iterate_body
+from shared.tencent.xml import XmlError, parse_error
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 20.0
@@ -45,6 +39,7 @@ MAX_ATTEMPTS = 3
 BACKOFF_BASE_S = 0.2
 CLOCK_SKEW_S = 60  # the official client starts the signature's validity this much earlier
 SIGNATURE_TTL_S = 900
+UNREADABLE_RESPONSE = "UnreadableAnswer"  # Scribe's own code for a response that is not XML
 
 _THROTTLED_CODES = frozenset({"SlowDown", "RequestLimitExceeded", "TooManyRequests"})
 _NOT_FOUND_CODES = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchResource", "QueueNotFound"})
@@ -52,6 +47,8 @@ _DENIED_STATUSES = frozenset({401, 403})
 _SUCCESS_STATUSES, _SERVER_ERROR_STATUSES = range(200, 300), range(500, 600)
 _STATUS_NOT_FOUND, _STATUS_TIMEOUT, _STATUS_TOO_MANY = 404, 408, 429
 _EXISTS_CODES = frozenset({"FileAlreadyExists", "BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
+
+_T = TypeVar("_T")
 
 
 class RetryPolicy(Enum):
@@ -75,6 +72,14 @@ class Request(NamedTuple):
     action: str = ""  # the CAM action, such as cos:GetObject, which the error response does not name
 
 
+class HttpResponse(NamedTuple):
+    """A 2xx response, read to its end. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class TencentClient:
     """Sends the requests of one invocation.
 
@@ -88,7 +93,7 @@ class TencentClient:
         endpoint: str = "",
         remaining_s: Callable[[], float] = lambda: 60.0,
         *,
-        connections: Callable[[], Connections] = process_connections,
+        http_client: Callable[[], httpx.Client] = get_process_client,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random_module.random,
@@ -96,24 +101,50 @@ class TencentClient:
         self.credentials = credentials
         self.endpoint = endpoint
         self.remaining_s = remaining_s
-        self.connections = connections
+        self.http_client = http_client
         self.now = now
         self.sleep = sleep
         self.random = random
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> HttpResponse:
         """Return a 2xx response. Raises DeadlineExceeded or a CloudError."""
+        return self._send(request, read_response)
+
+    def stream(self, request: Request, parse: Callable[[Iterator[bytes]], _T]) -> _T:
+        """Return what `parse` makes of the body of a 2xx response, which it receives in pieces.
+
+        Raises DeadlineExceeded or a CloudError: OutcomeUnknown with the code UNREADABLE_RESPONSE if `parse` raises
+        XmlError. `parse` is called again when the request is sent again, because a response may break off.
+        """
+
+        def read(response: httpx.Response) -> _T:
+            try:
+                return parse(iterate_body(response))
+            except XmlError as error:
+                raise OutcomeUnknown(
+                    resource=request.resource,
+                    status=response.status_code,
+                    code=UNREADABLE_RESPONSE,
+                    message=str(error),
+                    request_id=_get_request_id(_decode_headers(response)),
+                ) from None
+
+        return self._send(request, read)
+
+    def _send(self, request: Request, read: Callable[[httpx.Response], _T]) -> _T:
         max_attempts = MAX_ATTEMPTS if request.retry is RetryPolicy.IDEMPOTENT else 1
         for attempt in range(1, max_attempts + 1):
             try:
-                return self._send_once(request)
+                return self._send_once(request, read)
             except AlreadyExists as error:
                 error.possibly_own_write = attempt > 1
                 raise
-            except (Throttled, OutcomeUnknown):
+            except (Throttled, OutcomeUnknown) as error:
                 pause_s = self._backoff_s(attempt)
                 if attempt == max_attempts or self.remaining_s() < pause_s + MIN_REMAINING_S:
                     raise  # the reason of the failure says more than the lack of time
+                if error.code == UNREADABLE_RESPONSE:
+                    raise  # the response would be the same
                 self.sleep(pause_s)
         raise AssertionError("unreachable")  # the last attempt returns or raises
 
@@ -122,27 +153,24 @@ class TencentClient:
         max_pause_s = BACKOFF_BASE_S * 2.0 ** (attempt + 1)
         return max_pause_s * (0.5 + self.random() / 2)
 
-    def _send_once(self, request: Request) -> Answer:
+    def _send_once(self, request: Request, read: Callable[[httpx.Response], _T]) -> _T:
         seconds = self.remaining_s()
         if seconds < MIN_REMAINING_S:
             raise DeadlineExceeded(
                 f"{request.resource}: only {max(seconds, 0):.1f} s of the function's time are left"
             )
         try:
-            answer = self.connections().exchange(self._signed(request, seconds))
-        except CannotBeSent as error:
-            raise RequestRejected(
-                resource=request.resource, code="CannotBeSent", message=str(error)
-            ) from None
-        except NotSent as error:
-            raise Throttled(resource=request.resource, code="NoConnection", message=str(error)) from None
-        except NoAnswer as error:
-            raise OutcomeUnknown(resource=request.resource, code="NoAnswer", message=str(error)) from None
-        if answer.status in _SUCCESS_STATUSES:
-            return answer
-        raise _build_error(request, answer)
+            response = self.http_client().send(self._sign(request, seconds), stream=True)
+            try:
+                if response.status_code in _SUCCESS_STATUSES:
+                    return read(response)
+                raise _build_error(request, read_response(response))
+            finally:
+                response.close()
+        except httpx.TransportError as error:
+            raise _map_transport_error(request, error) from None
 
-    def _signed(self, request: Request, seconds: float) -> Outgoing:
+    def _sign(self, request: Request, seconds: float) -> httpx.Request:
         headers = {"Host": request.host, **request.headers}
         if request.method in {"PUT", "POST"}:
             headers["Content-Length"] = str(len(request.body))
@@ -162,15 +190,15 @@ class TencentClient:
             starts_s=starts_s,
             ends_s=starts_s + CLOCK_SKEW_S + SIGNATURE_TTL_S,
         )
-        return Outgoing(
+        return build_request(
             request.method,
             self.endpoint or f"https://{request.host}",
             build_request_target(request.path, request.parameters),
             {**headers, "User-Agent": "scribe", "Accept-Encoding": "identity"},
             request.body,
-            connect_s=CONNECT_TIMEOUT_S,
-            silence_s=READ_TIMEOUT_S,
-            whole_s=seconds
+            connect_timeout_s=CONNECT_TIMEOUT_S,
+            read_timeout_s=READ_TIMEOUT_S,
+            total_timeout_s=seconds
             if request.retry is RetryPolicy.IDEMPOTENT
             else min(seconds, NON_IDEMPOTENT_TIMEOUT_S),
         )
@@ -183,10 +211,41 @@ def build_request_target(path: str, parameters: tuple[tuple[str, str], ...]) -> 
     return f"{target}?{query}" if query else target
 
 
-def _build_error(request: Request, answer: Answer) -> CloudError:
-    status, headers = answer.status, answer.headers
-    code, message, request_id = parse_error(answer.body)
-    request_id = request_id or headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or ""
+def read_response(response: httpx.Response) -> HttpResponse:
+    """Read a response to its end. Raises httpx.TransportError."""
+    return HttpResponse(response.status_code, _decode_headers(response), b"".join(iterate_body(response)))
+
+
+def _decode_headers(response: httpx.Response) -> dict[str, str]:
+    return {_decode(name).lower(): _decode(value) for name, value in response.headers.raw}
+
+
+def _decode(raw: bytes) -> str:
+    """Decode a header's name or value: UTF-8, as a user's metadata may be, or else Latin-1."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _get_request_id(headers: Mapping[str, str]) -> str:
+    return headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or ""
+
+
+def _map_transport_error(request: Request, error: httpx.TransportError) -> CloudError:
+    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
+        return RequestRejected(resource=request.resource, code="CannotBeSent", message=str(error))
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return Throttled(resource=request.resource, code="NoConnection", message=str(error))
+    # The text of this class may quote the response, which may be a transcript.
+    message = "the response is not HTTP" if isinstance(error, httpx.RemoteProtocolError) else str(error)
+    return OutcomeUnknown(resource=request.resource, code="NoAnswer", message=message)
+
+
+def _build_error(request: Request, response: HttpResponse) -> CloudError:
+    status = response.status
+    code, message, request_id = parse_error(response.body)
+    request_id = request_id or _get_request_id(response.headers)
     if (
         request.action and status in _DENIED_STATUSES and code in {"AccessDenied", ""}
     ):  # "": the answer to a HEAD

@@ -15,8 +15,7 @@ from urllib.parse import quote, unquote
 
 from shared.errors import OutcomeUnknown
 from shared.tencent import xml
-from shared.tencent.client import Request, TencentClient
-from shared.tencent.connections import Answer
+from shared.tencent.client import HttpResponse, Request, TencentClient
 
 METADATA_PREFIX = "x-cos-meta-"
 MAX_KEY_BYTES = 850  # COS error codes 436/7730: InvalidURI
@@ -169,7 +168,7 @@ class CosClient:
         parameters: tuple[tuple[str, str], ...] = (),
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
-    ) -> Answer:
+    ) -> HttpResponse:
         action = (_OBJECT_ACTIONS if key else _BUCKET_ACTIONS)[method]
         return self.client.send(
             Request(
@@ -189,7 +188,7 @@ def _unquote_etag(etag: str) -> str:
     return etag.strip('"')
 
 
-def _parse_metadata(response: Answer) -> ObjectMetadata:
+def _parse_metadata(response: HttpResponse) -> ObjectMetadata:
     size = response.headers.get("content-length", "")
     return ObjectMetadata(
         etag=_unquote_etag(response.headers.get("etag", "")),
@@ -211,7 +210,7 @@ def _parse_http_date(http_date: str) -> float:
         return 0.0
 
 
-def _parse_page(response: Answer, bucket: str) -> ListPage:
+def _parse_page(response: HttpResponse, bucket: str) -> ListPage:
     try:
         result = xml.parse_response(response.body, "ListBucketResult")
     except xml.XmlError as error:

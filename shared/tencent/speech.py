@@ -6,7 +6,7 @@ may be absent, single or repeated become tuples; the order of children never mat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.errors import OutcomeUnknown
@@ -28,9 +28,11 @@ from shared.tencent.speech_models import (
 from shared.tencent.xml import as_int, as_list, as_mapping, as_text
 
 TAG = "SpeechRecognition"
-UNREADABLE_RESPONSE = "UnreadableAnswer"  # Scribe's own code for a response that is not XML
 MAX_JOBS_PER_PAGE = 100
 MAX_BUCKETS_PER_PAGE = 100
+
+# A hundred results of hours each would not fit into a function's memory.
+_WITHOUT_RESULTS = dict.fromkeys(("SpeechRecognitionResult", "ResultDetail", "FlashResult"), xml.drop_element)
 
 
 class SpeechClient:
@@ -101,7 +103,7 @@ class SpeechClient:
         return jobs[0]
 
     def get_jobs(
-        self, bucket: str, job_ids: Sequence[str], *, detail_parser: xml.Reader | None = None
+        self, bucket: str, job_ids: Sequence[str], *, detail_parser: xml.ElementParser | None = None
     ) -> JobLookup:
         """GET /asr_jobs/<id>[,<id>...]: return the jobs with their results.
 
@@ -113,7 +115,7 @@ class SpeechClient:
             self._bucket_host(bucket),
             f"/{self.jobs_path}/{','.join(job_ids)}",
             resource=f"{bucket}, job {','.join(job_ids)}",
-            readers={"ResultDetail": detail_parser} if detail_parser else None,
+            parsers={"ResultDetail": detail_parser} if detail_parser else {},
         )
         return parse_jobs(response)
 
@@ -137,7 +139,7 @@ class SpeechClient:
             f"/{self.jobs_path}",
             resource=f"{bucket}, jobs",
             parameters=parameters,
-            readers={"SpeechRecognitionResult": _drop_element},
+            parsers=_WITHOUT_RESULTS,
         )
         page = parse_job_page(response)
         # A repeated token, or an empty page, would request pages forever.
@@ -211,10 +213,18 @@ class SpeechClient:
         parameters: Mapping[str, str] | None = None,
         body: bytes = b"",
         retry: RetryPolicy = RetryPolicy.IDEMPOTENT,
-        readers: Mapping[str, xml.Reader] | None = None,
+        parsers: Mapping[str, xml.ElementParser] | None = None,
     ) -> Mapping[str, Any]:
-        """Send a request and return the Response element. Parameters without a value are left out."""
-        response = self.client.send(
+        """Send a request and return the Response element. Parameters without a value are left out.
+
+        With `parsers`, even if there are none in it, the response may be long and is parsed while it is received.
+        """
+
+        def parse(body: Iterator[bytes]) -> Mapping[str, Any]:
+            document = xml.parse(b"".join(body)) if parsers is None else xml.parse_stream(body, parsers)
+            return xml.get_root(document, "Response")
+
+        return self.client.stream(
             Request(
                 method=method,
                 host=host,
@@ -224,22 +234,9 @@ class SpeechClient:
                 headers={"Content-Type": "application/xml"},
                 body=body,
                 retry=retry,
-            )
+            ),
+            parse,
         )
-        try:
-            return xml.parse_response(response.body, "Response", readers=readers)
-        except xml.XmlError as error:
-            raise OutcomeUnknown(
-                resource=resource,
-                status=response.status,
-                code=UNREADABLE_RESPONSE,
-                message=str(error),
-                request_id=response.headers.get("x-ci-request-id", ""),
-            ) from None
-
-
-def _drop_element(_: Any) -> None:
-    """Drop results: a hundred of them, of hours each, would not fit into a function's memory."""
 
 
 def build_submit_body(job: JobRequest) -> bytes:

@@ -35,8 +35,9 @@ _MAX_SPEAKER_ID = 10_000
 # Speech time per column where nothing else is known: about 5 Chinese characters or 10 Latin letters per second.
 _MS_PER_COLUMN = 100
 
-# Seconds come unpadded and one or two spaces follow (document of GET /asr_jobs); the third number, a speaker or channel, is
-# seen with the engine behind CI. Whether minutes pass 59 or hours appear is unconfirmed, so both are accepted.
+# Seconds come unpadded and one or two spaces follow (document of GET /asr_jobs); the third number, a speaker or
+# channel, is seen with the engine behind CI. Whether minutes pass 59 or hours appear is unconfirmed, so both are
+# accepted.
 _TIME = r"((?:[0-9]+:)+[0-9]+(?:\.[0-9]+)?)"
 _LINE = re.compile(rf"\s*\[\s*{_TIME}\s*,\s*{_TIME}\s*(?:,\s*([0-9]+)\s*)?\](.*)", re.DOTALL)
 _LINE_END = re.compile(r"\r\n|\r|\n")

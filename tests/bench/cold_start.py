@@ -14,7 +14,7 @@ from tests.bench.ground import event_of, keys, running_ground
 from tests.bench.instance import running_instance
 from tests.bench.sides import Sides
 
-_MOST_OF_SDK, _MOST_OF_SDK_ALIKE, _MOST_OF_FLOOR = 0.45, 0.85, 1.6
+_MOST_OF_SDK, _MOST_OF_SDK_ALIKE, _MOST_OF_FLOOR = 0.5, 0.85, 1.6
 _HOW = (
     "A new process until its first event is answered, over loopback; {rounds} rounds, in each of which every side has "
     "its turn. As shipped: Scribe with the bytecode that `make package` adds, the SDK's handler as pip leaves it, "

@@ -6,7 +6,7 @@ from tests.bench.figures import Section, at_most, fact
 from tests.bench.sides import Sides
 
 _MIB = 1 << 20
-_MOST_ZIPPED_MIB, _MOST_UNPACKED_MIB = 3.0, 10.0
+_MOST_ZIPPED_MIB, _MOST_UNPACKED_MIB = 1.5, 10.0
 
 
 def measure(sides: Sides) -> Section:

@@ -15,7 +15,7 @@ from tests.bench.instance import Instance, running_instance
 from tests.bench.sides import Sides
 
 _PORTION = 25
-_MOST_OF_HTTPX = 1.3
+_MOST_OF_HTTPX = 1.1
 _HOW = (
     "{events} events in one process of each side, over loopback, in portions of {portion} that take turns; the time of "
     "an event is that of its portion. The stand-in's answering is in it; the processor time of the side's own process "

@@ -27,11 +27,11 @@ def within(folder: str, names: str) -> set[str]:
 
 
 EVERY_FUNCTION = (
-    {"h11"}
+    {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
     | within("shared", "errors events logger settings")
     | within(
         "shared.tencent",
-        "auth client connections cos sockets speech speech_models xml",
+        "auth client cos speech speech_models transport xml",
     )
     | within(
         "shared.recordings",

@@ -75,9 +75,9 @@ def test_a_handler_is_imported_from_the_package_alone(unpacked: Path, name: str)
 
 
 def test_whom_the_functions_trust_lies_in_the_package(unpacked: Path) -> None:
-    asked = "print(load('upload') and len(trusted().get_ca_certs()) > 50)"
-    asked = f"from shared.tencent.sockets import trusted; {asked}"
-    assert run(sys.executable, unpacked, asked) == "True"
+    code = "print(load('upload') and len(get_tls_context().get_ca_certs()) > 50)"
+    code = f"from shared.tencent.transport import get_tls_context; {code}"
+    assert run(sys.executable, unpacked, code) == "True"
 
 
 def test_these_imports_see_nothing_that_is_installed_here(unpacked: Path) -> None:

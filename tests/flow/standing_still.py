@@ -8,16 +8,18 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
+
 from cli.local import SETTINGS
 from shared.logger import Logger
 from shared.recordings.context import Context, build_context
 from shared.settings import load_settings
 from shared.tencent.client import TencentClient
-from shared.tencent.connections import Answer, Connections, Outgoing
+from shared.tencent.transport import Transport, create_http_client
 
 
-class _Watched(Connections):
-    """Real connections. Before each of the first `times` requests of this kind, `meanwhile` runs."""
+class _Watched(Transport):
+    """The real transport. Before each of the first `times` requests of this kind, `meanwhile` runs."""
 
     def __init__(self, method: str, part: str, meanwhile: Callable[[], object], times: int) -> None:
         super().__init__()
@@ -25,12 +27,17 @@ class _Watched(Connections):
         self._meanwhile = meanwhile
         self._left = times
 
-    def exchange(self, outgoing: Outgoing) -> Answer:
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
         method, part = self._waited_for
-        if self._left and outgoing.method == method and part in unquote(outgoing.target):
+        if self._left and request.method == method and part in get_target(request):
             self._left -= 1
             self._meanwhile()
-        return super().exchange(outgoing)
+        return super().handle_request(request)
+
+
+def get_target(request: httpx.Request) -> str:
+    """Return the decoded path and query."""
+    return unquote(request.extensions["target"].decode())
 
 
 class Desks:
@@ -44,12 +51,12 @@ class Desks:
         """Ends all connections."""
         self._stack.close()
 
-    def plain(self, connections: Connections | None = None, **settings: Any) -> Context:
-        """A desk on these connections, or its own; `settings` go over the pipeline's."""
-        used = connections or Connections()
-        self._stack.callback(used.close)
+    def plain(self, transport: Transport | None = None, **settings: Any) -> Context:
+        """A desk on this transport, or its own; `settings` go over the pipeline's."""
+        client = create_http_client(transport or Transport())
+        self._stack.callback(client.close)
         wire = TencentClient(
-            self._wire.credentials, self._wire.endpoint, connections=lambda: used, sleep=lambda _: None
+            self._wire.credentials, self._wire.endpoint, http_client=lambda: client, sleep=lambda _: None
         )
         return build_context(wire, replace(load_settings(SETTINGS), **settings), Logger({}))
 

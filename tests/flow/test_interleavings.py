@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
@@ -16,8 +17,8 @@ from shared.recordings.complete import complete_job, fetch_jobs, process_notific
 from shared.recordings.ingest import ingest
 from shared.recordings.models import Receipt, Status
 from shared.recordings.sweep import reconcile, resume_attempt
-from shared.tencent.connections import Answer, Connections, NoAnswer, Outgoing
-from tests.flow.standing_still import Desks
+from shared.tencent.transport import Transport
+from tests.flow.standing_still import Desks, get_target
 from tests.flow.test_every_ending import A, B, next_second, words_of
 from tests.flow.test_notifications import xml_of
 from tests.flow.test_repairs import left_behind
@@ -76,7 +77,7 @@ def test_failed_resume_releases_its_claim(eager_flow: Any, desks: Desks) -> None
     put(eager_flow, A)
 
     def fail() -> None:
-        raise NoAnswer("cut")
+        raise httpx.ReadError("cut")
 
     desk = desks.standing_still("GET", "/asr_jobs", fail, times=99)
     for _ in range(7):
@@ -115,7 +116,7 @@ def test_queue_lookup_failure_does_not_stop_other_recordings(
     put(eager_flow, B)
 
     def fail() -> None:
-        raise NoAnswer("cut")
+        raise httpx.ReadError("cut")
 
     desk = desks.standing_still("GET", "/asrqueue", fail, times=99, sweep_after_s=0)
     tally = reconcile(desk)
@@ -123,17 +124,21 @@ def test_queue_lookup_failure_does_not_stop_other_recordings(
     assert eager_flow.transcript(KEY)["sentences"]
 
 
-class CutsAnswers(Connections):
+class CutsAnswers(Transport):
     """Answers of requests for this job lack their second half."""
 
     def __init__(self, job: str) -> None:
         super().__init__()
         self._job = job
 
-    def exchange(self, outgoing: Outgoing) -> Answer:
-        answer = super().exchange(outgoing)
-        is_cut = self._job in outgoing.target
-        return answer._replace(body=answer.body[: len(answer.body) // 2]) if is_cut else answer
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if self._job not in get_target(request):
+            return response
+        body = response.read()
+        return httpx.Response(
+            response.status_code, headers=response.headers, stream=httpx.ByteStream(body[: len(body) // 2])
+        )
 
 
 def test_unreadable_job_does_not_stop_others_and_expires_with_error(eager_flow: Any, desks: Desks) -> None:

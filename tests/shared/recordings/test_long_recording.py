@@ -31,10 +31,14 @@ def answer():
 xml.parse(b"<a/>"); [form.render(build_transcript(recording=RecordingRef("b", "r", "k", "e", 1), engine="e", job_id="j",
     channels=1, audio_time="1", details=(), lines="", flash=())) for form in FORMATS.values()]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-body = "".join(answer()).encode()
-assert len(body) > 10_000_000
-document = xml.parse(body, readers={"ResultDetail": parse_sentence})
-del body
+size = 0
+def pieces():
+    global size
+    for part in answer():
+        size += len(part)
+        yield part.encode()
+document = xml.parse_stream(pieces(), {"ResultDetail": parse_sentence})
+assert size > 10_000_000
 job = parse_jobs(document["Response"]).jobs[0]
 del document
 transcript = build_transcript(recording=RecordingRef("b", "r", "k", "e", 1), engine="e", job_id="j", channels=1,

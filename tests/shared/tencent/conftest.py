@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import httpx
 import pytest
 
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
-from shared.tencent.connections import Outgoing
-from tests.shared.tencent.far_connections import FarConnections
 
 Reply = httpx.Response | Exception
 
@@ -37,12 +34,9 @@ class FarEnd:
     def last(self) -> httpx.Request:
         return self.requests[-1]
 
-    @property
-    def outgoing(self) -> Outgoing:
-        return cast("Outgoing", self.last.extensions["outgoing"])
-
     def target(self) -> str:
-        return self.outgoing.target
+        target: bytes = self.last.extensions["target"]
+        return target.decode()
 
 
 @pytest.fixture
@@ -52,14 +46,14 @@ def far_end() -> FarEnd:
 
 @pytest.fixture
 def make_wire(far_end: FarEnd) -> Callable[..., TencentClient]:
-    connections = FarConnections(far_end)
+    client = httpx.Client(transport=httpx.MockTransport(far_end))
 
     def make(token: str = "", endpoint: str = "") -> TencentClient:
         return TencentClient(
             Credentials("AKIDEXAMPLE", "example-key", token),
             endpoint=endpoint,
             remaining_s=lambda: far_end.seconds_left,
-            connections=lambda: connections,
+            http_client=lambda: client,
             now=lambda: 1_700_000_000.0,
             sleep=far_end.pauses.append,
             random=lambda: 0.5,

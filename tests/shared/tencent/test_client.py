@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -16,8 +16,9 @@ from shared.errors import (
     Throttled,
 )
 from shared.recordings.ingest import MIN_LEASE_FRACTION
-from shared.tencent.client import Request, RetryPolicy, TencentClient
-from shared.tencent.connections import CannotBeSent, NoAnswer, NotSent
+from shared.tencent.client import UNREADABLE_RESPONSE, Request, RetryPolicy, TencentClient
+from shared.tencent.transport import TOTAL_TIMEOUT
+from shared.tencent.xml import parse_stream
 
 GET = Request("GET", "media-1250000000.cos.ap-chengdu.myqcloud.com", "/in/a.mp3", "media-1250000000/in/a.mp3")
 SUBMIT = Request(
@@ -62,7 +63,8 @@ def test_signature_is_valid_before_now(wire: TencentClient, far_end: Any) -> Non
 
 def test_endpoint_receives_the_real_host(make_wire: Callable[..., TencentClient], far_end: Any) -> None:
     make_wire(endpoint="http://127.0.0.1:9").send(GET)
-    assert str(far_end.last.url) == "http://127.0.0.1:9/in/a.mp3"
+    assert str(far_end.last.url) == "http://127.0.0.1:9"
+    assert far_end.target() == "/in/a.mp3"
     assert far_end.last.headers["host"] == GET.host
 
 
@@ -135,14 +137,14 @@ def test_throttled_read_is_retried_with_backoff(wire: TencentClient, far_end: An
 
 
 def test_submit_is_never_retried(wire: TencentClient, far_end: Any) -> None:
-    far_end.replies = [NoAnswer("slow")]
+    far_end.replies = [httpx.ReadTimeout("slow")]
     with pytest.raises(OutcomeUnknown):
         wire.send(SUBMIT)
     assert len(far_end.requests) == 1
 
 
 def test_failed_connection_is_throttled_not_unknown(wire: TencentClient, far_end: Any) -> None:
-    far_end.replies = [NotSent("refused")]
+    far_end.replies = [httpx.ConnectError("refused")]
     with pytest.raises(Throttled) as caught:
         wire.send(SUBMIT)
     assert caught.value.code == "NoConnection"
@@ -165,17 +167,17 @@ def test_no_request_starts_near_the_deadline(wire: TencentClient, far_end: Any) 
 def test_request_timeout_is_the_remaining_time(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 2.5
     wire.send(GET)
-    assert far_end.outgoing.whole_s == 2.5
+    assert far_end.last.extensions[TOTAL_TIMEOUT] == 2.5
 
 
 def test_submit_ends_before_the_lease_expires(wire: TencentClient, far_end: Any) -> None:
     far_end.seconds_left = 600.0
     wire.send(SUBMIT)
-    assert far_end.outgoing.whole_s < MIN_LEASE_FRACTION * 120.0
+    assert far_end.last.extensions[TOTAL_TIMEOUT] < MIN_LEASE_FRACTION * 120.0
 
 
 def test_invalid_request_is_rejected_at_once(wire: TencentClient, far_end: Any) -> None:
-    far_end.replies = [CannotBeSent("its headers hold what HTTP cannot carry")]
+    far_end.replies = [httpx.LocalProtocolError("its headers hold what HTTP cannot carry")]
     with pytest.raises(RequestRejected, match="CannotBeSent"):
         wire.send(GET)
     assert len(far_end.requests) == 1
@@ -193,3 +195,56 @@ def test_entity_bomb_in_error_body_is_not_expanded(wire: TencentClient, far_end:
     with pytest.raises(RequestRejected) as caught:
         wire.send(GET)
     assert caught.value.code == ""
+
+
+class CutOff(httpx.SyncByteStream):
+    """A body that breaks off."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"<Response>"
+        raise httpx.ReadError("closed")
+
+
+def parse_xml(pieces: Iterator[bytes]) -> Any:
+    return parse_stream(pieces, {})
+
+
+def test_streamed_response_is_parsed_from_the_start_again(wire: TencentClient, far_end: Any) -> None:
+    far_end.replies = [
+        httpx.Response(200, stream=CutOff()),
+        httpx.Response(200, text="<Response>ok</Response>"),
+    ]
+    assert wire.stream(GET, parse_xml) == {"Response": "ok"}
+
+
+def test_streamed_response_that_breaks_off_is_unknown(wire: TencentClient, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(200, stream=CutOff())]
+    with pytest.raises(OutcomeUnknown) as caught:
+        wire.stream(GET, parse_xml)
+    assert (caught.value.code, len(far_end.requests)) == ("NoAnswer", 3)
+
+
+def test_unreadable_response_is_unknown_and_not_retried(wire: TencentClient, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(200, text="<Response>", headers={"x-ci-request-id": "rq2"})]
+    with pytest.raises(OutcomeUnknown) as caught:
+        wire.stream(GET, parse_xml)
+    assert (caught.value.code, caught.value.status, caught.value.request_id) == (
+        UNREADABLE_RESPONSE,
+        200,
+        "rq2",
+    )
+    assert len(far_end.requests) == 1
+
+
+def test_error_of_a_streamed_request_is_mapped(wire: TencentClient, far_end: Any) -> None:
+    far_end.replies = [httpx.Response(404, content=error_body("NoSuchKey"))]
+    with pytest.raises(NotFound) as caught:
+        wire.stream(GET, parse_xml)
+    assert caught.value.message == "m"
+
+
+def test_response_that_is_not_http_is_not_quoted(wire: TencentClient, far_end: Any) -> None:
+    far_end.replies = [httpx.RemoteProtocolError("illegal header line: b'we agreed on Monday'")]
+    with pytest.raises(OutcomeUnknown, match="not HTTP") as caught:
+        wire.send(GET)
+    assert "Monday" not in str(caught.value)

@@ -423,7 +423,7 @@ def test_jobs_path_applies_to_jobs_only(make_wire: Callable[..., TencentClient],
     speech.list_jobs(BUCKET, JobFilter())
     speech.list_queues(BUCKET)
     speech.list_buckets()
-    paths = [urlsplit(request.extensions["outgoing"].target).path for request in far_end.requests]
+    paths = [urlsplit(request.extensions["target"]).path.decode() for request in far_end.requests]
     assert paths == ["/jobs", f"/jobs/{JOB_ID}", "/jobs", "/asrqueue", "/asrbucket"]
 
 

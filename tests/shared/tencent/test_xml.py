@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.tencent.xml import (
-    DEEPEST,
+    MAX_DEPTH,
     XmlError,
     as_int,
     as_list,
@@ -17,8 +18,17 @@ from shared.tencent.xml import (
     as_text,
     parse,
     parse_error,
+    parse_stream,
     serialize,
 )
+
+
+def stream(body: bytes, size: int = 7, **parsers: Callable[[Any], Any]) -> dict[str, Any]:
+    """Parse a body that comes in pieces of this size."""
+    return parse_stream((body[start : start + size] for start in range(0, len(body), size)), parsers)
+
+
+both_parsers = pytest.mark.parametrize("parse", [parse, stream])
 
 # What XML 1.0 can hold (section 2.2, Char).
 xml_texts = st.text(
@@ -33,41 +43,41 @@ xml_texts = st.text(
 @example(value="a\rb\r\nc\n")
 @example(value="]]>&amp;<!--")
 @settings(max_examples=100, deadline=None)
-def test_another_parser_reads_back_exactly_what_was_written(value: str) -> None:
+def test_another_parser_reads_what_serialize_wrote(value: str) -> None:
     root = ET.fromstring(serialize({"Request": {"Input": {"Object": value}}}))  # noqa: S314 - our own bytes
     assert (root.findtext("Input/Object") or "") == value
 
 
 @given(value=xml_texts)
 @settings(max_examples=100, deadline=None)
-def test_our_parser_reads_the_same_but_for_white_space_at_the_ends(value: str) -> None:
+def test_parse_reads_what_serialize_wrote_without_outer_whitespace(value: str) -> None:
     told = as_mapping(parse(serialize({"Request": {"Object": value}})).get("Request"))
     assert as_text(told.get("Object")) == value.strip()
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x08", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
-def test_a_character_that_xml_cannot_hold_is_refused_before_it_is_sent(character: str) -> None:
+def test_invalid_xml_character_is_rejected_before_sending(character: str) -> None:
     with pytest.raises(XmlError):
         serialize({"Request": {"Object": f"a{character}b"}})
 
 
-def test_what_is_written_declares_utf8() -> None:
+def test_serialized_document_declares_utf8() -> None:
     assert serialize({"R": {"a": "会"}}).startswith(b'<?xml version="1.0" encoding="utf-8"?>')
 
 
-def test_absent_single_and_repeated_elements_come_as_a_list() -> None:
+def test_absent_single_and_repeated_elements_become_a_list() -> None:
     told = as_mapping(parse(b"<R><one>1</one><two>1</two><two/><two>2</two><none/></R>").get("R"))
     assert as_list(told.get("absent")) == as_list(told.get("none")) == []
     assert as_list(told.get("one")) == ["1"]
     assert as_list(told.get("two")) == ["1", "2"]
 
 
-def test_attributes_comments_and_cdata_do_not_get_between_name_and_text() -> None:
+def test_attributes_comments_and_cdata_are_ignored() -> None:
     body = b'<?xml version="1.0"?><!-- c --><R a="1"><k b="2">x<!-- c -->y</k><c><![CDATA[<&>]]></c></R>'
     assert parse(body) == {"R": {"k": "xy", "c": "<&>"}}
 
 
-def test_readable_values_of_unexpected_kinds_are_empty_not_errors() -> None:
+def test_unexpected_values_are_empty_not_errors() -> None:
     assert (as_text(None), as_text(["a"]), as_text({"b": "c"})) == ("", "", "")
     assert (as_int("7"), as_int(None), as_int("seven"), as_int({}), as_int("")) == (7, 0, 0, 0, 0)
     assert (as_mapping(None), as_mapping("x"), as_mapping([])) == ({}, {}, {})
@@ -89,24 +99,28 @@ elements = st.recursive(
 )
 
 
-@given(element=elements, times=st.sampled_from([1, 1, 2_000]), levels=st.integers(1, 3))
+@given(
+    element=elements,
+    times=st.sampled_from([1, 1, 2_000]),
+    levels=st.integers(1, 3),
+    size=st.sampled_from([61, 4096, 10**6]),
+)
 @settings(max_examples=60, deadline=None)
-def test_a_document_short_or_long_is_read_as_xmltodict_reads_it(
-    element: str, times: int, levels: int
-) -> None:
+def test_streamed_document_equals_xmltodict(element: str, times: int, levels: int, size: int) -> None:
     body = ("<R>" * levels + element * times + "</R>" * levels).encode()
     read = parse(body)
     assert read == xmltodict.parse(body, xml_attribs=False)
-    assert parse(body, readers={"Words": lambda raw: raw}) == read
+    assert stream(body, size) == stream(body, size, Words=lambda raw: raw) == read
 
 
-def test_namespaces_do_not_get_between_a_reader_and_the_names() -> None:
+@both_parsers
+def test_namespaces_are_dropped_before_element_parsers(parse: Callable[..., Any]) -> None:
     assert parse(b'<R xmlns="http://198.51.100.7/1"><a>1</a><o:b xmlns:o="o">2</o:b></R>') == {
         "R": {"a": "1", "b": "2"}
     }
 
 
-def test_a_reader_takes_the_place_of_each_element_that_holds_something() -> None:
+def test_element_parser_result_replaces_the_element() -> None:
     seen: list[Any] = []
 
     def read(raw: Any) -> str:
@@ -114,16 +128,35 @@ def test_a_reader_takes_the_place_of_each_element_that_holds_something() -> None
         return f"<{raw['a']}>"
 
     body = b"<R><d><a>1</a></d><d/><d><a>2</a></d></R>"
-    assert parse(body, readers={"d": read}) == {"R": {"d": ["<1>", None, "<2>"]}}
+    assert stream(body, d=read) == {"R": {"d": ["<1>", None, "<2>"]}}
     assert seen == [{"a": "1"}, {"a": "2"}]
 
 
-def test_a_document_is_read_down_to_the_greatest_depth_and_no_deeper() -> None:
+def test_a_long_document_is_not_kept_while_it_is_read() -> None:
+    read: list[str] = []
+    pieces_before_first = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal pieces_before_first
+        yield b"<R>"
+        for number in range(100):
+            pieces_before_first += not read
+            yield f"<d>{number}</d>".encode()
+        yield b"</R>"
+
+    document = parse_stream(pieces(), {"d": read.append})
+    assert pieces_before_first < 5  # an element is parsed when the next one has begun
+    assert read == [str(number) for number in range(100)]
+    assert document == {"R": {"d": [None] * 100}}
+
+
+@both_parsers
+def test_depth_is_limited(parse: Callable[..., Any]) -> None:
     def nested(levels: int) -> bytes:
         return b"<a>" * levels + b"</a>" * levels
 
-    assert parse(nested(DEEPEST))
-    for levels in (DEEPEST + 1, 100_000):
+    assert parse(nested(MAX_DEPTH))
+    for levels in (MAX_DEPTH + 1, 100_000):
         with pytest.raises(XmlError, match="deeper"):
             parse(nested(levels))
 
@@ -154,21 +187,23 @@ def test_a_document_is_read_down_to_the_greatest_depth_and_no_deeper() -> None:
         b'<!DOCTYPE R [<!ENTITY % e SYSTEM "http://198.51.100.7/x">%e;]><R/>',
     ],
 )
-def test_what_is_not_plain_xml_is_refused_with_one_kind_of_error(body: bytes) -> None:
+@both_parsers
+def test_invalid_xml_raises_only_xml_error(body: bytes, parse: Callable[..., Any]) -> None:
     with pytest.raises(XmlError):
         parse(body)
 
 
 @given(body=st.binary(max_size=80) | st.text("<>/&;#!?[]aR \n'\"=-x", max_size=60).map(str.encode))
 @settings(max_examples=150, deadline=None)
-def test_no_bytes_whatever_raise_anything_else(body: bytes) -> None:
-    try:
-        parse(body)
-    except XmlError as error:
-        assert str(error)  # noqa: PT017 - reading them is right as well
+def test_any_bytes_raise_only_xml_error(body: bytes) -> None:
+    for read in (parse, stream):
+        try:
+            read(body)
+        except XmlError as error:
+            assert str(error)  # noqa: PT017 - reading them is right as well
 
 
-def test_an_error_of_cos_and_one_of_ci_tell_the_same_three_fields() -> None:
+def test_error_bodies_of_cos_and_ci_are_parsed() -> None:
     fields = "<Code>SlowDown</Code><Message>wait</Message>{}<RequestId>rq1</RequestId><TraceId>t</TraceId>"
     for node in ("", "<Resource>/a</Resource>"):
         body = f"<?xml version='1.0'?><Error>{fields.format(node)}</Error>".encode()
@@ -178,5 +213,5 @@ def test_an_error_of_cos_and_one_of_ci_tell_the_same_three_fields() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b" \n", b"<html><body>502</body></html>", b"<Error/>", b"upstream error", b'{"code": 1}']
 )
-def test_an_error_body_of_another_kind_tells_nothing(body: bytes) -> None:
+def test_other_error_body_is_empty(body: bytes) -> None:
     assert parse_error(body) == ("", "", "")

@@ -1,0 +1,315 @@
+"""HTTP transport of the functions: httpx over httpcore, with one deadline for a whole request.
+
+httpx's own timeouts are for one socket operation, so a response that drips byte by byte would outlast the function.
+Connections are kept between requests and invocations; those that died while the function was frozen are not used.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from http.cookiejar import CookieJar
+from typing import Any, cast
+
+import httpcore
+import httpx
+
+TOTAL_TIMEOUT = "total_timeout"  # request extension: seconds until the end of the response's body
+MAX_IDLE_S = 5.0  # longer than any pause within an invocation
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024  # five hours of speech are 13 MB, and a function's memory is small
+
+_INVALID_REQUEST = "the method, target or headers hold what HTTP cannot carry"
+_INVALID_ORIGIN = "the address is not that of an HTTP server"
+_STATUSES_WITHOUT_BODY = (204, 304)
+_FIRST_ERROR_STATUS = 300
+_PIECE_BYTES = 65536
+
+# SCF sets the root logger to DEBUG; these loggers would write every address and every header, tokens included.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+def create_http_client(transport: httpx.BaseTransport) -> httpx.Client:
+    """Create a client that uses no proxies of the environment and keeps no cookies."""
+    return httpx.Client(transport=transport, cookies=_NoCookies(), trust_env=False)
+
+
+class _NoCookies(CookieJar):
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Ignore the cookies of a response."""
+
+
+@functools.cache
+def get_process_client() -> httpx.Client:
+    """Return the client of this process."""
+    return create_http_client(Transport())
+
+
+@functools.cache
+def get_tls_context() -> ssl.SSLContext:
+    """Return a context with the authorities that ship with the function: SCF's Python may have none."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def build_request(
+    method: str,
+    origin: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    connect_timeout_s: float,
+    read_timeout_s: float,
+    total_timeout_s: float,
+) -> httpx.Request:
+    """Build a request with exactly these headers and this target, in which httpx would resolve `.` and `..`.
+
+    `origin` is like `https://host`, `target` is percent-encoded. Raises httpx.LocalProtocolError or
+    httpx.UnsupportedProtocol.
+    """
+    try:
+        return httpx.Request(
+            method,
+            _parse_origin(origin),
+            headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+            stream=httpx.ByteStream(body),  # `content=` would add headers
+            extensions={
+                "target": target.encode("ascii"),
+                "timeout": {"connect": connect_timeout_s, "read": read_timeout_s, "write": read_timeout_s},
+                TOTAL_TIMEOUT: total_timeout_s,
+            },
+        )
+    except UnicodeError:
+        raise httpx.LocalProtocolError(_INVALID_REQUEST) from None
+
+
+@functools.lru_cache
+def _parse_origin(origin: str) -> httpx.URL:
+    try:
+        url = httpx.URL(origin)
+    except httpx.InvalidURL:
+        raise httpx.UnsupportedProtocol(_INVALID_ORIGIN) from None
+    if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > 65535:  # noqa: PLR2004 - TCP's last port
+        raise httpx.UnsupportedProtocol(_INVALID_ORIGIN)
+    return url
+
+
+def iterate_body(response: httpx.Response) -> Iterator[bytes]:
+    """Return the body as it was sent: httpx's own iterators would decode a Content-Encoding."""
+    return iter(cast("httpx.SyncByteStream", response.stream))
+
+
+class Transport(httpx.BaseTransport):
+    """Sends requests of `build_request` over kept connections. Threads may share it.
+
+    Raises httpx.ConnectError if nothing was sent, httpx.LocalProtocolError if HTTP cannot carry the request, and
+    another httpx.TransportError if the outcome is unknown. No message quotes a request or a response.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._backend = _Backend(now)
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request. Its deadline also applies while the body of the response is read."""
+        url, extensions = request.url, request.extensions
+        core_request = httpcore.Request(
+            request.method,
+            httpcore.URL(
+                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=extensions["target"]
+            ),
+            headers=request.headers.raw,
+            content=cast("Iterable[bytes]", request.stream),
+            extensions={"timeout": _build_limits(extensions["timeout"], extensions[TOTAL_TIMEOUT])},
+        )
+        with _mapped_errors():
+            response = self._get_pool(url.scheme).handle_request(core_request)
+        try:
+            _check_response(request.method, response)
+        except httpx.TransportError:
+            response.close()
+            raise
+        # httpx parses Location even if it follows no redirect, and rejects the response if it is no address.
+        headers = [(name, value) for name, value in response.headers if name.lower() != b"location"]
+        return httpx.Response(response.status, headers=headers, stream=_ResponseBody(response))
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()
+
+    def _get_pool(self, scheme: str) -> httpcore.ConnectionPool:
+        with self._lock:
+            if scheme not in self._pools:
+                self._pools[scheme] = httpcore.ConnectionPool(
+                    # CLOUD_ENDPOINT is plain HTTP and must not pay for a TLS context.
+                    ssl_context=get_tls_context() if scheme == "https" else None,
+                    max_connections=None,
+                    network_backend=self._backend,
+                )
+            return self._pools[scheme]
+
+
+class _Limit(float):
+    """Seconds that one socket operation may take, and the deadline of the whole request.
+
+    httpcore passes the values of the `timeout` extension to the network backend as they are.
+    """
+
+    deadline_s: float
+
+    def get_remaining_s(self) -> float:
+        """Return the seconds for the next operation. Raises httpcore.TimeoutException if none are left."""
+        seconds = min(self, self.deadline_s - time.monotonic())
+        if seconds <= 0:
+            raise httpcore.TimeoutException("timed out")
+        return seconds
+
+
+def _build_limits(timeouts: Mapping[str, float], total_s: float) -> dict[str, _Limit]:
+    now_s = time.monotonic()
+    limits = {name: _Limit(seconds) for name, seconds in timeouts.items()}
+    for limit in limits.values():
+        limit.deadline_s = now_s + total_s
+    # One limit for name resolution, TCP and TLS together.
+    limits["connect"].deadline_s = now_s + min(total_s, limits["connect"])
+    return limits
+
+
+class _Backend(httpcore.NetworkBackend):
+    """httpcore's own sockets, whose every operation ends at the request's deadline."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.NetworkStream:
+        """Open a connection. Raises httpcore.ConnectError or ConnectTimeout."""
+        limit = cast("_Limit", timeout)
+        try:
+            stream = self._backend.connect_tcp(
+                host, port, limit.get_remaining_s(), local_address, socket_options
+            )
+            return _Stream(stream, self._now).check_connected(limit)
+        except UnicodeError as error:
+            raise httpcore.ConnectError(f"{type(error).__name__}: {error}") from None
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection, plain or TLS, that keeps the deadline and notices when it is too old to be used again."""
+
+    def __init__(self, stream: httpcore.NetworkStream, now: Callable[[], float]) -> None:
+        self._stream = stream
+        self._now = now
+        self._last_used_s = now()
+        self.has_write_error = False
+
+    def check_connected(self, limit: _Limit) -> _Stream:
+        """Return the stream if it was opened in time. Raises httpcore.ConnectTimeout: nothing was sent."""
+        try:
+            limit.get_remaining_s()
+        except httpcore.TimeoutException:
+            self.close()
+            raise httpcore.ConnectTimeout("timed out") from None
+        return self
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what was received, b"" at the end of the connection."""
+        received = self._stream.read(max_bytes, cast("_Limit", timeout).get_remaining_s())
+        self._last_used_s = self._now()
+        return received
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all bytes, in pieces that have a time limit each.
+
+        After a WriteError, httpcore reads the response, which may tell the reason.
+        """
+        try:
+            for start in range(0, len(buffer), _PIECE_BYTES):
+                piece = buffer[start : start + _PIECE_BYTES]
+                self._stream.write(piece, cast("_Limit", timeout).get_remaining_s())
+        except httpcore.WriteError:
+            self.has_write_error = True
+            raise
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Return the same connection under TLS. Raises httpcore.ConnectError or ConnectTimeout."""
+        limit = cast("_Limit", timeout)
+        stream = self._stream.start_tls(ssl_context, server_hostname, limit.get_remaining_s())
+        return _Stream(stream, self._now).check_connected(limit)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Report an expired connection as readable, because httpcore closes an idle connection that is readable."""
+        idle_s = self._now() - self._last_used_s  # wall clock, because it runs on in a frozen function
+        if info == "is_readable" and not 0 <= idle_s <= MAX_IDLE_S:  # negative: the clock was set back
+            return True
+        return self._stream.get_extra_info(info)
+
+
+class _ResponseBody(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        with _mapped_errors():
+            for chunk in self._response.iter_stream():
+                size += len(chunk)
+                if size > MAX_RESPONSE_BYTES:
+                    raise httpx.ReadError(f"the response is longer than {MAX_RESPONSE_BYTES:,} bytes")
+                yield chunk
+
+    def close(self) -> None:
+        self._response.close()
+
+
+def _check_response(method: str, response: httpcore.Response) -> None:
+    """Check that the request was sent whole, unless it failed, and that the response says how long it is."""
+    stream: _Stream = response.extensions["network_stream"]
+    if stream.has_write_error and response.status < _FIRST_ERROR_STATUS:
+        raise httpx.WriteError("the connection broke before the request was sent completely")
+    if method == "HEAD" or response.status in _STATUSES_WITHOUT_BODY:
+        return
+    if not {name.lower() for name, _ in response.headers} & {b"content-length", b"transfer-encoding"}:
+        # It ends where the connection ends, so a response that was cut short would look complete.
+        raise httpx.ReadError(f"status {response.status}: the response does not say how long it is")
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    """Map httpcore's errors to those of httpx, without texts that may quote a request or a response."""
+    try:
+        yield
+    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+        raise httpx.ConnectError(_describe(error)) from None
+    except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol):
+        raise httpx.LocalProtocolError(_INVALID_REQUEST) from None
+    except httpcore.ProtocolError:
+        raise httpx.RemoteProtocolError("the response was cut short or is not HTTP") from None
+    except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+        raise httpx.ReadError(_describe(error)) from None
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
