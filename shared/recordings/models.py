@@ -95,6 +95,7 @@ class ReceiptState(Enum):
 
 SUBMITTING, DEFERRED, SUBMITTED = ReceiptState.SUBMITTING, ReceiptState.DEFERRED, ReceiptState.SUBMITTED
 TRANSCRIBED, FAILED, SUPERSEDED = ReceiptState.TRANSCRIBED, ReceiptState.FAILED, ReceiptState.SUPERSEDED
+OPEN_STATES = frozenset({SUBMITTING, DEFERRED, SUBMITTED})
 
 TRANSITIONS: Mapping[ReceiptState, frozenset[ReceiptState]] = MappingProxyType(
     {
@@ -174,7 +175,10 @@ class Receipt(NamedTuple):
         return self._change(SUBMITTED, job_id=job_id, deferred=False)
 
     def select_job(self, job_id: str) -> Receipt:
-        """Make this the receipt's job; every other job of the receipt counts as superseded. The state stays."""
+        """Make this the receipt's job; every other job of the receipt counts as superseded.
+
+        A closed receipt stays closed; a job makes an open one SUBMITTED.
+        """
         other_ids = tuple(other_id for other_id in self.all_job_ids if other_id != job_id)
         return self._replace(job_id=job_id, superseded_job_ids=other_ids)
 
@@ -212,11 +216,13 @@ class Receipt(NamedTuple):
 
     def _change(self, new_state: ReceiptState, **changes: Any) -> Receipt:
         """Return the changed receipt. Raises InvalidTransition."""
-        if new_state not in TRANSITIONS[self.state]:
+        changed = self._replace(**changes)
+        is_as_named = changed.state is new_state and changed.is_open == (new_state in OPEN_STATES)
+        if new_state not in TRANSITIONS[self.state] or not is_as_named:
             raise InvalidTransition(
                 f"a receipt cannot change from {self.state.value} to {new_state.value}: {self.id}"
             )
-        return self._replace(**changes)
+        return changed
 
     def to_json(self) -> bytes:
         """Return the object's bytes."""
@@ -251,7 +257,8 @@ class Receipt(NamedTuple):
                 finished_s=_parse_seconds(raw.get("finished_s", 0)),
                 superseded_job_ids=tuple(map(str, raw.get("superseded_job_ids", ()))),
             )
-            receipt.state  # noqa: B018 - raises ValueError for an unknown outcome
+            if receipt.is_open != (receipt.state in OPEN_STATES):
+                raise ValueError(receipt.outcome)  # noqa: TRY301 - an unknown outcome raises it too
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise InvalidReceipt(f"not a receipt: {type(error).__name__}") from None
         if not is_receipt_id(receipt.id) or receipt.id != receipt.recording.id:

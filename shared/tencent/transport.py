@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from http.cookiejar import CookieJar
 from typing import Any, cast
 
 import httpcore
@@ -35,13 +34,8 @@ for _name in ("httpx", "httpcore"):
 
 
 def create_http_client(transport: httpx.BaseTransport) -> httpx.Client:
-    """Create a client that uses no proxies of the environment and keeps no cookies."""
-    return httpx.Client(transport=transport, cookies=_NoCookies(), trust_env=False)
-
-
-class _NoCookies(CookieJar):
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Ignore the cookies of a response."""
+    """Create a client that uses no proxies and no credentials of the environment."""
+    return httpx.Client(transport=transport, trust_env=False)
 
 
 @functools.cache

@@ -1,0 +1,1 @@
+"""In-memory COS and CI for fast unit tests of shared/recordings and handlers."""
