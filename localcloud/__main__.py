@@ -19,7 +19,7 @@ import uvicorn
 from localcloud.admin import create_admin_app
 from localcloud.app import Cloud, CloudOptions
 from localcloud.auth.policy import PolicyFileError
-from localcloud.ci.service import CiOptions
+from localcloud.ci.backend import CiOptions
 from localcloud.faults.plan import FaultPlanError, load_plan
 from localcloud.http.server import HttpProtocol
 from localcloud.runtime.models import DeploymentError

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from localcloud.app import Cloud
 from localcloud.auth.policy import parse_policy
-from localcloud.ci.models import timestamp
+from localcloud.ci.models import format_timestamp
 from localcloud.faults.plan import parse_plan
 from localcloud.faults.services import FOREIGN
 
@@ -88,15 +88,15 @@ class _AdminPages:
                     "state": job.state,
                     "code": job.code,
                     "message": job.message,
-                    "bucket": job.order.bucket,
-                    "queue_id": job.order.queue_id,
-                    "object": job.order.input_object,
-                    "output": asdict(job.order.output),
-                    "engine": job.order.speech.engine,
-                    "user_data": job.order.user_data,
-                    "created": timestamp(job.created_s),
-                    "started": timestamp(job.started_s),
-                    "ended": timestamp(job.ended_s),
+                    "bucket": job.spec.bucket,
+                    "queue_id": job.spec.queue_id,
+                    "object": job.spec.input_object,
+                    "output": asdict(job.spec.output),
+                    "engine": job.spec.speech.engine,
+                    "user_data": job.spec.user_data,
+                    "created": format_timestamp(job.created_s),
+                    "started": format_timestamp(job.started_s),
+                    "ended": format_timestamp(job.ended_s),
                     "paid": marks.get(job.job_id) != FOREIGN,
                     "fault": marks.get(job.job_id, ""),
                 }

@@ -32,13 +32,13 @@ from localcloud.auth.cos_signature import (
 from localcloud.auth.credentials import Credential, CredentialStore
 from localcloud.auth.policy import load_policy_file
 from localcloud.cam.service import CamService
-from localcloud.ci import errors as ci_errors
-from localcloud.ci.notify import Notifier
-from localcloud.ci.routes import answer as ci_answer
-from localcloud.ci.service import Ci, CiOptions
-from localcloud.cos import errors as cos_errors
-from localcloud.cos.routes import answer as cos_answer
-from localcloud.cos.service import Cos
+from localcloud.ci import exceptions as ci_errors
+from localcloud.ci.backend import CiBackend, CiOptions
+from localcloud.ci.notifier import Notifier
+from localcloud.ci.urls import dispatch as dispatch_ci
+from localcloud.cos import exceptions as cos_errors
+from localcloud.cos.backend import CosBackend
+from localcloud.cos.urls import dispatch as dispatch_cos
 from localcloud.faults.plan import FaultPlan
 from localcloud.faults.requests import ConnectionAborted
 from localcloud.faults.services import Faults
@@ -49,7 +49,7 @@ from localcloud.http.request import Request
 from localcloud.http.response import XML_TYPE, add_service_headers
 from localcloud.http.server import abort_connection
 from localcloud.scf.service import ScfService
-from localcloud.speech.recogniser import make_recogniser
+from localcloud.speech import make_recogniser
 from localcloud.store import Store
 
 _log = logging.getLogger("localcloud")
@@ -101,8 +101,10 @@ class Cloud:
         self.faults = Faults(options.faults, self.store, self._kill)
         self.credentials = CredentialStore(
             Credential(
-                options.secret_id or self.store.setting("secret_id", lambda: "AKID" + secrets.token_hex(16)),
-                options.secret_key or self.store.setting("secret_key", lambda: secrets.token_hex(16)),
+                options.secret_id
+                or self.store.get_or_create_setting("secret_id", lambda: "AKID" + secrets.token_hex(16)),
+                options.secret_key
+                or self.store.get_or_create_setting("secret_key", lambda: secrets.token_hex(16)),
             ),
             self.faults.clock,
             load_policy_file(options.policies) if options.policies else None,
@@ -123,15 +125,15 @@ class Cloud:
             faults=self.faults,
             policies_for_role=self.cam.policies_for_role,
         )
-        self.cos = Cos(self.store, options.appid, self.functions.on_object_created, self.faults)
+        self.cos = CosBackend(self.store, options.appid, self.functions.on_object_created, self.faults)
         notifier = Notifier(
             self.store,
             owns_host=self.functions.owns_host,
             call_function=self.functions.post_to_url,
             retry_delay_s=options.retry_delay_s,
-            posts=self.faults.notifications.build_posts,
+            build_posts=self.faults.notifications.build_posts,
         )
-        self.ci = Ci(
+        self.ci = CiBackend(
             self.store,
             self.cos,
             make_recogniser(options.speech),
@@ -240,17 +242,17 @@ class Cloud:
 
     async def _dispatch(self, request: Request) -> Response:
         if request.target.is_cos:
-            return await cos_answer(self.cos, request)
+            return await dispatch_cos(self.cos, request)
         if request.target.is_ci:
-            return await ci_answer(self.ci, request)
+            return await dispatch_ci(self.ci, request)
         return await self.functions.handle_request(request)
 
 
 def _to_service_error(request: Request, error: Exception) -> ServiceError:
     """Convert an exception into an error of the service; an unexpected one becomes InternalError."""
     if isinstance(error, SignatureError):
-        refusal = cos_errors.refusal if request.target.is_cos else ci_errors.refusal
-        return refusal(error.reason, str(error))
+        signature_error = cos_errors.signature_error if request.target.is_cos else ci_errors.signature_error
+        return signature_error(error.reason, str(error))
     if isinstance(error, ServiceError):
         return error
     _log.error("%s %s failed: error of the stand-in", request.method, request.raw_path, exc_info=error)

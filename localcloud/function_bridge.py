@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from localcloud.access_log import AccessLog
 from localcloud.auth.credentials import Credential, CredentialStore
 from localcloud.auth.policy import PolicyDocument
-from localcloud.cos.service import Created
+from localcloud.cos.backend import ObjectCreatedEvent
 from localcloud.faults.services import Faults
 from localcloud.http.request import Request
 from localcloud.runtime.events import ObjectCreated
@@ -103,7 +103,7 @@ class FunctionRuntime:
         if self._timers:
             await self.registry.start()
 
-    async def on_object_created(self, created: Created) -> None:
+    async def on_object_created(self, created: ObjectCreatedEvent) -> None:
         """Queue the event for every matching trigger; returns before the functions run."""
         stored = created.stored
         await self.registry.on_object_created(

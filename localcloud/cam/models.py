@@ -222,9 +222,9 @@ def load_state(store: Store, propagation_delay_s: float) -> CamState:
             ("scf", SCF_SERVICE_ROLE, _SCF_ROLE_DESCRIPTION, _SCF_ROLE_POLICIES),
         ):
             setting = f"cam_authorised_{service}"
-            if store.setting(setting, lambda: "no") == "no":
+            if store.get_or_create_setting(setting, lambda: "no") == "no":
                 _create_service_role(state, f"{service}.qcloud.com", role, description, policies)
-                store.keep_setting(setting, "yes")
+                store.save_setting(setting, "yes")
     return state
 
 

@@ -1,6 +1,6 @@
 """Faults of the services: speech jobs, their notifications, COS events and create-only writes.
 
-Jobs that are not what they seem are marked in the data folder, so that tools can tell them apart.
+JobStore that are not what they seem are marked in the data folder, so that tools can tell them apart.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from dataclasses import replace
 from typing import Any
 
 from localcloud.auth.credentials import Credential
-from localcloud.ci.answers import notification
-from localcloud.ci.errors import CiProblem
-from localcloud.ci.jobs import Jobs
-from localcloud.ci.models import Job, Order, Output
-from localcloud.ci.notify import Post
+from localcloud.ci.exceptions import CiError
+from localcloud.ci.models import Job, JobSpec, JobStore, Output
+from localcloud.ci.notifier import OutgoingNotification
+from localcloud.ci.serializers import render_notification
 from localcloud.faults.injector import FaultInjector, SkewedClock
 from localcloud.faults.plan import FaultPlan
 from localcloud.faults.requests import InstanceKiller, RequestFaults
 from localcloud.http.request import Request
-from localcloud.speech.recognition import NotRecognised, Recognition, Sentence
+from localcloud.speech.models import Recognition, RecognitionError, Sentence
 from localcloud.store import Store
 
 FAILED, FOREIGN = "job_failed", "foreign"  # marks
@@ -44,7 +43,7 @@ class Faults:
     ) -> None:
         """`kill` kills the function instance that holds a credential."""
         self._injector = FaultInjector(plan)
-        self._job_store = Jobs(store)
+        self._job_store = JobStore(store)
         self._killer = InstanceKiller(self._injector, kill)
         self.clock = SkewedClock(self._injector)
         self.objects = ObjectFaults(self._injector)
@@ -55,7 +54,7 @@ class Faults:
 
     def _get_job_label(self, job_id: str) -> str:
         job = self._job_store.find(job_id)
-        return job_label(job.order) if job else job_id
+        return job_label(job.spec) if job else job_id
 
     def set_plan(self, plan: FaultPlan) -> None:
         """Replace the plan. An empty one ends the faults and keeps the numbers of injected faults."""
@@ -79,9 +78,9 @@ class Faults:
         self.events.close()
 
 
-def job_label(order: Order) -> str:
+def job_label(spec: JobSpec) -> str:
     """Return a label for a job that is the same in every run."""
-    return f"{order.input_bucket}/{order.input_key}"
+    return f"{spec.input_bucket}/{spec.input_key}"
 
 
 class JobFaults:
@@ -92,17 +91,17 @@ class JobFaults:
         self._db = store.db
         store.create(_MARK_SCHEMA)
 
-    def maybe_reject_full(self, request: Request, order: Order) -> None:
+    def maybe_reject_full(self, request: Request, spec: JobSpec) -> None:
         """Raise QueueFull for a function's submit, if the plan says so."""
-        if _is_from_function(request) and self._should_inject("queue_full", order):
+        if _is_from_function(request) and self._should_inject("queue_full", spec):
             request.fault = "queue_full"
-            raise CiProblem(400, "QueueFull", "The queue holds too many open jobs already.")
+            raise CiError(400, "QueueFull", "The queue holds too many open jobs already.")
 
     async def maybe_delay_response(
         self, request: Request, job: Job, is_notified: Callable[[str], bool]
     ) -> None:
         """Delay the response to a function's submit until its job was notified, for 2 s at most."""
-        if not _is_from_function(request) or not self._should_inject("early_notification", job.order):
+        if not _is_from_function(request) or not self._should_inject("early_notification", job.spec):
             return
         request.fault = "early_notification"
         deadline_s = time.monotonic() + _MAX_HOLD_S
@@ -110,13 +109,13 @@ class JobFaults:
             await asyncio.sleep(_POLL_INTERVAL_S)
 
     def maybe_fail(self, job: Job) -> None:
-        """Raise NotRecognised for a job that must fail by the plan."""
-        if self._should_inject("job_failed", job.order):
+        """Raise RecognitionError for a job that must fail by the plan."""
+        if self._should_inject("job_failed", job.spec):
             self.mark(job.job_id, FAILED)
-            raise NotRecognised("the recording could not be recognised", "FailedOperation.ErrorRecognize")
+            raise RecognitionError("the recording could not be recognised", "FailedOperation.ErrorRecognize")
 
-    def _should_inject(self, kind: str, order: Order) -> bool:
-        return self._injector.should_inject(kind, self._injector.event_id(f"{kind} {job_label(order)}"))
+    def _should_inject(self, kind: str, spec: JobSpec) -> bool:
+        return self._injector.should_inject(kind, self._injector.event_id(f"{kind} {job_label(spec)}"))
 
     def mark(self, job_id: str, mark: str) -> None:
         """Save a mark for a job."""
@@ -134,21 +133,21 @@ def _is_from_function(request: Request) -> bool:
 class NotificationFaults:
     """Faults of notifications: lost, late, duplicate, or accompanied by forged ones."""
 
-    def __init__(self, injector: FaultInjector, jobs: Jobs, job_faults: JobFaults) -> None:
+    def __init__(self, injector: FaultInjector, jobs: JobStore, job_faults: JobFaults) -> None:
         self._injector = injector
         self._jobs = jobs
         self._job_faults = job_faults
 
-    def build_posts(self, job: Job, form: str) -> list[Post]:
+    def build_posts(self, job: Job, form: str) -> list[OutgoingNotification]:
         """Build what is posted to a job's callback address: normally one notification, now. `form` is XML or JSON."""
-        injector, event_id = self._injector, self._injector.event_id(f"end of {job_label(job.order)}")
-        post = Post(notification(job, form))
-        posts: list[Post] = []
+        injector, event_id = self._injector, self._injector.event_id(f"end of {job_label(job.spec)}")
+        post = OutgoingNotification(render_notification(job, form))
+        posts: list[OutgoingNotification] = []
         if injector.should_inject("forged_notification", event_id):
             # Some before the real one, some after it.
             delay_s = injector.delay_s("forged_notification", event_id)
             posts += [
-                Post(body, delay_s * (number % 2), is_only_try=True)
+                OutgoingNotification(body, delay_s * (number % 2), is_only_try=True)
                 for number, body in enumerate(self._build_forged(job, form))
             ]
         if injector.should_inject("lost_notification", event_id):
@@ -161,40 +160,43 @@ class NotificationFaults:
 
     def _build_forged(self, job: Job, form: str) -> list[bytes]:
         success = replace(job, state="Success", code="Success", message="", recognition=_FORGED_RECOGNITION)
-        other = self._jobs.other_than(job)
+        other = self._jobs.find_other(job)
         forged_jobs = [
-            replace(success, job_id=other.job_id, order=other.order) if other else success,
+            replace(success, job_id=other.job_id, spec=other.spec) if other else success,
             replace(success, job_id="s" + secrets.token_hex(16)),
             self._add_foreign_job(job),
-            replace(success, order=_move_to_other_bucket(job)),
+            replace(success, spec=_move_to_other_bucket(job)),
         ]
-        body = notification(success, form)
-        return [*(notification(forged, form) for forged in forged_jobs), body[: len(body) // 2] + b"\xff\x00"]
+        body = render_notification(success, form)
+        return [
+            *(render_notification(forged, form) for forged in forged_jobs),
+            body[: len(body) // 2] + b"\xff\x00",
+        ]
 
     def _add_foreign_job(self, job: Job) -> Job:
         """Add a finished job that is really in the queue, but was submitted by somebody without receipts."""
         key = f"theirs/{secrets.token_hex(4)}.mp3"
-        output = replace(job.order.output, object=f"{key}.txt")
-        order = replace(
-            job.order,
+        output = replace(job.spec.output, object=f"{key}.txt")
+        spec = replace(
+            job.spec,
             input_object=key,
             input_key=key,
             output=output,
             user_data=_FOREIGN_USER_DATA,
             input_url="",
         )
-        foreign = self._jobs.add(order, "Running")
+        foreign = self._jobs.add(spec, "Running")
         self._jobs.start(foreign)
         self._jobs.finish(foreign, "Success", "Success", "", _FORGED_RECOGNITION)
         self._job_faults.mark(foreign.job_id, FOREIGN)
-        return self._jobs.named(foreign.job_id)
+        return self._jobs.require(foreign.job_id)
 
 
-def _move_to_other_bucket(job: Job) -> Order:
-    name, _, appid = job.order.bucket.rpartition("-")
+def _move_to_other_bucket(job: Job) -> JobSpec:
+    name, _, appid = job.spec.bucket.rpartition("-")
     bucket = f"{name}-elsewhere-{appid}"
-    output = Output(job.order.output.region, bucket, job.order.output.object)
-    return replace(job.order, bucket=bucket, input_bucket=bucket, output=output)
+    output = Output(job.spec.output.region, bucket, job.spec.output.object)
+    return replace(job.spec, bucket=bucket, input_bucket=bucket, output=output)
 
 
 class EventFaults:

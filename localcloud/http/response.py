@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from localcloud.http.request import Request
-from localcloud.xml import Node, document
+from localcloud.xml import Node, serialize
 
 # Exactly this: the Python SDK parses some responses only when no charset follows the type.
 XML_TYPE = "application/xml"
@@ -40,7 +40,7 @@ _HEADER_SPELLINGS = {
 
 def xml_response(root: Node, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Build a response with an XML document as its body."""
-    return Response(document(root), status, headers, XML_TYPE)
+    return Response(serialize(root), status, headers, XML_TYPE)
 
 
 class FileRangeResponse(Response):
