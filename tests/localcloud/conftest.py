@@ -113,7 +113,7 @@ def start_cloud(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
 
 
 @pytest.fixture(scope="session")
-def sdk_of() -> Iterator[Callable[..., Any]]:
+def make_sdk() -> Iterator[Callable[..., Any]]:
     """The official SDK, unmodified, pointed at a stand-in as its proxy."""
     with warnings.catch_warnings():
         # The SDK and its dependencies are older than the interpreter: invalid escapes, deprecated modules.
@@ -152,8 +152,8 @@ def sdk_of() -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def sdk(cloud: StandIn, sdk_of: Callable[..., Any]) -> Any:
-    return sdk_of(cloud)
+def sdk(cloud: StandIn, make_sdk: Callable[..., Any]) -> Any:
+    return make_sdk(cloud)
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ _CONTROL_VERSIONS = {"scf": "v20180416", "cam": "v20190116", "sts": "v20180813"}
 
 
 @dataclass
-class ControlClient:
+class ApiClient:
     """The official SDK's typed clients of API 3.0; unless `direct`, the stand-in is their proxy."""
 
     endpoint: str
@@ -209,7 +209,7 @@ class ControlClient:
         assert response.pop("RequestId")
         return response
 
-    def refusal(self, product: str, action: str, params: Mapping[str, Any] | None = None) -> str:
+    def error_code(self, product: str, action: str, params: Mapping[str, Any] | None = None) -> str:
         """The error code of a request."""
         from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
@@ -220,29 +220,29 @@ class ControlClient:
 
 
 @pytest.fixture(scope="session")
-def control_of() -> Callable[..., ControlClient]:
+def make_api_client() -> Callable[..., ApiClient]:
     """Clients of a stand-in's API 3.0 with a credential that /-/keys issued, or the operator's."""
 
-    def make(cloud: StandIn, key: Mapping[str, Any] | None = None, **changes: Any) -> ControlClient:
+    def make(cloud: StandIn, key: Mapping[str, Any] | None = None, **changes: Any) -> ApiClient:
         names = ("secret_id", "secret_key", "token")
         whose = {name: key[name] for name in names} if key else {}
         own = {"secret_id": cloud.secret_id, "secret_key": cloud.secret_key}
-        return ControlClient(cloud.endpoint, **{**own, **whose, **changes})
+        return ApiClient(cloud.endpoint, **{**own, **whose, **changes})
 
     return make
 
 
 @pytest.fixture
-def control(cloud: StandIn, control_of: Callable[..., ControlClient]) -> ControlClient:
-    return control_of(cloud)
+def api_client(cloud: StandIn, make_api_client: Callable[..., ApiClient]) -> ApiClient:
+    return make_api_client(cloud)
 
 
-def encoded(text: str) -> str:
+def percent_encode(text: str) -> str:
     return quote(text, safe="-_~.")
 
 
 @dataclass
-class Raw:
+class RawClient:
     """Signed requests with exact control of every byte; the signature follows the documents."""
 
     cloud: StandIn
@@ -263,7 +263,9 @@ class Raw:
         times = f"{start};{end}"
         names, lines = [], []
         for pairs in (query, headers):
-            items = sorted((encoded(name).lower(), encoded(value)) for name, value in pairs.items())
+            items = sorted(
+                (percent_encode(name).lower(), percent_encode(value)) for name, value in pairs.items()
+            )
             names.append(";".join(name for name, _ in items))
             lines.append("&".join(f"{name}={value}" for name, value in items))
         whole = f"{method.lower()}\n{path}\n{lines[0]}\n{lines[1]}\n"
@@ -294,9 +296,11 @@ class Raw:
             authorization = self.sign(method, path, query or {}, signed, **signing)
         sent = {**signed, **(unsigned or {}), **({"authorization": authorization} if authorization else {})}
         # Dots are encoded so that no client treats `..` as the parent folder.
-        target = "/" + encoded(path[1:]).replace(".", "%2E").replace("%2F", "/")
+        target = "/" + percent_encode(path[1:]).replace(".", "%2E").replace("%2F", "/")
         if query:
-            target += "?" + "&".join(f"{encoded(name)}={encoded(value)}" for name, value in query.items())
+            target += "?" + "&".join(
+                f"{percent_encode(name)}={percent_encode(value)}" for name, value in query.items()
+            )
         return self.target(method, target, sent, body)
 
     def target(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> httpx.Response:
@@ -307,18 +311,18 @@ class Raw:
 
 
 @pytest.fixture
-def raw(cloud: StandIn) -> Iterator[Raw]:
-    made = Raw(cloud)
+def raw(cloud: StandIn) -> Iterator[RawClient]:
+    made = RawClient(cloud)
     yield made
     made.client.close()
 
 
 @pytest.fixture
-def raw_of() -> Iterator[Callable[[StandIn], Raw]]:
-    made: list[Raw] = []
+def make_raw() -> Iterator[Callable[[StandIn], RawClient]]:
+    made: list[RawClient] = []
 
-    def make(cloud: StandIn) -> Raw:
-        made.append(Raw(cloud))
+    def make(cloud: StandIn) -> RawClient:
+        made.append(RawClient(cloud))
         return made[-1]
 
     yield make

@@ -61,10 +61,10 @@ class QueueClient:
 
 
 @pytest.fixture
-def make_queue(start_cloud: Callable[..., Any], raw_of: Callable[..., Any]) -> Callable[..., QueueClient]:
+def make_queue(start_cloud: Callable[..., Any], make_raw: Callable[..., Any]) -> Callable[..., QueueClient]:
     def make(*options: str) -> QueueClient:
         cloud = start_cloud(*options)
-        return QueueClient(cloud, raw_of(cloud))
+        return QueueClient(cloud, make_raw(cloud))
 
     return make
 
@@ -216,10 +216,10 @@ def test_nothing_is_sent_to_other_machines(queue: QueueClient) -> None:
 
 
 def test_jobs_and_objects_survive_restart(
-    start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any
+    start_cloud: Callable[..., Any], make_raw: Callable[..., Any], receiver: Any
 ) -> None:
     first = start_cloud("--job-delay-ms", "60000")
-    queue = QueueClient(first, raw_of(first))
+    queue = QueueClient(first, make_raw(first))
     queue.update(url=receiver.url, form="JSON")
     queue.raw.send("PUT", first.bucket_host(queue.bucket), "/音 &.txt", body=b"kept")
     interrupted = queue.submit(user="r-1")
@@ -229,7 +229,7 @@ def test_jobs_and_objects_survive_restart(
 
     second = start_cloud()
     assert (second.secret_id, second.secret_key) == (first.secret_id, first.secret_key)
-    second_queue = QueueClient(second, raw_of(second))
+    second_queue = QueueClient(second, make_raw(second))
     assert second_queue.queue_id == queue.queue_id
     assert second_queue.raw.send("GET", second.bucket_host(queue.bucket), "/音 &.txt").content == b"kept"
     notification = json.loads(receiver.next()[1])["JobsDetail"][0]
@@ -239,12 +239,12 @@ def test_jobs_and_objects_survive_restart(
 
 def test_undelivered_notification_survives_restart(
     start_cloud: Callable[..., Any],
-    raw_of: Callable[..., Any],
+    make_raw: Callable[..., Any],
     receiver: Any,
     eventually: Callable[[Any], Any],
 ) -> None:
     first = start_cloud("--retry-delay", "60")
-    queue = QueueClient(first, raw_of(first))
+    queue = QueueClient(first, make_raw(first))
     queue.update(url=receiver.url, form="JSON")
     receiver.statuses[:] = [503]
     job_id = queue.submit()
@@ -253,4 +253,4 @@ def test_undelivered_notification_survives_restart(
     assert first.stop() == 0
     second = start_cloud()
     assert json.loads(receiver.next()[1])["JobsDetail"][0]["JobId"] == job_id
-    QueueClient(second, raw_of(second)).wait_idle()
+    QueueClient(second, make_raw(second)).wait_idle()

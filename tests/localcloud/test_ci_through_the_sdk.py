@@ -187,8 +187,8 @@ def test_template_is_created_used_updated_and_deleted(
     assert sdk.ci_get_asr_template(speech_bucket)["TotalCount"] == "0"
 
 
-def test_hot_word_table_is_created_updated_and_deleted(cloud: Any, sdk_of: Any, speech_bucket: str) -> None:
-    speech = sdk_of(cloud, speech=True)
+def test_hot_word_table_is_created_updated_and_deleted(cloud: Any, make_sdk: Any, speech_bucket: str) -> None:
+    speech = make_sdk(cloud, speech=True)
     table = {"TableName": "names", "VocabularyWeights": {"Vocabulary": "Scribe", "Weight": "10"}}
     _, created = speech.ci_create_asr_hot_vocabulary_table(speech_bucket, table)
     table_id = created["TableId"]
@@ -243,8 +243,10 @@ def test_sdk_reports_ci_errors_as_unknown(sdk: Any, bucket: str) -> None:
     assert "<Code>AsrBucketUnBinded</Code>" in error.get_origin_msg()
 
 
-def test_temporary_key_works_on_ci_with_sdk_token_header(cloud: Any, sdk_of: Any, speech_bucket: str) -> None:
+def test_temporary_key_works_on_ci_with_sdk_token_header(
+    cloud: Any, make_sdk: Any, speech_bucket: str
+) -> None:
     key = cloud.admin("POST", "keys")
-    sdk = sdk_of(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
+    sdk = make_sdk(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
     assert sdk.ci_get_asr_queue(speech_bucket)["TotalCount"] == "1"
     assert submit(sdk, speech_bucket)["State"] == "Submitted"

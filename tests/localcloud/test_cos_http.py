@@ -121,7 +121,9 @@ def test_key_over_850_bytes_is_rejected(cloud: Any, raw: Any, bucket: str, key: 
     assert parse_error(raw.send("GET", host, f"/{key}")) == (400, "InvalidURI")
 
 
-def test_concurrent_create_only_puts_have_one_winner(cloud: Any, raw_of: Any, raw: Any, bucket: str) -> None:
+def test_concurrent_create_only_puts_have_one_winner(
+    cloud: Any, make_raw: Any, raw: Any, bucket: str
+) -> None:
     host, responses = cloud.bucket_host(bucket), []
     start = threading.Barrier(6)
 
@@ -130,7 +132,7 @@ def test_concurrent_create_only_puts_have_one_winner(cloud: Any, raw_of: Any, ra
         headers = {"x-cos-forbid-overwrite": "true"}
         responses.append((client.send("PUT", host, "/receipt", {}, headers, name.encode()), name))
 
-    threads = [threading.Thread(target=race, args=(f"n{number}", raw_of(cloud))) for number in range(6)]
+    threads = [threading.Thread(target=race, args=(f"n{number}", make_raw(cloud))) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -333,10 +335,10 @@ def test_unknown_host_is_404(raw: Any) -> None:
 
 
 def test_interrupted_body_leaves_nothing(
-    cloud: Any, raw: Any, raw_of: Any, bucket: str, eventually: Any
+    cloud: Any, raw: Any, make_raw: Any, bucket: str, eventually: Any
 ) -> None:
     host = cloud.bucket_host(bucket)
-    broken = raw_of(cloud)
+    broken = make_raw(cloud)
     headers = {
         "host": host,
         "authorization": raw.sign("PUT", "/cut", {}, {"host": host}),

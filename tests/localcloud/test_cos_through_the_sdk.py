@@ -81,9 +81,9 @@ def test_bucket_is_created_listed_and_deleted_when_empty(cloud: Any, sdk: Any) -
 
 
 def test_bucket_of_other_region_or_account_is_not_found(
-    cloud: Any, sdk_of: Any, sdk: Any, bucket: str
+    cloud: Any, make_sdk: Any, sdk: Any, bucket: str
 ) -> None:
-    elsewhere = sdk_of(cloud, Region="ap-shanghai")
+    elsewhere = make_sdk(cloud, Region="ap-shanghai")
     assert get_error(lambda: elsewhere.list_objects(bucket)) == (404, "NoSuchBucket")
     assert get_error(lambda: sdk.list_objects(bucket.replace(cloud.appid, "1259999999"))) == (
         404,
@@ -247,10 +247,10 @@ def test_presigned_url_works_without_key(cloud: Any, sdk: Any, bucket: str) -> N
     assert read_body(sdk, bucket, "drop/here.txt") == b"dropped"
 
 
-def test_presigned_url_of_temporary_key_needs_token(cloud: Any, sdk_of: Any, sdk: Any, bucket: str) -> None:
+def test_presigned_url_of_temporary_key_needs_token(cloud: Any, make_sdk: Any, sdk: Any, bucket: str) -> None:
     sdk.put_object(bucket, b"shared", "a")
     key = cloud.admin("POST", "keys")
-    temporary = sdk_of(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
+    temporary = make_sdk(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
     token = {"x-cos-security-token": key["token"]}  # the client does not add it
     url = temporary.get_presigned_url(bucket, "a", "GET", Expired=60, Params=token)
     with httpx.Client(proxy=cloud.endpoint, trust_env=False) as client:
@@ -320,24 +320,24 @@ def test_wrong_md5_is_rejected(sdk: Any, bucket: str) -> None:
     sdk.put_object(bucket, b"x", "a", EnableMD5=True)
 
 
-def test_wrong_keys_are_rejected(cloud: Any, sdk_of: Any, bucket: str) -> None:
-    stranger = sdk_of(cloud, SecretId="AKIDSTRANGER")
+def test_wrong_keys_are_rejected(cloud: Any, make_sdk: Any, bucket: str) -> None:
+    stranger = make_sdk(cloud, SecretId="AKIDSTRANGER")
     assert get_error(lambda: stranger.list_objects(bucket)) == (403, "InvalidAccessKeyId")
-    mistyped = sdk_of(cloud, SecretKey="wrong")
+    mistyped = make_sdk(cloud, SecretKey="wrong")
     assert get_error(lambda: mistyped.put_object(bucket, b"x", "a")) == (403, "SignatureDoesNotMatch")
-    anonymous = sdk_of(cloud, SecretId=None, SecretKey=None, Anonymous=True)
+    anonymous = make_sdk(cloud, SecretId=None, SecretKey=None, Anonymous=True)
     assert get_error(lambda: anonymous.list_objects(bucket)) == (403, "AccessDenied")
 
 
-def test_temporary_key_works_with_token_until_it_expires(cloud: Any, sdk_of: Any, bucket: str) -> None:
+def test_temporary_key_works_with_token_until_it_expires(cloud: Any, make_sdk: Any, bucket: str) -> None:
     key = cloud.admin("POST", "keys")
     temporary = {"SecretId": key["secret_id"], "SecretKey": key["secret_key"]}
-    sdk_of(cloud, **temporary, Token=key["token"]).put_object(bucket, b"x", "a")
-    assert get_error(lambda: sdk_of(cloud, **temporary).list_objects(bucket)) == (403, "AccessDenied")
-    assert get_error(lambda: sdk_of(cloud, **temporary, Token="other").list_objects(bucket)) == (
+    make_sdk(cloud, **temporary, Token=key["token"]).put_object(bucket, b"x", "a")
+    assert get_error(lambda: make_sdk(cloud, **temporary).list_objects(bucket)) == (403, "AccessDenied")
+    assert get_error(lambda: make_sdk(cloud, **temporary, Token="other").list_objects(bucket)) == (
         403,
         "AccessDenied",
     )
     ended = cloud.admin("POST", "keys?lifetime=-1")
-    late = sdk_of(cloud, SecretId=ended["secret_id"], SecretKey=ended["secret_key"], Token=ended["token"])
+    late = make_sdk(cloud, SecretId=ended["secret_id"], SecretKey=ended["secret_key"], Token=ended["token"])
     assert get_error(lambda: late.list_objects(bucket)) == (403, "ExpiredToken")

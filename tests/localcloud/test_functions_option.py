@@ -96,8 +96,10 @@ def cloud_with_functions(tmp_path: Path, start_cloud: Callable[..., Any]) -> Any
     return start_cloud("--functions", str(folder))
 
 
-def test_upload_runs_function_job_and_callback(cloud_with_functions: Any, raw_of: Callable[..., Any]) -> None:
-    cloud, raw = cloud_with_functions, raw_of(cloud_with_functions)
+def test_upload_runs_function_job_and_callback(
+    cloud_with_functions: Any, make_raw: Callable[..., Any]
+) -> None:
+    cloud, raw = cloud_with_functions, make_raw(cloud_with_functions)
     bucket = f"audio-{cloud.appid}"
     cos, ci = cloud.bucket_host(bucket), cloud.ci_host(bucket)
     ready = json.loads((cloud.folder / "ready.json").read_text())

@@ -92,10 +92,10 @@ def test_data_folder_is_locked(start_cloud: Callable[..., Any]) -> None:
     assert cloud.admin("GET", "health")["status"] == "ok"
 
 
-def test_objects_survive_a_kill(start_cloud: Callable[..., Any], raw_of: Callable[..., Any]) -> None:
+def test_objects_survive_a_kill(start_cloud: Callable[..., Any], make_raw: Callable[..., Any]) -> None:
     first = start_cloud()
     host = first.bucket_host(f"b-{first.appid}")
-    raw = raw_of(first)
+    raw = make_raw(first)
     raw.send("PUT", host)
     for number in range(20):
         raw.send("PUT", host, f"/calls/{number}", body=str(number).encode())
@@ -104,17 +104,17 @@ def test_objects_survive_a_kill(start_cloud: Callable[..., Any], raw_of: Callabl
     first.process.wait()
     first.process.stdout.close()
     second = start_cloud()
-    again = raw_of(second)
+    again = make_raw(second)
     for number in range(20):
         assert again.send("GET", host, f"/calls/{number}").content == str(number).encode()
     assert not list((second.folder / "incoming").iterdir())
 
 
 def test_versioned_option_creates_buckets(
-    start_cloud: Callable[..., Any], sdk_of: Callable[..., Any]
+    start_cloud: Callable[..., Any], make_sdk: Callable[..., Any]
 ) -> None:
     cloud = start_cloud("--versioned", "state", "other")
-    sdk = sdk_of(cloud)
+    sdk = make_sdk(cloud)
     for name in ("state", "other"):
         assert sdk.get_bucket_versioning(f"{name}-{cloud.appid}")["Status"] == "Enabled"
 

@@ -159,9 +159,9 @@ def test_signature_with_changed_digit_is_rejected(cloud: Any, client: Any, at: i
     assert code == ("" if tried == right else "AuthFailure.SignatureFailure")
 
 
-def test_official_sdk_works_by_proxy_and_directly(cloud: Any, control_of: Callable[..., Any]) -> None:
+def test_official_sdk_works_by_proxy_and_directly(cloud: Any, make_api_client: Callable[..., Any]) -> None:
     for direct in (False, True):
-        http_response = control_of(cloud, direct=direct).call("sts", "GetCallerIdentity")
+        http_response = make_api_client(cloud, direct=direct).call("sts", "GetCallerIdentity")
         assert (
             http_response["AccountId"]
             == http_response["UserId"]
@@ -169,7 +169,7 @@ def test_official_sdk_works_by_proxy_and_directly(cloud: Any, control_of: Callab
             == "100000000001"
         )
         assert http_response["Arn"] == "qcs::cam::uin/100000000001:root"
-        account = control_of(cloud, direct=direct).call("cam", "GetUserAppId")
+        account = make_api_client(cloud, direct=direct).call("cam", "GetUserAppId")
         assert account == {"Uin": "100000000001", "OwnerUin": "100000000001", "AppId": int(cloud.appid)}
 
 
@@ -177,18 +177,23 @@ def test_host_may_contain_a_region(signed_client: SignedClient) -> None:
     assert signed_client.code(host="sts.ap-chengdu.tencentcloudapi.com") == ""
 
 
-def test_temporary_credential_needs_token_and_expires(cloud: Any, control_of: Callable[..., Any]) -> None:
+def test_temporary_credential_needs_token_and_expires(
+    cloud: Any, make_api_client: Callable[..., Any]
+) -> None:
     key = cloud.admin("POST", "keys")
-    assert control_of(cloud, key).call("sts", "GetCallerIdentity")["Type"] == "RootAccount"
-    assert control_of(cloud, key, token="").refusal("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
+    assert make_api_client(cloud, key).call("sts", "GetCallerIdentity")["Type"] == "RootAccount"
+    assert (
+        make_api_client(cloud, key, token="").error_code("sts", "GetCallerIdentity")
+        == "AuthFailure.TokenFailure"
+    )
     over = cloud.admin("POST", "keys?lifetime=-1")
-    assert control_of(cloud, over).refusal("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
+    assert make_api_client(cloud, over).error_code("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
 
 
-def test_api_requests_are_in_the_access_log(cloud: Any, control: Any) -> None:
+def test_api_requests_are_in_the_access_log(cloud: Any, api_client: Any) -> None:
     before = max((row["number"] for row in cloud.admin("GET", "requests")), default=0)
-    control.call("cam", "GetRole", {"RoleName": "CI_QCSRole"})
-    control.refusal("cam", "GetRole", {"RoleName": "nobody"})
+    api_client.call("cam", "GetRole", {"RoleName": "CI_QCSRole"})
+    api_client.error_code("cam", "GetRole", {"RoleName": "nobody"})
     rows = [
         {name: row[name] for name in ("method", "host", "path", "status", "code", "action", "resource")}
         for row in cloud.admin("GET", f"requests?since={before}")

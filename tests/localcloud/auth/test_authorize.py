@@ -215,35 +215,35 @@ def test_submit_needs_pass_role(limited: Any, cloud: Any, speech_bucket: str, pa
 
 
 def test_job_without_service_role_is_rejected(
-    start_cloud: Callable[..., Any], raw_of: Callable[..., Any], control_of: Callable[..., Any]
+    start_cloud: Callable[..., Any], make_raw: Callable[..., Any], make_api_client: Callable[..., Any]
 ) -> None:
     cloud = start_cloud()
-    raw, bucket = raw_of(cloud), f"audio-{APPID}"
+    raw, bucket = make_raw(cloud), f"audio-{APPID}"
     raw.send("PUT", cloud.bucket_host(bucket))
     raw.send("PUT", cloud.bucket_host(bucket), "/call.mp3", body=b"words")
     raw.send("POST", cloud.ci_host(bucket), "/asrbucket")
     submit = ("POST", cloud.ci_host(bucket), "/asr_jobs")
     body = JOB.format(bucket=bucket).encode()
     assert raw.send(*submit, body=body).status_code == 200
-    control_of(cloud).call("cam", "DeleteRole", {"RoleName": "CI_QCSRole"})
+    make_api_client(cloud).call("cam", "DeleteRole", {"RoleName": "CI_QCSRole"})
     response = raw.send(*submit, body=body)
     assert (response.status_code, "<Code>CIRoleNotExist</Code>" in response.text) == (400, True)
 
 
-def test_api_requests_are_authorized(cloud: Any, control_of: Any) -> None:
+def test_api_requests_are_authorized(cloud: Any, make_api_client: Any) -> None:
     def client(*documents: Any) -> Any:
-        return control_of(cloud, cloud.admin("POST", "keys", {"policies": documents}))
+        return make_api_client(cloud, cloud.admin("POST", "keys", {"policies": documents}))
 
-    assert client().refusal("cam", "GetRole", {"RoleName": "CI_QCSRole"}) == "UnauthorizedOperation"
+    assert client().error_code("cam", "GetRole", {"RoleName": "CI_QCSRole"}) == "UnauthorizedOperation"
     on_role = document(("cam:GetRole", f"qcs::cam::uin/{UIN}:roleName/CI_QCSRole"))
-    assert client(on_role).refusal("cam", "GetRole", {"RoleName": "CI_QCSRole"}) == "UnauthorizedOperation"
+    assert client(on_role).error_code("cam", "GetRole", {"RoleName": "CI_QCSRole"}) == "UnauthorizedOperation"
     granted = client(document(("cam:GetRole", "*"), ("sts:GetCallerIdentity", "*")))
     assert granted.call("cam", "GetRole", {"RoleName": "CI_QCSRole"})["RoleInfo"]
     identity = granted.call("sts", "GetCallerIdentity")
     assert (identity["Type"], identity["AccountId"], identity["UserId"]) == ("CAMUser", UIN, "100000000002")
 
 
-def test_create_function_needs_the_namespace_resource(cloud: Any, control_of: Any) -> None:
+def test_create_function_needs_the_namespace_resource(cloud: Any, make_api_client: Any) -> None:
     namespace = f"qcs::scf:{REGION}:uin/{UIN}:namespace/default"
     for action, resource, other in (
         ("CreateFunction", namespace, f"{namespace}/function/absent"),
@@ -252,7 +252,9 @@ def test_create_function_needs_the_namespace_resource(cloud: Any, control_of: An
         refusals = {}
         for granted in (resource, other):
             key = cloud.admin("POST", "keys", {"policies": [document((f"scf:{action}", granted))]})
-            refusals[granted] = control_of(cloud, key).refusal("scf", action, {"FunctionName": "absent"})
+            refusals[granted] = make_api_client(cloud, key).error_code(
+                "scf", action, {"FunctionName": "absent"}
+            )
         assert refusals[other] == "UnauthorizedOperation"
         assert refusals[resource] != "UnauthorizedOperation"
 
@@ -287,7 +289,7 @@ def main_handler(event, context):
 
 
 def test_policies_option_limits_functions(
-    tmp_path: Path, start_cloud: Callable[..., Any], raw_of: Callable[..., Any]
+    tmp_path: Path, start_cloud: Callable[..., Any], make_raw: Callable[..., Any]
 ) -> None:
     (tmp_path / "looks.py").write_text(LOOKS)
     inputs = {
@@ -302,7 +304,7 @@ def test_policies_option_limits_functions(
     granted = f"qcs::cos:{REGION}:uid/{APPID}:audio-{APPID}/in/*"
     (tmp_path / "policies.json").write_text(json.dumps({"limited": document(("cos:GetObject", granted))}))
     cloud = start_cloud("--functions", str(tmp_path), "--policies", str(tmp_path / "policies.json"))
-    raw, host = raw_of(cloud), cloud.bucket_host(f"audio-{APPID}")
+    raw, host = make_raw(cloud), cloud.bucket_host(f"audio-{APPID}")
     raw.send("PUT", host)
     for path in ("/in/a", "/out/a"):
         raw.send("PUT", host, path, body=b"words")

@@ -32,13 +32,13 @@ def new_name(kind: str) -> str:
 
 
 @pytest.fixture
-def cam(control: Any) -> Callable[..., dict[str, Any]]:
-    return lambda action, **params: control.call("cam", action, params)
+def cam(api_client: Any) -> Callable[..., dict[str, Any]]:
+    return lambda action, **params: api_client.call("cam", action, params)
 
 
 @pytest.fixture
-def refused(control: Any) -> Callable[..., str]:
-    return lambda action, **params: control.refusal("cam", action, params)
+def refused(api_client: Any) -> Callable[..., str]:
+    return lambda action, **params: api_client.error_code("cam", action, params)
 
 
 @pytest.fixture
@@ -212,16 +212,20 @@ def test_invalid_request_is_rejected_with_api_code(
 
 
 def test_roles_and_policies_survive_a_restart(
-    start_cloud: Callable[..., Any], control_of: Callable[..., Any]
+    start_cloud: Callable[..., Any], make_api_client: Callable[..., Any]
 ) -> None:
     first = start_cloud()
-    control = control_of(first)
-    control.call("cam", "CreateRole", {"RoleName": "kept", "PolicyDocument": json.dumps(TRUST)})
-    created = control.call("cam", "CreatePolicy", {"PolicyName": "kept", "PolicyDocument": json.dumps(READ)})
-    control.call("cam", "AttachRolePolicy", {**created, "AttachRoleName": "kept"})
-    control.call("cam", "DeleteRole", {"RoleName": "CI_QCSRole"})
+    api_client = make_api_client(first)
+    api_client.call("cam", "CreateRole", {"RoleName": "kept", "PolicyDocument": json.dumps(TRUST)})
+    created = api_client.call(
+        "cam", "CreatePolicy", {"PolicyName": "kept", "PolicyDocument": json.dumps(READ)}
+    )
+    api_client.call("cam", "AttachRolePolicy", {**created, "AttachRoleName": "kept"})
+    api_client.call("cam", "DeleteRole", {"RoleName": "CI_QCSRole"})
     first.stop()
-    control = control_of(start_cloud())
-    shown = control.call("cam", "ListAttachedRolePolicies", {"RoleName": "kept", "Page": 1, "Rp": 10})
+    api_client = make_api_client(start_cloud())
+    shown = api_client.call("cam", "ListAttachedRolePolicies", {"RoleName": "kept", "Page": 1, "Rp": 10})
     assert [each["PolicyName"] for each in shown["List"]] == ["kept"]
-    assert control.refusal("cam", "GetRole", {"RoleName": "CI_QCSRole"}) == "InvalidParameter.RoleNotExist"
+    assert (
+        api_client.error_code("cam", "GetRole", {"RoleName": "CI_QCSRole"}) == "InvalidParameter.RoleNotExist"
+    )

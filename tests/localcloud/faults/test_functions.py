@@ -77,7 +77,7 @@ class WriterFunctions:
 
 @pytest.fixture
 def start_writers(
-    tmp_path: Path, start_cloud: Callable[..., Any], raw_of: Callable[..., Any]
+    tmp_path: Path, start_cloud: Callable[..., Any], make_raw: Callable[..., Any]
 ) -> Callable[..., WriterFunctions]:
     def start(*options: str, folder: str = "data") -> WriterFunctions:
         code_folder = tmp_path / "functions"
@@ -101,7 +101,7 @@ def start_writers(
         document = {"app": "t", "stage": "t", "component": "multi-scf", "name": "t", "inputs": inputs}
         (code_folder / "serverless.yml").write_text(json.dumps(document))
         cloud = start_cloud("--functions", str(code_folder), *options, folder=folder)
-        return WriterFunctions(cloud, raw_of(cloud))
+        return WriterFunctions(cloud, make_raw(cloud))
 
     return start
 

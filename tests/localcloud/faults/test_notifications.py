@@ -66,9 +66,9 @@ class SpeechQueue:
 
 
 @pytest.fixture
-def queue(start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any) -> SpeechQueue:
+def queue(start_cloud: Callable[..., Any], make_raw: Callable[..., Any], receiver: Any) -> SpeechQueue:
     cloud = start_cloud()
-    return SpeechQueue(cloud, raw_of(cloud), receiver)
+    return SpeechQueue(cloud, make_raw(cloud), receiver)
 
 
 def job_ids(bodies: list[bytes]) -> list[str]:
@@ -143,10 +143,10 @@ def test_early_notification_arrives_before_submit_response(queue: SpeechQueue) -
 
 
 def test_submit_response_is_delayed_two_seconds_at_most(
-    start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any
+    start_cloud: Callable[..., Any], make_raw: Callable[..., Any], receiver: Any
 ) -> None:
     cloud = start_cloud("--job-delay-ms", "60000", "--faults", '{"rates": {"early_notification": 1}}')
-    slow = SpeechQueue(cloud, raw_of(cloud), receiver)
+    slow = SpeechQueue(cloud, make_raw(cloud), receiver)
     started_s = time.monotonic()
     assert slow.submit(0, cloud.admin("POST", "keys")).startswith("s")
     assert 2 <= time.monotonic() - started_s < 5
@@ -172,13 +172,13 @@ def test_planned_job_failure_is_marked(queue: SpeechQueue) -> None:
 
 
 def test_same_seed_affects_the_same_recordings(
-    start_cloud: Callable[..., Any], raw_of: Callable[..., Any], receiver: Any
+    start_cloud: Callable[..., Any], make_raw: Callable[..., Any], receiver: Any
 ) -> None:
     plan = '{"seed": 4, "rates": {"lost_notification": 0.4, "job_failed": 0.4}}'
     seen = []
     for name, order in (("a", range(10)), ("b", range(9, -1, -1))):
         cloud = start_cloud("--faults", plan, folder=name)
-        queue = SpeechQueue(cloud, raw_of(cloud), receiver)
+        queue = SpeechQueue(cloud, make_raw(cloud), receiver)
         jobs = {queue.submit(number): number for number in order}
         notified = {jobs[job] for job in job_ids(queue.arrived())}
         failed = {jobs[row["job_id"]] for row in cloud.admin("GET", "jobs") if row["fault"]}

@@ -59,9 +59,9 @@ class TemporaryClient:
 
 
 @pytest.fixture
-def client(start_cloud: Callable[..., Any], raw_of: Callable[..., Any]) -> TemporaryClient:
+def client(start_cloud: Callable[..., Any], make_raw: Callable[..., Any]) -> TemporaryClient:
     cloud = start_cloud()
-    return TemporaryClient(cloud, raw_of(cloud))
+    return TemporaryClient(cloud, make_raw(cloud))
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_rate_zero_or_empty_plan_injects_nothing(client: TemporaryClient) -> Non
 
 
 def test_same_seed_affects_the_same_requests(
-    start_cloud: Callable[..., Any], raw_of: Callable[..., Any]
+    start_cloud: Callable[..., Any], make_raw: Callable[..., Any]
 ) -> None:
     plan = '{"seed": %d, "rates": {"throttled": 0.3, "cut_after": 0.2}}'
     keys = [f"/{number}" for number in range(30)]
     seen = []
     for name, seed, order in (("a", 1, keys), ("b", 1, keys[::-1]), ("c", 2, keys)):
         cloud = start_cloud("--faults", plan % seed, folder=name)
-        client = TemporaryClient(cloud, raw_of(cloud))
+        client = TemporaryClient(cloud, make_raw(cloud))
         statuses_seen = {key: client.status("PUT", key, b"x") for key in order}
         assert sum(client.injected().values()) == sum(status != 200 for status in statuses_seen.values())
         seen.append({key: status for key, status in statuses_seen.items() if status != 200})

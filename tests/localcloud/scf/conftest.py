@@ -25,15 +25,15 @@ class Scf:
     """Sends actions, and combines those that tests need often."""
 
     cloud: Any
-    control: Any
+    api_client: Any
 
     def call(self, action: str, **params: Any) -> dict[str, Any]:
-        result: dict[str, Any] = self.control.call("scf", action, params)
+        result: dict[str, Any] = self.api_client.call("scf", action, params)
         return result
 
     def refused(self, action: str, **params: Any) -> str:
         """The error code of an action."""
-        return str(self.control.refusal("scf", action, params))
+        return str(self.api_client.error_code("scf", action, params))
 
     @staticmethod
     def code(files: Mapping[str, str]) -> dict[str, str]:
@@ -97,18 +97,18 @@ class Scf:
 
 
 @pytest.fixture(scope="session")
-def scf_of(control_of: Callable[..., Any]) -> Callable[[Any], Scf]:
-    return lambda cloud: Scf(cloud, control_of(cloud))
+def make_scf(make_api_client: Callable[..., Any]) -> Callable[[Any], Scf]:
+    return lambda cloud: Scf(cloud, make_api_client(cloud))
 
 
 @pytest.fixture
-def scf(cloud: Any, scf_of: Callable[[Any], Scf]) -> Scf:
-    return scf_of(cloud)
+def scf(cloud: Any, make_scf: Callable[[Any], Scf]) -> Scf:
+    return make_scf(cloud)
 
 
 @pytest.fixture(scope="session")
-def shared_scf(cloud: Any, scf_of: Callable[[Any], Scf]) -> Scf:
-    return scf_of(cloud)
+def shared_scf(cloud: Any, make_scf: Callable[[Any], Scf]) -> Scf:
+    return make_scf(cloud)
 
 
 @pytest.fixture(scope="session")

@@ -162,10 +162,10 @@ def test_retry_config_limits_attempts(scf: Any) -> None:
 
 
 def test_expired_event_is_dropped_and_deployment_survives_restart(
-    start_cloud: Callable[..., Any], scf_of: Callable[[Any], Any], sdk_of: Callable[..., Any]
+    start_cloud: Callable[..., Any], make_scf: Callable[[Any], Any], make_sdk: Callable[..., Any]
 ) -> None:
     options = ("--deploy-delay-ms", "150", "--retry-delay", "61")
-    before = scf_of(start_cloud(*options))
+    before = make_scf(start_cloud(*options))
     failing, name = before.create(FAILS), before.create()
     rule = {"FunctionName": failing, "AsyncTriggerConfig": {"MsgTTL": 60}}
     before.call("UpdateFunctionEventInvokeConfig", **rule)
@@ -173,27 +173,27 @@ def test_expired_event_is_dropped_and_deployment_survives_restart(
     assert [each["dropped"] for each in before.invocations(failing)] == [True]
 
     bucket = f"kept-{before.cloud.appid}"
-    sdk_of(before.cloud).create_bucket(bucket)
+    make_sdk(before.cloud).create_bucket(bucket)
     before.trigger(name, "cos", before.cloud.bucket_host(bucket), CREATED)
     url = before.url(name)
     shown = before.call("GetFunction", FunctionName=name)
     unfinished = before.create(wait=False)
     assert before.cloud.stop(signal.SIGKILL) == -signal.SIGKILL
 
-    after = scf_of(start_cloud(*options))
+    after = make_scf(start_cloud(*options))
     assert after.call("GetFunction", FunctionName=name) == shown
     assert after.call("GetFunction", FunctionName=unfinished)["Status"] == "Active"
     assert after.get(url).json()["httpMethod"] == "GET"
-    sdk_of(after.cloud).put_object(bucket, b"speech", "in/call.mp3")
+    make_sdk(after.cloud).put_object(bucket, b"speech", "in/call.mp3")
     assert [each["trigger"] for each in after.invocations(name)] == ["http", "cos"]
     after.invoke(failing, InvocationType="Event")
     assert [each["dropped"] for each in after.invocations(failing)] == [True]
 
 
 def test_role_limits_function_credentials(
-    scf: Any, bucket: str, sdk: Any, sdk_of: Callable[..., Any]
+    scf: Any, bucket: str, sdk: Any, make_sdk: Callable[..., Any]
 ) -> None:
-    cam, role = scf.control, f"reader-{bucket}"
+    cam, role = scf.api_client, f"reader-{bucket}"
     trust = {"action": "name/sts:AssumeRole", "effect": "allow", "principal": {"service": ["scf.qcloud.com"]}}
     cam.call("cam", "CreateRole", {"RoleName": role, "PolicyDocument": document(trust)})
     source = (
@@ -208,7 +208,7 @@ def test_role_limits_function_credentials(
     def reading() -> int:
         names = ("secret_id", "secret_key", "token")
         key = dict(zip(names, json.loads(scf.invoke(name)["RetMsg"]), strict=True))
-        own = sdk_of(scf.cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
+        own = make_sdk(scf.cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
         try:
             return 200 if own.get_object(bucket, "call.mp3") else 0
         except Exception as error:  # noqa: BLE001 - the SDK's own class is not imported here

@@ -139,9 +139,9 @@ def test_functions_are_listed_by_page(scf: Any) -> None:
 
 
 def test_changes_are_rejected_during_deployment(
-    start_cloud: Callable[..., Any], scf_of: Callable[[Any], Any]
+    start_cloud: Callable[..., Any], make_scf: Callable[[Any], Any]
 ) -> None:
-    slow = scf_of(start_cloud("--deploy-delay-ms", "60000"))
+    slow = make_scf(start_cloud("--deploy-delay-ms", "60000"))
     name = slow.create(wait=False)
     assert slow.call("GetFunction", FunctionName=name)["Status"] == "Creating"
     timer = {"FunctionName": name, "Type": "timer", "TriggerName": "t", "TriggerDesc": "0 0 0 1 1 * *"}
@@ -176,6 +176,6 @@ def test_old_code_runs_after_a_failed_update(scf: Any) -> None:
     assert scf.invoke(scf.settled(name), 1)["RetMsg"] == "1"
 
 
-def test_other_region_is_rejected(cloud: Any, control_of: Callable[..., Any]) -> None:
-    elsewhere = control_of(cloud, region="ap-shanghai")
-    assert elsewhere.refusal("scf", "ListFunctions") == "UnsupportedRegion"
+def test_other_region_is_rejected(cloud: Any, make_api_client: Callable[..., Any]) -> None:
+    elsewhere = make_api_client(cloud, region="ap-shanghai")
+    assert elsewhere.error_code("scf", "ListFunctions") == "UnsupportedRegion"

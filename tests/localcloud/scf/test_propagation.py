@@ -22,11 +22,13 @@ def document(**statement: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def slow(cloud: Any, scf_of: Callable[[Any], Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def slow(
+    cloud: Any, make_scf: Callable[[Any], Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """A cloud with delays for deployment and propagation."""
     options = ("--speech", "scripted", "--settle-ms", str(SETTLE_MS), "--deploy-delay-ms", str(DEPLOY_MS))
     running = type(cloud).start(tmp_path_factory.mktemp("slow") / "data", *options)
-    yield scf_of(running)
+    yield make_scf(running)
     assert running.stop() == 0
 
 
@@ -104,7 +106,7 @@ def test_deleted_function_loses_its_version_first(slow: Any, eventually: Callabl
 def test_new_role_is_unknown_to_functions_at_first(slow: Any, eventually: Callable[..., Any]) -> None:
     name = role = f"r-{secrets.token_hex(4)}"
     trust = document(action="name/sts:AssumeRole", principal={"service": ["scf.qcloud.com"]})
-    slow.control.call("cam", "CreateRole", {"RoleName": role, "PolicyDocument": trust})
+    slow.api_client.call("cam", "CreateRole", {"RoleName": role, "PolicyDocument": trust})
     wanted = {"FunctionName": name, "Handler": "index.main_handler", "Runtime": "Python3.10", "Role": role}
     assert slow.refused("CreateFunction", **wanted) == "ResourceNotFound.Role"
     # As soon as the role is known, the missing code is the error.
@@ -116,12 +118,12 @@ def test_new_policy_cannot_be_attached_at_first(slow: Any, eventually: Callable[
 
     name = f"policy-{secrets.token_hex(4)}"
     reading = document(action=["cos:GetObject"], resource=["*"])
-    policy = slow.control.call("cam", "CreatePolicy", {"PolicyName": name, "PolicyDocument": reading})
+    policy = slow.api_client.call("cam", "CreatePolicy", {"PolicyName": name, "PolicyDocument": reading})
     refusals: list[str] = []
 
     def attached() -> bool:
         try:
-            slow.control.call("cam", "AttachRolePolicy", {**policy, "AttachRoleName": "CI_QCSRole"})
+            slow.api_client.call("cam", "AttachRolePolicy", {**policy, "AttachRoleName": "CI_QCSRole"})
         except TencentCloudSDKException as error:
             refusals.append(error.get_code())
             return False
@@ -132,9 +134,9 @@ def test_new_policy_cannot_be_attached_at_first(slow: Any, eventually: Callable[
 
 
 def test_new_queue_is_not_shown_at_first(
-    slow: Any, sdk_of: Callable[..., Any], eventually: Callable[..., Any]
+    slow: Any, make_sdk: Callable[..., Any], eventually: Callable[..., Any]
 ) -> None:
-    sdk, bucket = sdk_of(slow.cloud), f"b-{secrets.token_hex(6)}-{slow.cloud.appid}"
+    sdk, bucket = make_sdk(slow.cloud), f"b-{secrets.token_hex(6)}-{slow.cloud.appid}"
     sdk.create_bucket(bucket)
     sdk.ci_open_asr_bucket(bucket)
     assert sdk.ci_get_asr_queue(bucket)["TotalCount"] == "0"
@@ -142,17 +144,17 @@ def test_new_queue_is_not_shown_at_first(
 
 
 def test_cos_trigger_needs_scf_service_role(
-    start_cloud: Callable[..., Any], scf_of: Callable[[Any], Any], sdk_of: Callable[..., Any]
+    start_cloud: Callable[..., Any], make_scf: Callable[[Any], Any], make_sdk: Callable[..., Any]
 ) -> None:
-    scf = scf_of(start_cloud("--deploy-delay-ms", "0"))
+    scf = make_scf(start_cloud("--deploy-delay-ms", "0"))
     name, bucket = scf.create(), f"audio-{scf.cloud.appid}"
-    sdk_of(scf.cloud).create_bucket(bucket)
-    role = scf.control.call("cam", "GetRole", {"RoleName": "SCF_QcsRole"})["RoleInfo"]
+    make_sdk(scf.cloud).create_bucket(bucket)
+    role = scf.api_client.call("cam", "GetRole", {"RoleName": "SCF_QcsRole"})["RoleInfo"]
     assert "scf.qcloud.com" in role["PolicyDocument"]
     assert role["Description"]
     created = scf.trigger(name, "cos", scf.cloud.bucket_host(bucket), CREATED)
     params = {field: created[field] for field in ("Type", "TriggerName", "TriggerDesc", "Qualifier")}
     scf.call("DeleteTrigger", FunctionName=name, **params)
-    scf.control.call("cam", "DeleteRole", {"RoleName": "SCF_QcsRole"})
+    scf.api_client.call("cam", "DeleteRole", {"RoleName": "SCF_QcsRole"})
     assert scf.refused("CreateTrigger", FunctionName=name, **params) == "UnauthorizedOperation.Role"
     scf.trigger(name, "timer", "audit", NEW_YEAR)
