@@ -17,7 +17,7 @@ import xmltodict
 
 MAX_DEPTH = 24  # the deepest published response has 8 levels
 
-_PIECE_BYTES = 65536
+_PIECE_BYTES = 16384
 _MAX_ERROR_BYTES = 65536
 _DOCUMENT_TYPE = b"<!DOCTYPE"
 _NOT_XML_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -91,7 +91,7 @@ def parse_stream(pieces: Iterable[bytes], parsers: Mapping[str, ElementParser]) 
 
 
 def _check_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield small pieces, so that little is parsed between two looks at the depth."""
+    """Yield small pieces, so that few levels are parsed before the next look at the depth."""
     previous = b""
     for piece in pieces:
         _refuse_nul(piece)

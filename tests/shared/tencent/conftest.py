@@ -1,4 +1,4 @@
-"""A wire whose far end is a function in the test: what was sent is seen, what comes back is chosen."""
+"""A client over httpx.MockTransport: tests see each request and choose each response."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Reply = httpx.Response | Exception
 
 @dataclass
 class FarEnd:
-    """Replies in turn, the last one for ever; keeps every request and every pause."""
+    """Returns the replies in turn, the last one forever; keeps every request and every pause."""
 
     replies: list[Reply] = field(default_factory=lambda: [httpx.Response(200)])
     requests: list[httpx.Request] = field(default_factory=list)

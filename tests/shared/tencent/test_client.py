@@ -18,7 +18,7 @@ from shared.errors import (
 from shared.recordings.ingest import MIN_LEASE_FRACTION
 from shared.tencent.client import UNREADABLE_RESPONSE, Request, RetryPolicy, TencentClient
 from shared.tencent.transport import TOTAL_TIMEOUT
-from shared.tencent.xml import parse_stream
+from shared.tencent.xml import XmlError, parse_stream
 
 GET = Request("GET", "media-1250000000.cos.ap-chengdu.myqcloud.com", "/in/a.mp3", "media-1250000000/in/a.mp3")
 SUBMIT = Request(
@@ -200,9 +200,14 @@ def test_entity_bomb_in_error_body_is_not_expanded(wire: TencentClient, far_end:
 class CutOff(httpx.SyncByteStream):
     """A body that breaks off."""
 
+    is_closed = False
+
     def __iter__(self) -> Iterator[bytes]:
         yield b"<Response>"
         raise httpx.ReadError("closed")
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 def parse_xml(pieces: Iterator[bytes]) -> Any:
@@ -233,6 +238,28 @@ def test_unreadable_response_is_unknown_and_not_retried(wire: TencentClient, far
         200,
         "rq2",
     )
+    assert len(far_end.requests) == 1
+
+
+def test_response_is_closed_if_its_parser_fails(wire: TencentClient, far_end: Any) -> None:
+    body = CutOff()
+    far_end.replies = [httpx.Response(200, stream=body)]
+
+    def fail(_: Iterator[bytes]) -> None:
+        raise XmlError("no")
+
+    with pytest.raises(OutcomeUnknown):
+        wire.stream(GET, fail)
+    assert body.is_closed
+
+
+def test_redirect_is_rejected_and_not_followed(wire: TencentClient, far_end: Any) -> None:
+    far_end.replies = [
+        httpx.Response(302, headers={"Location": "http://127.0.0.1:9/x"}, content=error_body("Moved")),
+        httpx.Response(200),
+    ]
+    with pytest.raises(RequestRejected):
+        wire.send(GET)
     assert len(far_end.requests) == 1
 
 

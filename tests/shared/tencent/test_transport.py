@@ -64,6 +64,7 @@ class Service:
         self,
         method: str = "GET",
         body: bytes = b"",
+        connect_timeout_s: float = 5.0,
         read_timeout_s: float = PATIENCE_SECONDS,
         total_timeout_s: float = PATIENCE_SECONDS,
         scheme: str = "http",
@@ -80,7 +81,7 @@ class Service:
             target,
             {"Host": "h", **length, **headers},
             body,
-            connect_timeout_s=5.0,
+            connect_timeout_s=connect_timeout_s,
             read_timeout_s=read_timeout_s,
             total_timeout_s=total_timeout_s,
         )
@@ -233,7 +234,7 @@ def test_parallel_requests_use_separate_connections(service: Service) -> None:
     for connection in accepted:
         receive_head(connection)
         connection.sendall(OK)
-    assert [result(one).body for one in sent] == [b"ok"] * 3
+    assert [result(future).body for future in sent] == [b"ok"] * 3
     for connection in accepted:
         connection.close()
 
@@ -283,7 +284,7 @@ def test_header_of_any_bytes_is_kept(service: Service, raw: bytes, value: str) -
     ["multipart/x; boundary*=idna''x", "multipart/x; boundary*0=a; boundary*0=b; boundary*=c", "\t; ="],
 )
 def test_any_content_type_is_accepted(service: Service, content_type: str) -> None:
-    """Whoever uploads chooses it."""
+    """The user who uploads chooses it."""
     sent = service.send("HEAD")
     with service.accept() as connection:
         receive_head(connection)
@@ -370,6 +371,15 @@ def test_truncated_body_leaves_the_outcome_unknown(service: Service, answer: byt
         result(sent)
 
 
+def test_response_without_a_length_is_refused_at_once(service: Service) -> None:
+    sent = service.send()
+    with service.accept() as connection:
+        receive_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nhow much is to come?")
+        with pytest.raises(httpx.ReadError, match="does not say how long"):
+            sent.result(timeout=2)
+
+
 def test_late_response_leaves_the_outcome_unknown(service: Service) -> None:
     sent = service.send(read_timeout_s=0.05)
     with service.accept() as connection:
@@ -425,18 +435,19 @@ def test_unread_request_body_ends_at_the_total_timeout(service: Service) -> None
         result(sent)
 
 
+@pytest.mark.parametrize("limit", ["connect_timeout_s", "total_timeout_s"])
 def test_connection_after_the_deadline_sends_nothing(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    """Whoever waits for a submit to be over must not be overtaken by one that found its address late."""
-    find = socket.getaddrinfo
+    """Another attempt may start after the deadline: a submit that resolved its address late would be a second one."""
+    resolve = socket.getaddrinfo
 
-    def late(*sent: Any, **how: Any) -> Any:
+    def late(*arguments: Any, **options: Any) -> Any:
         time.sleep(0.15)
-        return find(*sent, **how)
+        return resolve(*arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", late)
-    sent = service.send("POST", b"a job", total_timeout_s=0.1)
+    sent = service.send("POST", b"a job", **{limit: 0.1})
     with pytest.raises(httpx.ConnectError, match="timed out"):
         result(sent)
 
@@ -458,9 +469,9 @@ def test_endless_response_does_not_fill_the_memory(service: Service, monkeypatch
 )
 def test_invalid_header_is_refused_and_not_quoted(service: Service, headers: dict[str, str]) -> None:
     sent = service.send(**headers)
-    with pytest.raises(REFUSED) as refused:
+    with pytest.raises(REFUSED) as caught:
         result(sent)
-    assert "secret" not in str(refused.value)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("origin", ["https://[::1", "http://h:99999", "ftp://h", ""])
@@ -474,9 +485,9 @@ def test_invalid_response_is_not_quoted(service: Service) -> None:
     with service.accept() as connection:
         receive_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nwe agreed on Monday\r\n")
-    with pytest.raises(UNKNOWN) as unknown:
+    with pytest.raises(UNKNOWN) as caught:
         result(sent)
-    assert "Monday" not in str(unknown.value)
+    assert "Monday" not in str(caught.value)
 
 
 def test_connection_is_not_reused_after_the_clock_was_set_back(service: Service) -> None:
@@ -511,15 +522,15 @@ def test_server_without_tls_receives_nothing(service: Service) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Of 127.0.0.1, signed by itself, and its key."""
+    """Make a self-signed certificate for 127.0.0.1, with its key."""
     if not shutil.which("openssl"):
         pytest.skip("openssl, which makes the certificate, is not installed")
-    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
-    made = tmp_path / "both.pem"
+    options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
+    both = tmp_path / "both.pem"
     files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "certificate.pem")]
-    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
-    made.write_bytes((tmp_path / "key.pem").read_bytes() + (tmp_path / "certificate.pem").read_bytes())
-    return made
+    subprocess.run(["openssl", *options.split(), *files], check=True, capture_output=True)
+    both.write_bytes((tmp_path / "key.pem").read_bytes() + (tmp_path / "certificate.pem").read_bytes())
+    return both
 
 
 @pytest.fixture
@@ -531,9 +542,9 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 @pytest.fixture
 def trusting(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The functions trust the certificate."""
-    theirs = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(transport, "get_tls_context", lambda: theirs)
+    """Make the functions trust the certificate."""
+    context = ssl.create_default_context(cafile=str(certificate))
+    monkeypatch.setattr(transport, "get_tls_context", lambda: context)
 
 
 @pytest.mark.process
