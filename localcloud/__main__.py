@@ -1,4 +1,4 @@
-"""The command line: one stand-in cloud on 127.0.0.1 until it is told to stop."""
+"""The command line: run one stand-in cloud on 127.0.0.1 until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pathlib import Path
 
 import uvicorn
 
-from localcloud.access.assigned import AssignedError
-from localcloud.admin import admin_app
-from localcloud.app import Cloud, Options
-from localcloud.ci.service import CiOptions
-from localcloud.connection import Connection
-from localcloud.faults import PlanError, plan_of_option
-from localcloud.scf import DeploymentError
+from localcloud.admin import create_admin_app
+from localcloud.app import Cloud, CloudOptions
+from localcloud.auth.policy import PolicyFileError
+from localcloud.ci.backend import CiOptions
+from localcloud.faults.plan import FaultPlanError, load_plan
+from localcloud.http.server import HttpProtocol
+from localcloud.runtime.models import DeploymentError
 
-_SETTLE_MS = 200
-_GRACE_S = 3  # how long a request under way may still take when the cloud stops
+_PROPAGATION_DELAY_MS = 200
+_SHUTDOWN_TIMEOUT_S = 3  # for requests that are still being handled when the cloud stops
 
 
-def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m localcloud",
         description="A stand-in for Tencent COS, Cloud Infinite speech recognition and SCF on this machine.",
@@ -43,26 +43,34 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--policies",
         type=Path,
         metavar="FILE",
-        help="JSON: what each of these functions may do, function -> CAM policy",
+        help="JSON object: function -> CAM policy; what each of these functions may do",
     )
-    parser.add_argument("--timers", action="store_true", help="let the functions' timers run by the clock")
+    parser.add_argument(
+        "--timers", action="store_true", help="run the functions' timer triggers by the clock"
+    )
     parser.add_argument("--region", default="ap-guangzhou")
     parser.add_argument("--appid", default="1250000000")
-    parser.add_argument("--secret-id", default="", help="generated and kept when left out, like the key")
+    parser.add_argument("--secret-id", default="", help="generated and kept if omitted, like the key")
     parser.add_argument("--secret-key", default="")
+    parser.add_argument("--job-delay-ms", type=int, default=0, help="minimum duration of every speech job")
     parser.add_argument(
-        "--job-delay-ms", type=int, default=0, help="how long every speech job takes at least"
+        "--max-concurrent", type=int, default=10, help="jobs that a new queue runs at the same time"
     )
-    parser.add_argument("--max-concurrent", type=int, default=10, help="jobs that a new queue runs at once")
-    parser.add_argument("--max-size", type=int, default=10_000, help="open jobs that a new queue takes")
+    parser.add_argument("--max-size", type=int, default=10_000, help="maximum of open jobs of a new queue")
     parser.add_argument(
-        "--versioned", nargs="+", default=[], metavar="BUCKET", help="make these, with versioning"
-    )
-    parser.add_argument(
-        "--retry-delay", type=float, default=1.0, help="seconds before a failed event or notification"
+        "--versioned", nargs="+", default=[], metavar="BUCKET", help="create these buckets, with versioning"
     )
     parser.add_argument(
-        "--max-instances", type=int, default=4, help="of each function at once; further events wait"
+        "--retry-delay",
+        type=float,
+        default=1.0,
+        help="seconds before a failed event or notification is retried",
+    )
+    parser.add_argument(
+        "--max-instances",
+        type=int,
+        default=4,
+        help="instances of each function at the same time; further events wait",
     )
     parser.add_argument(
         "--deploy-delay-ms", type=int, default=300, help="how long a function is Creating or Updating"
@@ -70,89 +78,89 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--settle-ms",
         type=int,
-        help="how long new roles, policies, queues and addresses are not known everywhere, and deleted functions"
-        " are not quite gone (200; 0 with --functions)",
+        help="how long new roles, policies, queues and URLs are not yet known everywhere, and deleted functions"
+        " still partly exist (200; 0 with --functions)",
     )
-    parser.add_argument(
-        "--faults", default="{}", help="what goes wrong on purpose: a JSON file, or JSON text"
-    )
-    return parser.parse_args(words)
+    parser.add_argument("--faults", default="{}", help="fault injection plan: a JSON file, or JSON text")
+    return parser.parse_args(arguments)
 
 
-def _options(given: argparse.Namespace) -> Options:
-    settle_ms = given.settle_ms
-    if settle_ms is None:
-        # Whoever brings functions along tries them, not how they are deployed.
-        settle_ms = _SETTLE_MS if given.functions is None else 0
-    settle_s = settle_ms / 1000
-    return Options(
-        data=given.data,
-        region=given.region,
-        appid=given.appid,
-        secret_id=given.secret_id,
-        secret_key=given.secret_key,
-        speech=given.speech,
-        functions=given.functions,
-        policies=given.policies,
-        timers=given.timers,
-        versioned=tuple(given.versioned),
-        retry_delay_s=given.retry_delay,
-        max_instances=max(1, given.max_instances),
-        deploy_delay_s=given.deploy_delay_ms / 1000,
-        settle_s=settle_s,
-        faults=plan_of_option(given.faults),
-        ci=CiOptions(given.job_delay_ms / 1000, given.max_size, given.max_concurrent, settle_s),
+def _build_options(arguments: argparse.Namespace) -> CloudOptions:
+    delay_ms = arguments.settle_ms
+    if delay_ms is None:
+        # With --functions the subject is what the functions do, not how they are deployed.
+        delay_ms = _PROPAGATION_DELAY_MS if arguments.functions is None else 0
+    propagation_delay_s = delay_ms / 1000
+    return CloudOptions(
+        data=arguments.data,
+        region=arguments.region,
+        appid=arguments.appid,
+        secret_id=arguments.secret_id,
+        secret_key=arguments.secret_key,
+        speech=arguments.speech,
+        functions=arguments.functions,
+        policies=arguments.policies,
+        timers=arguments.timers,
+        versioned=tuple(arguments.versioned),
+        retry_delay_s=arguments.retry_delay,
+        max_instances=max(1, arguments.max_instances),
+        deploy_delay_s=arguments.deploy_delay_ms / 1000,
+        propagation_delay_s=propagation_delay_s,
+        faults=load_plan(arguments.faults),
+        ci=CiOptions(
+            arguments.job_delay_ms / 1000, arguments.max_size, arguments.max_concurrent, propagation_delay_s
+        ),
     )
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it listens, and leaves the signals to `serve` so that a stop is an ordinary end."""
+    """A server that reports when it listens; `serve` handles the signals, so that a stop is a normal return."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Start to listen, then call `on_ready`."""
         await super().startup(sockets)
-        self._ready()
+        self._on_ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Leave the signals alone."""
         yield
 
 
-def _ready_line(cloud: Cloud, endpoint: str) -> str:
-    key, options = cloud.keys.permanent, cloud.options
+def _format_ready_line(cloud: Cloud, endpoint: str) -> str:
+    credential, options = cloud.credentials.permanent, cloud.options
     return json.dumps(
         {
             "endpoint": endpoint,
             "region": options.region,
             "appid": options.appid,
-            "secret_id": key.secret_id,
-            "secret_key": key.secret_key,
+            "secret_id": credential.secret_id,
+            "secret_key": credential.secret_key,
             "functions": {name: {"url": url} for name, url in cloud.functions.urls.items()},
             "pid": os.getpid(),
         }
     )
 
 
-async def serve(options: Options, listener: socket.socket) -> None:
-    """Run a cloud on a listening socket until SIGTERM or SIGINT. Raises DeploymentError, AssignedError."""
+async def serve(options: CloudOptions, listener: socket.socket) -> None:
+    """Run a cloud on a listening socket until SIGTERM or SIGINT. Raises DeploymentError, PolicyFileError."""
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    cloud = Cloud(options, endpoint, admin_app)
-    ready = options.data / "ready.json"
+    cloud = Cloud(options, endpoint, create_admin_app)
+    ready_file = options.data / "ready.json"
 
     def announce() -> None:
-        line = _ready_line(cloud, endpoint)
-        ready.write_text(line + "\n", encoding="utf-8")
-        print(line, flush=True)  # noqa: T201 - the one line that stdout is for
+        line = _format_ready_line(cloud, endpoint)
+        ready_file.write_text(line + "\n", encoding="utf-8")
+        print(line, flush=True)  # noqa: T201 - the only output on stdout
 
     server = _Server(
         uvicorn.Config(
             cloud,
-            http=Connection,
+            http=HttpProtocol,
             loop="asyncio",
             ws="none",
             lifespan="off",
@@ -162,7 +170,7 @@ async def serve(options: Options, listener: socket.socket) -> None:
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=_GRACE_S,
+            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_S,
         ),
         announce,
     )
@@ -172,30 +180,30 @@ async def serve(options: Options, listener: socket.socket) -> None:
         await cloud.start()
         await server.serve([listener])
     finally:
-        ready.unlink(missing_ok=True)
+        ready_file.unlink(missing_ok=True)
         await cloud.close()
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run; 0 after a clean stop, 1 when it cannot start."""
-    given = _arguments(words)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0 after a clean stop, 1 if the cloud cannot start."""
+    parsed = _parse_arguments(arguments)
     try:
-        options = _options(given)
-    except PlanError as error:
-        print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's answer
+        options = _build_options(parsed)
+    except FaultPlanError as error:
+        print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's message
         return 1
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "httpcore", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in ("httpx", "httpcore", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     options.data.mkdir(parents=True, exist_ok=True)
-    # asyncio switches Nagle's algorithm off only where the protocol is named: 44 ms an answer otherwise.
+    # asyncio disables Nagle's algorithm only if the protocol is IPPROTO_TCP; otherwise a response takes 44 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", given.port))
+            listener.bind(("127.0.0.1", parsed.port))
             asyncio.run(serve(options, listener))
-        except (DeploymentError, AssignedError, OSError) as error:
-            print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's answer
+        except (DeploymentError, PolicyFileError, OSError) as error:
+            print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's message
             return 1
     return 0
 

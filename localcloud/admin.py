@@ -1,4 +1,4 @@
-"""The stand-in's own address, for tools and tests: what happened, what is open, and a few levers. Unsigned."""
+"""The stand-in's own pages under /-/, for tools and tests: access log, invocations, jobs, faults. Unsigned."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from localcloud.access.documents import document_of
 from localcloud.app import Cloud
-from localcloud.ci.models import timestamp
-from localcloud.faults import plan_of
-from localcloud.faults.jobs import FOREIGN
+from localcloud.auth.policy import parse_policy
+from localcloud.ci.models import format_timestamp
+from localcloud.faults.plan import parse_plan
+from localcloud.faults.services import FOREIGN
 
-_LONGEST_WAIT_S = 600.0
-_LOOK_AGAIN_S = 0.02
-_KEY_FIELDS = ("secret_id", "secret_key", "token", "expires_s", "function", "request_id")
+_MAX_WAIT_S = 600.0
+_POLL_INTERVAL_S = 0.02
+_CREDENTIAL_FIELDS = ("secret_id", "secret_key", "token", "expires_s", "function", "request_id")
 
 
-def admin_app(cloud: Cloud) -> Starlette:
-    """The routes under /-/."""
-    desk = _Desk(cloud)
+def create_admin_app(cloud: Cloud) -> Starlette:
+    """Build the application that serves /-/."""
+    pages = _AdminPages(cloud)
     return Starlette(
         routes=[
-            Route("/-/health", desk.health),
-            Route("/-/requests", desk.requests),
-            Route("/-/invocations", desk.invocations),
-            Route("/-/jobs", desk.jobs),
-            Route("/-/idle", desk.idle),
-            Route("/-/faults", desk.faults, methods=["GET", "PUT"]),
-            Route("/-/deployed", desk.deployed),
-            Route("/-/code/{name}.zip", desk.code),
-            Route("/-/functions/{name}/invoke", desk.invoke, methods=["POST"]),
-            Route("/-/timer/{name}", desk.timer, methods=["POST"]),
-            Route("/-/ai_bucket/{name}", desk.enable_ai, methods=["POST"]),
-            Route("/-/keys", desk.issue_key, methods=["POST"]),
+            Route("/-/health", pages.health),
+            Route("/-/requests", pages.requests),
+            Route("/-/invocations", pages.invocations),
+            Route("/-/jobs", pages.jobs),
+            Route("/-/idle", pages.idle),
+            Route("/-/faults", pages.faults, methods=["GET", "PUT"]),
+            Route("/-/deployed", pages.deployed),
+            Route("/-/code/{name}.zip", pages.code),
+            Route("/-/functions/{name}/invoke", pages.invoke, methods=["POST"]),
+            Route("/-/timer/{name}", pages.timer, methods=["POST"]),
+            Route("/-/ai_bucket/{name}", pages.enable_ai, methods=["POST"]),
+            Route("/-/keys", pages.issue_key, methods=["POST"]),
         ],
         exception_handlers={404: _not_found},
     )
@@ -50,37 +50,36 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
     return JSONResponse({"error": "no such page; COS and CI are reached by their own host names"}, 404)
 
 
-def _number(request: Request, name: str, default: float) -> float:
+def _parse_number(request: Request, name: str, default: float) -> float:
     try:
         return float(request.query_params.get(name, default))
     except ValueError:
         return default
 
 
-class _Desk:
-    """Answers for one cloud."""
+class _AdminPages:
+    """The pages of one cloud."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
     async def health(self, _request: Request) -> Response:
-        """It runs."""
+        """Report that the server runs."""
         return JSONResponse({"status": "ok"})
 
     async def requests(self, request: Request) -> Response:
-        """The traffic after row `since`."""
-        return JSONResponse(
-            [row.as_json() for row in self._cloud.traffic.since(int(_number(request, "since", 0)))]
-        )
+        """Return the access log after entry `since`."""
+        entries = self._cloud.access_log.since(int(_parse_number(request, "since", 0)))
+        return JSONResponse([entry.as_json() for entry in entries])
 
     async def invocations(self, request: Request) -> Response:
-        """The invocations after number `since`."""
-        found = self._cloud.functions.invocations(int(_number(request, "since", 0)))
-        # A result may hold anything that a handler returned.
-        return Response(json.dumps(found, default=str), media_type="application/json")
+        """Return the invocations after number `since`."""
+        records = self._cloud.functions.invocations(int(_parse_number(request, "since", 0)))
+        # `default=str`: a result may hold anything that a handler returned.
+        return Response(json.dumps(records, default=str), media_type="application/json")
 
     async def jobs(self, _request: Request) -> Response:
-        """Every job and how it stands; `paid` unless nobody submitted it, `fault` as the plan of faults did to it."""
+        """Return every job and its state. `paid`: it was submitted; `fault`: what the fault plan did to it."""
         marks = self._cloud.faults.jobs.marks()
         return JSONResponse(
             [
@@ -89,15 +88,15 @@ class _Desk:
                     "state": job.state,
                     "code": job.code,
                     "message": job.message,
-                    "bucket": job.order.bucket,
-                    "queue_id": job.order.queue_id,
-                    "object": job.order.input_object,
-                    "output": asdict(job.order.output),
-                    "engine": job.order.speech.engine,
-                    "user_data": job.order.user_data,
-                    "created": timestamp(job.created_s),
-                    "started": timestamp(job.started_s),
-                    "ended": timestamp(job.ended_s),
+                    "bucket": job.spec.bucket,
+                    "queue_id": job.spec.queue_id,
+                    "object": job.spec.input_object,
+                    "output": asdict(job.spec.output),
+                    "engine": job.spec.speech.engine,
+                    "user_data": job.spec.user_data,
+                    "created": format_timestamp(job.created_s),
+                    "started": format_timestamp(job.started_s),
+                    "ended": format_timestamp(job.ended_s),
                     "paid": marks.get(job.job_id) != FOREIGN,
                     "fault": marks.get(job.job_id, ""),
                 }
@@ -106,60 +105,62 @@ class _Desk:
         )
 
     async def idle(self, request: Request) -> Response:
-        """Wait up to `timeout` seconds until nothing is under way any more; `true` or `false`."""
-        end_s = time.monotonic() + min(_number(request, "timeout", 0), _LONGEST_WAIT_S)
-        quiet = await self._is_quiet(0)
-        while not quiet and (left_s := end_s - time.monotonic()) > 0:
-            await asyncio.sleep(_LOOK_AGAIN_S)
-            quiet = await self._is_quiet(left_s)
-        return JSONResponse(quiet)
+        """Wait up to `timeout` seconds until no work is left; returns `true` or `false`."""
+        deadline_s = time.monotonic() + min(_parse_number(request, "timeout", 0), _MAX_WAIT_S)
+        is_idle = await self._is_idle(0)
+        while not is_idle and (remaining_s := deadline_s - time.monotonic()) > 0:
+            await asyncio.sleep(_POLL_INTERVAL_S)
+            is_idle = await self._is_idle(remaining_s)
+        return JSONResponse(is_idle)
 
-    async def _is_quiet(self, timeout_s: float) -> bool:
-        # A function may submit a job, and a job's end calls a function: look at the jobs after the functions.
-        return await self._cloud.functions.idle(timeout_s) and (
+    async def _is_idle(self, timeout_s: float) -> bool:
+        # A function may submit a job, and the end of a job calls a function: check the jobs after the functions.
+        return await self._cloud.functions.wait_idle(timeout_s) and (
             self._cloud.ci.is_idle() and self._cloud.faults.is_idle
         )
 
     async def faults(self, request: Request) -> Response:
-        """The plan of faults and what has struck; PUT replaces the plan."""
+        """Return the fault plan and the counts of injected faults; PUT replaces the plan."""
 
-        async def replace() -> Response:
-            self._cloud.faults.use(plan_of(json.loads(await request.body())))
+        async def replace_plan() -> Response:
+            self._cloud.faults.set_plan(parse_plan(json.loads(await request.body())))
             return JSONResponse(self._cloud.faults.report())
 
-        return await _named(replace) if request.method == "PUT" else JSONResponse(self._cloud.faults.report())
+        if request.method == "PUT":
+            return await _handle_errors(replace_plan)
+        return JSONResponse(self._cloud.faults.report())
 
     async def deployed(self, _request: Request) -> Response:
-        """The functions that can run now, and the addresses of those that have one."""
+        """Return the functions that can run, with the URLs of those that have one."""
         functions = self._cloud.functions
         return JSONResponse({name: {"url": functions.urls.get(name)} for name in functions.keys})
 
     async def code(self, request: Request) -> Response:
-        """The zip of a deployed function."""
-        found = self._cloud.scf.zip_file(request.path_params["name"])
-        return FileResponse(found) if found else JSONResponse({"error": "no such function"}, 404)
+        """Return the zip of a deployed function."""
+        zip_file = self._cloud.scf.get_zip_file(request.path_params["name"])
+        return FileResponse(zip_file) if zip_file else JSONResponse({"error": "no such function"}, 404)
 
     async def invoke(self, request: Request) -> Response:
-        """Call a function with the body as its event."""
+        """Invoke a function with the body as its event."""
 
-        async def call() -> Response:
-            name = request.path_params["name"]
-            found = await self._cloud.functions.invoke(name, json.loads(await request.body() or b"{}"))
-            return Response(json.dumps(found, default=str), media_type="application/json")
+        async def invoke() -> Response:
+            event = json.loads(await request.body() or b"{}")
+            record = await self._cloud.functions.invoke(request.path_params["name"], event)
+            return Response(json.dumps(record, default=str), media_type="application/json")
 
-        return await _named(call)
+        return await _handle_errors(invoke)
 
     async def timer(self, request: Request) -> Response:
-        """Let a timer go off."""
+        """Fire a timer trigger now."""
 
         async def fire() -> Response:
             await self._cloud.functions.fire_timer(request.path_params["name"])
             return JSONResponse({"fired": True})
 
-        return await _named(fire)
+        return await _handle_errors(fire)
 
     async def enable_ai(self, request: Request) -> Response:
-        """Switch the AI content service on for a bucket; the real one is switched on in the console."""
+        """Enable the AI content service for a bucket; the real one is enabled in the console."""
         bucket = self._cloud.cos.buckets.get(request.path_params["name"])
         if bucket is None:
             return JSONResponse({"error": "no such bucket"}, 404)
@@ -167,20 +168,22 @@ class _Desk:
         return JSONResponse({"bucket": bucket.name})
 
     async def issue_key(self, request: Request) -> Response:
-        """A temporary key, good for `lifetime` seconds; a body `{"policies": [document, ...]}` says what it may do."""
+        """Issue a temporary credential for `lifetime` seconds; a body `{"policies": [document, ...]}` restricts it."""
 
         async def issue() -> Response:
             documents = json.loads(await request.body() or b"{}").get("policies")
-            policies = None if documents is None else tuple(document_of(each) for each in documents)
-            key = self._cloud.keys.issue(lifetime_s=_number(request, "lifetime", 7200), policies=policies)
-            return JSONResponse({name: getattr(key, name) for name in _KEY_FIELDS})
+            policies = None if documents is None else tuple(parse_policy(document) for document in documents)
+            lifetime_s = _parse_number(request, "lifetime", 7200)
+            credential = self._cloud.credentials.issue(lifetime_s=lifetime_s, policies=policies)
+            return JSONResponse({name: getattr(credential, name) for name in _CREDENTIAL_FIELDS})
 
-        return await _named(issue)
+        return await _handle_errors(issue)
 
 
-async def _named(act: Callable[[], Awaitable[Response]]) -> Response:
+async def _handle_errors(handler: Callable[[], Awaitable[Response]]) -> Response:
+    """Call a handler; KeyError becomes status 404, ValueError status 400."""
     try:
-        return await act()
+        return await handler()
     except KeyError as error:
         return JSONResponse({"error": f"there is no {error}"}, 404)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""One running cloud: the services wired together behind one HTTP application."""
+"""The ASGI application of one cloud: connects the services, checks signatures and permissions, dispatches requests."""
 
 from __future__ import annotations
 
@@ -14,45 +14,58 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from localcloud import signature
-from localcloud.access.assigned import assigned_in
-from localcloud.access.ci_needs import needs_of_ci
-from localcloud.access.cos_needs import needs_of_cos
-from localcloud.access.guard import first_denied
-from localcloud.answers import XML_TYPE
-from localcloud.asked import Asked, Undecodable
-from localcloud.ci import errors as ci_errors
-from localcloud.ci.notify import Notifier
-from localcloud.ci.routes import answer as ci_answer
-from localcloud.ci.service import Ci, CiOptions
-from localcloud.connection import hang_up
-from localcloud.control.calls import ControlService
-from localcloud.control.cam import Cam
-from localcloud.control.dispatch import Control
-from localcloud.control.scf.service import ScfService
-from localcloud.control.sts import Sts
-from localcloud.cos import errors as cos_errors
-from localcloud.cos.routes import answer as cos_answer
-from localcloud.cos.service import Cos
-from localcloud.faults import Cut, Faults, Plan
-from localcloud.functions import RunningFunctions
-from localcloud.hosts import Service
-from localcloud.keys import Key, Keys
-from localcloud.leaving import error_answer, finish, problem_of
-from localcloud.speech.recogniser import make_recogniser
+from localcloud.access_log import AccessLog, AccessLogEntry
+from localcloud.api3.dispatcher import ApiDispatcher
+from localcloud.api3.models import ApiService
+from localcloud.api3.sts import StsService
+from localcloud.auth.authorize import (
+    find_denied_permission,
+    required_ci_permissions,
+    required_cos_permissions,
+)
+from localcloud.auth.cos_signature import (
+    CI_TOKEN_HEADERS,
+    COS_TOKEN_HEADERS,
+    SignatureError,
+    verify_signature,
+)
+from localcloud.auth.credentials import Credential, CredentialStore
+from localcloud.auth.policy import load_policy_file
+from localcloud.cam.service import CamService
+from localcloud.ci import exceptions as ci_errors
+from localcloud.ci.backend import CiBackend, CiOptions
+from localcloud.ci.notifier import Notifier
+from localcloud.ci.urls import dispatch as dispatch_ci
+from localcloud.cos import exceptions as cos_errors
+from localcloud.cos.backend import CosBackend
+from localcloud.cos.urls import dispatch as dispatch_cos
+from localcloud.faults.plan import FaultPlan
+from localcloud.faults.requests import ConnectionAborted
+from localcloud.faults.services import Faults
+from localcloud.function_bridge import FunctionRuntime
+from localcloud.http.errors import InvalidEncoding, ServiceError
+from localcloud.http.hosts import ServiceName
+from localcloud.http.request import Request
+from localcloud.http.response import XML_TYPE, add_service_headers
+from localcloud.http.server import abort_connection
+from localcloud.scf.service import ScfService
+from localcloud.speech import make_recogniser
 from localcloud.store import Store
-from localcloud.traffic import Row, Traffic
 
 _log = logging.getLogger("localcloud")
-_MOST_READ = 1024 * 1024  # bytes; a body is read before it is refused, so that the refusal arrives
+# A body is read before its request is rejected, so that the client receives the response.
+_MAX_DISCARDED_BYTES = 1024 * 1024
 
-# What serverless.yml asks of whoever deploys, and has no meaning here.
-_NOBODY_CHOSE = {"SCRIBE_STAGE": "local", "SCF_ROLE_NAME": "local"}
+# Variables that serverless.yml needs from the person who deploys; they have no meaning here.
+_MANIFEST_VARIABLES = {"SCRIBE_STAGE": "local", "SCF_ROLE_NAME": "local"}
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line chose; times in seconds, empty keys stand for generated ones."""
+class CloudOptions:
+    """The options of the command line; empty keys are generated.
+
+    `propagation_delay_s`: how long new roles, policies, queues and URLs are not yet known everywhere.
+    """
 
     data: Path
     region: str = "ap-guangzhou"
@@ -67,63 +80,67 @@ class Options:
     retry_delay_s: float = 1.0
     max_instances: int = 4
     deploy_delay_s: float = 0.3
-    settle_s: float = 0.0
-    faults: Plan = field(default_factory=Plan)
+    propagation_delay_s: float = 0.0
+    faults: FaultPlan = field(default_factory=FaultPlan)
     ci: CiOptions = field(default_factory=CiOptions)
 
 
 class Cloud:
-    """The ASGI application and everything behind it."""
+    """The ASGI application and the services behind it."""
 
-    def __init__(self, options: Options, endpoint: str, admin: Callable[[Cloud], ASGIApp]) -> None:
-        """`admin` makes what answers under /-/.
+    def __init__(
+        self, options: CloudOptions, endpoint: str, create_admin_app: Callable[[Cloud], ASGIApp]
+    ) -> None:
+        """`create_admin_app` builds the application that serves /-/.
 
-        Raises scf.DeploymentError with all mistakes of serverless.yml, and AssignedError.
+        Raises DeploymentError with all errors in serverless.yml, and PolicyFileError.
         """
         self.options = options
         self.store = Store(options.data)
-        self.traffic = Traffic()
+        self.access_log = AccessLog()
         self.faults = Faults(options.faults, self.store, self._kill)
-        self.keys = Keys(
-            Key(
-                options.secret_id or self.store.setting("secret_id", lambda: "AKID" + secrets.token_hex(16)),
-                options.secret_key or self.store.setting("secret_key", lambda: secrets.token_hex(16)),
+        self.credentials = CredentialStore(
+            Credential(
+                options.secret_id
+                or self.store.get_or_create_setting("secret_id", lambda: "AKID" + secrets.token_hex(16)),
+                options.secret_key
+                or self.store.get_or_create_setting("secret_key", lambda: secrets.token_hex(16)),
             ),
             self.faults.clock,
-            assigned_in(options.policies) if options.policies else None,
+            load_policy_file(options.policies) if options.policies else None,
         )
-        self.cam = Cam(self.store, options.appid, options.settle_s)
-        self.functions = RunningFunctions(
+        self.cam = CamService(self.store, options.appid, options.propagation_delay_s)
+        self.functions = FunctionRuntime(
             options.functions,
-            environ={"REGION": options.region, **_NOBODY_CHOSE, **os.environ},
+            environ={"REGION": options.region, **_MANIFEST_VARIABLES, **os.environ},
             endpoint=endpoint,
             region=options.region,
             appid=options.appid,
             state_folder=self.store.folder / "functions",
-            keys=self.keys,
-            traffic=self.traffic,
+            credentials=self.credentials,
+            access_log=self.access_log,
             retry_delay_s=options.retry_delay_s,
             timers=options.timers,
             max_instances=options.max_instances,
             faults=self.faults,
-            documents_of=self.cam.documents_of,
+            policies_for_role=self.cam.policies_for_role,
         )
-        self.cos = Cos(self.store, options.appid, self.functions.object_created, self.faults)
+        self.cos = CosBackend(self.store, options.appid, self.functions.on_object_created, self.faults)
         notifier = Notifier(
             self.store,
             owns_host=self.functions.owns_host,
-            call_function=self.functions.notify,
+            call_function=self.functions.post_to_url,
             retry_delay_s=options.retry_delay_s,
-            posts=self.faults.notifications.posts,
+            build_posts=self.faults.notifications.build_posts,
         )
-        self.ci = Ci(
+        self.ci = CiBackend(
             self.store,
             self.cos,
             make_recogniser(options.speech),
             notifier,
             options.ci,
             self.faults.jobs,
-            self.cam.has_service_role,
+            self.cam.has_ci_role,
         )
         self.scf = ScfService(
             self.store,
@@ -133,35 +150,36 @@ class Cloud:
             endpoint=endpoint,
             deploy_delay_s=options.deploy_delay_s,
             has_bucket=lambda name: self.cos.buckets.get(name) is not None,
-            settle_s=options.settle_s,
-            has_role=self.cam.may_be_given,
-            may_write_buckets=self.cam.has_configuration_role,
+            propagation_delay_s=options.propagation_delay_s,
+            is_assumable=self.cam.is_assumable,
+            can_write_buckets=self.cam.has_scf_role,
         )
-        services: dict[str, ControlService] = {
-            "sts": Sts(self.cam.role_id),
+        services: dict[str, ApiService] = {
+            "sts": StsService(self.cam.get_role_id),
             "cam": self.cam,
             "scf": self.scf,
         }
-        self.control = Control(services, self.keys, self.faults.clock)
-        self._admin = admin(self)
-        self._make_versioned(options)
+        self.api3 = ApiDispatcher(services, self.credentials, self.faults.clock)
+        self._admin = create_admin_app(self)
+        self._create_versioned_buckets(options)
 
-    def _kill(self, key: Key) -> bool:
-        return self.functions.kill(key)
+    def _kill(self, credential: Credential) -> bool:
+        return self.functions.kill(credential)
 
-    def _make_versioned(self, options: Options) -> None:
-        for given in options.versioned:
-            name = given if given.endswith(f"-{options.appid}") else f"{given}-{options.appid}"
+    def _create_versioned_buckets(self, options: CloudOptions) -> None:
+        suffix = f"-{options.appid}"
+        for option in options.versioned:
+            name = option if option.endswith(suffix) else option + suffix
             bucket = self.cos.buckets.get(name) or self.cos.buckets.create(name, options.region)
             self.cos.buckets.set_versioning(bucket, "Enabled")
 
     async def start(self) -> None:
-        """Take up the work."""
+        """Start the functions and the speech queues; unfinished jobs of the data folder continue."""
         await self.functions.start()
         await self.ci.start()
 
     async def close(self) -> None:
-        """Stop everything; what is open stays in the data folder."""
+        """Stop everything; unfinished work stays in the data folder."""
         self.faults.close()
         await self.ci.close()
         await self.scf.close()
@@ -169,82 +187,106 @@ class Cloud:
         self.store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             return
         try:
-            asked = Asked.read(scope, receive)
-        except Undecodable as error:
-            refusal = cos_errors.CosProblem(400, "InvalidURI", f"The URL is not UTF-8: {error}")
-            await Response(cos_errors.error_body(refusal, "/", "none"), 400, media_type=XML_TYPE)(
-                scope, receive, send
-            )
+            request = Request.from_scope(scope, receive)
+        except InvalidEncoding as error:
+            invalid_uri = ServiceError(400, "InvalidURI", f"The URL is not UTF-8: {error}")
+            body = cos_errors.error_body(invalid_uri, "/", "none")
+            await Response(body, 400, media_type=XML_TYPE)(scope, receive, send)
             return
-        if asked.place.service is Service.OWN:
-            await self._admin({**scope, "path": asked.path}, receive, send)
+        if request.target.service is ServiceName.ADMIN:
+            await self._admin({**scope, "path": request.path}, receive, send)
             return
-        number, began_s = self.traffic.next_number(), time.time()
+        number, started_s = self.access_log.next_number(), time.time()
         try:
-            response = await self._answer(asked)
+            response = await self._respond(request)
         except ClientDisconnect:
             return
-        except Cut:
-            self.traffic.add(_row(asked, number, began_s, 0))
-            await hang_up(scope)
+        except ConnectionAborted:
+            self.access_log.add(_build_log_entry(request, number, started_s, 0))
+            await abort_connection(scope)
             return
-        finish(asked, response, self.faults.clock())
-        self.traffic.add(_row(asked, number, began_s, response.status_code))
+        add_service_headers(request, response, self.faults.clock())
+        self.access_log.add(_build_log_entry(request, number, started_s, response.status_code))
         await response(scope, receive, send)
 
-    async def _answer(self, asked: Asked) -> Response:
-        """Whatever happens becomes an answer. Raises only ClientDisconnect and Cut."""
+    async def _respond(self, request: Request) -> Response:
+        """Turn every error into a response. Raises only ClientDisconnect and ConnectionAborted."""
         try:
-            if asked.place.is_control:
-                return await self.control.answer(asked)
-            if asked.place.is_cos or asked.place.is_ci:
-                tokens = signature.COS_TOKEN_HEADERS if asked.place.is_cos else signature.CI_TOKEN_HEADERS
-                asked.signer = signature.verify(asked.signed(), self.keys, self.faults.clock(), tokens)
-                await self._permit(asked)
-            return await self.faults.requests.around(asked, self._carry_out)
-        except (ClientDisconnect, Cut):
+            if request.target.is_api3:
+                return await self.api3.dispatch(request)
+            if request.target.is_cos or request.target.is_ci:
+                token_headers = COS_TOKEN_HEADERS if request.target.is_cos else CI_TOKEN_HEADERS
+                request.signer = verify_signature(
+                    request.to_signed_request(), self.credentials, self.faults.clock(), token_headers
+                )
+                await self._authorize(request)
+            return await self.faults.requests.wrap(request, self._dispatch)
+        except (ClientDisconnect, ConnectionAborted):
             raise
-        except Exception as error:  # noqa: BLE001 - a fault of the stand-in is answered like one of the service
-            problem = problem_of(asked, error)
-            asked.code = problem.code
-            return error_answer(asked, problem)
+        except Exception as error:  # noqa: BLE001 - an error of the stand-in gets a response like one of the service
+            service_error = _to_service_error(request, error)
+            request.code = service_error.code
+            return _error_response(request, service_error)
 
-    async def _permit(self, asked: Asked) -> None:
-        """Raises CosProblem or CiProblem when the key's policies do not grant what is asked."""
-        needs = (needs_of_cos if asked.place.is_cos else needs_of_ci)(asked, self.options.appid)
-        denied = first_denied(asked, needs)
+    async def _authorize(self, request: Request) -> None:
+        """Raise a ServiceError if the credential's policies do not allow the request."""
+        required = required_cos_permissions if request.target.is_cos else required_ci_permissions
+        denied = find_denied_permission(request, required(request, self.options.appid))
         if denied is not None:
-            await asked.body(_MOST_READ)
-            raise (cos_errors if asked.place.is_cos else ci_errors).access_denied(denied)
+            await request.body(_MAX_DISCARDED_BYTES)
+            raise (cos_errors if request.target.is_cos else ci_errors).access_denied(denied)
 
-    async def _carry_out(self, asked: Asked) -> Response:
-        if asked.place.is_cos:
-            return await cos_answer(self.cos, asked)
-        if asked.place.is_ci:
-            return await ci_answer(self.ci, asked)
-        return await self.functions.answer(asked)
+    async def _dispatch(self, request: Request) -> Response:
+        if request.target.is_cos:
+            return await dispatch_cos(self.cos, request)
+        if request.target.is_ci:
+            return await dispatch_ci(self.ci, request)
+        return await self.functions.handle_request(request)
 
 
-def _row(asked: Asked, number: int, began_s: float, status: int) -> Row:
-    signer = asked.signer
-    return Row(
+def _to_service_error(request: Request, error: Exception) -> ServiceError:
+    """Convert an exception into an error of the service; an unexpected one becomes InternalError."""
+    if isinstance(error, SignatureError):
+        signature_error = cos_errors.signature_error if request.target.is_cos else ci_errors.signature_error
+        return signature_error(error.reason, str(error))
+    if isinstance(error, ServiceError):
+        return error
+    _log.error("%s %s failed: error of the stand-in", request.method, request.raw_path, exc_info=error)
+    return ServiceError(500, "InternalError", "The stand-in failed; its log says how.")
+
+
+def _error_response(request: Request, error: ServiceError) -> Response:
+    """Build the error document of the request's service; the response to a HEAD has no body."""
+    if request.method == "HEAD":
+        return Response(status_code=error.status, media_type=XML_TYPE)
+    if request.target.is_cos:
+        # Resource is never empty: the Python SDK drops the code otherwise.
+        body = cos_errors.error_body(error, request.host_name + request.path, request.request_id)
+    else:
+        body = ci_errors.error_body(error, request.request_id)
+    return Response(body, error.status, media_type=XML_TYPE)
+
+
+def _build_log_entry(request: Request, number: int, started_s: float, status: int) -> AccessLogEntry:
+    signer = request.signer
+    return AccessLogEntry(
         number=number,
-        time_s=began_s,
-        method=asked.method,
-        host=asked.host_name,
-        path=asked.path,
-        query=asked.raw_query,
+        time_s=started_s,
+        method=request.method,
+        host=request.host_name,
+        path=request.path,
+        query=request.raw_query,
         status=status,
-        code=asked.code,
+        code=request.code,
         secret_id=signer.secret_id if signer else "",
         function=signer.function if signer else "",
         request_id=signer.request_id if signer else "",
-        body_bytes=asked.body_bytes,
-        fault=asked.fault,
-        action=asked.action,
-        resource=asked.resource,
+        body_bytes=request.body_bytes,
+        fault=request.fault,
+        action=request.action,
+        resource=request.resource,
     )

@@ -1,4 +1,4 @@
-"""XML as the stand-in reads and writes it: trees of named nodes, no attributes, no DTDs, no entities."""
+"""Parses and serializes XML as trees of named elements: no attributes, no DTDs, no entities."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_DEPTH = 32
 
 
-class MalformedXml(ValueError):
-    """A body is not XML, or uses what this cloud does not read (a DTD, deep nesting)."""
+class XmlError(ValueError):
+    """A body is not XML, or uses what this cloud does not accept (a DTD, deep nesting)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +24,32 @@ class Node:
     children: tuple[Node, ...] = ()
 
     def find(self, path: str) -> Node | None:
-        """The first node below this one at a path such as `Operation/Output/Bucket`."""
-        here: Node | None = self
-        for step in path.split("/"):
-            here = next((child for child in here.children if child.name == step), None) if here else None
-        return here
+        """Return the first element below this one at a path such as `Operation/Output/Bucket`."""
+        current: Node | None = self
+        for name in path.split("/"):
+            children = current.children if current else ()
+            current = next((child for child in children if child.name == name), None)
+        return current
 
     def find_all(self, name: str) -> Iterator[Node]:
-        """The direct children of that name."""
+        """Iterate over the direct children of that name."""
         return (child for child in self.children if child.name == name)
 
     def value(self, path: str, default: str = "") -> str:
-        """The stripped text at the path; the default when the node is absent or empty."""
-        found = self.find(path)
-        return (found.text.strip() if found else "") or default
+        """Return the stripped text at the path; the default when the element is absent or empty."""
+        element = self.find(path)
+        return (element.text.strip() if element else "") or default
 
 
 def node(name: str, *content: Node | str | int | None) -> Node:
-    """An element with either one text or number, or child elements; None stands for a child left out."""
+    """Build an element with either one text or number, or child elements; children that are None are left out."""
     if len(content) == 1 and isinstance(content[0], (str, int)):
         return Node(name, text=str(content[0]))
     return Node(name, children=tuple(child for child in content if isinstance(child, Node)))
 
 
-def document(root: Node) -> bytes:
-    """The bytes of a whole document, UTF-8, with its declaration."""
+def serialize(root: Node) -> bytes:
+    """Serialize a document as UTF-8, with its declaration."""
     parts = ["<?xml version='1.0' encoding='utf-8' ?>\n"]
     _write(root, parts)
     return "".join(parts).encode()
@@ -61,60 +62,60 @@ def _write(element: Node, parts: list[str]) -> None:
             _write(child, parts)
         parts.append(f"</{element.name}>")
     elif element.text:
-        parts.append(f"<{element.name}>{_escaped(element.text)}</{element.name}>")
+        parts.append(f"<{element.name}>{_escape(element.text)}</{element.name}>")
     else:
         parts.append(f"<{element.name}/>")
 
 
-def _escaped(text: str) -> str:
-    """Text for an element. XML 1.0 has no form for control characters at all: they become U+FFFD."""
+def _escape(text: str) -> str:
+    """Escape text for an element. XML 1.0 cannot represent control characters: they become U+FFFD."""
     legal = _ILLEGAL.sub("\ufffd", text)
-    # A bare carriage return would come back as a line feed from every parser.
+    # Every parser returns a bare carriage return as a line feed.
     return legal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
-class _Builder:
-    """Collects expat's calls into nodes, without recursion."""
+class _TreeBuilder:
+    """Builds nodes from expat's callbacks, without recursion."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
-        self._open: list[tuple[str, list[str], list[Node]]] = []
+        self._stack: list[tuple[str, list[str], list[Node]]] = []  # open elements: name, texts, children
 
     def start(self, name: str, _attributes: dict[str, str]) -> None:
-        if len(self._open) >= _MAX_DEPTH:
-            raise MalformedXml(f"elements are nested deeper than {_MAX_DEPTH}")
-        self._open.append((name, [], []))
+        if len(self._stack) >= _MAX_DEPTH:
+            raise XmlError(f"elements are nested deeper than {_MAX_DEPTH}")
+        self._stack.append((name, [], []))
 
     def data(self, text: str) -> None:
-        if self._open:
-            self._open[-1][1].append(text)
+        if self._stack:
+            self._stack[-1][1].append(text)
 
     def end(self, _name: str) -> None:
-        name, texts, children = self._open.pop()
-        done = Node(name, "".join(texts), tuple(children))
-        if self._open:
-            self._open[-1][2].append(done)
+        name, texts, children = self._stack.pop()
+        element = Node(name, "".join(texts), tuple(children))
+        if self._stack:
+            self._stack[-1][2].append(element)
         else:
-            self.root = done
+            self.root = element
 
 
-def _refuse_doctype(name: str, *_declaration: object) -> None:
-    raise MalformedXml(f"a document type declaration ({name}) is not accepted")
+def _reject_doctype(name: str, *_declaration: object) -> None:
+    raise XmlError(f"a document type declaration ({name}) is not accepted")
 
 
-def read(body: bytes) -> Node:
-    """The root of a UTF-8 document. Raises MalformedXml; entity bombs end at their DTD."""
-    builder = _Builder()
+def parse(body: bytes) -> Node:
+    """Parse a UTF-8 document to its root. Raises XmlError, for every DTD too: that stops entity bombs."""
+    builder = _TreeBuilder()
     parser = expat.ParserCreate(encoding="utf-8")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartDoctypeDeclHandler = _reject_doctype
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
-        raise MalformedXml(str(error)) from error
+        raise XmlError(str(error)) from error
     if builder.root is None:
-        raise MalformedXml("the document has no element")
+        raise XmlError("the document has no element")
     return builder.root

@@ -1,1 +1,1 @@
-"""The stand-in for Cloud Infinite's speech recognition."""
+"""The stand-in for Cloud Infinite: speech recognition jobs, their queues and notifications."""

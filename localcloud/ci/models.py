@@ -1,34 +1,56 @@
-"""What CI knows: services switched on for buckets, queues, jobs."""
+"""What CI stores: enabled buckets, queues, jobs, speech templates and hot-word tables; and the stores that keep them.
+
+The states of a job:
+
+    Submitted <-> Pause          its queue is Active or Paused
+    Submitted  -> Running        the queue worker starts it
+    Running    -> Success, Failed
+    Running    -> Submitted      the stand-in was restarted while it ran
+    Submitted, Pause -> Cancel   PUT /jobs/<id>?cancel
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 
-from localcloud.speech.recognition import Recognition
+from localcloud.ci.exceptions import CiError
+from localcloud.speech.models import Recognition
+from localcloud.store import Store
 
 TAG = "SpeechRecognition"
 _BEIJING = timezone(timedelta(hours=8))
-NOT_YET = "-"
+_NO_TIME = "-"
+
+# The figures in every published sample (seeds: GET /asrqueue).
+DEFAULT_MAX_SIZE = 10_000
+DEFAULT_MAX_CONCURRENT = 10
+
+OPEN_STATES = ("Submitted", "Pause", "Running")
+JOB_STATES = ("Submitted", "Running", "Success", "Failed", "Pause", "Cancel")
 
 
-def timestamp(time_s: float | None) -> str:
-    """`2020-08-20T17:43:01+0800`; one hyphen for a time not reached (seeds)."""
+def format_timestamp(time_s: float | None) -> str:
+    """Format Unix seconds as `2020-08-20T17:43:01+0800`; None, a time not reached yet, as one hyphen (seeds)."""
     return (
-        NOT_YET
+        _NO_TIME
         if time_s is None
         else datetime.fromtimestamp(time_s, _BEIJING).strftime("%Y-%m-%dT%H:%M:%S%z")
     )
 
 
-def time_of(text: str) -> float:
-    """The Unix seconds of a timestamp. Raises ValueError."""
+def parse_timestamp(text: str) -> float:
+    """Parse a timestamp to Unix seconds. Raises ValueError."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
 
 
 @dataclass(frozen=True, slots=True)
 class EnabledBucket:
-    """A bucket for which a service is switched on; time in Unix seconds."""
+    """A bucket for which a service is enabled; time in Unix seconds."""
 
     bucket: str
     region: str
@@ -36,8 +58,8 @@ class EnabledBucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Notify:
-    """A queue's NotifyConfig, as it was sent."""
+class NotifyConfig:
+    """A queue's NotifyConfig, as the request sent it."""
 
     state: str = "Off"
     url: str = ""
@@ -46,8 +68,8 @@ class Notify:
     result_format: str = "XML"
 
     @property
-    def wants_jobs(self) -> bool:
-        """Whether the end of a job is told to the URL."""
+    def is_enabled(self) -> bool:
+        """Whether the end of a job is posted to the URL."""
         events = {event.strip().lower() for event in self.event.split(",")}
         # TransCodingFinish is what ASR queues were set to in 2020 (seeds: PUT /asrqueue).
         return self.state == "On" and bool(self.url) and bool(events & {"taskfinish", "transcodingfinish"})
@@ -62,7 +84,7 @@ class Queue:
     region: str
     name: str
     state: str
-    notify: Notify
+    notify: NotifyConfig
     created_s: float
     updated_s: float
     max_size: int
@@ -71,7 +93,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where a job's text goes, as it was asked for."""
+    """The object that a job writes its text to, as the request names it."""
 
     region: str
     bucket: str
@@ -84,8 +106,8 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
-    """The SpeechRecognition parameters with the defaults filled in, by their names on the wire."""
+class RecognitionParams:
+    """The SpeechRecognition parameters with the defaults filled in, by their names in the API."""
 
     parameters: tuple[tuple[str, str], ...]
 
@@ -120,11 +142,11 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a submitted job asks for.
+class JobSpec:
+    """What a submitted job has to do.
 
-    `input_object` is the recording as the request names it, `input_key` the key that was found for it; `input_url` is
-    empty unless the input was named by URL.
+    `input_object` is the recording as the request names it, `input_key` the object key that it resolved to; `input_url`
+    is empty unless the request named the recording by URL.
     """
 
     bucket: str
@@ -134,7 +156,7 @@ class Order:
     input_object: str
     input_key: str
     input_url: str
-    speech: Speech
+    speech: RecognitionParams
     output: Output
     template_id: str
     template_name: str
@@ -146,7 +168,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job; `code` is Success from the start and means something only when it Failed. Times in Unix seconds."""
+    """One job. `code` is Success from the start and has a meaning only in state Failed. Times in Unix seconds."""
 
     number: int
     job_id: str
@@ -156,5 +178,395 @@ class Job:
     created_s: float
     started_s: float | None
     ended_s: float | None
-    order: Order
+    spec: JobSpec
     recognition: Recognition | None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A speech template: a named set of SpeechRecognition parameters. Times in Unix seconds."""
+
+    template_id: str
+    bucket: str
+    name: str
+    speech: RecognitionParams
+    created_s: float
+    updated_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HotWordTable:
+    """A hot-word table: words with their weights, both as text. The stand-in's recognisers do not use it."""
+
+    table_id: str
+    name: str
+    description: str
+    words: tuple[tuple[str, str], ...]
+    words_text: str
+
+
+_QUEUES_SCHEMA = """
+CREATE TABLE IF NOT EXISTS services (
+    service TEXT NOT NULL, bucket TEXT NOT NULL, region TEXT NOT NULL, created_s REAL NOT NULL,
+    PRIMARY KEY (service, bucket)
+);
+CREATE TABLE IF NOT EXISTS queues (
+    queue_id TEXT PRIMARY KEY, bucket TEXT NOT NULL UNIQUE, region TEXT NOT NULL, name TEXT NOT NULL,
+    state TEXT NOT NULL, notify TEXT NOT NULL, created_s REAL NOT NULL, updated_s REAL NOT NULL,
+    max_size INTEGER NOT NULL, max_concurrent INTEGER NOT NULL
+);
+"""
+
+
+class QueueStore:
+    """Enabled services and their queues; survives restarts."""
+
+    def __init__(
+        self,
+        store: Store,
+        max_size: int = DEFAULT_MAX_SIZE,
+        max_concurrent: int = DEFAULT_MAX_CONCURRENT,
+        settle_s: float = 0.0,
+    ) -> None:
+        """Create the tables. A new queue takes jobs at once; `list_visible` returns it `settle_s` later."""
+        self._settle_s = settle_s
+        self._db = store.db
+        self._limits = (max_size, max_concurrent)
+        store.create(_QUEUES_SCHEMA)
+
+    def enable(self, service: str, bucket: str, region: str) -> EnabledBucket:
+        """Enable `asr` or `ai`; doing it again changes nothing. The first `asr` creates the bucket's queue."""
+        now = time.time()
+        self._db.execute("INSERT OR IGNORE INTO services VALUES (?, ?, ?, ?)", (service, bucket, region, now))
+        if service == "asr":
+            self._db.execute(
+                "INSERT OR IGNORE INTO queues VALUES (?, ?, ?, 'queue-speech-1', 'Active', ?, ?, ?, ?, ?)",
+                (
+                    f"p{secrets.token_hex(16)}",
+                    bucket,
+                    region,
+                    json.dumps(asdict(NotifyConfig())),
+                    now,
+                    now,
+                    *self._limits,
+                ),
+            )
+        return self.list_enabled(service, bucket=bucket)[0]
+
+    def disable(self, service: str, bucket: str) -> None:
+        """Disable a service; the queue keeps its settings until the service is enabled again."""
+        self._db.execute("DELETE FROM services WHERE service = ? AND bucket = ?", (service, bucket))
+
+    def list_enabled(self, service: str, *, bucket: str = "") -> list[EnabledBucket]:
+        """List the buckets that have a service, by name; with `bucket` only that one."""
+        rows = self._db.execute(
+            "SELECT bucket, region, created_s FROM services WHERE service = ? AND ? IN ('', bucket) ORDER BY bucket",
+            (service, bucket),
+        )
+        return [EnabledBucket(*row) for row in rows]
+
+    def _select(self, where: str, values: Sequence[object]) -> list[Queue]:
+        columns = (
+            "queue_id, bucket, region, name, state, notify, created_s, updated_s, max_size, max_concurrent"
+        )
+        rows = self._db.execute(f"SELECT {columns} FROM queues WHERE {where}", values)  # noqa: S608 - constants
+        return [
+            Queue(queue_id, bucket, region, name, state, NotifyConfig(**json.loads(notify)), *rest)
+            for queue_id, bucket, region, name, state, notify, *rest in rows
+        ]
+
+    def list_for_bucket(self, bucket: str) -> list[Queue]:
+        """List the queues of a bucket: one if its speech service is enabled, else none."""
+        return self._select(
+            "bucket = ? AND EXISTS (SELECT 1 FROM services WHERE service = 'asr' AND services.bucket = queues.bucket)",
+            (bucket,),
+        )
+
+    def list_visible(self, bucket: str) -> list[Queue]:
+        """List those queues of a bucket that the calls on queues show already."""
+        latest_s = time.time() - self._settle_s
+        return [queue for queue in self.list_for_bucket(bucket) if queue.created_s <= latest_s]
+
+    def require(self, queue_id: str) -> Queue:
+        """Get a queue that exists."""
+        return self._select("queue_id = ?", (queue_id,))[0]
+
+    def all(self) -> list[Queue]:
+        """List every queue."""
+        return self._select("1", ())
+
+    def update(self, queue_id: str, name: str, state: str, notify: NotifyConfig) -> Queue:
+        """Replace name, state and notification."""
+        self._db.execute(
+            "UPDATE queues SET name = ?, state = ?, notify = ?, updated_s = ? WHERE queue_id = ?",
+            (name, state, json.dumps(asdict(notify)), time.time(), queue_id),
+        )
+        return self.require(queue_id)
+
+
+# Column `asked` holds the JobSpec as JSON; its name stays, so that existing data folders can still be read.
+_JOBS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT UNIQUE NOT NULL,
+    bucket TEXT NOT NULL, queue_id TEXT NOT NULL, level INTEGER NOT NULL,
+    state TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL,
+    created_s REAL NOT NULL, started_s REAL, ended_s REAL, asked TEXT NOT NULL, recognition TEXT
+);
+CREATE INDEX IF NOT EXISTS jobs_by_queue ON jobs (queue_id, state);
+CREATE INDEX IF NOT EXISTS jobs_by_bucket ON jobs (bucket, number);
+"""
+_JOB_COLUMNS = "number, job_id, state, code, message, created_s, started_s, ended_s, asked, recognition"
+
+
+def _load_spec(text: str) -> JobSpec:
+    fields = json.loads(text)
+    params = RecognitionParams(tuple((name, value) for name, value in fields.pop("speech")["parameters"]))
+    return JobSpec(speech=params, output=Output(**fields.pop("output")), **fields)
+
+
+class JobStore:
+    """The jobs of all queues; survives restarts."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+        store.create(_JOBS_SCHEMA)
+
+    def add(self, spec: JobSpec, state: str) -> Job:
+        """Insert a job. Its id is `s` and 32 hex digits (seeds)."""
+        job_id = f"s{secrets.token_hex(16)}"
+        self._db.execute(
+            "INSERT INTO jobs (job_id, bucket, queue_id, level, state, code, message, created_s, asked)"
+            " VALUES (?, ?, ?, ?, ?, 'Success', '', ?, ?)",
+            (
+                job_id,
+                spec.bucket,
+                spec.queue_id,
+                spec.level,
+                state,
+                time.time(),
+                json.dumps(asdict(spec)),
+            ),
+        )
+        return self.require(job_id)
+
+    def _select(self, where: str, values: Sequence[object]) -> list[Job]:
+        rows = self._db.execute(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE {where}", values)  # noqa: S608 - constants
+        return [
+            Job(
+                number,
+                job_id,
+                state,
+                code,
+                message,
+                created_s,
+                started_s,
+                ended_s,
+                _load_spec(spec),
+                Recognition.from_dict(json.loads(recognition)) if recognition else None,
+            )
+            for number, job_id, state, code, message, created_s, started_s, ended_s, spec, recognition in rows
+        ]
+
+    def _select_first(self, where: str, values: Sequence[object]) -> Job | None:
+        return next(iter(self._select(where, values)), None)
+
+    def get(self, bucket: str, job_id: str) -> Job | None:
+        """Get a job of that bucket."""
+        return self._select_first("job_id = ? AND bucket = ?", (job_id, bucket))
+
+    def find(self, job_id: str) -> Job | None:
+        """Get a job of any bucket."""
+        return self._select_first("job_id = ?", (job_id,))
+
+    def find_other(self, job: Job) -> Job | None:
+        """Find another job of the same bucket: the newest open one, else the newest."""
+        return self._select_first(
+            "bucket = ? AND number != ? ORDER BY state IN ('Submitted', 'Running') DESC, number DESC LIMIT 1",
+            (job.spec.bucket, job.number),
+        )
+
+    def require(self, job_id: str) -> Job:
+        """Get a job that exists."""
+        return self._select("job_id = ?", (job_id,))[0]
+
+    def all(self) -> list[Job]:
+        """List every job of every bucket, oldest first."""
+        return self._select("1 ORDER BY number", ())
+
+    def list_page(
+        self,
+        bucket: str,
+        *,
+        queue_id: str,
+        states: Sequence[str],
+        created: tuple[float, float],
+        input_object: str,
+        after: int | None,
+        newest_first: bool,
+        limit: int,
+    ) -> list[Job]:
+        """List up to `limit` jobs of a bucket that follow job number `after`, filtered.
+
+        `created` are the first and last Unix second in which a job may have been submitted.
+        """
+        direction, comparison = ("DESC", "<") if newest_first else ("ASC", ">")
+        placeholders = ", ".join("?" * len(states))
+        where = (
+            f"bucket = ? AND (? = '' OR queue_id = ?) AND state IN ({placeholders})"
+            " AND CAST(created_s AS INTEGER) BETWEEN ? AND ?"
+            " AND (? = '' OR ltrim(json_extract(asked, '$.input_object'), '/') = ?)"
+            f" AND (? IS NULL OR number {comparison} ?) ORDER BY number {direction} LIMIT ?"
+        )
+        filters = (bucket, queue_id, queue_id, *states, *created, input_object, input_object)
+        return self._select(where, (*filters, after, after, limit))
+
+    def next_waiting(self, queue_id: str) -> Job | None:
+        """Get the job to run next: of those with the highest JobLevel the oldest."""
+        return self._select_first(
+            "queue_id = ? AND state = 'Submitted' ORDER BY level DESC, number LIMIT 1", (queue_id,)
+        )
+
+    def count(self, states: Sequence[str], queue_id: str = "") -> int:
+        """Count the jobs in one of these states, in one queue or in all."""
+        placeholders = ", ".join("?" * len(states))
+        # Two statements, so that the index on the queue is used: after a long run most jobs have ended.
+        in_queue, values = ("queue_id = ? AND", (queue_id, *states)) if queue_id else ("", tuple(states))
+        row = self._db.execute(
+            f"SELECT COUNT(*) FROM jobs WHERE {in_queue} state IN ({placeholders})",  # noqa: S608 - placeholders
+            values,
+        ).fetchone()
+        return int(row[0])
+
+    def start(self, job: Job) -> None:
+        """Submitted -> Running."""
+        self._db.execute(
+            "UPDATE jobs SET state = 'Running', started_s = ? WHERE number = ?", (time.time(), job.number)
+        )
+
+    def finish(self, job: Job, state: str, code: str, message: str, recognition: Recognition | None) -> None:
+        """Running -> Success or Failed."""
+        text = json.dumps(asdict(recognition), ensure_ascii=False) if recognition else None
+        self._db.execute(
+            "UPDATE jobs SET state = ?, code = ?, message = ?, ended_s = ?, recognition = ? WHERE number = ?",
+            (state, code, message, time.time(), text, job.number),
+        )
+
+    def cancel(self, job: Job) -> bool:
+        """Submitted or Pause -> Cancel; return False when the job runs already or has ended."""
+        updated = self._db.execute(
+            "UPDATE jobs SET state = 'Cancel', ended_s = ? WHERE number = ? AND state IN ('Submitted', 'Pause')",
+            (time.time(), job.number),
+        )
+        return updated.rowcount == 1
+
+    def set_paused(self, queue_id: str, *, paused: bool) -> None:
+        """Submitted <-> Pause for the waiting jobs of a queue whose state changed (D-QPUT, the current page)."""
+        old, new = ("Submitted", "Pause") if paused else ("Pause", "Submitted")
+        self._db.execute("UPDATE jobs SET state = ? WHERE queue_id = ? AND state = ?", (new, queue_id, old))
+
+    def requeue_running(self) -> None:
+        """Running -> Submitted for all: after a restart an interrupted job starts again."""
+        self._db.execute("UPDATE jobs SET state = 'Submitted', started_s = NULL WHERE state = 'Running'")
+
+
+_TEMPLATES_SCHEMA = """
+CREATE TABLE IF NOT EXISTS templates (
+    template_id TEXT PRIMARY KEY, bucket TEXT NOT NULL, name TEXT NOT NULL, speech TEXT NOT NULL,
+    created_s REAL NOT NULL, updated_s REAL NOT NULL
+)
+"""
+
+
+class TemplateStore:
+    """The templates of all buckets; survives restarts."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+        store.create(_TEMPLATES_SCHEMA)
+
+    def save(self, template: Template) -> None:
+        """Insert a template, or replace the one with its id."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO templates VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                template.template_id,
+                template.bucket,
+                template.name,
+                json.dumps(template.speech.parameters),
+                template.created_s,
+                template.updated_s,
+            ),
+        )
+
+    def all(self, bucket: str) -> list[Template]:
+        """List a bucket's templates, oldest first."""
+        rows = self._db.execute(
+            "SELECT template_id, name, speech, created_s, updated_s FROM templates WHERE bucket = ? ORDER BY created_s",
+            (bucket,),
+        )
+        return [
+            Template(
+                template_id,
+                bucket,
+                name,
+                RecognitionParams(tuple(map(tuple, json.loads(speech)))),
+                created_s,
+                updated_s,
+            )
+            for template_id, name, speech, created_s, updated_s in rows
+        ]
+
+    def get(self, bucket: str, template_id: str) -> Template | None:
+        """Get one template of a bucket."""
+        return next((template for template in self.all(bucket) if template.template_id == template_id), None)
+
+    def delete(self, bucket: str, template_id: str) -> bool:
+        """Delete a template; return False when there is none with that id."""
+        deleted = self._db.execute(
+            "DELETE FROM templates WHERE bucket = ? AND template_id = ?", (bucket, template_id)
+        )
+        return deleted.rowcount == 1
+
+
+_HOT_WORDS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS hot_word_tables (
+    table_id TEXT PRIMARY KEY, bucket TEXT NOT NULL, contents TEXT NOT NULL
+)
+"""
+
+
+class HotWordStore:
+    """The hot-word tables of all buckets; survives restarts."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+        store.create(_HOT_WORDS_SCHEMA)
+
+    def save(self, bucket: str, table: HotWordTable) -> None:
+        """Insert a table, or replace the one with its id."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO hot_word_tables VALUES (?, ?, ?)",
+            (table.table_id, bucket, json.dumps(asdict(table))),
+        )
+
+    def all(self, bucket: str) -> list[HotWordTable]:
+        """List a bucket's tables."""
+        rows = self._db.execute(
+            "SELECT contents FROM hot_word_tables WHERE bucket = ? ORDER BY rowid", (bucket,)
+        )
+        return [
+            HotWordTable(words=tuple((word, weight) for word, weight in fields.pop("words")), **fields)
+            for fields in (json.loads(row[0]) for row in rows)
+        ]
+
+    def require(self, bucket: str, table_id: str) -> HotWordTable:
+        """Get one table. Raises ResourceNotFound."""
+        for table in self.all(bucket):
+            if table.table_id == table_id:
+                return table
+        raise CiError(400, "ResourceNotFound", f"The bucket has no hot-word table {table_id}.")
+
+    def delete(self, bucket: str, table_id: str) -> None:
+        """Delete one table. Raises ResourceNotFound."""
+        self.require(bucket, table_id)
+        self._db.execute("DELETE FROM hot_word_tables WHERE table_id = ?", (table_id,))

@@ -1,1 +1,1 @@
-"""The stand-in for Cloud Object Storage."""
+"""The stand-in for Cloud Object Storage: buckets, objects, versions, multipart uploads."""

@@ -1,26 +1,25 @@
-"""The plan of faults: what strikes, how often, and exactly where an instance is killed. Frozen values."""
+"""The fault plan: the kinds of faults, their rates, and the request at which an instance is killed."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
 KINDS = (
-    # notifications of the ends of jobs
+    # notifications of finished jobs
     "duplicate_notification",
     "late_notification",
     "lost_notification",
     "forged_notification",
     "early_notification",
-    # COS events on their way to functions
+    # COS events for functions
     "duplicate_event",
     "late_event",
     "lost_event",
-    # requests signed with a temporary key
+    # requests signed with a temporary credential
     "throttled",
     "server_error_before",
     "server_error_after",
@@ -36,161 +35,116 @@ KINDS = (
     # objects
     "racy_create_only",
 )
-_MEMBERS = ("seed", "rates", "until", "delay_ms", "kill", "clock_skew_s")
-_LONGEST_DELAY_MS = 600_000
+_MAX_DELAY_MS = 600_000
 
 
-class PlanError(ValueError):
-    """A plan that cannot be carried out; the message lists every mistake in it."""
+class FaultPlanError(ValueError):
+    """The plan is not valid; the message lists every error in it."""
 
-    def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("the plan of faults is wrong: " + "; ".join(mistakes))
-        self.mistakes = tuple(mistakes)
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("the fault plan is not valid: " + "; ".join(errors))
+        self.errors = tuple(errors)
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """Kill the instance at the n-th request (from 1) of an invocation, in so many invocations of that function.
+def _check_kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"there is no such kind of fault; the kinds are {', '.join(KINDS)}")
+    return kind
 
-    `when` is `before` the request has an effect, or `after` it, before the answer.
+
+def _drop_zeros(rates: dict[str, float]) -> dict[str, float]:
+    return {kind: rate for kind, rate in rates.items() if rate}
+
+
+def _check_delay(delay_ms: tuple[int, int]) -> tuple[int, int]:
+    if not 0 <= delay_ms[0] <= delay_ms[1] <= _MAX_DELAY_MS:
+        raise ValueError(f"must be [shortest, longest], from 0 to {_MAX_DELAY_MS}")
+    return delay_ms
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, members: Any) -> Any:
+        if not isinstance(members, dict):
+            return members
+        return {name: value for name, value in members.items() if value is not None}
+
+
+class KillRule(_Model):
+    """Kill the instance at the n-th request (from 1) of an invocation of `function`, in up to `times` invocations.
+
+    `before`: the request has no effect; `after`: it has its effect, but the instance gets no response.
     """
 
-    function: str
-    request: int
-    when: str = "before"
-    times: int = 1
+    function: Annotated[str, Field(min_length=1)]
+    request: Annotated[int, Field(ge=1)]
+    when: Literal["before", "after"] = "before"
+    times: Annotated[int, Field(ge=1)] = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What strikes. `rates` holds kinds with a probability above 0.
+class FaultPlan(_Model):
+    """The faults to inject. `rates` holds kinds with a probability above 0.
 
-    `until`: each kind strikes in its first so many opportunities only. `delay_ms`: shortest and longest wait of the
-    late and slow kinds, and of the second of two. `clock_skew_s`: how far the cloud's clock runs ahead.
+    `until`: each kind is injected in its first `until` events only. `delay_ms`: shortest and longest delay of the late
+    and slow kinds, and of the second of two deliveries. `clock_skew_s`: how far the cloud's clock is ahead.
     """
 
     seed: int = 0
-    rates: Mapping[str, float] = field(default_factory=dict)
-    until: int | None = None
-    delay_ms: tuple[int, int] = (50, 500)
-    kill: Kill | None = None
-    clock_skew_s: float = 0.0
+    rates: Annotated[
+        dict[
+            Annotated[str, AfterValidator(_check_kind)],
+            Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)],
+        ],
+        AfterValidator(_drop_zeros),
+    ] = Field(default_factory=dict)
+    until: Annotated[int, Field(ge=0)] | None = None
+    delay_ms: Annotated[tuple[StrictInt, StrictInt], Field(strict=False), AfterValidator(_check_delay)] = (
+        50,
+        500,
+    )
+    kill: KillRule | None = None
+    clock_skew_s: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
     @property
-    def can_strike(self) -> bool:
-        """Whether there is anything to ask the dice for."""
+    def can_inject(self) -> bool:
+        """Whether there is any fault to inject."""
         return bool(self.rates) or self.kill is not None
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything is as without a plan."""
-        return not self.can_strike and not self.clock_skew_s
+        """Whether the plan changes nothing."""
+        return not self.can_inject and not self.clock_skew_s
 
     def as_json(self) -> dict[str, Any]:
-        """The plan as it is written; an empty one is `{}`."""
-        if self.is_empty:
-            return {}
-        written = {**asdict(self), "rates": dict(self.rates), "delay_ms": list(self.delay_ms)}
-        return {name: value for name, value in written.items() if value is not None}
+        """Return the plan in the form that `parse_plan` reads; an empty one is `{}`."""
+        return {} if self.is_empty else self.model_dump(mode="json", exclude_none=True)
 
 
-def plan_of_option(words: str) -> Plan:
-    """The plan that a command line gives: JSON text, or the name of a file that holds it. Raises PlanError."""
-    text = words
-    if not words.lstrip().startswith("{"):
+def load_plan(option: str) -> FaultPlan:
+    """Load the plan of the command line: JSON text, or the name of a file that holds it. Raises FaultPlanError."""
+    text = option
+    if not option.lstrip().startswith("{"):
         try:
-            text = Path(words).read_text(encoding="utf-8")
+            text = Path(option).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise PlanError([f"{words} cannot be read ({error})"]) from error
+            raise FaultPlanError([f"{option} cannot be read ({error})"]) from error
     try:
-        return plan_of(json.loads(text))
+        return parse_plan(json.loads(text))
     except json.JSONDecodeError as error:
-        raise PlanError([f"it is no JSON ({error})"]) from error
+        raise FaultPlanError([f"it is not JSON ({error})"]) from error
 
 
-def plan_of(raw: object) -> Plan:
-    """Read a plan from JSON values. Raises PlanError with all mistakes."""
-    mistakes: list[str] = []
-    members = _object(raw, "the plan", _MEMBERS, mistakes)
-    plan = Plan(
-        seed=_whole(members, "seed", 0, mistakes, lowest=None),
-        rates=_rates(members.get("rates"), mistakes),
-        until=None if members.get("until") is None else _whole(members, "until", 0, mistakes),
-        delay_ms=_delay(members.get("delay_ms"), mistakes),
-        kill=_kill(members.get("kill"), mistakes),
-        clock_skew_s=_skew(members.get("clock_skew_s"), mistakes),
-    )
-    if mistakes:
-        raise PlanError(mistakes)
-    return plan
-
-
-def _object(raw: object, what: str, known: tuple[str, ...], mistakes: list[str]) -> Mapping[str, Any]:
-    if raw is None:
-        return {}
-    if not isinstance(raw, Mapping):
-        mistakes.append(f"{what} is an object, not {raw!r}")
-        return {}
-    mistakes.extend(
-        f"{what} has no member {name!r} (only {', '.join(known)})" for name in raw if name not in known
-    )
-    return raw
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _whole(
-    members: Mapping[str, Any], name: str, default: int, mistakes: list[str], *, lowest: int | None = 0
-) -> int:
-    value = members.get(name, default)
-    if isinstance(value, int) and not isinstance(value, bool) and (lowest is None or value >= lowest):
-        return value
-    mistakes.append(
-        f"{name} is a whole number{'' if lowest is None else f' from {lowest} up'}, not {value!r}"
-    )
-    return default
-
-
-def _rates(raw: object, mistakes: list[str]) -> dict[str, float]:
-    rates = _object(raw, "rates", KINDS, mistakes)
-    for kind, rate in rates.items():
-        if kind in KINDS and not (_is_number(rate) and 0 <= rate <= 1):
-            mistakes.append(f"rates.{kind} is a probability from 0 to 1, not {rate!r}")
-            return {}
-    return {kind: float(rate) for kind, rate in rates.items() if kind in KINDS and rate}
-
-
-def _delay(raw: object, mistakes: list[str]) -> tuple[int, int]:
-    if raw is None:
-        return Plan().delay_ms
-    if isinstance(raw, list) and len(raw) == 2 and all(map(_is_number, raw)):  # noqa: PLR2004 - a pair
-        shortest, longest = int(raw[0]), int(raw[1])
-        if 0 <= shortest <= longest <= _LONGEST_DELAY_MS:
-            return shortest, longest
-    mistakes.append(f"delay_ms is [shortest, longest], from 0 to {_LONGEST_DELAY_MS}, not {raw!r}")
-    return Plan().delay_ms
-
-
-def _kill(raw: object, mistakes: list[str]) -> Kill | None:
-    if raw is None:
-        return None
-    members = _object(raw, "kill", ("function", "request", "when", "times"), mistakes)
-    function, when = members.get("function"), members.get("when", "before")
-    if not isinstance(function, str) or not function:
-        mistakes.append(f"kill.function is the key of a function, not {function!r}")
-    if when not in ("before", "after"):
-        mistakes.append(f"kill.when is before or after, not {when!r}")
-    request = _whole(members, "request", 0, mistakes, lowest=1)
-    return Kill(str(function), request, str(when), _whole(members, "times", 1, mistakes, lowest=1))
-
-
-def _skew(raw: object, mistakes: list[str]) -> float:
-    if raw is None:
-        return 0.0
-    if not _is_number(raw):
-        mistakes.append(f"clock_skew_s is a number of seconds, not {raw!r}")
-        return 0.0
-    assert isinstance(raw, (int, float))
-    return float(raw)
+def parse_plan(raw: object) -> FaultPlan:
+    """Parse a plan from JSON values. Raises FaultPlanError with all errors."""
+    try:
+        return FaultPlan.model_validate({} if raw is None else raw)
+    except ValidationError as error:
+        raise FaultPlanError(
+            [
+                f"{'.'.join(map(str, item['loc'])) or 'the plan'}: {item['msg']}, not {item['input']!r}"
+                for item in error.errors(include_url=False)
+            ]
+        ) from None

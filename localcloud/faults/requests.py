@@ -1,6 +1,6 @@
-"""Requests signed with a temporary key: refused, broken off, answered late, or their sender killed.
+"""Faults of requests that are signed with a temporary credential: errors, aborted connections, delays, killed senders.
 
-The operator's permanent key is never struck, nor is a request whose signature does not hold.
+Requests with the operator's permanent credential are never affected, nor are requests with an invalid signature.
 """
 
 from __future__ import annotations
@@ -8,91 +8,143 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from localcloud.answers import drop
-from localcloud.asked import Asked, Problem
-from localcloud.faults.dice import Dice
-from localcloud.faults.functions import Kills
+from localcloud.auth.credentials import Credential
+from localcloud.faults.injector import FaultInjector
+from localcloud.http.errors import ServiceError
+from localcloud.http.request import Request
+from localcloud.http.response import close_response
 
-_MOST_READ = 1024 * 1024  # bytes; a body is read before it is refused, so that the refusal arrives
+# A body is read before its request is rejected, so that the client receives the response.
+_MAX_DISCARDED_BYTES = 1024 * 1024
+_MAX_COUNTED = 100_000
 _JOB_ID = re.compile(r"s[0-9a-f]{32}")
-_Refusals = tuple[tuple[int, str, str], ...]
+_Errors = tuple[tuple[int, str, str], ...]
 _SLOW_DOWN, _BUSY = "Reduce your request rate.", "Please try again later."
 # COS error codes 436/7730 (SlowDown is a 503 there); CI's status for its own SlowDown is unconfirmed, so both occur.
-_THROTTLED: _Refusals = ((503, "SlowDown", _SLOW_DOWN), (429, "SlowDown", _SLOW_DOWN))
-_SERVER_ERRORS: _Refusals = ((500, "InternalError", _BUSY), (503, "ServiceUnavailable", _BUSY))
+_THROTTLED: _Errors = ((503, "SlowDown", _SLOW_DOWN), (429, "SlowDown", _SLOW_DOWN))
+_SERVER_ERRORS: _Errors = ((500, "InternalError", _BUSY), (503, "ServiceUnavailable", _BUSY))
 
 
-class Cut(Exception):
-    """The connection ends here, without an answer."""
+class ConnectionAborted(Exception):
+    """The connection is to be closed without a response."""
+
+
+class InstanceKiller:
+    """Kills instances of functions at a request: at the one of the plan's kill rule, or by the plan's rates.
+
+    Counts the requests of each invocation, which is identified by its credential.
+    """
+
+    def __init__(self, injector: FaultInjector, kill: Callable[[Credential], bool]) -> None:
+        """`kill` kills the instance that holds a credential, and returns whether there was one."""
+        self._injector = injector
+        self._kill = kill
+        self._requests: Counter[str] = Counter()
+        self._killed = 0
+
+    def reset(self) -> None:
+        """Reset the counters, for a new plan."""
+        self._requests.clear()
+        self._killed = 0
+
+    def count_request(self, credential: Credential) -> int:
+        """Count a request; returns its number in its invocation, or 0 if the kill rule is for another function."""
+        rule = self._injector.plan.kill
+        if rule is None or rule.function != credential.function:
+            return 0
+        self._requests[credential.secret_id] += 1
+        if len(self._requests) > _MAX_COUNTED:
+            self._requests.pop(next(iter(self._requests)))
+        return self._requests[credential.secret_id]
+
+    def maybe_kill(self, when: str, credential: Credential, number: int, event_id: str) -> bool:
+        """Kill the sender `before` or `after` the effect of a request, if the plan says so; whether it was killed.
+
+        `number` is the result of `count_request`.
+        """
+        rule, kind = self._injector.plan.kill, f"killed_{when}_request"
+        if rule is not None and (rule.when, rule.request) == (when, number) and self._killed < rule.times:
+            if not self._kill(credential):
+                return False
+            self._killed += 1
+            self._injector.injected[kind] += 1
+            return True
+        return (
+            bool(credential.function)
+            and self._injector.should_inject(kind, event_id)
+            and self._kill(credential)
+        )
 
 
 class RequestFaults:
-    """Carries requests out, unless something goes wrong before or after."""
+    """Handles requests and injects faults before and after them."""
 
-    def __init__(self, dice: Dice, kills: Kills, name_of_job: Callable[[str], str]) -> None:
-        """`name_of_job` says what a job is about: its id is another in every run."""
-        self._dice = dice
-        self._kills = kills
-        self._name_of_job = name_of_job
+    def __init__(
+        self, injector: FaultInjector, killer: InstanceKiller, get_job_label: Callable[[str], str]
+    ) -> None:
+        """`get_job_label` returns a label for a job id, because the id differs in every run."""
+        self._injector = injector
+        self._killer = killer
+        self._get_job_label = get_job_label
 
-    async def around(self, asked: Asked, carry_out: Callable[[Asked], Awaitable[Response]]) -> Response:
-        """Carry it out. Raises Cut, and Problem for a refusal or an error that this made up."""
-        if not self._dice.plan.can_strike or asked.signer is None or not asked.signer.token:
-            return await carry_out(asked)
-        number = self._kills.arrived(asked.signer)
-        about = await self._about(asked)
-        await self._before(asked, number, about)
+    async def wrap(self, request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Handle a request. Raises ConnectionAborted, and ServiceError for an injected error."""
+        if not self._injector.plan.can_inject or request.signer is None or not request.signer.token:
+            return await handler(request)
+        number = self._killer.count_request(request.signer)
+        event_id = await self._get_event_id(request)
+        await self._before(request, number, event_id)
         try:
-            response = await carry_out(asked)
-        except Problem:
-            await self._after(asked, number, about)
+            response = await handler(request)
+        except ServiceError:
+            await self._after(request, number, event_id)
             raise
         try:
-            await self._after(asked, number, about)
+            await self._after(request, number, event_id)
         except BaseException:
-            drop(response)
+            close_response(response)
             raise
         return response
 
-    async def _before(self, asked: Asked, number: int, about: str) -> None:
-        assert asked.signer is not None
-        if self._kills.strikes("before", asked.signer, number, about):
-            self._cut(asked, "killed_before_request")
-        if self._dice.strikes("cut_before", about):
-            self._cut(asked, "cut_before")
-        for kind, problems in (("throttled", _THROTTLED), ("server_error_before", _SERVER_ERRORS)):
-            if self._dice.strikes(kind, about):
-                await asked.body(_MOST_READ)
-                raise self._problem(asked, kind, problems[self._dice.choice(kind, about, len(problems))])
+    async def _before(self, request: Request, number: int, event_id: str) -> None:
+        assert request.signer is not None
+        if self._killer.maybe_kill("before", request.signer, number, event_id):
+            _abort(request, "killed_before_request")
+        if self._injector.should_inject("cut_before", event_id):
+            _abort(request, "cut_before")
+        for kind, errors in (("throttled", _THROTTLED), ("server_error_before", _SERVER_ERRORS)):
+            if self._injector.should_inject(kind, event_id):
+                await request.body(_MAX_DISCARDED_BYTES)
+                request.fault = kind
+                raise ServiceError(*errors[self._injector.choose(kind, event_id, len(errors))])
 
-    async def _after(self, asked: Asked, number: int, about: str) -> None:
-        assert asked.signer is not None
-        if self._kills.strikes("after", asked.signer, number, about):
-            self._cut(asked, "killed_after_request")
-        if self._dice.strikes("slow_answer", about):
-            asked.fault = "slow_answer"
-            await asyncio.sleep(self._dice.delay_s("slow_answer", about))
-        if self._dice.strikes("cut_after", about):
-            self._cut(asked, "cut_after")
-        if self._dice.strikes("server_error_after", about):
-            raise self._problem(asked, "server_error_after", _SERVER_ERRORS[0])
+    async def _after(self, request: Request, number: int, event_id: str) -> None:
+        assert request.signer is not None
+        if self._killer.maybe_kill("after", request.signer, number, event_id):
+            _abort(request, "killed_after_request")
+        if self._injector.should_inject("slow_answer", event_id):
+            request.fault = "slow_answer"
+            await asyncio.sleep(self._injector.delay_s("slow_answer", event_id))
+        if self._injector.should_inject("cut_after", event_id):
+            _abort(request, "cut_after")
+        if self._injector.should_inject("server_error_after", event_id):
+            request.fault = "server_error_after"
+            raise ServiceError(*_SERVER_ERRORS[0])
 
-    def _cut(self, asked: Asked, kind: str) -> None:
-        asked.fault = kind
-        raise Cut(kind)
+    async def _get_event_id(self, request: Request) -> str:
+        """Name a request with a text that is the same in every run: without job ids, times and tokens."""
+        path = _JOB_ID.sub(lambda match: self._get_job_label(match.group()), request.path)
+        digest = ""
+        if request.target.is_ci and request.method == "POST":
+            digest = hashlib.sha256(await request.peek_body(_MAX_DISCARDED_BYTES)).hexdigest()
+        return self._injector.event_id(f"{request.method} {request.host_name} {path} {digest}")
 
-    def _problem(self, asked: Asked, kind: str, of_service: tuple[int, str, str]) -> Problem:
-        asked.fault = kind
-        return Problem(*of_service)
 
-    async def _about(self, asked: Asked) -> str:
-        """What a request is, in words that are the same in every run: no ids of jobs, no times, no tokens."""
-        path = _JOB_ID.sub(lambda found: self._name_of_job(found.group()), asked.path)
-        content = ""
-        if asked.place.is_ci and asked.method == "POST":
-            content = hashlib.sha256(await asked.read_ahead(_MOST_READ)).hexdigest()
-        return self._dice.opportunity(f"{asked.method} {asked.host_name} {path} {content}")
+def _abort(request: Request, kind: str) -> None:
+    request.fault = kind
+    raise ConnectionAborted(kind)

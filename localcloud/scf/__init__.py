@@ -1,22 +1,4 @@
-"""Serverless Cloud Function on this machine: functions run for real, from a serverless.yml or deployed by the API.
+"""The API of SCF (2018-04-16): functions and triggers that are deployed with it and run by localcloud.runtime.
 
-Every instance is a process of its own with a clean environment. COS and timer events are asynchronous and
-tried three times unless told otherwise; function URLs are synchronous and tried once.
+"sdk" in comments is the official Python SDK, tencentcloud/scf/v20180416.
 """
-
-from localcloud.scf.deployment import DeploymentError
-from localcloud.scf.environment import TemporaryKey
-from localcloud.scf.events import ObjectCreated
-from localcloud.scf.functions import Functions
-from localcloud.scf.invocations import Invocation
-from localcloud.scf.urls import UrlAnswer, UrlRequest
-
-__all__ = [
-    "DeploymentError",
-    "Functions",
-    "Invocation",
-    "ObjectCreated",
-    "TemporaryKey",
-    "UrlAnswer",
-    "UrlRequest",
-]

@@ -1,4 +1,4 @@
-"""Real recognition: a pool of worker processes, each with a loaded English model."""
+"""Real recognition: a pool of worker processes (worker.py), each with a loaded English model."""
 
 import asyncio
 import contextlib
@@ -9,84 +9,84 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from localcloud.speech.recognition import NotRecognised, Recognition, Sentence, Word
+from localcloud.speech.models import Recognition, RecognitionError
 
 _LENGTH = struct.Struct(">I")
 _START_TIMEOUT_S = 60.0
-# Twelve hours of speech take about two on one core; whoever needs longer than this is stuck.
-_LONGEST_RECOGNITION_S = 4 * 3600.0
-_ATTEMPTS = 2
+# Twelve hours of speech take about two hours on one core; a worker that takes longer than this hangs.
+_RECOGNITION_TIMEOUT_S = 4 * 3600.0
+_MAX_ATTEMPTS = 2
 _ROOT = Path(__file__).resolve().parents[2]
 
 _ENGLISH_ONLY = (
     "the stand-in's engine knows English only; put a <recording>.transcript.txt beside the recording, "
-    "or ask for 16k_en"
+    "or use the engine 16k_en"
 )
 
 
-class PocketSphinx:
-    """Hears English with the words' times. A worker that dies is replaced, and its recording heard again."""
+class PocketSphinxRecogniser:
+    """Recognises English, with the words' times. A worker that dies is replaced, and its recording recognised again."""
 
     def __init__(self, *, workers: int = 1) -> None:
-        self._number = workers
+        self._worker_count = workers
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._workers: set[_Worker] = set()
         self._closed = False
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The worker processes now alive."""
+        """The ids of the worker processes."""
         return tuple(worker.pid for worker in self._workers)
 
     async def start(self) -> None:
         """Start the workers and wait until their models are loaded (about half a second)."""
-        for worker in await asyncio.gather(*(self._hire() for _ in range(self._number))):
+        for worker in await asyncio.gather(*(self._start_worker() for _ in range(self._worker_count))):
             self._idle.put_nowait(worker)
 
     async def recognise(
         self, recording: Path, *, engine: str, channels: int, sidecar: Path | None
     ) -> Recognition:
-        """Hear one recording as soon as a worker is free. Raises NotRecognised."""
+        """Recognise one recording as soon as a worker is free. Raises RecognitionError."""
         if sidecar is None and "_en" not in engine:
-            raise NotRecognised(_ENGLISH_ONLY)
-        question = {
+            raise RecognitionError(_ENGLISH_ONLY)
+        request = {
             "recording": str(recording),
             "channels": channels,
             "sidecar": None if sidecar is None else str(sidecar),
         }
         worker = await self._idle.get()
         try:
-            for _ in range(_ATTEMPTS):
+            for _ in range(_MAX_ATTEMPTS):
                 if not worker.is_alive:
                     worker = await self._replace(worker)
                 try:
-                    return _recognition(await worker.ask(question))
+                    return _parse_response(await worker.request(request))
                 except (EOFError, ConnectionError, asyncio.TimeoutError):
-                    continue  # it died of this recording, or was stopped from outside: `ask` has ended it
-            raise NotRecognised(f"the recogniser ended {_ATTEMPTS} times on this recording")
+                    continue  # it crashed, was killed, or took too long: `request` has stopped it
+            raise RecognitionError(f"the recogniser ended {_MAX_ATTEMPTS} times on this recording")
         finally:
             self._idle.put_nowait(worker)
 
     async def close(self) -> None:
-        """End every worker, also in the middle of a recording; that recording ends in a RuntimeError."""
+        """Stop every worker, also in the middle of a recording; that call of `recognise` raises a RuntimeError."""
         self._closed = True
-        await asyncio.gather(*(worker.end() for worker in self._workers))
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
         self._workers.clear()
 
-    async def _hire(self) -> "_Worker":
+    async def _start_worker(self) -> "_Worker":
         if self._closed:
             raise RuntimeError("the recogniser is closed")
         worker = await _Worker.start()
-        if self._closed:  # meanwhile
-            await worker.end()
+        if self._closed:  # closed while the worker started
+            await worker.stop()
             raise RuntimeError("the recogniser is closed")
         self._workers.add(worker)
         return worker
 
     async def _replace(self, worker: "_Worker") -> "_Worker":
-        await worker.end()
+        await worker.stop()
         self._workers.discard(worker)
-        return await self._hire()
+        return await self._start_worker()
 
 
 class _Worker:
@@ -104,16 +104,16 @@ class _Worker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(_ROOT)},
-            start_new_session=True,  # Ctrl-C is for the server, which then ends its workers itself
+            start_new_session=True,  # Ctrl-C goes to the server only, which stops its workers
         )
         worker = cls(process)
         try:
             await asyncio.wait_for(worker._read(), _START_TIMEOUT_S)
         except EOFError:
-            await worker.end()
+            await worker.stop()
             raise RuntimeError("the recognition worker could not start; see its message above") from None
         except BaseException:
-            await worker.end()
+            await worker.stop()
             raise
         return worker
 
@@ -125,21 +125,21 @@ class _Worker:
     def is_alive(self) -> bool:
         return self._process.returncode is None
 
-    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Put one question. The process is ended if no answer came, so that none can come too late."""
+    async def request(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for its response; without one the process is stopped, so that none can come late."""
         assert self._process.stdin is not None
-        data = json.dumps(question).encode()
+        data = json.dumps(request).encode()
         try:
             self._process.stdin.write(_LENGTH.pack(len(data)) + data)
-            return await asyncio.wait_for(self._read(), _LONGEST_RECOGNITION_S)
+            return await asyncio.wait_for(self._read(), _RECOGNITION_TIMEOUT_S)
         except BaseException:
-            await self.end()
+            await self.stop()
             raise
 
-    async def end(self) -> None:
-        """Kill the process and wait for it; a worker holds nothing worth saving."""
+    async def stop(self) -> None:
+        """Kill the process and wait for its end; a worker has no state to save."""
         if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):  # it may have ended a moment ago
+            with contextlib.suppress(ProcessLookupError):  # it may have ended just now
                 self._process.kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -148,16 +148,11 @@ class _Worker:
     async def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         length = _LENGTH.unpack(await self._process.stdout.readexactly(_LENGTH.size))[0]
-        answer: dict[str, Any] = json.loads(await self._process.stdout.readexactly(length))
-        return answer
+        response: dict[str, Any] = json.loads(await self._process.stdout.readexactly(length))
+        return response
 
 
-def _recognition(answer: dict[str, Any]) -> Recognition:
-    if "recognition" not in answer:
-        raise NotRecognised(answer["message"], answer["code"])
-    heard = answer["recognition"]
-    sentences = (
-        Sentence(**{**sentence, "words": tuple(Word(**word) for word in sentence["words"])})
-        for sentence in heard["sentences"]
-    )
-    return Recognition(heard["duration_ms"], heard["channels"], tuple(sentences))
+def _parse_response(response: dict[str, Any]) -> Recognition:
+    if "recognition" not in response:
+        raise RecognitionError(response["message"], response["code"])
+    return Recognition.from_dict(response["recognition"])

@@ -1,11 +1,11 @@
-"""A recogniser that answers at once with words drawn from the recording's digest. For tests."""
+"""A recogniser for tests: it responds at once, with words chosen by the recording's digest."""
 
 import asyncio
 import hashlib
 from pathlib import Path
 
-from localcloud.speech.recognition import NotRecognised, Recognition, Sentence
-from localcloud.speech.sidecar import sentences_of, spread
+from localcloud.speech.models import Recognition, RecognitionError, Sentence
+from localcloud.speech.sidecar import distribute_sentences, parse_sidecar
 
 _WORDS = (
     *("we", "you", "they", "the", "meeting", "report", "price", "order", "ticket", "question", "answer"),
@@ -13,51 +13,51 @@ _WORDS = (
     *("today", "tomorrow", "again", "later", "first", "second", "good", "new", "small", "ready"),
 )
 _BYTES_PER_SECOND = 16_000  # as if every recording were 128 kbit/s
-_SHORTEST_MS = 1_000
-_SENTENCES = 2
-_WORDS_A_SENTENCE = 5
+_MIN_DURATION_MS = 1_000
+_SENTENCES_PER_CHANNEL = 2
+_WORDS_PER_SENTENCE = 5
 _PAUSE_MS = 100
 
 
-class Scripted:
-    """Deterministic: the same bytes always say the same.
+class ScriptedRecogniser:
+    """Deterministic: the same bytes always give the same words.
 
-    Bytes that begin with `NOT AUDIO` fail, bytes that begin with `SILENCE` say nothing. Any recording
-    is taken to have as many channels as the job asks for.
+    Bytes that begin with `NOT AUDIO` fail, bytes that begin with `SILENCE` have no words. Every recording
+    has as many channels as the job requires.
     """
 
     async def start(self) -> None:
-        """Nothing to get ready."""
+        """Do nothing."""
 
     async def recognise(
         self, recording: Path, *, engine: str, channels: int, sidecar: Path | None
     ) -> Recognition:
-        """Invent the words of one recording. Raises NotRecognised for `NOT AUDIO`."""
-        del engine  # every engine says the same
+        """Invent the words of one recording. Raises RecognitionError for `NOT AUDIO`."""
+        del engine  # every engine gives the same words
         data = await asyncio.to_thread(recording.read_bytes)
         if data.startswith(b"NOT AUDIO"):
-            raise NotRecognised("the data could not be decoded as audio")
-        duration_ms = max(_SHORTEST_MS, len(data) * 1000 // _BYTES_PER_SECOND)
+            raise RecognitionError("the data could not be decoded as audio")
+        duration_ms = max(_MIN_DURATION_MS, len(data) * 1000 // _BYTES_PER_SECOND)
         sentences: list[Sentence] = []
         if sidecar is not None:
             for channel in range(channels):
-                sentences += sentences_of(sidecar, [(0, duration_ms)], channel, channels)
+                sentences += parse_sidecar(sidecar, [(0, duration_ms)], channel, channels)
         elif not data.startswith(b"SILENCE"):
-            sentences = _invented(hashlib.sha256(data).digest(), duration_ms, channels)
+            sentences = _invent_sentences(hashlib.sha256(data).digest(), duration_ms, channels)
         sentences.sort(key=lambda sentence: (sentence.start_ms, sentence.channel))
         return Recognition(duration_ms, channels, tuple(sentences))
 
     async def close(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
 
-def _invented(digest: bytes, duration_ms: int, channels: int) -> list[Sentence]:
-    """Let the channels take turns, one piece of the recording for each sentence."""
-    turns = _SENTENCES * channels
+def _invent_sentences(digest: bytes, duration_ms: int, channels: int) -> list[Sentence]:
+    """Invent sentences for all channels, in turn; each sentence has its own part of the recording."""
+    turns = _SENTENCES_PER_CHANNEL * channels
     sentences: list[Sentence] = []
     for turn in range(turns):
-        chosen = digest[turn * _WORDS_A_SENTENCE : (turn + 1) * _WORDS_A_SENTENCE]
-        text = " ".join(_WORDS[byte % len(_WORDS)] for byte in chosen)
+        indexes = digest[turn * _WORDS_PER_SENTENCE : (turn + 1) * _WORDS_PER_SENTENCE]
+        text = " ".join(_WORDS[index % len(_WORDS)] for index in indexes)
         span = (duration_ms * turn // turns, duration_ms * (turn + 1) // turns - _PAUSE_MS)
-        sentences += spread([text], [span], turn % channels)
+        sentences += distribute_sentences([text], [span], turn % channels)
     return sentences

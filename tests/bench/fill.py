@@ -8,9 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from cli.local.emulator import APPID, INPUT_BUCKET, OUTPUT_BUCKET, REGION
-from localcloud.cos.buckets import Buckets
-from localcloud.cos.files import Files
-from localcloud.cos.objects import Objects, StoredObject
+from localcloud.cos.models import BucketStore, ObjectStore, StoredObject
+from localcloud.cos.storage import FileStorage
 from localcloud.store import Store
 from shared.recordings.keys import done_prefix
 from shared.recordings.models import Recording
@@ -28,7 +27,7 @@ def fill(data: Path, *, fresh: Iterable[str] = (), done: Iterable[str] = ()) -> 
     What is done has no bytes: names, times, sizes and ETags are all that a listing looks at.
     """
     with closing(Store(data)) as store:
-        buckets, objects = Buckets(store, APPID), Objects(store, Files(store))
+        buckets, objects = BucketStore(store, APPID), ObjectStore(store, FileStorage(store))
         recordings, outputs = (buckets.create(name, REGION) for name in (INPUT_BUCKET, OUTPUT_BUCKET))
         with store.transaction():
             for key in fresh:

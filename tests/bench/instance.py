@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from localcloud.scf import bootstrap
+from localcloud.runtime import bootstrap
 from tests.bench.figures import CannotMeasure
 
 

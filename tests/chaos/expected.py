@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from localcloud.speech.recognition import NotRecognised
-from localcloud.speech.scripted import Scripted
+from localcloud.speech.models import RecognitionError
+from localcloud.speech.scripted import ScriptedRecogniser
 from tests.chaos.uploads import etag_of
 
 FORMATS = ("json", "txt", "srt", "vtt")
@@ -40,12 +40,12 @@ def said_of(bodies: Iterable[bytes]) -> Mapping[bytes, Said | None]:
 
 
 async def _listen(places: Mapping[bytes, Path]) -> dict[bytes, Said | None]:
-    engine = Scripted()
+    engine = ScriptedRecogniser()
     heard: dict[bytes, Said | None] = {}
     for body, place in places.items():
         try:
             found = await engine.recognise(place, engine="16k_en", channels=1, sidecar=None)
-        except NotRecognised:
+        except RecognitionError:
             heard[body] = None
             continue
         sentences = ((one.start_ms, one.end_ms, one.text) for one in found.sentences)

@@ -1,4 +1,4 @@
-"""Stand-in clouds in processes of their own, and three ways to talk to them: the official SDK, raw HTTP, a receiver."""
+"""Stand-in clouds in their own processes, and three ways to use them: the official SDK, raw HTTP, a receiver."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class StandIn:
 
     @classmethod
     def start(cls, folder: Path, *options: str) -> StandIn:
-        began = time.monotonic()
-        words = [sys.executable, "-m", "localcloud", "--port", "0", "--data", str(folder), *options]
+        started_s = time.monotonic()
+        command = [sys.executable, "-m", "localcloud", "--port", "0", "--data", str(folder), *options]
         folder.mkdir(exist_ok=True)
         with (folder / "stderr.log").open("a") as log:
-            process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
@@ -56,11 +56,11 @@ class StandIn:
             process.wait(QUICKLY_S)
             pytest.fail((folder / "stderr.log").read_text())
         ready = json.loads(line)
-        given = {name: ready[name] for name in ("endpoint", "region", "appid", "secret_id", "secret_key")}
-        return cls(folder, process, started_in_s=time.monotonic() - began, **given)
+        params = {name: ready[name] for name in ("endpoint", "region", "appid", "secret_id", "secret_key")}
+        return cls(folder, process, started_in_s=time.monotonic() - started_s, **params)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it and give its exit code."""
+        """Stop it and return its exit code."""
         self.process.send_signal(number)
         code = self.process.wait(QUICKLY_S)
         assert self.process.stdout is not None
@@ -76,9 +76,9 @@ class StandIn:
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self.endpoint}/-/{path}"
-        answer = httpx.request(method, url, json=body, trust_env=False, timeout=QUICKLY_S)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = httpx.request(method, url, json=body, trust_env=False, timeout=QUICKLY_S)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def log(self) -> str:
         return (self.folder / "stderr.log").read_text()
@@ -97,7 +97,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 
 @pytest.fixture
 def start_cloud(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
-    """Start stand-ins with own options, all on one data folder unless told otherwise."""
+    """Start stand-ins with options, on one data folder unless another is named."""
     started: list[StandIn] = []
 
     def start(*options: str, folder: str = "data") -> StandIn:
@@ -113,7 +113,7 @@ def start_cloud(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
 
 
 @pytest.fixture(scope="session")
-def sdk_of() -> Iterator[Callable[..., Any]]:
+def make_sdk() -> Iterator[Callable[..., Any]]:
     """The official SDK, unmodified, pointed at a stand-in as its proxy."""
     with warnings.catch_warnings():
         # The SDK and its dependencies are older than the interpreter: invalid escapes, deprecated modules.
@@ -152,8 +152,8 @@ def sdk_of() -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def sdk(cloud: StandIn, sdk_of: Callable[..., Any]) -> Any:
-    return sdk_of(cloud)
+def sdk(cloud: StandIn, make_sdk: Callable[..., Any]) -> Any:
+    return make_sdk(cloud)
 
 
 @pytest.fixture
@@ -176,8 +176,8 @@ _CONTROL_VERSIONS = {"scf": "v20180416", "cam": "v20190116", "sts": "v20180813"}
 
 
 @dataclass
-class ControlClient:
-    """The official SDK's typed clients of the control plane; unless `direct`, the stand-in is their proxy."""
+class ApiClient:
+    """The official SDK's typed clients of API 3.0; unless `direct`, the stand-in is their proxy."""
 
     endpoint: str
     secret_id: str
@@ -186,64 +186,64 @@ class ControlClient:
     region: str = "ap-guangzhou"
     direct: bool = False
 
-    def call(self, product: str, action: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One call; the answer without its RequestId. Raises the SDK's exception."""
+    def call(self, product: str, action: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Send one request; returns the response without its RequestId. Raises the SDK's exception."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the SDK is older than the interpreter
-            return self._call(product, action, dict(given or {}))
+            return self._call(product, action, dict(params or {}))
 
-    def _call(self, product: str, action: str, given: dict[str, Any]) -> dict[str, Any]:
+    def _call(self, product: str, action: str, params: dict[str, Any]) -> dict[str, Any]:
         from tencentcloud.common.credential import Credential
         from tencentcloud.common.profile.client_profile import ClientProfile
         from tencentcloud.common.profile.http_profile import HttpProfile
 
         module = f"tencentcloud.{product}.{_CONTROL_VERSIONS[product]}"
         request = getattr(importlib.import_module(f"{module}.models"), f"{action}Request")()
-        request.from_json_string(json.dumps(given))
+        request.from_json_string(json.dumps(params))
         kind = getattr(importlib.import_module(f"{module}.{product}_client"), f"{product.capitalize()}Client")
         address = self.endpoint.removeprefix("http://")
         where: dict[str, Any] = {"endpoint": address} if self.direct else {"proxy": self.endpoint}
         profile = ClientProfile(httpProfile=HttpProfile(protocol="http", reqTimeout=int(QUICKLY_S), **where))
         client = kind(Credential(self.secret_id, self.secret_key, self.token or None), self.region, profile)
-        answer: dict[str, Any] = json.loads(getattr(client, action)(request).to_json_string())
-        assert answer.pop("RequestId")
-        return answer
+        response: dict[str, Any] = json.loads(getattr(client, action)(request).to_json_string())
+        assert response.pop("RequestId")
+        return response
 
-    def refusal(self, product: str, action: str, given: Mapping[str, Any] | None = None) -> str:
-        """The code with which a call is refused."""
+    def error_code(self, product: str, action: str, params: Mapping[str, Any] | None = None) -> str:
+        """The error code of a request."""
         from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
         with pytest.raises(TencentCloudSDKException) as refused:
-            self.call(product, action, given)
+            self.call(product, action, params)
         assert refused.value.get_request_id()
         return str(refused.value.get_code())
 
 
 @pytest.fixture(scope="session")
-def control_of() -> Callable[..., ControlClient]:
-    """Clients of a stand-in's control plane; `key` is one that /-/keys issued, else the operator's."""
+def make_api_client() -> Callable[..., ApiClient]:
+    """Clients of a stand-in's API 3.0 with a credential that /-/keys issued, or the operator's."""
 
-    def make(cloud: StandIn, key: Mapping[str, Any] | None = None, **changes: Any) -> ControlClient:
+    def make(cloud: StandIn, key: Mapping[str, Any] | None = None, **changes: Any) -> ApiClient:
         names = ("secret_id", "secret_key", "token")
         whose = {name: key[name] for name in names} if key else {}
         own = {"secret_id": cloud.secret_id, "secret_key": cloud.secret_key}
-        return ControlClient(cloud.endpoint, **{**own, **whose, **changes})
+        return ApiClient(cloud.endpoint, **{**own, **whose, **changes})
 
     return make
 
 
 @pytest.fixture
-def control(cloud: StandIn, control_of: Callable[..., ControlClient]) -> ControlClient:
-    return control_of(cloud)
+def api_client(cloud: StandIn, make_api_client: Callable[..., ApiClient]) -> ApiClient:
+    return make_api_client(cloud)
 
 
-def encoded(text: str) -> str:
+def percent_encode(text: str) -> str:
     return quote(text, safe="-_~.")
 
 
 @dataclass
-class Raw:
-    """Signed requests, byte for byte as a test wants them; the signature is written from the documents."""
+class RawClient:
+    """Signed requests with exact control of every byte; the signature follows the documents."""
 
     cloud: StandIn
     client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=QUICKLY_S))
@@ -263,7 +263,9 @@ class Raw:
         times = f"{start};{end}"
         names, lines = [], []
         for pairs in (query, headers):
-            items = sorted((encoded(name).lower(), encoded(value)) for name, value in pairs.items())
+            items = sorted(
+                (percent_encode(name).lower(), percent_encode(value)) for name, value in pairs.items()
+            )
             names.append(";".join(name for name, _ in items))
             lines.append("&".join(f"{name}={value}" for name, value in items))
         whole = f"{method.lower()}\n{path}\n{lines[0]}\n{lines[1]}\n"
@@ -288,37 +290,39 @@ class Raw:
         authorization: str | None = None,
         **signing: Any,
     ) -> httpx.Response:
-        """Send it. `unsigned` headers travel outside the signature; `path` is decoded, as it is signed."""
+        """Send a request. `unsigned` headers are not covered by the signature; `path` is decoded, as it is signed."""
         signed = {"host": host, **(headers or {})}
         if authorization is None:
             authorization = self.sign(method, path, query or {}, signed, **signing)
         sent = {**signed, **(unsigned or {}), **({"authorization": authorization} if authorization else {})}
-        # Dots are spelt out so that no client on the way takes `..` for a step up.
-        target = "/" + encoded(path[1:]).replace(".", "%2E").replace("%2F", "/")
+        # Dots are encoded so that no client treats `..` as the parent folder.
+        target = "/" + percent_encode(path[1:]).replace(".", "%2E").replace("%2F", "/")
         if query:
-            target += "?" + "&".join(f"{encoded(name)}={encoded(value)}" for name, value in query.items())
+            target += "?" + "&".join(
+                f"{percent_encode(name)}={percent_encode(value)}" for name, value in query.items()
+            )
         return self.target(method, target, sent, body)
 
     def target(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> httpx.Response:
-        """The request line exactly so."""
+        """Send exactly this request target."""
         return self.client.request(
             method, self.cloud.endpoint, headers=headers, content=body, extensions={"target": target.encode()}
         )
 
 
 @pytest.fixture
-def raw(cloud: StandIn) -> Iterator[Raw]:
-    made = Raw(cloud)
+def raw(cloud: StandIn) -> Iterator[RawClient]:
+    made = RawClient(cloud)
     yield made
     made.client.close()
 
 
 @pytest.fixture
-def raw_of() -> Iterator[Callable[[StandIn], Raw]]:
-    made: list[Raw] = []
+def make_raw() -> Iterator[Callable[[StandIn], RawClient]]:
+    made: list[RawClient] = []
 
-    def make(cloud: StandIn) -> Raw:
-        made.append(Raw(cloud))
+    def make(cloud: StandIn) -> RawClient:
+        made.append(RawClient(cloud))
         return made[-1]
 
     yield make
@@ -328,7 +332,7 @@ def raw_of() -> Iterator[Callable[[StandIn], Raw]]:
 
 @dataclass
 class Receiver:
-    """An HTTP address on this machine that keeps what is posted to it and answers as told."""
+    """An HTTP address on this machine that keeps posted bodies and responds with the given statuses."""
 
     url: str
     statuses: list[int]
@@ -366,10 +370,10 @@ def receiver() -> Iterator[Receiver]:
 def eventually(look: Callable[[], Any]) -> Any:
     """The first result of `look` that is neither None nor False."""
     deadline = time.monotonic() + QUICKLY_S
-    while (found := look()) is None or found is False:
+    while (result := look()) is None or result is False:
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
-    return found
+    return result
 
 
 @pytest.fixture(name="eventually")

@@ -1,4 +1,4 @@
-"""Cloud Infinite's speech service as Tencent's own Python client finds it: every method it has, unmodified."""
+"""Cloud Infinite's speech service as used by Tencent's own Python client, unmodified: every method it has."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ SPEECH = {"EngineModelType": "16k_zh", "ChannelNum": 1, "ResTextFormat": 1}
 
 
 def submit(sdk: Any, bucket: str, **more: Any) -> Any:
-    wanted = {"InputObject": "call.mp3", "SpeechRecognition": SPEECH, **more}
+    parameters = {"InputObject": "call.mp3", "SpeechRecognition": SPEECH, **more}
     region = sdk._conf._region
-    return sdk.ci_create_asr_job(bucket, bucket, region, "out/call.txt", **wanted)["JobsDetail"]
+    return sdk.ci_create_asr_job(bucket, bucket, region, "out/call.txt", **parameters)["JobsDetail"]
 
 
-def finished(sdk: Any, bucket: str, job_id: str, eventually: Callable[[Any], Any]) -> Any:
-    def look() -> Any:
+def wait_until_finished(sdk: Any, bucket: str, job_id: str, eventually: Callable[[Any], Any]) -> Any:
+    def find_ended() -> Any:
         job = sdk.ci_get_asr_job(bucket, job_id)["JobsDetail"][0]
         return job if job["State"] in ("Success", "Failed") else None
 
-    return eventually(look)
+    return eventually(find_ended)
 
 
-def test_the_service_is_switched_on_listed_and_off(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_service_is_enabled_listed_and_disabled(cloud: Any, sdk: Any, bucket: str) -> None:
     for _ in range(2):  # a second time changes nothing
-        _, answer = sdk.ci_open_asr_bucket(bucket)
-        assert answer["AsrBucket"]["BucketId"] == answer["AsrBucket"]["Name"] == bucket
-        assert answer["AsrBucket"]["Region"] == cloud.region
+        _, response = sdk.ci_open_asr_bucket(bucket)
+        assert response["AsrBucket"]["BucketId"] == response["AsrBucket"]["Name"] == bucket
+        assert response["AsrBucket"]["Region"] == cloud.region
     listed = sdk.ci_get_asr_bucket(Regions=cloud.region, BucketNames=bucket)
     assert (listed["TotalCount"], listed["AsrBucketList"][0]["BucketId"]) == ("1", bucket)
     sdk.ci_close_asr_bucket(bucket)
@@ -39,29 +39,29 @@ def test_the_service_is_switched_on_listed_and_off(cloud: Any, sdk: Any, bucket:
     assert (listed["TotalCount"], listed.get("AsrBucketList")) == ("0", None)
 
 
-def test_enabled_buckets_are_found_by_prefix_and_page(cloud: Any, sdk: Any) -> None:
+def test_enabled_buckets_are_listed_by_prefix_and_page(cloud: Any, sdk: Any) -> None:
     names = [f"prefix-{number}-{cloud.appid}" for number in range(3)]
     for name in names:
         sdk.create_bucket(name)
         sdk.ci_open_asr_bucket(name)
-    found = []
+    bucket_ids = []
     for page in ("1", "2"):
         listed = sdk.ci_get_asr_bucket(BucketName="prefix-", PageNumber=page, PageSize="2")
         assert (listed["TotalCount"], listed["PageNumber"], listed["PageSize"]) == ("3", page, "2")
-        found += [item["BucketId"] for item in listed["AsrBucketList"]]
-    assert found == names
+        bucket_ids += [item["BucketId"] for item in listed["AsrBucketList"]]
+    assert bucket_ids == names
     elsewhere = sdk.ci_get_asr_bucket(BucketName="prefix-", Regions="ap-shanghai")
     assert elsewhere["TotalCount"] == "0"
 
 
-def test_a_new_queue_is_active_and_tells_nobody(sdk: Any, speech_bucket: str) -> None:
+def test_new_queue_is_active_without_notification(sdk: Any, speech_bucket: str) -> None:
     queue = sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0]
     assert (queue["Name"], queue["State"], queue["Category"]) == ("queue-speech-1", "Active", "Speeching")
     assert (queue["MaxSize"], queue["MaxConcurrent"], queue["BucketId"]) == ("10000", "10", speech_bucket)
     assert queue["NotifyConfig"] == {"Url": None, "Event": None, "Type": None, "State": "Off"}
 
 
-def test_queues_are_found_by_id_and_state(sdk: Any, speech_bucket: str) -> None:
+def test_queues_are_listed_by_id_and_state(sdk: Any, speech_bucket: str) -> None:
     queue_id = sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0]["QueueId"]
     both = sdk.ci_get_asr_queue(speech_bucket, QueueIds=f"{queue_id},p0")
     assert [queue["QueueId"] for queue in both["QueueList"]] == [queue_id]
@@ -70,7 +70,7 @@ def test_queues_are_found_by_id_and_state(sdk: Any, speech_bucket: str) -> None:
     assert sdk.ci_get_asr_queue(speech_bucket, State="Active")["TotalCount"] == "1"
 
 
-def test_a_queue_takes_new_settings(sdk: Any, speech_bucket: str) -> None:
+def test_queue_settings_are_updated(sdk: Any, speech_bucket: str) -> None:
     queue_id = sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0]["QueueId"]
     notify = {
         "State": "On",
@@ -86,7 +86,7 @@ def test_a_queue_takes_new_settings(sdk: Any, speech_bucket: str) -> None:
     assert sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0] == queue
 
 
-def test_a_submitted_job_is_found_recognised_and_written(
+def test_submitted_job_is_recognised_and_written(
     cloud: Any, sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
 ) -> None:
     job = submit(sdk, speech_bucket)
@@ -96,7 +96,7 @@ def test_a_submitted_job_is_found_recognised_and_written(
     assert len(job["JobId"]) == 33
     assert job["Input"] == {"BucketId": speech_bucket, "Object": "call.mp3", "Region": cloud.region}
     assert job["Operation"]["SpeechRecognition"]["ResTextFormat"] == "1"
-    done = finished(sdk, speech_bucket, job["JobId"], eventually)
+    done = wait_until_finished(sdk, speech_bucket, job["JobId"], eventually)
     assert done["State"] == "Success"
     assert done["EndTime"] != "-"
     result = done["Operation"]["SpeechRecognitionResult"]
@@ -117,18 +117,18 @@ def test_a_submitted_job_is_found_recognised_and_written(
 
 
 def test_jobs_are_listed_newest_first_in_pages(sdk: Any, speech_bucket: str) -> None:
-    made = [submit(sdk, speech_bucket)["JobId"] for _ in range(5)]
-    found: list[str] = []
+    created = [submit(sdk, speech_bucket)["JobId"] for _ in range(5)]
+    job_ids: list[str] = []
     token = ""
     while True:
         page = sdk.ci_list_asr_jobs(speech_bucket, Size=2, NextToken=token)
-        found += [job["JobId"] for job in page["JobsDetail"]]
+        job_ids += [job["JobId"] for job in page["JobsDetail"]]
         if "NextToken" not in page:
             break
         token = page["NextToken"]
-    assert found == made[::-1]
+    assert job_ids == created[::-1]
     oldest = sdk.ci_list_asr_jobs(speech_bucket, Size=1, OrderByTime="Asc")["JobsDetail"]
-    assert [job["JobId"] for job in oldest] == made[:1]
+    assert [job["JobId"] for job in oldest] == created[:1]
 
 
 def test_jobs_are_listed_by_state_queue_and_time(
@@ -139,7 +139,7 @@ def test_jobs_are_listed_by_state_queue_and_time(
     good = submit(sdk, speech_bucket)["JobId"]
     bad = submit(sdk, speech_bucket, InputObject="notes.txt")["JobId"]
     for job_id in (good, bad):
-        finished(sdk, speech_bucket, job_id, eventually)
+        wait_until_finished(sdk, speech_bucket, job_id, eventually)
 
     def listed(**filters: Any) -> list[str]:
         return [job["JobId"] for job in sdk.ci_list_asr_jobs(speech_bucket, **filters).get("JobsDetail", [])]
@@ -154,11 +154,11 @@ def test_jobs_are_listed_by_state_queue_and_time(
     assert listed(EndCreationTime="2020-01-01T00:00:00+0800") == []
 
 
-def test_a_recording_that_is_no_audio_fails_with_a_reason(
+def test_file_that_is_not_audio_fails_with_reason(
     sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
 ) -> None:
     sdk.put_object(speech_bucket, b"NOT AUDIO", "notes.txt")
-    job = finished(
+    job = wait_until_finished(
         sdk, speech_bucket, submit(sdk, speech_bucket, InputObject="notes.txt")["JobId"], eventually
     )
     assert (job["State"], job["Code"]) == ("Failed", "FailedOperation.ErrorRecognize")
@@ -167,7 +167,7 @@ def test_a_recording_that_is_no_audio_fails_with_a_reason(
     assert not sdk.object_exists(speech_bucket, "out/call.txt")
 
 
-def test_templates_are_made_used_changed_and_deleted(
+def test_template_is_created_used_updated_and_deleted(
     sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
 ) -> None:
     template = sdk.ci_create_asr_template(speech_bucket, "电话", "8k_zh", ChannelNum=1, ResTextFormat=2)[
@@ -178,7 +178,7 @@ def test_templates_are_made_used_changed_and_deleted(
     job = submit(sdk, speech_bucket, TemplateId=template_id, SpeechRecognition={"EngineModelType": "16k_en"})
     assert job["Operation"]["SpeechRecognition"]["EngineModelType"] == "8k_zh"
     assert job["Operation"]["TemplateName"] == "电话"
-    finished(sdk, speech_bucket, job["JobId"], eventually)
+    wait_until_finished(sdk, speech_bucket, job["JobId"], eventually)
     changed = sdk.ci_update_asr_template(speech_bucket, template_id, "电话2", "8k_en", 1, 1)["Template"]
     assert (changed["Name"], changed["SpeechRecognition"]["EngineModelType"]) == ("电话2", "8k_en")
     listed = sdk.ci_get_asr_template(speech_bucket)
@@ -187,23 +187,23 @@ def test_templates_are_made_used_changed_and_deleted(
     assert sdk.ci_get_asr_template(speech_bucket)["TotalCount"] == "0"
 
 
-def test_hot_word_tables_are_kept(cloud: Any, sdk_of: Any, speech_bucket: str) -> None:
-    speech = sdk_of(cloud, speech=True)
+def test_hot_word_table_is_created_updated_and_deleted(cloud: Any, make_sdk: Any, speech_bucket: str) -> None:
+    speech = make_sdk(cloud, speech=True)
     table = {"TableName": "names", "VocabularyWeights": {"Vocabulary": "Scribe", "Weight": "10"}}
-    _, made = speech.ci_create_asr_hot_vocabulary_table(speech_bucket, table)
-    table_id = made["TableId"]
+    _, created = speech.ci_create_asr_hot_vocabulary_table(speech_bucket, table)
+    table_id = created["TableId"]
     speech.ci_update_asr_hot_vocabulary_table(
         speech_bucket, {**table, "TableId": table_id, "TableName": "more"}
     )
-    _, found = speech.ci_get_asr_hot_vocabulary_table(speech_bucket, table_id)
-    assert (found["TableName"], found["VocabularyWeights"]["Vocabulary"]) == ("more", "Scribe")
+    _, fetched = speech.ci_get_asr_hot_vocabulary_table(speech_bucket, table_id)
+    assert (fetched["TableName"], fetched["VocabularyWeights"]["Vocabulary"]) == ("more", "Scribe")
     _, listed = speech.ci_list_asr_hot_vocabulary_table(speech_bucket)
     assert listed["TotalCount"] == "1"
     speech.ci_delete_asr_hot_vocabulary_table(speech_bucket, table_id)
     assert speech.ci_list_asr_hot_vocabulary_table(speech_bucket)[1]["TotalCount"] == "0"
 
 
-def test_the_general_job_calls_reach_the_same_jobs(
+def test_general_job_calls_reach_same_jobs(
     cloud: Any, sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
 ) -> None:
     output = {"Region": cloud.region, "Bucket": speech_bucket, "Object": "general.txt"}
@@ -217,22 +217,24 @@ def test_the_general_job_calls_reach_the_same_jobs(
             "JobLevel": "1",
         },
     }
-    made = sdk.ci_create_media_jobs(Bucket=speech_bucket, Jobs=request, Lst={}, ContentType="application/xml")
-    job = made["JobsDetail"][0] if isinstance(made["JobsDetail"], list) else made["JobsDetail"]
+    created = sdk.ci_create_media_jobs(
+        Bucket=speech_bucket, Jobs=request, Lst={}, ContentType="application/xml"
+    )
+    job = created["JobsDetail"][0] if isinstance(created["JobsDetail"], list) else created["JobsDetail"]
     assert job["Operation"]["UserData"] == "receipt-1"
-    finished(sdk, speech_bucket, job["JobId"], eventually)
+    wait_until_finished(sdk, speech_bucket, job["JobId"], eventually)
     both = sdk.ci_get_media_jobs(Bucket=speech_bucket, JobIDs=job["JobId"], ContentType="application/xml")
     assert both["JobsDetail"][0]["State"] == "Success"
 
 
-def test_an_unknown_job_is_no_error(sdk: Any, speech_bucket: str) -> None:
+def test_unknown_job_is_no_error(sdk: Any, speech_bucket: str) -> None:
     known = submit(sdk, speech_bucket)["JobId"]
-    answer = sdk.ci_get_asr_job(speech_bucket, f"{known},s0")
-    assert [job["JobId"] for job in answer["JobsDetail"]] == [known]
-    assert answer["NonExistJobIds"] == "s0"
+    response = sdk.ci_get_asr_job(speech_bucket, f"{known},s0")
+    assert [job["JobId"] for job in response["JobsDetail"]] == [known]
+    assert response["NonExistJobIds"] == "s0"
 
 
-def test_ci_errors_have_no_resource_so_the_sdk_calls_them_unknown(sdk: Any, bucket: str) -> None:
+def test_sdk_reports_ci_errors_as_unknown(sdk: Any, bucket: str) -> None:
     with pytest.raises(Exception, match=r".") as caught:
         submit(sdk, bucket)
     error: Any = caught.value
@@ -241,10 +243,10 @@ def test_ci_errors_have_no_resource_so_the_sdk_calls_them_unknown(sdk: Any, buck
     assert "<Code>AsrBucketUnBinded</Code>" in error.get_origin_msg()
 
 
-def test_temporary_keys_work_on_ci_with_the_token_header_of_the_sdk(
-    cloud: Any, sdk_of: Any, speech_bucket: str
+def test_temporary_key_works_on_ci_with_sdk_token_header(
+    cloud: Any, make_sdk: Any, speech_bucket: str
 ) -> None:
     key = cloud.admin("POST", "keys")
-    sdk = sdk_of(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
+    sdk = make_sdk(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
     assert sdk.ci_get_asr_queue(speech_bucket)["TotalCount"] == "1"
     assert submit(sdk, speech_bucket)["State"] == "Submitted"

@@ -1,4 +1,4 @@
-"""Listing against a plain model: what a sorted Python list of the keys would give."""
+"""Listing, compared with a simple model: a sorted Python list of the keys."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.cos.listing import page
-from localcloud.cos.service import Cos, Created
+from localcloud.cos.backend import CosBackend, ObjectCreatedEvent
+from localcloud.cos.models import list_page
 from localcloud.store import Store
 
 BUCKET = "b-1250000000"
 KEYS = st.sets(st.text("ab/é🎧", min_size=1, max_size=5), max_size=12)
 
 
-def model(keys: Iterable[str], prefix: str, delimiter: str) -> list[str]:
-    """Every entry of the whole listing: keys, and folders once, in byte order."""
+def expected_entries(keys: Iterable[str], prefix: str, delimiter: str) -> list[str]:
+    """Return all entries of the listing: keys, and each common prefix once, in byte order."""
     entries: list[str] = []
     for key in sorted(keys, key=str.encode):
         if key.startswith(prefix):
@@ -30,42 +30,42 @@ def model(keys: Iterable[str], prefix: str, delimiter: str) -> list[str]:
     return entries
 
 
-async def no_body() -> AsyncIterator[bytes]:
+async def one_byte() -> AsyncIterator[bytes]:
     yield b"x"
 
 
-async def told(_created: Created) -> None:
-    """Nobody listens."""
+async def ignore_event(_created: ObjectCreatedEvent) -> None:
+    """Do nothing."""
 
 
-async def filled(store: Store, keys: Iterable[str]) -> Cos:
-    cos = Cos(store, "1250000000", told)
+async def create_objects(store: Store, keys: Iterable[str]) -> CosBackend:
+    cos = CosBackend(store, "1250000000", ignore_event)
     bucket = cos.buckets.create(BUCKET, "ap-guangzhou")
     for key in keys:
-        await cos.keep(bucket, key, await cos.receive(no_body()), {}, event="Put", request_id="r")
+        await cos.put_object(bucket, key, await cos.receive_body(one_byte()), {}, event="Put", request_id="r")
     return cos
 
 
 @settings(max_examples=60, deadline=None)
 @given(KEYS, st.text("ab/é", max_size=2), st.sampled_from(["", "/", "a", "b/", "é"]), st.integers(1, 5))
-def test_pages_of_any_size_join_to_the_whole_listing(
-    keys: set[str], prefix: str, delimiter: str, most: int
-) -> None:
+def test_pages_join_to_whole_listing(keys: set[str], prefix: str, delimiter: str, limit: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        cos = asyncio.run(filled(store, keys))
+        cos = asyncio.run(create_objects(store, keys))
         entries: list[str] = []
         marker = ""
         for _ in range(len(keys) + 1):
-            found = page(cos.objects, BUCKET, prefix=prefix, delimiter=delimiter, marker=marker, most=most)
-            here = [item.key for item in found.objects] + list(found.prefixes)
-            assert len(here) <= most
-            entries += sorted(here, key=str.encode)
-            if not found.next_marker:
+            page = list_page(
+                cos.objects, BUCKET, prefix=prefix, delimiter=delimiter, marker=marker, limit=limit
+            )
+            names = [item.key for item in page.objects] + list(page.prefixes)
+            assert len(names) <= limit
+            entries += sorted(names, key=str.encode)
+            if not page.next_marker:
                 break
-            assert len(here) == most
-            marker = found.next_marker
+            assert len(names) == limit
+            marker = page.next_marker
         else:
             raise AssertionError("the pages have no end")
         store.close()
-    assert entries == model(keys, prefix, delimiter)
+    assert entries == expected_entries(keys, prefix, delimiter)

@@ -1,4 +1,4 @@
-"""COS as Tencent's own Python client finds it, unmodified."""
+"""COS as used by Tencent's own Python client, unmodified."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def refused(call: Callable[[], Any]) -> tuple[int, str]:
-    """Status and code of the error that the SDK raises."""
+def get_error(call: Callable[[], Any]) -> tuple[int, str]:
+    """Return status and code of the error that the SDK raises."""
     with pytest.raises(Exception, match=r".") as caught:
         call()
     error: Any = caught.value
     return error.get_status_code(), error.get_error_code()
 
 
-def body_of(sdk: Any, bucket: str, key: str, **more: Any) -> bytes:
+def read_body(sdk: Any, bucket: str, key: str, **more: Any) -> bytes:
     return bytes(sdk.get_object(bucket, key, **more)["Body"].get_raw_stream().read())
 
 
-def test_an_object_comes_back_as_it_was_put(sdk: Any, bucket: str) -> None:
+def test_object_comes_back_as_put(sdk: Any, bucket: str) -> None:
     put = sdk.put_object(
         bucket,
         b"hello",
@@ -45,19 +45,19 @@ def test_an_object_comes_back_as_it_was_put(sdk: Any, bucket: str) -> None:
     assert put["ETag"] == head["ETag"] == f'"{md5(b"hello")}"'
     assert (head["Content-Type"], head["Content-Length"]) == ("text/plain; charset=utf-8", "5")
     assert (head["x-cos-meta-lang"], head["Cache-Control"]) == ("zh", "no-store")
-    assert body_of(sdk, bucket, CHINESE) == b"hello"
+    assert read_body(sdk, bucket, CHINESE) == b"hello"
 
 
-def test_a_deleted_object_is_gone_and_deleting_it_again_is_no_error(sdk: Any, bucket: str) -> None:
+def test_deleting_object_twice_is_no_error(sdk: Any, bucket: str) -> None:
     sdk.put_object(bucket, b"x", "a")
     sdk.delete_object(bucket, "a")
     sdk.delete_object(bucket, "a")
-    assert refused(lambda: sdk.get_object(bucket, "a")) == (404, "NoSuchKey")
-    assert refused(lambda: sdk.head_object(bucket, "a"))[0] == 404
+    assert get_error(lambda: sdk.get_object(bucket, "a")) == (404, "NoSuchKey")
+    assert get_error(lambda: sdk.head_object(bucket, "a"))[0] == 404
     assert not sdk.object_exists(bucket, "a")
 
 
-def test_an_error_tells_its_resource_and_request(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_error_has_resource_and_request_id(cloud: Any, sdk: Any, bucket: str) -> None:
     with pytest.raises(Exception, match="NoSuchKey") as caught:
         sdk.get_object(bucket, "not/there")
     error: Any = caught.value
@@ -66,51 +66,51 @@ def test_an_error_tells_its_resource_and_request(cloud: Any, sdk: Any, bucket: s
     assert error.get_trace_id()
 
 
-def test_buckets_are_made_listed_and_deleted_when_empty(cloud: Any, sdk: Any) -> None:
+def test_bucket_is_created_listed_and_deleted_when_empty(cloud: Any, sdk: Any) -> None:
     name = f"shortlived-{cloud.appid}"
     sdk.create_bucket(name)
     assert sdk.bucket_exists(name)
-    assert name in {found["Name"] for found in sdk.list_buckets()["Buckets"]["Bucket"]}
-    assert refused(lambda: sdk.create_bucket(name)) == (409, "BucketAlreadyExists")
+    assert name in {item["Name"] for item in sdk.list_buckets()["Buckets"]["Bucket"]}
+    assert get_error(lambda: sdk.create_bucket(name)) == (409, "BucketAlreadyExists")
     sdk.put_object(name, b"x", "a")
-    assert refused(lambda: sdk.delete_bucket(name)) == (409, "BucketNotEmpty")
+    assert get_error(lambda: sdk.delete_bucket(name)) == (409, "BucketNotEmpty")
     sdk.delete_object(name, "a")
     sdk.delete_bucket(name)
     assert not sdk.bucket_exists(name)
-    assert refused(lambda: sdk.list_objects(name)) == (404, "NoSuchBucket")
+    assert get_error(lambda: sdk.list_objects(name)) == (404, "NoSuchBucket")
 
 
-def test_a_bucket_of_another_region_or_account_is_not_there(
-    cloud: Any, sdk_of: Any, sdk: Any, bucket: str
+def test_bucket_of_other_region_or_account_is_not_found(
+    cloud: Any, make_sdk: Any, sdk: Any, bucket: str
 ) -> None:
-    elsewhere = sdk_of(cloud, Region="ap-shanghai")
-    assert refused(lambda: elsewhere.list_objects(bucket)) == (404, "NoSuchBucket")
-    assert refused(lambda: sdk.list_objects(bucket.replace(cloud.appid, "1259999999"))) == (
+    elsewhere = make_sdk(cloud, Region="ap-shanghai")
+    assert get_error(lambda: elsewhere.list_objects(bucket)) == (404, "NoSuchBucket")
+    assert get_error(lambda: sdk.list_objects(bucket.replace(cloud.appid, "1259999999"))) == (
         404,
         "NoSuchBucket",
     )
-    assert refused(lambda: sdk.create_bucket("name-1259999999")) == (400, "InvalidBucketName")
+    assert get_error(lambda: sdk.create_bucket("name-1259999999")) == (400, "InvalidBucketName")
     assert sdk.get_bucket_location(bucket)["LocationConstraint"] == cloud.region
 
 
-def test_listing_pages_through_chinese_keys_in_byte_order(sdk: Any, bucket: str) -> None:
+def test_listing_pages_are_in_byte_order(sdk: Any, bucket: str) -> None:
     keys = [f"录音/{number:02d} 号&<a>.mp3" for number in range(7)] + ["a b.txt", "z+1.txt", "é.txt"]
     for key in keys:
         sdk.put_object(bucket, key.encode(), key)
-    found: list[str] = []
+    listed_keys: list[str] = []
     marker, pages = "", 0
     while True:
         page = sdk.list_objects(bucket, Marker=marker, MaxKeys=3)
-        found += [item["Key"] for item in page["Contents"]]
+        listed_keys += [item["Key"] for item in page["Contents"]]
         pages += 1
         if page["IsTruncated"] == "false":
             break
         marker = page["NextMarker"]
-    assert found == sorted(keys, key=str.encode)
+    assert listed_keys == sorted(keys, key=str.encode)
     assert pages == 4
 
 
-def test_listing_with_a_delimiter_shows_folders(sdk: Any, bucket: str) -> None:
+def test_listing_with_delimiter_returns_common_prefixes(sdk: Any, bucket: str) -> None:
     for key in ("a/1", "a/2", "b/c/3", "top"):
         sdk.put_object(bucket, b"x", key)
     page = sdk.list_objects(bucket, Delimiter="/")
@@ -121,7 +121,7 @@ def test_listing_with_a_delimiter_shows_folders(sdk: Any, bucket: str) -> None:
     assert "Contents" not in inside
 
 
-def test_a_big_file_goes_up_in_parts_and_comes_down_whole(sdk: Any, bucket: str, tmp_path: Path) -> None:
+def test_large_file_is_uploaded_in_parts(sdk: Any, bucket: str, tmp_path: Path) -> None:
     content = bytes(range(256)) * 4096 * 3 + b"the end"
     local = tmp_path / "call.wav"
     local.write_bytes(content)
@@ -134,20 +134,20 @@ def test_a_big_file_goes_up_in_parts_and_comes_down_whole(sdk: Any, bucket: str,
     assert target.read_bytes() == content
 
 
-def test_a_multipart_upload_can_be_looked_at_and_given_up(sdk: Any, bucket: str) -> None:
+def test_multipart_upload_is_listed_and_aborted(sdk: Any, bucket: str) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a", ContentType="audio/mpeg")["UploadId"]
     part = sdk.upload_part(bucket, "a", b"x" * 10, 1, upload_id)
     listed = sdk.list_parts(bucket, "a", upload_id)
-    assert [(found["PartNumber"], found["ETag"], found["Size"]) for found in listed["Part"]] == [
+    assert [(item["PartNumber"], item["ETag"], item["Size"]) for item in listed["Part"]] == [
         ("1", part["ETag"], "10")
     ]
-    assert [found["UploadId"] for found in sdk.list_multipart_uploads(bucket)["Upload"]] == [upload_id]
+    assert [item["UploadId"] for item in sdk.list_multipart_uploads(bucket)["Upload"]] == [upload_id]
     sdk.abort_multipart_upload(bucket, "a", upload_id)
-    assert refused(lambda: sdk.list_parts(bucket, "a", upload_id)) == (404, "NoSuchUpload")
+    assert get_error(lambda: sdk.list_parts(bucket, "a", upload_id)) == (404, "NoSuchUpload")
     assert "Upload" not in sdk.list_multipart_uploads(bucket)
 
 
-def test_a_completed_upload_keeps_the_headers_it_began_with(sdk: Any, bucket: str) -> None:
+def test_completed_upload_keeps_its_headers(sdk: Any, bucket: str) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a", ContentType="audio/mpeg")["UploadId"]
     etag = sdk.upload_part(bucket, "a", b"first", 1, upload_id)["ETag"]
     sdk.complete_multipart_upload(bucket, "a", upload_id, {"Part": [{"PartNumber": 1, "ETag": etag}]})
@@ -165,48 +165,48 @@ def test_a_completed_upload_keeps_the_headers_it_began_with(sdk: Any, bucket: st
         ([(9, "")], "InvalidPart"),
     ],
 )
-def test_a_complete_that_names_wrong_parts_is_refused(sdk: Any, bucket: str, parts: Any, code: str) -> None:
+def test_complete_with_wrong_parts_is_rejected(sdk: Any, bucket: str, parts: Any, code: str) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a")["UploadId"]
     etags = {number: sdk.upload_part(bucket, "a", b"small", number, upload_id)["ETag"] for number in (1, 2)}
     named = {
         "Part": [{"PartNumber": number, "ETag": etag or etags.get(number, "x")} for number, etag in parts]
     }
-    assert refused(lambda: sdk.complete_multipart_upload(bucket, "a", upload_id, named)) == (400, code)
+    assert get_error(lambda: sdk.complete_multipart_upload(bucket, "a", upload_id, named)) == (400, code)
 
 
-def test_a_copy_keeps_or_replaces_what_is_known_of_the_source(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_copy_keeps_or_replaces_metadata(cloud: Any, sdk: Any, bucket: str) -> None:
     sdk.put_object(bucket, b"words", CHINESE, ContentType="text/plain", Metadata={"x-cos-meta-lang": "zh"})
     source = {"Bucket": bucket, "Key": CHINESE, "Region": cloud.region}
     sdk.copy_object(bucket, "kept", source)
     sdk.copy_object(bucket, "replaced", source, CopyStatus="Replaced", ContentType="text/html")
-    assert body_of(sdk, bucket, "kept") == body_of(sdk, bucket, "replaced") == b"words"
+    assert read_body(sdk, bucket, "kept") == read_body(sdk, bucket, "replaced") == b"words"
     kept, replaced = sdk.head_object(bucket, "kept"), sdk.head_object(bucket, "replaced")
     assert (kept["Content-Type"], kept["x-cos-meta-lang"]) == ("text/plain", "zh")
     assert replaced["Content-Type"] == "text/html"
     assert "x-cos-meta-lang" not in replaced
     missing = {**source, "Key": "missing"}
-    assert refused(lambda: sdk.copy_object(bucket, "b", missing)) == (404, "NoSuchKey")
+    assert get_error(lambda: sdk.copy_object(bucket, "b", missing)) == (404, "NoSuchKey")
 
 
-def test_ranges_are_cut_out(sdk: Any, bucket: str) -> None:
+def test_range_is_returned(sdk: Any, bucket: str) -> None:
     sdk.put_object(bucket, b"0123456789", "a")
-    assert body_of(sdk, bucket, "a", Range="bytes=2-4") == b"234"
-    assert body_of(sdk, bucket, "a", Range="bytes=7-") == b"789"
-    assert body_of(sdk, bucket, "a", Range="bytes=-3") == b"789"
-    assert body_of(sdk, bucket, "a", Range="bytes=5-99") == b"56789"
-    assert refused(lambda: sdk.get_object(bucket, "a", Range="bytes=10-")) == (416, "InvalidRange")
+    assert read_body(sdk, bucket, "a", Range="bytes=2-4") == b"234"
+    assert read_body(sdk, bucket, "a", Range="bytes=7-") == b"789"
+    assert read_body(sdk, bucket, "a", Range="bytes=-3") == b"789"
+    assert read_body(sdk, bucket, "a", Range="bytes=5-99") == b"56789"
+    assert get_error(lambda: sdk.get_object(bucket, "a", Range="bytes=10-")) == (416, "InvalidRange")
 
 
-def test_conditions_are_kept(sdk: Any, bucket: str) -> None:
+def test_conditions_are_respected(sdk: Any, bucket: str) -> None:
     etag = sdk.put_object(bucket, b"x", "a")["ETag"]
-    assert body_of(sdk, bucket, "a", IfMatch=etag) == b"x"
-    assert refused(lambda: sdk.get_object(bucket, "a", IfMatch='"other"')) == (412, "PreconditionFailed")
+    assert read_body(sdk, bucket, "a", IfMatch=etag) == b"x"
+    assert get_error(lambda: sdk.get_object(bucket, "a", IfMatch='"other"')) == (412, "PreconditionFailed")
     early = "Thu, 01 Jan 1998 00:00:00 GMT"
-    assert refused(lambda: sdk.get_object(bucket, "a", IfUnmodifiedSince=early)) == (
+    assert get_error(lambda: sdk.get_object(bucket, "a", IfUnmodifiedSince=early)) == (
         412,
         "PreconditionFailed",
     )
-    assert body_of(sdk, bucket, "a", IfModifiedSince=early) == b"x"
+    assert read_body(sdk, bucket, "a", IfModifiedSince=early) == b"x"
 
 
 def test_tags_are_put_read_and_deleted(sdk: Any, bucket: str) -> None:
@@ -216,45 +216,43 @@ def test_tags_are_put_read_and_deleted(sdk: Any, bucket: str) -> None:
     assert sdk.get_object_tagging(bucket, "a")["TagSet"]["Tag"] == tags
     sdk.delete_object_tagging(bucket, "a")
     assert not sdk.get_object_tagging(bucket, "a")["TagSet"]
-    bad = {"TagSet": {"Tag": [{"Key": "cos:mine", "Value": "x"}]}}
-    assert refused(lambda: sdk.put_object_tagging(bucket, "a", bad)) == (400, "InvalidTag")
-    assert refused(lambda: sdk.get_object_tagging(bucket, "missing")) == (404, "NoSuchKey")
+    bad = {"TagSet": {"Tag": [{"Key": "cos:temporary", "Value": "x"}]}}
+    assert get_error(lambda: sdk.put_object_tagging(bucket, "a", bad)) == (400, "InvalidTag")
+    assert get_error(lambda: sdk.get_object_tagging(bucket, "missing")) == (404, "NoSuchKey")
 
 
-def test_many_objects_are_deleted_at_once(sdk: Any, bucket: str) -> None:
+def test_objects_are_deleted_in_one_call(sdk: Any, bucket: str) -> None:
     keys = ["a", "b/c", "音 & <频>"]
     for key in keys:
         sdk.put_object(bucket, b"x", key)
-    answer = sdk.delete_objects(bucket, {"Object": [{"Key": key} for key in [*keys, "missing"]]})
-    assert [found["Key"] for found in answer["Deleted"]] == [*keys, "missing"]
+    response = sdk.delete_objects(bucket, {"Object": [{"Key": key} for key in [*keys, "missing"]]})
+    assert [item["Key"] for item in response["Deleted"]] == [*keys, "missing"]
     assert "Contents" not in sdk.list_objects(bucket)
     quiet = sdk.delete_objects(bucket, {"Object": [{"Key": "a"}], "Quiet": "true"})
     assert not quiet["DeleteResult"]
 
 
-def test_a_presigned_url_works_for_whoever_holds_it(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_presigned_url_works_without_key(cloud: Any, sdk: Any, bucket: str) -> None:
     sdk.put_object(bucket, b"shared", CHINESE)
     url = sdk.get_presigned_url(
         bucket, CHINESE, "GET", Expired=60, Params={"response-content-type": "text/x-call"}
     )
     with httpx.Client(proxy=cloud.endpoint, trust_env=False) as client:
-        answer = client.get(url)
-        assert (answer.status_code, answer.content) == (200, b"shared")
-        assert answer.headers["content-type"] == "text/x-call"
+        response = client.get(url)
+        assert (response.status_code, response.content) == (200, b"shared")
+        assert response.headers["content-type"] == "text/x-call"
         assert client.get(url.replace("text%2F", "html%2F")).status_code == 403
         upload = sdk.get_presigned_url(bucket, "drop/here.txt", "PUT", Expired=60)
         assert client.put(upload, content=b"dropped").status_code == 200
-    assert body_of(sdk, bucket, "drop/here.txt") == b"dropped"
+    assert read_body(sdk, bucket, "drop/here.txt") == b"dropped"
 
 
-def test_a_presigned_url_of_a_temporary_key_carries_its_token(
-    cloud: Any, sdk_of: Any, sdk: Any, bucket: str
-) -> None:
+def test_presigned_url_of_temporary_key_needs_token(cloud: Any, make_sdk: Any, sdk: Any, bucket: str) -> None:
     sdk.put_object(bucket, b"shared", "a")
     key = cloud.admin("POST", "keys")
-    mine = sdk_of(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
-    token = {"x-cos-security-token": key["token"]}  # the client leaves it to its user
-    url = mine.get_presigned_url(bucket, "a", "GET", Expired=60, Params=token)
+    temporary = make_sdk(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
+    token = {"x-cos-security-token": key["token"]}  # the client does not add it
+    url = temporary.get_presigned_url(bucket, "a", "GET", Expired=60, Params=token)
     with httpx.Client(proxy=cloud.endpoint, trust_env=False) as client:
         assert client.get(url).content == b"shared"
         assert client.get(url.replace("x-cos-security-token", "x-other")).status_code == 403
@@ -267,74 +265,79 @@ def test_versions_are_kept_and_marked_deleted(sdk: Any, bucket: str) -> None:
     assert sdk.get_bucket_versioning(bucket)["Status"] == "Enabled"
     first = sdk.put_object(bucket, b"one", "a")["x-cos-version-id"]
     second = sdk.put_object(bucket, b"two", "a")["x-cos-version-id"]
-    assert body_of(sdk, bucket, "a") == b"two"
-    assert body_of(sdk, bucket, "a", VersionId=first) == b"one"
-    assert body_of(sdk, bucket, "a", VersionId="null") == b"before versioning"
+    assert read_body(sdk, bucket, "a") == b"two"
+    assert read_body(sdk, bucket, "a", VersionId=first) == b"one"
+    assert read_body(sdk, bucket, "a", VersionId="null") == b"before versioning"
     marker = sdk.delete_object(bucket, "a")["x-cos-version-id"]
-    assert refused(lambda: sdk.get_object(bucket, "a")) == (404, "NoSuchKey")
+    assert get_error(lambda: sdk.get_object(bucket, "a")) == (404, "NoSuchKey")
     assert "Contents" not in sdk.list_objects(bucket)
     listed = sdk.list_objects_versions(bucket)
-    assert [found["VersionId"] for found in listed["Version"]] == [second, first, "null"]
-    assert [found["IsLatest"] for found in listed["DeleteMarker"]] == ["true"]
+    assert [item["VersionId"] for item in listed["Version"]] == [second, first, "null"]
+    assert [item["IsLatest"] for item in listed["DeleteMarker"]] == ["true"]
     sdk.delete_object(bucket, "a", VersionId=marker)
-    assert body_of(sdk, bucket, "a") == b"two"
+    assert read_body(sdk, bucket, "a") == b"two"
     sdk.delete_object(bucket, "a", VersionId=second)
-    assert body_of(sdk, bucket, "a") == b"one"
+    assert read_body(sdk, bucket, "a") == b"one"
 
 
-def test_suspended_versioning_keeps_old_versions_and_one_null_version(sdk: Any, bucket: str) -> None:
+def test_suspended_versioning_keeps_one_null_version(sdk: Any, bucket: str) -> None:
     sdk.put_bucket_versioning(bucket, "Enabled")
     first = sdk.put_object(bucket, b"one", "a")["x-cos-version-id"]
     sdk.put_bucket_versioning(bucket, "Suspended")
     sdk.put_object(bucket, b"two", "a")
     sdk.put_object(bucket, b"three", "a")
-    assert body_of(sdk, bucket, "a") == b"three"
-    assert body_of(sdk, bucket, "a", VersionId=first) == b"one"
-    assert [found["VersionId"] for found in sdk.list_objects_versions(bucket)["Version"]] == ["null", first]
+    assert read_body(sdk, bucket, "a") == b"three"
+    assert read_body(sdk, bucket, "a", VersionId=first) == b"one"
+    assert [item["VersionId"] for item in sdk.list_objects_versions(bucket)["Version"]] == ["null", first]
 
 
-def test_version_lists_have_pages(sdk: Any, bucket: str) -> None:
+def test_version_listing_has_pages(sdk: Any, bucket: str) -> None:
     sdk.put_bucket_versioning(bucket, "Enabled")
-    made = [(key, sdk.put_object(bucket, b"x", key)["x-cos-version-id"]) for key in ("a", "a", "b", "c", "c")]
-    found: list[tuple[str, str]] = []
+    created = [
+        (key, sdk.put_object(bucket, b"x", key)["x-cos-version-id"]) for key in ("a", "a", "b", "c", "c")
+    ]
+    versions: list[tuple[str, str]] = []
     more: dict[str, str] = {}
     for _ in range(9):
         page = sdk.list_objects_versions(bucket, MaxKeys=2, **more)
-        found += [(item["Key"], item["VersionId"]) for item in page["Version"]]
+        versions += [(item["Key"], item["VersionId"]) for item in page["Version"]]
         if page["IsTruncated"] == "false":
             break
         more = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
-    assert sorted(found) == sorted(made)
-    assert len(found) == len(made)
+    assert sorted(versions) == sorted(created)
+    assert len(versions) == len(created)
 
 
-def test_a_stream_is_put_without_knowing_its_length(sdk: Any, bucket: str) -> None:
+def test_stream_of_unknown_length_is_put(sdk: Any, bucket: str) -> None:
     sdk.put_object(bucket, io.BytesIO(b"stream"), "a")
-    assert body_of(sdk, bucket, "a") == b"stream"
+    assert read_body(sdk, bucket, "a") == b"stream"
 
 
-def test_a_wrong_md5_is_refused_and_nothing_is_written(sdk: Any, bucket: str) -> None:
+def test_wrong_md5_is_rejected(sdk: Any, bucket: str) -> None:
     wrong = "AAAAAAAAAAAAAAAAAAAAAA=="
-    assert refused(lambda: sdk.put_object(bucket, b"x", "a", ContentMD5=wrong)) == (400, "InvalidDigest")
+    assert get_error(lambda: sdk.put_object(bucket, b"x", "a", ContentMD5=wrong)) == (400, "InvalidDigest")
     assert not sdk.object_exists(bucket, "a")
     sdk.put_object(bucket, b"x", "a", EnableMD5=True)
 
 
-def test_wrong_keys_are_refused(cloud: Any, sdk_of: Any, bucket: str) -> None:
-    stranger = sdk_of(cloud, SecretId="AKIDSTRANGER")
-    assert refused(lambda: stranger.list_objects(bucket)) == (403, "InvalidAccessKeyId")
-    mistyped = sdk_of(cloud, SecretKey="wrong")
-    assert refused(lambda: mistyped.put_object(bucket, b"x", "a")) == (403, "SignatureDoesNotMatch")
-    anonymous = sdk_of(cloud, SecretId=None, SecretKey=None, Anonymous=True)
-    assert refused(lambda: anonymous.list_objects(bucket)) == (403, "AccessDenied")
+def test_wrong_keys_are_rejected(cloud: Any, make_sdk: Any, bucket: str) -> None:
+    stranger = make_sdk(cloud, SecretId="AKIDSTRANGER")
+    assert get_error(lambda: stranger.list_objects(bucket)) == (403, "InvalidAccessKeyId")
+    mistyped = make_sdk(cloud, SecretKey="wrong")
+    assert get_error(lambda: mistyped.put_object(bucket, b"x", "a")) == (403, "SignatureDoesNotMatch")
+    anonymous = make_sdk(cloud, SecretId=None, SecretKey=None, Anonymous=True)
+    assert get_error(lambda: anonymous.list_objects(bucket)) == (403, "AccessDenied")
 
 
-def test_temporary_keys_work_with_their_token_until_they_end(cloud: Any, sdk_of: Any, bucket: str) -> None:
+def test_temporary_key_works_with_token_until_it_expires(cloud: Any, make_sdk: Any, bucket: str) -> None:
     key = cloud.admin("POST", "keys")
-    mine = {"SecretId": key["secret_id"], "SecretKey": key["secret_key"]}
-    sdk_of(cloud, **mine, Token=key["token"]).put_object(bucket, b"x", "a")
-    assert refused(lambda: sdk_of(cloud, **mine).list_objects(bucket)) == (403, "AccessDenied")
-    assert refused(lambda: sdk_of(cloud, **mine, Token="other").list_objects(bucket)) == (403, "AccessDenied")
+    temporary = {"SecretId": key["secret_id"], "SecretKey": key["secret_key"]}
+    make_sdk(cloud, **temporary, Token=key["token"]).put_object(bucket, b"x", "a")
+    assert get_error(lambda: make_sdk(cloud, **temporary).list_objects(bucket)) == (403, "AccessDenied")
+    assert get_error(lambda: make_sdk(cloud, **temporary, Token="other").list_objects(bucket)) == (
+        403,
+        "AccessDenied",
+    )
     ended = cloud.admin("POST", "keys?lifetime=-1")
-    late = sdk_of(cloud, SecretId=ended["secret_id"], SecretKey=ended["secret_key"], Token=ended["token"])
-    assert refused(lambda: late.list_objects(bucket)) == (403, "ExpiredToken")
+    late = make_sdk(cloud, SecretId=ended["secret_id"], SecretKey=ended["secret_key"], Token=ended["token"])
+    assert get_error(lambda: late.list_objects(bucket)) == (403, "ExpiredToken")

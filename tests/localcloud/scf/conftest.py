@@ -1,141 +1,117 @@
-"""A folder with functions in it, and the stand-in that runs them."""
+"""The API of SCF, used through the official SDK with the stand-in as its proxy."""
 
-import asyncio
+from __future__ import annotations
+
+import base64
+import io
 import json
+import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+import httpx
 import pytest
 
-from localcloud.scf import Functions, Invocation, ObjectCreated, TemporaryKey, UrlAnswer, UrlRequest
-from localcloud.scf.serverless_yml import load_deployment
-
-APPID = "1250000000"
-REGION = "ap-guangzhou"
-BUCKET = f"audio-{APPID}"
-
-Answer = TypeVar("Answer")
+QUICKLY_S = 20.0
+PACKED = (2020, 1, 2, 3, 4, 6)
+ECHO = "def main_handler(event, context):\n    return event\n"
 
 
 @dataclass
-class House:
-    """A deployable folder: one module per function, and a serverless.yml written as JSON, which is YAML too."""
+class Scf:
+    """Sends actions, and combines those that tests need often."""
 
-    folder: Path
-    functions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    triggers: list[dict[str, Any]] = field(default_factory=list)
-    settings: dict[str, Any] = field(default_factory=dict)
-    environ: dict[str, str] = field(default_factory=dict)
-    issued: list[tuple[str, str]] = field(default_factory=list)
-    asked: dict[str, list[str]] = field(default_factory=dict)
+    cloud: Any
+    api_client: Any
 
-    def add(self, key: str, code: str, *, below: str = "", **settings: Any) -> None:
-        module = self.folder / below / f"{key}.py"
-        module.parent.mkdir(exist_ok=True)
-        module.write_text(code, "utf-8")
-        self.functions[key] = {"handler": f"{key}.main_handler", **settings}
+    def call(self, action: str, **params: Any) -> dict[str, Any]:
+        result: dict[str, Any] = self.api_client.call("scf", action, params)
+        return result
 
-    def on_object(self, key: str, **parameters: Any) -> None:
-        given = {
-            "bucket": f"{BUCKET}.cos.{REGION}.myqcloud.com",
-            "events": "cos:ObjectCreated:*",
-            "enable": True,
+    def refused(self, action: str, **params: Any) -> str:
+        """The error code of an action."""
+        return str(self.api_client.error_code("scf", action, params))
+
+    @staticmethod
+    def code(files: Mapping[str, str]) -> dict[str, str]:
+        """A zip of these files, in the form of the API."""
+        created = io.BytesIO()
+        with zipfile.ZipFile(created, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(zipfile.ZipInfo(name, PACKED), text)
+        return {"ZipFile": base64.b64encode(created.getvalue()).decode()}
+
+    def create(self, code: str = ECHO, *, name: str = "", wait: bool = True, **params: Any) -> str:
+        """Create a function of one module; returns its name."""
+        name = name or f"f-{secrets.token_hex(4)}"
+        wanted = {
+            "Handler": "index.main_handler",
+            "Runtime": "Python3.10",
+            "Code": self.code({"index.py": code}),
         }
-        self.triggers.append({"type": "cos", "function": key, "parameters": {**given, **parameters}})
+        self.call("CreateFunction", **{"FunctionName": name, **wanted, **params})
+        return self.settled(name) if wait else name
 
-    def on_url(self, key: str, **parameters: Any) -> None:
-        given = {"authType": "NONE", "netConfig": {"enableExtranet": True, "enableIntranet": False}}
-        self.triggers.append({"type": "http", "function": key, "parameters": {**given, **parameters}})
+    def settled(self, name: str, status: str = "Active") -> str:
+        """Wait until the function can be changed; the status Active is not enough."""
+        deadline = time.monotonic() + QUICKLY_S
+        nothing = {"FunctionName": name, "Type": "timer", "TriggerName": "there-is-none"}
+        while self.refused("DeleteTrigger", **nothing) == "FailedOperation.DeleteTrigger":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert self.call("GetFunction", FunctionName=name)["Status"] == status
+        return name
 
-    def on_timer(self, key: str, **parameters: Any) -> None:
-        given = {"name": f"{key}-timer", "cronExpression": "0 */15 * * * * *", "enable": True}
-        self.triggers.append({"type": "timer", "function": key, "parameters": {**given, **parameters}})
+    def trigger(self, function: str, kind: str, name: str, desc: Any, **params: Any) -> dict[str, Any]:
+        text = desc if isinstance(desc, str) else json.dumps(desc)
+        wanted = {"FunctionName": function, "Type": kind, "TriggerName": name, "TriggerDesc": text}
+        wanted |= {"Qualifier": "$DEFAULT", "Enable": "OPEN", **params}
+        info: dict[str, Any] = self.call("CreateTrigger", **wanted)["TriggerInfo"]
+        return info
 
-    def document(self) -> dict[str, Any]:
-        inputs = {"region": REGION, "runtime": "Python3.10", "role": "${env:ROLE}", **self.settings}
-        inputs |= {"functions": self.functions, "triggers": self.triggers}
-        return {"app": "scribe", "stage": "test", "component": "multi-scf", "name": "t", "inputs": inputs}
+    def url(self, function: str, **params: Any) -> str:
+        """Create the URL of a function."""
+        desc = {"AuthType": "NONE", "NetConfig": {"EnableExtranet": True, "EnableIntranet": False}}
+        created = self.trigger(function, "http", "url-trigger", desc, **params)
+        return str(json.loads(created["TriggerDesc"])["NetConfig"]["ExtranetUrl"])
 
-    def load(self, **options: Any) -> Functions:
-        (self.folder / "serverless.yml").write_text(json.dumps(self.document()), "utf-8")
-        functions = Functions(
-            endpoint="http://127.0.0.1:9",
-            region=REGION,
-            appid=APPID,
-            state_folder=self.folder / "state",
-            issue_key=self._issue_key,
-            requests_of=lambda request_id: self.asked.get(request_id, []),
-            **{"retry_delay_s": 0.01, **options},
-        )
-        functions.deploy(load_deployment(self.folder, environ=self.environ, region=REGION, appid=APPID))
-        return functions
+    def invoke(self, function: str, event: Any = None, **params: Any) -> dict[str, Any]:
+        text = json.dumps(event)
+        result: dict[str, Any] = self.call("Invoke", FunctionName=function, ClientContext=text, **params)[
+            "Result"
+        ]
+        return result
 
-    def run(self, use: Callable[[Functions], Awaitable[Answer]], **options: Any) -> Answer:
-        async def whole_life() -> Answer:
-            async with self._running(**options) as functions:
-                return await use(functions)
+    def get(self, url: str) -> httpx.Response:
+        """Send a request to a function URL."""
+        with httpx.Client(proxy=self.cloud.endpoint, trust_env=False, timeout=QUICKLY_S) as client:
+            return client.get(url.replace("https://", "http://"))
 
-        return asyncio.run(whole_life())
-
-    @asynccontextmanager
-    async def _running(self, **options: Any) -> AsyncIterator[Functions]:
-        functions = self.load(**options)
-        try:
-            yield functions
-        finally:
-            await functions.close()
-
-    def invoke(self, key: str, event: object = None) -> Invocation:
-        """Start everything, call one function once, stop everything."""
-        return self.run(lambda functions: functions.invoke(key, event))
-
-    def upload(self, key: str = "a.mp3", **fields: Any) -> list[Invocation]:
-        """Start everything, upload one object, wait until all is quiet, stop everything."""
-
-        async def use(functions: Functions) -> list[Invocation]:
-            await functions.object_created(created(key, **fields))
-            assert await functions.idle(10)
-            return functions.invocations()
-
-        return self.run(use)
-
-    def call(self, key: str, body: bytes = b"", **fields: Any) -> UrlAnswer:
-        """Start everything, call a function's URL, stop everything."""
-
-        async def use(functions: Functions) -> UrlAnswer:
-            host = functions.urls[key].removeprefix("https://")
-            assert functions.owns_host(host)
-            return await functions.call_url(host, request(body, **fields))
-
-        return self.run(use)
-
-    def _issue_key(self, function: str, request_id: str) -> TemporaryKey:
-        self.issued.append((function, request_id))
-        return TemporaryKey(f"AKID{len(self.issued)}", "secret", "token;with=signs", time.time() + 3600)
+    def invocations(self, function: str) -> list[dict[str, Any]]:
+        """The invocations of a function, once the cloud is idle."""
+        assert self.cloud.admin("GET", "idle?timeout=20") is True
+        return [each for each in self.cloud.admin("GET", "invocations") if each["function"] == function]
 
 
-def created(key: str = "a.mp3", **fields: Any) -> ObjectCreated:
-    given: Mapping[str, Any] = {
-        "event_name": "cos:ObjectCreated:Put",
-        "bucket": BUCKET,
-        "region": REGION,
-        "size": 3,
-        "etag": "900150983cd24fb0d6963f7d28e17f72",
-        "content_type": "audio/mpeg",
-        "time_s": 1_794_300_000.7,
-    }
-    return ObjectCreated(key=key, **{**given, **fields})
-
-
-def request(body: bytes = b"", **fields: Any) -> UrlRequest:
-    given: Mapping[str, Any] = {"method": "POST", "path": "/", "query": (), "headers": {}}
-    return UrlRequest(body=body, **{**given, **fields})
+@pytest.fixture(scope="session")
+def make_scf(make_api_client: Callable[..., Any]) -> Callable[[Any], Scf]:
+    return lambda cloud: Scf(cloud, make_api_client(cloud))
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
+def scf(cloud: Any, make_scf: Callable[[Any], Scf]) -> Scf:
+    return make_scf(cloud)
+
+
+@pytest.fixture(scope="session")
+def shared_scf(cloud: Any, make_scf: Callable[[Any], Scf]) -> Scf:
+    return make_scf(cloud)
+
+
+@pytest.fixture(scope="session")
+def echo(shared_scf: Scf) -> str:
+    """A function that returns its event, for tests that do not change it."""
+    return shared_scf.create(ECHO)

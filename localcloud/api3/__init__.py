@@ -1,0 +1,1 @@
+"""API 3.0, the protocol of SCF, CAM and STS: requests, errors, dispatch; and STS itself."""

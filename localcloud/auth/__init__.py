@@ -1,0 +1,1 @@
+"""Credentials, signatures, CAM policies, and the check of what a credential may do."""

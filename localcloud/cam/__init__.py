@@ -1,0 +1,1 @@
+"""CAM: roles, policies, and the policies that are attached to roles."""

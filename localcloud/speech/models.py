@@ -1,0 +1,71 @@
+"""The result of a recognition, its error, and the interface of all recognisers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word; milliseconds from the start of the recording."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One segment of speech between two pauses; milliseconds from the start of the recording."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    channel: int
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """The text of one recording: the sentences of all channels in time order."""
+
+    duration_ms: int
+    channels: int
+    sentences: tuple[Sentence, ...]
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "Recognition":
+        """Build it from the members that `dataclasses.asdict` returns."""
+        sentences = (
+            Sentence(**{**sentence, "words": tuple(Word(**word) for word in sentence["words"])})
+            for sentence in fields["sentences"]
+        )
+        return cls(fields["duration_ms"], fields["channels"], tuple(sentences))
+
+
+class RecognitionError(Exception):
+    """The recording cannot be recognised; the job ends Failed with this code and message."""
+
+    def __init__(self, message: str, code: str = "FailedOperation.ErrorRecognize") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Recogniser(Protocol):
+    """Turns recordings into words. Started once, used by many jobs at a time, closed once."""
+
+    async def start(self) -> None:
+        """Load what is needed: afterwards the first recording takes no longer than any other."""
+
+    async def recognise(
+        self, recording: Path, *, engine: str, channels: int, sidecar: Path | None
+    ) -> Recognition:
+        """Recognise one audio file; its name does not matter.
+
+        `channels` is the job's ChannelNum; with 2 each side of a stereo file is recognised separately.
+        `sidecar` is a text file to return as if recognised. Raises RecognitionError.
+        """
+
+    async def close(self) -> None:
+        """Stop, leaving no process behind. May be called twice."""

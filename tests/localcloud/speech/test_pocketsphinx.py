@@ -1,0 +1,182 @@
+"""Real recognition of the shipped samples, through worker processes."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from localcloud.speech import Recognition, RecognitionError, make_recogniser
+from localcloud.speech.pocketsphinx import PocketSphinxRecogniser
+
+pytestmark = pytest.mark.process
+
+SAMPLES = Path(__file__).resolve().parents[3] / "samples"
+EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
+
+
+@asynccontextmanager
+async def running_recogniser(workers: int = 1) -> AsyncIterator[PocketSphinxRecogniser]:
+    recogniser = make_recogniser("pocketsphinx", workers=workers)
+    assert isinstance(recogniser, PocketSphinxRecogniser)
+    await recogniser.start()
+    try:
+        yield recogniser
+    finally:
+        await recogniser.close()
+
+
+def recognise(
+    recording: Path, *, engine: str = "16k_en", channels: int = 1, sidecar: Path | None = None
+) -> Recognition:
+    async def once() -> Recognition:
+        async with running_recogniser() as recogniser:
+            return await recogniser.recognise(recording, engine=engine, channels=channels, sidecar=sidecar)
+
+    return asyncio.run(once())
+
+
+def join_words(recognition: Recognition, channel: int = 0) -> str:
+    return " ".join(sentence.text for sentence in recognition.sentences if sentence.channel == channel)
+
+
+def test_two_workers_recognise_every_sample_correctly() -> None:
+    async def recognise_all() -> dict[str, Recognition]:
+        async with running_recogniser(workers=2) as recogniser:
+            names = [name for name, expected in EXPECTED.items() if "error" not in expected]
+            recognitions = await asyncio.gather(
+                *(
+                    recogniser.recognise(
+                        SAMPLES / name,
+                        engine="16k_en",
+                        channels=len(EXPECTED[name].get("channels", [""])),
+                        sidecar=None,
+                    )
+                    for name in names
+                )
+            )
+            return dict(zip(names, recognitions, strict=True))
+
+    for name, recognition in asyncio.run(recognise_all()).items():
+        expected = EXPECTED[name].get("channels", [EXPECTED[name].get("words")])
+        assert [join_words(recognition, channel) for channel in range(len(expected))] == expected, name
+        starts = [sentence.start_ms for sentence in recognition.sentences]
+        assert starts == sorted(starts)
+        for sentence in recognition.sentences:
+            times = [time for word in sentence.words for time in (word.start_ms, word.end_ms)]
+            assert times == sorted(times)
+            assert sentence.start_ms == times[0]
+            assert sentence.end_ms == times[-1]
+            assert 0 <= times[0] < times[-1] <= recognition.duration_ms
+
+
+def test_duration_is_that_of_recording() -> None:
+    assert recognise(SAMPLES / "silence.wav") == Recognition(2000, 1, ())
+
+
+def test_text_file_is_not_audio() -> None:
+    with pytest.raises(RecognitionError, match="could not be decoded as audio") as caught:
+        recognise(SAMPLES / "not-audio.mp3")
+    assert caught.value.code == "FailedOperation.ErrorRecognize"
+
+
+def test_file_that_only_begins_like_audio_is_not_audio(tmp_path: Path) -> None:
+    heads = [
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"ID3\x04",
+        b"\xff\xfb\x90\x64",
+        b"fLaC",
+        b"OggS\0vorbis",
+        b"caf",
+        b"",
+    ]
+
+    async def recognise_all() -> tuple[int, ...]:
+        async with running_recogniser() as recogniser:
+            first = recogniser.pids
+            for head in heads:
+                recording = tmp_path / "object"
+                recording.write_bytes(head)
+                with pytest.raises(RecognitionError, match=r"decoded as audio|no sound"):
+                    await recogniser.recognise(recording, engine="16k_en", channels=1, sidecar=None)
+            assert recogniser.pids == first, "no odd file may stop the worker"
+            return first
+
+    assert asyncio.run(recognise_all())
+
+
+def test_mono_recording_has_no_second_channel() -> None:
+    with pytest.raises(RecognitionError, match="ChannelNum is 2"):
+        recognise(SAMPLES / "welcome.wav", channels=2)
+
+
+def test_chinese_engine_needs_sidecar() -> None:
+    with pytest.raises(RecognitionError, match=r"English only; put a <recording>\.transcript\.txt"):
+        recognise(SAMPLES / "welcome.wav", engine="16k_zh")
+
+
+def test_chinese_sidecar_is_distributed_over_speech(tmp_path: Path) -> None:
+    sidecar = tmp_path / "welcome.wav.transcript.txt"
+    sidecar.write_text("欢迎参加会议。\n\n我们几分钟后开始。\n", "utf-8")
+    recognition = recognise(SAMPLES / "welcome.wav", engine="16k_zh", sidecar=sidecar)
+    first, second = recognition.sentences
+    assert [first.text, second.text] == ["欢迎参加会议。", "我们几分钟后开始。"]
+    assert [word.text for word in first.words] == ["欢", "迎", "参", "加", "会", "议。"]
+    # The pause between the two spoken sentences is at about 1.4 to 2.1 s.
+    assert first.end_ms < 1_900 < second.start_ms < second.end_ms <= recognition.duration_ms
+
+
+def test_dead_worker_is_replaced() -> None:
+    async def kill_between() -> tuple[tuple[int, ...], tuple[int, ...], Recognition]:
+        async with running_recogniser() as recogniser:
+            before = recogniser.pids
+            os.kill(before[0], signal.SIGKILL)
+            recognition = await recogniser.recognise(
+                SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None
+            )
+            return before, recogniser.pids, recognition
+
+    before, after, recognition = asyncio.run(kill_between())
+    assert before != after
+    assert join_words(recognition) == EXPECTED["welcome.wav"]["words"]
+
+
+def test_recording_is_retried_when_its_worker_dies() -> None:
+    async def kill_during() -> Recognition:
+        async with running_recogniser() as recogniser:
+            job = asyncio.create_task(
+                recogniser.recognise(SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None)
+            )
+            await asyncio.sleep(
+                0.1
+            )  # recognition takes several times as long; the exact moment does not matter
+            os.kill(recogniser.pids[0], signal.SIGKILL)
+            return await job
+
+    assert join_words(asyncio.run(kill_during())) == EXPECTED["welcome.wav"]["words"]
+
+
+def test_close_during_recording_leaves_no_process() -> None:
+    async def close_during() -> tuple[int, ...]:
+        async with running_recogniser(workers=2) as recogniser:
+            pids = recogniser.pids
+            job = asyncio.create_task(
+                recogniser.recognise(SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None)
+            )
+            await asyncio.sleep(0)
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+            return pids
+
+    for pid in asyncio.run(close_during()):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_unknown_recogniser_is_rejected() -> None:
+    with pytest.raises(ValueError, match="'whisper'"):
+        make_recogniser("whisper")
