@@ -19,6 +19,7 @@ import xmltodict
 MAX_DEPTH = 24  # the deepest published response has 8 levels
 
 _PIECE_BYTES = 16384
+_MAX_SHORT_BYTES = 262_144  # xmltodict takes 100 bytes of memory for each byte of elements that do not end
 _MAX_ERROR_BYTES = 65536
 _DOCUMENT_TYPE = b"<!DOCTYPE"
 _NOT_XML_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -35,6 +36,8 @@ def parse(body: bytes) -> dict[str, Any]:
 
     Raises XmlError.
     """
+    if len(body) > _MAX_SHORT_BYTES:
+        return parse_stream([body], {})
     _refuse_nul(body)
     if _DOCUMENT_TYPE in body:
         _refuse_document_type()

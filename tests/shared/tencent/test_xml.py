@@ -151,6 +151,12 @@ def test_a_long_document_is_not_kept_while_it_is_read() -> None:
 
 
 @both_parsers
+def test_elements_that_do_not_end_are_refused_early(parse: Callable[..., Any]) -> None:
+    with pytest.raises(XmlError, match="deeper"):
+        parse(b"<a>" * 1_000_000)
+
+
+@both_parsers
 def test_depth_is_limited(parse: Callable[..., Any]) -> None:
     def nested(levels: int) -> bytes:
         return b"<a>" * levels + b"</a>" * levels
