@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.policy.permissions import TABLE, Grant
 
 from cli.local.emulator import OUTPUT_BUCKET, PROJECT_FOLDER
+from cli.policy.permissions import TABLE, Grant
 from tests.helpers.flow import Flow
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 
