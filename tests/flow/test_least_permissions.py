@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.policy.table import TABLE, Row
 
 from cli.local.emulator import OUTPUT_BUCKET, PROJECT_FOLDER
+from cli.policy.permissions import TABLE, Grant
 from tests.helpers.flow import Flow
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 
@@ -116,12 +116,20 @@ def test_granted_permissions_equal_used_permissions(
         pytest.skip("this is a statement about all of tests/flow, run in one process")
     used.add(flow.admin("GET", "requests"), build_scope({}))
     assert used.beyond == []
-    unused = [row for row in TABLE if row not in used.rows and (row.function, row.action) not in UNCONFIRMED]
-    assert not unused, "write a flow that needs it, or take it out of cli/policy/table.py: " + _lines(unused)
+    unused = [
+        grant
+        for grant in TABLE
+        if grant not in used.grants and (grant.function, grant.action) not in UNCONFIRMED
+    ]
+    assert not unused, "write a flow that needs it, or remove it from cli/policy/permissions.py: " + _lines(
+        unused
+    )
 
 
-def _lines(rows: list[Row]) -> str:
-    return "; ".join(f"{row.function}: {row.action} on {row.on.value} ({row.why})" for row in rows)
+def _lines(grants: list[Grant]) -> str:
+    return "; ".join(
+        f"{grant.function}: {grant.action} on {grant.on.value} ({grant.reason})" for grant in grants
+    )
 
 
 def _flows() -> set[tuple[str, str]]:
