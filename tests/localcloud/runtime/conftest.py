@@ -35,7 +35,7 @@ class Project:
     settings: dict[str, Any] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
     issued: list[tuple[str, str]] = field(default_factory=list)
-    asked: dict[str, list[str]] = field(default_factory=dict)
+    requests: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, key: str, code: str, *, below: str = "", **settings: Any) -> None:
         module = self.folder / below / f"{key}.py"
