@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from cli.local.emulator import OUTPUT_BUCKET, PROJECT_FOLDER
+from cli.config import PROJECT_FOLDER
+from cli.local.emulator import OUTPUT_BUCKET
 from cli.policy.permissions import TABLE, Grant
 from tests.helpers.flow import Flow
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
