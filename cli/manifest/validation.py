@@ -32,31 +32,6 @@ from shared.settings import Settings, load_settings
 
 URL_TRIGGER = "url-trigger"  # as in Tencent's toolkit; the cloud assigns another name
 
-# For suggestions only: another region is accepted. COS product document 436/6224.
-REGIONS = (
-    *(
-        "ap-bangkok",
-        "ap-beijing",
-        "ap-beijing-1",
-        "ap-beijing-fsi",
-        "ap-chengdu",
-        "ap-chongqing",
-        "ap-guangzhou",
-    ),
-    *("ap-hongkong", "ap-jakarta", "ap-mumbai", "ap-nanjing", "ap-osaka", "ap-seoul", "ap-shanghai"),
-    *(
-        "ap-shanghai-fsi",
-        "ap-shenzhen",
-        "ap-shenzhen-fsi",
-        "ap-singapore",
-        "ap-taipei",
-        "ap-tianjin",
-        "ap-tokyo",
-    ),
-    *("eu-frankfurt", "na-ashburn", "na-siliconvalley", "na-toronto", "sa-saopaulo"),
-)
-_TYPO_SIMILARITY = 0.9  # from here on an unknown region is a typo: ap-guangzou, not ap-newcity
-
 _HOST = re.compile(r"(.+)\.cos\.([a-z0-9-]+)\.myqcloud\.com")
 _MAX_NAME_LENGTH = 60  # FunctionName of CreateFunction
 _MAX_VARIABLE_BYTES = 4096  # SCF document 583/11637
@@ -122,7 +97,6 @@ def _validate_form(
         file = ManifestFile.model_validate(document)
     except ValidationError as error:
         mistakes = [_explain(detail["type"], detail["loc"], document) for detail in error.errors()]
-    mistakes += _check_region(document)
     wrong_variables: set[str] = set()
     # Values that are one variable come first: they say best what is wrong with it.
     for mistake in sorted(
@@ -232,18 +206,6 @@ def _describe_value(value: Any, path: YamlPath) -> str:
     if path[: len(_ENVIRONMENTS)] == _ENVIRONMENTS and path[-1] == "value":
         return f"is not text but {type(value).__name__}"
     return f"is {value!r}" if isinstance(value, str) else f"is {json.dumps(value, default=str)}"
-
-
-def _check_region(document: Any) -> Iterator[_Mistake]:
-    """Find a region that is well-formed but most likely a typo."""
-    path: YamlPath = ("inputs", "region")
-    region = _get_value(document, path)
-    if not isinstance(region, str) or any(
-        region == known or region.startswith(f"{known}-") for known in REGIONS
-    ):
-        return
-    if similar := difflib.get_close_matches(region, REGIONS, 1, _TYPO_SIMILARITY):
-        yield _Mistake(path, region, f"is {region!r}", f"did you mean {similar[0]}?")
 
 
 def build_environment(entries: Sequence[EnvironmentVariable], errors: ErrorCollector) -> dict[str, str]:

@@ -259,20 +259,13 @@ def test_variable_that_cannot_work_is_reported(config: dict[str, str], message: 
     assert any(message in mistake for mistake in mistakes), mistakes
 
 
-@pytest.mark.parametrize(
-    ("region", "message"),
-    [
-        ("Guangzhou", "is 'Guangzhou' (from REGION); write a region such as ap-guangzhou"),
-        ("ap-guangzou", "is 'ap-guangzou' (from REGION); did you mean ap-guangzhou?"),
-    ],
-)
-def test_mistyped_region_is_reported_once_by_its_variable(region: str, message: str, folder: Path) -> None:
-    (mistake,) = load_mistakes(folder, REGION=region)
-    assert message in mistake
+def test_mistyped_region_is_reported_once_by_its_variable(folder: Path) -> None:
+    (mistake,) = load_mistakes(folder, REGION="Guangzhou")
+    assert "is 'Guangzhou' (from REGION); write a region such as ap-guangzhou" in mistake
 
 
-@pytest.mark.parametrize("region", ["ap-beijing-1", "ap-guangzhou-7", "me-riyadh"])
-def test_region_that_is_not_a_typo_is_accepted(region: str, folder: Path) -> None:
+@pytest.mark.parametrize("region", ["ap-beijing-1", "ap-guangzhou-7", "ap-guangzou", "me-riyadh"])
+def test_region_that_no_list_knows_is_accepted(region: str, folder: Path) -> None:
     assert load(folder, REGION=region).region == region
 
 
