@@ -425,9 +425,9 @@ class InvokeApi:
         record = _require_function(self._functions, request)
         config = request.async_trigger_config
         attempts, lifetime_s = record.retry_config.attempts, record.retry_config.lifetime_s
-        if config.retry_config and config.retry_config[0].retry_num is not None:
+        if config and config.retry_config and config.retry_config[0].retry_num is not None:
             attempts = config.retry_config[0].retry_num
-        if config.msg_ttl is not None:
+        if config and config.msg_ttl is not None:
             lifetime_s = config.msg_ttl
         if attempts > _MAX_RETRIES:
             raise ApiError("LimitExceeded.RetryNum", f"RetryNum must be 0 to {_MAX_RETRIES}, not {attempts}.")

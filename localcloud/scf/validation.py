@@ -227,7 +227,7 @@ class _AsyncTriggerConfig(ApiParams):
 class UpdateInvokeConfigParams(FunctionParams):
     """Parameters of UpdateFunctionEventInvokeConfig."""
 
-    async_trigger_config: _AsyncTriggerConfig = _AsyncTriggerConfig()
+    async_trigger_config: _AsyncTriggerConfig | None = None
 
     invalid_codes: ClassVar[Mapping[str, str]] = {
         "AsyncTriggerConfig": "InvalidParameterValue.AsyncTriggerConfig"
@@ -386,7 +386,7 @@ class _CosDesc(_TriggerDesc):
     model_config = ConfigDict(alias_generator=to_camel)
 
     event: str
-    filter: _CosFilter = _CosFilter()
+    filter: _CosFilter | None = None
     bucket_url: Any = None
 
 
@@ -415,7 +415,7 @@ class _HttpDesc(_TriggerDesc):
     """ApiGwCompatible and EnableSimpleMode are used in public projects; their meaning is not documented."""
 
     auth_type: str
-    net_config: _NetConfig = _NetConfig()
+    net_config: _NetConfig | None = None
     cors_config: Any = None
     api_gw_compatible: Any = None
     enable_simple_mode: Any = None
@@ -475,7 +475,8 @@ def _parse_cos_desc(text: str) -> dict[str, Any]:
     desc = parse_params(_CosDesc, _parse_object(text), "TriggerDesc.")
     if not is_cos_event(desc.event):
         raise ApiError(_BAD_DESC, f"{desc.event!r} is not an event such as cos:ObjectCreated:*.")
-    prefix, suffix = desc.filter.prefix, desc.filter.suffix
+    rule = desc.filter or _CosFilter()
+    prefix, suffix = rule.prefix, rule.suffix
     if "*" in prefix + suffix or (suffix and not suffix.startswith(".")):
         raise ApiError(_BAD_DESC, "Prefix and Suffix cannot have wildcards, and a Suffix begins with a dot.")
     return {"event": desc.event, "filter": {"Prefix": prefix, "Suffix": suffix}}
@@ -497,10 +498,8 @@ def _parse_http_desc(text: str) -> dict[str, Any]:
     desc = parse_params(_HttpDesc, raw, "TriggerDesc.")
     if desc.auth_type not in ("NONE", "CAM"):
         raise ApiError(_BAD_DESC, f"AuthType must be NONE or CAM, not {desc.auth_type!r}.")
-    switches = {
-        "EnableIntranet": desc.net_config.enable_intranet,
-        "EnableExtranet": desc.net_config.enable_extranet,
-    }
+    net = desc.net_config or _NetConfig()
+    switches = {"EnableIntranet": net.enable_intranet, "EnableExtranet": net.enable_extranet}
     return {**raw, "AuthType": desc.auth_type, "NetConfig": switches}
 
 
