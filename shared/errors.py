@@ -91,7 +91,7 @@ class AlreadyExists(RequestRejected):
 
 
 class Throttled(CloudError):
-    """The service asked to slow down; the request was not executed."""
+    """The service asked to slow down, or there was no connection: the request was not executed."""
 
     retryable = True
 

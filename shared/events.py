@@ -1,7 +1,7 @@
 """Parses everything that starts a function into typed values: COS events, function-URL requests, timers, notifications.
 
 The only module that knows raw event shapes. COS events are read in the published shape and in the shape seen in real
-logs; one parser serves function-URL events and those of API Gateway, which has ended.
+logs; one parser serves function-URL events and those of API Gateway, which was discontinued.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Structured logs: one JSON object per line on standard output, where SCF collects them.
 
 A line holds an event name, ids, counts and outcomes. Credentials, tokens, signatures, whole events and the words of a
-transcript are never passed to the logger; strings are cut to a length that no transcript fits in.
+transcript are never passed to the logger; strings are cut to 900 characters.
 """
 
 from __future__ import annotations

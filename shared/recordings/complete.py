@@ -33,7 +33,7 @@ _EMPTY_RESULT = JobResult(audio_seconds="", lines="", details=(), flash=())
 def process_notification(ctx: Context, notified_jobs: Iterable[NotifiedJob]) -> list[Result]:
     """Complete every job that a notification names.
 
-    Raises the last CloudError or DeadlineExceeded after every job was tried.
+    Raises the last error after every job was tried.
     """
     results: list[Result] = []
     failure: Exception | None = None

@@ -104,7 +104,7 @@ _INSUFFICIENT_BALANCE = _operator_reason(
 REJECTIONS: dict[str, FailureReason] = {
     "ResourceNotFound": FailureReason(
         FailureKind.RECORDING,
-        "The speech service did not find the recording: it was deleted or renamed.",
+        "The speech service did not find the recording: it does not exist any more.",
         "语音服务读取时，录音文件已不存在。",
         *_UPLOAD_AGAIN,
         retryable=True,

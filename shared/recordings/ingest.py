@@ -176,7 +176,7 @@ def record_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
 
 
 def defer_to_sweep(ctx: Context, receipt: Receipt, *, reason: str) -> Result:
-    """Leave the submit to the sweep: nothing was submitted, so the next attempt need not wait for the lease."""
+    """Leave the submit to the sweep: no job is running, so the next attempt need not wait for the lease."""
     ctx.receipts(receipt.bucket).update(receipt.defer(ctx.now()))
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=reason)
 

@@ -4,9 +4,9 @@ A receipt is a COS object: below `open/` while work is in flight, below `done/` 
 
     create ──▶ SUBMITTING ──with_job──▶ SUBMITTED ──close──▶ TRANSCRIBED ──reopen──▶ SUBMITTED
                  │    ▲                  │     │
-           defer │    │ next_attempt     │     └───close──▶ FAILED ──close──▶ TRANSCRIBED (late result)
-                 ▼    │                  │
-               DEFERRED ◀────restart─────┘
+           defer │    │ next_attempt     │     └───close──▶ FAILED ──close──▶ TRANSCRIBED or SUPERSEDED
+                 ▼    │                  │                    │             (a late result)
+               DEFERRED ◀────restart─────┘◀──────restart──────┘
 
     any open state ──close──▶ FAILED      CI rejected the job, or GIVE_UP_AFTER passed
     any open state ──close──▶ SUPERSEDED  other content was uploaded under the key
@@ -86,7 +86,7 @@ class ReceiptState(Enum):
     """The states of a receipt; see the diagram above."""
 
     SUBMITTING = "submitting"  # an attempt may submit the job until its lease expires
-    DEFERRED = "deferred"  # nothing was submitted; the sweep submits it
+    DEFERRED = "deferred"  # no job counts for this content; the sweep submits one
     SUBMITTED = "submitted"  # the job's id is recorded
     TRANSCRIBED = "transcribed"  # every transcript is written
     FAILED = "failed"  # the error object is written
@@ -183,7 +183,7 @@ class Receipt(NamedTuple):
         return self._replace(job_id=job_id, superseded_job_ids=other_ids)
 
     def defer(self, now_s: float) -> Receipt:
-        """Leave the submit to the sweep (DEFERRED): nothing was submitted, so the lease ends now."""
+        """Leave the submit to the sweep (DEFERRED): no job is running, so the lease ends now."""
         return self._change(DEFERRED, lease_expires_s=now_s, deferred=True)
 
     def next_attempt(self, nonce: str, attempt: int, lease_expires_s: float) -> Receipt:

@@ -30,7 +30,7 @@ class OpenReceipt(NamedTuple):
 
 
 class ReceiptStore:
-    """The receipts in one bucket. Every method raises CloudError; those that read raise InvalidReceipt."""
+    """The receipts in one bucket. Methods raise CloudError or DeadlineExceeded; those that read, InvalidReceipt."""
 
     def __init__(self, cos: CosClient, settings: Settings, bucket: str) -> None:
         self._cos = cos

@@ -181,7 +181,7 @@ class _BucketSweep:
             self._run_step(receipt, partial(self._complete, ctx, receipt, jobs.get(receipt.job_id)))
 
     def _complete(self, ctx: Context, receipt: Receipt, job: Job | None) -> Result:
-        if job and job.state == JOB_FAILED and self._is_closed(receipt):
+        if job and job.state == JOB_FAILED and self._clean_up_if_closed(receipt):
             return Result.of(receipt, Status.ALREADY_DONE)
         result = complete_job(ctx, receipt.bucket, job, receipt=receipt) if job else None
         is_unfinished = result is None or result.status is Status.JOB_RUNNING
@@ -193,7 +193,7 @@ class _BucketSweep:
             return Result.of(receipt, Status.JOB_RUNNING)
         return result
 
-    def _is_closed(self, receipt: Receipt) -> bool:
+    def _clean_up_if_closed(self, receipt: Receipt) -> bool:
         """Check whether a notification closed the receipt before the response to the submit reopened it; clean up."""
         done = self.store.get_done(receipt.id)
         if done is None or done.job_id != receipt.job_id or done.state is not FAILED:
@@ -341,7 +341,7 @@ def find_job_by_receipt(ctx: Context, receipt: Receipt) -> Job | None:
     for _ in range(MAX_LOOKUP_PAGES):
         page = ctx.speech.list_jobs(receipt.bucket, job_filter, token=token)
         for job in page.jobs:
-            if job.user_data == receipt.id and job.job_id not in receipt.superseded_job_ids:
+            if job.job_id and job.user_data == receipt.id and job.job_id not in receipt.superseded_job_ids:
                 return job
         if not page.next_token:
             return None

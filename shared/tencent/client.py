@@ -26,7 +26,7 @@ from shared.errors import (
     Throttled,
 )
 from shared.tencent.auth import Credentials, sign_request
-from shared.tencent.transport import build_request, get_process_client, iterate_body
+from shared.tencent.transport import INVALID_RESPONSE, build_request, get_process_client, iterate_body
 from shared.tencent.xml import XmlError, parse_error
 
 CONNECT_TIMEOUT_S = 3.0
@@ -73,7 +73,7 @@ class Request(NamedTuple):
 
 
 class HttpResponse(NamedTuple):
-    """A 2xx response, read to its end. Header names are lower-case."""
+    """A response, read to its end. Header names are lower-case."""
 
     status: int
     headers: Mapping[str, str]
@@ -237,8 +237,8 @@ def _map_transport_error(request: Request, error: httpx.TransportError) -> Cloud
         return RequestRejected(resource=request.resource, code="CannotBeSent", message=str(error))
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return Throttled(resource=request.resource, code="NoConnection", message=str(error))
-    # The text of this class may quote the response, which may be a transcript.
-    message = "the response is not HTTP" if isinstance(error, httpx.RemoteProtocolError) else str(error)
+    # Other texts of this class may quote the response, which may be a transcript.
+    message = INVALID_RESPONSE if isinstance(error, httpx.RemoteProtocolError) else str(error)
     return OutcomeUnknown(resource=request.resource, code="NoAnswer", message=message)
 
 

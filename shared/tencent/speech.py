@@ -1,4 +1,4 @@
-"""The CI speech API: one method per endpoint of the published documents. The only module that knows its XML names.
+"""The CI speech API: one method per endpoint of the published documents, and the parsers of its XML.
 
 Job requests go to the host of the recording's bucket. Every call raises a CloudError or DeadlineExceeded. Elements that
 may be absent, single or repeated become tuples; the order of children never matters.

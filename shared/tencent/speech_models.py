@@ -1,4 +1,4 @@
-"""What the CI speech API takes and returns, as values. Raw XML does not leave `speech.py`.
+"""What the CI speech API takes and returns, as values. Only `flash` and the input of a detail parser are raw mappings.
 
 Times are the API's own text, e.g. `2020-08-20T17:43:01+0800`; a time that is not reached yet is "".
 """

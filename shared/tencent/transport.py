@@ -1,6 +1,6 @@
 """HTTP transport of the functions: httpx over httpcore, with one deadline for a whole request.
 
-httpx's own timeouts are for one socket operation, so a response that drips byte by byte would outlast the function.
+httpx's own timeouts apply to one socket operation, so a response that arrives byte by byte has no time limit.
 Connections are kept between requests and invocations; those that died while the function was frozen are not used.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -22,11 +23,14 @@ TOTAL_TIMEOUT = "total_timeout"  # request extension: seconds until the end of t
 MAX_IDLE_S = 5.0  # longer than any pause within an invocation
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024  # five hours of speech are 13 MB, and a function's memory is small
 
+INVALID_RESPONSE = "the response was cut short or is not HTTP"
 _INVALID_REQUEST = "the method, target or headers hold what HTTP cannot carry"
 _INVALID_ORIGIN = "the address is not that of an HTTP server"
 _STATUSES_WITHOUT_BODY = (204, 304)
 _FIRST_ERROR_STATUS = 300
 _PIECE_BYTES = 65536
+_HEAD_END = b"\r\n\r\n"
+_INTERIM_RESPONSE = b"HTTP/1.1 1"  # 100 to 199: another response follows
 
 # SCF sets the root logger to DEBUG; these loggers would write every address and every header, tokens included.
 for _name in ("httpx", "httpcore"):
@@ -113,6 +117,7 @@ class Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Its deadline also applies while the body of the response is read."""
         url, extensions = request.url, request.extensions
+        pool = self._get_pool(url.scheme)  # before the clock starts: it may create a TLS context
         core_request = httpcore.Request(
             request.method,
             httpcore.URL(
@@ -123,7 +128,7 @@ class Transport(httpx.BaseTransport):
             extensions={"timeout": _build_limits(extensions["timeout"], extensions[TOTAL_TIMEOUT])},
         )
         with _mapped_errors():
-            response = self._get_pool(url.scheme).handle_request(core_request)
+            response = pool.handle_request(core_request)
         try:
             _check_response(request.method, response)
         except httpx.TransportError:
@@ -167,6 +172,13 @@ class _Limit(float):
             raise httpcore.TimeoutException("timed out")
         return seconds
 
+    def get_connect_s(self) -> float:
+        """Return the seconds for connecting. Raises httpcore.ConnectTimeout: nothing was sent."""
+        try:
+            return self.get_remaining_s()
+        except httpcore.TimeoutException:
+            raise httpcore.ConnectTimeout("timed out") from None
+
 
 def _build_limits(timeouts: Mapping[str, float], total_s: float) -> dict[str, _Limit]:
     now_s = time.monotonic()
@@ -195,13 +207,20 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Open a connection. Raises httpcore.ConnectError or ConnectTimeout."""
         limit = cast("_Limit", timeout)
+        reason: Exception = httpcore.ConnectError("the host has no address")
         try:
-            stream = self._backend.connect_tcp(
-                host, port, limit.get_remaining_s(), local_address, socket_options
-            )
-            return _Stream(stream, self._now).check_connected(limit)
-        except UnicodeError as error:
-            raise httpcore.ConnectError(f"{type(error).__name__}: {error}") from None
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(_describe(error)) from None
+        for _, _, _, _, (address, *_) in addresses:  # all addresses share one limit
+            try:
+                stream = self._backend.connect_tcp(
+                    str(address), port, limit.get_connect_s(), local_address, socket_options
+                )
+                return _Stream(stream, self._now).check_connected(limit)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                reason = error
+        raise reason
 
 
 class _Stream(httpcore.NetworkStream):
@@ -211,28 +230,42 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
         self._now = now
         self._last_used_s = now()
+        self._head: bytes | None = b""  # of the current response; None after its end
+        self._body_bytes = 0  # received after the head
+        self.expected_body_bytes: int | None = None  # None: unknown, because the body is chunked
         self.has_write_error = False
 
     def check_connected(self, limit: _Limit) -> _Stream:
         """Return the stream if it was opened in time. Raises httpcore.ConnectTimeout: nothing was sent."""
         try:
-            limit.get_remaining_s()
-        except httpcore.TimeoutException:
+            limit.get_connect_s()
+        except httpcore.ConnectTimeout:
             self.close()
-            raise httpcore.ConnectTimeout("timed out") from None
+            raise
         return self
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what was received, b"" at the end of the connection."""
         received = self._stream.read(max_bytes, cast("_Limit", timeout).get_remaining_s())
         self._last_used_s = self._now()
+        self._count_body(received)
         return received
+
+    def _count_body(self, received: bytes) -> None:
+        if self._head is None:
+            self._body_bytes += len(received)
+            return
+        head, head_end, body = (self._head + received).partition(_HEAD_END)
+        while head_end and head.startswith(_INTERIM_RESPONSE):
+            head, head_end, body = body.partition(_HEAD_END)
+        self._head, self._body_bytes = (None if head_end else head), len(body)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all bytes, in pieces that have a time limit each.
 
         After a WriteError, httpcore reads the response, which may tell the reason.
         """
+        self._head, self._body_bytes = b"", 0
         try:
             for start in range(0, len(buffer), _PIECE_BYTES):
                 piece = buffer[start : start + _PIECE_BYTES]
@@ -246,7 +279,7 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Return the same connection under TLS. Raises httpcore.ConnectError or ConnectTimeout."""
         limit = cast("_Limit", timeout)
-        stream = self._stream.start_tls(ssl_context, server_hostname, limit.get_remaining_s())
+        stream = self._stream.start_tls(ssl_context, server_hostname, limit.get_connect_s())
         return _Stream(stream, self._now).check_connected(limit)
 
     def close(self) -> None:
@@ -254,11 +287,20 @@ class _Stream(httpcore.NetworkStream):
         self._stream.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """Report an expired connection as readable, because httpcore closes an idle connection that is readable."""
-        idle_s = self._now() - self._last_used_s  # wall clock, because it runs on in a frozen function
-        if info == "is_readable" and not 0 <= idle_s <= MAX_IDLE_S:  # negative: the clock was set back
+        """Report a connection that must not be used again as readable: httpcore closes an idle one that is readable."""
+        if info == "is_readable" and (self._is_expired() or self._has_surplus_bytes()):
             return True
         return self._stream.get_extra_info(info)
+
+    def _is_expired(self) -> bool:
+        """Compare wall-clock times, because the wall clock runs on in a frozen function; it may be set back."""
+        return not 0 <= self._now() - self._last_used_s <= MAX_IDLE_S
+
+    def _has_surplus_bytes(self) -> bool:
+        """Check for bytes after the end of the response, which httpcore would take for the next response."""
+        if self._head is not None:
+            return True
+        return self.expected_body_bytes is not None and self._body_bytes != self.expected_body_bytes
 
 
 class _ResponseBody(httpx.SyncByteStream):
@@ -283,9 +325,14 @@ def _check_response(method: str, response: httpcore.Response) -> None:
     stream: _Stream = response.extensions["network_stream"]
     if stream.has_write_error and response.status < _FIRST_ERROR_STATUS:
         raise httpx.WriteError("the connection broke before the request was sent completely")
+    headers = {name.lower(): value for name, value in response.headers}
     if method == "HEAD" or response.status in _STATUSES_WITHOUT_BODY:
-        return
-    if not {name.lower() for name, _ in response.headers} & {b"content-length", b"transfer-encoding"}:
+        stream.expected_body_bytes = 0
+    elif b"transfer-encoding" in headers:
+        stream.expected_body_bytes = None
+    elif b"content-length" in headers:
+        stream.expected_body_bytes = int(headers[b"content-length"])
+    else:
         # It ends where the connection ends, so a response that was cut short would look complete.
         raise httpx.ReadError(f"status {response.status}: the response does not say how long it is")
 
@@ -300,7 +347,7 @@ def _mapped_errors() -> Iterator[None]:
     except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol):
         raise httpx.LocalProtocolError(_INVALID_REQUEST) from None
     except httpcore.ProtocolError:
-        raise httpx.RemoteProtocolError("the response was cut short or is not HTTP") from None
+        raise httpx.RemoteProtocolError(INVALID_RESPONSE) from None
     except (httpcore.NetworkError, httpcore.TimeoutException) as error:
         raise httpx.ReadError(_describe(error)) from None
 

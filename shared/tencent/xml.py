@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
@@ -22,7 +23,6 @@ _MAX_SHORT_BYTES = 262_144  # xmltodict takes 100 bytes of memory for each byte 
 _MAX_ERROR_BYTES = 65536
 _DOCUMENT_TYPE = b"<!DOCTYPE"
 _NOT_XML_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_PARSE_ERRORS = (ET.ParseError, ExpatError, ValueError, LookupError)
 
 ElementParser = Callable[[Any], Any]
 
@@ -41,9 +41,15 @@ def parse(body: bytes) -> dict[str, Any]:
     _refuse_nul(body)
     if _DOCUMENT_TYPE in body:
         _refuse_document_type()
-    try:
+    with _mapped_errors():
         return xmltodict.parse(body, xml_attribs=False, postprocessor=_postprocess)
-    except _PARSE_ERRORS as error:
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ET.ParseError, ExpatError, ValueError, LookupError) as error:
         raise XmlError(str(error)) from None
 
 
@@ -82,15 +88,14 @@ def parse_stream(pieces: Iterable[bytes], parsers: Mapping[str, ElementParser]) 
     builder = ET.TreeBuilder()
     document = builder.start("document", {})  # the parent of the root, which can be read before the root ends
     parser = ET.XMLParser(target=builder)  # noqa: S314 - what makes it unsafe is refused
-    folder = _Folder(parsers)
-    try:
-        for piece in _check_pieces(pieces):
+    converter = _ElementConverter(parsers)
+    for piece in _check_pieces(pieces):
+        with _mapped_errors():
             parser.feed(piece)
-            folder.fold_finished(document)
+        converter.convert_finished(document)
+    with _mapped_errors():
         parser.close()
-    except _PARSE_ERRORS as error:
-        raise XmlError(str(error)) from None
-    return folder.get_mapping(document)
+    return converter.get_mapping(document)
 
 
 def _check_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -106,14 +111,14 @@ def _check_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
             yield part
 
 
-class _Folder:
+class _ElementConverter:
     """Turns elements into values after each piece, so that a long response is never held as elements."""
 
     def __init__(self, parsers: Mapping[str, ElementParser]) -> None:
         self._parsers = parsers
         self._open: dict[Element, dict[str, Any]] = {}  # values of children that ended before their parent
 
-    def fold_finished(self, element: Element) -> None:
+    def convert_finished(self, element: Element) -> None:
         """Replace all children but the last by values, and so on in the last: only these can still be open."""
         depth = 1
         while len(element):

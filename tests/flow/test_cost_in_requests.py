@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+
+from tests.helpers.flow import Flow
 
 pytestmark = pytest.mark.process
 
 
-def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Any) -> None:
+def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Flow) -> None:
     own_flow.upload("count.wav", b"speech " * 300)
     own_flow.settle()
     uploads = own_flow.invocations("upload")
@@ -18,24 +18,24 @@ def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Any) 
     assert [len(one["requests"]) for one in callbacks] == [6 + 4], callbacks
 
 
-def test_redelivered_event_costs_at_most_three_requests(own_flow: Any) -> None:
+def test_redelivered_event_costs_at_most_three_requests(own_flow: Flow) -> None:
     own_flow.upload("again.wav", b"speech " * 300)
     own_flow.settle()
     again = own_flow.invoke("upload", own_flow.event_of("again.wav"))
     assert len(again["requests"]) <= 3, again
 
 
-def test_failed_job_costs_callback_at_most_six_requests(own_flow: Any) -> None:
+def test_failed_job_costs_callback_at_most_six_requests(own_flow: Flow) -> None:
     own_flow.upload("bad.wav", b"NOT AUDIO")
     own_flow.settle()
     assert all(len(one["requests"]) <= 6 for one in own_flow.invocations("callback"))
 
 
-def test_idle_sweep_costs_two_requests(own_flow: Any) -> None:
+def test_idle_sweep_costs_two_requests(own_flow: Flow) -> None:
     assert len(own_flow.sweep()["requests"]) == 2
 
 
-def test_sweep_cost_is_independent_of_finished_work(eager_flow: Any) -> None:
+def test_sweep_cost_is_independent_of_finished_work(eager_flow: Flow) -> None:
     for number in range(6):
         eager_flow.upload(f"done-{number}.wav", b"speech " * 300 + bytes([number]))
     eager_flow.settle()
@@ -44,7 +44,7 @@ def test_sweep_cost_is_independent_of_finished_work(eager_flow: Any) -> None:
 
 
 def test_lost_notifications_cost_one_query_and_one_read_per_receipt(
-    eager_flow: Any,
+    eager_flow: Flow,
 ) -> None:
     """For three jobs: the sweep's own two, one to read each receipt, one query for all, and then as callback."""
     eager_flow.queue(notify="Off")

@@ -13,6 +13,7 @@ import pytest
 from cli.local import INPUT_BUCKET
 from tests.chaos.uploads import etag_of
 from tests.flow.test_notifications import xml_of
+from tests.helpers.flow import Flow
 from tests.pipeline import switch_on_speech
 
 pytestmark = pytest.mark.process
@@ -27,12 +28,12 @@ def next_second() -> None:
         time.sleep(0.02)
 
 
-def told(flow: Any, key: str) -> dict[str, Any]:
+def get_error(flow: Flow, key: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(flow.output(f"transcripts/{key}.error.json"))
     return found
 
 
-def test_restored_content_gets_its_transcript_without_a_second_job(eager_flow: Any) -> None:
+def test_restored_content_gets_its_transcript_without_a_second_job(eager_flow: Flow) -> None:
     eager_flow.upload("back.wav", A)
     eager_flow.settle()
     first = eager_flow.output("transcripts/back.wav.json")
@@ -48,7 +49,7 @@ def test_restored_content_gets_its_transcript_without_a_second_job(eager_flow: A
     assert eager_flow.receipts("open") == []
 
 
-def test_changing_content_is_not_lost_while_jobs_wait(eager_flow: Any) -> None:
+def test_changing_content_is_not_lost_while_jobs_wait(eager_flow: Flow) -> None:
     eager_flow.queue(state="Paused")
     for body in (A, B):
         eager_flow.upload("flip.wav", body)
@@ -70,7 +71,7 @@ def test_changing_content_is_not_lost_while_jobs_wait(eager_flow: Any) -> None:
     assert eager_flow.transcript("flip.wav")["text"] == eager_flow.transcript("plain.wav")["text"]
 
 
-def heard_other_content(flow: Any, key: str) -> str:
+def heard_other_content(flow: Flow, key: str) -> str:
     """A's job waits until B lies in A's place, and hears that. The job's id; the queue is paused again."""
     flow.queue(state="Paused")
     for body in (A, B):
@@ -84,14 +85,14 @@ def heard_other_content(flow: Any, key: str) -> str:
     return job
 
 
-def words_of(flow: Any, body: bytes) -> str:
+def get_text(flow: Flow, body: bytes) -> str:
     flow.upload("plain.wav", body)
     flow.settle()
     text: str = flow.transcript("plain.wav")["text"]
     return text
 
 
-def test_superseded_job_does_not_transcribe_restored_content(eager_flow: Any) -> None:
+def test_superseded_job_does_not_transcribe_restored_content(eager_flow: Flow) -> None:
     older = heard_other_content(eager_flow, "flip.wav")
     eager_flow.upload("flip.wav", A)
     eager_flow.settle()
@@ -100,12 +101,12 @@ def test_superseded_job_does_not_transcribe_restored_content(eager_flow: Any) ->
     eager_flow.queue(state="Active")
     eager_flow.settle()
     assert eager_flow.transcript("flip.wav")["job_id"] != older
-    assert eager_flow.transcript("flip.wav")["text"] == words_of(eager_flow, A)
+    assert eager_flow.transcript("flip.wav")["text"] == get_text(eager_flow, A)
     assert eager_flow.receipts("open") == []
 
 
 def test_superseded_job_does_not_replace_error_of_restored_content(
-    eager_flow: Any,
+    eager_flow: Flow,
 ) -> None:
     older = heard_other_content(eager_flow, "flip.wav")
     eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {"job_failed": 1.0}})
@@ -114,13 +115,13 @@ def test_superseded_job_does_not_replace_error_of_restored_content(
     eager_flow.queue(state="Active")
     eager_flow.settle()
     of_b = eager_flow.output("transcripts/flip.wav.json")
-    assert told(eager_flow, "flip.wav")["recording"]["etag"] == etag_of(A)
+    assert get_error(eager_flow, "flip.wav")["recording"]["etag"] == etag_of(A)
     eager_flow.notify(xml_of(older))
-    assert told(eager_flow, "flip.wav")["recording"]["etag"] == etag_of(A)
+    assert get_error(eager_flow, "flip.wav")["recording"]["etag"] == etag_of(A)
     assert eager_flow.output("transcripts/flip.wav.json") == of_b
 
 
-def test_superseded_job_is_not_mistaken_for_lost_submit(eager_flow: Any) -> None:
+def test_superseded_job_is_not_mistaken_for_lost_submit(eager_flow: Flow) -> None:
     older = heard_other_content(eager_flow, "flip.wav")
     after_the_job = {"function": "upload", "request": 6, "when": "after", "times": 1}
     eager_flow.admin("PUT", "faults", {"seed": 1, "kill": after_the_job})
@@ -131,12 +132,12 @@ def test_superseded_job_is_not_mistaken_for_lost_submit(eager_flow: Any) -> None
     assert (noted["job_id"], noted["superseded_job_ids"]) == (eager_flow.jobs()[-1]["job_id"], [older])
     eager_flow.queue(state="Active")
     eager_flow.settle()
-    assert eager_flow.transcript("flip.wav")["text"] == words_of(eager_flow, A)
+    assert eager_flow.transcript("flip.wav")["text"] == get_text(eager_flow, A)
     assert len(eager_flow.jobs()) == 4  # one of them of the plain recording
     assert eager_flow.receipts("open") == []
 
 
-def test_superseded_job_is_not_used_when_notified_again(eager_flow: Any) -> None:
+def test_superseded_job_is_not_used_when_notified_again(eager_flow: Flow) -> None:
     eager_flow.queue(state="Paused")
     for body in (A, B):
         eager_flow.upload("flip.wav", body)
@@ -155,7 +156,7 @@ def test_superseded_job_is_not_used_when_notified_again(eager_flow: Any) -> None
 
 
 def test_failed_job_of_other_content_does_not_fail_restored_content(
-    eager_flow: Any,
+    eager_flow: Flow,
 ) -> None:
     eager_flow.queue(state="Paused")
     for body in (A, b"NOT AUDIO"):
@@ -172,17 +173,17 @@ def test_failed_job_of_other_content_does_not_fail_restored_content(
         eager_flow.sweep()
         eager_flow.settle()
     assert not eager_flow.has("transcripts/flip.wav.error.json")
-    assert eager_flow.transcript("flip.wav")["text"] == words_of(eager_flow, A)
+    assert eager_flow.transcript("flip.wav")["text"] == get_text(eager_flow, A)
     assert eager_flow.receipts("open") == []
 
 
-def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: Any) -> None:
+def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: Flow) -> None:
     standin = eager_flow.pipeline.standin
     speech = eager_flow.pipeline.operator.speech
     close_asr(eager_flow)
     eager_flow.upload("early.wav", A)
     eager_flow.settle()
-    error = told(eager_flow, "early.wav")
+    error = get_error(eager_flow, "early.wav")
     assert error["kind"] == "settings"
     assert error["retried_automatically"] is True
     assert "Switch it on" in error["next_step"]
@@ -199,7 +200,7 @@ def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: A
     assert not eager_flow.outputs(".scribe/claim/")
 
 
-def close_asr(flow: Any) -> None:
+def close_asr(flow: Flow) -> None:
     """DELETE /asrbucket: nothing in the product does this, so the test asks for it itself."""
     from shared.tencent.client import Request
 
@@ -233,7 +234,7 @@ def test_sweep_submits_deferred_recordings_when_the_queue_has_room(
         assert flow.transcript(f"burst-{number}.wav")["sentences"]
 
 
-def test_max_in_flight_limits_what_the_sweep_submits(start_flow: Callable[..., Any]) -> None:
+def test_max_in_flight_limits_what_the_sweep_submits(start_flow: Callable[..., Flow]) -> None:
     flow = start_flow("--max-size", "1", SWEEP_AFTER="0", MAX_IN_FLIGHT="1")
     flow.queue(state="Paused")
     for number in range(3):
@@ -244,7 +245,7 @@ def test_max_in_flight_limits_what_the_sweep_submits(start_flow: Callable[..., A
     assert len(flow.jobs()) == 1
 
 
-def test_expired_recording_gets_error_and_late_result_replaces_it(start_flow: Callable[..., Any]) -> None:
+def test_expired_recording_gets_error_and_late_result_replaces_it(start_flow: Callable[..., Flow]) -> None:
     flow = start_flow(SWEEP_AFTER="0", GIVE_UP_AFTER="1")
     flow.queue(state="Paused")
     flow.upload("stuck.wav", A)
@@ -252,7 +253,7 @@ def test_expired_recording_gets_error_and_late_result_replaces_it(start_flow: Ca
     next_second()
     next_second()
     flow.sweep()
-    assert "GIVE_UP_AFTER" in told(flow, "stuck.wav")["message"]
+    assert "GIVE_UP_AFTER" in get_error(flow, "stuck.wav")["message"]
     assert flow.receipts("open") == []
     flow.queue(state="Active")
     flow.settle()
@@ -261,7 +262,7 @@ def test_expired_recording_gets_error_and_late_result_replaces_it(start_flow: Ca
     assert len(flow.jobs()) == 1
 
 
-def test_concurrent_sweeps_pay_once(eager_flow: Any) -> None:
+def test_concurrent_sweeps_pay_once(eager_flow: Flow) -> None:
     close_asr(eager_flow)
     for number in range(4):
         eager_flow.upload(f"pair-{number}.wav", A + bytes([number]))
@@ -281,7 +282,7 @@ def test_concurrent_sweeps_pay_once(eager_flow: Any) -> None:
     assert eager_flow.receipts("open") == []
 
 
-def test_failure_of_old_content_does_not_touch_newer_transcript(eager_flow: Any) -> None:
+def test_failure_of_old_content_does_not_touch_newer_transcript(eager_flow: Flow) -> None:
     eager_flow.queue(state="Paused")
     eager_flow.upload("order.wav", b"NOT AUDIO")
     eager_flow.settle()
@@ -294,7 +295,7 @@ def test_failure_of_old_content_does_not_touch_newer_transcript(eager_flow: Any)
     assert not eager_flow.has("transcripts/order.wav.error.json")
 
 
-def test_unreadable_receipt_is_logged_and_does_not_stop_the_others(eager_flow: Any) -> None:
+def test_unreadable_receipt_is_logged_and_does_not_stop_the_others(eager_flow: Flow) -> None:
     eager_flow.queue(notify="Off")
     eager_flow.upload("fine.wav", A)
     eager_flow.settle()
@@ -304,7 +305,7 @@ def test_unreadable_receipt_is_logged_and_does_not_stop_the_others(eager_flow: A
     assert done["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}
 
 
-def test_audit_finds_failed_recording_uploaded_again_without_event(eager_flow: Any) -> None:
+def test_audit_finds_failed_recording_uploaded_again_without_event(eager_flow: Flow) -> None:
     eager_flow.upload("again.wav", b"NOT AUDIO")
     eager_flow.settle()
     next_second()
@@ -318,7 +319,7 @@ def test_audit_finds_failed_recording_uploaded_again_without_event(eager_flow: A
     assert eager_flow.receipts("open") == []
 
 
-def test_concurrent_deliveries_pay_once_on_versioned_bucket(start_flow: Callable[..., Any]) -> None:
+def test_concurrent_deliveries_pay_once_on_versioned_bucket(start_flow: Callable[..., Flow]) -> None:
     """Create-only is void there, so both write; after a pause both read the same, the last writer's nonce."""
     flow = start_flow("--versioned", "transcripts", SWEEP_AFTER="0")
     key = "versioned.wav"

@@ -1,11 +1,10 @@
-"""What comes between a function's requests, or fails there: where a recording was once lost, paid twice or wrong."""
+"""Events between two requests of a function, and failures there: a recording was once lost or paid twice by each."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
 import httpx
 import pytest
@@ -18,10 +17,11 @@ from shared.recordings.ingest import ingest
 from shared.recordings.models import Receipt, Status
 from shared.recordings.sweep import reconcile, resume_attempt
 from shared.tencent.transport import Transport
-from tests.flow.standing_still import Desks, get_target
-from tests.flow.test_every_ending import A, B, next_second, words_of
+from tests.flow.contexts import ContextFactory, get_target
+from tests.flow.test_every_ending import A, B, get_text, next_second
 from tests.flow.test_notifications import xml_of
-from tests.flow.test_repairs import left_behind
+from tests.flow.test_repairs import create_dead_attempt
+from tests.helpers.flow import Flow
 
 pytestmark = pytest.mark.process
 
@@ -29,26 +29,29 @@ KEY = "between.wav"
 
 
 @pytest.fixture
-def desks(eager_flow: Any) -> Iterator[Desks]:
-    with closing(Desks(eager_flow)) as desks:
-        yield desks
+def contexts(eager_flow: Flow) -> Iterator[ContextFactory]:
+    with closing(ContextFactory(eager_flow)) as contexts:
+        yield contexts
 
 
-def put_unheard(flow: Any, body: bytes) -> None:
-    """An upload whose event is lost."""
+def put_without_event(flow: Flow, body: bytes) -> None:
+    """Upload an object whose event is lost."""
     flow.admin("PUT", "faults", {"seed": 1, "rates": {"lost_event": 1.0}})
     flow.upload(KEY, body)
     flow.settle()
     flow.admin("PUT", "faults", {"seed": 1, "rates": {}})
 
 
-def put(flow: Any, body: bytes) -> None:
+def put(flow: Flow, body: bytes) -> None:
     flow.upload(KEY, body)
     flow.settle()
 
 
-def both_jobs_heard_the_second(flow: Any) -> str:
-    """A, then B, while the queue stood still. Both jobs heard B and nobody was told. The id of A's job."""
+def run_both_jobs_on_second_content(flow: Flow) -> str:
+    """Upload A, then B, while the queue is paused: both jobs read B, and no notification is sent.
+
+    Return the id of A's job.
+    """
     flow.queue(state="Paused", notify="Off")
     put(flow, A)
     next_second()
@@ -60,11 +63,11 @@ def both_jobs_heard_the_second(flow: Any) -> str:
     return job
 
 
-def open_receipt(flow: Any, number: int = 0) -> Receipt:
+def open_receipt(flow: Flow, number: int = 0) -> Receipt:
     return Receipt.from_json(flow.output(flow.receipts("open")[number]))
 
 
-def mend(flow: Any) -> None:
+def repair(flow: Flow) -> None:
     for _ in range(2):
         flow.sweep()
         flow.settle()
@@ -72,60 +75,60 @@ def mend(flow: Any) -> None:
     assert flow.receipts("open") == flow.outputs(".scribe/claim/") == []
 
 
-def test_failed_resume_releases_its_claim(eager_flow: Any, desks: Desks) -> None:
-    receipt = left_behind(eager_flow, KEY, A, lease_s=-1)
+def test_failed_resume_releases_its_claim(eager_flow: Flow, contexts: ContextFactory) -> None:
+    receipt = create_dead_attempt(eager_flow, KEY, A, lease_s=-1)
     put(eager_flow, A)
 
     def fail() -> None:
         raise httpx.ReadError("cut")
 
-    desk = desks.standing_still("GET", "/asr_jobs", fail, times=99)
+    ctx = contexts.pausing("GET", "/asr_jobs", fail, times=99)
     for _ in range(7):
         with pytest.raises(OutcomeUnknown):
-            resume_attempt(desk, receipt)
-    mend(eager_flow)
+            resume_attempt(ctx, receipt)
+    repair(eager_flow)
     assert len(eager_flow.jobs()) == 1
     assert eager_flow.transcript(KEY)["sentences"]
 
 
-def test_expiry_writes_no_error_over_newer_content(eager_flow: Any, desks: Desks) -> None:
-    left_behind(eager_flow, KEY, A, lease_s=-1)
+def test_expiry_writes_no_error_over_newer_content(eager_flow: Flow, contexts: ContextFactory) -> None:
+    create_dead_attempt(eager_flow, KEY, A, lease_s=-1)
     put(eager_flow, B)
     assert eager_flow.transcript(KEY)["sentences"]
-    reconcile(desks.plain(sweep_after_s=0, give_up_after_s=60))
+    reconcile(contexts.create(sweep_after_s=0, give_up_after_s=60))
     assert not eager_flow.has(f"transcripts/{KEY}.error.json")
-    mend(eager_flow)
+    repair(eager_flow)
 
 
-def test_expiry_looks_for_a_paid_job_first(eager_flow: Any, desks: Desks) -> None:
+def test_expiry_looks_for_a_paid_job_first(eager_flow: Flow, contexts: ContextFactory) -> None:
     put(eager_flow, A)
     eager_flow.pipeline.operator.cos.delete(OUTPUT_BUCKET, eager_flow.receipts("done")[0])
-    left_behind(eager_flow, KEY, A, lease_s=-1)
-    tally = reconcile(desks.plain(sweep_after_s=0, give_up_after_s=60))
-    assert not eager_flow.has(f"transcripts/{KEY}.error.json"), tally
-    mend(eager_flow)
+    create_dead_attempt(eager_flow, KEY, A, lease_s=-1)
+    summary = reconcile(contexts.create(sweep_after_s=0, give_up_after_s=60))
+    assert not eager_flow.has(f"transcripts/{KEY}.error.json"), summary
+    repair(eager_flow)
     assert len(eager_flow.jobs()) == 1
 
 
 def test_queue_lookup_failure_does_not_stop_other_recordings(
-    eager_flow: Any,
-    desks: Desks,
+    eager_flow: Flow,
+    contexts: ContextFactory,
 ) -> None:
-    left_behind(eager_flow, "a-waits.wav", A, lease_s=-1)
+    create_dead_attempt(eager_flow, "a-waits.wav", A, lease_s=-1)
     eager_flow.queue(notify="Off")
     put(eager_flow, B)
 
     def fail() -> None:
         raise httpx.ReadError("cut")
 
-    desk = desks.standing_still("GET", "/asrqueue", fail, times=99, sweep_after_s=0)
-    tally = reconcile(desk)
-    assert tally.errors == 1
+    ctx = contexts.pausing("GET", "/asrqueue", fail, times=99, sweep_after_s=0)
+    summary = reconcile(ctx)
+    assert summary.errors == 1
     assert eager_flow.transcript(KEY)["sentences"]
 
 
-class CutsAnswers(Transport):
-    """Answers of requests for this job lack their second half."""
+class TruncatingTransport(Transport):
+    """Cuts off the second half of every response about this job."""
 
     def __init__(self, job: str) -> None:
         super().__init__()
@@ -141,88 +144,90 @@ class CutsAnswers(Transport):
         )
 
 
-def test_unreadable_job_does_not_stop_others_and_expires_with_error(eager_flow: Any, desks: Desks) -> None:
+def test_unreadable_job_does_not_stop_others_and_expires_with_error(
+    eager_flow: Flow, contexts: ContextFactory
+) -> None:
     eager_flow.queue(notify="Off")
     put(eager_flow, A)
-    unreadable = CutsAnswers(eager_flow.jobs()[0]["job_id"])
+    unreadable = TruncatingTransport(eager_flow.jobs()[0]["job_id"])
     eager_flow.upload("neighbour.wav", B)
     eager_flow.settle()
-    tally = reconcile(desks.plain(unreadable, sweep_after_s=0))
-    assert tally.errors == 1
+    summary = reconcile(contexts.create(unreadable, sweep_after_s=0))
+    assert summary.errors == 1
     assert eager_flow.transcript("neighbour.wav")["sentences"]
     assert len(eager_flow.receipts("open")) == 1
-    reconcile(desks.plain(unreadable, sweep_after_s=0, give_up_after_s=-1))
-    told = json.loads(eager_flow.output(f"transcripts/{KEY}.error.json"))
-    assert told["recording"]["key"] == KEY
+    reconcile(contexts.create(unreadable, sweep_after_s=0, give_up_after_s=-1))
+    document = json.loads(eager_flow.output(f"transcripts/{KEY}.error.json"))
+    assert document["recording"]["key"] == KEY
     assert eager_flow.receipts("open") == []
 
 
 def test_reopened_transcript_survives_other_content(
-    eager_flow: Any,
+    eager_flow: Flow,
 ) -> None:
     for body in (A, B, A, B):
         put(eager_flow, body)
         next_second()
-    mend(eager_flow)
+    repair(eager_flow)
     put(eager_flow, A)
-    mend(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+    repair(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
     assert len(eager_flow.jobs()) == 3  # one of them of the plain recording
 
 
-def test_earlier_content_does_not_restart_the_recording(eager_flow: Any) -> None:
+def test_earlier_content_does_not_restart_the_recording(eager_flow: Flow) -> None:
     eager_flow.queue(state="Paused")
     for body in (B, A, A):
         put(eager_flow, body)
         next_second()
     eager_flow.queue(state="Active")
     eager_flow.settle()
-    mend(eager_flow)
+    repair(eager_flow)
     assert len(eager_flow.jobs()) == 2
 
 
 def test_job_of_other_content_does_not_transcribe_deleted_and_restored_recording(
-    eager_flow: Any,
+    eager_flow: Flow,
 ) -> None:
-    both_jobs_heard_the_second(eager_flow)
+    run_both_jobs_on_second_content(eager_flow)
     eager_flow.delete(KEY)
-    mend(eager_flow)
+    repair(eager_flow)
     put(eager_flow, A)
-    mend(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+    repair(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
 
 
-def test_content_restored_while_closing_is_transcribed(eager_flow: Any, desks: Desks) -> None:
-    job = both_jobs_heard_the_second(eager_flow)
-    desk = desks.standing_still("PUT", "/.scribe/done/", lambda: put(eager_flow, A))
-    outcomes = process_notification(desk, [NotifiedJob(job, "")])
+def test_content_restored_while_closing_is_transcribed(eager_flow: Flow, contexts: ContextFactory) -> None:
+    job = run_both_jobs_on_second_content(eager_flow)
+    ctx = contexts.pausing("PUT", "/.scribe/done/", lambda: put(eager_flow, A))
+    outcomes = process_notification(ctx, [NotifiedJob(job, "")])
     assert [result.status for result in outcomes] == [Status.DEFERRED]
-    mend(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+    repair(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
 
 
-def test_content_restored_during_ingest_is_transcribed(eager_flow: Any, desks: Desks) -> None:
-    job = both_jobs_heard_the_second(eager_flow)
-    put_unheard(eager_flow, A)
+def test_content_restored_during_ingest_is_transcribed(eager_flow: Flow, contexts: ContextFactory) -> None:
+    job = run_both_jobs_on_second_content(eager_flow)
+    put_without_event(eager_flow, A)
 
     def close_and_come_back() -> None:
-        put_unheard(eager_flow, B)
+        put_without_event(eager_flow, B)
         eager_flow.notify(xml_of(job))
         next_second()
-        put_unheard(eager_flow, A)
+        put_without_event(eager_flow, A)
 
-    desk = desks.standing_still("PUT", "/.scribe/open/", close_and_come_back)
-    assert ingest(desk, INPUT_BUCKET, KEY).status is Status.SUBMITTED
+    ctx = contexts.pausing("PUT", "/.scribe/open/", close_and_come_back)
+    assert ingest(ctx, INPUT_BUCKET, KEY).status is Status.SUBMITTED
     eager_flow.settle()
-    mend(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+    repair(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
 
 
 def test_sweep_with_stale_receipt_leaves_new_receipt_alone(
-    eager_flow: Any,
-    desks: Desks,
+    eager_flow: Flow,
+    contexts: ContextFactory,
 ) -> None:
-    job = both_jobs_heard_the_second(eager_flow)
+    job = run_both_jobs_on_second_content(eager_flow)
     stale = next(
         receipt
         for receipt in (open_receipt(eager_flow, 0), open_receipt(eager_flow, 1))
@@ -233,15 +238,15 @@ def test_sweep_with_stale_receipt_leaves_new_receipt_alone(
         eager_flow.notify(xml_of(job))
         put(eager_flow, A)
 
-    desk = desks.standing_still("HEAD", KEY, close_and_come_back)
-    (found,) = fetch_jobs(desk, INPUT_BUCKET, [job]).jobs
-    assert complete_job(desk, INPUT_BUCKET, found, receipt=stale).status is Status.IN_PROGRESS
-    mend(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == words_of(eager_flow, A)
+    ctx = contexts.pausing("HEAD", KEY, close_and_come_back)
+    (found,) = fetch_jobs(ctx, INPUT_BUCKET, [job]).jobs
+    assert complete_job(ctx, INPUT_BUCKET, found, receipt=stale).status is Status.IN_PROGRESS
+    repair(eager_flow)
+    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
     assert len(eager_flow.jobs()) == 4  # one of them of the plain recording
 
 
-def test_sweep_keeps_receipt_of_new_try_after_failure(eager_flow: Any, desks: Desks) -> None:
+def test_sweep_keeps_receipt_of_new_try_after_failure(eager_flow: Flow, contexts: ContextFactory) -> None:
     eager_flow.queue(notify="Off")
     put(eager_flow, b"NOT AUDIO")
     job = eager_flow.jobs()[0]["job_id"]
@@ -251,8 +256,8 @@ def test_sweep_keeps_receipt_of_new_try_after_failure(eager_flow: Any, desks: De
         next_second()
         put(eager_flow, b"NOT AUDIO")
 
-    desk = desks.standing_still("GET", "/.scribe/done/", close_and_try_again, sweep_after_s=0)
-    reconcile(desk)
+    ctx = contexts.pausing("GET", "/.scribe/done/", close_and_try_again, sweep_after_s=0)
+    reconcile(ctx)
     assert open_receipt(eager_flow).job_id == eager_flow.jobs()[1]["job_id"]
-    mend(eager_flow)
+    repair(eager_flow)
     assert len(eager_flow.jobs()) == 2

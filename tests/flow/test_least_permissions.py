@@ -13,6 +13,7 @@ import pytest
 
 from cli.local import FUNCTIONS_FOLDER, OUTPUT_BUCKET
 from cli.policy.table import TABLE, Row
+from tests.helpers.flow import Flow
 from tests.permissions import Used, place_under, policies_file
 
 pytestmark = pytest.mark.process
@@ -33,7 +34,7 @@ def test_newer_jobs_path_works_with_least_policies(
     start_flow: Callable[..., Any],
 ) -> None:
     flow = start_flow(SWEEP_AFTER="0", JOBS_PATH="jobs")
-    flow.upload("told.wav", BODY)
+    flow.upload("notified.wav", BODY)
     flow.settle()
     before_the_job = {"function": "upload", "request": 6, "when": "before", "times": 1}
     flow.admin("PUT", "faults", {"seed": 1, "kill": before_the_job})
@@ -44,11 +45,11 @@ def test_newer_jobs_path_works_with_least_policies(
     flow.sweep()
     flow.settle()
     flow.sweep()
-    for key in ("told.wav", "unpaid.wav"):
+    for key in ("notified.wav", "unpaid.wav"):
         assert flow.transcript(key)["sentences"]
 
 
-def test_callback_defers_job_that_may_have_read_other_content(eager_flow: Any) -> None:
+def test_callback_defers_job_that_may_have_read_other_content(eager_flow: Flow) -> None:
     eager_flow.queue(state="Paused")
     eager_flow.upload("flip.wav", BODY)
     eager_flow.settle()
@@ -100,16 +101,16 @@ def test_missing_permission_is_named_in_error_object_and_log(
     flow.upload("refused.wav", BODY)
     flow.settle()
     assert not flow.jobs()
-    told = json.loads(flow.output("transcripts/refused.wav.error.json"))
-    assert "ci:CreateAsrJobs" in told["next_step"]
-    assert "scribe policy --create-role" in told["next_step"]
+    document = json.loads(flow.output("transcripts/refused.wav.error.json"))
+    assert "ci:CreateAsrJobs" in document["next_step"]
+    assert "scribe policy --create-role" in document["next_step"]
     logged = "\n".join(flow.sweep()["log"])
     assert "This needs cos:GetBucket" in logged
     assert "scribe doctor" in logged
 
 
 def test_granted_permissions_equal_used_permissions(
-    flow: Any, used: Used, flows_run: set[tuple[str, str]]
+    flow: Flow, used: Used, flows_run: set[tuple[str, str]]
 ) -> None:
     if _flows() - flows_run:
         pytest.skip("this is a statement about all of tests/flow, run in one process")

@@ -11,6 +11,7 @@ import pytest
 
 from cli.local import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
 from shared.tencent.speech_models import JobRequest
+from tests.helpers.flow import Flow
 
 pytestmark = pytest.mark.process
 
@@ -51,7 +52,7 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("name", BAD_BODIES)
-def test_invalid_body_is_rejected_with_one_log_line(flow: Any, name: str) -> None:
+def test_invalid_body_is_rejected_with_one_log_line(flow: Flow, name: str) -> None:
     flow.notify(xml_of("s00"))  # warm: what counts is the work, not the start of a process
     since = flow.last_number()
     began = time.monotonic()
@@ -72,7 +73,7 @@ def json_lines(invocation: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "path", ["/", "/wrong-token-of-some-length", f"/{CALLBACK_TOKEN}x", f"/{CALLBACK_TOKEN[:-1]}", "/会议"]
 )
-def test_request_without_token_reads_and_reveals_nothing(flow: Any, path: str) -> None:
+def test_request_without_token_reads_and_reveals_nothing(flow: Flow, path: str) -> None:
     answers = [
         flow.notify(body, path=path)
         for body in (xml_of("s01"), b"not xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]>")
@@ -82,18 +83,18 @@ def test_request_without_token_reads_and_reveals_nothing(flow: Any, path: str) -
     assert all(call["requests"] == [] for call in flow.invocations("callback")[-3:])
 
 
-def test_only_post_is_accepted(flow: Any) -> None:
+def test_only_post_is_accepted(flow: Flow) -> None:
     assert flow.notify(b"", method="GET").status_code == 405
     assert flow.notify(b"", method="GET", path="/nobody").status_code == 403
 
 
-def test_unknown_job_writes_nothing(own_flow: Any) -> None:
+def test_unknown_job_writes_nothing(own_flow: Flow) -> None:
     answer = own_flow.notify(xml_of("s0000000000000000000000000000000f"))
     assert answer.status_code == 200
     assert own_flow.outputs() == []
 
 
-def test_response_does_not_reveal_whether_a_job_exists(own_flow: Any) -> None:
+def test_response_does_not_reveal_whether_a_job_exists(own_flow: Flow) -> None:
     own_flow.upload("known.wav", b"speech " * 300)
     own_flow.settle()
     known = own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"]))
@@ -101,7 +102,7 @@ def test_response_does_not_reveal_whether_a_job_exists(own_flow: Any) -> None:
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
 
 
-def test_forged_success_of_unfinished_job_writes_nothing(own_flow: Any) -> None:
+def test_forged_success_of_unfinished_job_writes_nothing(own_flow: Flow) -> None:
     pause_queue(own_flow)
     own_flow.upload("waiting.wav", b"speech " * 300)
     wait_for_jobs(own_flow, 1)
@@ -111,7 +112,7 @@ def test_forged_success_of_unfinished_job_writes_nothing(own_flow: Any) -> None:
     assert len(own_flow.receipts("open")) == 1
 
 
-def test_bucket_named_in_body_is_not_written(own_flow: Any) -> None:
+def test_bucket_named_in_body_is_not_written(own_flow: Flow) -> None:
     own_flow.upload("real.wav", b"speech " * 300)
     own_flow.settle()
     before = own_flow.output("transcripts/real.wav.json")
@@ -123,7 +124,7 @@ def test_bucket_named_in_body_is_not_written(own_flow: Any) -> None:
     assert not [line for line in asked if "strangers" in line]
 
 
-def test_job_without_receipt_is_skipped(own_flow: Any) -> None:
+def test_job_without_receipt_is_skipped(own_flow: Flow) -> None:
     """A job in the same bucket that another program submitted, without a receipt of ours."""
     own_flow.upload("theirs.wav", b"speech " * 300)
     own_flow.settle()
@@ -137,7 +138,7 @@ def test_job_without_receipt_is_skipped(own_flow: Any) -> None:
     assert own_flow.outputs("transcripts/") == outputs
 
 
-def test_repeated_notification_changes_nothing(own_flow: Any) -> None:
+def test_repeated_notification_changes_nothing(own_flow: Flow) -> None:
     own_flow.upload("replay.wav", b"speech " * 300)
     own_flow.settle()
     before = {key: own_flow.output(key) for key in own_flow.outputs()}
@@ -146,20 +147,20 @@ def test_repeated_notification_changes_nothing(own_flow: Any) -> None:
     assert {key: own_flow.output(key) for key in own_flow.outputs()} == before
 
 
-def pause_queue(flow: Any) -> None:
+def pause_queue(flow: Flow) -> None:
     speech = flow.pipeline.operator.speech
     queue = speech.list_queues(INPUT_BUCKET).queues[0]
     speech.update_queue(INPUT_BUCKET, queue._replace(state="Paused"))
 
 
-def wait_for_jobs(flow: Any, count: int) -> None:
+def wait_for_jobs(flow: Flow, count: int) -> None:
     ends = time.monotonic() + 20
     while len(flow.jobs()) < count or not flow.receipts("open"):
         assert time.monotonic() < ends, "the job was not submitted in time"
         time.sleep(0.05)
 
 
-def test_both_tokens_are_accepted_during_rotation(start_flow: Callable[..., Any]) -> None:
+def test_both_tokens_are_accepted_during_rotation(start_flow: Callable[..., Flow]) -> None:
     flow = start_flow(CALLBACK_TOKEN=f"a-new-token-of-some-length,{CALLBACK_TOKEN}")
     for token in ("a-new-token-of-some-length", CALLBACK_TOKEN):
         assert flow.notify(xml_of("s01"), path=f"/{token}").status_code == 200

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
+from tests.helpers.flow import Flow
 
 pytestmark = pytest.mark.process
 
@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from qcloud_cos import CosConfig, CosS3Client
 
 
-def official_client(flow: Any, key: str = "") -> CosS3Client:
+def official_client(flow: Flow, key: str = "") -> CosS3Client:
     standin = flow.pipeline.standin
     config = CosConfig(
         Region=standin.region,
@@ -30,7 +30,7 @@ def official_client(flow: Any, key: str = "") -> CosS3Client:
     return CosS3Client(config, retry=0)
 
 
-def test_upload_by_official_client_is_transcribed(flow: Any, tmp_path: Path) -> None:
+def test_upload_by_official_client_is_transcribed(flow: Flow, tmp_path: Path) -> None:
     client = official_client(flow)
     client.put_object(Bucket=INPUT_BUCKET, Key="官方/client.wav", Body=b"speech " * 300)
     large = tmp_path / "large.wav"
@@ -44,10 +44,10 @@ def test_upload_by_official_client_is_transcribed(flow: Any, tmp_path: Path) -> 
         assert json.loads(answer["Body"].get_raw_stream().read())["sentences"]
 
 
-def test_official_client_sees_the_job(flow: Any) -> None:
+def test_official_client_sees_the_job(flow: Flow) -> None:
     client = official_client(flow)
     client.put_object(Bucket=INPUT_BUCKET, Key="seen-by-both.wav", Body=b"speech " * 300)
     flow.settle()
     mine = next(job for job in flow.jobs() if job["object"] == "seen-by-both.wav")
-    told = client.ci_get_asr_job(Bucket=INPUT_BUCKET, JobID=mine["job_id"])
-    assert told["JobsDetail"][0]["State"] == "Success"
+    document = client.ci_get_asr_job(Bucket=INPUT_BUCKET, JobID=mine["job_id"])
+    assert document["JobsDetail"][0]["State"] == "Success"

@@ -1,11 +1,10 @@
-"""What the sweep and the audit mend, and what the logs never say."""
+"""What the sweep and the audit repair, and what logs never contain."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from typing import Any
 
 import pytest
 
@@ -16,18 +15,19 @@ from shared.recordings.models import Receipt, Recording, Status
 from shared.recordings.sweep import resume_attempt
 from shared.settings import load_settings
 from tests.flow.test_every_ending import next_second
+from tests.helpers.flow import Flow
 
 pytestmark = pytest.mark.process
 
 
-def mute_queue(flow: Any) -> None:
+def mute_queue(flow: Flow) -> None:
     """From now on every notification is lost."""
     speech = flow.pipeline.operator.speech
     queue = speech.list_queues(INPUT_BUCKET).queues[0]
     speech.update_queue(INPUT_BUCKET, queue._replace(notification=queue.notification._replace(state="Off")))
 
 
-def test_sweep_completes_job_after_lost_notification(eager_flow: Any) -> None:
+def test_sweep_completes_job_after_lost_notification(eager_flow: Flow) -> None:
     mute_queue(eager_flow)
     for number in range(3):
         eager_flow.upload(f"lost-{number}.wav", b"speech " * 300)
@@ -40,7 +40,7 @@ def test_sweep_completes_job_after_lost_notification(eager_flow: Any) -> None:
         assert eager_flow.transcript(f"lost-{number}.wav")["sentences"]
 
 
-def test_sweep_skips_young_work(own_flow: Any) -> None:
+def test_sweep_skips_young_work(own_flow: Flow) -> None:
     mute_queue(own_flow)
     own_flow.upload("young.wav", b"speech " * 300)
     own_flow.settle()
@@ -48,7 +48,7 @@ def test_sweep_skips_young_work(own_flow: Any) -> None:
     assert len(own_flow.receipts("open")) == 1
 
 
-def left_behind(flow: Any, key: str, body: bytes, *, lease_s: float) -> Receipt:
+def create_dead_attempt(flow: Flow, key: str, body: bytes, *, lease_s: float) -> Receipt:
     """The receipt of an attempt that died before it noted a job."""
     recording = Recording(INPUT_BUCKET, key, hashlib.md5(body, usedforsecurity=False).hexdigest(), len(body))
     long_ago = time.time() - 3600
@@ -61,11 +61,11 @@ def left_behind(flow: Any, key: str, body: bytes, *, lease_s: float) -> Receipt:
     return receipt
 
 
-def test_job_of_dead_attempt_is_found_and_not_paid_again(eager_flow: Any) -> None:
+def test_job_of_dead_attempt_is_found_and_not_paid_again(eager_flow: Flow) -> None:
     body = b"speech " * 300
     eager_flow.upload("dead-after.wav", body)
     eager_flow.settle()
-    receipt = left_behind(eager_flow, "dead-after.wav", body, lease_s=-1)
+    receipt = create_dead_attempt(eager_flow, "dead-after.wav", body, lease_s=-1)
     eager_flow.sweep()
     eager_flow.sweep()
     assert len(eager_flow.jobs()) == 1
@@ -76,9 +76,9 @@ def test_job_of_dead_attempt_is_found_and_not_paid_again(eager_flow: Any) -> Non
     )
 
 
-def test_sweep_resumes_dead_attempt_without_job(eager_flow: Any) -> None:
+def test_sweep_resumes_dead_attempt_without_job(eager_flow: Flow) -> None:
     body = b"speech " * 300
-    receipt = left_behind(eager_flow, "dead-before.wav", body, lease_s=-1)
+    receipt = create_dead_attempt(eager_flow, "dead-before.wav", body, lease_s=-1)
     eager_flow.upload("dead-before.wav", body)
     eager_flow.settle()
     assert eager_flow.jobs() == []
@@ -89,10 +89,10 @@ def test_sweep_resumes_dead_attempt_without_job(eager_flow: Any) -> None:
 
 
 def test_stale_claim_with_long_lease_does_not_block_sweep(
-    eager_flow: Any,
+    eager_flow: Flow,
 ) -> None:
     body = b"speech " * 300
-    receipt = left_behind(eager_flow, "claimed.wav", body, lease_s=-1)
+    receipt = create_dead_attempt(eager_flow, "claimed.wav", body, lease_s=-1)
     claim = receipt._replace(attempt=2, nonce="dead too", lease_expires_s=time.time() + 110)
     eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/claim/{receipt.id}.2", claim.to_json())
     eager_flow.upload("claimed.wav", body)
@@ -102,30 +102,30 @@ def test_stale_claim_with_long_lease_does_not_block_sweep(
     assert len(eager_flow.jobs()) == 1
 
 
-def test_paused_sweep_pays_nothing_after_another_finished(eager_flow: Any) -> None:
+def test_paused_sweep_pays_nothing_after_another_finished(eager_flow: Flow) -> None:
     body = b"speech " * 300
-    receipt = left_behind(eager_flow, "stale.wav", body, lease_s=-1)
+    receipt = create_dead_attempt(eager_flow, "stale.wav", body, lease_s=-1)
     eager_flow.upload("stale.wav", body)
     eager_flow.settle()
     operator = eager_flow.pipeline.operator
-    desk = build_context(operator.cos.client, load_settings(SETTINGS), Logger({}))
+    ctx = build_context(operator.cos.client, load_settings(SETTINGS), Logger({}))
 
-    def stand_still() -> str:
+    def pause() -> str:
         """Between the look at the receipt and the claim: the other's claim is gone with its receipt by then."""
         eager_flow.sweep()
         eager_flow.settle()
         return "late"
 
-    desk.create_nonce = stand_still
-    assert resume_attempt(desk, receipt).status is Status.IN_PROGRESS
+    ctx.create_nonce = pause
+    assert resume_attempt(ctx, receipt).status is Status.IN_PROGRESS
     eager_flow.settle()
     assert len(eager_flow.jobs()) == 1
     assert eager_flow.receipts("open") == eager_flow.outputs(".scribe/claim/") == []
 
 
-def test_sweep_waits_for_live_attempt_and_resumes_dead_one(eager_flow: Any) -> None:
+def test_sweep_waits_for_live_attempt_and_resumes_dead_one(eager_flow: Flow) -> None:
     body = b"speech " * 300
-    left_behind(eager_flow, "slow.wav", body, lease_s=600)
+    create_dead_attempt(eager_flow, "slow.wav", body, lease_s=600)
     eager_flow.upload("slow.wav", body)
     eager_flow.settle()
     assert eager_flow.jobs() == []
@@ -135,7 +135,7 @@ def test_sweep_waits_for_live_attempt_and_resumes_dead_one(eager_flow: Any) -> N
     assert len(eager_flow.jobs()) == 1
 
 
-def test_audit_finds_recording_without_event(eager_flow: Any) -> None:
+def test_audit_finds_recording_without_event(eager_flow: Flow) -> None:
     eager_flow.upload("seen.wav", b"speech " * 300)
     eager_flow.settle()
     receipt = eager_flow.receipts("done")[0]
@@ -146,7 +146,7 @@ def test_audit_finds_recording_without_event(eager_flow: Any) -> None:
     assert eager_flow.receipts("done") == [receipt]
 
 
-def test_audit_of_known_recordings_reads_only_listings(eager_flow: Any) -> None:
+def test_audit_of_known_recordings_reads_only_listings(eager_flow: Flow) -> None:
     eager_flow.queue(state="Paused")
     for number in range(6):
         eager_flow.upload(f"dir{number % 2}/known-{number}-会.wav", b"speech " * 300)
@@ -159,13 +159,13 @@ def test_audit_of_known_recordings_reads_only_listings(eager_flow: Any) -> None:
     assert len(done["requests"]) == 5  # the sweep's two, then recordings, open and done receipts side by side
 
 
-def test_unknown_timer_message_raises_readable_error(flow: Any) -> None:
+def test_unknown_timer_message_raises_readable_error(flow: Flow) -> None:
     done = flow.invoke("sweep", {"Type": "Timer", "Message": "dance"})
     assert done["outcome"] == "error"
     assert "reconcile" in done["error"]
 
 
-def test_log_lines_contain_no_secret_and_no_transcript(own_flow: Any) -> None:
+def test_log_lines_contain_no_secret_and_no_transcript(own_flow: Flow) -> None:
     own_flow.upload("secret.wav", b"speech " * 900)
     own_flow.upload("broken.wav", b"NOT AUDIO")
     own_flow.settle()
@@ -192,9 +192,9 @@ def test_log_lines_contain_no_secret_and_no_transcript(own_flow: Any) -> None:
             json.loads(line)
 
 
-def test_invalid_receipt_does_not_stop_the_sweep(eager_flow: Any) -> None:
+def test_invalid_receipt_does_not_stop_the_sweep(eager_flow: Flow) -> None:
     """Its date is beyond every calendar; the one after it in the listing must still be mended."""
-    odd = left_behind(eager_flow, "a-odd.wav", b"x", lease_s=-1)
+    odd = create_dead_attempt(eager_flow, "a-odd.wav", b"x", lease_s=-1)
     broken = odd._replace(created_s=1e15).to_json()
     eager_flow.pipeline.operator.cos.put(OUTPUT_BUCKET, f".scribe/open/{odd.id}", broken)
     mute_queue(eager_flow)

@@ -10,6 +10,7 @@ import pytest
 from cli.local import INPUT_BUCKET, OUTPUT_BUCKET
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.settings import Settings
+from tests.helpers.flow import Flow
 
 pytestmark = pytest.mark.process
 
@@ -21,7 +22,7 @@ def outcomes(invocation: dict[str, Any]) -> list[str]:
     return [one["status"] for one in invocation["result"]["recordings"]]
 
 
-def test_upload_gets_four_transcripts(flow: Any) -> None:
+def test_upload_gets_four_transcripts(flow: Flow) -> None:
     flow.upload("first/plain.wav", b"some speech " * 400)
     flow.settle()
     for name in FORMATS:
@@ -32,7 +33,7 @@ def test_upload_gets_four_transcripts(flow: Any) -> None:
     assert not flow.has("transcripts/first/plain.wav.error.json")
 
 
-def test_receipt_moves_to_done(flow: Any) -> None:
+def test_receipt_moves_to_done(flow: Flow) -> None:
     flow.upload("receipt/a.wav", b"speech " * 400)
     flow.settle()
     named = [json.loads(flow.output(key)) for key in flow.receipts("done")]
@@ -65,7 +66,7 @@ ODD_KEYS = [
 
 
 @pytest.mark.parametrize("key", ODD_KEYS, ids=range(len(ODD_KEYS)))
-def test_any_key_is_transcribed(flow: Any, key: str) -> None:
+def test_any_key_is_transcribed(flow: Flow, key: str) -> None:
     flow.upload(key, b"speech " * 300 + key.encode())
     flow.settle()
     settings = Settings((INPUT_BUCKET,), ("x" * 16,), "ap-guangzhou", output_bucket=OUTPUT_BUCKET)
@@ -73,14 +74,14 @@ def test_any_key_is_transcribed(flow: Any, key: str) -> None:
     assert document["recording"]["key"] == key
 
 
-def test_control_character_in_key_gives_error_object(flow: Any) -> None:
+def test_control_character_in_key_gives_error_object(flow: Flow) -> None:
     flow.upload("bell\x07.mp3", b"speech " * 300)
     flow.settle()
-    told = json.loads(flow.output("transcripts/bell\x07.mp3.error.json"))
-    assert "control character" in told["message"]
+    document = json.loads(flow.output("transcripts/bell\x07.mp3.error.json"))
+    assert "control character" in document["message"]
 
 
-def test_silence_gives_valid_empty_transcripts(flow: Any) -> None:
+def test_silence_gives_valid_empty_transcripts(flow: Flow) -> None:
     flow.upload("quiet.wav", b"SILENCE" + b"\0" * 4000)
     flow.settle()
     assert flow.transcript("quiet.wav")["sentences"] == []
@@ -88,17 +89,17 @@ def test_silence_gives_valid_empty_transcripts(flow: Any) -> None:
     assert flow.output("transcripts/quiet.wav.vtt").startswith(b"WEBVTT")
 
 
-def test_file_without_audio_gets_error_object(flow: Any) -> None:
+def test_file_without_audio_gets_error_object(flow: Flow) -> None:
     flow.upload("broken.mp3", b"NOT AUDIO at all")
     flow.settle()
-    told = json.loads(flow.output("transcripts/broken.mp3.error.json"))
-    assert told["message"]
-    assert told["next_step"]
-    assert told["job_id"]
+    document = json.loads(flow.output("transcripts/broken.mp3.error.json"))
+    assert document["message"]
+    assert document["next_step"]
+    assert document["job_id"]
     assert not flow.has("transcripts/broken.mp3.json")
 
 
-def test_fixed_recording_is_transcribed_after_failure(flow: Any) -> None:
+def test_fixed_recording_is_transcribed_after_failure(flow: Flow) -> None:
     flow.upload("mended.mp3", b"NOT AUDIO at all")
     flow.settle()
     assert flow.has("transcripts/mended.mp3.error.json")
@@ -108,7 +109,7 @@ def test_fixed_recording_is_transcribed_after_failure(flow: Any) -> None:
     assert not flow.has("transcripts/mended.mp3.error.json")
 
 
-def test_empty_file_costs_no_job(flow: Any) -> None:
+def test_empty_file_costs_no_job(flow: Flow) -> None:
     before = len(flow.jobs())
     flow.upload("empty.wav", b"")
     flow.settle()
@@ -116,7 +117,7 @@ def test_empty_file_costs_no_job(flow: Any) -> None:
     assert len(flow.jobs()) == before
 
 
-def test_invalid_metadata_costs_no_job(flow: Any) -> None:
+def test_invalid_metadata_costs_no_job(flow: Flow) -> None:
     before = len(flow.jobs())
     flow.upload("wrong.wav", b"speech " * 300, channels="7")
     flow.settle()
@@ -124,7 +125,7 @@ def test_invalid_metadata_costs_no_job(flow: Any) -> None:
     assert len(flow.jobs()) == before
 
 
-def test_metadata_selects_engine_and_channels(flow: Any) -> None:
+def test_metadata_selects_engine_and_channels(flow: Flow) -> None:
     flow.upload("call.wav", b"speech " * 300, engine="8k_zh", channels="2")
     flow.settle()
     document = flow.transcript("call.wav")
@@ -132,7 +133,7 @@ def test_metadata_selects_engine_and_channels(flow: Any) -> None:
     assert document["channels"] == 2
 
 
-def test_folder_markers_outputs_and_other_buckets_are_skipped(own_flow: Any) -> None:
+def test_folder_markers_outputs_and_other_buckets_are_skipped(own_flow: Flow) -> None:
     first = own_flow.invoke("upload", own_flow.event_of("folder/"))
     assert outcomes(first) == ["skipped"]
     second = own_flow.invoke("upload", own_flow.event_of("a.wav", bucket="strangers-1250000000"))
@@ -141,13 +142,13 @@ def test_folder_markers_outputs_and_other_buckets_are_skipped(own_flow: Any) -> 
     assert own_flow.jobs() == []
 
 
-def test_deleted_recording_writes_nothing(own_flow: Any) -> None:
+def test_deleted_recording_writes_nothing(own_flow: Flow) -> None:
     done = own_flow.invoke("upload", own_flow.event_of("never-there.wav"))
     assert outcomes(done) == ["object_not_found"]
     assert own_flow.outputs() == []
 
 
-def test_every_record_of_an_event_is_processed(own_flow: Any) -> None:
+def test_every_record_of_an_event_is_processed(own_flow: Flow) -> None:
     event = {
         "Records": [
             {"cos": 5},
@@ -160,13 +161,13 @@ def test_every_record_of_an_event_is_processed(own_flow: Any) -> None:
 
 
 @pytest.mark.parametrize("event", [{}, [], {"Records": []}, {"Records": "x"}, "text", None, 7])
-def test_other_event_raises_readable_error(flow: Any, event: Any) -> None:
+def test_other_event_raises_readable_error(flow: Flow, event: Any) -> None:
     done = flow.invoke("upload", event)
     assert done["outcome"] == "error"
     assert "Records" in done["error"]
 
 
-def test_redelivered_event_submits_no_second_job(own_flow: Any) -> None:
+def test_redelivered_event_submits_no_second_job(own_flow: Flow) -> None:
     own_flow.upload("once.wav", b"speech " * 300)
     own_flow.settle()
     again = own_flow.invoke("upload", own_flow.event_of("once.wav"))
@@ -174,7 +175,7 @@ def test_redelivered_event_submits_no_second_job(own_flow: Any) -> None:
     assert len(own_flow.jobs()) == 1
 
 
-def test_new_content_under_same_key_is_new_work(own_flow: Any) -> None:
+def test_new_content_under_same_key_is_new_work(own_flow: Flow) -> None:
     own_flow.upload("twice.wav", b"first speech " * 300)
     own_flow.settle()
     before = own_flow.transcript("twice.wav")
@@ -185,7 +186,7 @@ def test_new_content_under_same_key_is_new_work(own_flow: Any) -> None:
     assert len(own_flow.jobs()) == 2
 
 
-def test_error_object_is_beside_the_transcripts(flow: Any) -> None:
+def test_error_object_is_beside_the_transcripts(flow: Flow) -> None:
     settings = Settings((INPUT_BUCKET,), ("x" * 16,), "ap-guangzhou")
     assert (
         transcript_key(settings, INPUT_BUCKET, "calls/a.mp3", ERROR_EXTENSION)

@@ -174,25 +174,23 @@ def test_every_token_is_valid_while_it_is_changed(monkeypatch: pytest.MonkeyPatc
     assert statuses == [200, 200, 200, 403]
 
 
-@pytest.mark.parametrize(
-    ("event", "status"),
-    [
-        ({"httpMethod": "GET"}, 405),
-        ({"httpMethod": ""}, 405),
-        ({"body": "not xml"}, 400),
-        ({"body": ""}, 400),
-        ({"body": None}, 400),
-        ({"body": "x" * 7_000_000}, 413),
-        ({"body": "!", "isBase64Encoded": True}, 400),
-        ({"path": None}, 400),
-        ({"body": json.dumps({"JobsDetail": {"JobId": "../../etc/passwd"}})}, 400),
-    ],
-    ids=str,
-)
-def test_request_of_another_form_is_rejected(
-    functions: Functions, event: dict[str, Any], status: int
-) -> None:
-    response = functions.notify(**{"path": f"/{CALLBACK_TOKEN}", **event})
+REJECTED: dict[str, tuple[dict[str, Any], int]] = {
+    "GET": ({"httpMethod": "GET"}, 405),
+    "no method": ({"httpMethod": ""}, 405),
+    "not XML": ({"body": "not xml"}, 400),
+    "empty": ({"body": ""}, 400),
+    "no body": ({"body": None}, 400),
+    "too large": ({"body": "x" * 7_000_000}, 413),
+    "not base64": ({"body": "!", "isBase64Encoded": True}, 400),
+    "no path": ({"path": None}, 400),
+    "a path as the job's id": ({"body": json.dumps({"JobsDetail": {"JobId": "../../etc/passwd"}})}, 400),
+}
+
+
+@pytest.mark.parametrize("name", REJECTED)
+def test_request_of_another_form_is_rejected(functions: Functions, name: str) -> None:
+    members, status = REJECTED[name]
+    response = functions.notify(**{"path": f"/{CALLBACK_TOKEN}", **members})
     assert response["statusCode"] == status
     assert functions.pipeline.cloud.requests == []
 

@@ -359,7 +359,7 @@ def test_job_that_was_set_aside_is_not_used_again(pipeline: InMemoryPipeline) ->
     assert pipeline.cloud.buckets[OUTPUT_BUCKET] == objects
 
 
-def test_job_that_was_set_aside_does_not_replace_the_error_of_the_content_that_came_back(
+def test_job_that_was_set_aside_does_not_replace_a_later_error(
     pipeline: InMemoryPipeline,
 ) -> None:
     upload_two(pipeline)
@@ -429,7 +429,7 @@ def test_content_that_comes_back_while_its_receipt_is_closed_is_transcribed(
     assert pipeline.count_jobs() == 3
 
 
-def test_receipt_that_changed_meanwhile_is_left_to_the_other_attempt(pipeline: InMemoryPipeline) -> None:
+def test_receipt_that_another_attempt_changed_is_left_to_it(pipeline: InMemoryPipeline) -> None:
     stale, _ = upload_two(pipeline)
     (job,) = fetch_jobs(pipeline.ctx, INPUT_BUCKET, ["s1"]).jobs
 

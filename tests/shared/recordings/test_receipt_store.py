@@ -179,7 +179,7 @@ def test_claim_is_own_after_a_lost_response(
     assert claim.attempt == 2
 
 
-def test_claim_that_was_released_meanwhile_is_left_to_the_next_sweep(
+def test_claim_that_was_just_released_is_left_to_the_next_sweep(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
     claim = store.claim_next_attempt(receipt, "n2", 1000.0, LEASE_S)

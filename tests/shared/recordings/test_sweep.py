@@ -258,7 +258,7 @@ def test_receipt_of_a_bucket_that_was_removed_is_kept_and_reported(pipeline: InM
     assert len(pipeline.list_open()) == 1
 
 
-def test_receipt_that_ended_meanwhile_is_passed_over(pipeline: InMemoryPipeline) -> None:
+def test_receipt_that_has_just_ended_is_passed_over(pipeline: InMemoryPipeline) -> None:
     submit_many(pipeline, 2)
     pipeline.cloud.before("GET", "open/", lambda: pipeline.notify("s1"))
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 1}
@@ -358,7 +358,7 @@ def test_sweep_without_time_processes_nothing_and_keeps_the_cursor(pipeline: InM
     assert pipeline.cloud.buckets[OUTPUT_BUCKET][CURSOR].body == b"a"
 
 
-def test_deadline_during_a_batch_stops_the_sweep_even_if_the_cursor_cannot_be_stored(
+def test_sweep_stops_even_if_its_cursor_cannot_be_stored(
     pipeline: InMemoryPipeline,
 ) -> None:
     submit_many(pipeline, 2)

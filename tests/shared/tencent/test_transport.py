@@ -13,8 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import httpcore
 import httpx
 import pytest
 
@@ -311,22 +312,33 @@ def test_connection_with_bytes_after_the_response_is_not_reused(service: Service
             assert result(sent).status == 200
 
 
-def test_body_sent_with_a_head_response_is_not_the_next_response(service: Service) -> None:
-    sent = service.send("HEAD")
+@pytest.mark.parametrize(
+    ("method", "parts"),
+    [
+        ("GET", [OK + REFUSAL]),
+        ("GET", [OK + REFUSAL[:30]]),
+        ("GET", [OK, REFUSAL]),
+        ("GET", [OK[:-1], OK[-1:] + REFUSAL]),
+        ("GET", [OK.replace(b"\r", b"") + REFUSAL]),
+        ("HEAD", [OK[:-2] + REFUSAL]),
+        ("HEAD", [OK[:-3], OK[-3:-2] + REFUSAL]),
+        ("HEAD", [b"HTTP/1.1 404 Not Found\r\nContent-Length: 8\r\n\r\n<Error/>"]),
+        ("DELETE", [b"HTTP/1.1 204 No Content\r\n\r\n" + REFUSAL]),
+    ],
+)
+def test_surplus_bytes_are_not_the_next_response(service: Service, method: str, parts: list[bytes]) -> None:
+    sent = service.send(method)
     with service.accept() as connection:
         receive_head(connection)
-        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n<Error/>\n")
-        assert result(sent).status == 404
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(0.02)
+        assert result(sent).status in {200, 204, 404}
         sent = service.send()
-        receive_head(connection)
-        connection.sendall(OK)
-        with pytest.raises(UNKNOWN, match="not HTTP"):
-            result(sent)
-    sent = service.send()
-    with service.accept() as another:
-        receive_head(another)
-        another.sendall(OK)
-        assert result(sent).body == b"ok"
+        with service.accept() as another:
+            receive_head(another)
+            another.sendall(OK)
+            assert result(sent).body == b"ok"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -510,6 +522,50 @@ def test_failed_connection_sends_nothing(service: Service) -> None:
     ):
         with pytest.raises(httpx.ConnectError, match=reason):
             send(service.client, "GET", origin, "/", {"Host": "h"}, b"", **LIMITS)
+
+
+def test_all_addresses_of_a_host_share_one_limit(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{number}", 9)) for number in range(2, 8)
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolved)
+    limits: list[float] = []
+
+    class SlowBackend(httpcore.SyncBackend):
+        def connect_tcp(self, host: str, port: int, timeout: float | None = None, *_: Any) -> NoReturn:
+            limits.append(timeout or 0.0)
+            time.sleep(0.04)
+            raise httpcore.ConnectTimeout("timed out")
+
+    monkeypatch.setattr(httpcore, "SyncBackend", SlowBackend)
+    client = create_http_client(Transport())
+    with pytest.raises(httpx.ConnectError, match="timed out"):
+        send(
+            client, "GET", "http://h.example", "/", {"Host": "h"}, b"", **LIMITS | {"connect_timeout_s": 0.1}
+        )
+    assert len(limits) < len(resolved)
+    assert limits == sorted(limits, reverse=True)
+
+
+def test_second_address_of_a_host_is_tried(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 9)) for host in ("127.0.0.9", "127.0.0.1")]
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *a, **k: resolved if host == "127.0.0.1" and "type" in k else resolve(host, *a, **k),
+    )
+    sent = service.send()
+    with service.accept() as connection:
+        receive_head(connection)
+        connection.sendall(OK)
+        assert result(sent).body == b"ok"
+
+
+def test_no_time_left_before_connecting_sends_nothing(service: Service) -> None:
+    sent = service.send("POST", b"a job", total_timeout_s=0.0)
+    with pytest.raises(httpx.ConnectError, match="timed out"):
+        result(sent)
 
 
 def test_server_without_tls_receives_nothing(service: Service) -> None:
