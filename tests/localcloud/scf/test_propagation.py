@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.process
 
 NEW_YEAR = "0 0 0 1 1 * *"
-SETTLE_MS, DEPLOY_MS = 300, 800
+SETTLE_MS, DEPLOY_MS = 700, 1500
 CREATED = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": "in/", "Suffix": ""}}
 WIDE = {"AuthType": "NONE", "NetConfig": {"EnableExtranet": True, "EnableIntranet": True}}
 
