@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import timezone
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -20,9 +21,6 @@ from shared.tencent.client import HttpResponse, Request, TencentClient
 METADATA_PREFIX = "x-cos-meta-"
 MAX_KEY_BYTES = 850  # COS error codes 436/7730: InvalidURI
 PAGE_SIZE = 1000  # GET Bucket: default and maximum of max-keys
-
-# The only date format that servers may send (RFC 9110, 5.6.7); email.utils takes twice as long to import.
-_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 # COS document 436/30580: the CAM action of a request for an object, or for the bucket itself.
 _OBJECT_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
@@ -205,9 +203,10 @@ def _parse_metadata(response: HttpResponse) -> ObjectMetadata:
 
 def _parse_http_date(http_date: str) -> float:
     try:
-        return datetime.strptime(http_date, _HTTP_DATE).replace(tzinfo=timezone.utc).timestamp()
-    except ValueError:
+        date = parsedate_to_datetime(http_date)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return 0.0
+    return date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp()
 
 
 def _parse_page(response: HttpResponse, bucket: str) -> ListPage:
