@@ -36,7 +36,7 @@ _VERBS = {Action.CREATE: "create", Action.CHANGE: "change", Action.DELETE: "dele
 
 @dataclass(frozen=True, slots=True)
 class DeployOptions:
-    """The options of the command line. `with_roles` is off if somebody else manages the roles.
+    """The options of the command line. `with_roles` is off if the roles are managed elsewhere.
 
     With `take_over` the notification of a queue may be overwritten even if it goes to another deployment.
     """

@@ -45,7 +45,7 @@ def create_http_client(transport: httpx.BaseTransport) -> httpx.Client:
 
 class _NoCookies(CookieJar):
     def extract_cookies(self, response: object, request: object) -> None:
-        """Skip the search for cookies, which takes 7 % of a request: COS and CI send none."""
+        """Skip the search for cookies, which takes time on each response: COS and CI send none."""
 
 
 @functools.cache
