@@ -25,12 +25,13 @@ test: $(VENV)/.ready-dev
 test-fast: $(VENV)/.ready-dev
 	$(RUN) -m pytest --numprocesses 2 -m "not process"
 
-## Run the linters and the type checker
+## Run the linters, the type checker and the check for misspelt and forbidden words
 check: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/codespell
 
 ## Format the code
 format: $(VENV)/.ready-dev
