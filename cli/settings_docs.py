@@ -173,7 +173,9 @@ def _render_section(doc: SettingDoc, minimal: dict[str, str]) -> str:
     if doc.required:
         start = "- required"
     else:
-        start = f"- when empty: {doc.when_empty}" if doc.when_empty else f"- default: `{doc.default}`"
+        parts = [f"when empty: {doc.when_empty}"] if doc.when_empty else []
+        parts += [f"default: `{doc.default}`"] if doc.default not in {"", doc.when_empty} else []
+        start = "- " + "; ".join(parts)
     lines = [f"\n### {doc.name}\n", f"{doc.meaning} {doc.details}".rstrip(), "", start]
     lines += [f"- for example: {_format_assignments(example)}" for example in doc.examples]
     lines += [

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from shared.errors import EventError
+from shared.settings import REGION_NAME
 from shared.tencent import xml
 
 RECONCILE, AUDIT = "reconcile", "audit"
@@ -33,13 +34,18 @@ _JOB_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _WITHOUT_RESULTS = dict.fromkeys(("SpeechRecognitionResult", "ResultDetail", "FlashResult"), xml.drop_element)
 
 
-class ObjectCreated(NamedTuple):
-    """One record of a COS event: an object was written. `region` is "" if the event does not name it in full."""
+class ObjectEvent(NamedTuple):
+    """One record of a COS event: an object was written, or restored from an archive.
+
+    `region` is "" if the event does not name it in full. `raw_key` is the key in the event's other field if that
+    differs from the URL's: no source shows how each of the two encodes a blank.
+    """
 
     bucket: str
     region: str
     key: str
-    event_name: str  # cos:ObjectCreated:Put and similar
+    event_name: str  # cos:ObjectCreated:Put, cos:ObjectRestore:Completed and similar
+    raw_key: str = ""
 
 
 class InvalidRecord(NamedTuple):
@@ -69,7 +75,7 @@ class NotifiedJob(NamedTuple):
     bucket_hint: str
 
 
-def parse_cos_event(event: Any) -> tuple[ObjectCreated | InvalidRecord, ...]:
+def parse_cos_event(event: Any) -> tuple[ObjectEvent | InvalidRecord, ...]:
     """Parse every record of a COS event separately. Raises EventError if there is no list of records."""
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or not records:
@@ -77,25 +83,35 @@ def parse_cos_event(event: Any) -> tuple[ObjectCreated | InvalidRecord, ...]:
     return tuple(map(_parse_record, records))
 
 
-def _parse_record(record: Any) -> ObjectCreated | InvalidRecord:
+def _parse_record(record: Any) -> ObjectEvent | InvalidRecord:
     cos = _get_mapping(record, "cos")
     cos_object, cos_bucket = _get_mapping(cos, "cosObject"), _get_mapping(cos, "cosBucket")
     event_name = _get_text(_get_mapping(record, "event"), "eventName")
-    region = _get_text(cos_bucket, "cosRegion") or _get_text(cos_bucket, "s3Region")
+    regions = [_get_text(cos_bucket, "cosRegion"), _get_text(cos_bucket, "s3Region")]
     name, appid = _get_text(cos_bucket, "name"), _get_text(cos_bucket, "appid")
     bucket = f"{name}-{appid}"
-    key = _strip_key_prefix(_get_text(cos_object, "key"), name, appid)
+    raw_key = _strip_key_prefix(_get_text(cos_object, "key"), name, appid)
 
-    # Prefer the URL: it has the full bucket name and region, and is always percent-encoded.
+    # Prefer the URL: it has the full bucket name, and is always percent-encoded.
     host, url_key = _split_url(_get_text(cos_object, "url"))
     host_match = _COS_HOST.fullmatch(host)
     if host_match:
-        bucket, region = host_match["bucket"], host_match["region"]
-    if url_key:
-        key = url_key
+        bucket = host_match["bucket"]
+        regions.append(host_match["region"])
+    key = url_key or raw_key
     if not key or not _FULL_BUCKET_NAME.fullmatch(bucket) or not _is_unicode(key):
         return InvalidRecord("the record names no object: cosObject.url and cosObject.key are both unusable")
-    return ObjectCreated(bucket=bucket, region=region, key=key, event_name=event_name)
+    region = next(filter(is_region, regions), "")
+    other_key = raw_key if raw_key != key and _is_unicode(raw_key) else ""
+    return ObjectEvent(bucket, region, key, event_name, other_key)
+
+
+def is_region(name: str) -> bool:
+    """Check the form of a region's name. The host of global acceleration says `accelerate`, which is not one.
+
+    A region becomes part of a host name that receives signed requests, so nothing else may pass.
+    """
+    return bool(REGION_NAME.fullmatch(name))
 
 
 def _split_url(url: str) -> tuple[str, str]:

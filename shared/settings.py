@@ -5,19 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
 
 DEFAULT_FORMATS = ("json", "txt", "srt", "vtt")
+# Audio: what the speech product behind CI takes (1093/35799) and CI's fast recognition (460/46232). Video: the
+# containers of media processing (266/49254), without the segments and play lists of HLS (ts, m3u8): one film has
+# hundreds.
+DEFAULT_EXTENSIONS = (
+    *("aac", "amr", "flac", "m4a", "mp3", "oga", "ogg", "opus", "pcm", "silk", "speex", "spx", "wav", "wma"),
+    *("3gp", "asf", "avi", "f4v", "flv", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mxf", "webm", "wmv"),
+)
+ALL_EXTENSIONS = "*"
+EVERYTHING = "all"  # the value of SINCE for: every recording, however old
 JOBS_PATHS = ("asr_jobs", "jobs")
 MIN_TOKEN_LENGTH = 16
 MAX_PREFIX_BYTES = 100
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{0,48}-[0-9]{5,12}")
-_REGION = re.compile(r"[a-z]{2,3}-[a-z0-9-]{2,24}")
+REGION_NAME = re.compile(r"[a-z]{2,3}-[a-z0-9-]{2,24}")
 _ENGINE = re.compile(r"[0-9A-Za-z_-]{2,40}")
 _TOKEN = re.compile(r"[0-9A-Za-z._~-]+")
+_EXTENSION = re.compile(r"[0-9A-Za-z_-]{1,16}")
 _QUEUE = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
@@ -58,6 +69,26 @@ class Settings:
     Wrong: INPUT_PREFIX=/incoming/
     Wrong: INPUT_PREFIX=transcripts/incoming/
     """
+    input_extensions: tuple[str, ...] = DEFAULT_EXTENSIONS
+    """Some. Which objects are recordings, by the extension of their name: without dots, upper or lower case.
+
+    `*` takes everything. An object without an extension is a recording if its Content-Type is `audio/...` or
+    `video/...`. Anything else costs nothing: no job, no error object, one log line.
+    Empty: the audio and video formats that Cloud Infinite reads
+    Example: INPUT_EXTENSIONS=mp3,wav
+    Wrong: INPUT_EXTENSIONS=.mp3
+    """
+    since_s: float = 0.0
+    """Everyone. The audit ignores recordings that were uploaded before this time (ISO 8601, with the time zone).
+
+    `scribe deploy` sets it to the time of the first deployment, so that recordings that are already in the bucket cost
+    nothing. `all` transcribes them too. A recording that is uploaded now is always transcribed.
+    Empty: every recording; `scribe deploy` fills it in
+    Example: SINCE=2026-11-01T00:00:00+08:00
+    Example: SINCE=all
+    Wrong: SINCE=yesterday
+    Wrong: SINCE=2026-11-01
+    """
     output_bucket: str = ""
     """Everyone. The bucket for transcripts and receipts, by its full name. Keep it unversioned.
 
@@ -76,17 +107,19 @@ class Settings:
     Wrong: OUTPUT_REGION=ap-shanghai
     """
     output_prefix: str = "transcripts/"
-    """Some. What the keys of the transcripts begin with: `calls/a.mp3` becomes `transcripts/calls/a.mp3.txt`.
+    """Some. The folder of the transcripts: `calls/a.mp3` becomes `transcripts/calls/a.mp3.txt`. It ends with a slash.
 
     Example: OUTPUT_PREFIX=text/
+    Wrong: OUTPUT_PREFIX=text
     Wrong: OUTPUT_PREFIX=.scribe/text/
     """
     state_prefix: str = ".scribe/"
-    """Some. What the keys of receipts and raw results begin with, in the output bucket.
+    """Some. The folder of the receipts and raw results, in the output bucket. It ends with a slash.
 
     They record what is paid: before a change, copy them while nothing is being transcribed; otherwise every recording
     is transcribed and billed again.
     Example: STATE_PREFIX=.state/
+    Wrong: STATE_PREFIX=.state
     Wrong: STATE_PREFIX=/state/
     """
     formats: tuple[str, ...] = DEFAULT_FORMATS
@@ -136,6 +169,15 @@ class Settings:
     Example: JOBS_PATH=jobs
     Wrong: JOBS_PATH=tasks
     """
+    callback_url: str = field(default="", repr=False)
+    """Some. The address that Cloud Infinite notifies about each job, with the token: `<function URL>/<token>`.
+
+    Set by `scribe deploy --callback job`. Each job carries it; the queue's own notification is then not used, and can
+    belong to another program.
+    Empty: the queue's notification
+    Example: CALLBACK_URL=https://1250000000-abc.ap-guangzhou.tencentscf.com/an-example-to-replace
+    Wrong: CALLBACK_URL=http://example.com/an-example-to-replace
+    """
     cloud_endpoint: str = ""
     """Tests. A loopback address that receives every request instead of the cloud. It is never deployed.
 
@@ -143,6 +185,16 @@ class Settings:
     Example: CLOUD_ENDPOINT=http://127.0.0.1:9000
     Wrong: CLOUD_ENDPOINT=http://198.51.100.7:9000
     """
+
+    def has_recording_extension(self, key: str) -> bool | None:
+        """Whether the key's extension is that of a recording; None if it has none, so that its Content-Type decides."""
+        if ALL_EXTENSIONS in self.input_extensions:
+            return True
+        name = key.rpartition("/")[2]
+        stem, dot, extension = name.rpartition(".")
+        if not dot or not extension:
+            return None
+        return bool(stem) and extension.lower() in {each.lower() for each in self.input_extensions}
 
     @property
     def lease_s(self) -> float:
@@ -167,10 +219,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             "REGION", _check_region, default=environ.get("TENCENTCLOUD_REGION", ""), required=True
         ),
         input_prefix=reader.read_text("INPUT_PREFIX", _check_prefix),
+        input_extensions=reader.read_list(
+            "INPUT_EXTENSIONS", _check_extension, default=",".join(DEFAULT_EXTENSIONS)
+        ),
+        since_s=reader.read_time("SINCE"),
         output_bucket=reader.read_text("OUTPUT_BUCKET", _check_bucket),
         output_region=reader.read_text("OUTPUT_REGION", _check_region),
-        output_prefix=reader.read_text("OUTPUT_PREFIX", _check_prefix, default="transcripts/"),
-        state_prefix=reader.read_text("STATE_PREFIX", _check_prefix, default=".scribe/"),
+        output_prefix=reader.read_text("OUTPUT_PREFIX", _check_folder, default="transcripts/"),
+        state_prefix=reader.read_text("STATE_PREFIX", _check_folder, default=".scribe/"),
         formats=reader.read_list("FORMATS", _check_format, default=",".join(DEFAULT_FORMATS)),
         engine=reader.read_text("ENGINE", _check_engine, default="16k_zh"),
         queue_id=reader.read_text("QUEUE_ID", _check_queue),
@@ -178,6 +234,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         give_up_after_s=reader.read_int("GIVE_UP_AFTER", default=86_400),
         max_in_flight=reader.read_int("MAX_IN_FLIGHT", default=0),
         jobs_path=reader.read_text("JOBS_PATH", _check_jobs_path, default="asr_jobs"),
+        callback_url=reader.read_text("CALLBACK_URL", _check_callback_url),
         cloud_endpoint=reader.read_text("CLOUD_ENDPOINT", _check_loopback),
     )
     reader.mistakes += _find_conflicts(settings)
@@ -216,6 +273,11 @@ class _EnvironmentReader:
         value = self.read_text(name, _check_int, default=str(default))
         return int(value) if not _check_int(value) else default
 
+    def read_time(self, name: str) -> float:
+        """Return Unix seconds; 0 for everything, an empty value or a wrong one."""
+        time = _parse_time(self.read_text(name, _check_since))
+        return time.timestamp() if time else 0.0
+
     def _check(self, name: str, value: str, check: Callable[[str], str]) -> str:
         """Check a value. Tencent's CLI writes `undefined` for an unset variable of serverless.yml."""
         mistake = check(value) if value != "undefined" else "was not set when the function was deployed"
@@ -231,7 +293,7 @@ def _check_bucket(value: str) -> str:
 
 
 def _check_region(value: str) -> str:
-    return "" if _REGION.fullmatch(value) else f"is {value!r}, not a region such as ap-guangzhou"
+    return "" if REGION_NAME.fullmatch(value) else f"is {value!r}, not a region such as ap-guangzhou"
 
 
 def _check_engine(value: str) -> str:
@@ -251,6 +313,48 @@ def _check_prefix(value: str) -> str:
     if len(value.encode("utf-8", "replace")) > MAX_PREFIX_BYTES:
         return f"has more than {MAX_PREFIX_BYTES} bytes: with a recording's name it would not fit into a key"
     return f"is {value!r}: a prefix does not start with a slash" if value.startswith("/") else ""
+
+
+def _check_folder(value: str) -> str:
+    """Check a prefix that stands for a folder: `out` would also cover `outbound/`."""
+    if not value.endswith("/"):
+        return f"is {value!r}: it names a folder, so it ends with a slash: {value}/"
+    return _check_prefix(value)
+
+
+def _check_extension(value: str) -> str:
+    if value == ALL_EXTENSIONS or _EXTENSION.fullmatch(value):
+        return ""
+    return f"names {value!r}, which is not an extension such as mp3, without the dot"
+
+
+def _check_since(value: str) -> str:
+    if value == EVERYTHING or _parse_time(value) is not None:
+        return ""
+    return (
+        f"is {value!r}, not {EVERYTHING} and not a time with its time zone such as 2026-11-01T00:00:00+08:00"
+    )
+
+
+def _parse_time(value: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
+
+
+def _check_callback_url(value: str) -> str:
+    """Check an address with the token. The message never contains the value."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    is_encrypted = bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)))
+    if is_encrypted and parts.username is None and not parts.query:
+        return ""
+    return "is not an address such as https://<function URL>/<token>"
 
 
 def _check_format(value: str) -> str:
@@ -284,8 +388,6 @@ def _check_loopback(value: str) -> str:
 
     The message never contains the value.
     """
-    import ipaddress  # noqa: PLC0415 - in the cloud there is no endpoint, and a cold start need not load it
-
     mistake = "is not a loopback address such as http://127.0.0.1:9000"
     try:
         parts = urlsplit(value)
@@ -294,12 +396,18 @@ def _check_loopback(value: str) -> str:
         return mistake
     if parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.username is not None:
         return mistake
+    return "" if _is_loopback(host) else mistake
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - in the cloud there is no endpoint, and a cold start need not load it
+
     if host == "localhost":
-        return ""
+        return True
     try:
-        return "" if ipaddress.ip_address(host).is_loopback else mistake
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return mistake
+        return False
 
 
 def _find_conflicts(settings: Settings) -> list[str]:
@@ -315,6 +423,10 @@ def _find_conflicts(settings: Settings) -> list[str]:
                 f"INPUT_PREFIX {settings.input_prefix!r} lies inside {name} {prefix!r} of the same bucket: "
                 "every recording would count as an output and be skipped"
             )
+    if settings.callback_url and settings.callback_url.rpartition("/")[2] not in settings.callback_tokens:
+        mistakes.append(
+            "CALLBACK_URL does not end with a token of CALLBACK_TOKEN: notifications would be refused"
+        )
     has_other_region = settings.output_region != settings.region and not _check_region(settings.output_region)
     if shared_bucket and has_other_region:
         mistakes.append(

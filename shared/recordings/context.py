@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import time
@@ -9,22 +10,45 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from shared.errors import SettingsError
+from shared.errors import CloudError, SettingsError
 from shared.logger import Logger
 from shared.recordings.receipt_store import ReceiptStore
 from shared.settings import Settings, load_settings
+from shared.tencent import xml
 from shared.tencent.auth import load_credentials
 from shared.tencent.client import TencentClient
 from shared.tencent.cos import CosClient
 from shared.tencent.speech import SpeechClient
 
 DEFAULT_TIME_LIMIT_MS = 60_000
+VERSIONING_TTL_S = 300.0  # after this time a bucket is checked again
 RESPONSE_MARGIN_S = 1.5  # to respond and log before the platform ends the process
 
 
 def create_nonce() -> str:
     """Return a random text that identifies an attempt."""
     return secrets.token_hex(8)
+
+
+class VersionedBuckets:
+    """Remembers which buckets have or had versioning, for `VERSIONING_TTL_S` seconds: it belongs to the process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, bool]] = {}
+
+    def check(self, cos: CosClient, bucket: str, now_s: float) -> bool:
+        """Check a bucket. One that cannot be checked counts as versioned: that is the careful reading."""
+        checked_s, is_versioned = self._known.get(bucket, (-math.inf, True))
+        if not 0 <= now_s - checked_s < VERSIONING_TTL_S:
+            try:
+                is_versioned = cos.has_versioning(bucket)
+            except (CloudError, xml.XmlError):
+                is_versioned = True
+            self._known[bucket] = (now_s, is_versioned)
+        return is_versioned
+
+
+_VERSIONED_BUCKETS = VersionedBuckets()
 
 
 class Context:
@@ -42,6 +66,7 @@ class Context:
         log: Logger,
         now: Callable[[], float] = time.time,
         create_nonce: Callable[[], str] = create_nonce,
+        versioned_buckets: VersionedBuckets = _VERSIONED_BUCKETS,
     ) -> None:
         self.settings = settings
         self.input_cos = input_cos
@@ -50,6 +75,7 @@ class Context:
         self.log = log
         self.now = now
         self.create_nonce = create_nonce
+        self.versioned_buckets = versioned_buckets
 
     def remaining_s(self) -> float:
         """Return what is left of the function's time limit, in seconds."""
@@ -57,7 +83,11 @@ class Context:
 
     def receipts(self, bucket: str) -> ReceiptStore:
         """Return the store with the receipts of this input bucket."""
-        return ReceiptStore(self.output_cos, self.settings, self.settings.output_bucket_for(bucket))
+        state_bucket = self.settings.output_bucket_for(bucket)
+        return ReceiptStore(self.output_cos, self.settings, state_bucket, self._check_versioning)
+
+    def _check_versioning(self, bucket: str) -> bool:
+        return self.versioned_buckets.check(self.output_cos, bucket, self.now())
 
     def for_region(self, region: str) -> Context:
         """Return a context for an input bucket in this region.
@@ -75,6 +105,7 @@ class Context:
             self.log,
             self.now,
             self.create_nonce,
+            self.versioned_buckets,
         )
 
     def is_due(self, modified: str) -> bool:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from shared.errors import NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
-from shared.recordings.context import Context
+from shared.errors import CloudError, NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
+from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.failures import (
+    ARCHIVED,
     EMPTY,
     TOO_LARGE,
+    UNREADABLE,
     UNSUPPORTED_KEY,
     Failure,
     FailureReason,
@@ -18,11 +20,25 @@ from shared.recordings.failures import (
     invalid_metadata,
     write_error_object,
 )
-from shared.recordings.keys import is_output_key, raw_result_key
-from shared.recordings.models import SUPERSEDED, TRANSCRIBED, Receipt, Recording, Result, Status
+from shared.recordings.keys import (
+    OUTPUT_MARK,
+    TRANSCRIPT_MARK,
+    is_output_key,
+    raw_result_key,
+    transcript_key,
+)
+from shared.recordings.models import (
+    SUPERSEDED,
+    TRANSCRIBED,
+    WAITING,
+    Receipt,
+    Recording,
+    Result,
+    Status,
+)
 from shared.recordings.options import InvalidOption, RecordingOptions, parse_options
 from shared.settings import Settings
-from shared.tencent.cos import ObjectMetadata
+from shared.tencent.cos import ObjectMetadata, ObjectSummary
 from shared.tencent.speech_models import Job, JobRequest
 from shared.tencent.xml import XmlError
 
@@ -31,12 +47,24 @@ MAX_RECORDING_BYTES = 512 * 1024 * 1024  # CI document 1045/73385: normal recogn
 # The share of the lease that a submit may need: with less time left, another attempt could start before it ends.
 MIN_LEASE_FRACTION = 0.2
 
+# Pauses between two tries to submit a job that the service refuses because of the account, the role or the queue: each is
+# twice the one before.
+MAX_RETRY_PAUSE_S = 3600.0
 
-def ingest(ctx: Context, bucket: str, key: str) -> Result:
+_UNREADABLE_STATUSES = frozenset({400, 403})
+_FORBIDDEN = 403
+_MAX_NEIGHBOURS = 5
+_MEDIA_TYPES = ("audio/", "video/")
+
+
+def ingest(ctx: Context, bucket: str, key: str, *, is_restore: bool = False) -> Result:
     """Submit the recording unless that was done before.
 
-    Costs seven requests for a new recording, one more if the submit is rejected, and at most three for a redelivered
-    event. Raises CloudError or DeadlineExceeded before the receipt exists; after that, the sweep repairs what fails.
+    Costs seven requests for a new recording, one more if the submit is rejected, one more if it is not known whether
+    the bucket of the receipts has versioning (two more if it has), and at most three for a redelivered event. Raises
+    CloudError or DeadlineExceeded before the receipt exists; after that, the sweep repairs what fails.
+
+    `is_restore`: the object was not uploaded but restored from an archive.
     """
     skipped = check_skipped(ctx.settings, bucket, key)
     if skipped:
@@ -45,7 +73,14 @@ def ingest(ctx: Context, bucket: str, key: str) -> Result:
         head = ctx.input_cos.head(bucket, key)
     except NotFound:
         return Result(Status.OBJECT_NOT_FOUND, bucket, key)
+    except RequestRejected as error:
+        return _process_unreadable(ctx, bucket, key, error)
+    skipped = _check_skipped_by_metadata(ctx.settings, bucket, key, head)
+    if skipped:
+        return skipped
     recording = Recording(bucket, key, head.etag, head.size)
+    if is_restore and head.modified_s < ctx.settings.since_s:
+        return Result(Status.SKIPPED, bucket, key, reason="restored, but uploaded before SINCE")
     done = ctx.receipts(bucket).get_done(recording.id)
     if done is None:
         return _start(ctx, recording, head, done_before=None)
@@ -64,7 +99,56 @@ def check_skipped(settings: Settings, bucket: str, key: str) -> Result | None:
         return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
     if not key.startswith(settings.input_prefix):
         return Result(Status.SKIPPED, bucket, key, reason="outside INPUT_PREFIX")
+    if settings.has_recording_extension(key) is False:
+        return Result(Status.SKIPPED, bucket, key, reason="its extension is not in INPUT_EXTENSIONS")
     return None
+
+
+def _check_skipped_by_metadata(
+    settings: Settings, bucket: str, key: str, head: ObjectMetadata
+) -> Result | None:
+    if OUTPUT_MARK in head.metadata:
+        return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
+    is_media = head.content_type.lower().startswith(_MEDIA_TYPES)
+    if settings.has_recording_extension(key) is None and not is_media:
+        return Result(
+            Status.SKIPPED, bucket, key, reason="no extension, and its Content-Type is not audio or video"
+        )
+    return None
+
+
+def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejected) -> Result:
+    """Fail a recording that COS does not show to anyone who asks as Scribe does, until the object changes.
+
+    That is one encrypted with a customer's key (400), or one denied by its own rule (403) while its neighbours can be
+    read. Raises the error if the cause is not the object itself. The listing has what HEAD does not say.
+    """
+    if error.status not in _UNREADABLE_STATUSES:
+        raise error
+    page = ctx.input_cos.list_objects(bucket, prefix=key, limit=1)
+    listed = next((item for item in page.objects if item.key == key), None)
+    if listed is None or (error.status == _FORBIDDEN and not _can_read_neighbour(ctx, bucket, key)):
+        raise error
+    recording = Recording(bucket, key, listed.etag, listed.size)
+    modified_s = parse_timestamp(listed.modified)
+    done = ctx.receipts(bucket).get_done(recording.id)
+    if done and (done.modified_s == modified_s or done.state is TRANSCRIBED):
+        return _already_done(done)
+    options = RecordingOptions(ctx.settings.engine, 1)
+    receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids=())
+    return fail_recording(ctx, receipt, Failure(UNREADABLE, error.code, error.message, error.request_id))
+
+
+def _can_read_neighbour(ctx: Context, bucket: str, key: str) -> bool:
+    page = ctx.input_cos.list_objects(bucket, prefix=ctx.settings.input_prefix, limit=_MAX_NEIGHBOURS)
+    for item in page.objects:
+        if item.key != key and not item.key.endswith("/"):
+            try:
+                ctx.input_cos.head(bucket, item.key)
+            except CloudError:
+                continue
+            return True
+    return False
 
 
 def _already_done(done: Receipt) -> Result:
@@ -75,41 +159,50 @@ def _ingest_again(ctx: Context, recording: Recording, head: ObjectMetadata, done
     """Handle the same content uploaded again after its receipt was closed: COS reports another time than the receipt.
 
     After a failure the cause was probably removed, and after SUPERSEDED no one knows which content the job read: both
-    are new work. A transcript may have been overwritten by that of other content: the receipt is reopened with the paid
-    job, and the sweep writes its transcripts again.
+    are new work. A transcript may have been overwritten by that of other content: then the receipt is reopened with the
+    paid job, and the sweep writes its transcripts again. An object that was only touched (its metadata or its storage
+    class changed by a copy onto itself) still has its transcripts: nothing is to do.
     """
     if done.state is not TRANSCRIBED:
         return _start(ctx, recording, head, done_before=done)
-    ctx.receipts(recording.bucket).update(done.reopen(head.modified_s, ctx.now()))
+    store = ctx.receipts(recording.bucket)
+    if _has_own_transcripts(ctx, done):
+        store.update_done(done._replace(modified_s=head.modified_s))
+        return _already_done(done)
+    store.update(done.reopen(head.modified_s, ctx.now()))
     return Result.of(done, Status.REOPENED)
+
+
+def _has_own_transcripts(ctx: Context, done: Receipt) -> bool:
+    """Check that every transcript is there and is of the receipt's job."""
+    bucket = ctx.settings.output_bucket_for(done.bucket)
+    for name in ctx.settings.formats:
+        try:
+            head = ctx.output_cos.head(bucket, transcript_key(ctx.settings, done.bucket, done.key, name))
+        except NotFound:
+            return False
+        if head.metadata.get(OUTPUT_MARK) != f"{TRANSCRIPT_MARK} {done.job_id}":
+            return False
+    return True
 
 
 def _start(
     ctx: Context, recording: Recording, head: ObjectMetadata, *, done_before: Receipt | None
 ) -> Result:
     options, invalid_reason = _parse_options(ctx, recording, head)
-    now_s = ctx.now()
-    receipt = Receipt(
-        id=recording.id,
-        bucket=recording.bucket,
-        region=ctx.input_cos.region,
-        key=recording.key,
-        etag=recording.etag,
-        size=recording.size,
-        engine=options.engine,
-        channels=options.channels,
-        nonce=ctx.create_nonce(),
-        attempt=1,
-        modified_s=head.modified_s,
-        created_s=now_s,
-        lease_expires_s=now_s + ctx.settings.lease_s,
-        superseded_job_ids=done_before.all_job_ids if done_before else (),
-    )
+    superseded_job_ids = done_before.all_job_ids if done_before else ()
+    receipt = _build_receipt(ctx, recording, options, head.modified_s, superseded_job_ids)
     if invalid_reason:
         return fail_recording(ctx, receipt, Failure(invalid_reason))
+    if head.is_archived:
+        return wait_for_restore(ctx, receipt)
     store = ctx.receipts(recording.bucket)
-    if not store.create(receipt):
+    created = store.create(receipt, receipt.created_s)
+    if created is None:
         return Result.of(receipt, Status.IN_PROGRESS)
+    receipt = created
+    if head.was_restored:
+        store.delete_waiting(receipt.id)
     done = store.get_done(recording.id)
     if done and done != done_before:
         # While this attempt was paused, another began and ended: its receipt was in done/ before it left open/.
@@ -120,6 +213,42 @@ def _start(
             )  # other content was uploaded: start from HEAD again
         return _already_done(done)
     return submit_job(ctx, receipt)
+
+
+def _build_receipt(
+    ctx: Context,
+    recording: Recording,
+    options: RecordingOptions,
+    modified_s: float,
+    superseded_job_ids: tuple[str, ...],
+) -> Receipt:
+    now_s = ctx.now()
+    return Receipt(
+        id=recording.id,
+        bucket=recording.bucket,
+        region=ctx.input_cos.region,
+        key=recording.key,
+        etag=recording.etag,
+        size=recording.size,
+        engine=options.engine,
+        channels=options.channels,
+        nonce=ctx.create_nonce(),
+        attempt=1,
+        modified_s=modified_s,
+        created_s=now_s,
+        lease_expires_s=now_s + ctx.settings.lease_s,
+        superseded_job_ids=superseded_job_ids,
+    )
+
+
+def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
+    """Report once that the recording is in an archive. Its restore, or the audit, submits it."""
+    store = ctx.receipts(receipt.bucket)
+    waiting = store.get_waiting(receipt.id)
+    if waiting is None or waiting.modified_s != receipt.modified_s:
+        write_error_object(ctx, receipt, Failure(ARCHIVED))
+        store.wait(receipt.close(WAITING, ctx.now()))
+    return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)
 
 
 def _parse_options(
@@ -161,10 +290,8 @@ def submit_job(ctx: Context, receipt: Receipt) -> Result:
         failure = failure_from_rejection(error)
         if not failure.reason.retried_automatically:
             return fail_recording(ctx, receipt, failure)
-        # The operator must act; the error object tells the uploader why there is no transcript yet.
-        write_error_object(ctx, receipt, failure)
         ctx.log.error("operator_action_required", key=receipt.key, error=str(error))
-        return defer_to_sweep(ctx, receipt, reason=failure.reason.message)
+        return retry_later(ctx, receipt, failure)
     return record_job(ctx, receipt, job)
 
 
@@ -179,6 +306,20 @@ def defer_to_sweep(ctx: Context, receipt: Receipt, *, reason: str) -> Result:
     """Leave the submit to the sweep: no job is running, so the next attempt need not wait for the lease."""
     ctx.receipts(receipt.bucket).update(receipt.defer(ctx.now()))
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=reason)
+
+
+def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
+    """Keep a recording that was refused for a reason which the operator can remove: the sweep tries again.
+
+    The error object tells the uploader why there is no transcript yet; it is written again only for another reason.
+    """
+    if receipt.refusals == 0 or receipt.refusal_code != failure.code:
+        write_error_object(ctx, receipt, failure)
+    now_s = ctx.now()
+    pause_s = min(MAX_RETRY_PAUSE_S, ctx.settings.sweep_after_s * 2.0 ** min(receipt.refusals, 20))
+    refused = receipt.defer_until(now_s + pause_s, now_s, failure.code)
+    ctx.receipts(receipt.bucket).update(refused)
+    return Result.of(receipt, Status.DEFERRED, job_id="", reason=failure.reason.message)
 
 
 def _build_job_request(ctx: Context, receipt: Receipt) -> JobRequest:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from shared.settings import Settings
 from shared.tencent.cos import MAX_KEY_BYTES
 
 ERROR_EXTENSION = "error.json"
+
+# Metadata of every object that Scribe writes (`x-cos-meta-scribe-output`), so that it is never taken for a recording,
+# whatever the settings are by then. Its value is one of these, for a transcript with the id of its job.
+OUTPUT_MARK = "scribe-output"
+TRANSCRIPT_MARK, ERROR_MARK, STATE_MARK = "transcript", "error", "state"
 _MAX_EXTENSION_LENGTH = len("." + ERROR_EXTENSION)
 _ERROR_STEM = ".error"
+# The end of the key of a receipt, a claim or a raw result: CI writes the last, so it has no mark.
+_STATE_KEY = re.compile(r"/(open|done|waiting|claim|raw)/[a-z0-9-]+/[0-9A-Za-z=_~-]+![0-9a-f]{32}(\..*)?$")
 
 
 def transcript_key(settings: Settings, bucket: str, key: str, extension: str) -> str:
@@ -34,8 +42,16 @@ def done_prefix(settings: Settings) -> str:
     return settings.state_prefix + "done/"
 
 
-def claim_key(settings: Settings, receipt_id: str, attempt: int) -> str:
-    """Return the key that an attempt creates before it continues the work of a dead one: one winner per number."""
+def waiting_prefix(settings: Settings) -> str:
+    """Return the prefix of receipts of recordings that cannot be read before they are restored from an archive."""
+    return settings.state_prefix + "waiting/"
+
+
+def claim_key(settings: Settings, receipt_id: str, attempt: int | str) -> str:
+    """Return the key that an attempt creates before it continues the work of a dead one: one winner per number.
+
+    With "" for the attempt, the prefix of all claims of a receipt.
+    """
     return f"{settings.state_prefix}claim/{receipt_id}.{attempt}"
 
 
@@ -44,17 +60,26 @@ def cursor_key(settings: Settings) -> str:
     return settings.state_prefix + "sweep-cursor"
 
 
+def audit_cursor_key(settings: Settings) -> str:
+    """Return the key of the position where an audit that ran out of time stopped."""
+    return settings.state_prefix + "audit-cursor"
+
+
 def raw_result_key(settings: Settings, receipt_id: str) -> str:
     """Return the key of the text that CI itself writes; CI adds another object with the suffix `.detail`."""
     return f"{settings.state_prefix}raw/{receipt_id}.txt"
 
 
 def is_output_key(settings: Settings, bucket: str, key: str) -> bool:
-    """Check whether Scribe wrote this object: a transcript, a receipt, or CI's raw result."""
+    """Check by its key whether Scribe wrote this object: a transcript, a receipt, or CI's raw result.
+
+    Outputs of other settings, except receipts and raw results, are recognised by their mark only.
+    """
+    if _STATE_KEY.search("/" + key):
+        return True
     if bucket != settings.output_bucket_for(bucket):
         return False
-    prefixes = (settings.output_prefix, settings.state_prefix)
-    return any(prefix and key.startswith(prefix) for prefix in prefixes)
+    return key.startswith((settings.output_prefix, settings.state_prefix))
 
 
 def _shorten(name: str) -> str:

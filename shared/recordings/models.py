@@ -10,8 +10,9 @@ A receipt is a COS object: below `open/` while work is in flight, below `done/` 
 
     any open state ──close──▶ FAILED      CI rejected the job, or GIVE_UP_AFTER passed
     any open state ──close──▶ SUPERSEDED  other content was uploaded under the key
+    any open state ──close──▶ WAITING     the recording is in an archive; its receipt is below `waiting/`
 
-SUBMITTING, DEFERRED and SUBMITTED are open. `TRANSITIONS` lists every allowed change, and only the methods of `Receipt`
+SUBMITTING, DEFERRED and SUBMITTED are open. A recording that can be read again starts with a new receipt. `TRANSITIONS` lists every allowed change, and only the methods of `Receipt`
 make them. docs/architecture.md says when each one happens.
 """
 
@@ -29,6 +30,8 @@ from typing import Any, NamedTuple
 RECEIPT_VERSION = 2
 MAX_SORTABLE_BYTES = 180  # of the key, in the readable part of an id
 DIGEST_LENGTH = 32
+# The jobs of a recording that failed for want of money, hour after hour. A search for a lost job looks at newer ones only.
+MAX_SUPERSEDED_JOBS = 50
 
 # Bytes that represent themselves in an id. The escapes of all others begin with a character that sorts where the byte
 # itself would, so ids sort exactly as keys do in a COS listing: recordings and receipts can be merged.
@@ -91,20 +94,23 @@ class ReceiptState(Enum):
     TRANSCRIBED = "transcribed"  # every transcript is written
     FAILED = "failed"  # the error object is written
     SUPERSEDED = "superseded"  # other content was uploaded under the key; it has a receipt of its own
+    WAITING = "waiting"  # the recording is archived: it is submitted after it was restored
 
 
 SUBMITTING, DEFERRED, SUBMITTED = ReceiptState.SUBMITTING, ReceiptState.DEFERRED, ReceiptState.SUBMITTED
 TRANSCRIBED, FAILED, SUPERSEDED = ReceiptState.TRANSCRIBED, ReceiptState.FAILED, ReceiptState.SUPERSEDED
+WAITING = ReceiptState.WAITING
 OPEN_STATES = frozenset({SUBMITTING, DEFERRED, SUBMITTED})
 
 TRANSITIONS: Mapping[ReceiptState, frozenset[ReceiptState]] = MappingProxyType(
     {
-        SUBMITTING: frozenset({SUBMITTING, DEFERRED, SUBMITTED, FAILED, SUPERSEDED}),
-        DEFERRED: frozenset({SUBMITTING, DEFERRED, SUBMITTED, FAILED, SUPERSEDED}),
+        SUBMITTING: frozenset({SUBMITTING, DEFERRED, SUBMITTED, FAILED, SUPERSEDED, WAITING}),
+        DEFERRED: frozenset({SUBMITTING, DEFERRED, SUBMITTED, FAILED, SUPERSEDED, WAITING}),
         SUBMITTED: frozenset({SUBMITTED, DEFERRED, TRANSCRIBED, FAILED, SUPERSEDED}),
         TRANSCRIBED: frozenset({SUBMITTED}),
         FAILED: frozenset({DEFERRED, TRANSCRIBED, SUPERSEDED}),
         SUPERSEDED: frozenset(),
+        WAITING: frozenset(),
     }
 )
 
@@ -123,6 +129,9 @@ class Receipt(NamedTuple):
     `nonce` identifies the attempt that wrote it. `modified_s` is when the recording was written, by COS's clock, in
     whole seconds. `outcome` is "" while the receipt is open. `superseded_job_ids` are earlier jobs with this receipt's
     id, from before this content was uploaded again: they may have read other content, so their results are not used.
+    `refusals` counts how often the submit was refused in a row, with `refusal_code` at last, and `retry_at_s` is when
+    the sweep tries again.
+    `versioned`: the receipt was created in a bucket with versioning, where claims have names of their own.
     """
 
     id: str
@@ -143,6 +152,10 @@ class Receipt(NamedTuple):
     outcome: str = ""
     finished_s: float = 0.0
     superseded_job_ids: tuple[str, ...] = ()
+    refusals: int = 0
+    refusal_code: str = ""
+    retry_at_s: float = 0.0
+    versioned: bool = False
 
     @property
     def recording(self) -> Recording:
@@ -172,7 +185,7 @@ class Receipt(NamedTuple):
         """Record the job's id (SUBMITTED). A closed receipt keeps its state: the job's late result closes it again."""
         if self.outcome:
             return self._replace(job_id=job_id)
-        return self._change(SUBMITTED, job_id=job_id, deferred=False)
+        return self._change(SUBMITTED, job_id=job_id, deferred=False, refusals=0, retry_at_s=0.0)
 
     def select_job(self, job_id: str) -> Receipt:
         """Make this the receipt's job; every other job of the receipt counts as superseded.
@@ -186,6 +199,12 @@ class Receipt(NamedTuple):
         """Leave the submit to the sweep (DEFERRED): no job is running, so the lease ends now."""
         return self._change(DEFERRED, lease_expires_s=now_s, deferred=True)
 
+    def defer_until(self, retry_at_s: float, now_s: float, refusal_code: str) -> Receipt:
+        """Leave the submit to a later sweep (DEFERRED), because the service refused it with this code."""
+        return self.defer(now_s)._replace(
+            refusals=self.refusals + 1, refusal_code=refusal_code, retry_at_s=retry_at_s
+        )
+
     def next_attempt(self, nonce: str, attempt: int, lease_expires_s: float) -> Receipt:
         """Start another attempt (SUBMITTING) after a dead or deferred one."""
         return self._change(
@@ -193,7 +212,7 @@ class Receipt(NamedTuple):
         )
 
     def close(self, outcome: ReceiptState, now_s: float) -> Receipt:
-        """End the work as TRANSCRIBED, FAILED or SUPERSEDED."""
+        """End the work as TRANSCRIBED, FAILED, SUPERSEDED or WAITING."""
         return self._change(outcome, outcome=outcome.value, deferred=False, finished_s=now_s)
 
     def reopen(self, modified_s: float, now_s: float) -> Receipt:
@@ -205,7 +224,7 @@ class Receipt(NamedTuple):
         return self._change(
             DEFERRED,
             job_id="",
-            superseded_job_ids=self.all_job_ids,
+            superseded_job_ids=self.all_job_ids[-MAX_SUPERSEDED_JOBS:],
             modified_s=modified_s,
             created_s=now_s,
             lease_expires_s=now_s,
@@ -256,6 +275,10 @@ class Receipt(NamedTuple):
                 outcome=str(raw.get("outcome", "")),
                 finished_s=_parse_seconds(raw.get("finished_s", 0)),
                 superseded_job_ids=tuple(map(str, raw.get("superseded_job_ids", ()))),
+                refusals=int(raw.get("refusals", 0)),
+                refusal_code=str(raw.get("refusal_code", "")),
+                retry_at_s=_parse_seconds(raw.get("retry_at_s", 0)),
+                versioned=bool(raw.get("versioned", False)),
             )
             if receipt.is_open != (receipt.state in OPEN_STATES):
                 raise ValueError(receipt.outcome)  # noqa: TRY301 - an unknown outcome raises it too
@@ -285,6 +308,7 @@ class Status(Enum):
     SKIPPED = "skipped"  # the object is not a recording
     UNKNOWN_BUCKET = "unknown_bucket"  # not in INPUT_BUCKETS
     OBJECT_NOT_FOUND = "object_not_found"
+    WAITING = "waiting"  # in an archive: the error object says so
     FAILED = "failed"  # the error object says why
     TRANSCRIBED = "transcribed"
     SUPERSEDED = "superseded"  # other content was uploaded under the key

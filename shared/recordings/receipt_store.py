@@ -1,25 +1,39 @@
 """Stores receipts as COS objects: below `open/` while work is in flight, below `done/` afterwards.
 
 A receipt is written to `done/` before it is deleted from `open/`, and is looked for in `open/` first, so a reader finds
-it in one of the two at any moment.
+it in one of the two at any moment. Recordings in an archive have theirs below `waiting/`.
+
+Of several attempts at the same recording only one may submit. COS can create an object only if there is none, but not
+in a bucket that has or had versioning; there, each attempt writes a claim of its own name and then lists all claims, and
+one that sees another alive gives up. Two attempts can both give up, and the sweep continues; they cannot both go on,
+because of two that each write before they list, at least one sees the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
 from shared.errors import AlreadyExists, NotFound
-from shared.recordings.keys import claim_key, done_prefix, open_prefix
+from shared.recordings.keys import (
+    OUTPUT_MARK,
+    STATE_MARK,
+    claim_key,
+    done_prefix,
+    open_prefix,
+    waiting_prefix,
+)
 from shared.recordings.models import Receipt
 from shared.settings import Settings
 from shared.tencent.cos import CosClient
 
 CONTENT_TYPE = "application/json"
-VERSIONED_SETTLE_S = 1.0
+STATE_METADATA = {OUTPUT_MARK: STATE_MARK}
 MAX_DEAD_CLAIMS = 50  # consecutive attempts that were killed between their claim and their receipt
 MAX_LEASE_FACTOR = 1.5
+_CLAIM_NAME = re.compile(r"\.(?P<lease_expires_s>[0-9]{1,12})-(?P<nonce>[0-9A-Za-z]+)$")  # in a versioned bucket
 
 
 class OpenReceipt(NamedTuple):
@@ -32,10 +46,13 @@ class OpenReceipt(NamedTuple):
 class ReceiptStore:
     """The receipts in one bucket. Methods raise CloudError or DeadlineExceeded; those that read, InvalidReceipt."""
 
-    def __init__(self, cos: CosClient, settings: Settings, bucket: str) -> None:
+    def __init__(
+        self, cos: CosClient, settings: Settings, bucket: str, is_versioned: Callable[[str], bool]
+    ) -> None:
         self._cos = cos
         self._settings = settings
         self._bucket = bucket
+        self._is_versioned = is_versioned
 
     def get_open(self, receipt_id: str) -> Receipt | None:
         """Return the receipt of work in flight, or None."""
@@ -45,19 +62,33 @@ class ReceiptStore:
         """Return the receipt of finished work, or None."""
         return self._read(self._done_key(receipt_id))
 
+    def get_waiting(self, receipt_id: str) -> Receipt | None:
+        """Return the receipt of an archived recording, or None."""
+        return self._read(waiting_prefix(self._settings) + receipt_id)
+
     def is_unchanged(self, receipt: Receipt) -> bool:
         """Check that the open receipt is still as it was read: no other attempt continued or ended the work."""
         return self.get_open(receipt.id) == receipt
 
-    def create(self, receipt: Receipt) -> bool:
-        """Create an open receipt; return whether this attempt owns it. One request if it exists already."""
+    def create(self, receipt: Receipt, now_s: float) -> Receipt | None:
+        """Create an open receipt and return it; None if it is not this attempt's.
+
+        One request if it exists already. A second at most tells whether the bucket has versioning.
+        """
         key = self._open_key(receipt.id)
+        if self._is_versioned(self._bucket):
+            return self._create_in_versioned_bucket(receipt._replace(versioned=True), now_s)
         try:
-            self._put_create_only(key, receipt)
+            version_id = self._put_create_only(key, receipt)
         except AlreadyExists as error:
             if not error.possibly_own_write:
-                return False
-        return self._is_own(key, receipt)
+                return None
+        else:
+            if version_id:
+                # Versioning was switched on a moment ago: perhaps another attempt's receipt was overwritten. The sweep
+                # first looks for its job.
+                return None
+        return receipt if self._is_own(key, receipt) else None
 
     def claim_next_attempt(
         self, receipt: Receipt, nonce: str, now_s: float, lease_s: float
@@ -67,6 +98,9 @@ class ReceiptStore:
         The object of each attempt number is created once, so of two concurrent sweeps only one continues and pays. A
         claim whose owner died too is passed over for the next number.
         """
+        if self._is_versioned(self._bucket):
+            claim = receipt.next_attempt(nonce, receipt.attempt + 1, now_s + lease_s)._replace(versioned=True)
+            return claim if self._claim_in_versioned_bucket(claim, now_s, lease_s) else None
         for attempt in range(receipt.attempt + 1, receipt.attempt + 1 + MAX_DEAD_CLAIMS):
             claim = receipt.next_attempt(nonce, attempt, now_s + lease_s)
             current_claim = self._create_or_read(claim_key(self._settings, receipt.id, attempt), claim)
@@ -83,17 +117,50 @@ class ReceiptStore:
     def _is_own(self, key: str, receipt: Receipt) -> bool:
         """Read a created object back and compare the nonce.
 
-        COS ignores create-only on a versioned bucket, was seen to let two writers win in a race, and reports this
-        attempt's own first try as existing if its response was lost.
+        COS was seen to let two writers win in a race, and reports this attempt's own first try as existing if its
+        response was lost.
         """
         stored = self._read(key)
         return stored is not None and stored.nonce == receipt.nonce
 
-    def _put_create_only(self, key: str, receipt: Receipt) -> None:
-        put = self._cos.put(self._bucket, key, receipt.to_json(), content_type=CONTENT_TYPE, create_only=True)
-        if put.version_id:
-            # The bucket is versioned, so nothing stops a second writer: wait until the last one has written.
-            self._cos.client.sleep(VERSIONED_SETTLE_S)
+    def _put_create_only(self, key: str, receipt: Receipt) -> str:
+        """Create an object, and return its version id: "" in a bucket without versioning."""
+        return self._cos.put(
+            self._bucket,
+            key,
+            receipt.to_json(),
+            content_type=CONTENT_TYPE,
+            metadata=STATE_METADATA,
+            create_only=True,
+        ).version_id
+
+    def _create_in_versioned_bucket(self, receipt: Receipt, now_s: float) -> Receipt | None:
+        lease_s = receipt.lease_expires_s - now_s
+        if not self._claim_in_versioned_bucket(receipt, now_s, lease_s):
+            return None
+        if self.get_open(receipt.id):
+            self.release_claim(receipt)
+            return None
+        self._put(self._open_key(receipt.id), receipt)
+        return receipt
+
+    def _claim_in_versioned_bucket(self, claim: Receipt, now_s: float, lease_s: float) -> bool:
+        """Write a claim, then give up if another one is alive. Two requests, one more to give up."""
+        own_key = self._versioned_claim_key(claim)
+        self._put(own_key, claim)
+        for key in self._list_claims(claim.id):
+            name = _CLAIM_NAME.search(key)
+            if key != own_key and name and now_s < int(name["lease_expires_s"]) <= now_s + MAX_LEASE_FACTOR * lease_s:
+                self.release_claim(claim)
+                return False
+        return True
+
+    def _versioned_claim_key(self, claim: Receipt) -> str:
+        return f"{claim_key(self._settings, claim.id, claim.attempt)}.{int(claim.lease_expires_s)}-{claim.nonce}"
+
+    def _list_claims(self, receipt_id: str) -> list[str]:
+        prefix = claim_key(self._settings, receipt_id, "")
+        return [item.key for item in self._cos.iter_objects(self._bucket, prefix=prefix)]
 
     def iter_other_content(self, receipt: Receipt) -> Iterator[Receipt]:
         """Yield open and closed receipts of other content under the same key. Two requests, and one per receipt."""
@@ -116,12 +183,27 @@ class ReceiptStore:
     def delete_open(self, receipt: Receipt) -> None:
         """Delete an open receipt whose work is closed in done/, and the claims of its attempts."""
         self._cos.delete(self._bucket, self._open_key(receipt.id))
+        if receipt.versioned:
+            for key in self._list_claims(receipt.id):
+                self._cos.delete(self._bucket, key)
+            return
         for attempt in range(2, receipt.attempt + 1):
             self._cos.delete(self._bucket, claim_key(self._settings, receipt.id, attempt))
 
     def release_claim(self, claim: Receipt) -> None:
         """Delete the claim of an attempt that does not continue."""
-        self._cos.delete(self._bucket, claim_key(self._settings, claim.id, claim.attempt))
+        key = claim_key(self._settings, claim.id, claim.attempt)
+        if claim.versioned:
+            key = self._versioned_claim_key(claim)
+        self._cos.delete(self._bucket, key)
+
+    def wait(self, receipt: Receipt) -> None:
+        """Keep the receipt of an archived recording below waiting/."""
+        self._put(waiting_prefix(self._settings) + receipt.id, receipt)
+
+    def delete_waiting(self, receipt_id: str) -> None:
+        """Delete the receipt of a recording that can be read again, or was deleted."""
+        self._cos.delete(self._bucket, waiting_prefix(self._settings) + receipt_id)
 
     def list_open(self, after: str = "") -> Iterator[OpenReceipt]:
         """Yield all open receipts after an id, page by page, in the order of bucket and key."""
@@ -137,7 +219,9 @@ class ReceiptStore:
         return done_prefix(self._settings) + receipt_id
 
     def _put(self, key: str, receipt: Receipt) -> None:
-        self._cos.put(self._bucket, key, receipt.to_json(), content_type=CONTENT_TYPE)
+        self._cos.put(
+            self._bucket, key, receipt.to_json(), content_type=CONTENT_TYPE, metadata=STATE_METADATA
+        )
 
     def _read(self, key: str) -> Receipt | None:
         try:

@@ -30,7 +30,8 @@ _BUCKET_ACTIONS = {"GET": "GetBucket", "PUT": "PutBucket"}
 class ObjectMetadata(NamedTuple):
     """What HEAD returns: `etag` without quotes, `size` in bytes, `metadata` names without x-cos-meta-.
 
-    `modified_s` is the time of the last write in Unix seconds; 0 if COS did not send it.
+    `modified_s` is the time of the last write in Unix seconds; 0 if COS did not send it. `storage` is the class and,
+    with INTELLIGENT_TIERING, the tier; `restore` is the header x-cos-restore (COS document 436/7745).
     """
 
     etag: str
@@ -38,6 +39,18 @@ class ObjectMetadata(NamedTuple):
     content_type: str
     modified_s: float = 0.0
     metadata: Mapping[str, str] = MappingProxyType({})
+    storage: str = ""
+    restore: str = ""
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the object cannot be read before it is restored, or while the restore is still running."""
+        return "ARCHIVE" in self.storage and not self.was_restored
+
+    @property
+    def was_restored(self) -> bool:
+        """Whether an archived object can be read, for the days that the restore lasts."""
+        return 'ongoing-request="false"' in self.restore
 
 
 class PutResult(NamedTuple):
@@ -131,14 +144,14 @@ class CosClient:
         self._send("DELETE", bucket, key)
 
     def list_objects(
-        self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = ""
+        self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = "", limit: int = PAGE_SIZE
     ) -> ListPage:
-        """Return up to 1,000 objects with keys after `marker`, in UTF-8 byte order."""
+        """Return up to `limit` (at most 1,000) objects with keys after `marker`, in UTF-8 byte order."""
         parameters = (
             ("prefix", prefix),
             ("delimiter", delimiter),
             ("marker", marker),
-            ("max-keys", str(PAGE_SIZE)),
+            ("max-keys", str(limit)),
             ("encoding-type", "url"),
         )
         return _parse_page(self._send("GET", bucket, "", parameters=parameters), bucket)
@@ -153,6 +166,11 @@ class CosClient:
                 return
             marker = page.next_marker
 
+    def has_versioning(self, bucket: str) -> bool:
+        """Check whether the bucket has or ever had versioning (enabled or suspended)."""
+        response = self._send("GET", bucket, "", parameters=(("versioning", ""),), action="GetBucketVersioning")
+        return bool(xml.as_text(xml.parse_response(response.body, "VersioningConfiguration").get("Status")))
+
     def create_bucket(self, bucket: str) -> None:
         """Create a bucket. Raises AlreadyExists."""
         self._send("PUT", bucket, "")
@@ -166,8 +184,9 @@ class CosClient:
         parameters: tuple[tuple[str, str], ...] = (),
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
+        action: str = "",
     ) -> HttpResponse:
-        action = (_OBJECT_ACTIONS if key else _BUCKET_ACTIONS)[method]
+        action = action or (_OBJECT_ACTIONS if key else _BUCKET_ACTIONS)[method]
         return self.client.send(
             Request(
                 method=method,
@@ -191,6 +210,10 @@ def _parse_metadata(response: HttpResponse) -> ObjectMetadata:
     return ObjectMetadata(
         etag=_unquote_etag(response.headers.get("etag", "")),
         size=int(size) if size.isdigit() else len(response.body),
+        storage=" ".join(
+            response.headers.get(name, "") for name in ("x-cos-storage-class", "x-cos-storage-tier")
+        ).upper(),
+        restore=response.headers.get("x-cos-restore", ""),
         content_type=response.headers.get("content-type", ""),
         modified_s=_parse_http_date(response.headers.get("last-modified", "")),
         metadata={

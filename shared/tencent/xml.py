@@ -24,6 +24,15 @@ _MAX_ERROR_BYTES = 65536
 _DOCUMENT_TYPE = b"<!DOCTYPE"
 _NOT_XML_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
+# Characters that XML 1.0 does not allow, as they are or as a number. CI was seen to put one into a sentence (`&#11;`): a
+# parser refuses the whole document, and with it a transcript that is paid for.
+_INVALID_CHARACTERS = re.compile(
+    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]"
+    rb"|&#0*(?:[0-8]|1[124-9]|2[0-9]|3[01]);"
+    rb"|&#[xX]0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]|[dD][89a-fA-F][0-9a-fA-F]{2}|[fF]{3}[efEF]);"
+)
+_MAX_REFERENCE_BYTES = 16
+
 ElementParser = Callable[[Any], Any]
 
 
@@ -42,7 +51,7 @@ def parse(body: bytes) -> dict[str, Any]:
     if _DOCUMENT_TYPE in body:
         _refuse_document_type()
     with _mapped_errors():
-        return xmltodict.parse(body, xml_attribs=False, postprocessor=_postprocess)
+        return xmltodict.parse(_INVALID_CHARACTERS.sub(b"", body), xml_attribs=False, postprocessor=_postprocess)
 
 
 @contextmanager
@@ -101,7 +110,7 @@ def parse_stream(pieces: Iterable[bytes], parsers: Mapping[str, ElementParser]) 
 def _check_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield small pieces, so that few levels are parsed before the next look at the depth."""
     previous = b""
-    for piece in pieces:
+    for piece in _drop_invalid_characters(pieces):
         _refuse_nul(piece)
         for start in range(0, len(piece), _PIECE_BYTES):
             part = piece[start : start + _PIECE_BYTES]
@@ -109,6 +118,18 @@ def _check_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
             if _DOCUMENT_TYPE in previous:
                 _refuse_document_type()
             yield part
+
+
+def _drop_invalid_characters(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Drop the characters that XML does not allow; a reference that is cut by the end of a piece waits for the next."""
+    held_back = b""
+    for received in pieces:
+        piece = held_back + received
+        start = piece.rfind(b"&", max(0, len(piece) - _MAX_REFERENCE_BYTES))
+        is_cut = start >= 0 and b";" not in piece[start:]
+        held_back, piece = (piece[start:], piece[:start]) if is_cut else (b"", piece)
+        yield _INVALID_CHARACTERS.sub(b"", piece)
+    yield held_back
 
 
 class _ElementConverter:
