@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from localcloud.faults.plan import KINDS
 from shared.recordings.models import TRANSITIONS, Receipt
 
 ROOT = Path(__file__).parents[1]
@@ -38,3 +39,7 @@ def test_named_modules_of_the_local_cloud_exist() -> None:
     # Below a service's folder, or in a table with the folder in its heading.
     names = existing | {path.rpartition("/")[2] for path in existing}
     assert sorted({module for module in modules if module not in names}) == []
+
+
+def test_every_kind_of_fault_is_listed() -> None:
+    assert [kind for kind in KINDS if f"`{kind}`" not in PAGE] == []
