@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from shared.errors import safe_error_message
-from shared.events import InvalidRecord, parse_cos_event
-from shared.recordings.context import create_context, create_logger
+from shared.events import (
+    RESTORE_COMPLETED,
+    RESTORE_EVENTS,
+    InvalidRecord,
+    ObjectEvent,
+    parse_cos_event,
+)
+from shared.recordings.context import Context, create_context, create_logger
 from shared.recordings.ingest import ingest
-from shared.recordings.models import Status
+from shared.recordings.models import Result, Status
 
 
 def main_handler(event: Any, context: Any) -> dict[str, Any]:
@@ -27,7 +33,7 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
             results.append({"status": "invalid_record", "reason": record.reason})
             continue
         try:
-            result = ingest(ctx.for_region(record.region), record.bucket, record.key)
+            result = _ingest(ctx.for_region(record.region), record)
         except Exception as error:  # noqa: BLE001 - raised below, after the other records
             failure = error
             log.error("ingest_failed", bucket=record.bucket, key=record.key, error=safe_error_message(error))
@@ -39,3 +45,14 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
     if failure:
         raise failure
     return {"recordings": results}
+
+
+def _ingest(ctx: Context, record: ObjectEvent) -> Result:
+    """Ingest the object of a record. If its URL's key does not exist, try the event's other key once."""
+    if record.event_name.startswith(RESTORE_EVENTS) and record.event_name != RESTORE_COMPLETED:
+        return Result(Status.SKIPPED, record.bucket, record.key, reason="the restore has only begun")
+    is_restore = record.event_name == RESTORE_COMPLETED
+    result = ingest(ctx, record.bucket, record.key, is_restore=is_restore)
+    if result.status is Status.OBJECT_NOT_FOUND and record.raw_key:
+        result = ingest(ctx, record.bucket, record.raw_key, is_restore=is_restore)
+    return result

@@ -19,6 +19,8 @@ from shared.errors import EventError
 from shared.settings import REGION_NAME
 from shared.tencent import xml
 
+# SCF document 583/9707.
+RESTORE_EVENTS, RESTORE_COMPLETED = "cos:ObjectRestore:", "cos:ObjectRestore:Completed"
 RECONCILE, AUDIT = "reconcile", "audit"
 
 MAX_NOTIFICATION_BYTES = 6 * 1024 * 1024  # SCF document 583/11637: the largest event of a function URL

@@ -11,8 +11,14 @@ from shared.errors import NotFound, RequestRejected, safe_error_message
 from shared.events import NotifiedJob
 from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, Failure, fail_recording, failure_from_job
-from shared.recordings.ingest import defer_to_sweep
-from shared.recordings.keys import ERROR_EXTENSION, transcript_key
+from shared.recordings.ingest import defer_to_sweep, retry_later
+from shared.recordings.keys import (
+    ERROR_EXTENSION,
+    OUTPUT_MARK,
+    TRANSCRIPT_MARK,
+    raw_result_key,
+    transcript_key,
+)
 from shared.recordings.models import (
     FAILED,
     SUPERSEDED,
@@ -143,26 +149,61 @@ def _normalize_key(key: str) -> str:
 
 def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
     superseded = _close_if_superseded(ctx, receipt, job.job_id)
-    return superseded or fail_recording(ctx, receipt.with_job(job.job_id), failure_from_job(job))
+    if superseded:
+        return superseded
+    failure = failure_from_job(job)
+    if failure.reason.retried_automatically:
+        # The job failed for a reason that is not the recording's, such as an empty account: a new job will be needed.
+        ctx.log.error("operator_action_required", key=receipt.key, job_id=job.job_id, error=failure.code)
+        restarted = receipt.select_job(job.job_id).restart(receipt.modified_s, ctx.now())
+        counted = restarted._replace(refusals=receipt.refusals, refusal_code=receipt.refusal_code)
+        return retry_later(ctx, counted, failure)
+    return fail_recording(ctx, receipt.with_job(job.job_id), failure)
 
 
 def _write_transcripts(ctx: Context, receipt: Receipt, job: Job) -> Result:
     superseded = _close_if_superseded(ctx, receipt, job.job_id)
     if superseded:
         return superseded
-    receipt = receipt.with_job(job.job_id)
+    return _write_result(ctx, receipt.with_job(job.job_id), job.result or _EMPTY_RESULT)
+
+
+def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
+    """Write the transcripts of a reopened receipt again when CI has forgotten its job; None if it was not reopened.
+
+    They are written from the text that CI stored in the bucket, with the times of sentences but not of words. Without
+    that text, what was transcribed stays as it is: it is never paid twice, and is no failure.
+    """
+    store = ctx.receipts(receipt.bucket)
+    done = store.get_done(receipt.id)
+    if done is None or done.state is not TRANSCRIBED:
+        return None
+    if superseded := _close_if_superseded(ctx, receipt, receipt.job_id):
+        return superseded
+    try:
+        bucket = ctx.settings.output_bucket_for(receipt.bucket)
+        lines = ctx.output_cos.get(bucket, raw_result_key(ctx.settings, receipt.id)).body
+    except NotFound:
+        ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
+        store.close(receipt.close(TRANSCRIBED, ctx.now()))
+        return Result.of(receipt, Status.ALREADY_DONE, reason="its job and its raw result are gone")
+    result = _EMPTY_RESULT._replace(lines=lines.decode("utf-8", "replace"))
+    return _write_result(ctx, receipt, result)
+
+
+def _write_result(ctx: Context, receipt: Receipt, result: JobResult) -> Result:
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    for output_format, content in render_formats(_build_transcript(receipt, job), ctx.settings.formats):
+    mark = {OUTPUT_MARK: f"{TRANSCRIPT_MARK} {receipt.job_id}"}
+    for output_format, content in render_formats(_build_transcript(receipt, result), ctx.settings.formats):
         extension = output_format.extension.removeprefix(".")
         key = transcript_key(ctx.settings, receipt.bucket, receipt.key, extension)
-        ctx.output_cos.put(bucket, key, content, content_type=output_format.content_type)
+        ctx.output_cos.put(bucket, key, content, content_type=output_format.content_type, metadata=mark)
     ctx.output_cos.delete(bucket, transcript_key(ctx.settings, receipt.bucket, receipt.key, ERROR_EXTENSION))
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.TRANSCRIBED)
 
 
-def _build_transcript(receipt: Receipt, job: Job) -> Transcript:
-    result = job.result or _EMPTY_RESULT
+def _build_transcript(receipt: Receipt, result: JobResult) -> Transcript:
     return build_transcript(
         recording=RecordingRef(
             bucket=receipt.bucket,
@@ -172,7 +213,7 @@ def _build_transcript(receipt: Receipt, job: Job) -> Transcript:
             size=receipt.size,
         ),
         engine=receipt.engine,
-        job_id=job.job_id,
+        job_id=receipt.job_id,
         channels=receipt.channels,
         audio_time=result.audio_seconds,
         details=result.details,
@@ -218,7 +259,7 @@ def close_superseded(ctx: Context, receipt: Receipt) -> Result:
     if head and head.etag == receipt.etag:
         # The content came back while the receipt was being closed, and its event may have met the open receipt.
         restarted = receipt.restart(head.modified_s, ctx.now())
-        if store.create(restarted._replace(nonce=ctx.create_nonce(), attempt=1)):
+        if store.create(restarted._replace(nonce=ctx.create_nonce(), attempt=1), ctx.now()):
             return Result.of(receipt, Status.DEFERRED, job_id="", reason="the content came back")
     return Result.of(receipt, Status.SUPERSEDED)
 

@@ -83,7 +83,10 @@ class Context:
 
     def receipts(self, bucket: str) -> ReceiptStore:
         """Return the store with the receipts of this input bucket."""
-        state_bucket = self.settings.output_bucket_for(bucket)
+        return self.receipts_in(self.settings.output_bucket_for(bucket))
+
+    def receipts_in(self, state_bucket: str) -> ReceiptStore:
+        """Return the store with the receipts in this output bucket."""
         return ReceiptStore(self.output_cos, self.settings, state_bucket, self._check_versioning)
 
     def _check_versioning(self, bucket: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from shared.errors import CloudError
 from shared.recordings.context import Context
-from shared.recordings.keys import ERROR_EXTENSION, transcript_key
+from shared.recordings.keys import ERROR_EXTENSION, ERROR_MARK, OUTPUT_MARK, transcript_key
 from shared.recordings.models import FAILED, Receipt, Result, Status
 from shared.tencent.speech_models import CANCELLED, Job
 
@@ -55,8 +55,10 @@ class Failure(NamedTuple):
 
 
 _UPLOAD_AGAIN = ("Upload it again.", "请重新上传。")
-_AUTOMATIC_RETRY = "; the recording is then submitted automatically, within a few minutes."
-_AUTOMATIC_RETRY_ZH = "；修复后几分钟内会自动提交，无需重新上传。"
+_AUTOMATIC_RETRY = (
+    "; the recording is then submitted automatically, within an hour: no one has to upload it again."
+)
+_AUTOMATIC_RETRY_ZH = "；修复后一小时内会自动提交，无需重新上传。"
 
 
 def _operator_reason(
@@ -73,13 +75,15 @@ def _operator_reason(
     )
 
 
+# CI gives the same code when the signature does not match, seen in a log of 2026-07 (internal code 11009).
 _MISSING_PERMISSION = _operator_reason(
-    "The function's role may not submit speech jobs.",
-    "函数的角色没有提交语音识别任务的权限。",
-    "Run `scribe policy --create-role`, or grant the role ci:CreateAsrJobs (for the newer form also "
-    "ci:CreateMediaJobs) on the bucket and cam:PassRole on CI_QCSRole",
-    "请运行 scribe policy --create-role，或为该角色授予存储桶的 ci:CreateAsrJobs 权限"
-    "以及 CI_QCSRole 的 cam:PassRole 权限",
+    "Cloud Infinite refused the function: its role may not submit speech jobs, or the signature "
+    "does not match.",
+    "数据万象拒绝了函数的请求：函数的角色没有提交语音识别任务的权限，或请求签名不匹配。",
+    "Run `scribe doctor`: it compares the role with what it needs (ci:CreateAsrJobs on the bucket and cam:PassRole on "
+    "CI_QCSRole), and the clock; `scribe policy --create-role` grants it",
+    "请运行 scribe doctor 检查角色权限（存储桶的 ci:CreateAsrJobs 以及 CI_QCSRole 的 cam:PassRole）和系统时间；"
+    "scribe policy --create-role 可补齐权限",
 )
 _INVALID_CREDENTIALS = _operator_reason(
     "The cloud did not accept the function's credentials.",
@@ -167,21 +171,36 @@ OTHER_REJECTION = FailureReason(
     "请查看 code 与 message；如仍无法解决，请将其与 request_id 提供给腾讯云支持。",
 )
 
-_JOB_INSUFFICIENT_BALANCE = FailureReason(
-    _INSUFFICIENT_BALANCE.kind,
-    _INSUFFICIENT_BALANCE.message,
-    _INSUFFICIENT_BALANCE.message_zh,
-    "Top up the account or buy a resource package, then upload the recording again.",
-    "请充值或购买资源包，然后重新上传。",
-    retryable=True,
+# A code that no list knows: the status says what it is about (401 and 403 the role or the key, 402 and 451 the
+# account). Nothing about the recording is wrong, so it is kept.
+_ACCESS_REFUSED = _operator_reason(
+    "The cloud refused the function or the account; code and message say why.",
+    "云端拒绝了该函数或账号的请求，原因见 code 与 message。",
+    "Run `scribe doctor`, and check the account's balance and the role's permissions",
+    "请运行 scribe doctor，并检查账号余额与角色权限",
+)
+_REASONS_BY_STATUS = {
+    401: _ACCESS_REFUSED,
+    402: _INSUFFICIENT_BALANCE,
+    403: _ACCESS_REFUSED,
+    451: _INSUFFICIENT_BALANCE,
+}
+# The speech service answered about the request itself. Any other status without a known code says nothing about it.
+_PERMANENT_STATUSES = frozenset({400, 404, 413, 416, 422})
+_UNEXPECTED_RESPONSE = _operator_reason(
+    "The speech service gave an unexpected response; code and message say what is known.",
+    "语音服务返回了意外的响应，详见 code 与 message。",
+    "If it lasts, show code, message and request id to Tencent's support",
+    "如持续出现，请将 code、message 与 request_id 提供给腾讯云支持",
+    FailureKind.SERVICE,
 )
 
 JOB_FAILURES: dict[str, FailureReason] = {
     "FailedOperation.ErrorDownFile": REJECTIONS["ResourceDownloadFailed"],
-    "FailedOperation.ServiceIsolate": _JOB_INSUFFICIENT_BALANCE,
-    "FailedOperation.UserHasNoAmount": _JOB_INSUFFICIENT_BALANCE,
-    "FailedOperation.UserHasNoFreeAmount": _JOB_INSUFFICIENT_BALANCE,
-    "FailedOperation.UserNotRegistered": _JOB_INSUFFICIENT_BALANCE,
+    "FailedOperation.ServiceIsolate": _INSUFFICIENT_BALANCE,
+    "FailedOperation.UserHasNoAmount": _INSUFFICIENT_BALANCE,
+    "FailedOperation.UserHasNoFreeAmount": _INSUFFICIENT_BALANCE,
+    "FailedOperation.UserNotRegistered": _INSUFFICIENT_BALANCE,
 }
 
 OTHER_JOB_FAILURE = FailureReason(
@@ -236,6 +255,25 @@ EMPTY = FailureReason(
     "请检查上传过程并重新上传。",
 )
 
+UNREADABLE = FailureReason(
+    FailureKind.RECORDING,
+    "COS does not let Scribe read this recording: it is encrypted with a customer's key, or its own "
+    "access rule denies it.",
+    "COS 不允许读取该录音：可能使用了客户提供的密钥加密（SSE-C），或其访问权限拒绝读取。",
+    "Upload it again without a key of your own and without a rule that denies it.",
+    "请取消自定义密钥加密或拒绝访问的权限后重新上传。",
+)
+
+ARCHIVED = FailureReason(
+    FailureKind.RECORDING,
+    "The recording is in an archive and cannot be read before it is restored.",
+    "该录音为归档存储，恢复之前无法读取。",
+    "Restore it in the COS console; it is then submitted automatically. If it is restored already, within six hours.",
+    "请在对象存储控制台恢复该文件，恢复后会自动提交；若已恢复，最迟六小时内提交。",
+    retryable=True,
+    retried_automatically=True,
+)
+
 TOO_LARGE = FailureReason(
     FailureKind.RECORDING,
     "The recording is larger than the 512 MB that the speech service takes.",
@@ -257,8 +295,11 @@ def invalid_metadata(reason: str) -> FailureReason:
 
 
 def failure_from_rejection(error: CloudError) -> Failure:
-    """Build the failure of a job that CI did not accept."""
-    reason = REJECTIONS.get(error.code, OTHER_REJECTION)
+    """Build the failure of a job that CI did not accept: by its code, or by what the status is about."""
+    reason = REJECTIONS.get(error.code) or _REASONS_BY_STATUS.get(error.status)
+    if reason is None:
+        is_about_request = bool(error.code) and error.status in _PERMANENT_STATUSES
+        reason = OTHER_REJECTION if is_about_request else _UNEXPECTED_RESPONSE
     if error.code.endswith("UnBinded"):
         # MediaBucketUnBinded is documented; the code for speech is not, so the suffix decides.
         reason = SPEECH_NOT_ENABLED
@@ -308,7 +349,13 @@ def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None
     """Write the error object to the place of the transcripts."""
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
     key = transcript_key(ctx.settings, receipt.bucket, receipt.key, ERROR_EXTENSION)
-    ctx.output_cos.put(bucket, key, render_error_object(receipt, failure), content_type=ERROR_CONTENT_TYPE)
+    ctx.output_cos.put(
+        bucket,
+        key,
+        render_error_object(receipt, failure),
+        content_type=ERROR_CONTENT_TYPE,
+        metadata={OUTPUT_MARK: ERROR_MARK},
+    )
 
 
 def fail_recording(ctx: Context, receipt: Receipt, failure: Failure) -> Result:

@@ -38,7 +38,7 @@ from shared.recordings.models import (
 )
 from shared.recordings.options import InvalidOption, RecordingOptions, parse_options
 from shared.settings import Settings
-from shared.tencent.cos import ObjectMetadata, ObjectSummary
+from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import Job, JobRequest
 from shared.tencent.xml import XmlError
 
@@ -47,8 +47,8 @@ MAX_RECORDING_BYTES = 512 * 1024 * 1024  # CI document 1045/73385: normal recogn
 # The share of the lease that a submit may need: with less time left, another attempt could start before it ends.
 MIN_LEASE_FRACTION = 0.2
 
-# Pauses between two tries to submit a job that the service refuses because of the account, the role or the queue: each is
-# twice the one before.
+# Pauses between two tries to submit a job that the service refuses because of the account or the role: each is twice
+# the one before.
 MAX_RETRY_PAUSE_S = 3600.0
 
 _UNREADABLE_STATUSES = frozenset({400, 403})

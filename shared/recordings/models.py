@@ -12,8 +12,9 @@ A receipt is a COS object: below `open/` while work is in flight, below `done/` 
     any open state ──close──▶ SUPERSEDED  other content was uploaded under the key
     any open state ──close──▶ WAITING     the recording is in an archive; its receipt is below `waiting/`
 
-SUBMITTING, DEFERRED and SUBMITTED are open. A recording that can be read again starts with a new receipt. `TRANSITIONS` lists every allowed change, and only the methods of `Receipt`
-make them. docs/architecture.md says when each one happens.
+SUBMITTING, DEFERRED and SUBMITTED are open. A recording that can be read again starts with a new receipt. `TRANSITIONS`
+lists every allowed change, and only the methods of `Receipt` make them. docs/architecture.md says when each one
+happens.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any, NamedTuple
 RECEIPT_VERSION = 2
 MAX_SORTABLE_BYTES = 180  # of the key, in the readable part of an id
 DIGEST_LENGTH = 32
-# The jobs of a recording that failed for want of money, hour after hour. A search for a lost job looks at newer ones only.
+# Of a recording whose jobs fail for want of money, hour after hour. A search for a lost job looks at newer ones only.
 MAX_SUPERSEDED_JOBS = 50
 
 # Bytes that represent themselves in an id. The escapes of all others begin with a character that sorts where the byte
@@ -185,7 +186,7 @@ class Receipt(NamedTuple):
         """Record the job's id (SUBMITTED). A closed receipt keeps its state: the job's late result closes it again."""
         if self.outcome:
             return self._replace(job_id=job_id)
-        return self._change(SUBMITTED, job_id=job_id, deferred=False, refusals=0, retry_at_s=0.0)
+        return self._change(SUBMITTED, job_id=job_id, deferred=False)
 
     def select_job(self, job_id: str) -> Receipt:
         """Make this the receipt's job; every other job of the receipt counts as superseded.
@@ -231,6 +232,9 @@ class Receipt(NamedTuple):
             deferred=True,
             outcome="",
             finished_s=0.0,
+            refusals=0,
+            refusal_code="",
+            retry_at_s=0.0,
         )
 
     def _change(self, new_state: ReceiptState, **changes: Any) -> Receipt:

@@ -4,9 +4,9 @@ A receipt is written to `done/` before it is deleted from `open/`, and is looked
 it in one of the two at any moment. Recordings in an archive have theirs below `waiting/`.
 
 Of several attempts at the same recording only one may submit. COS can create an object only if there is none, but not
-in a bucket that has or had versioning; there, each attempt writes a claim of its own name and then lists all claims, and
-one that sees another alive gives up. Two attempts can both give up, and the sweep continues; they cannot both go on,
-because of two that each write before they list, at least one sees the other.
+in a bucket that has or had versioning; there, each attempt writes a claim of its own name and then lists all claims,
+and one that sees another alive gives up. Two attempts can both give up, and the sweep continues. They cannot both go
+on: of two that each write before they list, at least one sees the other.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ CONTENT_TYPE = "application/json"
 STATE_METADATA = {OUTPUT_MARK: STATE_MARK}
 MAX_DEAD_CLAIMS = 50  # consecutive attempts that were killed between their claim and their receipt
 MAX_LEASE_FACTOR = 1.5
-_CLAIM_NAME = re.compile(r"\.(?P<lease_expires_s>[0-9]{1,12})-(?P<nonce>[0-9A-Za-z]+)$")  # in a versioned bucket
+_CLAIM_NAME = re.compile(
+    r"\.(?P<lease_expires_s>[0-9]{1,12})-(?P<nonce>[0-9A-Za-z]+)$"
+)  # in a versioned bucket
 
 
 class OpenReceipt(NamedTuple):
@@ -150,13 +152,19 @@ class ReceiptStore:
         self._put(own_key, claim)
         for key in self._list_claims(claim.id):
             name = _CLAIM_NAME.search(key)
-            if key != own_key and name and now_s < int(name["lease_expires_s"]) <= now_s + MAX_LEASE_FACTOR * lease_s:
+            if (
+                key != own_key
+                and name
+                and now_s < int(name["lease_expires_s"]) <= now_s + MAX_LEASE_FACTOR * lease_s
+            ):
                 self.release_claim(claim)
                 return False
         return True
 
     def _versioned_claim_key(self, claim: Receipt) -> str:
-        return f"{claim_key(self._settings, claim.id, claim.attempt)}.{int(claim.lease_expires_s)}-{claim.nonce}"
+        return (
+            f"{claim_key(self._settings, claim.id, claim.attempt)}.{int(claim.lease_expires_s)}-{claim.nonce}"
+        )
 
     def _list_claims(self, receipt_id: str) -> list[str]:
         prefix = claim_key(self._settings, receipt_id, "")
@@ -174,6 +182,10 @@ class ReceiptStore:
     def update(self, receipt: Receipt) -> None:
         """Overwrite an open receipt."""
         self._put(self._open_key(receipt.id), receipt)
+
+    def update_done(self, receipt: Receipt) -> None:
+        """Overwrite a closed receipt."""
+        self._put(self._done_key(receipt.id), receipt)
 
     def close(self, receipt: Receipt) -> None:
         """Move a closed receipt from open/ to done/. Call it after the last object of the recording is written."""

@@ -27,12 +27,13 @@ from shared.recordings.complete import (
     expire_recording,
     fetch_jobs,
     head_recording,
+    recover_transcripts,
 )
 from shared.recordings.context import Context
-from shared.recordings.ingest import record_job, submit_job
+from shared.recordings.ingest import record_job, submit_job, wait_for_restore
 from shared.recordings.keys import cursor_key
 from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
-from shared.recordings.receipt_store import OpenReceipt, ReceiptStore
+from shared.recordings.receipt_store import STATE_METADATA, OpenReceipt
 from shared.tencent.client import UNREADABLE_RESPONSE
 from shared.tencent.speech_models import FAILED as JOB_FAILED
 from shared.tencent.speech_models import Job, JobFilter
@@ -44,6 +45,9 @@ RESERVED_S = 15.0  # for the current batch, and to store the cursor
 
 # Jobs per worker that keep the queue busy until the next sweep: jobs of a minute, for five minutes and more.
 QUEUE_DEPTH_PER_WORKER = 20
+
+# Jobs that wait in a paused queue are in state Pause (436/98454); the page of 2020 calls them Submitted.
+UNFINISHED_STATES = ("Submitted", "Running", "Pause")
 
 MAX_LOOKUP_PAGES = 100
 CLOCK_SKEW_S = 60
@@ -73,7 +77,7 @@ class _BucketSweep:
     def __init__(self, ctx: Context, state_bucket: str, summary: Summary) -> None:
         self.ctx = ctx
         self.state_bucket = state_bucket
-        self.store = ReceiptStore(ctx.output_cos, ctx.settings, state_bucket)
+        self.store = ctx.receipts_in(state_bucket)
         self.summary = summary
         self.limiter = InFlightLimiter(ctx)
         self.cursor = self._load_cursor()
@@ -89,7 +93,10 @@ class _BucketSweep:
         except DeadlineExceeded:
             with suppress(DeadlineExceeded, CloudError):
                 self.ctx.output_cos.put(
-                    self.state_bucket, cursor_key(self.ctx.settings), self.cursor.encode()
+                    self.state_bucket,
+                    cursor_key(self.ctx.settings),
+                    self.cursor.encode(),
+                    metadata=STATE_METADATA,
                 )
             raise
         if start_cursor:
@@ -141,10 +148,15 @@ class _BucketSweep:
         return self.ctx.now() >= receipt.lease_expires_s or not self.ctx.settings.sweep_after_s
 
     def _resume(self, receipt: Receipt) -> None:
-        if self.ctx.is_expired(receipt.created_s) or self._acquire_slot(receipt.bucket):
-            self._run_step(receipt, partial(resume_attempt, self.ctx.for_region(receipt.region), receipt))
-        else:
+        if self.ctx.now() < receipt.retry_at_s or not self._acquire_slot(receipt.bucket):
             self.summary.add(Status.DEFERRED)
+            return
+        result = self._run_step(
+            receipt, partial(resume_attempt, self.ctx.for_region(receipt.region), receipt)
+        )
+        if result and result.status is Status.DEFERRED:
+            # What refused this job would refuse the others as well.
+            self.limiter.block(receipt.bucket)
 
     def _acquire_slot(self, bucket: str) -> bool:
         """Ask the limiter for a slot. A queue that cannot be queried gets no new jobs in this sweep."""
@@ -184,6 +196,8 @@ class _BucketSweep:
         if job and job.state == JOB_FAILED and self._clean_up_if_closed(receipt):
             return Result.of(receipt, Status.ALREADY_DONE)
         result = complete_job(ctx, receipt.bucket, job, receipt=receipt) if job else None
+        if result is None and (recovered := recover_transcripts(ctx, receipt)):
+            return recovered
         is_unfinished = result is None or result.status is Status.JOB_RUNNING
         if is_unfinished and ctx.is_expired(receipt.created_s):
             return expire_recording(ctx, receipt)
@@ -202,8 +216,11 @@ class _BucketSweep:
             self.store.delete_open(receipt)
         return True
 
-    def _run_step(self, receipt: Receipt, step: Callable[[], Result]) -> None:
-        """Run one step and count its result. Errors of one recording do not stop the others; the deadline does."""
+    def _run_step(self, receipt: Receipt, step: Callable[[], Result]) -> Result | None:
+        """Run one step, count and return its result; None after an error.
+
+        Errors of one recording do not stop the others; the deadline does.
+        """
         try:
             result = step()
         except DeadlineExceeded:
@@ -213,10 +230,11 @@ class _BucketSweep:
             self.ctx.log.error(
                 "reconcile_failed", bucket=receipt.bucket, key=receipt.key, error=safe_error_message(error)
             )
-            return
+            return None
         self.summary.add(result.status)
         if result.status is not Status.JOB_RUNNING:
             self.ctx.log.info("receipt_reconciled", **result.as_log_fields())
+        return result
 
 
 def _batches(entries: Iterable[OpenReceipt], size: int) -> Iterator[list[OpenReceipt]]:
@@ -276,7 +294,7 @@ class InFlightLimiter:
 
     def _count_unfinished(self, bucket: str, queue_id: str, limit: int) -> int:
         """Count unfinished jobs; stop at the limit."""
-        job_filter = JobFilter(queue_id=queue_id, states=("Submitted", "Running"))
+        job_filter = JobFilter(queue_id=queue_id, states=UNFINISHED_STATES)
         count, token = 0, ""
         while count < limit:
             page = self._ctx.speech.list_jobs(bucket, job_filter, token=token)
@@ -312,13 +330,14 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
     if job:
         return record_job(ctx, claim, job), claim
     store = ctx.receipts(receipt.bucket)
-    if ctx.is_expired(receipt.created_s):
-        result = expire_recording(ctx, receipt)
-        store.release_claim(claim)
-        return result, claim
+    # GIVE_UP_AFTER is for results: what was not submitted waits as long as it has to.
     head = head_recording(ctx, claim)
     if head and head.etag != claim.etag:
         return close_superseded(ctx, claim), claim
+    if head and head.is_archived:
+        result = wait_for_restore(ctx, claim._replace(modified_s=head.modified_s))
+        store.delete_open(claim)
+        return result, claim
     claim = claim._replace(modified_s=head.modified_s if head else claim.modified_s)
     store.update(claim)
     return None, claim

@@ -168,7 +168,9 @@ class CosClient:
 
     def has_versioning(self, bucket: str) -> bool:
         """Check whether the bucket has or ever had versioning (enabled or suspended)."""
-        response = self._send("GET", bucket, "", parameters=(("versioning", ""),), action="GetBucketVersioning")
+        response = self._send(
+            "GET", bucket, "", parameters=(("versioning", ""),), action="GetBucketVersioning"
+        )
         return bool(xml.as_text(xml.parse_response(response.body, "VersioningConfiguration").get("Status")))
 
     def create_bucket(self, bucket: str) -> None:

@@ -24,8 +24,8 @@ _MAX_ERROR_BYTES = 65536
 _DOCUMENT_TYPE = b"<!DOCTYPE"
 _NOT_XML_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-# Characters that XML 1.0 does not allow, as they are or as a number. CI was seen to put one into a sentence (`&#11;`): a
-# parser refuses the whole document, and with it a transcript that is paid for.
+# Characters that XML 1.0 does not allow, as they are or as a number. CI was seen to put one into a sentence (`&#11;`):
+# a parser refuses the whole document, and with it a transcript that is paid for.
 _INVALID_CHARACTERS = re.compile(
     rb"[\x01-\x08\x0b\x0c\x0e-\x1f]"
     rb"|&#0*(?:[0-8]|1[124-9]|2[0-9]|3[01]);"
@@ -51,7 +51,9 @@ def parse(body: bytes) -> dict[str, Any]:
     if _DOCUMENT_TYPE in body:
         _refuse_document_type()
     with _mapped_errors():
-        return xmltodict.parse(_INVALID_CHARACTERS.sub(b"", body), xml_attribs=False, postprocessor=_postprocess)
+        return xmltodict.parse(
+            _INVALID_CHARACTERS.sub(b"", body), xml_attribs=False, postprocessor=_postprocess
+        )
 
 
 @contextmanager
