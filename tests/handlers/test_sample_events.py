@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.events import (
-    ObjectCreated,
+    ObjectEvent,
     parse_cos_event,
     parse_http_event,
     parse_notification,
@@ -27,7 +27,7 @@ def event(name: str) -> Any:
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("cos-")])
 def test_sample_cos_event_names_its_object(name: str) -> None:
     for record in parse_cos_event(event(name)):
-        assert isinstance(record, ObjectCreated)
+        assert isinstance(record, ObjectEvent)
         assert record.bucket == "recordings-1250000000"
         assert record.region == "ap-guangzhou"
         assert record.key
@@ -35,7 +35,7 @@ def test_sample_cos_event_names_its_object(name: str) -> None:
 
 def test_chinese_key_is_parsed() -> None:
     (record,) = parse_cos_event(event("cos-chinese-key.json"))
-    assert isinstance(record, ObjectCreated)
+    assert isinstance(record, ObjectEvent)
     assert record.key == "会议 recording 01.mp3"
 
 
@@ -43,7 +43,7 @@ def test_key_with_percent_escape_is_decoded_once() -> None:
     keys = [
         record.key
         for record in parse_cos_event(event("cos-several-records.json"))
-        if isinstance(record, ObjectCreated)
+        if isinstance(record, ObjectEvent)
     ]
     assert keys == ["welcome.wav", "folder/100%25 ready+go.wav", "silence.wav"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import count
 from types import MappingProxyType
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from shared.errors import DeadlineExceeded, NotFound
 from shared.tencent.auth import Credentials
@@ -70,6 +70,9 @@ class StoredObject(NamedTuple):
     modified_s: float
     content_type: str = ""
     metadata: Mapping[str, str] = MappingProxyType({})
+    storage: str = ""
+    restore: str = ""
+    refused: int = 0  # the status of HEAD and GET, if they are refused for this object only
 
     @property
     def etag(self) -> str:
@@ -102,7 +105,8 @@ class _Hook:
 class FakeCloud:
     """Buckets, jobs and queues in memory, the clock, and every request so far.
 
-    `regions` names the region of a bucket outside `REGION`. `versioned` buckets ignore create-only, as COS does.
+    `regions` names the region of a bucket outside `REGION`. `versioned` buckets ignore create-only, as COS does; those
+    also in `suspended` send no version id.
     `remaining_s` is what is left of the function's time limit.
     """
 
@@ -112,6 +116,7 @@ class FakeCloud:
     )
     regions: dict[str, str] = field(default_factory=dict)
     versioned: set[str] = field(default_factory=set)
+    suspended: set[str] = field(default_factory=set)
     queues: list[Queue] = field(
         default_factory=lambda: [Queue("p1", "queue", "Active", max_size=1000, max_concurrent=5)]
     )
@@ -194,6 +199,11 @@ class FakeCloud:
         stored = StoredObject(body, len(body) if size is None else size, modified_s, metadata=metadata)
         self.buckets[bucket][key] = stored
         return stored
+
+    def change_object(self, bucket: str, key: str, **changes: Any) -> StoredObject:
+        """Change what COS says about an object, without a recorded request."""
+        self.buckets[bucket][key] = self.buckets[bucket][key]._replace(**changes)
+        return self.buckets[bucket][key]
 
     def add_job(self, bucket: str, request: JobRequest, queue_id: str = "") -> Job:
         """Create a job, as CI does for POST /asr_jobs and for other programs."""

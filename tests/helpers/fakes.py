@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from shared.errors import AlreadyExists, NotFound, QueueFull
+from shared.errors import AlreadyExists, NotFound, QueueFull, RequestRejected
 from shared.logger import Logger
-from shared.recordings.context import Context
+from shared.recordings.context import Context, VersionedBuckets
 from shared.settings import Settings
 from shared.tencent.cos import CosClient, ListPage, ObjectContent, ObjectMetadata, ObjectSummary, PutResult
 from shared.tencent.speech import SpeechClient
@@ -59,7 +59,8 @@ class FakeCos(CosClient):
                 raise AlreadyExists(resource=f"{bucket}/{key}", status=409, code="FileAlreadyExists")
             stored = self.cloud.put_object(bucket, key, body, metadata or {})
             self.cloud.buckets[bucket][key] = stored._replace(content_type=content_type)
-        return PutResult(stored.etag, f"version-{len(self.cloud.requests)}" if is_versioned else "")
+        has_id = is_versioned and bucket not in self.cloud.suspended
+        return PutResult(stored.etag, f"version-{len(self.cloud.requests)}" if has_id else "")
 
     def get(self, bucket: str, key: str) -> ObjectContent:
         with self.cloud.request("GET", bucket, key, self.region):
@@ -75,16 +76,21 @@ class FakeCos(CosClient):
             self.cloud.buckets[bucket].pop(key, None)
 
     def list_objects(
-        self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = ""
+        self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = "", limit: int = 1000
     ) -> ListPage:
         assert not delimiter, "nothing below shared/recordings lists folders"
+        page_size = min(limit, self.cloud.page_size)
         with self.cloud.request("LIST", bucket, prefix, self.region):
             keys = sorted(
                 filter(lambda key: key.startswith(prefix), self.cloud.buckets[bucket]), key=_as_utf8
             )
             keys = [key for key in keys if _as_utf8(key) > _as_utf8(marker)]
-            objects = tuple(self._summarize(bucket, key) for key in keys[: self.cloud.page_size])
-        return ListPage(objects, (), objects[-1].key if len(keys) > self.cloud.page_size else "")
+            objects = tuple(self._summarize(bucket, key) for key in keys[:page_size])
+        return ListPage(objects, (), objects[-1].key if len(keys) > page_size else "")
+
+    def has_versioning(self, bucket: str) -> bool:
+        with self.cloud.request("GET", bucket, "?versioning", self.region):
+            return bucket in self.cloud.versioned
 
     def _summarize(self, bucket: str, key: str) -> ObjectSummary:
         stored = self.cloud.buckets[bucket][key]
@@ -94,7 +100,10 @@ class FakeCos(CosClient):
     def _load(self, bucket: str, key: str) -> StoredObject:
         if key not in self.cloud.buckets[bucket]:
             raise NotFound(resource=f"{bucket}/{key}", status=404, code="NoSuchKey")
-        return self.cloud.buckets[bucket][key]
+        stored = self.cloud.buckets[bucket][key]
+        if stored.refused:
+            raise RequestRejected(resource=f"{bucket}/{key}", status=stored.refused)
+        return stored
 
 
 def _as_utf8(key: str) -> bytes:
@@ -103,7 +112,13 @@ def _as_utf8(key: str) -> bytes:
 
 def _as_metadata(stored: StoredObject) -> ObjectMetadata:
     return ObjectMetadata(
-        stored.etag, stored.size, stored.content_type, float(stored.modified_s), stored.metadata
+        stored.etag,
+        stored.size,
+        stored.content_type,
+        float(stored.modified_s),
+        stored.metadata,
+        stored.storage,
+        stored.restore,
     )
 
 
@@ -185,6 +200,17 @@ def _parse_ci_time(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
 
 
+class WarmVersionedBuckets(VersionedBuckets):
+    """What a process knows that has checked its buckets a moment ago: no request."""
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        super().__init__()
+        self._cloud = cloud
+
+    def check(self, cos: CosClient, bucket: str, now_s: float) -> bool:
+        return bucket in self._cloud.versioned
+
+
 def build_test_settings(**settings: Any) -> Settings:
     """Build settings with one input bucket and one output bucket, overridden by these."""
     defaults: dict[str, Any] = {
@@ -210,4 +236,5 @@ def build_test_context(
         log=Logger({}, lambda line: lines.append(json.loads(line))),
         now=cloud.clock.now,
         create_nonce=lambda: f"n{next(cloud.nonce_numbers)}",
+        versioned_buckets=WarmVersionedBuckets(cloud),
     )

@@ -13,7 +13,7 @@ from shared.events import (
     AUDIT,
     RECONCILE,
     InvalidRecord,
-    ObjectCreated,
+    ObjectEvent,
     parse_cos_event,
     parse_http_event,
     parse_timer_event,
@@ -48,7 +48,7 @@ def record(
             "cosBucket": {"region": "cd", "name": "audio-in", "appid": "1250000000", **(bucket or {})},
             "cosNotificationId": "unkown",
         },
-        "event": {"eventName": "cos:ObjectCreated:Put", "eventTime": 1_794_300_000, "reqid": 0},
+        "event": {"eventName": "cos:ObjectEvent:Put", "eventTime": 1_794_300_000, "reqid": 0},
     }
 
 
@@ -64,8 +64,8 @@ def published(key: str) -> dict[str, Any]:
 @given(key=keys | tricky_keys)
 @settings(max_examples=250, deadline=None)
 def test_key_is_read_exactly_from_url_and_raw_key(key: str) -> None:
-    assert only(published(key)) == ObjectCreated(
-        "audio-in-1250000000", "ap-chengdu", key, "cos:ObjectCreated:Put"
+    assert only(published(key)) == ObjectEvent(
+        "audio-in-1250000000", "ap-chengdu", key, "cos:ObjectEvent:Put"
     )
 
 
@@ -156,7 +156,7 @@ json_values = st.recursive(
 def test_any_record_leaves_the_others_intact(value: Any) -> None:
     read = parse_cos_event({"Records": [value, published("a.mp3")]})
     assert len(read) == 2
-    assert isinstance(read[1], ObjectCreated)
+    assert isinstance(read[1], ObjectEvent)
 
 
 def posted(**members: Any) -> dict[str, Any]:
