@@ -166,7 +166,8 @@ def _ingest_again(ctx: Context, recording: Recording, head: ObjectMetadata, done
     if done.state is not TRANSCRIBED:
         return _start(ctx, recording, head, done_before=done)
     store = ctx.receipts(recording.bucket)
-    if _has_own_transcripts(ctx, done):
+    # An open receipt of other content may be about to write other transcripts.
+    if _has_own_transcripts(ctx, done) and not store.has_other_open(done):
         store.update_done(done._replace(modified_s=head.modified_s))
         return _already_done(done)
     store.update(done.reopen(head.modified_s, ctx.now()))

@@ -4,9 +4,9 @@ A receipt is written to `done/` before it is deleted from `open/`, and is looked
 it in one of the two at any moment. Recordings in an archive have theirs below `waiting/`.
 
 Of several attempts at the same recording only one may submit. COS can create an object only if there is none, but not
-in a bucket that has or had versioning; there, each attempt writes a claim of its own name and then lists all claims,
-and one that sees another alive gives up. Two attempts can both give up, and the sweep continues. They cannot both go
-on: of two that each write before they list, at least one sees the other.
+in a bucket that has or had versioning; there, each attempt writes a claim of its own name, and then lists all claims.
+It goes on only after a listing without another live claim, so two cannot both go on: of two that each write before they
+list, at least one sees the other. The one whose claim has the lower name waits a moment for the others to give up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from shared.errors import AlreadyExists, NotFound
+from shared.errors import AlreadyExists, NotFound, Throttled
 from shared.recordings.keys import (
     OUTPUT_MARK,
     STATE_MARK,
@@ -33,6 +33,7 @@ CONTENT_TYPE = "application/json"
 STATE_METADATA = {OUTPUT_MARK: STATE_MARK}
 MAX_DEAD_CLAIMS = 50  # consecutive attempts that were killed between their claim and their receipt
 MAX_LEASE_FACTOR = 1.5
+MAX_CLAIM_LOOKS, CLAIM_PAUSE_S = 4, 0.5
 _CLAIM_NAME = re.compile(
     r"\.(?P<lease_expires_s>[0-9]{1,12})-(?P<nonce>[0-9A-Za-z]+)$"
 )  # in a versioned bucket
@@ -75,7 +76,8 @@ class ReceiptStore:
     def create(self, receipt: Receipt, now_s: float) -> Receipt | None:
         """Create an open receipt and return it; None if it is not this attempt's.
 
-        One request if it exists already. A second at most tells whether the bucket has versioning.
+        One request if it exists already. A second at most tells whether the bucket has versioning; there, raises
+        Throttled if another attempt begins at the same moment.
         """
         key = self._open_key(receipt.id)
         if self._is_versioned(self._bucket):
@@ -139,7 +141,10 @@ class ReceiptStore:
     def _create_in_versioned_bucket(self, receipt: Receipt, now_s: float) -> Receipt | None:
         lease_s = receipt.lease_expires_s - now_s
         if not self._claim_in_versioned_bucket(receipt, now_s, lease_s):
-            return None
+            if self.get_open(receipt.id):
+                return None
+            # The other attempt may give up as well: the platform has to deliver the event again.
+            raise Throttled(resource=f"{receipt.bucket}/{receipt.key}", code="ClaimedByAnother")
         if self.get_open(receipt.id):
             self.release_claim(receipt)
             return None
@@ -147,19 +152,22 @@ class ReceiptStore:
         return receipt
 
     def _claim_in_versioned_bucket(self, claim: Receipt, now_s: float, lease_s: float) -> bool:
-        """Write a claim, then give up if another one is alive. Two requests, one more to give up."""
+        """Write a claim, and return whether it is the only live one. Two requests, one more to give up."""
         own_key = self._versioned_claim_key(claim)
         self._put(own_key, claim)
-        for key in self._list_claims(claim.id):
-            name = _CLAIM_NAME.search(key)
-            if (
-                key != own_key
-                and name
-                and now_s < int(name["lease_expires_s"]) <= now_s + MAX_LEASE_FACTOR * lease_s
-            ):
-                self.release_claim(claim)
-                return False
-        return True
+        for _ in range(MAX_CLAIM_LOOKS):
+            others = [
+                key
+                for key in self._list_claims(claim.id)
+                if key != own_key and _is_live_claim(key, now_s, lease_s)
+            ]
+            if not others:
+                return True
+            if min(others) < own_key:
+                break
+            self._cos.client.sleep(CLAIM_PAUSE_S)
+        self.release_claim(claim)
+        return False
 
     def _versioned_claim_key(self, claim: Receipt) -> str:
         return (
@@ -169,6 +177,12 @@ class ReceiptStore:
     def _list_claims(self, receipt_id: str) -> list[str]:
         prefix = claim_key(self._settings, receipt_id, "")
         return [item.key for item in self._cos.iter_objects(self._bucket, prefix=prefix)]
+
+    def has_other_open(self, receipt: Receipt) -> bool:
+        """Check whether other content under the same key has an open receipt. One request."""
+        prefix = open_prefix(self._settings) + receipt.id.rpartition("!")[0] + "!"
+        own_key = self._open_key(receipt.id)
+        return any(item.key != own_key for item in self._cos.iter_objects(self._bucket, prefix=prefix))
 
     def iter_other_content(self, receipt: Receipt) -> Iterator[Receipt]:
         """Yield open and closed receipts of other content under the same key. Two requests, and one per receipt."""
@@ -240,6 +254,12 @@ class ReceiptStore:
             return Receipt.from_json(self._cos.get(self._bucket, key).body)
         except NotFound:
             return None
+
+
+def _is_live_claim(key: str, now_s: float, lease_s: float) -> bool:
+    """Check the lease in the name of a claim in a versioned bucket, as `_is_alive` does."""
+    name = _CLAIM_NAME.search(key)
+    return name is not None and now_s < int(name["lease_expires_s"]) <= now_s + MAX_LEASE_FACTOR * lease_s
 
 
 def _is_alive(claim: Receipt, now_s: float, lease_s: float) -> bool:

@@ -214,7 +214,9 @@ def _parse_metadata(response: HttpResponse) -> ObjectMetadata:
         size=int(size) if size.isdigit() else len(response.body),
         storage=" ".join(
             response.headers.get(name, "") for name in ("x-cos-storage-class", "x-cos-storage-tier")
-        ).upper(),
+        )
+        .strip()
+        .upper(),
         restore=response.headers.get("x-cos-restore", ""),
         content_type=response.headers.get("content-type", ""),
         modified_s=_parse_http_date(response.headers.get("last-modified", "")),

@@ -89,12 +89,16 @@ def test_key_is_read_exactly_from_fully_encoded_url(key: str) -> None:
         (f"https://{HOST}/a.mp3", "ap-chengdu"),
         ("http://audio-in-1250000000.cos-internal.ap-chengdu.tencentcos.cn/a.mp3", "ap-chengdu"),
         ("http://audio-in-1250000000.cos.ap-chengdu.tencentcos.cn:80/a.mp3", "ap-chengdu"),
-        ("http://voice.example.com/a.mp3", "ap-shanghai"),
+        ("http://voice.example.com/a.mp3", ""),
+        ("http://audio-in-1250000000.cos.accelerate.myqcloud.com/a.mp3", ""),
+        ("http://audio-in-1250000000.cos-internal.accelerate.tencentcos.cn/a.mp3", ""),
     ],
 )
-def test_bucket_and_region_are_read_from_every_domain(url: str, region: str) -> None:
-    read = only(record(url=url, bucket={"cosRegion": "ap-shanghai"}))
-    assert (read.bucket, read.region, read.key) == ("audio-in-1250000000", region, "a.mp3")
+@pytest.mark.parametrize("own_region", ["ap-shanghai", "", "accelerate", "evil.example/x?"])
+def test_bucket_and_region_are_read_from_every_domain(url: str, region: str, own_region: str) -> None:
+    read = only(record(url=url, bucket={"cosRegion": own_region}))
+    expected = own_region if own_region == "ap-shanghai" else region
+    assert (read.bucket, read.region, read.key) == ("audio-in-1250000000", expected, "a.mp3")
 
 
 def test_short_region_code_is_not_used() -> None:

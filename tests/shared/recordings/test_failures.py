@@ -100,12 +100,26 @@ def test_failures_that_the_operator_can_fix_are_retried_automatically() -> None:
     assert set(EXPECTED_WORDS) - set(retried) == {"ResourceNotFound", "InvalidArgument"}
 
 
-@pytest.mark.parametrize("code", ["NewCode2027", "", "1015"])
+@pytest.mark.parametrize("code", ["NewCode2027", "1015"])
 def test_unknown_rejection_keeps_code_and_message(code: str) -> None:
-    failure = failure_from_rejection(rejection(code, 403))
+    failure = failure_from_rejection(rejection(code, 400))
     assert (failure.code, failure.cloud_message) == (code, f"says {code}")
     assert "refused" in failure.reason.message
     assert not failure.reason.retryable
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 451])
+@pytest.mark.parametrize("code", ["NewCode2027", "UnauthorizedOperation", ""])
+def test_refusal_of_the_account_or_role_is_retried_whatever_its_code(status: int, code: str) -> None:
+    failure = failure_from_rejection(rejection(code, status))
+    assert failure.reason.retried_automatically
+    assert failure.reason.kind.value in {"settings", "account"}
+    assert (failure.code, failure.cloud_message) == (code, f"says {code}")
+
+
+@pytest.mark.parametrize("status", [300, 307, 400, 404, 405, 409, 421, 425])
+def test_response_without_a_code_is_retried(status: int) -> None:
+    assert failure_from_rejection(rejection("", status)).reason.retried_automatically
 
 
 def test_failed_job_keeps_code_and_message() -> None:
@@ -148,8 +162,8 @@ def test_error_object_contains_everything_the_uploader_needs() -> None:
         "message": "The queue in QUEUE_ID does not exist in this bucket.",
         "message_zh": "QUEUE_ID 指定的队列在该存储桶中不存在。",
         "next_step": "Correct or remove the setting QUEUE_ID; the recording is then submitted automatically, "
-        "within a few minutes.",
-        "next_step_zh": "请更正或删除 QUEUE_ID 设置；修复后几分钟内会自动提交，无需重新上传。",
+        "within an hour: no one has to upload it again.",
+        "next_step_zh": "请更正或删除 QUEUE_ID 设置；修复后一小时内会自动提交，无需重新上传。",
         "retryable": True,
         "retried_automatically": True,
         "code": "QueueNotFound",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.errors import Throttled
 from shared.events import NotifiedJob
 from shared.recordings.audit import audit
 from shared.recordings.complete import process_notification
@@ -64,8 +65,14 @@ def test_deliveries_at_once_submit_one_job(is_versioned: bool, order: list[int])
     pipeline.upload(KEY, A)
     if is_versioned:
         pipeline.cloud.versioned.add(OUTPUT_BUCKET)
-        order = [0, 1, 2] * 4 + order  # all have written before the first reads back, a second later
-    run(pipeline, order, *(build_event(pipeline) for _ in range(3)))
+        pipeline.cloud.suspended.add(OUTPUT_BUCKET)
+    results = run_interleaved(pipeline.cloud, order, *(build_event(pipeline) for _ in range(3)))
+    assert pipeline.count_jobs() <= 1
+    errors = [result for result in results if isinstance(result, BaseException)]
+    assert all(isinstance(error, Throttled) and is_versioned for error in errors)
+    for _ in errors:  # the platform delivers the event again
+        pipeline.cloud.clock.advance(60)
+        pipeline.ingest(KEY)
     assert pipeline.count_jobs() == 1
     assert_paid(pipeline, A, 1)
 

@@ -15,6 +15,7 @@ from shared.recordings.models import (
     SUPERSEDED,
     TRANSCRIBED,
     TRANSITIONS,
+    WAITING,
     InvalidReceipt,
     InvalidTransition,
     Receipt,
@@ -25,7 +26,7 @@ from shared.recordings.models import (
 RECORDING = Recording("media-1250000000", "calls/会议.mp3", "9a0364b9e99bb480dd25e1f0284c8555", 482113)
 NOW_S = 1_794_300_600.5
 OPEN_STATES = (SUBMITTING, DEFERRED, SUBMITTED)
-CLOSED_STATES = (TRANSCRIBED, FAILED, SUPERSEDED)
+CLOSED_STATES = (TRANSCRIBED, FAILED, SUPERSEDED, WAITING)
 
 EMPTY = Receipt(
     id=RECORDING.id,
@@ -49,6 +50,7 @@ RECEIPTS = {
     TRANSCRIBED: EMPTY._replace(job_id="s1", outcome="transcribed", finished_s=1_794_300_300.0),
     FAILED: EMPTY._replace(job_id="s1", outcome="failed", finished_s=1_794_300_300.0),
     SUPERSEDED: EMPTY._replace(job_id="s1", outcome="superseded", finished_s=1_794_300_300.0),
+    WAITING: EMPTY._replace(outcome="waiting", finished_s=1_794_300_300.0),
 }
 
 METHODS: dict[str, Callable[[Receipt], Receipt]] = {
@@ -58,6 +60,8 @@ METHODS: dict[str, Callable[[Receipt], Receipt]] = {
     "next_attempt": lambda receipt: receipt.next_attempt("n2", 2, NOW_S + 120),
     "transcribe": lambda receipt: receipt.close(TRANSCRIBED, NOW_S),
     "fail": lambda receipt: receipt.close(FAILED, NOW_S),
+    "wait": lambda receipt: receipt.close(WAITING, NOW_S),
+    "defer_until": lambda receipt: receipt.defer_until(NOW_S + 300, NOW_S, "AccountProblem"),
     "supersede": lambda receipt: receipt.close(SUPERSEDED, NOW_S),
     "reopen": lambda receipt: receipt.reopen(1_794_300_500.0, NOW_S),
     "restart": lambda receipt: receipt.restart(1_794_300_500.0, NOW_S),
@@ -72,6 +76,7 @@ EXPECTED: dict[str, dict[ReceiptState, ReceiptState]] = {
         TRANSCRIBED: TRANSCRIBED,
         FAILED: FAILED,
         SUPERSEDED: SUPERSEDED,
+        WAITING: WAITING,
     },
     "select_job": {
         SUBMITTING: SUBMITTED,
@@ -80,7 +85,10 @@ EXPECTED: dict[str, dict[ReceiptState, ReceiptState]] = {
         TRANSCRIBED: TRANSCRIBED,
         FAILED: FAILED,
         SUPERSEDED: SUPERSEDED,
+        WAITING: WAITING,
     },
+    "wait": dict.fromkeys((SUBMITTING, DEFERRED), WAITING),
+    "defer_until": {SUBMITTING: DEFERRED, DEFERRED: DEFERRED},
     "defer": {SUBMITTING: DEFERRED, DEFERRED: DEFERRED},
     "next_attempt": {SUBMITTING: SUBMITTING, DEFERRED: SUBMITTING},
     "transcribe": {SUBMITTED: TRANSCRIBED, FAILED: TRANSCRIBED},
@@ -196,7 +204,7 @@ def test_next_attempt_takes_nonce_number_and_lease() -> None:
     }
 
 
-@pytest.mark.parametrize("outcome", CLOSED_STATES, ids=identify)
+@pytest.mark.parametrize("outcome", [TRANSCRIBED, FAILED, SUPERSEDED], ids=identify)
 def test_close_keeps_the_job_and_records_when_it_ended(outcome: ReceiptState) -> None:
     assert changes(RECEIPTS[SUBMITTED], RECEIPTS[SUBMITTED].close(outcome, NOW_S)) == {
         "outcome": outcome.value,

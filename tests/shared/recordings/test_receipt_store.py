@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import AlreadyExists, OutcomeUnknown
+from shared.errors import AlreadyExists, OutcomeUnknown, Throttled
 from shared.recordings.models import SUPERSEDED, TRANSCRIBED, InvalidReceipt, Receipt
 from shared.recordings.receipt_store import MAX_DEAD_CLAIMS, OpenReceipt, ReceiptStore
-from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, Killed, raise_error
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, START_S, Killed, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 
 LEASE_S = 120.0
@@ -38,7 +38,7 @@ def own_write_error() -> AlreadyExists:
 def test_first_attempt_owns_the_receipt(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
-    assert store.create(receipt)
+    assert store.create(receipt, START_S)
     assert store.get_open(receipt.id) == receipt
     assert store.get_done(receipt.id) is None
     assert [request.method for request in pipeline.cloud.requests] == ["PUT", "GET", "GET", "GET"]
@@ -47,9 +47,9 @@ def test_first_attempt_owns_the_receipt(
 def test_second_attempt_does_not_own_it_and_costs_one_request(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
-    store.create(receipt)
+    store.create(receipt, START_S)
     pipeline.take_requests()
-    assert not store.create(receipt._replace(nonce="second"))
+    assert not store.create(receipt._replace(nonce="second"), START_S)
     assert len(pipeline.take_requests()) == 1
     assert store.get_open(receipt.id) == receipt
 
@@ -58,15 +58,15 @@ def test_attempt_owns_its_receipt_after_a_lost_response(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
     pipeline.cloud.after("PUT", "open/", raise_error(own_write_error()))
-    assert store.create(receipt)
+    assert store.create(receipt, START_S)
 
 
 def test_receipt_of_another_attempt_is_not_owned_after_a_retry(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
-    store.create(receipt)
+    store.create(receipt, START_S)
     pipeline.cloud.before("PUT", "open/", raise_error(own_write_error()))
-    assert not store.create(receipt._replace(nonce="second"))
+    assert not store.create(receipt._replace(nonce="second"), START_S)
 
 
 def test_of_two_writers_that_both_win_only_the_last_owns_the_receipt(
@@ -74,32 +74,60 @@ def test_of_two_writers_that_both_win_only_the_last_owns_the_receipt(
 ) -> None:
     second = receipt._replace(nonce="second")
     pipeline.cloud.before("GET", "open/", lambda: pipeline.put_open(second))
-    assert not store.create(receipt)
+    assert not store.create(receipt, START_S)
 
 
 def test_receipt_that_vanished_is_not_owned(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
     pipeline.cloud.before("GET", "open/", pipeline.cloud.buckets[OUTPUT_BUCKET].clear)
-    assert not store.create(receipt)
+    assert not store.create(receipt, START_S)
 
 
-def test_on_a_versioned_bucket_only_the_last_writer_owns_the_receipt(
+@pytest.mark.parametrize("is_suspended", [False, True])
+def test_on_a_versioned_bucket_an_attempt_that_sees_another_gives_up(
+    pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt, is_suspended: bool
+) -> None:
+    pipeline.cloud.versioned.add(OUTPUT_BUCKET)
+    if is_suspended:
+        pipeline.cloud.suspended.add(OUTPUT_BUCKET)
+    second = receipt._replace(nonce="second")
+
+    def create_second() -> None:
+        with pytest.raises(Throttled, match="ClaimedByAnother"):
+            store.create(second, START_S)
+
+    pipeline.cloud.before("LIST", ".scribe/claim/", create_second)
+    assert store.create(receipt, START_S) == store.get_open(receipt.id) == receipt._replace(versioned=True)
+    assert len(pipeline.list_claims()) == 1
+
+
+def test_on_a_versioned_bucket_a_later_attempt_leaves_the_receipt_as_it_is(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
     pipeline.cloud.versioned.add(OUTPUT_BUCKET)
-    owned: list[bool] = []
-    second = receipt._replace(nonce="second")
-    pipeline.cloud.before("SLEEP", "", lambda: owned.append(store.create(second)))
-    owned.append(store.create(receipt))
-    assert owned == [True, False]
-    assert pipeline.cloud.sleeps == [1.0, 1.0]
+    created = store.create(receipt, START_S)
+    assert created == receipt._replace(versioned=True)
+    after_lease_s = receipt.lease_expires_s + 1
+    second = receipt._replace(nonce="second", lease_expires_s=after_lease_s + 120)
+    assert store.create(second, after_lease_s) is None
+    assert store.get_open(receipt.id) == created
+
+
+def test_versioning_that_was_switched_on_a_moment_ago_leaves_the_submit_to_the_sweep(
+    pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
+) -> None:
+    # The process still believes that the bucket has none, but the PUT returns a version id.
+    unaware = ReceiptStore(pipeline.ctx.output_cos, pipeline.ctx.settings, OUTPUT_BUCKET, lambda _: False)
+    pipeline.cloud.versioned.add(OUTPUT_BUCKET)
+    assert unaware.create(receipt, START_S) is None
+    assert store.get_open(receipt.id) == receipt
 
 
 def test_close_moves_the_receipt_to_done(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
-    store.create(receipt)
+    store.create(receipt, START_S)
     closed = receipt.with_job("s1").close(TRANSCRIBED, 1.0)
     store.close(closed)
     assert store.get_open(receipt.id) is None
@@ -125,7 +153,7 @@ def test_killed_close_leaves_the_receipt_in_open_or_done(
 def test_reader_during_the_close_finds_the_receipt_at_any_moment(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
-    store.create(receipt)
+    store.create(receipt, START_S)
     seen: list[bool] = []
 
     def look() -> None:
@@ -201,7 +229,7 @@ def test_claims_end_after_many_dead_attempts(
 def test_claims_are_deleted_with_the_receipt(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
-    store.create(receipt)
+    store.create(receipt, START_S)
     store.claim_next_attempt(receipt, "n2", 1000.0, LEASE_S)
     claim = store.claim_next_attempt(receipt, "n3", 2000.0, LEASE_S)
     assert claim is not None
@@ -210,7 +238,7 @@ def test_claims_are_deleted_with_the_receipt(
 
 
 def test_receipt_is_unchanged_until_another_attempt_writes_it(store: ReceiptStore, receipt: Receipt) -> None:
-    store.create(receipt)
+    store.create(receipt, START_S)
     assert store.is_unchanged(receipt)
     store.update(receipt.with_job("s1"))
     assert not store.is_unchanged(receipt)
@@ -224,8 +252,8 @@ def test_other_content_of_the_key_is_listed_from_open_and_done(
     in_work = pipeline.put_open(pipeline.build_receipt("a.mp3", b"second"))
     finished = pipeline.build_receipt("a.mp3", b"third").close(SUPERSEDED, 1.0)
     store.close(finished)
-    store.create(receipt)
-    store.create(pipeline.build_receipt("a.mp3x", b"other key"))
+    store.create(receipt, START_S)
+    store.create(pipeline.build_receipt("a.mp3x", b"other key"), START_S)
     pipeline.take_requests()
     assert list(store.iter_other_content(receipt)) == [in_work, finished]
     assert len(pipeline.take_requests()) == 2 + 2
@@ -256,7 +284,7 @@ def test_object_that_is_no_receipt_is_an_error(
 def test_lost_read_is_an_error_and_not_a_missing_receipt(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
-    store.create(receipt)
+    store.create(receipt, START_S)
     pipeline.cloud.before("GET", "open/", raise_error(OutcomeUnknown(resource="a", code="NoAnswer")))
     with pytest.raises(OutcomeUnknown):
         store.get_open(receipt.id)
@@ -284,5 +312,5 @@ def test_open_receipts_are_listed_in_the_order_of_their_keys(
 def test_listing_says_when_a_receipt_was_written(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
-    store.create(receipt)
+    store.create(receipt, START_S)
     assert list(store.list_open()) == [OpenReceipt(receipt.id, "2026-11-10T08:40:00.000Z")]
