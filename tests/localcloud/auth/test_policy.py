@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud.auth.policy import PolicyError, RequiredPermission, is_allowed, parse_policy
+from tests.localcloud.clients import RawClient
 
 BUCKET = "qcs::cos:ap-guangzhou:uid/1250000000:audio-1250000000"
 GET = RequiredPermission("cos:GetObject", f"{BUCKET}/calls/a.mp3")
@@ -103,7 +104,7 @@ def test_api_level_action_needs_resource_star(resource: str) -> None:
         ("condition", document({**statement(), "condition": {"ip_equal": {"qcs:ip": "10.0.0.0/8"}}})),
     ],
 )
-def test_invalid_policy_is_rejected_with_its_part(part: str, raw: Any) -> None:
+def test_invalid_policy_is_rejected_with_its_part(part: str, raw: RawClient) -> None:
     with pytest.raises(PolicyError) as refused:
         parse_policy(raw)
     assert refused.value.part == part

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from localcloud.speech import Recognition, RecognitionError, make_recogniser
+from tests.localcloud.stand_in import SAMPLES
 
 pytestmark = pytest.mark.process
-
-SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 
 
 def encode(av: Any, source: Path, target: Path, container: str, codec: str, rate: int) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from localcloud.speech import Recognition, RecognitionError, make_recogniser
 from localcloud.speech.pocketsphinx import PocketSphinxRecogniser
+from tests.localcloud.stand_in import SAMPLES
 
 pytestmark = pytest.mark.process
 
-SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
 
 
