@@ -63,6 +63,14 @@ class Signing(TypedDict, total=False):
     window: tuple[int, int]
 
 
+def relative_to_now(signing: Signing) -> Signing:
+    """Turn a window of seconds from now into times."""
+    if "window" not in signing:
+        return signing
+    now_s, (start_s, end_s) = int(time.time()), signing["window"]
+    return {**signing, "window": (now_s + start_s, now_s + end_s)}
+
+
 @dataclass
 class ApiClient:
     """The official SDK's typed clients of API 3.0; unless `direct`, the stand-in is their proxy."""

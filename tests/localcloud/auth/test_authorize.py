@@ -276,18 +276,25 @@ def test_api_requests_are_authorized(cloud: StandIn, make_api_client: MakeApiCli
     assert (identity["Type"], identity["AccountId"], identity["UserId"]) == ("CAMUser", UIN, "100000000002")
 
 
-def test_create_function_needs_the_namespace_resource(cloud: StandIn, make_api_client: MakeApiClient) -> None:
-    namespace = f"qcs::scf:{REGION}:uin/{UIN}:namespace/default"
-    for action, resource, other in (
-        ("CreateFunction", namespace, f"{namespace}/function/absent"),
-        ("GetFunction", f"{namespace}/function/absent", namespace),
-    ):
-        codes = {}
-        for allowed in (resource, other):
-            key = cloud.admin("POST", "keys", {"policies": [build_policy((f"scf:{action}", allowed))]})
-            codes[allowed] = make_api_client(cloud, key).error_code("scf", action, {"FunctionName": "absent"})
-        assert codes[other] == "UnauthorizedOperation"
-        assert codes[resource] != "UnauthorizedOperation"
+NAMESPACE = f"qcs::scf:{REGION}:uin/{UIN}:namespace/default"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "other"),
+    [
+        ("CreateFunction", NAMESPACE, f"{NAMESPACE}/function/absent"),
+        ("GetFunction", f"{NAMESPACE}/function/absent", NAMESPACE),
+    ],
+)
+def test_create_function_needs_the_namespace_resource(
+    cloud: StandIn, make_api_client: MakeApiClient, action: str, resource: str, other: str
+) -> None:
+    codes = {}
+    for allowed in (resource, other):
+        key = cloud.admin("POST", "keys", {"policies": [build_policy((f"scf:{action}", allowed))]})
+        codes[allowed] = make_api_client(cloud, key).error_code("scf", action, {"FunctionName": "absent"})
+    assert codes[other] == "UnauthorizedOperation"
+    assert codes[resource] != "UnauthorizedOperation"
 
 
 def test_credential_with_invalid_policy_is_not_issued(cloud: StandIn) -> None:

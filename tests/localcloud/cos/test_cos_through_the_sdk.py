@@ -23,7 +23,7 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def get_error(call: Callable[[], Any]) -> tuple[int, str]:
+def get_error(call: Callable[[], object]) -> tuple[int, str]:
     """Return status and code of the error that the SDK raises."""
     with pytest.raises(Exception, match=r".") as caught:
         call()
@@ -168,13 +168,15 @@ def test_completed_upload_keeps_its_headers(sdk: CosSdk, bucket: str) -> None:
         ([(9, "")], "InvalidPart"),
     ],
 )
-def test_complete_with_wrong_parts_is_rejected(sdk: CosSdk, bucket: str, parts: Any, code: str) -> None:
+def test_complete_with_wrong_parts_is_rejected(
+    sdk: CosSdk, bucket: str, parts: list[tuple[int, str]], code: str
+) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a")["UploadId"]
     etags = {number: sdk.upload_part(bucket, "a", b"small", number, upload_id)["ETag"] for number in (1, 2)}
-    named = {
+    part_list = {
         "Part": [{"PartNumber": number, "ETag": etag or etags.get(number, "x")} for number, etag in parts]
     }
-    assert get_error(lambda: sdk.complete_multipart_upload(bucket, "a", upload_id, named)) == (400, code)
+    assert get_error(lambda: sdk.complete_multipart_upload(bucket, "a", upload_id, part_list)) == (400, code)
 
 
 def test_copy_keeps_or_replaces_metadata(cloud: StandIn, sdk: CosSdk, bucket: str) -> None:

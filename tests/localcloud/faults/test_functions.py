@@ -172,14 +172,14 @@ def test_delayed_event_does_not_block_the_stop(writers: WriterFunctions) -> None
 def test_same_seed_affects_the_same_uploads(start_writers: StartWriters) -> None:
     rates = {"lost_event": 0.3, "killed_before_request": 0.1, "cut_after": 0.1, "throttled": 0.1}
     names = [f"{number}.mp3" for number in range(10)]
-    seen = []
+    results = []
     for folder, order in (("a", names), ("b", names[::-1])):
         writers = start_writers("--faults", json.dumps({"seed": 2, "rates": rates}), folder=folder)
         # Ids and order differ from run to run; the faults of each request do not.
         rows = [line for row in writers.upload(*order) for line in row["requests"]]
-        seen.append((sorted(rows), writers.cloud.injected_faults()))
-    assert seen[0] == seen[1]
-    assert len(seen[0][1]) >= 3
+        results.append((sorted(rows), writers.cloud.injected_faults()))
+    assert results[0] == results[1]
+    assert len(results[0][1]) >= 3
 
 
 def test_events_wait_for_a_free_instance(start_writers: StartWriters) -> None:

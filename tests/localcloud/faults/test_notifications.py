@@ -152,14 +152,14 @@ def test_same_seed_affects_the_same_recordings(
     start_cloud: StartCloud, make_raw: MakeRaw, receiver: Receiver
 ) -> None:
     plan = '{"seed": 4, "rates": {"lost_notification": 0.4, "job_failed": 0.4}}'
-    seen = []
+    results = []
     for name, order in (("a", range(10)), ("b", range(9, -1, -1))):
         cloud = start_cloud("--faults", plan, folder=name)
         queue = NotifyingQueue(make_raw(cloud), receiver)
         jobs = {queue.submit_number(number): number for number in order}
         notified = {jobs[job] for job in get_job_ids(queue.receive_all())}
         failed = {jobs[row["job_id"]] for row in cloud.admin("GET", "jobs") if row["fault"]}
-        seen.append((notified, failed))
-    assert seen[0] == seen[1]
-    assert 0 < len(seen[0][0]) < 10
-    assert 0 < len(seen[0][1]) < 10
+        results.append((notified, failed))
+    assert results[0] == results[1]
+    assert 0 < len(results[0][0]) < 10
+    assert 0 < len(results[0][1]) < 10

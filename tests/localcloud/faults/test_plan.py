@@ -72,9 +72,15 @@ def test_invalid_plan_is_rejected(raw: object) -> None:
 def test_option_takes_file_or_json_text(tmp_path: Path) -> None:
     (tmp_path / "storm.json").write_text('{"seed": 5, "rates": {"cut_after": 1}}')
     assert load_plan(str(tmp_path / "storm.json")) == load_plan('{"seed":5,"rates":{"cut_after":1.0}}')
-    for wrong in (str(tmp_path / "none.json"), "{", '{"rates": {"x": 1}}'):
-        with pytest.raises(FaultPlanError):
-            load_plan(wrong)
+
+
+@pytest.mark.parametrize("option", ["none.json", "{", '{"rates": {"x": 1}}'])
+def test_missing_file_or_invalid_text_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FaultPlanError):
+        load_plan(option)
 
 
 @pytest.mark.parametrize("kind", KINDS)

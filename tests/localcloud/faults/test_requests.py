@@ -71,8 +71,8 @@ def test_fault_happens_before_or_after_the_effect(
 ) -> None:
     client.cloud.set_faults(rates={kind: 1.0}, delay_ms=[100, 120])
     started_s = time.monotonic()
-    statuses_seen = {client.status("PUT", f"/{number}", b"words") for number in range(12)}
-    assert statuses_seen == statuses
+    actual_statuses = {client.status("PUT", f"/{number}", b"words") for number in range(12)}
+    assert actual_statuses == statuses
     assert kind != "slow_answer" or time.monotonic() - started_s > 12 * 0.1
     assert {client.exists(f"/{number}") for number in range(12)} == {has_effect}
     assert client.cloud.injected_faults() == {kind: 12}
@@ -131,18 +131,18 @@ def test_rate_zero_or_empty_plan_injects_nothing(client: TemporaryClient) -> Non
 def test_same_seed_affects_the_same_requests(start_cloud: StartCloud, make_raw: MakeRaw) -> None:
     plan = '{"seed": %d, "rates": {"throttled": 0.3, "cut_after": 0.2}}'
     keys = [f"/{number}" for number in range(30)]
-    seen = []
+    results = []
     for name, seed, order in (("a", 1, keys), ("b", 1, keys[::-1]), ("c", 2, keys)):
         cloud = start_cloud("--faults", plan % seed, folder=name)
         client = TemporaryClient(make_raw(cloud))
-        statuses_seen = {key: client.status("PUT", key, b"x") for key in order}
+        statuses_by_key = {key: client.status("PUT", key, b"x") for key in order}
         assert sum(client.cloud.injected_faults().values()) == sum(
-            status != 200 for status in statuses_seen.values()
+            status != 200 for status in statuses_by_key.values()
         )
-        seen.append({key: status for key, status in statuses_seen.items() if status != 200})
-    assert seen[0] == seen[1]
-    assert seen[0] != seen[2]
-    assert 5 < len(seen[0]) < 25
+        results.append({key: status for key, status in statuses_by_key.items() if status != 200})
+    assert results[0] == results[1]
+    assert results[0] != results[2]
+    assert 5 < len(results[0]) < 25
 
 
 def test_skewed_clock_affects_dates_and_signatures(client: TemporaryClient) -> None:
