@@ -112,7 +112,7 @@ def _page_lines(
     sections: Sequence[Section], command: str, date: str, environment: Iterable[str]
 ) -> Iterator[str]:
     yield "# Benchmarks\n"
-    yield "Written by `make bench WRITE=1`; `make bench` alone prints the tables and changes no file. Do not edit by hand.\n"
+    yield "Written by `make bench WRITE=1`; do not edit. `make bench` alone prints the tables and changes no file.\n"
     yield "Times are medians, with minimum and maximum in brackets; they vary between runs. Missed goals are marked.\n"
     yield f"- command: `{command}`, {date}"
     yield from (f"- {line}" for line in environment)

@@ -24,7 +24,7 @@ _KIND_TEXTS = {
     WRONG: "wrong",
     FORGED: "forged",
     LEFT_OPEN: "left open",
-    SECRET: "secrets in logs",
+    SECRET: "logs with a secret",
 }
 
 

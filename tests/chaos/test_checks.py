@@ -44,7 +44,7 @@ def check_error_object(bodies: tuple[bytes, ...], *jobs: Row) -> Verdict:
 
 def format_counts(verdict: Verdict) -> str:
     counts = {kind: verdict.count(kind) for kind in KINDS}
-    summary = {"uploads": 1, **counts, "of_unseen_content": verdict.of_unseen_content}
+    summary = {"uploads": 100, **counts, "of_unseen_content": verdict.of_unseen_content}
     return format_verdict({**summary, "faults_struck": {"late_event": 2, "job_failed": 1}})
 
 
@@ -53,7 +53,7 @@ def test_error_is_correct_for_restored_content_with_failed_job() -> None:
     verdict = check_error_object((FIRST, OTHER, FIRST), *jobs)
     assert (verdict.violations, verdict.errors_expected) == ((), 1)
     assert format_counts(verdict) == (
-        "1 uploads, 3 faults: nothing lost, nothing paid twice, nothing wrong or left open"
+        "100 uploads, 3 faults: nothing lost, nothing paid twice, nothing wrong or left open"
     )
 
 
@@ -64,7 +64,7 @@ def test_error_is_correct_for_restored_content_with_failed_job() -> None:
 def test_error_is_wrong_if_a_job_succeeded(bodies: tuple[bytes, ...], states: tuple[str, ...]) -> None:
     verdict = check_error_object(bodies, *(build_job(FIRST, state) for state in states))
     assert [violation.kind for violation in verdict.violations] == ["wrong"]
-    assert format_counts(verdict) == "1 uploads, 3 faults: 1 wrong"
+    assert format_counts(verdict) == "100 uploads, 3 faults: 1 wrong"
 
 
 @pytest.mark.parametrize(
