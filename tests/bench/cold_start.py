@@ -20,8 +20,8 @@ _METHOD = (
     "pip installs it, because SCF never writes bytecode. The floor makes Scribe's seven requests with http.client and "
     "a signature and does nothing else; bare httpx makes the same seven, to show what an HTTP library costs; the SDK's "
     "handler makes five. A ratio is the median of the ratios of all rounds, because the speed of the machine varies "
-    "between rounds. There is no TLS on loopback: in the cloud each implementation also creates a TLS context, whose "
-    "cost is a row of its own."
+    "between rounds. There is no TLS on loopback: in the cloud each implementation also creates a TLS context, which "
+    "is measured separately."
 )
 
 _IF_MISSED = (
