@@ -21,7 +21,7 @@ from shared.tencent.auth import Credentials
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CHOICES = {
     "REGION": "ap-guangzhou",
     "INPUT_BUCKETS": "recordings-1250000000",

@@ -48,7 +48,7 @@ from shared.tencent.auth import Credentials
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 REGION = "ap-guangzhou"
 BUCKETS = {"INPUT_BUCKETS": "recordings-1250000000", "OUTPUT_BUCKET": "transcripts-1250000000"}
 OTHER_BUCKETS = {"INPUT_BUCKETS": "calls-1250000000", "OUTPUT_BUCKET": "texts-1250000000"}

@@ -37,7 +37,7 @@ from tests.helpers.pipeline import enable_speech
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 REGION, APPID, OWNER = "ap-guangzhou", "1250000000", "100000000001"
 INPUT, OUTPUT = f"recordings-{APPID}", f"transcripts-{APPID}"
 TOKEN, OTHER_TOKEN = "doctor-callback-token-1", "doctor-callback-token-2"

@@ -18,7 +18,7 @@ from cli.manifest.errors import ManifestError
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RAW = (ROOT / "serverless.yml").read_text("utf-8")
 DOCUMENT: Any = yaml.safe_load(RAW)
 TOKEN = "made-up-token-0001"

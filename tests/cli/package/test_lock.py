@@ -13,7 +13,9 @@ from packaging.utils import canonicalize_name
 
 from cli.package import build
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.process  # pip may have to install the libraries first
+
+ROOT = Path(__file__).resolve().parents[3]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 ON_SCF = {
     "python_version": "3.10",

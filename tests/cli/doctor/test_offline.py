@@ -14,7 +14,7 @@ from rich.console import Console
 from cli.config import CliContext
 from cli.doctor.command import doctor
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = {
     "REGION": "ap-guangzhou",
     "INPUT_BUCKETS": "recordings-1250000000",
