@@ -109,7 +109,7 @@ class InMemoryPipeline:
         return [Receipt.from_json(stored[key].body) for key in self.list_keys(prefix)]
 
     def get_output(self, key: str, extension: str) -> bytes | None:
-        """Return what lies beside the transcripts of a recording, or None."""
+        """Return what is beside the transcripts of a recording, or None."""
         output_key = transcript_key(self.ctx.settings, INPUT_BUCKET, key, extension)
         stored = self.cloud.buckets[OUTPUT_BUCKET].get(output_key)
         return stored.body if stored else None
