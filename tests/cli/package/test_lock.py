@@ -44,7 +44,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Distribution]:
     build(tmp_path_factory.mktemp("built") / "package", pythons=())
     versions = dict(re.findall(r"^([\w-]+)==(\S+) \\$", LOCK, re.MULTILINE))
     installed = ROOT / "build/libraries" / hashlib.sha256(LOCK.encode()).hexdigest()[:16]
-    by_name = {canonicalize_name(item.name): item for item in distributions(path=[str(installed)])}
+    by_name = {str(canonicalize_name(item.name)): item for item in distributions(path=[str(installed)])}
     assert {name: item.version for name, item in by_name.items()} == versions
     return by_name
 
