@@ -14,6 +14,7 @@ import httpx
 from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, LocalPipeline
 from shared.errors import NotFound
 from shared.recordings.models import Receipt, Recording
+from tests.helpers.receipts import build_receipt
 
 # Contents of a recording that a test replaces by each other.
 CONTENT_A, CONTENT_B = b"speech of the first kind " * 120, b"quite another speech " * 130
@@ -131,11 +132,15 @@ class Flow:
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         recording = Recording(INPUT_BUCKET, key, etag, len(body))
         now_s = time.time()
-        receipt = Receipt(
-            id=recording.id, bucket=INPUT_BUCKET, region="ap-guangzhou", key=key, etag=etag,
-            size=len(body), engine="16k_en", channels=1, nonce="dead", attempt=1, created_s=now_s - 3600,
+        receipt = build_receipt(
+            recording,
+            region="ap-guangzhou",
+            engine="16k_en",
+            nonce="dead",
+            created_s=now_s - 3600,
             lease_expires_s=now_s + lease_s,
-        )  # fmt: skip
+            modified_s=0.0,
+        )
         self.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
         return receipt
 
