@@ -53,13 +53,13 @@ def test_every_command_and_option_that_a_page_names_exists(page: str) -> None:
         assert {word for word in words if word.startswith("-")} <= options, f"{page}: scribe {name} {words}"
 
 
-def test_the_pages_name_commands_at_all() -> None:
+def test_pages_name_commands() -> None:
     named = {words[0] for page in PAGES for words in commands_on(page)}
     assert named >= {"demo", "local", "invoke", "deploy", "remove", "doctor", "policy"}
 
 
 @each_page
-def test_every_link_to_a_file_or_heading_leads_somewhere(page: str) -> None:
+def test_every_link_to_a_file_or_heading_has_a_target(page: str) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
         if target.startswith("https://"):
             continue
@@ -82,7 +82,7 @@ def test_the_guide_explains_every_check_of_the_doctor(guide: str) -> None:
     assert {f"`{name}`" for name in ["settings", *(check.name for check in CHECKS)]} <= set(explained)
 
 
-def test_both_languages_of_the_guide_give_the_same_commands_in_the_same_order() -> None:
+def test_both_languages_of_the_guide_give_the_same_commands() -> None:
     english, chinese = [
         re.findall(r"^```sh\n(.*?)^```", text_of(guide), re.DOTALL | re.MULTILINE) for guide in GUIDES
     ]

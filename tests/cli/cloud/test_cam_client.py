@@ -157,7 +157,7 @@ def test_own_role_is_deleted_once(account: Account) -> None:
     assert not account.client.delete_role("gone-upload")
 
 
-def test_role_of_somebody_else_is_not_deleted(account: Account) -> None:
+def test_role_that_scribe_did_not_create_is_not_deleted(account: Account) -> None:
     account.cam("CreateRole", RoleName="kept-upload", PolicyDocument=json.dumps(TRUST))
     account.client.ensure_role("kept-upload", UPLOAD)
     assert not account.client.delete_role("kept-upload")
@@ -166,7 +166,7 @@ def test_role_of_somebody_else_is_not_deleted(account: Account) -> None:
     assert missing_permissions(UPLOAD, role.documents) == []
 
 
-def test_policy_of_somebody_else_is_not_overwritten(account: Account) -> None:
+def test_policy_that_scribe_did_not_create_is_not_overwritten(account: Account) -> None:
     account.cam("CreatePolicy", PolicyName="theirs-upload", PolicyDocument=json.dumps(CALLBACK))
     before = account.last()
     with pytest.raises(PolicyConflict, match=r"theirs-upload that was not created by scribe.*SCF_ROLE_NAME"):

@@ -165,7 +165,7 @@ def restored(account: Account) -> Account:
     return account
 
 
-def test_one_command_leads_from_an_empty_account_to_a_transcript(account: Account) -> None:
+def test_deploy_to_an_empty_account_gives_a_transcript(account: Account) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the official client is older than the interpreter
         import qcloud_cos
@@ -326,7 +326,7 @@ def test_second_stage_takes_nothing_from_the_first(account: Account) -> None:
     assert account.written(since) == []
 
 
-def test_queue_of_somebody_else_is_taken_only_with_take_over(account: Account) -> None:
+def test_queue_of_another_owner_is_taken_only_with_take_over(account: Account) -> None:
     bucket, dry = "hooked-1250000000", DeployOptions(dry_run=True)
     clients = account.clients
     clients.cos(REGION).create_bucket(bucket)

@@ -229,7 +229,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize(("old", "new", "message"), INVALID.values(), ids=INVALID)
-def test_mistake_is_reported_with_its_place_and_a_fix(old: str, new: str, message: str, folder: Path) -> None:
+def test_mistake_is_reported_with_its_setting_and_a_fix(old: str, new: str, message: str, folder: Path) -> None:
     mistakes = load_mistakes(folder, change(old, new))
     assert any(message in mistake for mistake in mistakes), mistakes
     assert len(mistakes) <= 2, mistakes  # at most one other that follows from it
@@ -297,7 +297,7 @@ def test_mistake_names_its_line(folder: Path) -> None:
     assert RAW.splitlines()[line - 1].strip() == "timeout: 600"
 
 
-def test_token_in_the_wrong_place_is_not_quoted(folder: Path) -> None:
+def test_token_in_the_wrong_setting_is_not_quoted(folder: Path) -> None:
     (mistake,) = load_mistakes(folder, change("argument: audit", "argument: '${env:CALLBACK_TOKEN}'"))
     assert "argument is '***' (from CALLBACK_TOKEN)" in mistake
 

@@ -41,7 +41,7 @@ def test_sentence_of_five_hours_is_rendered_in_seconds() -> None:
     assert time.process_time() - started_s < 20
 
 
-def test_rendering_json_holds_the_file_less_than_twice() -> None:
+def test_rendering_json_needs_less_than_twice_the_file() -> None:
     transcript = build_test_transcript(details=parse_five_hours(), audio_time="18000")
     tracemalloc.start()
     try:
