@@ -25,7 +25,7 @@ test: $(VENV)/.ready-dev
 test-fast: $(VENV)/.ready-dev
 	$(RUN) -m pytest --numprocesses 2 -m "not process"
 
-## Run the linters, the type checker and the check for misspelt and forbidden words
+## Run the linters, the type checker and the spelling check
 check: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .

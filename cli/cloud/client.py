@@ -6,8 +6,10 @@ does not have is a programming error here, not a setting that the cloud silently
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import json
+import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -58,6 +60,16 @@ _NOT_THE_API = (
     "open a web page in a browser; if that works, wait a minute and run the command again"
 )
 
+# Public regions (COS document 436/6224), only to suggest one for a mistyped name: the list changes, the API decides.
+_REGIONS = (
+    *("ap-beijing", "ap-nanjing", "ap-shanghai", "ap-guangzhou", "ap-chengdu", "ap-chongqing", "ap-hongkong"),
+    *("ap-singapore", "ap-jakarta", "ap-seoul", "ap-bangkok", "ap-tokyo", "na-siliconvalley", "na-ashburn"),
+    *("sa-saopaulo", "eu-frankfurt", "ap-beijing-fsi", "ap-shanghai-fsi", "ap-shenzhen-fsi"),
+)
+_UNKNOWN_REGION = "UnsupportedRegion"
+_NO_CONNECTION = "ClientNetworkError"
+_SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] [A-Za-z][A-Za-z ]+|timed out")
+
 # Parts of STS's Arn for the key of a role or of a federated user. CAM may return the account's own id as the Uin of
 # such a key, which does not make it the root account's key.
 _TEMPORARY_ARNS = (":assumed-role/", ":federated-user/")
@@ -84,6 +96,12 @@ class ApiError(OperatorError):
     def is_denied(self) -> bool:
         """Whether the key is known but lacks the permission for this action."""
         return self.code.startswith(_DENIED) and self.code not in _NOT_A_PERMISSION
+
+
+def suggest_region(name: str) -> str:
+    """The public region with the nearest name, as part of a message; "" if none is near."""
+    similar = difflib.get_close_matches(name.lower(), _REGIONS, 1, 0.8)
+    return f" (did you mean {similar[0]}?)" if similar and similar[0] != name else ""
 
 
 @dataclass(slots=True)
@@ -121,11 +139,21 @@ class ApiClient:
             code, message = error.get_code() or "", error.get_message() or ""
             if code in _NOT_AN_API_RESPONSE:
                 code, message = "ServerNetworkError", _NOT_THE_API
+            if code == _NO_CONNECTION:
+                message = self._describe_no_connection(service, str(message))
+            if code == _UNKNOWN_REGION:
+                message = f"{message}{suggest_region(self.region)}"
             raise ApiError(
                 action, code, str(message), error.get_request_id() or "", service=service
             ) from None
         members: dict[str, Any] = json.loads(response.to_json_string())
         return members
+
+    def _describe_no_connection(self, service: str, message: str) -> str:
+        """The address and the system's reason; the library's own text has the whole chain of its exceptions."""
+        reason = _SYSTEM_ERROR.findall(message)
+        address = self.endpoint or f"https://{service}.tencentcloudapi.com"
+        return f"no connection to {address}" + (f": {reason[-1]}" if reason else "")
 
     def _sdk_client(self, service: str) -> Any:
         if service not in self._sdk_clients:

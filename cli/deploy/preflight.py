@@ -112,8 +112,9 @@ def _check_buckets(target: DeployTarget, state: CurrentState, *, create_buckets:
             )
         elif not create_buckets:
             yield (
-                f"bucket {bucket.name} does not exist in {bucket.region}: correct the name or the region, or create it "
-                f"with `{target.commands.line('deploy', '--make-buckets')}`"
+                f"bucket {bucket.name} does not exist in {bucket.region}: correct the name"
+                f"{state.suggest_bucket(bucket.name)} or the region, or create it with "
+                f"`{target.commands.line('deploy', '--make-buckets')}`"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -264,6 +265,16 @@ class CurrentState:
         """Whether each bucket exists, and where."""
         return {bucket: self._read_bucket(bucket) for bucket in self.all_buckets}
 
+    @cached_property
+    def account_buckets(self) -> tuple[BucketRef, ...]:
+        """Every bucket of the account; empty if the key may not list them."""
+        return list_account_buckets(self.clients.tencent)
+
+    def suggest_bucket(self, name: str) -> str:
+        """The advice for a bucket that does not exist: the account's bucket with the nearest name, if one is near."""
+        similar = difflib.get_close_matches(name, [bucket.name for bucket in self.account_buckets], 1, 0.8)
+        return f" (did you mean {similar[0]}?)" if similar else ""
+
     @property
     def existing_buckets(self) -> frozenset[BucketRef]:
         """The buckets that exist in their region, those included that the key may not read."""
@@ -400,12 +411,16 @@ class CurrentState:
         try:
             response = bucket.request(client, "HEAD")
         except NotFound:
-            return BucketState(find_bucket_region(client, bucket.name))
+            return BucketState(self._find_bucket_region(bucket.name))
         except RequestRejected as error:
             if error.status in _REDIRECTED:
-                return BucketState(find_bucket_region(client, bucket.name) or "another region")
+                return BucketState(self._find_bucket_region(bucket.name) or "another region")
             return BucketState("", error)
         return BucketState(response.headers.get("x-cos-bucket-region", "") or bucket.region)
+
+    def _find_bucket_region(self, name: str) -> str:
+        """The region of a bucket of the account; "" if it is not listed, or the key may not list."""
+        return next((bucket.region for bucket in self.account_buckets if bucket.name == name), "")
 
     def _read_former_queue(self, bucket: str) -> Queue | None:
         listed = self.clients.speech.list_buckets(names=(bucket,)).buckets
@@ -425,15 +440,16 @@ def get_queue(clients: Clients, bucket: str, queue_id: str) -> Queue | None:
     return queues[0] if queues else None
 
 
-def find_bucket_region(client: TencentClient, name: str) -> str:
-    """The region of a bucket of the account, from GET Service; "" if it is not listed, or the key may not list."""
+def list_account_buckets(client: TencentClient) -> tuple[BucketRef, ...]:
+    """Every bucket of the account, from GET Service; empty if the key may not list them."""
     with suppress(CloudError, xml.XmlError):
         response = client.send(Request("GET", _COS_SERVICE_HOST, "/", resource="the list of buckets"))
         members = xml.parse_response(response.body, "ListAllMyBucketsResult")
-        for bucket in _list_bucket_elements(members):
-            if xml.as_text(bucket.get("Name")) == name:
-                return xml.as_text(bucket.get("Location"))
-    return ""
+        return tuple(
+            BucketRef(xml.as_text(bucket.get("Name")), xml.as_text(bucket.get("Location")))
+            for bucket in _list_bucket_elements(members)
+        )
+    return ()
 
 
 def _list_bucket_elements(members: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

@@ -36,7 +36,7 @@ class Finding:
 
     `name` is that of the check, the same in every version. `subject` is what was checked if a check covers several
     things: a bucket, a function, a trigger. `fix` is the command or the console page that helps. `depends_on` names
-    the check whose failure is the reason for a skipped one.
+    the check whose failure is the reason for a skipped one. A failure with `blocks` skips the checks that need it.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Finding:
     fix: str = ""
     subject: str = ""
     depends_on: str = ""
+    blocks: bool = True
 
     def as_json(self) -> dict[str, str]:
         """The members of `scribe doctor --json`."""
@@ -76,9 +77,9 @@ def ok(message: str, *, subject: str = "") -> Finding:
     return Finding("", Status.OK, message, "", subject)
 
 
-def fail(message: str, *, fix: str, subject: str = "") -> Finding:
+def fail(message: str, *, fix: str, subject: str = "", blocks: bool = True) -> Finding:
     """Recordings are not transcribed, or cost too much, until this is fixed."""
-    return Finding("", Status.WRONG, message, fix, subject)
+    return Finding("", Status.WRONG, message, fix, subject, blocks=blocks)
 
 
 def warn(message: str, *, fix: str = "", subject: str = "") -> Finding:

@@ -35,6 +35,7 @@ class Check:
 ADDRESS = "address"
 _REGION = ("key", "region")
 _ACCOUNT = ("key", "account", "region")  # with a key of another account these checks say nothing
+_BUCKET = (*_ACCOUNT, "bucket")  # with a wrong bucket name these would each report the same cause
 
 CHECKS = (
     Check("clock", account.check_clock, needs=()),
@@ -43,7 +44,7 @@ CHECKS = (
     Check("region", account.check_region),
     Check("bucket", storage.check_buckets, needs=_ACCOUNT),
     Check("versioning", storage.check_versioning, needs=_ACCOUNT, subjects_from="bucket"),
-    Check("role", account.check_roles, needs=_ACCOUNT),
+    Check("role", account.check_roles, needs=_BUCKET),
     Check("scf-role", account.check_scf_role),
     Check("ci-role", account.check_ci_role),
     Check("speech-service", speech.check_service, needs=_ACCOUNT, subjects_from="bucket"),
@@ -51,11 +52,11 @@ CHECKS = (
     Check("queue", speech.check_queues, needs=_ACCOUNT, subjects_from="speech-service"),
     Check("function", functions.check_functions, needs=_REGION),
     Check("configuration", functions.check_configuration, needs=_REGION, subjects_from="function"),
-    Check("variables", functions.check_variables, needs=_REGION, subjects_from="function"),
+    Check("variables", functions.check_variables, needs=_BUCKET, subjects_from="function"),
     Check("retries", functions.check_retries, needs=_REGION, subjects_from="function"),
     Check("package", functions.check_package, needs=_REGION, subjects_from="function"),
-    Check("trigger", triggers.check_triggers, needs=_REGION, subjects_from="function"),
-    Check("extra-trigger", triggers.check_extra_triggers, needs=_REGION, subjects_from="function"),
+    Check("trigger", triggers.check_triggers, needs=_BUCKET, subjects_from="function"),
+    Check("extra-trigger", triggers.check_extra_triggers, needs=_BUCKET, subjects_from="function"),
     Check("overlap", triggers.check_overlap, needs=_REGION),
     Check("loop", triggers.check_loops, needs=_REGION),
     Check(ADDRESS, functions.check_address, needs=_REGION, subjects_from="trigger"),
@@ -80,7 +81,7 @@ def run_checks(state: CurrentState, label: str, commands: Commands) -> Iterator[
             if finding.depends_on:
                 causes.setdefault(check.name, finding.depends_on)
             # A missing permission is no reason to skip other checks.
-            elif finding.status is Status.WRONG:
+            elif finding.status is Status.WRONG and finding.blocks:
                 causes.setdefault(check.name, check.name)
             yield finding
 

@@ -28,9 +28,9 @@ POLL_INTERVAL_S = 0.25
 MAX_PRINTED_LINES = 20  # of a transcript
 
 _SETTINGS = load_settings(SETTINGS)
-OUTPUT_PREFIX, FORMATS = _SETTINGS.output_prefix, _SETTINGS.formats
+OUTPUT_PREFIX, OUTPUT_FORMATS = _SETTINGS.output_prefix, _SETTINGS.formats
 ERROR_SUFFIX = "error.json"
-SUFFIXES = (*FORMATS, ERROR_SUFFIX)
+SUFFIXES = (*OUTPUT_FORMATS, ERROR_SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class UploadResult:
     @property
     def complete(self) -> bool:
         """Whether there is an error object or every transcript file."""
-        return self.failed or all(name in self.files for name in FORMATS)
+        return self.failed or all(name in self.files for name in OUTPUT_FORMATS)
 
     def document(self) -> Mapping[str, Any]:
         """Return the JSON transcript or the error object; an empty mapping when there is neither."""
@@ -140,7 +140,7 @@ def wait_for_results(
 
 def _is_complete(upload: Upload, keys: set[str]) -> bool:
     base = f"{OUTPUT_PREFIX}{upload.key}."
-    return base + ERROR_SUFFIX in keys or all(base + name in keys for name in FORMATS)
+    return base + ERROR_SUFFIX in keys or all(base + name in keys for name in OUTPUT_FORMATS)
 
 
 def _download_files(
@@ -176,7 +176,7 @@ def _find_text_mismatches(result: UploadResult, expected: ExpectedTranscript) ->
         words = _split_words(" ".join(sentence["text"] for sentence in sentences))
         if words != _split_words(expected.words):
             mismatches.append(f"transcribed {' '.join(words)!r}, expected {expected.words!r}")
-        for name in FORMATS:
+        for name in OUTPUT_FORMATS:
             text = result.files[name][1].decode("utf-8").lower()
             missing = [word for word in _split_words(expected.words) if word not in text]
             if missing:

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SettingsError
-from shared.settings import FORMATS, Settings, load_settings
+from shared.settings import DEFAULT_FORMATS, Settings, load_settings
+from shared.transcript import FORMATS
 
 TOKEN = "invented-token-0001"
 MINIMUM = {"INPUT_BUCKETS": "media-1250000000", "CALLBACK_TOKEN": TOKEN, "REGION": "ap-chengdu"}
@@ -134,7 +135,7 @@ def test_empty_formats_are_rejected(text: str) -> None:
     except SettingsError as error:
         assert "FORMATS" in str(error)  # noqa: PT017 - either answer is right, silence is not
     else:
-        assert chosen == FORMATS
+        assert chosen == DEFAULT_FORMATS
 
 
 def test_fewer_formats_are_accepted() -> None:
@@ -230,3 +231,11 @@ def test_output_region_differs_from_own_bucket_is_rejected() -> None:
     mistakes = load_mistakes({**MINIMUM, "OUTPUT_REGION": "ap-shanghai"})
     assert [mistake.split()[0] for mistake in mistakes] == ["OUTPUT_REGION"]
     assert load_settings({**MINIMUM, "OUTPUT_REGION": "ap-shanghai", "OUTPUT_BUCKET": "out-1250000000"})
+
+
+def test_default_formats_are_known_formats() -> None:
+    assert set(DEFAULT_FORMATS) <= set(FORMATS)
+
+
+def test_every_known_format_can_be_chosen() -> None:
+    assert load_settings({**MINIMUM, "FORMATS": ",".join(FORMATS)}).formats == tuple(FORMATS)

@@ -22,6 +22,7 @@ def _check_bucket(context: CheckContext, bucket: BucketRef, state: BucketState) 
             fix="compare its name with https://console.cloud.tencent.com/cos/bucket; "
             f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
             subject=bucket.name,
+            blocks=False,
         )
     if state.error:
         raise state.error
@@ -34,9 +35,10 @@ def _check_bucket(context: CheckContext, bucket: BucketRef, state: BucketState) 
             subject=bucket.name,
         )
     create = context.commands.line("deploy", "--make-buckets")
+    suggestion = context.state.suggest_bucket(bucket.name)
     return fail(
         f"it does not exist in {bucket.region}",
-        fix=f"correct INPUT_BUCKETS or OUTPUT_BUCKET, or create it with `{create}`",
+        fix=f"correct INPUT_BUCKETS or OUTPUT_BUCKET{suggestion}, or create it with `{create}`",
         subject=bucket.name,
     )
 

@@ -1,4 +1,7 @@
-"""The output formats, by the name that the FORMATS setting uses. To add one: write a module here and list it."""
+"""The output formats, by the name that the FORMATS setting uses. To add one: write a module here and list it.
+
+Which of them a deployment writes is the FORMATS setting; its default is `DEFAULT_FORMATS` in shared/settings.py.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property

@@ -423,7 +423,7 @@ def test_buckets_of_another_account_are_found(deployment: Deployment) -> None:
     assert f"appid {APPID}" in describe(findings, "account")
     for name in ("bucket", "versioning", "role", "speech-service", "notification"):
         assert "depends on `account`" in describe(findings, name, Status.SKIPPED)
-    assert wrong(findings) == {"account", "variables"}
+    assert wrong(findings) == {"account"}
     assert "is active" in describe(findings, "function", Status.OK)
 
 

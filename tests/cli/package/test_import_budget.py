@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+import shared.transcript
 from cli.local.emulator import (
     CALLBACK_TOKEN,
     INPUT_BUCKET,
@@ -32,6 +33,7 @@ def modules(folder: str, names: str) -> set[str]:
     return {folder} | {f"{folder}.{name}" for name in names.split()}
 
 
+FORMAT_MODULES = (Path(shared.transcript.__file__).parent / "formats").glob("*.py")
 EVERY_FUNCTION = (
     {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
     | modules("shared", "errors events logger settings")
@@ -46,8 +48,9 @@ EVERY_FUNCTION = (
 )
 RESULTS = modules("shared.recordings", "complete") | modules(
     "shared.transcript",
-    "captions formats formats.json_document formats.plain_text formats.srt formats.vtt models parser text",
+    "captions formats models parser text",
 )
+RESULTS |= {f"shared.transcript.formats.{path.stem}" for path in FORMAT_MODULES if path.stem != "__init__"}
 OWN = {
     "upload": {"upload"},
     "callback": {"callback", "shared.recordings.complete", "shared.events"} | RESULTS,

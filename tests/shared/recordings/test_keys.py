@@ -15,7 +15,8 @@ from shared.recordings.keys import (
     transcript_key,
 )
 from shared.recordings.models import Recording
-from shared.settings import FORMATS, Settings
+from shared.settings import Settings
+from shared.transcript import FORMATS
 
 BUCKET, SECOND, TEXTS = "media-1250000000", "phone-1250000000", "text-1250000000"
 ALONE = Settings(input_buckets=(BUCKET,), callback_tokens=("t" * 16,), region="ap-chengdu")
