@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 # These stay in one process: the flows, because one test checks all of them, and tests that share a deployment.
-TOGETHER = ("tests/flow/", "tests/cli/deploy/test_deploy.py", "tests/cli/doctor/test_doctor.py")
+TOGETHER = ("tests/flow/", "tests/cli/deploy/", "tests/cli/doctor/")
 
 PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
 

@@ -119,7 +119,7 @@ def test_package_is_uploaded_before_its_label_is_set() -> None:
 
 
 def test_unknown_variable_is_removed_without_showing_its_value() -> None:
-    variables = {**TARGET.manifest.functions["upload"].variables, "DB_PASSWORD": "somebody's own"}
+    variables = {**TARGET.manifest.functions["upload"].variables, "DB_PASSWORD": "a secret"}
     steps = create_plan(TARGET, with_function(deployed_state(TARGET), "upload", variables=variables))
     assert [step.changes for step in steps] == [(Change("DB_PASSWORD", "set", ""),)]
 
@@ -162,7 +162,7 @@ def test_unknown_trigger_is_deleted_and_one_of_another_type_is_kept() -> None:
 
 
 def test_foreign_notification_is_shown_without_its_secret() -> None:
-    config = build_notify_config("https://hooks.example.com/somebody/their-own-secret")
+    config = build_notify_config("https://hooks.example.com/someone/their-own-secret")
     queue = build_queue(config._replace(state="Off"), "Paused")
     output = format_plan(
         create_plan(TARGET, with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue}))
@@ -266,9 +266,9 @@ def test_other_tags_are_ignored_and_a_missing_tag_is_a_warning() -> None:
     tags = {"app": "scribe"}
     functions = {key: replace(spec, tags=tags) for key, spec in TARGET.manifest.functions.items()}
     target = replace(TARGET, manifest=replace(TARGET.manifest, functions=functions))
-    state = with_function(deployed_state(target), "sweep", tags={**tags, "costs": "somebody's"})
+    state = with_function(deployed_state(target), "sweep", tags={**tags, "costs": "someone's"})
     assert list_plan_warnings(target, state) == []
-    state = with_function(state, "sweep", tags={"costs": "somebody's"})
+    state = with_function(state, "sweep", tags={"costs": "someone's"})
     assert "other tags" in str(list_plan_warnings(target, state))
 
 

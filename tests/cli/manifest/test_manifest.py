@@ -229,7 +229,9 @@ INVALID = {
 
 
 @pytest.mark.parametrize(("old", "new", "message"), INVALID.values(), ids=INVALID)
-def test_mistake_is_reported_with_its_setting_and_a_fix(old: str, new: str, message: str, folder: Path) -> None:
+def test_mistake_is_reported_with_its_setting_and_a_fix(
+    old: str, new: str, message: str, folder: Path
+) -> None:
     mistakes = load_mistakes(folder, change(old, new))
     assert any(message in mistake for mistake in mistakes), mistakes
     assert len(mistakes) <= 2, mistakes  # at most one other that follows from it
