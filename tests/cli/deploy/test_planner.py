@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from cli.cloud.cam import CamClient
 from cli.cloud.client import ApiError
 from cli.cloud.scf import TriggerInfo
 from cli.config import Commands
@@ -30,6 +31,7 @@ from tests.helpers.deployment import (
     INPUT_BUCKET,
     build_queue,
     build_target,
+    create_offline_clients,
     deployed_state,
     empty_state,
     with_function,
@@ -44,25 +46,21 @@ TARGET = build_target()
 CREATION_FAILED = {"status": "CreateFailed", "status_reason": "no room"}
 
 
-class RecordedRoles:
-    """In the place of the clients: keeps the document that a step gives a role."""
+@dataclass(frozen=True)
+class RecordingCamClient(CamClient):
+    """Keeps the documents that a step gives to roles; sends nothing."""
 
-    def __init__(self) -> None:
-        self.documents: list[Mapping[str, Any]] = []
+    documents: list[Mapping[str, Any]] = field(default_factory=list)
 
-    @property
-    def cam(self) -> RecordedRoles:
-        return self
-
-    def ensure_role(self, _name: str, document: Mapping[str, Any]) -> bool:
+    def ensure_role(self, role_name: str, document: Mapping[str, Any]) -> bool:
         self.documents.append(document)
         return True
 
 
 def get_role_document(step: Step) -> Mapping[str, Any]:
-    clients: Any = RecordedRoles()
-    step.apply(clients)
-    [document] = clients.documents
+    cam = RecordingCamClient(create_offline_clients().api)
+    step.apply(replace(create_offline_clients(), cam=cam))
+    [document] = cam.documents
     return dict(document)
 
 
@@ -307,8 +305,7 @@ def failing_step(error: BaseException, description: str = "something") -> Step:
 
 
 def run_steps(output: io.StringIO, *steps: Step) -> None:
-    clients: Any = None
-    execute_plan(Console(file=output), steps, clients, "scribe deploy", Commands())
+    execute_plan(Console(file=output), steps, create_offline_clients(), "scribe deploy", Commands())
 
 
 @pytest.mark.parametrize(
