@@ -21,7 +21,7 @@ _HOW = (
     "because SCF never writes any. The floor makes Scribe's seven requests with http.client and a signature and does "
     "nothing else; bare httpx makes the same seven, to show what a library for HTTP costs; the SDK's handler makes "
     "five. A ratio is the median of the rounds' own ratios, because the machine is not equally quick in all of them. "
-    "Nobody speaks TLS on loopback: in the cloud each of them makes a context besides, whose cost is shown apart."
+    "On loopback there is no TLS: in the cloud each of them also makes a TLS context, which is measured separately."
 )
 
 _IF_MISSED = (
