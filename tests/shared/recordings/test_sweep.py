@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -56,8 +55,8 @@ def test_lost_notifications_cost_one_query_and_one_read_of_each_receipt(pipeline
     submit_many(pipeline, 3)
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 3}
     requests = pipeline.take_requests()
-    look_write_and_close = 1 + 4 + 1 + 2  # HEAD, the formats, the error object deleted, done and open
-    assert len(requests) == 2 + 3 + 1 + 3 * look_write_and_close
+    requests_per_job = 1 + 4 + 1 + 2  # HEAD, the formats, the error object deleted, done and open
+    assert len(requests) == 2 + 3 + 1 + 3 * requests_per_job
     assert [pipeline.get_text(f"{number:02}.mp3") for number in range(3)] == [
         f"{A.decode()}{number:02}.mp3" for number in range(3)
     ]
@@ -422,7 +421,7 @@ def test_any_open_work_ends_with_a_transcript_or_an_error_object(works: list[str
     assert pipeline.count_jobs() == len(works)
     for number, kind in enumerate(works):
         key = f"{number:02}.mp3"
-        expected: Any = None if kind in {"failed", "unknown"} else str(number)
+        expected = None if kind in {"failed", "unknown"} else str(number)
         assert pipeline.get_text(key) == expected
         assert (pipeline.get_error(key) is None) == (expected is not None)
 
