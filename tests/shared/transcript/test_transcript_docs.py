@@ -52,7 +52,7 @@ def test_example_in_the_page_is_what_the_code_writes(name: str) -> None:
     assert block[1] == FORMATS[name].render(build_example()).decode()
 
 
-def test_schema_is_valid_and_accepts_the_build_example() -> None:
+def test_schema_is_valid_and_accepts_the_example() -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads(FORMATS["json"].render(build_example())), schema)
