@@ -1,7 +1,8 @@
 """Permissions: what each function does and why (the table), what the deploying key needs, and on which resources.
 
-Names of actions: COS documents 436/30580 and, for HEAD, 436/65661 (cos:HeadObject); CI document 1045/49896. No function
-may read the raw text that the speech service writes below `raw/`: results are fetched from the service itself.
+Names of actions: COS documents 436/30580 and, for HEAD, 436/65661 (cos:HeadObject); CI document 1045/49896. Results are
+fetched from the speech service itself; only the sweep may read the raw text that it writes below `raw/`, for a
+recording that is uploaded again after the service has forgotten its job.
 """
 
 from __future__ import annotations
@@ -127,7 +128,11 @@ class ResourceKind(Enum):
     OPEN = "open receipts"
     DONE = "done receipts"
     CLAIM = "claims"
+    WAITING = "receipts of archived recordings"
+    RAW = "raw results"
     CURSOR = "the sweep's cursor"
+    AUDIT_CURSOR = "the audit's cursor"
+    STATE_BUCKET = "the output bucket"
     OUTPUT_LISTING = "the list of the output bucket"
     TRANSCRIPT = "transcripts and error objects"
     SPEECH = "the speech service of the input bucket"
@@ -140,6 +145,10 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
     ResourceKind.OPEN: lambda scope: scope.receipt_resources("open/"),
     ResourceKind.DONE: lambda scope: scope.receipt_resources("done/"),
     ResourceKind.CLAIM: lambda scope: scope.receipt_resources("claim/"),
+    ResourceKind.WAITING: lambda scope: scope.receipt_resources("waiting/"),
+    ResourceKind.RAW: lambda scope: scope.receipt_resources("raw/"),
+    ResourceKind.AUDIT_CURSOR: lambda scope: scope.receipt_resources("audit-cursor"),
+    ResourceKind.STATE_BUCKET: ResourceScope.output_bucket_resources,
     ResourceKind.CURSOR: lambda scope: scope.receipt_resources("sweep-cursor"),
     ResourceKind.OUTPUT_LISTING: ResourceScope.output_bucket_resources,
     ResourceKind.TRANSCRIPT: ResourceScope.transcript_resources,
@@ -179,6 +188,15 @@ TABLE = (
     Grant(
         "upload", "cos:PutObject", _ON.TRANSCRIPT, "the error object of a recording that cannot be submitted"
     ),
+    Grant(
+        "upload", "cos:HeadObject", _ON.TRANSCRIPT, "whether a recording uploaded again has its transcripts"
+    ),
+    Grant("upload", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "how to claim a recording in that bucket"),
+    Grant("upload", "cos:PutObject", _ON.CLAIM, "only one of several events submits, in a versioned bucket"),
+    Grant("upload", "cos:DeleteObject", _ON.CLAIM, "the claim of an event that gives up"),
+    Grant("upload", "cos:GetObject", _ON.WAITING, "whether an archived recording was reported already"),
+    Grant("upload", "cos:PutObject", _ON.WAITING, "the receipt of an archived recording"),
+    Grant("upload", "cos:DeleteObject", _ON.WAITING, "the archived recording was restored"),
     Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, "submits the job"),
     Grant("upload", "cam:PassRole", _ON.CI_ROLE, "the job runs with that role (CI document 1045/73385)"),
     Grant("callback", "ci:DescribeAsrJob", _ON.SPEECH, "the state and result of the notified job"),
@@ -210,6 +228,15 @@ TABLE = (
     Grant("sweep", "cos:HeadObject", _ON.RECORDING, "same as callback"),
     Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, "same as callback"),
+    Grant("sweep", "cos:HeadObject", _ON.TRANSCRIPT, "same as upload"),
+    Grant("sweep", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
+    Grant("sweep", "cos:GetObject", _ON.WAITING, "same as upload"),
+    Grant("sweep", "cos:PutObject", _ON.WAITING, "same as upload"),
+    Grant("sweep", "cos:DeleteObject", _ON.WAITING, "same as upload"),
+    Grant("sweep", "cos:GetObject", _ON.RAW, "transcripts of a job that the service has forgotten"),
+    Grant("sweep", "cos:GetObject", _ON.AUDIT_CURSOR, "where the last audit stopped"),
+    Grant("sweep", "cos:PutObject", _ON.AUDIT_CURSOR, "where this audit stopped"),
+    Grant("sweep", "cos:DeleteObject", _ON.AUDIT_CURSOR, "the audit is complete"),
     Grant("sweep", "ci:DescribeAsrJob", _ON.SPEECH, "same as callback"),
     Grant(
         "sweep",
@@ -227,12 +254,16 @@ TABLE = (
     Grant(
         "callback", "cos:GetBucket", _ON.INPUT_LISTING, "a deleted recording is answered with 404, not 403"
     ),
+    # Tencent's pages disagree on the action of reading a job: the Chinese page swaps the descriptions of DescribeAsrJob
+    # and DescribeAsrJobs (1045/49896), and the newest page of one job names DescribeMediaJob (436/120621, 2025-12). All
+    # of them only read, on the same resource, so all are granted.
+    Grant("callback", "ci:DescribeAsrJobs", _ON.SPEECH, "the same under the other reading of the documents"),
+    Grant("callback", "ci:DescribeMediaJob", _ON.SPEECH, "the same on the newest page"),
+    Grant("sweep", "ci:DescribeMediaJob", _ON.SPEECH, "same as callback"),
+    Grant("sweep", "ci:DescribeMediaJobs", _ON.SPEECH, "the list, on the newest page"),
     # JOBS_PATH=jobs uses the paths of media jobs. The pages name both families of actions for those, so both are
     # granted.
     Grant("upload", "ci:CreateMediaJobs", _ON.SPEECH, "submits the job", "jobs"),
-    Grant("callback", "ci:DescribeMediaJob", _ON.SPEECH, "the state and result of the job", "jobs"),
-    Grant("sweep", "ci:DescribeMediaJob", _ON.SPEECH, "same as callback", "jobs"),
-    Grant("sweep", "ci:DescribeMediaJobs", _ON.SPEECH, "whether a dead attempt submitted a job", "jobs"),
     Grant("sweep", "ci:CreateMediaJobs", _ON.SPEECH, "submits deferred recordings", "jobs"),
 )
 
