@@ -41,7 +41,14 @@ class Functions:
     def _create_context(self, context: Any, log: Logger) -> Context:
         ctx = self.pipeline.ctx
         return Context(
-            ctx.settings, ctx.input_cos, ctx.output_cos, ctx.speech, log, ctx.now, ctx.create_nonce
+            ctx.settings,
+            ctx.input_cos,
+            ctx.output_cos,
+            ctx.speech,
+            log,
+            ctx.now,
+            ctx.create_nonce,
+            ctx.versioned_buckets,
         )
 
     def upload(self, *records: Any) -> dict[str, Any]:
