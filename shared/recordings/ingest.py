@@ -135,13 +135,11 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
     That is one encrypted with a customer's key (400), or one denied by its own rule (403) while its neighbours can be
     read. Raises the error if the cause is not the object itself. The listing has what HEAD does not say.
     """
-    listed = find_unreadable(ctx, bucket, key, error)
+    if error.status not in UNREADABLE_STATUSES:
+        raise error
+    listed = find_in_listing(ctx, bucket, key)
     if listed is None:
         return Result(Status.OBJECT_NOT_FOUND, bucket, key)
-    if ctx.settings.has_recording_extension(key) is None:
-        return Result(
-            Status.SKIPPED, bucket, key, reason="no extension, and COS does not show its Content-Type"
-        )
     recording = Recording(bucket, key, listed.etag, listed.size)
     modified_s = parse_timestamp(listed.modified)
     store = ctx.receipts(bucket)
@@ -151,6 +149,11 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
     if in_flight := store.get_open(recording.id):
         # It could be read before: its job may be paid, and the result is written whatever COS shows now.
         return Result.of(in_flight, Status.IN_PROGRESS)
+    raise_unless_about_object(ctx, bucket, key, error)
+    if ctx.settings.has_recording_extension(key) is None:
+        return Result(
+            Status.SKIPPED, bucket, key, reason="no extension, and COS does not show its Content-Type"
+        )
     options = RecordingOptions(ctx.settings.engine, 1)
     superseded_job_ids = done.all_job_ids if done else ()
     receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids)
@@ -162,25 +165,20 @@ def unreadable_failure(error: RequestRejected) -> Failure:
     return Failure(UNREADABLE, error.code, error.message, error.request_id)
 
 
-def find_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejected) -> ObjectSummary | None:
-    """Return what the listing says about an object that HEAD refuses; None if there is no such object.
-
-    Raises the error if its cause is not the object itself: no status that can be about one object, or 403 and no other
-    recording can be read either, so that the role or the key is the cause. After a 400, the listing itself shows that
-    the credentials are right.
-    """
-    if error.status not in UNREADABLE_STATUSES:
-        raise error
-    listed = find_in_listing(ctx, bucket, key)
-    if listed and error.status == _FORBIDDEN and not _can_read_neighbour(ctx, bucket, key):
-        raise error
-    return listed
-
-
 def find_in_listing(ctx: Context, bucket: str, key: str) -> ObjectSummary | None:
     """Return what the listing says about an object; None if it does not exist. One request."""
     page = ctx.input_cos.list_objects(bucket, prefix=key, limit=1)
     return next((item for item in page.objects if item.key == key), None)
+
+
+def raise_unless_about_object(ctx: Context, bucket: str, key: str, error: RequestRejected) -> None:
+    """Raise an error of HEAD after which the object is in the listing, unless its cause is the object itself.
+
+    After a 400, the listing itself shows that the credentials are right. After a 403, one other recording must be
+    readable: if none is, the role is the cause.
+    """
+    if error.status == _FORBIDDEN and not _can_read_neighbour(ctx, bucket, key):
+        raise error
 
 
 def _can_read_neighbour(ctx: Context, bucket: str, key: str) -> bool:

@@ -33,7 +33,9 @@ from shared.recordings.complete import (
 from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.failures import fail_recording
 from shared.recordings.ingest import (
-    find_unreadable,
+    UNREADABLE_STATUSES,
+    find_in_listing,
+    raise_unless_about_object,
     record_job,
     submit_job,
     unreadable_failure,
@@ -356,9 +358,14 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
 
 def _end_unreadable(ctx: Context, claim: Receipt, error: RequestRejected) -> Result:
     """End an attempt at a recording that COS does not show any more. Raises the error if it is not about the object."""
-    listed = find_unreadable(ctx, claim.bucket, claim.key, error)
-    if listed is None or listed.etag != claim.etag:
+    if error.status not in UNREADABLE_STATUSES:
+        raise error
+    listed = find_in_listing(ctx, claim.bucket, claim.key)
+    if listed is None:
+        raise error
+    if listed.etag != claim.etag:
         return close_superseded(ctx, claim)
+    raise_unless_about_object(ctx, claim.bucket, claim.key, error)
     claim = claim._replace(modified_s=parse_timestamp(listed.modified))
     return fail_recording(ctx, claim, unreadable_failure(error))
 
