@@ -169,7 +169,10 @@ def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
         ctx.log.error("operator_action_required", key=receipt.key, job_id=job.job_id, error=failure.code)
         restarted = receipt.select_job(job.job_id).restart(receipt.modified_s, ctx.now())
         counted = restarted._replace(refusals=receipt.refusals, refusal_code=receipt.refusal_code)
-        return retry_later(ctx, counted, failure)
+        result = retry_later(ctx, counted, failure)
+        if receipt.versioned:
+            ctx.receipts(receipt.bucket).release_claim(receipt)  # its name has the lease, which ended
+        return result
     return fail_recording(ctx, receipt.with_job(job.job_id), failure)
 
 

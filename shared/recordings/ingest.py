@@ -380,7 +380,7 @@ def record_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
 
 def defer_to_sweep(ctx: Context, receipt: Receipt, *, reason: str) -> Result:
     """Leave the submit to the sweep: no job is running, so the next attempt need not wait for the lease."""
-    ctx.receipts(receipt.bucket).update(receipt.defer(ctx.now()))
+    _store_deferred(ctx, receipt, receipt.defer(ctx.now()))
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=reason)
 
 
@@ -393,9 +393,16 @@ def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
         write_error_object(ctx, receipt, failure)
     now_s = ctx.now()
     pause_s = min(MAX_RETRY_PAUSE_S, ctx.settings.sweep_after_s * 2.0 ** min(receipt.refusals, 20))
-    refused = receipt.defer_until(now_s + pause_s, now_s, failure.code)
-    ctx.receipts(receipt.bucket).update(refused)
+    _store_deferred(ctx, receipt, receipt.defer_until(now_s + pause_s, now_s, failure.code))
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=failure.reason.message)
+
+
+def _store_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
+    """Store a deferred receipt, and release its claim: there would be one for each try, for as long as it waits."""
+    store = ctx.receipts(receipt.bucket)
+    store.update(deferred)
+    if receipt.attempt > 1:
+        store.release_claim(receipt)
 
 
 def _build_job_request(ctx: Context, receipt: Receipt) -> JobRequest:
