@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import RequestRejected, Throttled
+from shared.errors import CloudError, RequestRejected, Throttled
 from shared.recordings.context import VERSIONING_TTL_S, VersionedBuckets
 from shared.recordings.ingest import ingest
 from shared.recordings.models import Status
@@ -112,16 +112,21 @@ def build_sweep(pipeline: InMemoryPipeline) -> Callable[[], object]:
 
 
 @ANY_KIND
-@given(order=st.lists(st.integers(0, 2), max_size=60))
-@settings(max_examples=40, deadline=None)
-def test_deferred_recording_is_submitted_once_by_sweeps_at_once(kind: str, order: list[int]) -> None:
+@pytest.mark.parametrize("error", [Throttled, RequestRejected])
+@given(order=st.lists(st.integers(0, 2), max_size=60), refusals=st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_deferred_recording_is_submitted_once_by_sweeps_at_once(
+    kind: str, error: type[CloudError], order: list[int], refusals: int
+) -> None:
     pipeline = build_pipeline(kind)
-    pipeline.cloud.before("POST", "", raise_error(Throttled(resource=KEY, code="SlowDown")))
+    pipeline.cloud.before("POST", "", raise_error(error(resource=KEY, status=403)), times=refusals)
     pipeline.upload_and_ingest(KEY, A)
     pipeline.cloud.clock.advance(DUE_S)
     run_interleaved(pipeline.cloud, order, *(build_sweep(pipeline) for _ in range(3)))
+    pipeline.cloud.clock.advance(3600)
     pipeline.settle()
     assert pipeline.count_jobs() == 1
+    assert pipeline.get_text(KEY) == A.decode()
     assert pipeline.list_claims() == []
 
 
