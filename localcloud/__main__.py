@@ -20,6 +20,7 @@ from localcloud.admin import create_admin_app
 from localcloud.app import Cloud, CloudOptions
 from localcloud.auth.policy import PolicyFileError
 from localcloud.ci.backend import CiOptions
+from localcloud.cos.backend import CosOptions
 from localcloud.faults.plan import FaultPlanError, load_plan
 from localcloud.http.server import HttpProtocol
 from localcloud.runtime.models import DeploymentError
@@ -59,6 +60,23 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-size", type=int, default=10_000, help="maximum of open jobs of a new queue")
     parser.add_argument(
         "--versioned", nargs="+", default=[], metavar="BUCKET", help="create these buckets, with versioning"
+    )
+    parser.add_argument(
+        "--suspended",
+        nargs="+",
+        default=[],
+        metavar="BUCKET",
+        help="create these buckets, with versioning that was enabled and is suspended",
+    )
+    parser.add_argument(
+        "--suspended-version-id",
+        choices=("null", "absent"),
+        default="null",
+        help="x-cos-version-id of a null version while versioning is suspended: the word null (default), or no"
+        " such header",
+    )
+    parser.add_argument(
+        "--restore-delay-ms", type=int, default=300, help="how long the restore of an archived object takes"
     )
     parser.add_argument(
         "--retry-delay",
@@ -102,11 +120,16 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
         policies=arguments.policies,
         timers=arguments.timers,
         versioned=tuple(arguments.versioned),
+        suspended=tuple(arguments.suspended),
         retry_delay_s=arguments.retry_delay,
         max_instances=max(1, arguments.max_instances),
         deploy_delay_s=arguments.deploy_delay_ms / 1000,
         propagation_delay_s=propagation_delay_s,
         faults=load_plan(arguments.faults),
+        cos=CosOptions(
+            restore_delay_s=arguments.restore_delay_ms / 1000,
+            shows_null_version=arguments.suspended_version_id == "null",
+        ),
         ci=CiOptions(
             arguments.job_delay_ms / 1000, arguments.max_size, arguments.max_concurrent, propagation_delay_s
         ),

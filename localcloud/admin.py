@@ -7,7 +7,9 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from typing import Literal
 
+from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -22,6 +24,22 @@ from localcloud.faults.services import FOREIGN
 _MAX_WAIT_S = 600.0
 _POLL_INTERVAL_S = 0.02
 _CREDENTIAL_FIELDS = ("secret_id", "secret_key", "token", "expires_s", "function", "request_id")
+
+
+class _AdminBody(BaseModel):
+    """Base of the JSON bodies of the pages."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class ObjectChange(_AdminBody):
+    """The body of /-/objects; what is absent stays."""
+
+    bucket: str
+    key: str
+    tier: str | None = None
+    denied: bool | None = None
+    restored: Literal[True] | None = None
 
 
 def create_admin_app(cloud: Cloud) -> Starlette:
@@ -39,6 +57,7 @@ def create_admin_app(cloud: Cloud) -> Starlette:
             Route("/-/code/{name}.zip", pages.code),
             Route("/-/functions/{name}/invoke", pages.invoke, methods=["POST"]),
             Route("/-/timer/{name}", pages.timer, methods=["POST"]),
+            Route("/-/objects", pages.objects, methods=["PUT"]),
             Route("/-/ai_bucket/{name}", pages.enable_ai, methods=["POST"]),
             Route("/-/keys", pages.issue_key, methods=["POST"]),
         ],
@@ -116,7 +135,7 @@ class _AdminPages:
     async def _is_idle(self, timeout_s: float) -> bool:
         # A function may submit a job, and the end of a job calls a function: check the jobs after the functions.
         return await self._cloud.functions.wait_idle(timeout_s) and (
-            self._cloud.ci.is_idle() and self._cloud.faults.is_idle
+            self._cloud.ci.is_idle() and self._cloud.cos.is_idle and self._cloud.faults.is_idle
         )
 
     async def faults(self, request: Request) -> Response:
@@ -158,6 +177,29 @@ class _AdminPages:
             return JSONResponse({"fired": True})
 
         return await _handle_errors(fire)
+
+    async def objects(self, request: Request) -> Response:
+        """Change the current version of the object `key` of `bucket` in ways that no COS request can.
+
+        `tier`: ARCHIVE_ACCESS or DEEP_ARCHIVE_ACCESS for an INTELLIGENT_TIERING object, empty to move it back.
+        `denied`: true makes every read of the key answer 403 until it is false. `restored`: true finishes a restore.
+        """
+
+        async def change() -> Response:
+            change = ObjectChange.model_validate_json(await request.body())
+            cos = self._cloud.cos
+            stored = cos.objects.get_current(change.bucket, change.key)
+            if stored is None:
+                raise KeyError(f"{change.bucket}/{change.key}")
+            if change.tier is not None:
+                cos.set_tier(stored, change.tier)
+            if change.denied is not None:
+                cos.states.set_denied(stored.bucket, stored.key, denied=change.denied)
+            if change.restored:
+                await cos.finish_restore(stored)
+            return JSONResponse(change.model_dump())
+
+        return await _handle_errors(change)
 
     async def enable_ai(self, request: Request) -> Response:
         """Enable the AI content service for a bucket; the real one is enabled in the console."""

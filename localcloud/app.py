@@ -37,7 +37,7 @@ from localcloud.ci.backend import CiBackend, CiOptions
 from localcloud.ci.notifier import Notifier
 from localcloud.ci.urls import dispatch as dispatch_ci
 from localcloud.cos import exceptions as cos_errors
-from localcloud.cos.backend import CosBackend
+from localcloud.cos.backend import CosBackend, CosOptions
 from localcloud.cos.urls import dispatch as dispatch_cos
 from localcloud.faults.plan import FaultPlan
 from localcloud.faults.requests import ConnectionAborted
@@ -77,11 +77,13 @@ class CloudOptions:
     policies: Path | None = None
     timers: bool = False
     versioned: tuple[str, ...] = ()
+    suspended: tuple[str, ...] = ()
     retry_delay_s: float = 1.0
     max_instances: int = 4
     deploy_delay_s: float = 0.3
     propagation_delay_s: float = 0.0
     faults: FaultPlan = field(default_factory=FaultPlan)
+    cos: CosOptions = field(default_factory=CosOptions)
     ci: CiOptions = field(default_factory=CiOptions)
 
 
@@ -125,7 +127,9 @@ class Cloud:
             faults=self.faults,
             policies_for_role=self.cam.policies_for_role,
         )
-        self.cos = CosBackend(self.store, options.appid, self.functions.on_object_created, self.faults)
+        self.cos = CosBackend(
+            self.store, options.appid, self.functions.on_object_event, self.faults, options.cos
+        )
         notifier = Notifier(
             self.store,
             owns_host=self.functions.owns_host,
@@ -161,27 +165,30 @@ class Cloud:
         }
         self.api3 = ApiDispatcher(services, self.credentials, self.faults.clock)
         self._admin = create_admin_app(self)
-        self._create_versioned_buckets(options)
+        self._create_buckets(options.versioned, "Enabled")
+        self._create_buckets(options.suspended, "Suspended")
 
     def _kill(self, credential: Credential) -> bool:
         return self.functions.kill(credential)
 
-    def _create_versioned_buckets(self, options: CloudOptions) -> None:
-        suffix = f"-{options.appid}"
-        for option in options.versioned:
+    def _create_buckets(self, names: tuple[str, ...], versioning: str) -> None:
+        suffix = f"-{self.options.appid}"
+        for option in names:
             name = option if option.endswith(suffix) else option + suffix
-            bucket = self.cos.buckets.get(name) or self.cos.buckets.create(name, options.region)
-            self.cos.buckets.set_versioning(bucket, "Enabled")
+            bucket = self.cos.buckets.get(name) or self.cos.buckets.create(name, self.options.region)
+            self.cos.buckets.set_versioning(bucket, versioning)
 
     async def start(self) -> None:
         """Start the functions and the speech queues; unfinished jobs of the data folder continue."""
         await self.functions.start()
+        await self.cos.start()
         await self.ci.start()
 
     async def close(self) -> None:
         """Stop everything; unfinished work stays in the data folder."""
         self.faults.close()
         await self.ci.close()
+        await self.cos.close()
         await self.scf.close()
         await self.functions.close()
         self.store.close()

@@ -54,6 +54,7 @@ _COS_OBJECT_ACTIONS = {
     ("PUT", "tagging"): "PutObjectTagging",
     ("GET", "tagging"): "GetObjectTagging",
     ("DELETE", "tagging"): "DeleteObjectTagging",
+    ("POST", "restore"): "PostObjectRestore",
     ("POST", "uploads"): "InitiateMultipartUpload",
     ("PUT", "uploadId"): "UploadPart",
     ("GET", "uploadId"): "ListParts",

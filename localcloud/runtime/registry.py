@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from localcloud.runtime import urls
-from localcloud.runtime.events import ObjectCreated, build_cos_event, build_timer_event, matches
+from localcloud.runtime.events import CosEvent, build_cos_event, build_timer_event, matches
 from localcloud.runtime.instances import RuntimeEnvironment, TemporaryCredentials
 from localcloud.runtime.models import CosTrigger, DeploymentSpec, Function, HttpTrigger, TimerTrigger, Trigger
 from localcloud.runtime.runner import (
@@ -169,14 +169,14 @@ class FunctionRegistry:
         await self._event_queue.close()
         await self._runner.close()
 
-    async def on_object_created(self, created: ObjectCreated) -> None:
+    async def on_object_event(self, event: CosEvent) -> None:
         """Queue the event for every matching trigger; returns before the functions run."""
         for trigger in self.cos_triggers:
-            if matches(trigger, created):
+            if matches(trigger, event):
                 function = self.get(trigger.function)
-                event = build_cos_event(created, function_name=function.name, namespace=function.namespace)
-                label = f"{function.key} {created.bucket}/{created.key} {created.etag}"
-                self._deliver(label, partial(self._event_queue.enqueue, function.key, "cos", event))
+                document = build_cos_event(event, function_name=function.name, namespace=function.namespace)
+                label = f"{function.key} {event.bucket}/{event.key} {event.etag}"
+                self._deliver(label, partial(self._event_queue.enqueue, function.key, "cos", document))
 
     async def fire_timer(self, name: str) -> None:
         """Queue the event of every timer trigger of that name now. Raises KeyError if there is none."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from localcloud.runtime.events import ObjectCreated
+from localcloud.runtime.events import CosEvent
 from localcloud.runtime.instances import TemporaryCredentials
 from localcloud.runtime.manifest import load_manifest
 from localcloud.runtime.registry import FunctionRegistry
@@ -101,7 +101,7 @@ class Project:
         """Start everything, upload one object, wait until all is idle, stop everything."""
 
         async def use(functions: FunctionRegistry) -> list[Invocation]:
-            await functions.on_object_created(created(key, **fields))
+            await functions.on_object_event(created(key, **fields))
             assert await functions.wait_idle(10)
             return functions.invocations()
 
@@ -124,7 +124,7 @@ class Project:
         )
 
 
-def created(key: str = "a.mp3", **fields: Any) -> ObjectCreated:
+def created(key: str = "a.mp3", **fields: Any) -> CosEvent:
     defaults: Mapping[str, Any] = {
         "event_name": "cos:ObjectCreated:Put",
         "bucket": BUCKET,
@@ -134,7 +134,7 @@ def created(key: str = "a.mp3", **fields: Any) -> ObjectCreated:
         "content_type": "audio/mpeg",
         "time_s": 1_794_300_000.7,
     }
-    return ObjectCreated(key=key, **{**defaults, **fields})
+    return CosEvent(key=key, **{**defaults, **fields})
 
 
 def request(body: bytes = b"", **fields: Any) -> UrlRequest:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.runtime.events import ObjectCreated
+from localcloud.runtime.events import CosEvent
 from localcloud.runtime.registry import FunctionRegistry
 from localcloud.runtime.runner import Invocation
 
@@ -18,8 +18,8 @@ ECHO = "def main_handler(event, context):\n    return event\n"
 BUCKET = "audio-1250000000"
 
 
-def created(key: str) -> ObjectCreated:
-    return ObjectCreated(
+def created(key: str) -> CosEvent:
+    return CosEvent(
         event_name="cos:ObjectCreated:Put",
         bucket=BUCKET,
         region="ap-guangzhou",
@@ -128,7 +128,7 @@ def test_registry_is_not_idle_before_a_retry(project: Any) -> None:
     project.on_object("upload")
 
     async def use(functions: FunctionRegistry) -> tuple[bool, list[Invocation]]:
-        await functions.on_object_created(created("a.mp3"))
+        await functions.on_object_event(created("a.mp3"))
         early = await functions.wait_idle(0.1)
         assert await functions.wait_idle(10)
         return early, functions.invocations()
@@ -146,7 +146,7 @@ def test_queueing_does_not_wait_for_the_function(project: Any) -> None:
 
     async def use(functions: FunctionRegistry) -> float:
         started = time.monotonic()
-        await asyncio.gather(*(functions.on_object_created(created(f"{number}.mp3")) for number in range(4)))
+        await asyncio.gather(*(functions.on_object_event(created(f"{number}.mp3")) for number in range(4)))
         queued_s = time.monotonic() - started
         assert await functions.wait_idle(10)
         assert len(functions.invocations()) == 4
