@@ -99,6 +99,12 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="how long new roles, policies, queues and URLs are not yet known everywhere, and deleted functions"
         " still partly exist (200; 0 with --functions)",
     )
+    parser.add_argument(
+        "--bare-account",
+        action="store_true",
+        help="a new data folder is an account in which nothing was set up: no bucket is bound to CI, and the service"
+        " roles SCF_QcsRole and CI_QCSRole do not exist",
+    )
     parser.add_argument("--faults", default="{}", help="fault injection plan: a JSON file, or JSON text")
     return parser.parse_args(arguments)
 
@@ -126,12 +132,17 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
         deploy_delay_s=arguments.deploy_delay_ms / 1000,
         propagation_delay_s=propagation_delay_s,
         faults=load_plan(arguments.faults),
+        is_bare=arguments.bare_account,
         cos=CosOptions(
             restore_delay_s=arguments.restore_delay_ms / 1000,
             shows_null_version=arguments.suspended_version_id == "null",
         ),
         ci=CiOptions(
-            arguments.job_delay_ms / 1000, arguments.max_size, arguments.max_concurrent, propagation_delay_s
+            arguments.job_delay_ms / 1000,
+            arguments.max_size,
+            arguments.max_concurrent,
+            propagation_delay_s,
+            is_bound=not arguments.bare_account,
         ),
     )
 

@@ -42,6 +42,13 @@ class ObjectChange(_AdminBody):
     restored: Literal[True] | None = None
 
 
+class BindingChange(_AdminBody):
+    """The body of /-/ci_buckets."""
+
+    bucket: str
+    status: Literal["on", "off", "unbinding"]
+
+
 def create_admin_app(cloud: Cloud) -> Starlette:
     """Build the application that serves /-/."""
     pages = _AdminPages(cloud)
@@ -59,6 +66,7 @@ def create_admin_app(cloud: Cloud) -> Starlette:
             Route("/-/timer/{name}", pages.timer, methods=["POST"]),
             Route("/-/objects", pages.objects, methods=["PUT"]),
             Route("/-/ai_bucket/{name}", pages.enable_ai, methods=["POST"]),
+            Route("/-/ci_buckets", pages.ci_buckets, methods=["PUT"]),
             Route("/-/keys", pages.issue_key, methods=["POST"]),
         ],
         exception_handlers={404: _not_found},
@@ -208,6 +216,18 @@ class _AdminPages:
             return JSONResponse({"error": "no such bucket"}, 404)
         self._cloud.ci.queues.enable("ai", bucket.name, bucket.region)
         return JSONResponse({"bucket": bucket.name})
+
+    async def ci_buckets(self, request: Request) -> Response:
+        """Set the CIStatus of a bucket: `{"bucket": name, "status": "on", "off" or "unbinding"}`."""
+
+        async def change() -> Response:
+            change = BindingChange.model_validate_json(await request.body())
+            if self._cloud.cos.buckets.get(change.bucket) is None:
+                raise KeyError(change.bucket)
+            self._cloud.ci.queues.set_status(change.bucket, change.status)
+            return JSONResponse(change.model_dump())
+
+        return await _handle_errors(change)
 
     async def issue_key(self, request: Request) -> Response:
         """Issue a temporary credential for `lifetime` seconds; a body `{"policies": [document, ...]}` restricts it."""

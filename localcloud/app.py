@@ -64,7 +64,8 @@ _MANIFEST_VARIABLES = {"SCRIBE_STAGE": "local", "SCF_ROLE_NAME": "local"}
 class CloudOptions:
     """The options of the command line; empty keys are generated.
 
-    `propagation_delay_s`: how long new roles, policies, queues and URLs are not yet known everywhere.
+    `propagation_delay_s`: how long new roles, policies, queues and URLs are not yet known everywhere. `is_bare`: in a
+    new data folder no bucket is bound to CI, and the service roles do not exist.
     """
 
     data: Path
@@ -83,6 +84,7 @@ class CloudOptions:
     deploy_delay_s: float = 0.3
     propagation_delay_s: float = 0.0
     faults: FaultPlan = field(default_factory=FaultPlan)
+    is_bare: bool = False
     cos: CosOptions = field(default_factory=CosOptions)
     ci: CiOptions = field(default_factory=CiOptions)
 
@@ -111,7 +113,7 @@ class Cloud:
             self.faults.clock,
             load_policy_file(options.policies) if options.policies else None,
         )
-        self.cam = CamService(self.store, options.appid, options.propagation_delay_s)
+        self.cam = CamService(self.store, options.appid, options.propagation_delay_s, is_bare=options.is_bare)
         self.functions = FunctionRuntime(
             options.functions,
             environ={"REGION": options.region, **_MANIFEST_VARIABLES, **os.environ},
@@ -144,7 +146,7 @@ class Cloud:
             notifier,
             options.ci,
             self.faults.jobs,
-            self.cam.has_ci_role,
+            self.cam.ci_role,
         )
         self.scf = ScfService(
             self.store,
@@ -156,7 +158,8 @@ class Cloud:
             has_bucket=lambda name: self.cos.buckets.get(name) is not None,
             propagation_delay_s=options.propagation_delay_s,
             is_assumable=self.cam.is_assumable,
-            can_write_buckets=self.cam.has_scf_role,
+            has_service_role=self.cam.has_scf_role,
+            can_write_buckets=self.cam.can_scf_write_buckets,
         )
         services: dict[str, ApiService] = {
             "sts": StsService(self.cam.get_role_id),

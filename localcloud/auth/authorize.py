@@ -96,6 +96,8 @@ def _copy_source_permission(header: str, appid: str) -> RequiredPermission:
 _CI_ACCOUNT_ACTIONS = {"/asrbucket": "DescribeAsrBuckets", "/ai_bucket": "DescribeAiProcessBucket"}
 # (method, first part of the path, whether more parts follow) -> action
 _CI_BUCKET_ACTIONS = {
+    ("GET", "", False): "DescribeCIBuckets",
+    ("PUT", "", False): "CreateCIBucket",
     ("POST", "asrbucket", False): "CreateAsrBucket",
     ("DELETE", "asrbucket", False): "DeleteAsrBucket",
     ("GET", "asrqueue", False): "DescribeAsrQueues",
@@ -122,8 +124,11 @@ def required_ci_permissions(request: Request, appid: str) -> tuple[RequiredPermi
         account_action = _CI_ACCOUNT_ACTIONS.get(request.path) if request.method == "GET" else None
         return (RequiredPermission(f"ci:{account_action or '*'}"),)
     _, first, *rest = request.path.split("/", 2)
-    # The actions of the other calls (hot word tables) are unconfirmed: only a policy for every action covers them.
+    # The actions of the other calls (hot word tables, PUT /?unbind) are unconfirmed: only a policy for every action
+    # covers them.
     action = _CI_BUCKET_ACTIONS.get((request.method, first, bool(rest and rest[0])), "*")
+    if "unbind" in request.parameters:
+        action = "*"
     resource = f"qcs::ci:{request.target.region}:uid/{appid}:bucket/{request.target.bucket}/"
     permission = RequiredPermission(f"ci:{action}", resource)
     if action == "CreateAsrJobs":

@@ -17,6 +17,8 @@ _Handler = Callable[[CiBackend, Request, Bucket], Awaitable[Response]]
 
 # (method, first path segment, whether an id follows)
 _ROUTES: dict[tuple[str, str, bool], _Handler] = {
+    ("GET", "", False): responses.get_ci_status,
+    ("PUT", "", False): responses.put_ci_status,
     ("POST", "asrbucket", False): responses.enable_bucket,
     ("DELETE", "asrbucket", False): responses.disable_bucket,
     ("GET", "asrqueue", False): responses.list_queues,

@@ -33,11 +33,13 @@ class ScfService:
         has_bucket: Callable[[str], bool],
         propagation_delay_s: float,
         is_assumable: Callable[[str], bool],
+        has_service_role: Callable[[], bool],
         can_write_buckets: Callable[[], bool],
     ) -> None:
         """What was deployed before runs again in `registry`; `endpoint` serves the uploaded code.
 
-        `propagation_delay_s`: how long a deletion or a URL is not yet known everywhere.
+        `propagation_delay_s`: how long a deletion or a URL is not yet known everywhere. `has_service_role`: whether the
+        account has SCF_QcsRole; `can_write_buckets`: whether that role may write rules to buckets.
         """
         self._region = Region(region, appid)
         self._functions = FunctionStore(store)
@@ -51,6 +53,7 @@ class ScfService:
             self._region,
             is_reserved=reserved_names.__contains__,
             is_assumable=is_assumable,
+            has_service_role=has_service_role,
             code_url=f"{endpoint}/-/code",
             propagation_delay_s=propagation_delay_s,
         )
