@@ -53,9 +53,9 @@ load: $(VENV)/.ready-dev
 	$(RUN) -m tests.load --uploads 10000
 
 BURST ?= 500
-## Compare with other implementations, write docs/benchmarks.md (BURST=)
+## Compare with other implementations (BURST=); WRITE=1 also writes docs/benchmarks.md
 bench: $(VENV)/.ready-dev
-	$(RUN) -m tests.bench --burst $(BURST)
+	$(RUN) -m tests.bench --burst $(BURST) $(if $(filter 1,$(WRITE)),--write)
 
 # Handlers, shared/, libraries, and bytecode for SCF's Python.
 ## Build the deployment package: build/package, build/package.zip

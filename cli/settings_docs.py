@@ -24,7 +24,7 @@ PAGE = PROJECT_FOLDER / "docs" / "settings.md"
 # Who sets it: the first word of each text, and the heading of its part of the page.
 _GROUPS = {
     "Everyone": "## What every operator sets",
-    "Some": "## What some set\n\nLeave them empty otherwise.",
+    "Some": "## What some operators set\n\nMost deployments leave these empty.",
     "Tests": "## For tests",
 }
 
@@ -32,10 +32,13 @@ _HEADER = """# Settings
 
 `make docs` writes this page from `shared/settings.py` (`python -m cli.settings_docs`); change it there.
 
-Put the settings into `.env` (`.env.example` lists them), then run `scribe deploy`: it passes them to the functions
-as environment variables. An empty one counts as not set. A wrong one stops `scribe deploy` before it changes anything,
-and stops a function that got it in another way, with one message that lists every mistake. The text after "refused" is
-what that message says about the value.
+Put the settings into `.env` (`.env.example` lists them), then run `scribe deploy`. It passes them to the functions as
+environment variables. An empty value counts as not set.
+
+A wrong value stops `scribe deploy` before it changes anything. It also stops a function, if it got the value in another
+way. One message lists every mistake. Each section below says what the setting does, its default, an example and a value
+that is refused, with the error message. `scribe deploy` words some of these messages differently, and adds the line of
+serverless.yml or the name of the .env file.
 """
 
 _FOOTER = """
@@ -43,13 +46,13 @@ _FOOTER = """
 
 These never reach the functions.
 
-| name | default | meaning |
-|---|---|---|
-| `SCRIBE_STAGE` | `prod` | part of the functions' names, so that several deployments can live in one account |
-| `SCF_ROLE_NAME` | `scribe-<stage>` | the functions' roles; `-upload`, `-callback` or `-sweep` follows |
+| name | default | meaning | for example |
+|---|---|---|---|
+| `SCRIBE_STAGE` | `prod` | a part of the functions' names, for several deployments in one account | `test` |
+| `SCF_ROLE_NAME` | `scribe-<stage>` | the roles' names, before `-upload`, `-callback`, `-sweep` | `stt-roles` |
 
-The key that deploys: [deploy.md](deploy.md#2-a-key-for-deploying). One recording can ask for its own engine
-and channels by its metadata: [the README](../README.md#what-happens-when-a-file-is-uploaded).
+The key that deploys: [deploy.md](deploy.md#2-a-key-for-deploying). The metadata of a recording can select its own
+engine and channels: [the README](../README.md#what-happens-when-a-file-is-uploaded).
 """
 
 

@@ -29,117 +29,125 @@ class Settings:
     """
 
     input_buckets: tuple[str, ...]
-    """Everyone. The buckets whose recordings are transcribed, by their full names, with commas between them.
+    """Everyone. The buckets with the recordings: full names (`name-appid`), separated by commas.
 
-    Events of other buckets are refused.
+    Scribe transcribes the recordings in these buckets. Events of other buckets are refused.
     Example: INPUT_BUCKETS=recordings-1250000000,calls-1250000000
     Wrong: INPUT_BUCKETS=recordings
     """
     callback_tokens: tuple[str, ...] = field(repr=False)
     """Everyone. The secret at the end of the address that Cloud Infinite notifies: `<function URL>/<token>`.
 
-    `scribe deploy` creates one if there is none. At least 16 characters. While it is being changed, several with
-    commas: each of them is accepted, and the speech queue uses the first.
+    If it is empty, `scribe deploy` creates one. A token has at least 16 characters: letters, digits and `-._~`. To
+    change it, list several tokens, separated by commas: all of them are accepted, and the speech queue uses the first.
     Example: CALLBACK_TOKEN=an-example-to-replace
     Wrong: CALLBACK_TOKEN=too-short
     """
     region: str
-    """Everyone. The region of the input buckets, which is also where the functions run.
+    """Everyone. The region of the input buckets and of the functions.
 
-    COS triggers work in one region only. If it is empty, `TENCENTCLOUD_REGION` is used, which SCF sets.
+    COS triggers reach functions of the same region only. If it is empty, a function uses `TENCENTCLOUD_REGION`, which
+    SCF sets.
     Example: REGION=ap-guangzhou
     Wrong: REGION=Guangzhou
     """
     input_prefix: str = ""
-    """Some. Only recordings whose key begins with it are transcribed.
+    """Some. Only recordings with a key that begins with it are transcribed.
 
-    Empty: every recording in the input buckets
+    It does not start with a slash and has at most 100 bytes. It may not be inside OUTPUT_PREFIX or STATE_PREFIX of the
+    same bucket.
+    Empty: every object in the input buckets
     Example: INPUT_PREFIX=incoming/
     Wrong: INPUT_PREFIX=/incoming/
     Wrong: INPUT_PREFIX=transcripts/incoming/
     """
     output_bucket: str = ""
-    """Everyone. The bucket for transcripts and receipts, by its full name. Keep it unversioned.
+    """Everyone. The bucket for transcripts and receipts, by its full name. It must never have had versioning.
 
-    If several input buckets share it, the transcripts of every bucket except the first are below that bucket's name.
-    The receipts in it record what is paid: before a change, also from empty to a bucket or back, copy everything
-    below STATE_PREFIX while nothing is being transcribed; otherwise every recording is transcribed and billed again.
-    Empty: each recording's own bucket
+    If several input buckets share it, the transcripts of every bucket except the first are in a folder with the name of
+    the input bucket, e.g. `transcripts/calls-1250000000/a.mp3.txt`. The receipts in it record what is paid. Before you
+    change this setting, also from empty to a bucket or back, copy everything below STATE_PREFIX while nothing is being
+    transcribed; otherwise every recording is transcribed and billed again.
+    Empty: the bucket of the recording
     Example: OUTPUT_BUCKET=transcripts-1250000000
     Wrong: OUTPUT_BUCKET=transcripts
     """
     output_region: str = ""
-    """Some. The region of the output bucket.
+    """Some. The region of the output bucket, if it differs from REGION.
 
+    If the output bucket is also an input bucket, another region is refused.
     Empty: the region of the functions
     Example: OUTPUT_BUCKET=transcripts-1250000000 OUTPUT_REGION=ap-shanghai
     Wrong: OUTPUT_REGION=ap-shanghai
     """
     output_prefix: str = "transcripts/"
-    """Some. What the keys of the transcripts begin with: `calls/a.mp3` becomes `transcripts/calls/a.mp3.txt`.
+    """Some. The prefix of the transcripts' keys: `calls/a.mp3` becomes `transcripts/calls/a.mp3.txt`.
 
+    It may not be inside STATE_PREFIX.
     Example: OUTPUT_PREFIX=text/
     Wrong: OUTPUT_PREFIX=.scribe/text/
     """
     state_prefix: str = ".scribe/"
-    """Some. What the keys of receipts and raw results begin with, in the output bucket.
+    """Some. The prefix of the keys of receipts and raw results, in the output bucket.
 
-    They record what is paid: before a change, copy them while nothing is being transcribed; otherwise every recording
-    is transcribed and billed again.
+    The receipts record what is paid. Before you change this setting, copy them while nothing is being transcribed;
+    otherwise every recording is transcribed and billed again.
     Example: STATE_PREFIX=.state/
     Wrong: STATE_PREFIX=/state/
     """
     formats: tuple[str, ...] = DEFAULT_FORMATS
-    """Some. Which files are written for each recording, with commas between them.
+    """Some. The files that are written for each recording, separated by commas; [their content](transcript.md).
 
     Example: FORMATS=txt,srt
     Wrong: FORMATS=txt,docx
     """
     engine: str = "16k_zh"
-    """Everyone. The speech engine, by language and sample rate: `EngineModelType` in Tencent's documents.
+    """Everyone. The speech engine, which has a language and a sample rate: `EngineModelType` in Tencent's documents.
 
-    A recording's own `x-cos-meta-engine` overrides it. An engine that Cloud Infinite does not know gives an error
-    object.
+    `16k_zh` is Mandarin, `16k_en` English, `8k_zh` Mandarin telephone calls; [the README](../README.md) has more and
+    links to Tencent's list. The metadata `x-cos-meta-engine` of a recording overrides it. Only the form of the name is
+    checked here; an engine that Cloud Infinite does not know leads to an error object.
     Example: ENGINE=16k_en
     Wrong: ENGINE="16k zh"
     """
     queue_id: str = ""
-    """Some. The speech queue to submit to.
+    """Some. The id of the speech queue that jobs are submitted to.
 
-    Empty: the input bucket's own speech queue
+    Empty: the speech queue of the input bucket
     Example: QUEUE_ID=p0b1c2d3e4f5061728394a5b6c7d8e9f0
     Wrong: QUEUE_ID="queue speech 1"
     """
     sweep_after_s: int = 300
-    """Some. Seconds. The sweep and the audit skip anything younger.
+    """Some. Seconds. The sweep and the audit skip receipts and recordings that are younger.
 
-    0 is for tests: all open work is due, even work in progress.
+    A smaller value repairs a lost event or notification sooner. 0 is for tests: all open work is due, also work in
+    progress.
     Example: SWEEP_AFTER=900
     Wrong: SWEEP_AFTER=5m
     """
     give_up_after_s: int = 86_400
-    """Some. Seconds. A recording without a result by then gets an error object; a later result still replaces it.
+    """Some. Seconds. A recording that has no result after this time gets an error object; a later result replaces it.
 
     Example: GIVE_UP_AFTER=172800
     Wrong: GIVE_UP_AFTER="2 days"
     """
     max_in_flight: int = 0
-    """Some. The maximum of unfinished jobs in the queue when the sweep submits recordings that had to wait.
+    """Some. The maximum number of unfinished jobs in the queue when the sweep submits deferred recordings.
 
-    Empty: by the queue's own limits
+    Empty: the limits of the queue
     Example: MAX_IN_FLIGHT=50
     Wrong: MAX_IN_FLIGHT=many
     """
     jobs_path: str = "asr_jobs"
-    """Some. The form of Cloud Infinite's job API: `asr_jobs`, or the newer `jobs`.
+    """Some. The path of Cloud Infinite's job API: `asr_jobs`, or the newer `jobs`.
 
     Example: JOBS_PATH=jobs
     Wrong: JOBS_PATH=tasks
     """
     cloud_endpoint: str = ""
-    """Tests. A loopback address that receives every request instead of the cloud. It is never deployed.
+    """Tests. A loopback address that receives every request instead of Tencent Cloud. It is never deployed.
 
-    Empty: the cloud itself
+    Empty: Tencent Cloud
     Example: CLOUD_ENDPOINT=http://127.0.0.1:9000
     Wrong: CLOUD_ENDPOINT=http://198.51.100.7:9000
     """
@@ -312,7 +320,7 @@ def _find_conflicts(settings: Settings) -> list[str]:
     ):
         if shared_bucket and prefix and settings.input_prefix.startswith(prefix):
             mistakes.append(
-                f"INPUT_PREFIX {settings.input_prefix!r} lies inside {name} {prefix!r} of the same bucket: "
+                f"INPUT_PREFIX {settings.input_prefix!r} is inside {name} {prefix!r} of the same bucket: "
                 "every recording would count as an output and be skipped"
             )
     has_other_region = settings.output_region != settings.region and not _check_region(settings.output_region)
@@ -322,6 +330,6 @@ def _find_conflicts(settings: Settings) -> list[str]:
         )
     if settings.output_prefix.startswith(settings.state_prefix):
         mistakes.append(
-            f"OUTPUT_PREFIX {settings.output_prefix!r} lies inside STATE_PREFIX {settings.state_prefix!r}"
+            f"OUTPUT_PREFIX {settings.output_prefix!r} is inside STATE_PREFIX {settings.state_prefix!r}"
         )
     return mistakes

@@ -1,6 +1,6 @@
-"""`python -m tests.bench`: measures, prints a table, writes the page; exit 1 only if something could not be measured.
+"""Measure Scribe and print the metrics; with --write also write docs/benchmarks.md.
 
-A goal that is missed is shown as missed. Progress goes to standard error.
+Exit status 1 only if a measurement failed; a missed goal is shown as missed. Progress goes to standard error.
 """
 
 from __future__ import annotations
@@ -15,83 +15,93 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from tests.bench import burst, cold_start, five_hours, history, package_size, warm_event, wire_cost
-from tests.bench.figures import CannotMeasure, Section
-from tests.bench.ground import ROOT
-from tests.bench.page import machine, page_of, table_of
-from tests.bench.sides import Sides, lay_out
+from tests.bench import cold_start, long_result, pipeline, sweep_and_audit, warm_event
+from tests.bench.fixtures import ROOT
+from tests.bench.implementations import Implementations, build_implementations, measure_package
+from tests.bench.report import MeasurementError, Section, build_page, build_table, describe_machine
 
-_KEPT = ROOT / "build" / "bench"
+_BUILD_FOLDER = ROOT / "build" / "bench"
+_BENCHMARKS_PAGE = ROOT / "docs" / "benchmarks.md"
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Runs once; 0 if everything could be measured."""
-    given = _arguments(words)
-    console = Console(highlight=False)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run every measurement; return 0 if all succeeded."""
+    options = _parse_arguments(arguments)
     sections: list[Section] = []
-    troubles: list[str] = []
+    errors: list[str] = []
     try:
-        sides = lay_out(_KEPT)
-    except CannotMeasure as error:
+        implementations = build_implementations(_BUILD_FOLDER)
+    except MeasurementError as error:
         sys.exit(f"nothing could be measured: {error}")
     with TemporaryDirectory(prefix="scribe-bench-") as folder:
-        for name, measure in _measurements(sides, Path(folder), given):
+        for name, measure in _measurements(implementations, Path(folder), options):
             sys.stderr.write(f"{name} ...\n")
             try:
                 sections += measure()
-            except CannotMeasure as error:
-                troubles.append(f"{name} could not be measured: {error}")
-    console.print(table_of(sections))
-    sys.stderr.writelines(line + "\n" for line in troubles)
-    if not troubles:
-        given.page.write_text(_page(sections, sides, given), "utf-8")
-        sys.stderr.write(f"{given.page} is written\n")
-    return int(bool(troubles))
+            except MeasurementError as error:
+                errors.append(f"{name} could not be measured: {error}")
+    Console(highlight=False).print(build_table(sections))
+    sys.stderr.writelines(line + "\n" for line in errors)
+    page: Path | None = options.page or (_BENCHMARKS_PAGE if options.write else None)
+    if page and not errors:
+        page.write_text(_build_page(sections, implementations, options), "utf-8")
+        sys.stderr.write(f"Wrote {page}\n")
+    return int(bool(errors))
 
 
-def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20, help="cold starts of each side")
-    parser.add_argument("--events", type=int, default=1_000, help="warm events of each side")
-    parser.add_argument("--readings", type=int, default=5, help="of the long result, of each side")
-    parser.add_argument("--words", type=int, default=90_000, help="in the long result")
+    parser.add_argument("--rounds", type=int, default=20, help="cold starts of each implementation")
+    parser.add_argument("--events", type=int, default=1_000, help="warm events of each implementation")
+    parser.add_argument(
+        "--readings", type=int, default=5, help="how often each implementation reads the long result"
+    )
+    parser.add_argument("--words", type=int, default=90_000, help="words in the long result")
     parser.add_argument("--done", type=int, default=100_000, help="finished recordings for sweep and audit")
-    parser.add_argument("--open", type=int, default=100, help="unfinished ones")
+    parser.add_argument("--open", type=int, default=100, help="unfinished recordings for sweep and audit")
     parser.add_argument("--burst", type=int, default=500, help="uploads at once")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md", help="what to write")
-    return parser.parse_args(words)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--page", type=Path, help="write the page to this file instead of docs/benchmarks.md")
+    return parser.parse_args(arguments)
 
 
 def _measurements(
-    sides: Sides, folder: Path, given: argparse.Namespace
+    implementations: Implementations, folder: Path, options: argparse.Namespace
 ) -> Iterator[tuple[str, Callable[[], Sequence[Section]]]]:
-    yield "cold start", lambda: [cold_start.measure(sides, folder / "cold", given.rounds)]
-    yield "warm event", lambda: [warm_event.measure(sides, folder / "warm", given.events)]
+    yield "cold start", lambda: [cold_start.measure(implementations, folder / "cold", options.rounds)]
+    yield "warm event", lambda: [warm_event.measure(implementations, folder / "warm", options.events)]
     yield (
         "five hours of speech",
-        lambda: [five_hours.measure(sides, folder / "five-hours", given.readings, given.words)],
+        lambda: [long_result.measure(implementations, folder / "long", options.readings, options.words)],
     )
-    yield "package", lambda: [package_size.measure(sides)]
-    yield "requests", lambda: [wire_cost.measure(folder / "wire")]
+    yield "package", lambda: [measure_package(implementations)]
+    yield "requests", lambda: [pipeline.measure_requests(folder / "requests")]
     yield (
         "sweep and audit",
-        lambda: history.measure(
-            sides, folder / "history", little=max(1, given.done // 100), much=given.done, opened=given.open
+        lambda: sweep_and_audit.measure(
+            implementations,
+            folder / "sweep-and-audit",
+            few_done=max(1, options.done // 100),
+            many_done=options.done,
+            unfinished=options.open,
         ),
     )
-    yield "burst", lambda: [burst.measure(folder / "burst", given.burst)]
+    yield "burst", lambda: [pipeline.measure_burst(folder / "burst", options.burst)]
 
 
-def _page(sections: Sequence[Section], sides: Sides, given: argparse.Namespace) -> str:
-    runtime = "as in SCF" if sides.is_scf_python else "no CPython 3.10 was found, which SCF runs"
-    return page_of(
+def _build_page(
+    sections: Sequence[Section], implementations: Implementations, options: argparse.Namespace
+) -> str:
+    python, package = implementations.python, implementations.package
+    runtime = "as in SCF" if implementations.is_scf_python else "CPython 3.10, as in SCF, was not found"
+    return build_page(
         sections,
-        command=f"make bench BURST={given.burst}",
+        command=f"make bench WRITE=1 BURST={options.burst}",
         date=f"{datetime.now(timezone.utc):%Y-%m-%d}",
-        surroundings=(
-            f"machine: {machine()}",
-            f"functions and peers: CPython {sides.python.version} ({runtime}); stand-in: {platform.python_version()}",
-            f"Scribe {sides.package.version}, package {sides.package.digest}; {sides.peers}",
+        environment=(
+            f"machine: {describe_machine()}",
+            f"implementations: CPython {python.version} ({runtime}); local cloud: {platform.python_version()}",
+            f"Scribe {package.version}, package {package.digest}; {implementations.library_versions}",
         ),
     )
 

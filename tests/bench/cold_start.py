@@ -1,4 +1,4 @@
-"""A new process until its first event is answered, each side in its turn, each time a new recording."""
+"""Measure cold starts: a new process until its first event is handled. The implementations take turns."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from tests.bench.figures import Figure, Section, fact, ratio, spread
-from tests.bench.fill import fill
-from tests.bench.ground import event_of, keys, running_ground
+from tests.bench.fixtures import build_event, create_recordings, make_keys, running_bench_cloud
+from tests.bench.implementations import Implementations
 from tests.bench.instance import running_instance
-from tests.bench.sides import Sides
+from tests.bench.report import Metric, Section, Stats
 
-_MOST_OF_SDK, _MOST_OF_SDK_ALIKE = 0.5, 0.85
-_HOW = (
-    "A new process until its first event is answered, over loopback; {rounds} rounds, in each of which every side has "
-    "its turn. As shipped: Scribe with the bytecode that `make package` adds, the SDK's handler as pip leaves it, "
-    "because SCF never writes any. The floor makes Scribe's seven requests with http.client and a signature and does "
-    "nothing else; bare httpx makes the same seven, to show what a library for HTTP costs; the SDK's handler makes "
-    "five. A ratio is the median of the rounds' own ratios, because the machine is not equally quick in all of them. "
-    "Nobody speaks TLS on loopback: in the cloud each of them makes a context besides, whose cost is shown apart."
+_MAX_SDK_RATIO, _MAX_SDK_BYTECODE_RATIO = 0.5, 0.85
+_METHOD = (
+    "A new process until its first event is handled, over loopback; {rounds} rounds, in each of which every "
+    "implementation has its turn. As shipped: Scribe with the bytecode that `make package` adds, the SDK's handler as "
+    "pip installs it, because SCF never writes bytecode. The floor makes Scribe's seven requests with http.client and "
+    "a signature and does nothing else; bare httpx makes the same seven, to show what an HTTP library costs; the SDK's "
+    "handler makes five. A ratio is the median of the ratios of all rounds, because the speed of the machine varies "
+    "between rounds. There is no TLS on loopback: in the cloud each implementation also creates a TLS context, which "
+    "is measured separately."
 )
 
 _IF_MISSED = (
@@ -31,65 +31,70 @@ _IF_MISSED = (
 
 
 @dataclass(slots=True)
-class _Side:
-    """One of those that take turns, and what each start took in ms: by the clock, and of processor time."""
+class _ColdStarts:
+    """The cold starts of one implementation: elapsed time and processor time of each."""
 
     name: str
     module_file: Path
-    ms: list[float] = field(default_factory=list)
+    elapsed_ms: list[float] = field(default_factory=list)
     processor_ms: list[float] = field(default_factory=list)
 
-    def start(self, python: str, environ: Mapping[str, str], key: str) -> None:
-        """A new process, and its first event."""
-        began_s = time.perf_counter()
+    def measure(self, python: str, environ: Mapping[str, str], key: str) -> None:
+        """Start a new process and let it handle one event."""
+        start_s = time.perf_counter()
         with running_instance(python, self.module_file, environ) as instance:
-            instance.answer(event_of(key))
-            self.ms.append((time.perf_counter() - began_s) * 1000)
+            instance.invoke(build_event(key))
+            self.elapsed_ms.append((time.perf_counter() - start_s) * 1000)
             self.processor_ms.append(instance.processor_s * 1000)
 
-    def forget(self) -> None:
-        """The first start reads its files from a cold disk."""
-        self.ms.clear()
+    def discard(self) -> None:
+        """Discard what was measured so far."""
+        self.elapsed_ms.clear()
         self.processor_ms.clear()
 
 
-def measure(sides: Sides, data: Path, rounds: int) -> Section:
-    """Raises CannotMeasure."""
-    turns = (
-        _Side("Scribe, as shipped", sides.scribe),
-        _Side("SDK handler, as shipped", sides.sdk),
-        _Side("SDK handler, with bytecode", sides.sdk_with_bytecode),
-        _Side("bare httpx, with bytecode", sides.bare_httpx),
-        _Side("floor", sides.floor),
+def measure(implementations: Implementations, data: Path, rounds: int) -> Section:
+    """Measure every implementation `rounds` times. Raises MeasurementError."""
+    cold_starts = (
+        _ColdStarts("Scribe, as shipped", implementations.scribe),
+        _ColdStarts("SDK handler, as shipped", implementations.sdk),
+        _ColdStarts("SDK handler, with bytecode", implementations.sdk_with_bytecode),
+        _ColdStarts("bare httpx, with bytecode", implementations.bare_httpx),
+        _ColdStarts("floor", implementations.floor),
     )
-    fresh = keys("cold", (1 + rounds) * len(turns))
-    fill(data, fresh=fresh)
-    unused = iter(fresh)
+    keys = make_keys("cold", (1 + rounds) * len(cold_starts))
+    create_recordings(data, new_keys=keys)
+    unused_keys = iter(keys)
+    python = implementations.python.path
     tls_ms: list[float] = []
-    with running_ground(data, jobs_at_once=0) as ground:
-        for side in turns:
-            side.start(sides.python.path, ground.environ, next(unused))
-            side.forget()
+    with running_bench_cloud(data, max_concurrent_jobs=0) as cloud:
+        for implementation in cold_starts:
+            implementation.measure(python, cloud.function_environ, next(unused_keys))
+            implementation.discard()  # its files were not in the page cache yet
         for _ in range(rounds):
-            for side in turns:
-                side.start(sides.python.path, ground.environ, next(unused))
-            tls_ms.append(float(sides.run_peer("tls_context.py", sides.package.tree)))
-    tls = fact("a TLS context, in a new process", spread(tls_ms).told("ms"))
-    return Section("Cold start", _HOW.format(rounds=rounds), [*_figures(turns), tls], _IF_MISSED)
+            for implementation in cold_starts:
+                implementation.measure(python, cloud.function_environ, next(unused_keys))
+            tls_ms.append(float(implementations.run_script("tls_context.py", implementations.package.tree)))
+    tls = Metric("a TLS context, in a new process", Stats.from_values(tls_ms).format("ms"))
+    return Section("Cold start", _METHOD.format(rounds=rounds), [*_metrics(cold_starts), tls], _IF_MISSED)
 
 
-def _figures(turns: tuple[_Side, ...]) -> Iterator[Figure]:
-    for side in turns:
-        yield fact(side.name, spread(side.ms).told("ms"))
-    for side in turns:
-        yield fact(f"{side.name}: processor time of its process", spread(side.processor_ms).told("ms"))
-    scribe, sdk, sdk_alike, bare_httpx, floor = turns
-    yield ratio("Scribe / SDK handler, each as shipped", *_by_round(scribe, sdk), _MOST_OF_SDK)
-    yield ratio("Scribe / SDK handler, both with bytecode", *_by_round(scribe, sdk_alike), _MOST_OF_SDK_ALIKE)
-    yield ratio("Scribe / bare httpx", *_by_round(scribe, bare_httpx))
-    yield ratio("Scribe / floor", *_by_round(scribe, floor))
+def _metrics(cold_starts: tuple[_ColdStarts, ...]) -> Iterator[Metric]:
+    for implementation in cold_starts:
+        yield Metric(implementation.name, Stats.from_values(implementation.elapsed_ms).format("ms"))
+    for implementation in cold_starts:
+        processor_time = Stats.from_values(implementation.processor_ms).format("ms")
+        yield Metric(f"{implementation.name}: processor time of its process", processor_time)
+    scribe, sdk, sdk_with_bytecode, bare_httpx, floor = cold_starts
+    yield _ratio("Scribe / SDK handler, each as shipped", scribe, sdk, _MAX_SDK_RATIO)
+    yield _ratio(
+        "Scribe / SDK handler, both with bytecode", scribe, sdk_with_bytecode, _MAX_SDK_BYTECODE_RATIO
+    )
+    yield _ratio("Scribe / bare httpx", scribe, bare_httpx)
+    yield _ratio("Scribe / floor", scribe, floor)
 
 
-def _by_round(ours: _Side, theirs: _Side) -> tuple[float, float]:
-    """Ours in the middle one of the rounds' ratios, where theirs is 1."""
-    return median(mine / other for mine, other in zip(ours.ms, theirs.ms, strict=True)), 1.0
+def _ratio(name: str, scribe: _ColdStarts, other: _ColdStarts, max_ratio: float | None = None) -> Metric:
+    """Build a metric from the median of the ratios of all rounds."""
+    rounds = zip(scribe.elapsed_ms, other.elapsed_ms, strict=True)
+    return Metric.ratio(name, median(scribe_ms / other_ms for scribe_ms, other_ms in rounds), 1.0, max_ratio)

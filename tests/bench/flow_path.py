@@ -1,6 +1,6 @@
 """How many files and functions of the product one event passes: `python -m tests.bench.flow_path` prints a table.
 
-Runs the handlers in this process against the stand-in cloud and records each function of `handlers/` and `shared/` that
+Runs the handlers in this process against the local cloud and records each function of `handlers/` and `shared/` that
 is entered. Each event is run once before, so that imports and caches do not count. The table goes to standard error,
 because the handlers log to standard output.
 """
@@ -83,7 +83,7 @@ def record(run: Callable[[], object]) -> FlowPath:
 
 @contextmanager
 def running_cloud() -> Iterator[tuple[Emulator, OperatorClients]]:
-    """Start a stand-in cloud with two buckets and a queue that notifies no one."""
+    """Start a local cloud with two buckets and a queue that notifies no one."""
     with (
         tempfile.TemporaryDirectory() as folder,
         start_emulator(Path(folder), SETTINGS, ["--speech", "scripted"]) as emulator,

@@ -1,4 +1,4 @@
-"""A thousand events in one process, a portion of each side in its turn, each event a new recording."""
+"""Measure warm events: many events in one process of each implementation, in batches that take turns."""
 
 from __future__ import annotations
 
@@ -8,96 +8,99 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.figures import Figure, Section, Spread, fact, ratio, spread
-from tests.bench.fill import fill
-from tests.bench.ground import Ground, event_of, keys, running_ground
+from tests.bench.fixtures import BenchCloud, build_event, create_recordings, make_keys, running_bench_cloud
+from tests.bench.implementations import Implementations
 from tests.bench.instance import Instance, running_instance
-from tests.bench.sides import Sides
+from tests.bench.report import Metric, Section, Stats
 
-_PORTION = 25
-_MOST_OF_HTTPX = 1.1
-_HOW = (
-    "{events} events in one process of each side, over loopback, in portions of {portion} that take turns; the time of "
-    "an event is that of its portion. The stand-in's answering is in it; the processor time of the side's own process "
-    "is shown apart. Bare httpx makes the same requests as Scribe, signed, and does nothing else."
+_BATCH_SIZE = 25
+_MAX_HTTPX_RATIO = 1.1
+_METHOD = (
+    "{events} events in one process of each implementation, over loopback, in batches of {batch_size} that take turns; "
+    "the time of an event is the average of its batch. It includes the local cloud's own time; the processor time of "
+    "the implementation's process is shown apart. Bare httpx makes the same requests as Scribe, signed, and does "
+    "nothing else."
 )
 
 
 @dataclass(slots=True)
-class _Side:
-    """One process. `seconds` are of an event in each portion; `requests` of one event."""
+class _WarmInstance:
+    """One process. `requests` of one event; `event_seconds` has the time of an event in each batch."""
 
     instance: Instance
     requests: int
-    seconds: list[float] = field(default_factory=list)
-    processor_s: float = 0.0
+    event_seconds: list[float] = field(default_factory=list)
+    total_processor_s: float = 0.0
     events: int = 0
 
     @property
-    def ms(self) -> Spread:
-        """Of one event."""
-        return spread(second * 1000 for second in self.seconds)
+    def event_ms(self) -> Stats:
+        """Summarize the time of one event."""
+        return Stats.from_values(seconds * 1000 for seconds in self.event_seconds)
 
     @property
-    def processor_ms(self) -> float:
-        """Of one event, on average."""
-        return self.processor_s * 1000 / self.events
+    def event_processor_ms(self) -> float:
+        """Return the average processor time of one event."""
+        return self.total_processor_s * 1000 / self.events
 
-    def work(self, events: Sequence[str]) -> None:
-        """Answers the events of these recordings."""
-        processor_before_s, began_s = self.instance.processor_s, time.perf_counter()
-        for key in events:
-            self.instance.answer(event_of(key))
-        self.seconds.append((time.perf_counter() - began_s) / len(events))
-        self.processor_s += self.instance.processor_s - processor_before_s
-        self.events += len(events)
+    def run_batch(self, keys: Sequence[str]) -> None:
+        """Handle the events of these recordings."""
+        processor_start_s, start_s = self.instance.processor_s, time.perf_counter()
+        for key in keys:
+            self.instance.invoke(build_event(key))
+        self.event_seconds.append((time.perf_counter() - start_s) / len(keys))
+        self.total_processor_s += self.instance.processor_s - processor_start_s
+        self.events += len(keys)
 
 
-def measure(sides: Sides, data: Path, events: int) -> Section:
-    """Raises CannotMeasure."""
-    modules = (sides.scribe, sides.bare_httpx, sides.sdk_with_bytecode, sides.floor)
-    portions, portion = max(1, events // _PORTION), min(events, _PORTION)
-    fresh = keys("warm", len(modules) * (1 + portions * portion))
-    fill(data, fresh=fresh)
-    unused = iter(fresh)
-    with running_ground(data, jobs_at_once=0) as ground, ExitStack() as stack:
-        running = [
-            _Side(instance, _requests_of_first(ground, instance, next(unused)))
-            for instance in [
-                stack.enter_context(running_instance(sides.python.path, module, ground.environ))
-                for module in modules
-            ]
+def measure(implementations: Implementations, data: Path, events: int) -> Section:
+    """Measure about `events` events of each implementation. Raises MeasurementError."""
+    modules = (
+        implementations.scribe,
+        implementations.bare_httpx,
+        implementations.sdk_with_bytecode,
+        implementations.floor,
+    )
+    batches, batch_size = max(1, events // _BATCH_SIZE), min(events, _BATCH_SIZE)
+    keys = make_keys("warm", len(modules) * (1 + batches * batch_size))
+    create_recordings(data, new_keys=keys)
+    unused_keys = iter(keys)
+    with running_bench_cloud(data, max_concurrent_jobs=0) as cloud, ExitStack() as stack:
+        processes = [
+            stack.enter_context(running_instance(implementations.python.path, module, cloud.function_environ))
+            for module in modules
         ]
-        for _ in range(portions):
-            for side in running:
-                side.work([next(unused) for _ in range(portion)])
-        how = _HOW.format(events=portions * portion, portion=portion)
-        return Section("Warm event", how, list(_figures(*running)))
+        instances = [
+            _WarmInstance(process, _count_requests(cloud, process, next(unused_keys)))
+            for process in processes
+        ]
+        for _ in range(batches):
+            for instance in instances:
+                instance.run_batch([next(unused_keys) for _ in range(batch_size)])
+    method = _METHOD.format(events=batches * batch_size, batch_size=batch_size)
+    return Section("Warm event", method, list(_metrics(*instances)))
 
 
-def _requests_of_first(ground: Ground, instance: Instance, key: str) -> int:
-    """Loads the handler as well: what comes after it is warm."""
-    before = len(ground.cloud.requests())
-    instance.answer(event_of(key))
-    return len(ground.cloud.requests()) - before
+def _count_requests(cloud: BenchCloud, instance: Instance, key: str) -> int:
+    """Count the requests of the first event, which also loads the handler."""
+    before = len(cloud.requests())
+    instance.invoke(build_event(key))
+    return len(cloud.requests()) - before
 
 
-def _figures(scribe: _Side, bare_httpx: _Side, sdk: _Side, floor: _Side) -> Iterator[Figure]:
-    named = {
-        "Scribe": scribe,
-        "bare httpx": bare_httpx,
-        "SDK handler": sdk,
-        "floor": floor,
-    }
-    for name, side in named.items():
-        yield fact(f"{name}, {side.requests} requests", side.ms.told("ms", 1))
-    for name, side in named.items():
-        yield fact(f"{name}, processor time of its process", f"{side.processor_ms:.1f} ms")
-    yield ratio("Scribe / bare httpx", scribe.ms.median, bare_httpx.ms.median, _MOST_OF_HTTPX)
-    yield ratio("Scribe / bare httpx, processor time", scribe.processor_ms, bare_httpx.processor_ms)
-    yield ratio(
-        "Scribe / SDK handler, a request",
-        scribe.ms.median / scribe.requests,
-        sdk.ms.median / sdk.requests,
-        1.0,
+def _metrics(
+    scribe: _WarmInstance, bare_httpx: _WarmInstance, sdk: _WarmInstance, floor: _WarmInstance
+) -> Iterator[Metric]:
+    instances = {"Scribe": scribe, "bare httpx": bare_httpx, "SDK handler": sdk, "floor": floor}
+    for name, instance in instances.items():
+        yield Metric(f"{name}, {instance.requests} requests", instance.event_ms.format("ms", 1))
+    for name, instance in instances.items():
+        yield Metric(f"{name}, processor time of its process", f"{instance.event_processor_ms:.1f} ms")
+    scribe_ms, sdk_ms = scribe.event_ms.median, sdk.event_ms.median
+    yield Metric.ratio("Scribe / bare httpx", scribe_ms, bare_httpx.event_ms.median, _MAX_HTTPX_RATIO)
+    yield Metric.ratio(
+        "Scribe / bare httpx, processor time", scribe.event_processor_ms, bare_httpx.event_processor_ms
+    )
+    yield Metric.ratio(
+        "Scribe / SDK handler, a request", scribe_ms / scribe.requests, sdk_ms / sdk.requests, 1.0
     )

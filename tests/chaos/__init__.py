@@ -1,1 +1,13 @@
-"""Uploads under a storm of faults, and what must be true when it is over."""
+"""Fault injection: uploads while faults occur, repairs without faults, and checks of the result from outside.
+
+__main__.py      `make chaos`: one run; prints its counts as JSON, then what is wrong, then one sentence
+run.py           the two phases of a run: uploads with faults, then sweeps without
+workload.py      the uploads of a seed
+faults.py        the fault plan of a seed
+cloud.py         the local cloud with its admin pages; repairs
+observations.py  what is collected during a run: objects, jobs, invocations, requests
+expected.py      the results that each uploaded content must have
+checks.py        compares observations with expectations
+report.py        the counts, the sentence, the history of a recording
+kill_points.py   functions killed at one of their requests
+"""

@@ -1,7 +1,8 @@
-"""The stand-in cloud as chaos and load runs use it: its levers, and what it shows to an observer."""
+"""The local cloud as chaos and load runs use it: uploads, sweeps, faults, its admin pages, and repairs."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,94 +11,122 @@ from typing import Any
 
 import httpx
 
-from cli.local.emulator import INPUT_BUCKET, LocalPipeline
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, LocalPipeline
 from tests.helpers.permissions import build_scope, write_policies
 from tests.helpers.pipeline import running_pipeline
 
 Row = Mapping[str, Any]
 
 RECONCILE, AUDIT = "reconcile", "audit"
-LONGEST_CALL_SECONDS = 700.0  # a sweep may take 600 s (serverless.yml)
-QUICK = ("--speech", "scripted", "--retry-delay", "0.2")
+CALL_TIMEOUT_S = 700.0  # a sweep may take 600 s (serverless.yml)
+FAST_OPTIONS = ("--speech", "scripted", "--retry-delay", "0.2")
+_MAX_REPAIR_ROUNDS = 20
+_REPAIR_PAUSE_S = 0.3  # with SWEEP_AFTER 0 a dead attempt keeps its lease for 2 seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A running pipeline and the stand-in's own pages below /-/. Every call raises httpx.HTTPError."""
+    """A running pipeline and the admin pages (/-/) of its local cloud. Every method raises httpx.HTTPError."""
 
     pipeline: LocalPipeline
     client: httpx.Client
 
     def upload(self, key: str, body: bytes) -> None:
-        """Puts a recording with the operator's key, which suffers no faults."""
+        """Upload a recording with the operator's key, whose requests have no faults."""
         self.pipeline.clients.cos.put(INPUT_BUCKET, key, body)
 
-    def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
-        """Every object of a bucket below a prefix, with its bytes."""
+    def read_objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
+        """Return the content of every object below a prefix, by key."""
         cos = self.pipeline.clients.cos
         return {item.key: cos.get(bucket, item.key).body for item in cos.iter_objects(bucket, prefix=prefix)}
 
-    def keys(self, bucket: str, prefix: str = "") -> list[str]:
-        """The keys of a bucket below a prefix."""
+    def list_keys(self, bucket: str, prefix: str = "") -> list[str]:
+        """List the keys of a bucket below a prefix."""
         return [item.key for item in self.pipeline.clients.cos.iter_objects(bucket, prefix=prefix)]
 
-    def empty(self, bucket: str) -> None:
-        """Deletes every object of a bucket."""
-        for key in self.keys(bucket):
+    def delete_objects(self, bucket: str) -> None:
+        """Delete every object of a bucket."""
+        for key in self.list_keys(bucket):
             self.pipeline.clients.cos.delete(bucket, key)
 
     def sweep(self, message: str = RECONCILE) -> Row:
-        """Runs the sweep now, as a timer would, and gives the invocation."""
-        event = {"Type": "Timer", "TriggerName": message, "Time": "2026-11-21T01:15:00Z", "Message": message}
-        return self._row("POST", "functions/sweep/invoke", event)
+        """Run the sweep now, as its timer does; return the invocation."""
+        return self._request_row("POST", "functions/sweep/invoke", build_timer_event(message))
 
-    def rests(self, seconds: float) -> bool:
-        """Waits until no job is open, no notification due and no function at work; whether that came in time."""
-        return bool(self._ask("GET", f"idle?timeout={seconds}"))
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until no job is open, no notification is due and no function runs. Return False after the timeout."""
+        return bool(self._request("GET", f"idle?timeout={timeout_s}"))
 
     def jobs(self) -> list[Row]:
-        """Every job that CI ever took."""
-        return self._rows("jobs")
+        """Return every job that CI accepted."""
+        return self._request_rows("jobs")
 
     def invocations(self, since: int = 0) -> list[Row]:
-        """What ran, after that number; the stand-in keeps the last 10,000."""
-        return self._rows(f"invocations?since={since}")
+        """Return the invocations after a number; the local cloud keeps the last 10,000."""
+        return self._request_rows(f"invocations?since={since}")
 
     def requests(self, since: int = 0) -> list[Row]:
-        """What was asked of COS and CI, after that number; the stand-in keeps the last 100,000."""
-        return self._rows(f"requests?since={since}")
+        """Return the requests to COS and CI after a number; the local cloud keeps the last 100,000."""
+        return self._request_rows(f"requests?since={since}")
 
     def set_faults(self, plan: Row) -> None:
-        """From now on these faults strike; an empty plan ends them."""
-        self._ask("PUT", "faults", dict(plan))
+        """Replace the fault plan; an empty plan means no faults."""
+        self._request("PUT", "faults", dict(plan))
 
-    def struck(self) -> dict[str, int]:
-        """How often each kind of fault struck so far."""
-        return dict(self._row("GET", "faults")["struck"])
+    def count_faults(self) -> dict[str, int]:
+        """Return how often each kind of fault was injected so far."""
+        return dict(self._request_row("GET", "faults")["struck"])
 
-    def _rows(self, path: str) -> list[Row]:
-        return list(self._ask("GET", path))
+    def _request_rows(self, path: str) -> list[Row]:
+        return list(self._request("GET", path))
 
-    def _row(self, method: str, path: str, body: Any = None) -> Row:
-        return dict(self._ask(method, path, body))
+    def _request_row(self, method: str, path: str, body: Any = None) -> Row:
+        return dict(self._request(method, path, body))
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
         return self.client.request(method, f"/-/{path}", json=body).raise_for_status().json()
 
 
 @contextmanager
 def running_cloud(
-    data: Path, settings: Mapping[str, str] | None = None, arguments: Sequence[str] = QUICK
+    data: Path, settings: Mapping[str, str] | None = None, arguments: Sequence[str] = FAST_OPTIONS
 ) -> Iterator[Cloud]:
-    """A pipeline on a stand-in cloud until the block ends; the same folder again goes on where it ended.
+    """Run a pipeline on a local cloud until the block ends. The same folder continues where it stopped.
 
-    Its functions may do what their least policies say, so whatever a fault leads them to is granted, or found out.
+    The functions have only their minimal permissions, so a fault that makes one do more is noticed.
     """
     policies = write_policies(data, build_scope(settings or {}))
     with (
         running_pipeline(data, [*arguments, "--policies", str(policies)], settings) as pipeline,
-        httpx.Client(
-            base_url=pipeline.emulator.endpoint, trust_env=False, timeout=LONGEST_CALL_SECONDS
-        ) as client,
+        httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=CALL_TIMEOUT_S) as client,
     ):
         yield Cloud(pipeline, client)
+
+
+def build_timer_event(message: str) -> dict[str, str]:
+    """Build the event of the sweep's timer (RECONCILE) or the audit's (AUDIT)."""
+    return {"Type": "Timer", "TriggerName": message, "Time": "2026-11-21T01:15:00Z", "Message": message}
+
+
+def repair(cloud: Cloud, idle_timeout_s: float) -> str:
+    """Sweep and audit until a round changes nothing. Return "", or why the repair did not end."""
+    cloud.wait_until_idle(idle_timeout_s)
+    etags = _list_output_etags(cloud)
+    for _ in range(_MAX_REPAIR_ROUNDS):
+        calls = []
+        for message in (RECONCILE, AUDIT):
+            calls.append(cloud.sweep(message))
+            if not cloud.wait_until_idle(idle_timeout_s):
+                return "the pipeline does not become idle"
+        etags_before, etags = etags, _list_output_etags(cloud)
+        open_receipts = [key for key in etags if key.startswith(".scribe/open/")]
+        if not open_receipts and etags_before == etags and all(call["outcome"] == "ok" for call in calls):
+            return ""
+        if open_receipts:
+            time.sleep(_REPAIR_PAUSE_S)
+    results = [call["error"] or call["result"] for call in calls]
+    return f"the repair does not end, {len(open_receipts)} receipts are open; the last results are {results}"
+
+
+def _list_output_etags(cloud: Cloud) -> dict[str, str]:
+    return {item.key: item.etag for item in cloud.pipeline.clients.cos.iter_objects(OUTPUT_BUCKET)}

@@ -1,4 +1,4 @@
-"""What must be said of each content: the scripted engine's own word for exactly these bytes."""
+"""The expected results of each uploaded content: the text of the scripted engine, the output keys, the receipt id."""
 
 from __future__ import annotations
 
@@ -10,67 +10,82 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION
 from localcloud.speech.models import RecognitionError
 from localcloud.speech.scripted import ScriptedRecogniser
-from tests.chaos.uploads import etag_of
+from shared.recordings import models as product
+from shared.recordings.keys import transcript_key
+from shared.settings import Settings
+from tests.chaos.workload import compute_etag
 
 FORMATS = ("json", "txt", "srt", "vtt")
-_NO_SPEECH = re.compile(r"WEBVTT.*|[0-9]+|.*-->.*")
+_SETTINGS = Settings((INPUT_BUCKET,), (CALLBACK_TOKEN,), REGION, output_bucket=OUTPUT_BUCKET)
+_SUBTITLE_MARKUP = re.compile(r"WEBVTT.*|[0-9]+|.*-->.*")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a recording says: sentences as (start ms, end ms, text), in order."""
+class Speech:
+    """The speech in a recording: sentences as (start ms, end ms, text), in order."""
 
     sentences: tuple[tuple[int, int, str], ...]
 
     @property
     def words(self) -> list[str]:
-        """All words, in order."""
+        """Return all words, in order."""
         return " ".join(text for _, _, text in self.sentences).split()
 
 
-def said_of(bodies: Iterable[bytes]) -> Mapping[bytes, Said | None]:
-    """What the engine says of each content; None for what must fail."""
+def recognize(bodies: Iterable[bytes]) -> Mapping[bytes, Speech | None]:
+    """Run the engine on each content; None if its transcription must fail."""
     with TemporaryDirectory() as folder:
-        places = {body: Path(folder) / etag_of(body) for body in bodies}
-        for body, place in places.items():
-            place.write_bytes(body)
-        return asyncio.run(_listen(places))
+        files = {body: Path(folder) / compute_etag(body) for body in bodies}
+        for body, file in files.items():
+            file.write_bytes(body)
+        return asyncio.run(_recognize_files(files))
 
 
-async def _listen(places: Mapping[bytes, Path]) -> dict[bytes, Said | None]:
+async def _recognize_files(files: Mapping[bytes, Path]) -> dict[bytes, Speech | None]:
     engine = ScriptedRecogniser()
-    heard: dict[bytes, Said | None] = {}
-    for body, place in places.items():
+    results: dict[bytes, Speech | None] = {}
+    for body, file in files.items():
         try:
-            found = await engine.recognise(place, engine="16k_en", channels=1, sidecar=None)
+            recognition = await engine.recognise(file, engine="16k_en", channels=1, sidecar=None)
         except RecognitionError:
-            heard[body] = None
+            results[body] = None
             continue
-        sentences = ((one.start_ms, one.end_ms, one.text) for one in found.sentences)
-        # An empty file is refused before anything is paid.
-        heard[body] = Said(tuple(sentences)) if body else None
-    return heard
+        sentences = ((item.start_ms, item.end_ms, item.text) for item in recognition.sentences)
+        # An empty file is rejected before a job is submitted.
+        results[body] = Speech(tuple(sentences)) if body else None
+    return results
 
 
-def difference(files: Mapping[str, bytes], said: Said, etag: str) -> str:
-    """Why these four transcripts are not those of this content; empty if they are."""
+def find_difference(files: Mapping[str, bytes], speech: Speech, etag: str) -> str:
+    """Return why these four files are not the transcripts of this content, or ""."""
     try:
         document = json.loads(files["json"])
-        told = tuple((one["start_ms"], one["end_ms"], one["text"]) for one in document["sentences"])
+        sentences = tuple((item["start_ms"], item["end_ms"], item["text"]) for item in document["sentences"])
         if document["recording"]["etag"] != etag:
-            return f"the JSON is of the content {document['recording']['etag']}, not of {etag}"
+            return f"the JSON is of content {document['recording']['etag']}, expected {etag}"
     except (ValueError, KeyError, TypeError) as error:
-        return f"the JSON cannot be read: {error!r}"
-    if told != said.sentences:
-        return f"the JSON says {told}, the engine {said.sentences}"
-    for name in FORMATS[1:]:
-        words = _words(files[name].decode("utf-8", "replace"))
-        if words != said.words:
-            return f"{name} says {words}, the engine {said.words}"
+        return f"the JSON cannot be parsed: {error!r}"
+    if sentences != speech.sentences:
+        return f"the JSON has {sentences}, expected {speech.sentences}"
+    for extension in FORMATS[1:]:
+        words = _extract_words(files[extension].decode("utf-8", "replace"))
+        if words != speech.words:
+            return f"{extension} has {words}, expected {speech.words}"
     return ""
 
 
-def _words(text: str) -> list[str]:
-    return " ".join(line for line in text.splitlines() if not _NO_SPEECH.fullmatch(line)).split()
+def _extract_words(text: str) -> list[str]:
+    return " ".join(line for line in text.splitlines() if not _SUBTITLE_MARKUP.fullmatch(line)).split()
+
+
+def build_receipt_id(key: str, body: bytes) -> str:
+    """Build the id of the receipt for this content of a key; its job has it as UserData."""
+    return product.Recording(INPUT_BUCKET, key, compute_etag(body), len(body)).id
+
+
+def build_output_key(key: str, extension: str) -> str:
+    """Build the key of a result of a recording."""
+    return transcript_key(_SETTINGS, INPUT_BUCKET, key, extension)

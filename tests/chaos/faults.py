@@ -1,10 +1,10 @@
-"""The storm: every kind of fault that the stand-in knows, at rates that give a typical upload one or two of them."""
+"""The fault plan: every kind of fault of the local cloud, with rates that give a typical upload one or two of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Opportunities of one upload: one event, one job, one notification, about eighteen requests in two functions.
+# One upload has one event, one job, one notification, and about eighteen requests in two functions.
 _RATES = {
     # CI's notifications
     "duplicate_notification": 0.06,
@@ -30,15 +30,18 @@ _RATES = {
     "job_failed": 0.03,
 }
 _RACY_RATE = 0.5
-_SKEWS_S = (0, 3, -3)
+_CLOCK_SKEWS_S = (0, 3, -3)
 
 
-def storm_plan(seed: int, *, racy: bool = False) -> dict[str, Any]:
-    """The plan for the stand-in. With `racy`, create-only writes lose true races, as one tester of COS saw it."""
+def build_fault_plan(seed: int, *, racy: bool = False) -> dict[str, Any]:
+    """Build the plan for the local cloud. With `racy`, two create-only writes at the same time can both succeed:
+
+    a published report saw COS do that.
+    """
     rates = {**_RATES, "racy_create_only": _RACY_RATE} if racy else _RATES
     return {
         "seed": seed,
         "rates": rates,
         "delay_ms": [200, 2500],
-        "clock_skew_s": _SKEWS_S[seed % len(_SKEWS_S)],
+        "clock_skew_s": _CLOCK_SKEWS_S[seed % len(_CLOCK_SKEWS_S)],
     }

@@ -1,4 +1,4 @@
-"""One run: uploads in the storm, rest, repair in fair weather."""
+"""One run: uploads with faults until the pipeline is idle, then repairs without faults."""
 
 from __future__ import annotations
 
@@ -11,90 +11,91 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tests.chaos.cloud import AUDIT, RECONCILE, Cloud, Row, running_cloud
-from tests.chaos.evidence import Evidence, Recorder, gather
-from tests.chaos.expected import said_of
-from tests.chaos.repair import repair
-from tests.chaos.uploads import Put, Recording, draw, etag_of, in_turns
-from tests.chaos.verdict import LEFT_OPEN, Verdict, Violation, judge
+from tests.chaos.checks import LEFT_OPEN, Verdict, Violation, check_results
+from tests.chaos.cloud import AUDIT, RECONCILE, Cloud, Row, repair, running_cloud
+from tests.chaos.expected import recognize
+from tests.chaos.observations import Observations, Recorder, observe
+from tests.chaos.workload import Recording, Upload, compute_etag, generate_recordings, schedule_uploads
 
-# In the storm the sweep meets live attempts on purpose. What protects these is their lease, not SWEEP_AFTER: with 1
-# second nearly every receipt is swept while its callback is at work. 0 would tell the sweep to take live for dead.
-_IN_THE_STORM = {"SWEEP_AFTER": "1"}
-# Afterwards nobody is alive: everything open is due, and the leases of the dead need not be waited for.
-_AFTERWARDS = {"SWEEP_AFTER": "0"}
-_SWEEP_EVERY_SECONDS = 2.0
-_REST_SECONDS = 300.0
+# While there are faults the sweep is to meet running attempts, which are protected by their lease and not by
+# SWEEP_AFTER: with 1 second nearly every receipt is swept while its callback runs. With 0 the sweep would take running
+# attempts for dead ones.
+_FAULT_SETTINGS = {"SWEEP_AFTER": "1"}
+# During the repairs no attempt runs: everything open is due, and leases need not expire first.
+_REPAIR_SETTINGS = {"SWEEP_AFTER": "0"}
+_SWEEP_INTERVAL_S = 2.0
+_IDLE_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was done and what came of it."""
+    """The result of a run. `faults` counts the injected faults by kind."""
 
     recordings: Sequence[Recording]
-    evidence: Evidence
+    observations: Observations
     verdict: Verdict
-    struck: dict[str, int]
+    faults: dict[str, int]
     seconds: float
 
 
 def run(data: Path, *, uploads: int, seed: int, plan: Row) -> Run:
-    """Uploads under the plan's faults, then repairs without any. `data` is an empty folder."""
-    began = time.monotonic()
-    recordings, record = draw(uploads, seed), Recorder()
-    with running_cloud(data, _IN_THE_STORM) as cloud:
+    """Upload with the faults of the plan, repair without faults, check the results. `data` is an empty folder."""
+    start = time.monotonic()
+    recordings, recorder = generate_recordings(uploads, seed), Recorder()
+    with running_cloud(data, _FAULT_SETTINGS) as cloud:
         cloud.set_faults(plan)
-        with _swept(cloud, record):
-            _upload(cloud, recordings, seed, record)
-            cloud.rests(_REST_SECONDS)
+        with _sweeping(cloud, recorder):
+            _upload_all(cloud, recordings, seed, recorder)
+            cloud.wait_until_idle(_IDLE_TIMEOUT_S)
         cloud.set_faults({})
-        cloud.rests(_REST_SECONDS)
-        struck = cloud.struck()
-        record.collect(cloud)
-    record.new_cloud()
-    with running_cloud(data, _AFTERWARDS) as cloud:
-        unmended = repair(cloud, _REST_SECONDS)
-        evidence = gather(cloud, record)
+        cloud.wait_until_idle(_IDLE_TIMEOUT_S)
+        faults = cloud.count_faults()
+        recorder.collect(cloud)
+    recorder.start_new_cloud()
+    with running_cloud(data, _REPAIR_SETTINGS) as cloud:
+        repair_error = repair(cloud, _IDLE_TIMEOUT_S)
+        observations = observe(cloud, recorder)
         secrets = (cloud.pipeline.emulator.secret_id, cloud.pipeline.emulator.secret_key)
-    said = said_of(body for one in recordings for body in one.bodies)
-    verdict = judge(recordings, said, evidence, secrets)
-    if unmended:
-        verdict = replace(verdict, violations=(*verdict.violations, Violation(LEFT_OPEN, "", unmended)))
-    return Run(recordings, evidence, verdict, struck, time.monotonic() - began)
+    expected = recognize(body for recording in recordings for body in recording.bodies)
+    verdict = check_results(recordings, expected, observations, secrets)
+    if repair_error:
+        violations = (*verdict.violations, Violation(LEFT_OPEN, "", repair_error))
+        verdict = replace(verdict, violations=violations)
+    return Run(recordings, observations, verdict, faults, time.monotonic() - start)
 
 
-def _upload(cloud: Cloud, recordings: Sequence[Recording], seed: int, record: Recorder) -> None:
-    def put(turns: Sequence[Put]) -> None:
-        for one in turns:
-            time.sleep(one.pause_s)
-            record.put(one.key, etag_of(one.body))
-            cloud.upload(one.key, one.body)
+def _upload_all(cloud: Cloud, recordings: Sequence[Recording], seed: int, recorder: Recorder) -> None:
+    def upload_in_order(uploads: Sequence[Upload]) -> None:
+        for upload in uploads:
+            time.sleep(upload.pause_s)
+            recorder.record_upload(upload.key, compute_etag(upload.body))
+            cloud.upload(upload.key, upload.body)
 
-    turns = in_turns(recordings, seed)
-    with ThreadPoolExecutor(len(turns)) as threads:
-        for done in [threads.submit(put, mine) for mine in turns]:
-            done.result()
+    schedule = schedule_uploads(recordings, seed)
+    with ThreadPoolExecutor(len(schedule)) as threads:
+        for future in [threads.submit(upload_in_order, uploads) for uploads in schedule]:
+            future.result()
 
 
 @contextmanager
-def _swept(cloud: Cloud, record: Recorder) -> Iterator[None]:
-    """Sweeps and audits every few seconds, each in a thread of its own, so that they also meet each other."""
-    calm = threading.Event()
+def _sweeping(cloud: Cloud, recorder: Recorder) -> Iterator[None]:
+    """Sweep and audit every few seconds until the block ends, each in its own thread, so that they also overlap."""
+    stop = threading.Event()
 
-    def keep_on(act: Callable[[], object]) -> None:
-        while not calm.wait(_SWEEP_EVERY_SECONDS):
-            act()
+    def repeat(action: Callable[[], object]) -> None:
+        while not stop.wait(_SWEEP_INTERVAL_S):
+            action()
 
-    acts = (
+    actions = (
         partial(cloud.sweep, RECONCILE),
         partial(cloud.sweep, AUDIT),
-        partial(record.collect, cloud),
+        partial(recorder.collect, cloud),
     )
-    with ThreadPoolExecutor(len(acts)) as threads:
-        done = [threads.submit(keep_on, act) for act in acts]
+    with ThreadPoolExecutor(len(actions)) as threads:
+        futures = [threads.submit(repeat, action) for action in actions]
         try:
             yield
         finally:
-            calm.set()
-        for each in done:
-            each.result()
+            stop.set()
+        for future in futures:
+            future.result()

@@ -249,7 +249,7 @@ def test_mistake_is_reported_with_its_place_and_a_fix(old: str, new: str, messag
         ({"ENGINE": "16k zh", "FORMATS": "pdf"}, "FORMATS names 'pdf'"),
         ({"SCRIBE_STAGE": "a stage"}, "stage is 'a stage' (from SCRIBE_STAGE); write letters"),
         ({"SCRIBE_STAGE": "a" * 40}, "SCF accepts 60: choose a shorter SCRIBE_STAGE"),
-        ({"INPUT_PREFIX": "transcripts/in/"}, "lies inside OUTPUT_PREFIX"),
+        ({"INPUT_PREFIX": "transcripts/in/"}, "is inside OUTPUT_PREFIX"),
         ({"INPUT_BUCKETS": "media-1250000000,media-1250000001"}, "more than one account"),
         ({"INPUT_BUCKETS": ",".join(f"media-{n:03}-1250000000" for n in range(230))}, "SCF accepts 4096"),
     ],

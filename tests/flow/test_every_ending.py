@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli.local.emulator import INPUT_BUCKET
-from tests.chaos.uploads import etag_of
+from tests.chaos.workload import compute_etag
 from tests.flow.test_notifications import xml_of
 from tests.helpers.flow import Flow
 from tests.helpers.pipeline import enable_speech
@@ -115,9 +115,9 @@ def test_superseded_job_does_not_replace_error_of_restored_content(
     eager_flow.queue(state="Active")
     eager_flow.settle()
     of_b = eager_flow.output("transcripts/flip.wav.json")
-    assert get_error(eager_flow, "flip.wav")["recording"]["etag"] == etag_of(A)
+    assert get_error(eager_flow, "flip.wav")["recording"]["etag"] == compute_etag(A)
     eager_flow.notify(xml_of(older))
-    assert get_error(eager_flow, "flip.wav")["recording"]["etag"] == etag_of(A)
+    assert get_error(eager_flow, "flip.wav")["recording"]["etag"] == compute_etag(A)
     assert eager_flow.output("transcripts/flip.wav.json") == of_b
 
 

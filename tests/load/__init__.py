@@ -1,1 +1,1 @@
-"""Many uploads at once, without faults."""
+"""Many uploads at once, without faults: `make load`."""

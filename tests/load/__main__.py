@@ -1,4 +1,7 @@
-"""`python -m tests.load --uploads 10000`: one line of JSON; exit 0 only if nothing was lost and every bound held."""
+"""Upload many recordings at once and check results, queue and memory: `python -m tests.load --uploads 10000`.
+
+Prints the counts as one line of JSON. Exit status 1 if anything is lost, wrong or left open, or a limit is exceeded.
+"""
 
 from __future__ import annotations
 
@@ -6,73 +9,73 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.load.memory import course_of
-from tests.load.run import Load, run
+from tests.load.memory import MemoryTrend
+from tests.load.run import Run, run
 
-# An instance serves thousands of events: what it holds on to with each would show. The allocator's own waves are less.
-_MOST_INSTANCE_GROWTH_MIB = 8.0
-# The stand-in fills bounded journals (100,000 requests, 10,000 invocations) in the course of a run: to 175 MiB.
-_MOST_STANDIN_MIB = 250.0
+# An instance handles thousands of events, so a leak per event would exceed this; the allocator alone varies less.
+_MAX_INSTANCE_GROWTH_MIB = 8.0
+# The local cloud fills bounded journals (100,000 requests, 10,000 invocations) during a run, up to 175 MiB.
+_MAX_CLOUD_MIB = 250.0
 
 
-def _summary(load: Load) -> dict[str, Any]:
-    emulator, instance = course_of(load.memory.emulator), course_of(load.memory.instance)
+def _build_summary(result: Run) -> dict[str, Any]:
+    cloud_memory = MemoryTrend.from_samples(result.memory.cloud)
+    instance_memory = MemoryTrend.from_samples(result.memory.instance)
     return {
-        "uploads": load.uploads,
-        "lost": len(load.lost),
-        "wrong": len(load.wrong),
-        "left_open": load.left_open,
-        "jobs": load.jobs,
-        "most_running": load.most_running,
-        "uploads_per_second": round(load.uploads / load.seconds, 1),
-        "requests_per_upload": round(load.requests / load.uploads, 1),
-        "standin_mib": asdict(emulator),
-        "instance_mib": asdict(instance),
-        "seconds": round(load.seconds, 1),
+        "uploads": result.uploads,
+        "lost": len(result.lost),
+        "wrong": len(result.wrong),
+        "left_open": result.left_open,
+        "jobs": result.jobs,
+        "most_running": result.max_running,
+        "uploads_per_second": round(result.uploads / result.seconds, 1),
+        "requests_per_upload": round(result.requests / result.uploads, 1),
+        "standin_mib": cloud_memory._asdict(),
+        "instance_mib": instance_memory._asdict(),
+        "seconds": round(result.seconds, 1),
     }
 
 
-def _broken(load: Load, max_concurrent: int) -> Iterator[str]:
-    """Every promise that was not kept."""
-    if load.lost:
-        yield f"{len(load.lost)} recordings have no transcripts, such as {load.lost[0]}"
-    yield from load.wrong[:5]
-    if load.left_open:
-        yield f"{load.left_open} receipts are open"
-    if load.jobs != load.uploads:
-        yield f"{load.jobs} jobs were paid for {load.uploads} recordings"
-    if load.most_running > max_concurrent:
-        yield f"{load.most_running} jobs ran at once; the queue allows {max_concurrent}"
-    instance, emulator = course_of(load.memory.instance), course_of(load.memory.emulator)
-    if instance.growth > _MOST_INSTANCE_GROWTH_MIB:
-        yield f"a function instance grew by {instance.growth} MiB"
-    if emulator.peak > _MOST_STANDIN_MIB:
-        yield f"the stand-in grew to {emulator.peak} MiB"
+def _find_problems(result: Run, max_concurrent: int) -> Iterator[str]:
+    if result.lost:
+        yield f"{len(result.lost)} recordings have no transcripts, such as {result.lost[0]}"
+    yield from result.wrong[:5]
+    if result.left_open:
+        yield f"{result.left_open} receipts are open"
+    if result.jobs != result.uploads:
+        yield f"{result.jobs} jobs were paid for {result.uploads} recordings"
+    if result.max_running > max_concurrent:
+        yield f"{result.max_running} jobs ran at once; the queue allows {max_concurrent}"
+    cloud_memory = MemoryTrend.from_samples(result.memory.cloud)
+    instance_memory = MemoryTrend.from_samples(result.memory.instance)
+    if instance_memory.growth > _MAX_INSTANCE_GROWTH_MIB:
+        yield f"a function instance grew by {instance_memory.growth} MiB"
+    if cloud_memory.peak > _MAX_CLOUD_MIB:
+        yield f"the local cloud grew to {cloud_memory.peak} MiB"
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Runs once; 0 if every promise was kept."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run once; return 0 if there are no problems, otherwise 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--uploads", type=int, default=10_000)
     parser.add_argument("--max-concurrent", type=int, default=10, help="jobs that the queue runs at once")
-    parser.add_argument("--job-delay-ms", type=int, default=300, help="how long a job takes at least")
-    given = parser.parse_args(words)
+    parser.add_argument("--job-delay-ms", type=int, default=300, help="minimum duration of a job")
+    options = parser.parse_args(arguments)
     with TemporaryDirectory(prefix="scribe-load-") as folder:
-        load = run(
+        result = run(
             Path(folder),
-            uploads=given.uploads,
-            max_concurrent=given.max_concurrent,
-            job_delay_ms=given.job_delay_ms,
+            uploads=options.uploads,
+            max_concurrent=options.max_concurrent,
+            job_delay_ms=options.job_delay_ms,
         )
-    sys.stdout.write(json.dumps(_summary(load)) + "\n")
-    broken = list(_broken(load, given.max_concurrent))
-    sys.stderr.writelines(line + "\n" for line in broken)
-    return int(bool(broken))
+    sys.stdout.write(json.dumps(_build_summary(result)) + "\n")
+    problems = list(_find_problems(result, options.max_concurrent))
+    sys.stderr.writelines(line + "\n" for line in problems)
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much memory the stand-in and the function instances hold, from /proc. Linux only."""
+"""Memory of the local cloud and of the function instances, from /proc. Linux only."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 _PROC = Path("/proc")
 
 
 @dataclass(slots=True)
-class Memory:
-    """Samples of resident memory in MiB: of the stand-in, and of the largest function instance."""
+class MemorySamples:
+    """Samples of resident memory in MiB: of the local cloud, and of the largest function instance."""
 
-    pid: int
-    emulator: list[float] = field(default_factory=list)
+    cloud_pid: int
+    cloud: list[float] = field(default_factory=list)
     instance: list[float] = field(default_factory=list)
 
-    def sample(self) -> None:
-        """Looks once."""
-        self.emulator.append(_resident_mib(self.pid))
-        instances = [_resident_mib(child) for child in _children(self.pid)]
+    def add(self) -> None:
+        """Take one sample of each."""
+        self.cloud.append(_read_resident_mib(self.cloud_pid))
+        instances = [_read_resident_mib(pid) for pid in _find_children(self.cloud_pid)]
         self.instance.append(max(instances, default=0.0))
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How memory went, in MiB: when the work was under way, at its end, and at the highest."""
+class MemoryTrend(NamedTuple):
+    """Memory in MiB: in the middle of the work, at its end, and the peak."""
 
     early: float
     late: float
     peak: float
 
+    @classmethod
+    def from_samples(cls, samples: Sequence[float]) -> MemoryTrend:
+        """Summarize samples. `early` is the median of the third fifth, when caches are full; `late` of the last."""
+        fifth = max(1, len(samples) // 5)
+        early = samples[2 * fifth : 3 * fifth] or samples
+        return cls(round(median(early), 1), round(median(samples[-fifth:]), 1), round(max(samples), 1))
+
     @property
     def growth(self) -> float:
-        """From early to late."""
+        """Return the growth from early to late."""
         return round(self.late - self.early, 1)
 
 
-def course_of(samples: Sequence[float]) -> Course:
-    """Early is the median of the third fifth's samples, when caches and journals are warm; late that of the last."""
-    fifth = max(1, len(samples) // 5)
-    early = samples[2 * fifth : 3 * fifth] or samples
-    return Course(round(median(early), 1), round(median(samples[-fifth:]), 1), round(max(samples), 1))
+def _find_children(pid: int) -> Iterator[int]:
+    for folder in _PROC.glob("[0-9]*"):
+        if _read_status(int(folder.name)).get("PPid") == str(pid):
+            yield int(folder.name)
 
 
-def _children(pid: int) -> Iterator[int]:
-    for place in _PROC.glob("[0-9]*"):
-        if _status(int(place.name)).get("PPid") == str(pid):
-            yield int(place.name)
+def _read_resident_mib(pid: int) -> float:
+    return int(_read_status(pid).get("VmRSS", "0 kB").split()[0]) / 1024
 
 
-def _resident_mib(pid: int) -> float:
-    return int(_status(pid).get("VmRSS", "0 kB").split()[0]) / 1024
-
-
-def _status(pid: int) -> dict[str, str]:
-    """What the kernel says of a process; nothing of one that has ended."""
+def _read_status(pid: int) -> dict[str, str]:
+    """Read the status of a process; empty if it has ended."""
     try:
         text = (_PROC / str(pid) / "status").read_text("utf-8", "replace")
     except (FileNotFoundError, ProcessLookupError):

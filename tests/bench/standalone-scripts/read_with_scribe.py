@@ -1,6 +1,6 @@
-"""Reads a long result with the package and writes every format: seconds, and MiB on top of what it held before.
+"""Parse a long result with the package and write every format; print seconds, and MiB that this added.
 
-The file takes the place of the network, below the client that the functions use.
+A file replaces the network, below the client that the functions use.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-from memory import peak_mib
+from peak_memory import peak_mib
 
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
@@ -23,16 +23,17 @@ _READ_BYTES = 65536  # as httpcore reads from a socket
 class _File(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         with Path(sys.argv[1]).open("rb") as file:
-            while piece := file.read(_READ_BYTES):
-                yield piece
+            while chunk := file.read(_READ_BYTES):
+                yield chunk
 
 
 client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=_File())))
 speech = SpeechClient(TencentClient(Credentials("id", "key"), http_client=lambda: client), "ap-guangzhou")
-before_mib = peak_mib()
-began_s = time.process_time()
+mib_before = peak_mib()
+start_s = time.process_time()
 jobs = speech.get_jobs("recordings-1250000000", ["s1"], detail_parser=parse_sentence)
 result = jobs.jobs[0].result
+assert result
 transcript = build_transcript(
     recording=RecordingRef("recordings-1250000000", "ap-guangzhou", "long.mp3", "etag", 1),
     engine="16k_en",
@@ -46,11 +47,11 @@ transcript = build_transcript(
 parsed_s = time.process_time()
 written = {form.extension: len(content) for form, content in render_formats(transcript, FORMATS)}
 rendered_s = time.process_time()
-told = {
-    "parse_s": parsed_s - began_s,
+report = {
+    "parse_s": parsed_s - start_s,
     "render_s": rendered_s - parsed_s,
-    "mib": peak_mib() - before_mib,
+    "mib": peak_mib() - mib_before,
     "words": sum(len(sentence.words) for sentence in transcript.sentences),
     "written": written,
 }
-sys.stdout.write(json.dumps(told))
+sys.stdout.write(json.dumps(report))

@@ -1,17 +1,18 @@
-"""The upload function on cos-python-sdk-v5, in the manner of Tencent's examples: known? receipt, job, note."""
+"""The upload function on cos-python-sdk-v5, written like Tencent's examples: existence check, receipt, job, receipt."""
 
 import json
 import logging
 import os
 from hashlib import sha256
+from typing import Any
 
 from qcloud_cos import CosConfig, CosS3Client
 
 logging.getLogger().setLevel(logging.INFO)  # as the examples do: SCF's own level is DEBUG
 
 
-def main_handler(event: dict, context: dict) -> dict:
-    """Answers the ids of the jobs that it submitted."""
+def main_handler(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    """Return the ids of the submitted jobs."""
     region, output_bucket = os.environ["REGION"], os.environ["OUTPUT_BUCKET"]
     config = CosConfig(
         Region=region,
@@ -24,9 +25,11 @@ def main_handler(event: dict, context: dict) -> dict:
     client = CosS3Client(config)
     jobs = []
     for record in event["Records"]:
-        place = record["cos"]["cosBucket"]
-        bucket = f"{place['name']}-{place['appid']}"
-        key = record["cos"]["cosObject"]["key"].replace(f"/{place['appid']}/{place['name']}/", "", 1)
+        cos_bucket = record["cos"]["cosBucket"]
+        bucket = f"{cos_bucket['name']}-{cos_bucket['appid']}"
+        key = record["cos"]["cosObject"]["key"].replace(
+            f"/{cos_bucket['appid']}/{cos_bucket['name']}/", "", 1
+        )
         etag = client.head_object(Bucket=bucket, Key=key)["ETag"]
         receipt_id = sha256(f"{bucket}/{key}/{etag}".encode()).hexdigest()
         receipt_key = f".sdk/open/{receipt_id}"
@@ -34,7 +37,7 @@ def main_handler(event: dict, context: dict) -> dict:
             continue
         receipt = {"bucket": bucket, "key": key, "etag": etag}
         client.put_object(Bucket=output_bucket, Key=receipt_key, Body=json.dumps(receipt).encode())
-        answer = client.ci_create_asr_job(
+        response = client.ci_create_asr_job(
             Bucket=bucket,
             InputObject=key,
             OutputBucket=output_bucket,
@@ -47,7 +50,7 @@ def main_handler(event: dict, context: dict) -> dict:
                 "ConvertNumMode": 1,
             },
         )
-        receipt["job"] = answer["JobsDetail"]["JobId"]
+        receipt["job"] = response["JobsDetail"]["JobId"]
         client.put_object(Bucket=output_bucket, Key=receipt_key, Body=json.dumps(receipt).encode())
         jobs.append(receipt["job"])
     return {"jobs": jobs}

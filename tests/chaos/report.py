@@ -1,0 +1,171 @@
+"""The report of a run: its counts, one sentence, what is wrong, and the history of the recordings concerned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import quote
+
+from tests.chaos.checks import FORGED, KINDS, LEFT_OPEN, LOST, PAID_TWICE, SECRET, WRONG
+from tests.chaos.cloud import Row
+from tests.chaos.expected import build_output_key, build_receipt_id
+from tests.chaos.observations import Observations
+from tests.chaos.run import Run
+from tests.chaos.workload import Recording
+
+_MAX_HISTORIES = 5
+_MAX_LINE_LENGTH = 600
+_MAX_NAME_LENGTH = 60
+_KIND_TEXTS = {
+    LOST: "lost",
+    PAID_TWICE: "paid twice",
+    WRONG: "wrong",
+    FORGED: "forged",
+    LEFT_OPEN: "left open",
+    SECRET: "logs with a secret",
+}
+
+
+def build_summary(run: Run, uploads: int, seed: int) -> dict[str, Any]:
+    """Build the counts of a run."""
+    function_requests = sum(bool(row["function"]) for row in run.observations.recorder.requests)
+    return {
+        "uploads": uploads,
+        "seed": seed,
+        "jobs_paid": sum(row["paid"] for row in run.observations.jobs),
+        **{kind: run.verdict.count(kind) for kind in KINDS},
+        "errors_expected": run.verdict.errors_expected,
+        "of_unseen_content": run.verdict.of_unseen_content,
+        "requests_per_upload": round(function_requests / uploads, 1),
+        "faults_struck": run.faults,
+        "seconds": round(run.seconds, 1),
+    }
+
+
+def format_verdict(summary: Mapping[str, Any], allowed: Collection[str] = ()) -> str:
+    """Format the counts as one sentence. `allowed` are the kinds of violations that do not fail the run."""
+    counts = [
+        f"{summary[kind]} {_KIND_TEXTS[kind]}" + (" (allowed in this run)" if kind in allowed else "")
+        for kind in KINDS
+        if summary[kind]
+    ]
+    result = ", ".join(counts) or "nothing lost, nothing paid twice, nothing wrong or left open"
+    if summary["of_unseen_content"]:
+        result += (
+            f"; transcripts of content that no function could see: {summary['of_unseen_content']}"
+            " (docs/reliability.md)"
+        )
+    return f"{summary['uploads']} uploads, {sum(summary['faults_struck'].values())} faults: {result}"
+
+
+def format_violations(run: Run) -> Iterator[str]:
+    """Format the violations, then the histories of the first recordings among them."""
+    violations = run.verdict.violations
+    for violation in violations:
+        yield f"{violation.kind}: {violation.key!r}: {violation.reason}"
+    recordings = {recording.key: recording for recording in run.recordings}
+    keys = [key for key in dict.fromkeys(violation.key for violation in violations) if key in recordings]
+    for key in keys[:_MAX_HISTORIES]:
+        yield f"\nHistory of {key!r}:"
+        yield from (f"  {line}" for line in format_history(recordings[key], run.observations))
+
+
+def format_history(recording: Recording, observations: Observations) -> list[str]:
+    """Format uploads, requests, log lines and jobs of a recording by time, then its receipts and outputs at the end."""
+    ids = list(dict.fromkeys(build_receipt_id(recording.key, body) for body in recording.bodies))
+    jobs = [row for row in observations.jobs if row["object"] == recording.key or row["user_data"] in ids]
+    names = [recording.key, *ids, *(row["job_id"] for row in jobs)]
+    events = sorted(
+        (
+            *_uploads(recording, observations),
+            *_invocations(names, observations),
+            *_requests(names, observations),
+        )
+    )
+    lines = [f"{_format_time(time_s)} {text}" for time_s, text in events]
+    lines += [
+        f"job {row['job_id']} {row['state']} {row['code']} {row['fault']} at {row['created']}: {row['user_data']}"
+        for row in jobs
+    ]
+    for state in ("open", "done"):
+        for receipt_id, body in observations.receipts(state).items():
+            if receipt_id in ids:
+                lines.append(f"receipt {state}: {' '.join(body.decode('utf-8', 'replace').split())}")
+    stem = build_output_key(recording.key, "")
+    lines += [
+        f"output {key} ({len(body)} bytes)" for key, body in observations.outputs.items() if stem in key
+    ]
+    short_names = {name: f"<{name[-40:]}>" for name in ids if len(name) > _MAX_NAME_LENGTH}
+    if len(recording.key) > _MAX_NAME_LENGTH:
+        short_names[recording.key] = f"<{recording.key[:40]}...>"
+    return [_shorten_names(line, short_names)[:_MAX_LINE_LENGTH] for line in lines]
+
+
+def _shorten_names(line: str, short_names: Mapping[str, str]) -> str:
+    for name, short_name in short_names.items():
+        line = line.replace(name, short_name).replace(quote(name), short_name)
+    return line
+
+
+def _uploads(recording: Recording, observations: Observations) -> Iterator[tuple[float, str]]:
+    for time_s, key, etag in observations.recorder.uploads:
+        if key == recording.key:
+            yield time_s, f"uploaded {etag}"
+
+
+def _invocations(names: list[str], observations: Observations) -> Iterator[tuple[float, str]]:
+    """Yield log lines with one of the names, and start and end of the invocations that logged or requested one."""
+    for call in observations.recorder.invocations:
+        invocation = f"{call['function']} {call['request_id'][:8]}/{call['attempt']}"
+        lines = [line for line in call["log"] if _is_in_log_line(names, line)]
+        for line in lines:
+            yield _get_log_time(line, call), f"{invocation} logs {line}"
+        if lines or any(_is_in_request(names, request) for request in call["requests"]):
+            end_s = call["started_s"] + call["duration_ms"] / 1000
+            error = str(call["error"]).partition("\n")[0]
+            yield call["started_s"], f"{invocation} starts ({call['trigger']})"
+            yield end_s, f"{invocation} ends: {call['outcome']} {error}"
+
+
+def _requests(names: list[str], observations: Observations) -> Iterator[tuple[float, str]]:
+    """Yield requests with one of the names, and all requests of its uploads: a submit has the key in its body."""
+    uploads = {
+        call["request_id"]
+        for call in observations.recorder.invocations
+        if call["function"] == "upload"
+        and any(_is_in_request(names, request) for request in call["requests"])
+    }
+    for row in observations.recorder.requests:
+        if row["request_id"] in uploads or (
+            row["function"] and _is_in_request(names, f"{row['path']}?{row['query']}")
+        ):
+            invocation = f"{row['function']} {row['request_id'][:8]}"
+            host = row["host"].partition(".")[0]
+            request = f"{row['method']} {host} {row['path']} {row['query']}".rstrip()
+            response = f"{row['status']} {row['code']} {row['fault']}".rstrip()
+            yield row["time_s"], f"{invocation} requests {request} -> {response}"
+
+
+def _is_in_request(names: list[str], request: str) -> bool:
+    return any(name in request or quote(name) in request for name in names)
+
+
+def _is_in_log_line(names: list[str], line: str) -> bool:
+    try:
+        values = json.loads(line).values()
+    except (ValueError, AttributeError):
+        return any(name in line for name in names)
+    return any(name in value for value in values if isinstance(value, str) for name in names)
+
+
+def _get_log_time(line: str, call: Row) -> float:
+    try:
+        return datetime.fromisoformat(json.loads(line)["time"]).timestamp()
+    except (ValueError, KeyError, TypeError):
+        return float(call["started_s"])
+
+
+def _format_time(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, timezone.utc).strftime("%H:%M:%S.%f")[:-3]
