@@ -18,6 +18,7 @@ import uvicorn
 
 from localcloud.admin import create_admin_app
 from localcloud.app import Cloud, CloudOptions
+from localcloud.auth.authorize import CI_PERMISSION_READINGS
 from localcloud.auth.policy import PolicyFileError
 from localcloud.ci.backend import CiOptions
 from localcloud.cos.backend import CosOptions
@@ -105,6 +106,21 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="a new data folder is an account in which nothing was set up: no bucket is bound to CI, and the service"
         " roles SCF_QcsRole and CI_QCSRole do not exist",
     )
+    parser.add_argument(
+        "--ci-permissions",
+        choices=CI_PERMISSION_READINGS,
+        default="documented",
+        help="what GET /asr_jobs/<id> and GET /asr_jobs need: ci:DescribeAsrJob and ci:DescribeAsrJobs"
+        " (documented, default), the two exchanged (swapped), or ci:DescribeMediaJob and"
+        " ci:DescribeMediaJobs (media)",
+    )
+    parser.add_argument(
+        "--ci-signature-error",
+        choices=("access-denied", "invalid-authorization"),
+        default="access-denied",
+        help="code for a wrong or expired signature on a CI host: AccessDenied (default), or the documented"
+        " InvalidAuthorization and SignatureExpired",
+    )
     parser.add_argument("--faults", default="{}", help="fault injection plan: a JSON file, or JSON text")
     return parser.parse_args(arguments)
 
@@ -133,6 +149,8 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
         propagation_delay_s=propagation_delay_s,
         faults=load_plan(arguments.faults),
         is_bare=arguments.bare_account,
+        ci_permissions=arguments.ci_permissions,
+        ci_signature_error=arguments.ci_signature_error,
         cos=CosOptions(
             restore_delay_s=arguments.restore_delay_ms / 1000,
             shows_null_version=arguments.suspended_version_id == "null",

@@ -7,9 +7,9 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -20,6 +20,7 @@ from localcloud.auth.policy import parse_policy
 from localcloud.ci.models import format_timestamp
 from localcloud.faults.plan import parse_plan
 from localcloud.faults.services import FOREIGN
+from localcloud.faults.switches import BodyKind, JobFailure, Operation, Refusal, RuleErrorCode
 
 _MAX_WAIT_S = 600.0
 _POLL_INTERVAL_S = 0.02
@@ -49,6 +50,33 @@ class BindingChange(_AdminBody):
     status: Literal["on", "off", "unbinding"]
 
 
+class RefusalChange(_AdminBody):
+    """The body of /-/refuse.
+
+    `operation`: submit, describe, list, queues, buckets, other or all calls of CI; `body`: xml, html or empty.
+    """
+
+    status: Annotated[int, Field(ge=300, le=599)]
+    code: str = ""
+    message: str = ""
+    operation: Operation = "submit"
+    body: BodyKind = "xml"
+
+
+class JobFailureChange(_AdminBody):
+    """The body of /-/fail_jobs."""
+
+    code: str = "FailedOperation.UserHasNoAmount"
+    message: str = "The account has no money left."
+
+
+class RuleChange(_AdminBody):
+    """The body of /-/taken_rules; `bucket` is `name-appid`."""
+
+    bucket: str
+    code: RuleErrorCode = "ResourceInUse.Cos"
+
+
 def create_admin_app(cloud: Cloud) -> Starlette:
     """Build the application that serves /-/."""
     pages = _AdminPages(cloud)
@@ -67,6 +95,9 @@ def create_admin_app(cloud: Cloud) -> Starlette:
             Route("/-/objects", pages.objects, methods=["PUT"]),
             Route("/-/ai_bucket/{name}", pages.enable_ai, methods=["POST"]),
             Route("/-/ci_buckets", pages.ci_buckets, methods=["PUT"]),
+            Route("/-/refuse", pages.refuse, methods=["GET", "PUT", "DELETE"]),
+            Route("/-/fail_jobs", pages.fail_jobs, methods=["GET", "PUT", "DELETE"]),
+            Route("/-/taken_rules", pages.taken_rules, methods=["GET", "PUT", "DELETE"]),
             Route("/-/keys", pages.issue_key, methods=["POST"]),
         ],
         exception_handlers={404: _not_found},
@@ -226,6 +257,54 @@ class _AdminPages:
                 raise KeyError(change.bucket)
             self._cloud.ci.queues.set_status(change.bucket, change.status)
             return JSONResponse(change.model_dump())
+
+        return await _handle_errors(change)
+
+    async def refuse(self, request: Request) -> Response:
+        """Return what CI refuses; PUT refuses one operation more, DELETE ends all refusals.
+
+        A refusal holds for everyone. See RefusalChange for its members.
+        """
+        switches = self._cloud.faults.switches
+
+        async def change() -> Response:
+            if request.method == "PUT":
+                body = RefusalChange.model_validate_json(await request.body())
+                switches.refuse(Refusal(**body.model_dump()))
+            elif request.method == "DELETE":
+                switches.accept_all()
+            return JSONResponse([asdict(refusal) for refusal in switches.list_refusals()])
+
+        return await _handle_errors(change)
+
+    async def fail_jobs(self, request: Request) -> Response:
+        """Return how jobs fail, or null; PUT `{"code": ..., "message": ...}` makes every job fail until DELETE."""
+        switches = self._cloud.faults.switches
+
+        async def change() -> Response:
+            if request.method == "PUT":
+                body = JobFailureChange.model_validate_json(await request.body())
+                switches.job_failure = JobFailure(body.code, body.message)
+            elif request.method == "DELETE":
+                switches.job_failure = None
+            return JSONResponse(asdict(switches.job_failure) if switches.job_failure else None)
+
+        return await _handle_errors(change)
+
+    async def taken_rules(self, request: Request) -> Response:
+        """Return the buckets whose COS rule another product has, with the code that CreateTrigger answers.
+
+        PUT `{"bucket": name, "code": code}` takes a rule; DELETE releases all.
+        """
+        switches = self._cloud.faults.switches
+
+        async def change() -> Response:
+            if request.method == "PUT":
+                body = RuleChange.model_validate_json(await request.body())
+                switches.take_rule(body.bucket, body.code)
+            elif request.method == "DELETE":
+                switches.release_rules()
+            return JSONResponse(dict(switches.taken_rules))
 
         return await _handle_errors(change)
 

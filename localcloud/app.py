@@ -65,7 +65,9 @@ class CloudOptions:
     """The options of the command line; empty keys are generated.
 
     `propagation_delay_s`: how long new roles, policies, queues and URLs are not yet known everywhere. `is_bare`: in a
-    new data folder no bucket is bound to CI, and the service roles do not exist.
+    new data folder no bucket is bound to CI, and the service roles do not exist. `ci_permissions`: which actions the
+    queries of speech jobs need. `ci_signature_error`: the code for a wrong signature, access-denied or
+    invalid-authorization.
     """
 
     data: Path
@@ -85,6 +87,8 @@ class CloudOptions:
     propagation_delay_s: float = 0.0
     faults: FaultPlan = field(default_factory=FaultPlan)
     is_bare: bool = False
+    ci_permissions: str = "documented"
+    ci_signature_error: str = "access-denied"
     cos: CosOptions = field(default_factory=CosOptions)
     ci: CiOptions = field(default_factory=CiOptions)
 
@@ -145,7 +149,7 @@ class Cloud:
             make_recogniser(options.speech),
             notifier,
             options.ci,
-            self.faults.jobs,
+            self.faults,
             self.cam.ci_role,
         )
         self.scf = ScfService(
@@ -155,6 +159,7 @@ class Cloud:
             appid=options.appid,
             endpoint=endpoint,
             deploy_delay_s=options.deploy_delay_s,
+            find_taken_rule=lambda bucket: self.faults.switches.taken_rules.get(bucket, ""),
             has_bucket=lambda name: self.cos.buckets.get(name) is not None,
             propagation_delay_s=options.propagation_delay_s,
             is_assumable=self.cam.is_assumable,
@@ -238,17 +243,34 @@ class Cloud:
         except (ClientDisconnect, ConnectionAborted):
             raise
         except Exception as error:  # noqa: BLE001 - an error of the stand-in gets a response like one of the service
-            service_error = _to_service_error(request, error)
+            service_error = self._to_service_error(request, error)
             request.code = service_error.code
             return _error_response(request, service_error)
 
     async def _authorize(self, request: Request) -> None:
         """Raise a ServiceError if the credential's policies do not allow the request."""
-        required = required_cos_permissions if request.target.is_cos else required_ci_permissions
-        denied = find_denied_permission(request, required(request, self.options.appid))
+        appid = self.options.appid
+        required = (
+            required_cos_permissions(request, appid)
+            if request.target.is_cos
+            else required_ci_permissions(request, appid, self.options.ci_permissions)
+        )
+        denied = find_denied_permission(request, required)
         if denied is not None:
             await request.body(_MAX_DISCARDED_BYTES)
             raise (cos_errors if request.target.is_cos else ci_errors).access_denied(denied)
+
+    def _to_service_error(self, request: Request, error: Exception) -> ServiceError:
+        """Convert an exception into an error of the service; an unexpected one becomes InternalError."""
+        if isinstance(error, SignatureError):
+            if request.target.is_cos:
+                return cos_errors.signature_error(error.reason, str(error))
+            is_access_denied = self.options.ci_signature_error == "access-denied"
+            return ci_errors.signature_error(error.reason, str(error), is_access_denied=is_access_denied)
+        if isinstance(error, ServiceError):
+            return error
+        _log.error("%s %s failed: error of the stand-in", request.method, request.raw_path, exc_info=error)
+        return ServiceError(500, "InternalError", "The stand-in failed; its log says how.")
 
     async def _dispatch(self, request: Request) -> Response:
         if request.target.is_cos:
@@ -256,17 +278,6 @@ class Cloud:
         if request.target.is_ci:
             return await dispatch_ci(self.ci, request)
         return await self.functions.handle_request(request)
-
-
-def _to_service_error(request: Request, error: Exception) -> ServiceError:
-    """Convert an exception into an error of the service; an unexpected one becomes InternalError."""
-    if isinstance(error, SignatureError):
-        signature_error = cos_errors.signature_error if request.target.is_cos else ci_errors.signature_error
-        return signature_error(error.reason, str(error))
-    if isinstance(error, ServiceError):
-        return error
-    _log.error("%s %s failed: error of the stand-in", request.method, request.raw_path, exc_info=error)
-    return ServiceError(500, "InternalError", "The stand-in failed; its log says how.")
 
 
 def _error_response(request: Request, error: ServiceError) -> Response:

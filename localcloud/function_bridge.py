@@ -61,6 +61,7 @@ class FunctionRuntime:
             retry_delay_s=retry_delay_s,
             max_instances=max_instances,
             deliver=faults.events.deliver,
+            change_url=faults.events.change_url,
         )
         if folder is not None:
             from localcloud.runtime.manifest import load_manifest  # noqa: PLC0415 - a cloud without one starts faster

@@ -34,7 +34,7 @@ from localcloud.ci.notifier import Notifier
 from localcloud.ci.worker import QueueWorker
 from localcloud.cos.backend import CosBackend
 from localcloud.cos.models import Bucket
-from localcloud.faults.services import JobFaults
+from localcloud.faults.services import Faults
 from localcloud.http.hosts import ServiceName, parse_host
 from localcloud.speech.models import Recogniser
 from localcloud.store import Store
@@ -103,12 +103,13 @@ class CiBackend:
         recogniser: Recogniser,
         notifier: Notifier,
         options: CiOptions,
-        faults: JobFaults,
+        faults: Faults,
         role: CiRole,
     ) -> None:
         """Connect the parts."""
         self.cos = cos
-        self.faults = faults
+        self.faults = faults.jobs
+        self.switches = faults.switches
         self.queues = QueueStore(
             store,
             options.max_size,
@@ -130,7 +131,7 @@ class CiBackend:
             recogniser=recogniser,
             on_finished=self._on_finished,
             delay_s=options.job_delay_s,
-            faults=faults,
+            faults=faults.jobs,
         )
 
     def _on_finished(self, job: Job) -> None:

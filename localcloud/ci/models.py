@@ -5,7 +5,7 @@ The states of a job:
     Submitted <-> Pause          its queue is Active or Paused
     Submitted  -> Running        the queue worker starts it
     Running    -> Success, Failed
-    Running    -> Submitted      the stand-in was restarted while it ran
+    Running    -> Submitted      the stand-in was restarted while it ran; Pause if its queue is Paused then
     Submitted, Pause -> Cancel   PUT /jobs/<id>?cancel
 """
 
@@ -491,8 +491,12 @@ class JobStore:
         self._db.execute("UPDATE jobs SET state = ? WHERE queue_id = ? AND state = ?", (new, queue_id, old))
 
     def requeue_running(self) -> None:
-        """Running -> Submitted for all: after a restart an interrupted job starts again."""
-        self._db.execute("UPDATE jobs SET state = 'Submitted', started_s = NULL WHERE state = 'Running'")
+        """Running -> Submitted for all, or Pause in a paused queue: after a restart an interrupted job starts again."""
+        self._db.execute(
+            "UPDATE jobs SET started_s = NULL, state = CASE WHEN queue_id IN"
+            " (SELECT queue_id FROM queues WHERE state = 'Paused') THEN 'Pause' ELSE 'Submitted' END"
+            " WHERE state = 'Running'"
+        )
 
 
 _TEMPLATES_SCHEMA = """

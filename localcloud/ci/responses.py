@@ -177,7 +177,9 @@ async def update_queue(ci: CiBackend, request: Request, bucket: Bucket) -> Respo
 
 async def submit_job(ci: CiBackend, request: Request, bucket: Bucket) -> Response:
     """POST /asr_jobs, POST /jobs."""
-    spec = ci.submissions.parse(bucket, await parse_request_body(request))
+    body = await parse_request_body(request)
+    ci.faults.maybe_refuse_account(request)
+    spec = ci.submissions.parse(bucket, body)
     ci.faults.maybe_reject_full(request, spec)
     job = ci.submit(spec)
     await ci.faults.maybe_delay_response(request, job, ci.is_notified)

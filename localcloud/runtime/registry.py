@@ -27,6 +27,8 @@ from localcloud.runtime.urls import UrlRequest, UrlResponse
 
 MAX_SYNC_EVENT_BYTES = 6 * 1024 * 1024  # 583/11637
 _DEFAULT_RETRY_CONFIG = RetryConfig()
+# Changes the URL of an object in an event: takes a label of the event, and the URL.
+ChangeUrl = Callable[[str, str], str]
 # Delivers an event from COS to a function: takes a label of the event, and the callable that sends it.
 Deliver = Callable[[str, Callable[[], None]], None]
 _Kind = TypeVar("_Kind", CosTrigger, HttpTrigger, TimerTrigger)
@@ -50,6 +52,7 @@ class FunctionRegistry:
         retry_delay_s: float = 1.0,
         max_instances: int = 4,
         deliver: Deliver = lambda _label, send: send(),
+        change_url: ChangeUrl = lambda _label, url: url,
     ) -> None:
         """Create an empty registry. No process starts before the first event of a function.
 
@@ -73,6 +76,7 @@ class FunctionRegistry:
         self._retry_configs: dict[str, RetryConfig] = {}
         self._http_triggers: dict[str, HttpTrigger] = {}  # by host
         self._deliver = deliver
+        self._change_url = change_url
         self._event_queue = AsyncEventQueue(
             self._runner, lambda key: self._retry_configs.get(key, _DEFAULT_RETRY_CONFIG), retry_delay_s
         )
@@ -176,6 +180,8 @@ class FunctionRegistry:
                 function = self.get(trigger.function)
                 document = build_cos_event(event, function_name=function.name, namespace=function.namespace)
                 label = f"{function.key} {event.bucket}/{event.key} {event.etag}"
+                stored = document["Records"][0]["cos"]["cosObject"]
+                stored["url"] = self._change_url(label, stored["url"])
                 self._deliver(label, partial(self._event_queue.enqueue, function.key, "cos", document))
 
     async def fire_timer(self, name: str) -> None:

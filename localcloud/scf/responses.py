@@ -228,6 +228,7 @@ class TriggerApi:
         deployments: DeploymentManager,
         region: Region,
         *,
+        find_taken_rule: Callable[[str], str],
         has_bucket: Callable[[str], bool],
         list_cos_rules: Callable[[], Sequence[CosTrigger]],
         can_write_buckets: Callable[[], bool],
@@ -235,11 +236,13 @@ class TriggerApi:
     ) -> None:
         """`has_bucket` takes `name-appid`; `list_cos_rules` returns the rules of all functions of the account.
 
-        `can_write_buckets`: whether SCF has the role with which it writes rules to buckets.
+        `can_write_buckets`: whether SCF has the role with which it writes rules to buckets. `find_taken_rule`: the
+        error code for a bucket whose rule another product has, or an empty string.
         """
         self._functions = functions
         self._deployments = deployments
         self._region = region
+        self._find_taken_rule = find_taken_rule
         self._has_bucket = has_bucket
         self._list_cos_rules = list_cos_rules
         self._can_write_buckets = can_write_buckets
@@ -381,6 +384,9 @@ class TriggerApi:
             )
         if not self._has_bucket(rule.bucket):
             raise ApiError("ResourceNotFound.Cos", f"There is no bucket {rule.bucket}.")
+        code = self._find_taken_rule(rule.bucket)
+        if code:
+            raise ApiError(code, f"Another product has a notification rule of bucket {rule.bucket}.")
         for other in self._list_cos_rules():
             if rules_overlap(rule, other):
                 raise ApiError(
