@@ -41,8 +41,8 @@ _ACCOUNT_ERRORS = (
     (403, "UnauthorizedOperation", "you are not authorized"),
 )
 _STRETCH_LENGTH = 5  # submits
-FORGED_TEXT = "forged words that nobody said"
-_FOREIGN_USER_DATA = "somebody-else"
+FORGED_TEXT = "forged words that no recording has"
+_FOREIGN_USER_DATA = "another-client"
 _FORGED_RECOGNITION = Recognition(1000, 1, (Sentence(FORGED_TEXT, 0, 1000, 0, ()),))
 _REGION_IN_HOST = re.compile(r"(//[^./]+)\.cos\.[a-z0-9-]+\.")
 _MAX_HOLD_S = 2.0
@@ -209,7 +209,7 @@ class NotificationFaults:
         ]
 
     def _add_foreign_job(self, job: Job) -> Job:
-        """Add a finished job that is really in the queue, but was submitted by somebody without receipts."""
+        """Add a finished job that is really in the queue, but was submitted by a client without receipts."""
         key = f"theirs/{secrets.token_hex(4)}.mp3"
         output = replace(job.spec.output, object=f"{key}.txt")
         spec = replace(

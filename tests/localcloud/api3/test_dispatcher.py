@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.auth.tc3_signature import SignedApiRequest, compute_signature
+from tests.localcloud.clients import ApiClient, MakeApiClient
+from tests.localcloud.stand_in import StandIn
 
 pytestmark = pytest.mark.process
 
 HOST = "sts.tencentcloudapi.com"
 
 
-def tc3(secret_key: str, date: str, product: str, text: str) -> str:
+def compute_expected(secret_key: str, date: str, product: str, text: str) -> str:
     """Compute the signature of a string, as in the document "Signature v3"."""
     key = f"TC3{secret_key}".encode()
     for part in (date, product, "tc3_request"):
@@ -32,7 +34,7 @@ def tc3(secret_key: str, date: str, product: str, text: str) -> str:
 class SignedClient:
     """Sends manually signed requests, of which any part can be changed."""
 
-    def __init__(self, cloud: Any, client: httpx.Client) -> None:
+    def __init__(self, cloud: StandIn, client: httpx.Client) -> None:
         self.cloud, self.client = cloud, client
 
     def send(self, body: bytes = b"{}", **changes: Any) -> httpx.Response:
@@ -62,10 +64,10 @@ class SignedClient:
         )
         headers["authorization"] = own_authorization or (
             f"TC3-HMAC-SHA256 Credential={secret_id}/{date}/{product}/tc3_request, SignedHeaders={';'.join(signed)}, "
-            f"Signature={tc3(secret_key, date, product, text)}"
+            f"Signature={compute_expected(secret_key, date, product, text)}"
         )
-        sent = {name: value for name, value in headers.items() if value is not None}
-        return self.client.request(method, self.cloud.endpoint, headers=sent, content=body)
+        sent_headers = {name: value for name, value in headers.items() if value is not None}
+        return self.client.request(method, self.cloud.endpoint, headers=sent_headers, content=body)
 
     def code(self, body: bytes = b"{}", **changes: Any) -> str:
         """The error code, empty after success; status and content type are always those of the API."""
@@ -83,7 +85,7 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def signed_client(cloud: Any, client: httpx.Client) -> SignedClient:
+def signed_client(cloud: StandIn, client: httpx.Client) -> SignedClient:
     return SignedClient(cloud, client)
 
 
@@ -113,7 +115,7 @@ def test_manually_signed_request_succeeds(signed_client: SignedClient) -> None:
         ("AuthFailure.SignatureFailure", {"signed_body": b"{ }"}),
         ("AuthFailure.SignatureFailure", {"product": "cam"}),
         ("AuthFailure.SignatureFailure", {"date": "2019-02-25"}),
-        ("AuthFailure.SecretIdNotFound", {"secret_id": "AKIDnobody"}),
+        ("AuthFailure.SecretIdNotFound", {"secret_id": "AKIDunknown"}),
         ("AuthFailure.SignatureExpire", {"off_by_s": -3600}),
         ("AuthFailure.SignatureExpire", {"off_by_s": 3600}),
         ("AuthFailure.TokenFailure", {"x_tc_token": "made up"}),
@@ -142,63 +144,64 @@ def test_invalid_request_is_rejected_with_api_code(
 
 @given(at=st.integers(0, 63), digit=st.sampled_from("0123456789abcdef"))
 @settings(max_examples=30)
-def test_signature_with_changed_digit_is_rejected(cloud: Any, client: Any, at: int, digit: str) -> None:
+def test_signature_with_changed_digit_is_rejected(
+    cloud: StandIn, client: httpx.Client, at: int, digit: str
+) -> None:
     now_s = int(time.time())
     date = datetime.fromtimestamp(now_s, timezone.utc).strftime("%Y-%m-%d")
     lines = f"content-type:application/json\nhost:{HOST}\n"
     canonical = f"POST\n/\n\n{lines}\ncontent-type;host\n{hashlib.sha256(b'{}').hexdigest()}"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     text = f"TC3-HMAC-SHA256\n{now_s}\n{date}/sts/tc3_request\n{digest}"
-    right = tc3(cloud.secret_key, date, "sts", text)
-    tried = right[:at] + digit + right[at + 1 :]
+    signature = compute_expected(cloud.secret_key, date, "sts", text)
+    changed = signature[:at] + digit + signature[at + 1 :]
     authorization = (
         f"TC3-HMAC-SHA256 Credential={cloud.secret_id}/{date}/sts/tc3_request, SignedHeaders=content-type;host, "
-        f"Signature={tried}"
+        f"Signature={changed}"
     )
     code = SignedClient(cloud, client).code(now_s=now_s, authorization=authorization)
-    assert code == ("" if tried == right else "AuthFailure.SignatureFailure")
+    assert code == ("" if changed == signature else "AuthFailure.SignatureFailure")
 
 
-def test_official_sdk_works_by_proxy_and_directly(cloud: Any, make_api_client: Callable[..., Any]) -> None:
-    for direct in (False, True):
-        http_response = make_api_client(cloud, direct=direct).call("sts", "GetCallerIdentity")
-        assert (
-            http_response["AccountId"]
-            == http_response["UserId"]
-            == http_response["PrincipalId"]
-            == "100000000001"
-        )
-        assert http_response["Arn"] == "qcs::cam::uin/100000000001:root"
-        account = make_api_client(cloud, direct=direct).call("cam", "GetUserAppId")
-        assert account == {"Uin": "100000000001", "OwnerUin": "100000000001", "AppId": int(cloud.appid)}
+@pytest.mark.parametrize("direct", [False, True], ids=["by_proxy", "directly"])
+def test_official_sdk_works_by_proxy_and_directly(
+    cloud: StandIn, make_api_client: MakeApiClient, *, direct: bool
+) -> None:
+    api_client = make_api_client(cloud, direct=direct)
+    identity = api_client.call("sts", "GetCallerIdentity")
+    uin = "100000000001"
+    assert [identity[name] for name in ("AccountId", "UserId", "PrincipalId")] == [uin] * 3
+    assert identity["Arn"] == f"qcs::cam::uin/{uin}:root"
+    account = api_client.call("cam", "GetUserAppId")
+    assert account == {"Uin": uin, "OwnerUin": uin, "AppId": int(cloud.appid)}
 
 
 def test_host_may_contain_a_region(signed_client: SignedClient) -> None:
     assert signed_client.code(host="sts.ap-chengdu.tencentcloudapi.com") == ""
 
 
-def test_temporary_credential_needs_token_and_expires(
-    cloud: Any, make_api_client: Callable[..., Any]
-) -> None:
+def test_temporary_credential_needs_token_and_expires(cloud: StandIn, make_api_client: MakeApiClient) -> None:
     key = cloud.admin("POST", "keys")
     assert make_api_client(cloud, key).call("sts", "GetCallerIdentity")["Type"] == "RootAccount"
     assert (
         make_api_client(cloud, key, token="").error_code("sts", "GetCallerIdentity")
         == "AuthFailure.TokenFailure"
     )
-    over = cloud.admin("POST", "keys?lifetime=-1")
-    assert make_api_client(cloud, over).error_code("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
+    expired = cloud.admin("POST", "keys?lifetime=-1")
+    assert (
+        make_api_client(cloud, expired).error_code("sts", "GetCallerIdentity") == "AuthFailure.TokenFailure"
+    )
 
 
-def test_api_requests_are_in_the_access_log(cloud: Any, api_client: Any) -> None:
-    before = max((row["number"] for row in cloud.admin("GET", "requests")), default=0)
+def test_api_requests_are_in_the_access_log(cloud: StandIn, api_client: ApiClient) -> None:
+    before = cloud.last_request_number()
     api_client.call("cam", "GetRole", {"RoleName": "CI_QCSRole"})
-    api_client.error_code("cam", "GetRole", {"RoleName": "nobody"})
+    api_client.error_code("cam", "GetRole", {"RoleName": "absent"})
     rows = [
         {name: row[name] for name in ("method", "host", "path", "status", "code", "action", "resource")}
         for row in cloud.admin("GET", f"requests?since={before}")
     ]
-    call = {
+    row = {
         "method": "POST",
         "host": "cam.tencentcloudapi.com",
         "path": "/",
@@ -206,4 +209,4 @@ def test_api_requests_are_in_the_access_log(cloud: Any, api_client: Any) -> None
         "action": "cam:GetRole",
         "resource": "*",
     }
-    assert rows == [{**call, "code": ""}, {**call, "code": "InvalidParameter.RoleNotExist"}]
+    assert rows == [{**row, "code": ""}, {**row, "code": "InvalidParameter.RoleNotExist"}]

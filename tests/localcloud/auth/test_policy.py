@@ -19,11 +19,11 @@ def statement(
     return {"effect": effect, "action": action, "resource": resource}
 
 
-def document(*statements: Any, version: str = "2.0") -> dict[str, Any]:
+def document(*statements: object, version: str = "2.0") -> dict[str, Any]:
     return {"version": version, "statement": list(statements)}
 
 
-def is_permitted(permission: RequiredPermission, *statements: Any) -> bool:
+def is_permitted(permission: RequiredPermission, *statements: object) -> bool:
     return is_allowed([parse_policy(document(*statements))], permission)
 
 
@@ -84,7 +84,7 @@ def test_api_level_action_needs_resource_star(resource: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "raw"),
+    ("part", "policy"),
     [
         ("document", "{"),
         ("document", "[]"),
@@ -103,10 +103,10 @@ def test_api_level_action_needs_resource_star(resource: str) -> None:
         ("condition", document({**statement(), "condition": {"ip_equal": {"qcs:ip": "10.0.0.0/8"}}})),
     ],
 )
-def test_invalid_policy_is_rejected_with_its_part(part: str, raw: Any) -> None:
-    with pytest.raises(PolicyError) as refused:
-        parse_policy(raw)
-    assert refused.value.part == part
+def test_invalid_policy_is_rejected_with_its_part(part: str, policy: object) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(policy)
+    assert caught.value.part == part
 
 
 def test_policy_may_be_text_with_single_statement() -> None:
@@ -129,13 +129,13 @@ STATEMENTS = st.builds(
 def test_plain_statements_allow_exactly_their_names(
     first: dict[str, Any], second: dict[str, Any], action: str, resource: str
 ) -> None:
-    naming = [
-        each["effect"]
-        for each in (first, second)
-        if action in each["action"] and resource in each["resource"]
+    effects = [
+        rule["effect"]
+        for rule in (first, second)
+        if action in rule["action"] and resource in rule["resource"]
     ]
     assert is_permitted(RequiredPermission(action, resource), first, second) == (
-        bool(naming) and "deny" not in naming
+        bool(effects) and "deny" not in effects
     )
 
 

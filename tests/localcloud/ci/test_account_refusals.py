@@ -3,12 +3,16 @@
 # ruff: noqa: S314 - only the stand-in's own responses are parsed here
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+
+from tests.localcloud.clients import MakeRaw, MakeSdk, RawClient
+from tests.localcloud.speech_queue import build_job_body
+from tests.localcloud.stand_in import StandIn, StartCloud
 
 pytestmark = pytest.mark.process
 
@@ -17,8 +21,8 @@ pytestmark = pytest.mark.process
 class Submitter:
     """Submits jobs in a bucket of its own, as the operator or as a function does."""
 
-    cloud: Any
-    raw: Any
+    cloud: StandIn
+    raw: RawClient
     bucket: str
 
     def __post_init__(self) -> None:
@@ -26,14 +30,7 @@ class Submitter:
         self.key = self.cloud.admin("POST", "keys")
 
     def submit(self, *, as_function: bool = False) -> Any:
-        operation = (
-            "<SpeechRecognition><EngineModelType>16k_en</EngineModelType></SpeechRecognition><Output>"
-            f"<Region>ap-guangzhou</Region><Bucket>{self.bucket}</Bucket><Object>out.txt</Object></Output>"
-        )
-        body = (
-            "<Request><Tag>SpeechRecognition</Tag><Input><Object>call.mp3</Object></Input>"
-            f"<Operation>{operation}</Operation></Request>"
-        ).encode()
+        body = build_job_body(self.bucket)
         if not as_function:
             return self.raw.send("POST", self.host, "/asr_jobs", body=body)
         signing = {name: self.key[name] for name in ("secret_id", "secret_key")}
@@ -52,12 +49,12 @@ class Submitter:
         """Submit a job and return it after its end."""
         response = self.submit(**how)
         assert response.status_code == 200, response.text
-        assert self.cloud.admin("GET", "idle?timeout=20") is True
+        self.cloud.wait_idle()
         return self.find_job(response)
 
 
 @pytest.fixture
-def submitter(cloud: Any, raw: Any, speech_bucket: str) -> Iterator[Submitter]:
+def submitter(cloud: StandIn, raw: RawClient, speech_bucket: str) -> Iterator[Submitter]:
     yield Submitter(cloud, raw, speech_bucket)
     cloud.admin("DELETE", "refuse")
     cloud.admin("DELETE", "fail_jobs")
@@ -166,9 +163,7 @@ def test_fault_plan_fails_jobs_without_money(submitter: Submitter) -> None:
     assert (failed["fault"], failed["paid"]) == ("job_failed_no_money", True)
 
 
-def test_refusals_end_with_the_cloud(
-    start_cloud: Callable[..., Any], make_raw: Callable[..., Any], make_sdk: Callable[..., Any]
-) -> None:
+def test_refusals_end_with_the_cloud(start_cloud: StartCloud, make_raw: MakeRaw, make_sdk: MakeSdk) -> None:
     first = start_cloud()
     first.admin("PUT", "refuse", {"status": 451})
     assert first.stop() == 0

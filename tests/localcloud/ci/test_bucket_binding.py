@@ -3,15 +3,18 @@
 # ruff: noqa: S314 - only the stand-in's own responses are parsed here
 from __future__ import annotations
 
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.localcloud.clients import CosSdk, RawClient
+from tests.localcloud.speech_queue import build_job_body
+from tests.localcloud.stand_in import StandIn
+
 pytestmark = pytest.mark.process
 
 
-def get_status(raw: Any, host: str) -> str | None:
+def get_status(raw: RawClient, host: str) -> str | None:
     response = raw.send("GET", host, "/")
     assert response.status_code == 200, response.text
     root = ET.fromstring(response.content)
@@ -19,19 +22,11 @@ def get_status(raw: Any, host: str) -> str | None:
     return root.text
 
 
-def set_status(cloud: Any, bucket: str, status: str) -> None:
+def set_status(cloud: StandIn, bucket: str, status: str) -> None:
     cloud.admin("PUT", "ci_buckets", {"bucket": bucket, "status": status})
 
 
-def build_job_body(bucket: str) -> bytes:
-    return (
-        "<Request><Tag>SpeechRecognition</Tag><Input><Object>call.mp3</Object></Input><Operation><SpeechRecognition>"
-        "<EngineModelType>16k_en</EngineModelType></SpeechRecognition><Output><Region>ap-guangzhou</Region>"
-        f"<Bucket>{bucket}</Bucket><Object>out.txt</Object></Output></Operation></Request>"
-    ).encode()
-
-
-def test_bucket_is_bound_from_the_start(cloud: Any, raw: Any, bucket: str) -> None:
+def test_bucket_is_bound_from_the_start(cloud: StandIn, raw: RawClient, bucket: str) -> None:
     assert get_status(raw, cloud.ci_host(bucket)) == "on"
     missing = raw.send("GET", cloud.ci_host(f"missing-{cloud.appid}"), "/")
     assert "<Code>NoSuchBucket</Code>" in missing.text
@@ -39,7 +34,7 @@ def test_bucket_is_bound_from_the_start(cloud: Any, raw: Any, bucket: str) -> No
 
 @pytest.mark.parametrize("status", ["off", "unbinding"])
 def test_unbound_bucket_takes_no_jobs_until_it_is_bound(
-    cloud: Any, raw: Any, speech_bucket: str, status: str
+    cloud: StandIn, raw: RawClient, speech_bucket: str, status: str
 ) -> None:
     host, body = cloud.ci_host(speech_bucket), build_job_body(speech_bucket)
     set_status(cloud, speech_bucket, status)
@@ -52,19 +47,21 @@ def test_unbound_bucket_takes_no_jobs_until_it_is_bound(
     assert raw.send("POST", host, "/asr_jobs", body=body).status_code == 200
 
 
-def test_unbind_leaves_the_bucket_unbinding(cloud: Any, raw: Any, bucket: str) -> None:
+def test_unbind_leaves_the_bucket_unbinding(cloud: StandIn, raw: RawClient, bucket: str) -> None:
     host = cloud.ci_host(bucket)
     assert raw.send("PUT", host, "/", {"unbind": ""}).status_code == 200
     assert get_status(raw, host) == "unbinding"
 
 
-def test_opening_speech_recognition_binds_the_bucket(cloud: Any, raw: Any, sdk: Any, bucket: str) -> None:
+def test_opening_speech_recognition_binds_the_bucket(
+    cloud: StandIn, raw: RawClient, sdk: CosSdk, bucket: str
+) -> None:
     set_status(cloud, bucket, "off")
     sdk.ci_open_asr_bucket(bucket)
     assert get_status(raw, cloud.ci_host(bucket)) == "on"
 
 
-def test_binding_needs_its_permissions(cloud: Any, raw: Any, bucket: str) -> None:
+def test_binding_needs_its_permissions(cloud: StandIn, raw: RawClient, bucket: str) -> None:
     host = cloud.ci_host(bucket)
 
     def send(action: str, method: str, query: dict[str, str] | None = None) -> int:
@@ -81,7 +78,7 @@ def test_binding_needs_its_permissions(cloud: Any, raw: Any, bucket: str) -> Non
     assert send("ci:CreateCIBucket", "PUT", {"unbind": ""}) == 401
 
 
-def test_status_is_one_of_three(cloud: Any, raw: Any, bucket: str) -> None:
+def test_status_is_one_of_three(cloud: StandIn, raw: RawClient, bucket: str) -> None:
     url = f"{cloud.endpoint}/-/ci_buckets"
     assert raw.client.put(url, json={"bucket": bucket, "status": "maybe"}).status_code == 400
     assert raw.client.put(url, json={"bucket": "none", "status": "on"}).status_code == 404

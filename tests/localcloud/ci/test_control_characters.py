@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from localcloud.xml import XmlError, node, parse, recognised_node, serialize
+from tests.localcloud.clients import CosSdk, RawClient
+from tests.localcloud.speech_queue import build_job_body
+from tests.localcloud.stand_in import Receiver, StandIn
 
 SENTENCE = "first part\x0bsecond part"
 
 
 @pytest.mark.process
 def test_result_has_the_character_as_a_reference(
-    cloud: Any, raw: Any, sdk: Any, speech_bucket: str, receiver: Any, eventually: Callable[[Any], Any]
+    cloud: StandIn, raw: RawClient, sdk: CosSdk, speech_bucket: str, receiver: Receiver
 ) -> None:
     sdk.put_object(speech_bucket, SENTENCE.encode(), "call.mp3.transcript.txt")
     host = cloud.ci_host(speech_bucket)
 
     def run(body_format: str) -> bytes:
         """Run a job and return its notification."""
-        body = (
-            "<Request><Tag>SpeechRecognition</Tag><Input><Object>call.mp3</Object></Input><Operation>"
-            "<SpeechRecognition><EngineModelType>16k_en</EngineModelType><ResTextFormat>2</ResTextFormat>"
-            f"</SpeechRecognition><Output><Region>ap-guangzhou</Region><Bucket>{speech_bucket}</Bucket>"
-            f"<Object>out.txt</Object></Output></Operation><CallBack>{receiver.url}</CallBack>"
-            f"<CallBackFormat>{body_format}</CallBackFormat></Request>"
+        body = build_job_body(
+            speech_bucket,
+            speech="<EngineModelType>16k_en</EngineModelType><ResTextFormat>2</ResTextFormat>",
+            request=f"<CallBack>{receiver.url}</CallBack><CallBackFormat>{body_format}</CallBackFormat>",
         )
-        assert raw.send("POST", host, "/asr_jobs", body=body.encode()).status_code == 200
+        assert raw.send("POST", host, "/asr_jobs", body=body).status_code == 200
         return bytes(receiver.next()[1])
 
     notification = run("XML")

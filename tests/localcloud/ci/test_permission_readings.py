@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tests.localcloud.clients import MakeRaw, MakeSdk
+from tests.localcloud.stand_in import StartCloud
 
 pytestmark = pytest.mark.process
 
@@ -23,9 +25,9 @@ ONE, LIST = "/asr_jobs/s1", "/asr_jobs"
     ],
 )
 def test_queries_need_the_actions_of_the_reading(
-    start_cloud: Callable[..., Any],
-    make_raw: Callable[..., Any],
-    make_sdk: Callable[..., Any],
+    start_cloud: StartCloud,
+    make_raw: MakeRaw,
+    make_sdk: MakeSdk,
     options: tuple[str, ...],
     actions: dict[str, str],
 ) -> None:
@@ -57,8 +59,8 @@ def test_queries_need_the_actions_of_the_reading(
     ],
 )
 def test_code_of_a_wrong_signature_is_an_option(
-    start_cloud: Callable[..., Any],
-    make_raw: Callable[..., Any],
+    start_cloud: StartCloud,
+    make_raw: MakeRaw,
     options: tuple[str, ...],
     wrong: str,
     expired: str,

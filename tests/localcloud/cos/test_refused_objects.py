@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any
 
 import pytest
+
+from tests.localcloud.clients import RawClient
+from tests.localcloud.stand_in import StandIn
 
 pytestmark = pytest.mark.process
 
@@ -24,14 +26,14 @@ def customer_headers(key: bytes = KEY, prefix: str = CUSTOMER) -> dict[str, str]
 
 
 @pytest.fixture
-def encrypted(cloud: Any, raw: Any, bucket: str) -> str:
+def encrypted(cloud: StandIn, raw: RawClient, bucket: str) -> str:
     """The host of a bucket with the SSE-C object `/secret`."""
     host = str(cloud.bucket_host(bucket))
     assert raw.send("PUT", host, "/secret", headers=customer_headers(), body=b"words").status_code == 200
     return host
 
 
-def test_encrypted_object_is_refused_without_its_key(raw: Any, encrypted: str) -> None:
+def test_encrypted_object_is_refused_without_its_key(raw: RawClient, encrypted: str) -> None:
     head = raw.send("HEAD", encrypted, "/secret")
     assert (head.status_code, head.content) == (400, b"")
     assert "<Code>SsecDecryptHeaderInvalid</Code>" in raw.send("GET", encrypted, "/secret").text
@@ -40,7 +42,7 @@ def test_encrypted_object_is_refused_without_its_key(raw: Any, encrypted: str) -
     assert "<Key>secret</Key>" in raw.send("GET", encrypted, "/").text
 
 
-def test_encrypted_object_is_read_with_its_key(raw: Any, encrypted: str) -> None:
+def test_encrypted_object_is_read_with_its_key(raw: RawClient, encrypted: str) -> None:
     headers = customer_headers()
     response = raw.send("GET", encrypted, "/secret", headers=headers)
     assert response.content == b"words"
@@ -52,7 +54,7 @@ def test_encrypted_object_is_read_with_its_key(raw: Any, encrypted: str) -> None
     assert raw.send("HEAD", encrypted, "/secret", headers=headers).status_code == 200
 
 
-def test_copy_of_encrypted_object_needs_the_key_of_its_source(raw: Any, encrypted: str) -> None:
+def test_copy_of_encrypted_object_needs_the_key_of_its_source(raw: RawClient, encrypted: str) -> None:
     source = {"x-cos-copy-source": f"{encrypted}/secret"}
     assert raw.send("PUT", encrypted, "/copy", headers=source).status_code == 400
     key = customer_headers(prefix="x-cos-copy-source-server-side-encryption-customer-")
@@ -60,7 +62,7 @@ def test_copy_of_encrypted_object_needs_the_key_of_its_source(raw: Any, encrypte
     assert raw.send("GET", encrypted, "/copy").content == b"words"
 
 
-def test_invalid_customer_key_is_rejected(raw: Any, encrypted: str) -> None:
+def test_invalid_customer_key_is_rejected(raw: RawClient, encrypted: str) -> None:
     good = customer_headers()
     for wrong in (
         {**good, f"{CUSTOMER}algorithm": "AES128"},
@@ -73,7 +75,9 @@ def test_invalid_customer_key_is_rejected(raw: Any, encrypted: str) -> None:
         assert "<Code>InvalidArgument</Code>" in response.text
 
 
-def test_denied_object_is_refused_and_its_neighbour_is_not(cloud: Any, raw: Any, bucket: str) -> None:
+def test_denied_object_is_refused_and_its_neighbour_is_not(
+    cloud: StandIn, raw: RawClient, bucket: str
+) -> None:
     host = cloud.bucket_host(bucket)
     for path in ("/denied", "/free"):
         raw.send("PUT", host, path, body=b"x")

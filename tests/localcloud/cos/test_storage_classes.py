@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
+
+from tests.localcloud.clients import CosSdk, MakeSdk, RawClient, parse_xml
+from tests.localcloud.speech_queue import build_job_body
+from tests.localcloud.stand_in import StandIn, StartCloud, eventually
 
 pytestmark = pytest.mark.process
 
@@ -22,21 +25,21 @@ def get_error(call: Callable[[], Any]) -> tuple[int, str]:
     return error.get_status_code(), error.get_error_code()
 
 
-def read_body(sdk: Any, bucket: str, key: str) -> bytes:
+def read_body(sdk: CosSdk, bucket: str, key: str) -> bytes:
     return bytes(sdk.get_object(bucket, key)["Body"].get_raw_stream().read())
 
 
-def copy(sdk: Any, cloud: Any, bucket: str, source: str, target: str, **more: Any) -> Any:
+def copy(sdk: CosSdk, cloud: StandIn, bucket: str, source: str, target: str, **more: Any) -> Any:
     place = {"Bucket": bucket, "Key": source, "Region": cloud.region}
     return sdk.copy_object(bucket, target, place, **more)
 
 
-def change(cloud: Any, bucket: str, key: str, **members: Any) -> None:
+def change(cloud: StandIn, bucket: str, key: str, **members: Any) -> None:
     cloud.admin("PUT", "objects", {"bucket": bucket, "key": key, **members})
 
 
 @pytest.mark.parametrize("storage_class", ["STANDARD_IA", "ARCHIVE"])
-def test_class_of_an_upload_is_in_head_and_listing(sdk: Any, bucket: str, storage_class: str) -> None:
+def test_class_of_an_upload_is_in_head_and_listing(sdk: CosSdk, bucket: str, storage_class: str) -> None:
     sdk.put_object(bucket, b"x", "a", StorageClass=storage_class)
     sdk.put_object(bucket, b"x", "b", StorageClass="STANDARD")
     assert sdk.head_object(bucket, "a")["x-cos-storage-class"] == storage_class
@@ -47,7 +50,7 @@ def test_class_of_an_upload_is_in_head_and_listing(sdk: Any, bucket: str, storag
     assert {item["Key"]: item["StorageClass"] for item in versions} == listed
 
 
-def test_class_of_a_multipart_upload_is_kept(sdk: Any, bucket: str) -> None:
+def test_class_of_a_multipart_upload_is_kept(sdk: CosSdk, bucket: str) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a", StorageClass="ARCHIVE")["UploadId"]
     part = {"PartNumber": 1, "ETag": sdk.upload_part(bucket, "a", b"x", 1, upload_id)["ETag"]}
     sdk.complete_multipart_upload(bucket, "a", upload_id, {"Part": [part]})
@@ -56,7 +59,7 @@ def test_class_of_a_multipart_upload_is_kept(sdk: Any, bucket: str) -> None:
 
 @pytest.mark.parametrize("storage_class", ARCHIVED)
 def test_archived_object_can_be_read_after_a_restore(
-    cloud: Any, sdk: Any, bucket: str, storage_class: str, eventually: Callable[[Any], Any]
+    cloud: StandIn, sdk: CosSdk, bucket: str, storage_class: str
 ) -> None:
     sdk.put_object(bucket, b"old words", "a", StorageClass=storage_class)
     assert sdk.head_object(bucket, "a")["Content-Length"] == "9"
@@ -72,10 +75,12 @@ def test_archived_object_can_be_read_after_a_restore(
     assert read_body(sdk, bucket, "a") == b"old words"
     assert sdk.head_object(bucket, "a")["x-cos-storage-class"] == storage_class
     sdk.restore_object(bucket, "a", RESTORE)  # prolongs the copy
-    assert cloud.admin("GET", "idle?timeout=20") is True
+    cloud.wait_idle()
 
 
-def test_restore_is_refused_where_it_makes_no_sense(cloud: Any, raw: Any, sdk: Any, bucket: str) -> None:
+def test_restore_is_refused_where_it_makes_no_sense(
+    cloud: StandIn, raw: RawClient, sdk: CosSdk, bucket: str
+) -> None:
     sdk.put_object(bucket, b"x", "standard")
     sdk.put_object(bucket, b"x", "deep", StorageClass="DEEP_ARCHIVE")
     assert get_error(lambda: sdk.restore_object(bucket, "standard", RESTORE)) == (403, "InvalidObjectState")
@@ -88,9 +93,7 @@ def test_restore_is_refused_where_it_makes_no_sense(cloud: Any, raw: Any, sdk: A
     assert "<Code>MalformedXML</Code>" in wrong.text
 
 
-def test_admin_side_finishes_a_slow_restore(
-    start_cloud: Callable[..., Any], make_sdk: Callable[..., Any]
-) -> None:
+def test_admin_side_finishes_a_slow_restore(start_cloud: StartCloud, make_sdk: MakeSdk) -> None:
     cloud = start_cloud("--restore-delay-ms", "600000")
     sdk, bucket = make_sdk(cloud), f"b-{cloud.appid}"
     sdk.create_bucket(bucket)
@@ -99,12 +102,10 @@ def test_admin_side_finishes_a_slow_restore(
     assert cloud.admin("GET", "idle") is False
     change(cloud, bucket, "a", restored=True)
     assert read_body(sdk, bucket, "a") == b"x"
-    assert cloud.admin("GET", "idle?timeout=20") is True
+    cloud.wait_idle()
 
 
-def test_restore_continues_after_a_restart(
-    start_cloud: Callable[..., Any], make_sdk: Callable[..., Any], eventually: Callable[[Any], Any]
-) -> None:
+def test_restore_continues_after_a_restart(start_cloud: StartCloud, make_sdk: MakeSdk) -> None:
     first = start_cloud("--restore-delay-ms", "3000")
     sdk, bucket = make_sdk(first), f"b-{first.appid}"
     sdk.create_bucket(bucket)
@@ -116,7 +117,7 @@ def test_restore_continues_after_a_restart(
     eventually(lambda: "false" in again.head_object(bucket, "a")["x-cos-restore"])
 
 
-def test_replaced_object_has_no_restore(sdk: Any, bucket: str) -> None:
+def test_replaced_object_has_no_restore(sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"x", "a", StorageClass="ARCHIVE")
     sdk.restore_object(bucket, "a", RESTORE)
     sdk.put_object(bucket, b"new", "a")
@@ -124,9 +125,7 @@ def test_replaced_object_has_no_restore(sdk: Any, bucket: str) -> None:
     assert read_body(sdk, bucket, "a") == b"new"
 
 
-def test_archived_object_is_copied_only_when_restored(
-    cloud: Any, sdk: Any, bucket: str, eventually: Callable[[Any], Any]
-) -> None:
+def test_archived_object_is_copied_only_when_restored(cloud: StandIn, sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"x", "a", StorageClass="ARCHIVE", ContentType="audio/mpeg")
     assert get_error(lambda: copy(sdk, cloud, bucket, "a", "b")) == (403, "InvalidObjectState")
     sdk.restore_object(bucket, "a", RESTORE)
@@ -139,7 +138,7 @@ def test_archived_object_is_copied_only_when_restored(
 
 
 @pytest.mark.parametrize("tier", ["ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"])
-def test_tiered_object_can_be_in_an_archive_tier(cloud: Any, sdk: Any, bucket: str, tier: str) -> None:
+def test_tiered_object_can_be_in_an_archive_tier(cloud: StandIn, sdk: CosSdk, bucket: str, tier: str) -> None:
     sdk.put_object(bucket, b"x", "a", StorageClass="INTELLIGENT_TIERING")
     assert sdk.head_object(bucket, "a")["x-cos-storage-tier"] == "FREQUENT"
     assert read_body(sdk, bucket, "a") == b"x"
@@ -155,7 +154,9 @@ def test_tiered_object_can_be_in_an_archive_tier(cloud: Any, sdk: Any, bucket: s
     assert sdk.head_object(bucket, "a")["x-cos-storage-tier"] == "FREQUENT"
 
 
-def test_admin_side_refuses_impossible_changes(cloud: Any, raw: Any, sdk: Any, bucket: str) -> None:
+def test_admin_side_refuses_impossible_changes(
+    cloud: StandIn, raw: RawClient, sdk: CosSdk, bucket: str
+) -> None:
     sdk.put_object(bucket, b"x", "a")
 
     def put(**members: Any) -> int:
@@ -168,9 +169,7 @@ def test_admin_side_refuses_impossible_changes(cloud: Any, raw: Any, sdk: Any, b
     assert put(key="missing", denied=True) == 404
 
 
-def test_copy_onto_itself_changes_the_time_and_not_the_etag(
-    cloud: Any, sdk: Any, bucket: str, eventually: Callable[[Any], Any]
-) -> None:
+def test_copy_onto_itself_changes_the_time_and_not_the_etag(cloud: StandIn, sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"x", "a", Metadata={"x-cos-meta-lang": "zh"})
     before = sdk.head_object(bucket, "a")
 
@@ -184,7 +183,9 @@ def test_copy_onto_itself_changes_the_time_and_not_the_etag(
     assert (after["ETag"], after["x-cos-meta-lang"]) == (before["ETag"], "en")
 
 
-def test_copy_onto_itself_keeps_the_etag_of_a_multipart_upload(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_copy_onto_itself_keeps_the_etag_of_a_multipart_upload(
+    cloud: StandIn, sdk: CosSdk, bucket: str
+) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a")["UploadId"]
     part = {"PartNumber": 1, "ETag": sdk.upload_part(bucket, "a", b"x", 1, upload_id)["ETag"]}
     etag = sdk.complete_multipart_upload(bucket, "a", upload_id, {"Part": [part]})["ETag"]
@@ -195,16 +196,12 @@ def test_copy_onto_itself_keeps_the_etag_of_a_multipart_upload(cloud: Any, sdk: 
 
 @pytest.mark.parametrize("storage_class", ARCHIVED)
 def test_job_on_an_archived_recording_fails(
-    cloud: Any, raw: Any, sdk: Any, speech_bucket: str, storage_class: str, eventually: Callable[[Any], Any]
+    cloud: StandIn, raw: RawClient, sdk: CosSdk, speech_bucket: str, storage_class: str
 ) -> None:
     sdk.put_object(speech_bucket, b"words", "old.mp3", StorageClass=storage_class)
-    body = (
-        "<Request><Tag>SpeechRecognition</Tag><Input><Object>old.mp3</Object></Input><Operation><SpeechRecognition>"
-        "<EngineModelType>16k_en</EngineModelType></SpeechRecognition><Output><Region>ap-guangzhou</Region>"
-        f"<Bucket>{speech_bucket}</Bucket><Object>out.txt</Object></Output></Operation></Request>"
-    )
-    submitted = raw.send("POST", cloud.ci_host(speech_bucket), "/asr_jobs", body=body.encode())
-    job_id = ET.fromstring(submitted.content).findtext("JobsDetail/JobId", "")  # noqa: S314 - the stand-in's own
+    body = build_job_body(speech_bucket, input_xml="<Object>old.mp3</Object>")
+    submitted = raw.send("POST", cloud.ci_host(speech_bucket), "/asr_jobs", body=body)
+    job_id = parse_xml(submitted).findtext("JobsDetail/JobId", "")
 
     def find_failed() -> Any:
         jobs = cloud.admin("GET", "jobs")

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.localcloud.clients import MakeSdk
+from tests.localcloud.stand_in import StartCloud
+
 pytestmark = pytest.mark.process
 
 
 @pytest.fixture
-def start_sdk(start_cloud: Callable[..., Any], make_sdk: Callable[..., Any]) -> Callable[..., Any]:
+def start_sdk(start_cloud: StartCloud, make_sdk: MakeSdk) -> Callable[..., Any]:
     """Start a cloud with the suspended buckets `old` and `state`, and return the SDK for it."""
 
     def start(*options: str) -> Any:

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.localcloud.clients import MakeSdk
+from tests.localcloud.functions import ECHO, build_manifest, build_trigger, write_manifest
+from tests.localcloud.stand_in import StartCloud
+
 pytestmark = pytest.mark.process
 
 KEY = "calls/会议 a+b c.mp3"
@@ -17,18 +21,15 @@ ORIGIN = "http://audio-1250000000.cos.ap-guangzhou.myqcloud.com"
 
 
 @pytest.fixture
-def upload(tmp_path: Path, start_cloud: Callable[..., Any], make_sdk: Callable[..., Any]) -> Any:
+def upload(tmp_path: Path, start_cloud: StartCloud, make_sdk: MakeSdk) -> Any:
     """Upload an object under a fault plan, and return the COS part of the event that a function gets."""
     folder = tmp_path / "functions"
     folder.mkdir()
-    (folder / "upload.py").write_text("def main_handler(event, context):\n    return event\n")
+    (folder / "upload.py").write_text(ECHO)
     bucket = "audio-1250000000"
-    trigger = f"bucket: {bucket}.cos.ap-guangzhou.myqcloud.com, events: 'cos:ObjectCreated:*', enable: true"
-    (folder / "serverless.yml").write_text(
-        "{app: t, name: t, stage: t, component: multi-scf, inputs: {runtime: Python3.10,"
-        " functions: {upload: {handler: upload.main_handler}},"
-        f" triggers: [{{type: cos, function: upload, parameters: {{{trigger}}}}}]}}}}"
-    )
+    host = f"{bucket}.cos.ap-guangzhou.myqcloud.com"
+    trigger = build_trigger("cos", "upload", bucket=host, events="cos:ObjectCreated:*", enable=True)
+    write_manifest(folder, build_manifest({"upload": {"handler": "upload.main_handler"}}, [trigger]))
     cloud = start_cloud("--functions", str(folder))
     sdk = make_sdk(cloud)
     sdk.create_bucket(bucket)
@@ -36,7 +37,7 @@ def upload(tmp_path: Path, start_cloud: Callable[..., Any], make_sdk: Callable[.
     def upload(rates: dict[str, float], key: str = KEY) -> Any:
         cloud.admin("PUT", "faults", {"rates": rates})
         sdk.put_object(bucket, b"x", key)
-        assert cloud.admin("GET", "idle?timeout=20") is True
+        cloud.wait_idle()
         struck = cloud.admin("GET", "faults")["struck"]
         return cloud.admin("GET", "invocations")[-1]["result"]["Records"][0]["cos"], struck
 

@@ -53,14 +53,14 @@ def test_all_errors_of_a_plan_are_reported() -> None:
         "kill": {"function": "", "request": 0, "when": "during", "wen": 1},
         "clock_skew_s": True,
     }
-    with pytest.raises(FaultPlanError) as refused:
+    with pytest.raises(FaultPlanError) as caught:
         parse_plan(raw)
-    errors = {error.partition(":")[0] for error in refused.value.errors}
+    errors = {error.partition(":")[0] for error in caught.value.errors}
     assert errors == {
         *("sead", "seed", "rates.throttled", "rates.lost_evnt.[key]", "until", "delay_ms"),
         *("kill.function", "kill.request", "kill.when", "kill.wen", "clock_skew_s"),
     }
-    assert all(error in str(refused.value) for error in refused.value.errors)
+    assert all(error in str(caught.value) for error in caught.value.errors)
 
 
 @pytest.mark.parametrize("raw", [[], "storm", 1, {"rates": []}, {"kill": 1}, {"rates": {"throttled": None}}])
@@ -72,9 +72,15 @@ def test_invalid_plan_is_rejected(raw: object) -> None:
 def test_option_takes_file_or_json_text(tmp_path: Path) -> None:
     (tmp_path / "storm.json").write_text('{"seed": 5, "rates": {"cut_after": 1}}')
     assert load_plan(str(tmp_path / "storm.json")) == load_plan('{"seed":5,"rates":{"cut_after":1.0}}')
-    for wrong in (str(tmp_path / "none.json"), "{", '{"rates": {"x": 1}}'):
-        with pytest.raises(FaultPlanError):
-            load_plan(wrong)
+
+
+@pytest.mark.parametrize("option", ["none.json", "{", '{"rates": {"x": 1}}'])
+def test_missing_file_or_invalid_text_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FaultPlanError):
+        load_plan(option)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -96,10 +102,12 @@ def test_same_seed_is_independent_of_order() -> None:
 
 def test_repeated_event_is_decided_again() -> None:
     faults = injector(seed=1, rates={"throttled": 0.5})
-    strikes = [faults.should_inject("throttled", faults.event_id("PUT the same")) for _ in range(100)]
-    assert 30 < sum(strikes) < 70
-    again = injector(seed=1, rates={"throttled": 0.5})
-    assert [again.should_inject("throttled", again.event_id("PUT the same")) for _ in range(100)] == strikes
+    decisions = [faults.should_inject("throttled", faults.event_id("PUT the same")) for _ in range(100)]
+    assert 30 < sum(decisions) < 70
+    repeated = injector(seed=1, rates={"throttled": 0.5})
+    assert [
+        repeated.should_inject("throttled", repeated.event_id("PUT the same")) for _ in range(100)
+    ] == decisions
 
 
 def test_until_limits_faults_to_first_events() -> None:

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.localcloud.clients import MakeRaw, RawClient
+from tests.localcloud.speech_queue import IssuedKey
+from tests.localcloud.stand_in import StartCloud, get_start_error
+
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[3]
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)
 
 
 class TemporaryClient:
     """Sends COS requests with a temporary credential, as a function does."""
 
-    def __init__(self, cloud: Any, raw: Any) -> None:
-        self.cloud, self.raw = cloud, raw
-        self.host = cloud.bucket_host(f"b-{cloud.appid}")
+    def __init__(self, raw: RawClient) -> None:
+        self.raw, self.cloud = raw, raw.cloud
+        self.host = self.cloud.bucket_host(f"b-{self.cloud.appid}")
         raw.send("PUT", self.host)
-        self.key = cloud.admin("POST", "keys")
-
-    def plan(self, rates: dict[str, float], **members: Any) -> None:
-        self.cloud.admin("PUT", "faults", {"rates": rates, **members})
+        self.key: IssuedKey = self.cloud.admin("POST", "keys")
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
-        response: httpx.Response = self.raw.send(
+        return self.raw.send(
             method,
             self.host,
             path,
@@ -41,7 +37,6 @@ class TemporaryClient:
             secret_id=self.key["secret_id"],
             secret_key=self.key["secret_key"],
         )
-        return response
 
     def status(self, method: str, path: str, body: bytes = b"") -> int:
         """The status; 0 for an aborted connection."""
@@ -51,17 +46,13 @@ class TemporaryClient:
             return 0
 
     def exists(self, path: str) -> bool:
-        """Whether the object exists, asked with the permanent credential."""
-        return bool(self.raw.send("HEAD", self.host, path).status_code == 200)
-
-    def injected(self) -> dict[str, int]:
-        return dict(self.cloud.admin("GET", "faults")["struck"])
+        """Whether the object exists, as the operator sees it."""
+        return self.raw.send("HEAD", self.host, path).status_code == 200
 
 
 @pytest.fixture
-def client(start_cloud: Callable[..., Any], make_raw: Callable[..., Any]) -> TemporaryClient:
-    cloud = start_cloud()
-    return TemporaryClient(cloud, make_raw(cloud))
+def client(start_cloud: StartCloud, make_raw: MakeRaw) -> TemporaryClient:
+    return TemporaryClient(make_raw(start_cloud()))
 
 
 @pytest.mark.parametrize(
@@ -78,36 +69,36 @@ def client(start_cloud: Callable[..., Any], make_raw: Callable[..., Any]) -> Tem
 def test_fault_happens_before_or_after_the_effect(
     client: TemporaryClient, kind: str, statuses: set[int], has_effect: bool
 ) -> None:
-    client.plan({kind: 1.0}, delay_ms=[100, 120])
+    client.cloud.set_faults(rates={kind: 1.0}, delay_ms=[100, 120])
     started_s = time.monotonic()
-    statuses_seen = {client.status("PUT", f"/{number}", b"words") for number in range(12)}
-    assert statuses_seen == statuses
+    actual_statuses = {client.status("PUT", f"/{number}", b"words") for number in range(12)}
+    assert actual_statuses == statuses
     assert kind != "slow_answer" or time.monotonic() - started_s > 12 * 0.1
     assert {client.exists(f"/{number}") for number in range(12)} == {has_effect}
-    assert client.injected() == {kind: 12}
+    assert client.cloud.injected_faults() == {kind: 12}
     rows = [row for row in client.cloud.admin("GET", "requests") if row["fault"]]
     assert {(row["fault"], row["status"]) for row in rows} == {(kind, status) for status in statuses}
     assert client.cloud.log() == "", "an injected fault is not an error of the stand-in"
 
 
 def test_injected_errors_have_service_codes(client: TemporaryClient) -> None:
-    client.plan({"throttled": 1.0})
+    client.cloud.set_faults(rates={"throttled": 1.0})
     assert "<Code>SlowDown</Code>" in client.send("PUT", "/a", b"x").text
     assert client.send("HEAD", "/a").content == b""
-    client.plan({"server_error_after": 1.0})
+    client.cloud.set_faults(rates={"server_error_after": 1.0})
     assert "<Code>InternalError</Code>" in client.send("PUT", "/a", b"x").text
 
 
 def test_reads_and_errors_get_faults_too(client: TemporaryClient) -> None:
-    client.raw.send("PUT", client.host, "/there", body=b"x" * 300_000)
-    client.plan({"cut_after": 1.0})
-    assert [client.status("GET", path) for path in ("/there", "/missing")] == [0, 0]
-    client.plan({"server_error_after": 1.0})
-    assert [client.status("GET", path) for path in ("/there", "/missing")] == [500, 500]
+    client.raw.send("PUT", client.host, "/present", body=b"x" * 300_000)
+    client.cloud.set_faults(rates={"cut_after": 1.0})
+    assert [client.status("GET", path) for path in ("/present", "/missing")] == [0, 0]
+    client.cloud.set_faults(rates={"server_error_after": 1.0})
+    assert [client.status("GET", path) for path in ("/present", "/missing")] == [500, 500]
 
 
 def test_large_body_can_be_rejected(client: TemporaryClient) -> None:
-    client.plan({"server_error_before": 1.0}, until=1)
+    client.cloud.set_faults(rates={"server_error_before": 1.0}, until=1)
     assert client.status("PUT", "/large", b"x" * 3_000_000) in (0, 500, 503)
     assert client.status("PUT", "/large", b"x" * 3_000_000) == 200
 
@@ -122,40 +113,40 @@ def test_permanent_credential_gets_no_faults(client: TemporaryClient) -> None:
         "slow_answer",
     )
     kinds += ("killed_before_request", "killed_after_request", "queue_full", "early_notification")
-    client.plan(dict.fromkeys(kinds, 1.0), delay_ms=[5000, 5000])
+    client.cloud.set_faults(rates=dict.fromkeys(kinds, 1.0), delay_ms=[5000, 5000])
     for number in range(5):
         assert client.raw.send("PUT", client.host, f"/{number}", body=b"x").status_code == 200
         assert client.raw.send("GET", client.host, f"/{number}").content == b"x"
     assert client.raw.send("GET", client.host, secret_key="wrong").status_code == 403
-    assert client.injected() == {}
+    assert client.cloud.injected_faults() == {}
 
 
 def test_rate_zero_or_empty_plan_injects_nothing(client: TemporaryClient) -> None:
-    client.plan({"throttled": 0.0, "cut_after": 0.0})
+    client.cloud.set_faults(rates={"throttled": 0.0, "cut_after": 0.0})
     assert {client.status("PUT", "/a", b"x") for _ in range(5)} == {200}
     assert client.cloud.admin("PUT", "faults", {}) == {"plan": {}, "struck": {}}
     assert {client.status("PUT", "/a", b"x") for _ in range(5)} == {200}
 
 
-def test_same_seed_affects_the_same_requests(
-    start_cloud: Callable[..., Any], make_raw: Callable[..., Any]
-) -> None:
+def test_same_seed_affects_the_same_requests(start_cloud: StartCloud, make_raw: MakeRaw) -> None:
     plan = '{"seed": %d, "rates": {"throttled": 0.3, "cut_after": 0.2}}'
     keys = [f"/{number}" for number in range(30)]
-    seen = []
+    results = []
     for name, seed, order in (("a", 1, keys), ("b", 1, keys[::-1]), ("c", 2, keys)):
         cloud = start_cloud("--faults", plan % seed, folder=name)
-        client = TemporaryClient(cloud, make_raw(cloud))
-        statuses_seen = {key: client.status("PUT", key, b"x") for key in order}
-        assert sum(client.injected().values()) == sum(status != 200 for status in statuses_seen.values())
-        seen.append({key: status for key, status in statuses_seen.items() if status != 200})
-    assert seen[0] == seen[1]
-    assert seen[0] != seen[2]
-    assert 5 < len(seen[0]) < 25
+        client = TemporaryClient(make_raw(cloud))
+        statuses_by_key = {key: client.status("PUT", key, b"x") for key in order}
+        assert sum(client.cloud.injected_faults().values()) == sum(
+            status != 200 for status in statuses_by_key.values()
+        )
+        results.append({key: status for key, status in statuses_by_key.items() if status != 200})
+    assert results[0] == results[1]
+    assert results[0] != results[2]
+    assert 5 < len(results[0]) < 25
 
 
 def test_skewed_clock_affects_dates_and_signatures(client: TemporaryClient) -> None:
-    client.cloud.admin("PUT", "faults", {"clock_skew_s": 300})
+    client.cloud.set_faults(clock_skew_s=300)
     client.raw.send("PUT", client.host, "/a", body=b"x")
     response = client.raw.send("GET", client.host, "/a")
     for name in ("date", "last-modified"):
@@ -165,7 +156,7 @@ def test_skewed_clock_affects_dates_and_signatures(client: TemporaryClient) -> N
     for window, status in (((now, now + 200), 403), ((now, now + 400), 200), ((now + 1000, now + 1400), 200)):
         assert client.raw.send("GET", client.host, "/a", window=window).status_code == status
     assert client.send("GET", "/a").status_code == 200
-    client.cloud.admin("PUT", "faults", {})
+    client.cloud.set_faults()
     assert client.raw.send("GET", client.host, "/a", window=(now + 1000, now + 1400)).status_code == 403
 
 
@@ -176,29 +167,26 @@ def test_create_only_write_may_miss_a_new_object(client: TemporaryClient) -> Non
         return [client.send("PUT", path, b"x", **headers).status_code for _ in range(2)]
 
     assert race("/calm") == [200, 409]
-    client.plan({"racy_create_only": 1.0})
+    client.cloud.set_faults(rates={"racy_create_only": 1.0})
     # Two requests one after the other take a few milliseconds; a busy machine may need several tries.
     deadline, number = time.monotonic() + 20, 0
     while race(f"/{number}") != [200, 200]:
         number += 1
         assert time.monotonic() < deadline
-    assert client.injected() == {"racy_create_only": 1}
+    assert client.cloud.injected_faults() == {"racy_create_only": 1}
     time.sleep(0.06)  # the race is over after 50 ms
     assert client.send("PUT", "/0", b"x", **headers).status_code == 409
 
 
 def test_invalid_plan_is_rejected_with_all_errors(client: TemporaryClient, tmp_path: Path) -> None:
-    client.plan({"throttled": 1.0})
+    client.cloud.set_faults(rates={"throttled": 1.0})
     wrong = {"rates": {"thrott": 1, "cut_after": 7}, "sed": 1}
     response = httpx.put(f"{client.cloud.endpoint}/-/faults", json=wrong, trust_env=False)
     assert response.status_code == 400
     assert all(word in response.json()["error"] for word in ("rates.thrott", "rates.cut_after", "sed:"))
     assert httpx.put(f"{client.cloud.endpoint}/-/faults", content=b"{", trust_env=False).status_code == 400
     assert client.cloud.admin("GET", "faults")["plan"]["rates"] == {"throttled": 1.0}
-    command = [sys.executable, "-m", "localcloud", "--data", str(tmp_path), "--faults", '{"sed": 1}']
-    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    assert (completed.returncode, completed.stdout) == (1, "")
     assert (
         "localcloud cannot start: the fault plan is not valid: sed: Extra inputs are not permitted"
-        in completed.stderr
+        in get_start_error(tmp_path, "--faults", '{"sed": 1}')
     )

@@ -2,34 +2,21 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from localcloud.runtime.events import CosEvent
+from localcloud.runtime.instances import TemporaryCredentials
 from localcloud.runtime.registry import FunctionRegistry
 from localcloud.runtime.runner import Invocation
+from tests.localcloud.functions import ECHO, returning
+from tests.localcloud.runtime.project import Project, build_object_created
 
 pytestmark = pytest.mark.process
 
-ECHO = "def main_handler(event, context):\n    return event\n"
-BUCKET = "audio-1250000000"
 
-
-def created(key: str) -> CosEvent:
-    return CosEvent(
-        event_name="cos:ObjectCreated:Put",
-        bucket=BUCKET,
-        region="ap-guangzhou",
-        key=key,
-        size=3,
-        etag="900150983cd24fb0d6963f7d28e17f72",
-    )
-
-
-def test_upload_event_matches_real_logs(project: Any) -> None:
+def test_upload_event_matches_real_logs(project: Project) -> None:
     project.add("upload", ECHO)
     project.on_object("upload", filter={"prefix": "calls/"})
     (invocation,) = project.upload(
@@ -40,8 +27,9 @@ def test_upload_event_matches_real_logs(project: Any) -> None:
         size=482_113,
     )
     assert (invocation.trigger, invocation.outcome) == ("cos", "ok")
-    (record,) = invocation.result["Records"]
-    cos, event = record["cos"], record["event"]
+    event: Any = invocation.result
+    (record,) = event["Records"]
+    cos, details = record["cos"], record["event"]
     host = "http://audio-1250000000.cos.ap-guangzhou.myqcloud.com"
     assert cos["cosObject"] == {
         "url": f"{host}/calls/%E4%BC%9A%E8%AE%AE%20a%2Bb%2520%21.mp3",
@@ -64,11 +52,12 @@ def test_upload_event_matches_real_logs(project: Any) -> None:
         "appid": "1250000000",
     }
     assert cos["cosNotificationId"] == "unkown"
-    assert event["eventName"] == "cos:ObjectCreated:CompleteMultipartUpload"
-    assert event["eventTime"] == 1_794_300_000
-    assert event["requestParameters"]["requestHeaders"]["Authorization"].startswith("q-sign-algorithm=")
+    assert details["eventName"] == "cos:ObjectCreated:CompleteMultipartUpload"
+    assert details["eventTime"] == 1_794_300_000
+    assert details["requestParameters"]["requestHeaders"]["Authorization"].startswith("q-sign-algorithm=")
     assert (
-        event["eventQueue"] == "qcs:0:scf:ap-guangzhou:appid/1250000000:default.t-test-scribe-upload.$DEFAULT"
+        details["eventQueue"]
+        == "qcs:0:scf:ap-guangzhou:appid/1250000000:default.t-test-scribe-upload.$DEFAULT"
     )
 
 
@@ -90,24 +79,24 @@ def test_upload_event_matches_real_logs(project: Any) -> None:
     ],
 )
 def test_only_matching_events_start_the_function(
-    project: Any, *, trigger: dict[str, Any], fields: dict[str, Any], starts: bool
+    project: Project, *, trigger: dict[str, Any], fields: dict[str, Any], starts: bool
 ) -> None:
     project.add("upload", ECHO)
     project.on_object("upload", **trigger)
     assert bool(project.upload(**{"key": "a.mp3", **fields})) is starts
 
 
-def test_failed_event_is_dropped_after_three_attempts(project: Any) -> None:
+def test_failed_event_is_dropped_after_three_attempts(project: Project) -> None:
     project.add("upload", "def main_handler(event, context):\n    raise OSError('no luck')\n")
     project.on_object("upload")
     tries = project.upload()
     assert [invocation.attempt for invocation in tries] == [1, 2, 3]
     assert [invocation.dropped for invocation in tries] == [False, False, True]
     assert len({invocation.request_id for invocation in tries}) == 1
-    assert [cold for cold in (invocation.cold for invocation in tries) if cold] == [True]
+    assert [invocation.cold for invocation in tries].count(True) == 1
 
 
-def test_successful_retry_ends_the_attempts(project: Any) -> None:
+def test_successful_retry_ends_the_attempts(project: Project) -> None:
     project.add(
         "upload",
         "count = 0\n"
@@ -123,12 +112,12 @@ def test_successful_retry_ends_the_attempts(project: Any) -> None:
     assert not any(invocation.dropped for invocation in tries)
 
 
-def test_registry_is_not_idle_before_a_retry(project: Any) -> None:
-    project.add("upload", "def main_handler(event, context):\n    1 / 0\n")
+def test_registry_is_not_idle_before_a_retry(project: Project) -> None:
+    project.add("upload", returning("1 / 0"))
     project.on_object("upload")
 
     async def use(functions: FunctionRegistry) -> tuple[bool, list[Invocation]]:
-        await functions.on_object_event(created("a.mp3"))
+        await functions.on_object_event(build_object_created("a.mp3"))
         early = await functions.wait_idle(0.1)
         assert await functions.wait_idle(10)
         return early, functions.invocations()
@@ -140,13 +129,15 @@ def test_registry_is_not_idle_before_a_retry(project: Any) -> None:
     assert min(gaps) >= 0.29
 
 
-def test_queueing_does_not_wait_for_the_function(project: Any) -> None:
+def test_queueing_does_not_wait_for_the_function(project: Project) -> None:
     project.add("upload", "import time\ndef main_handler(event, context):\n    time.sleep(0.5)\n")
     project.on_object("upload")
 
     async def use(functions: FunctionRegistry) -> float:
         started = time.monotonic()
-        await asyncio.gather(*(functions.on_object_event(created(f"{number}.mp3")) for number in range(4)))
+        await asyncio.gather(
+            *(functions.on_object_event(build_object_created(f"{number}.mp3")) for number in range(4))
+        )
         queued_s = time.monotonic() - started
         assert await functions.wait_idle(10)
         assert len(functions.invocations()) == 4
@@ -155,7 +146,7 @@ def test_queueing_does_not_wait_for_the_function(project: Any) -> None:
     assert project.run(use) < 0.2
 
 
-def test_event_over_128_kb_is_dropped(project: Any) -> None:
+def test_event_over_128_kb_is_dropped(project: Project) -> None:
     project.add("upload", ECHO)
     project.on_object("upload")
     (invocation,) = project.upload(metadata={"x-cos-meta-long": "x" * 131_000})
@@ -163,17 +154,19 @@ def test_event_over_128_kb_is_dropped(project: Any) -> None:
     assert "131072" in invocation.error
 
 
-def test_requests_belong_to_the_attempt_that_sent_them(project: Any) -> None:
-    project.add("upload", "def main_handler(event, context):\n    1 / 0\n")
+def test_requests_belong_to_the_attempt_that_sent_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.add("upload", returning("1 / 0"))
     project.on_object("upload")
-    issue = project._issue_credentials
+    issue = project.issue_credentials
 
-    def issue_and_ask(function: str, request_id: str) -> Any:
-        key = issue(function, request_id)
-        project.requests.setdefault(request_id, []).append(f"GET {key.secret_id}")
-        return replace(key)
+    def issue_and_send(function: str, request_id: str) -> TemporaryCredentials:
+        credentials = issue(function, request_id)
+        project.requests.setdefault(request_id, []).append(f"GET {credentials.secret_id}")
+        return credentials
 
-    project._issue_credentials = issue_and_ask
+    monkeypatch.setattr(project, "issue_credentials", issue_and_send)
     assert [invocation.requests for invocation in project.upload()] == [
         ("GET AKID1",),
         ("GET AKID2",),
@@ -181,7 +174,7 @@ def test_requests_belong_to_the_attempt_that_sent_them(project: Any) -> None:
     ]
 
 
-def test_timer_is_fired_by_name(project: Any) -> None:
+def test_timer_is_fired_by_name(project: Project) -> None:
     project.add("sweep", ECHO)
     project.on_timer("sweep", name="sweep-15min", argument="audit")
 
@@ -189,18 +182,18 @@ def test_timer_is_fired_by_name(project: Any) -> None:
         assert functions.timers == ("sweep-15min",)
         await functions.fire_timer("sweep-15min")
         with pytest.raises(KeyError):
-            await functions.fire_timer("nobody")
+            await functions.fire_timer("unknown")
         assert await functions.wait_idle(10)
         return functions.invocations()
 
     (invocation,) = project.run(use)
     assert invocation.trigger == "timer"
-    moment = invocation.result.pop("Time")
-    assert time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")
-    assert invocation.result == {"Type": "Timer", "TriggerName": "sweep-15min", "Message": "audit"}
+    event: Any = invocation.result
+    assert time.strptime(event.pop("Time"), "%Y-%m-%dT%H:%M:%SZ")
+    assert event == {"Type": "Timer", "TriggerName": "sweep-15min", "Message": "audit"}
 
 
-def test_timers_run_only_after_start(project: Any) -> None:
+def test_timers_run_only_after_start(project: Project) -> None:
     project.add("sweep", ECHO)
     project.on_timer("sweep", cronExpression="* * * * * * *")
     project.on_timer("sweep", name="closed", cronExpression="* * * * * * *", enable=False)
@@ -213,6 +206,7 @@ def test_timers_run_only_after_start(project: Any) -> None:
             await asyncio.sleep(0.05)
         return functions.invocations()
 
-    first, second, *_ = project.run(use)
-    assert {first.result["TriggerName"], second.result["TriggerName"]} == {"sweep-timer"}
-    assert first.result["Time"] != second.result["Time"]
+    results: list[Any] = [invocation.result for invocation in project.run(use)]
+    first, second = results[:2]
+    assert {first["TriggerName"], second["TriggerName"]} == {"sweep-timer"}
+    assert first["Time"] != second["Time"]

@@ -11,13 +11,13 @@ import pytest
 
 from localcloud.runtime.registry import FunctionRegistry
 from localcloud.runtime.runner import Invocation
+from tests.localcloud.functions import ECHO
+from tests.localcloud.runtime.project import Project
 
 pytestmark = pytest.mark.process
 
-ECHO = "def main_handler(event, context):\n    return event\n"
 
-
-def test_function_gets_event_and_returns_result(project: Any) -> None:
+def test_function_gets_event_and_returns_result(project: Project) -> None:
     project.add("echo", ECHO)
     invocation = project.invoke("echo", {"会议": [1, None, True]})
     assert (invocation.outcome, invocation.result) == ("ok", {"会议": [1, None, True]})
@@ -26,7 +26,7 @@ def test_function_gets_event_and_returns_result(project: Any) -> None:
     assert 1 < invocation.memory_mib < 200
 
 
-def test_modules_are_found_at_root_and_in_handlers(project: Any) -> None:
+def test_modules_are_found_at_root_and_in_handlers(project: Project) -> None:
     project.add(
         "near", "import words\ndef main_handler(event, context):\n    return words.HERE\n", below="handlers"
     )
@@ -35,7 +35,7 @@ def test_modules_are_found_at_root_and_in_handlers(project: Any) -> None:
     assert project.invoke("near").result == "root"
 
 
-def test_environment_of_this_process_does_not_leak(project: Any) -> None:
+def test_environment_of_this_process_does_not_leak(project: Project) -> None:
     os.environ["LEAK_OF_THE_DEVELOPER"] = "1"
     try:
         project.environ["TOKEN"] = "0123456789abcdef"
@@ -51,9 +51,10 @@ def test_environment_of_this_process_does_not_leak(project: Any) -> None:
             "    names = [m for m in sys.modules if m.split('.')[0] == 'localcloud']\n"
             "    return [dict(os.environ), os.getcwd(), sys.path, names, logging.getLogger().level, context]\n",
         )
-        environ, folder, path, modules, level, context = project.invoke("show").result
+        result: Any = project.invoke("show").result
     finally:
         del os.environ["LEAK_OF_THE_DEVELOPER"]
+    environ, folder, path, modules, level, context = result
     assert "LEAK_OF_THE_DEVELOPER" not in environ
     assert environ["CALLBACK_TOKEN"] == "0123456789abcdef"
     assert environ["PARTLY_SET"] == "a/undefined"
@@ -69,7 +70,7 @@ def test_environment_of_this_process_does_not_leak(project: Any) -> None:
     assert (context["memory_limit_in_mb"], context["time_limit_in_ms"]) == (128, 3000)
 
 
-def test_every_invocation_has_its_own_credentials(project: Any) -> None:
+def test_every_invocation_has_its_own_credentials(project: Project) -> None:
     project.add(
         "show",
         "import json, os\n"
@@ -89,18 +90,16 @@ def test_every_invocation_has_its_own_credentials(project: Any) -> None:
     assert project.issued == [("show", first[4]), ("show", second[4])]
 
 
-def test_function_without_role_gets_no_credentials(project: Any) -> None:
+def test_function_without_role_gets_no_credentials(project: Project) -> None:
     project.add("show", "import os\ndef main_handler(event, context):\n    return sorted(os.environ)\n")
-    document = project.document()
-    del document["inputs"]["role"]
-    project.document = lambda: document
-    result = project.invoke("show").result
+    project.settings["role"] = None  # leaves it out
+    result: Any = project.invoke("show").result
     assert "TENCENTCLOUD_REGION" in result
     assert "TENCENTCLOUD_SECRETID" not in result
     assert project.issued == []
 
 
-def test_output_belongs_to_its_invocation(project: Any) -> None:
+def test_output_belongs_to_its_invocation(project: Project) -> None:
     project.add(
         "talk",
         "import logging, os, sys\n"
@@ -128,7 +127,7 @@ def test_output_belongs_to_its_invocation(project: Any) -> None:
     assert f"REPORT RequestId: {second.request_id} Duration:" in file
 
 
-def test_instance_survives_an_exception(project: Any) -> None:
+def test_instance_survives_an_exception(project: Project) -> None:
     project.add(
         "bad",
         "import os\ndef main_handler(event, context):\n    assert event, os.getpid()\n    return os.getpid()\n",
@@ -152,7 +151,7 @@ def test_instance_survives_an_exception(project: Any) -> None:
         ("__import__('sys').exit(3)", "SystemExit: 3"),
     ],
 )
-def test_invalid_result_is_an_error(project: Any, result: str, message: str) -> None:
+def test_invalid_result_is_an_error(project: Project, result: str, message: str) -> None:
     project.add("odd", f"def main_handler(event, context):\n    return {result}\n")
     invocation = project.invoke("odd")
     assert invocation.outcome == "error"
@@ -169,7 +168,7 @@ def test_invalid_result_is_an_error(project: Any, result: str, message: str) -> 
         ("import os\nos._exit(4)\n", "exit code 4"),
     ],
 )
-def test_load_error_is_explained(project: Any, code: str, message: str) -> None:
+def test_load_error_is_explained(project: Project, code: str, message: str) -> None:
     project.add("broken", code)
     invocation = project.invoke("broken")
     assert invocation.outcome == "load-error"
@@ -177,7 +176,7 @@ def test_load_error_is_explained(project: Any, code: str, message: str) -> None:
     assert invocation.log == (("first",) if "first" in code else ())
 
 
-def test_timeout_kills_the_process_group(project: Any) -> None:
+def test_timeout_kills_the_process_group(project: Project) -> None:
     marker = project.folder / "still-alive"
     project.add(
         "slow",
@@ -206,7 +205,7 @@ def test_timeout_kills_the_process_group(project: Any) -> None:
     assert not marker.exists()
 
 
-def test_next_event_after_a_crash_gets_a_new_instance(project: Any) -> None:
+def test_next_event_after_a_crash_gets_a_new_instance(project: Project) -> None:
     project.add(
         "crash",
         "import os\n"
@@ -227,7 +226,7 @@ def test_next_event_after_a_crash_gets_a_new_instance(project: Any) -> None:
     assert exited.log == ("last words",)
 
 
-def test_idle_instance_exit_is_not_an_error(project: Any) -> None:
+def test_idle_instance_exit_is_not_an_error(project: Project) -> None:
     project.add("pid", "import os\ndef main_handler(event, context):\n    return os.getpid()\n")
 
     async def kill_between(functions: FunctionRegistry) -> list[Invocation]:
@@ -241,7 +240,7 @@ def test_idle_instance_exit_is_not_an_error(project: Any) -> None:
     assert (first.outcome, second.outcome, second.cold) == ("ok", "ok", True)
 
 
-def test_instances_are_reused_one_event_at_a_time(project: Any) -> None:
+def test_instances_are_reused_one_event_at_a_time(project: Project) -> None:
     project.add(
         "busy",
         "import os, time\n"
@@ -258,12 +257,13 @@ def test_instances_are_reused_one_event_at_a_time(project: Any) -> None:
         return list(await asyncio.gather(*(functions.invoke("busy", None) for _ in range(7))))
 
     invocations = project.run(many, max_instances=3)
-    assert {invocation.result[0] for invocation in invocations} == {1}
-    assert len({invocation.result[1] for invocation in invocations}) == 3
+    results: list[Any] = [invocation.result for invocation in invocations]
+    assert {running for running, _pid in results} == {1}
+    assert len({pid for _running, pid in results}) == 3
     assert sum(invocation.cold for invocation in invocations) == 3
 
 
-def test_warm_invocation_is_fast(project: Any) -> None:
+def test_warm_invocation_is_fast(project: Project) -> None:
     project.add("echo", ECHO)
 
     async def often(functions: FunctionRegistry) -> float:
@@ -274,7 +274,7 @@ def test_warm_invocation_is_fast(project: Any) -> None:
     assert project.run(often) < 20  # about 0.5 on an idle machine; a busy one may take its time
 
 
-def test_close_kills_a_busy_function(project: Any) -> None:
+def test_close_kills_a_busy_function(project: Project) -> None:
     project.add(
         "slow",
         "import os, time\ndef main_handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n",
@@ -294,15 +294,14 @@ def test_close_kills_a_busy_function(project: Any) -> None:
             os.kill(int(line), 0)
 
 
-def test_invocations_are_numbered(project: Any) -> None:
+def test_invocations_are_numbered(project: Project) -> None:
     project.add("echo", ECHO)
 
     async def three(functions: FunctionRegistry) -> list[Invocation]:
-        project.requests = {}
         for event in range(3):
             await functions.invoke("echo", event)
         with pytest.raises(KeyError):
-            await functions.invoke("nobody", None)
+            await functions.invoke("unknown", None)
         assert (await functions.invoke("t-test-scribe-echo", 3)).result == 3
         return functions.invocations(since=2)
 

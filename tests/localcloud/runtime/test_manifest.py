@@ -1,11 +1,17 @@
 """Loading serverless.yml: its meaning, and all of its errors at once."""
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from localcloud.runtime.manifest import load_manifest
-from localcloud.runtime.models import DeploymentError
+from localcloud.runtime.models import (
+    CosTrigger,
+    DeploymentError,
+    DeploymentSpec,
+    HttpTrigger,
+    TimerTrigger,
+)
 
 YML = """\
 app: scribe
@@ -50,24 +56,23 @@ inputs:
 ENVIRON = {"INPUT_BUCKET": "audio-1250000000", "STAGE": "release"}
 
 
-def load(folder: Any, yml: str = YML, environ: dict[str, str] = ENVIRON) -> Any:
+def load_project(folder: Path, yml: str = YML, environ: dict[str, str] = ENVIRON) -> DeploymentSpec:
     (folder / "serverless.yml").write_text(yml, "utf-8")
     for name in ("upload", "callback", "sweep"):
         (folder / f"{name}.py").touch()
     return load_manifest(folder, environ=environ, region="ap-guangzhou", appid="1250000000")
 
 
-def load_errors(folder: Any, yml: str, environ: dict[str, str] = ENVIRON) -> tuple[str, ...]:
+def load_errors(folder: Path, yml: str, environ: dict[str, str] = ENVIRON) -> tuple[str, ...]:
     with pytest.raises(DeploymentError) as caught:
-        load(folder, yml, environ)
+        load_project(folder, yml, environ)
     for error in caught.value.errors:
         assert error in str(caught.value)
-    errors: tuple[str, ...] = caught.value.errors
-    return errors
+    return caught.value.errors
 
 
-def test_function_settings_override_shared_settings(tmp_path: Any) -> None:
-    functions = load(tmp_path).functions
+def test_function_settings_override_shared_settings(tmp_path: Path) -> None:
+    functions = load_project(tmp_path).functions
     assert {key: function.timeout_s for key, function in functions.items()} == {
         "upload": 60,
         "callback": 30,
@@ -81,14 +86,17 @@ def test_function_settings_override_shared_settings(tmp_path: Any) -> None:
     assert functions["sweep"].variables == {"ONLY": "mine"}
 
 
-def test_triggers_are_loaded(tmp_path: Any) -> None:
-    cos, http, timer = load(tmp_path).triggers
+def test_triggers_are_loaded(tmp_path: Path) -> None:
+    cos, http, timer = load_project(tmp_path).triggers
+    assert isinstance(cos, CosTrigger)
+    assert isinstance(http, HttpTrigger)
+    assert isinstance(timer, TimerTrigger)
     assert (cos.bucket, cos.prefix, cos.suffix, cos.enabled) == ("audio-1250000000", "calls/", "", True)
     assert (http.function, http.auth) == ("callback", "NONE")
     assert (timer.name, timer.argument) == ("sweep-15min", "reconcile")
 
 
-def test_missing_variable_is_reported_at_its_place(tmp_path: Any) -> None:
+def test_missing_variable_is_reported_at_its_place(tmp_path: Path) -> None:
     (error,) = load_errors(tmp_path, YML, {})
     assert error.startswith(
         "triggers[0].parameters.bucket: 'undefined.cos.ap-guangzhou.myqcloud.com' must be"
@@ -97,7 +105,7 @@ def test_missing_variable_is_reported_at_its_place(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "error"),
+    ("right", "wrong", "message"),
     [
         ("component: multi-scf", "component: scf", "component: must be multi-scf"),
         ("${env:REGION}", "ap-shanghai", "inputs.region: is 'ap-shanghai'"),
@@ -131,12 +139,13 @@ def test_missing_variable_is_reported_at_its_place(tmp_path: Any) -> None:
         ("${env:INPUT_BUCKET}.", "a-1.", "triggers[0].parameters.bucket: belongs to account 1"),
     ],
 )
-def test_error_is_reported_with_its_place(tmp_path: Any, right: str, wrong: str, error: str) -> None:
+def test_error_is_reported_with_its_place(tmp_path: Path, right: str, wrong: str, message: str) -> None:
     assert right in YML
-    assert any(errors.startswith(error) for errors in load_errors(tmp_path, YML.replace(right, wrong, 1)))
+    errors = load_errors(tmp_path, YML.replace(right, wrong, 1))
+    assert any(error.startswith(message) for error in errors)
 
 
-def test_all_errors_are_reported_together(tmp_path: Any) -> None:
+def test_all_errors_are_reported_together(tmp_path: Path) -> None:
     yml = (
         YML.replace("  timeout: 30", "  timeout: soon")
         .replace("type: cos", "type: cmq")
@@ -149,8 +158,7 @@ def test_all_errors_are_reported_together(tmp_path: Any) -> None:
     assert "app: is missing" in errors
 
 
-def test_overlapping_cos_rules_are_rejected(tmp_path: Any) -> None:
-    extra = """\
+SECOND_RULE = """\
     - type: cos
       function: sweep
       parameters:
@@ -159,19 +167,26 @@ def test_overlapping_cos_rules_are_rejected(tmp_path: Any) -> None:
         filter: { prefix: calls/new/ }
         enable: true
 """
-    assert load_errors(tmp_path, YML + extra) == (
+
+
+def test_overlapping_cos_rules_are_rejected(tmp_path: Path) -> None:
+    assert load_errors(tmp_path, YML + SECOND_RULE) == (
         "triggers: two rules of bucket audio-1250000000 overlap (upload, sweep)",
     )
-    assert len(load(tmp_path, YML + extra.replace("calls/new/", "notes/")).triggers) == 4
+
+
+def test_cos_rules_of_different_prefixes_are_loaded(tmp_path: Path) -> None:
+    yml = YML + SECOND_RULE.replace("calls/new/", "notes/")
+    assert len(load_project(tmp_path, yml).triggers) == 4
 
 
 @pytest.mark.parametrize(
     "text", ["", "- a list", "inputs: [", "inputs: {functions: [1], triggers: 3}", "inputs: 3"]
 )
-def test_wrong_shape_is_a_deployment_error(tmp_path: Any, text: str) -> None:
+def test_wrong_shape_is_a_deployment_error(tmp_path: Path, text: str) -> None:
     assert load_errors(tmp_path, text)
 
 
-def test_missing_manifest_is_reported(tmp_path: Any) -> None:
+def test_missing_manifest_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DeploymentError, match="there is no such file"):
         load_manifest(tmp_path, environ={}, region="ap-guangzhou", appid="1250000000")

@@ -7,20 +7,18 @@ from typing import Any
 import pytest
 
 from localcloud.runtime.models import CosTrigger, DeploymentError
+from tests.localcloud.functions import build_trigger
+from tests.localcloud.runtime.project import Project
 
 HOST = "audio-1250000000.cos.ap-guangzhou.myqcloud.com"
 
 
-def trigger(event: str, **parameters: Any) -> dict[str, Any]:
-    return {
-        "type": "cos",
-        "function": "upload",
-        "parameters": {"bucket": HOST, "events": event, "enable": True, **parameters},
-    }
+def trigger(event: str, **parameters: object) -> dict[str, Any]:
+    return build_trigger("cos", "upload", bucket=HOST, events=event, enable=True, **parameters)
 
 
 @pytest.fixture
-def upload(project: Any) -> Any:
+def upload(project: Project) -> Project:
     project.add(
         "upload", "def main_handler(event, context):\n    return event['Records'][0]['event']['eventName']\n"
     )
@@ -28,7 +26,7 @@ def upload(project: Any) -> Any:
 
 
 @pytest.mark.process
-def test_two_triggers_with_different_events_start_one_function(upload: Any) -> None:
+def test_two_triggers_with_different_events_start_one_function(upload: Project) -> None:
     upload.triggers += [trigger("cos:ObjectCreated:*"), trigger("cos:ObjectRestore:Completed")]
     for event_name in ("cos:ObjectCreated:Copy", "cos:ObjectRestore:Completed"):
         (invocation,) = upload.upload(event_name=event_name)
@@ -36,7 +34,7 @@ def test_two_triggers_with_different_events_start_one_function(upload: Any) -> N
     assert upload.upload(event_name="cos:ObjectRestore:Post") == []
 
 
-def test_triggers_with_one_event_need_different_filters(upload: Any) -> None:
+def test_triggers_with_one_event_need_different_filters(upload: Project) -> None:
     upload.triggers += [trigger("cos:ObjectCreated:*"), trigger("cos:ObjectCreated:Put")]
     with pytest.raises(DeploymentError, match="two rules of bucket audio-1250000000 overlap"):
         upload.load()
@@ -49,7 +47,7 @@ def test_triggers_with_one_event_need_different_filters(upload: Any) -> None:
     ]
 
 
-def test_cos_trigger_has_no_name_of_its_own(upload: Any) -> None:
+def test_cos_trigger_has_no_name_of_its_own(upload: Project) -> None:
     upload.triggers += [trigger("cos:ObjectCreated:*", name="mine")]
     with pytest.raises(DeploymentError, match=r"triggers\[0\]\.parameters\.name: there is no such setting"):
         upload.load()

@@ -1,23 +1,18 @@
 """Function URLs: the event of the function and the response for the caller."""
 
 import json
-from typing import Any
 
 import pytest
 
 from localcloud.runtime.registry import FunctionRegistry
 from localcloud.runtime.urls import UrlRequest, UrlResponse
+from tests.localcloud.functions import ECHO, returning
+from tests.localcloud.runtime.project import Project
 
 pytestmark = pytest.mark.process
 
-ECHO = "def main_handler(event, context):\n    return event\n"
 
-
-def returning(expression: str) -> str:
-    return f"def main_handler(event, context):\n    return {expression}\n"
-
-
-def test_url_event_has_only_documented_members(project: Any) -> None:
+def test_url_event_has_only_documented_members(project: Project) -> None:
     project.add("callback", ECHO)
     project.on_url("callback")
     response = project.call(
@@ -38,7 +33,7 @@ def test_url_event_has_only_documented_members(project: Any) -> None:
     }
 
 
-def test_binary_body_becomes_base64_without_a_flag(project: Any) -> None:
+def test_binary_body_becomes_base64_without_a_flag(project: Project) -> None:
     project.add("callback", ECHO)
     project.on_url("callback")
     event = json.loads(project.call("callback", b"\xff\x00\x80").body)
@@ -63,7 +58,7 @@ def test_binary_body_becomes_base64_without_a_flag(project: Any) -> None:
     ],
 )
 def test_result_becomes_the_response(
-    project: Any, result: str, status: int, content_type: str | None, body: bytes
+    project: Project, result: str, status: int, content_type: str | None, body: bytes
 ) -> None:
     project.add("callback", returning(result))
     project.on_url("callback")
@@ -86,7 +81,7 @@ def test_result_becomes_the_response(
         "{'statusCode': 200, 'isBase64Encoded': True, 'body': '!'}",
     ],
 )
-def test_invalid_result_becomes_502(project: Any, result: str) -> None:
+def test_invalid_result_becomes_502(project: Project, result: str) -> None:
     project.add("callback", returning(result))
     project.on_url("callback")
     response = project.call("callback")
@@ -94,7 +89,7 @@ def test_invalid_result_becomes_502(project: Any, result: str) -> None:
     assert json.loads(response.body)["errorMessage"]
 
 
-def test_exception_of_url_call_becomes_500_without_retry(project: Any) -> None:
+def test_exception_of_url_call_becomes_500_without_retry(project: Project) -> None:
     project.add("callback", "def main_handler(event, context):\n    raise ValueError('bad token')\n")
     project.on_url("callback")
 
@@ -114,32 +109,32 @@ def test_exception_of_url_call_becomes_500_without_retry(project: Any) -> None:
     assert error["requestId"] == response.headers["x-scf-request-id"]
 
 
-def test_timeout_of_url_call_becomes_500(project: Any) -> None:
+def test_timeout_of_url_call_becomes_500(project: Project) -> None:
     project.add("callback", "import time\ndef main_handler(event, context):\n    time.sleep(30)\n", timeout=1)
     project.on_url("callback")
     response = project.call("callback")
     assert (response.status, json.loads(response.body)["errorCode"]) == (500, 433)
 
 
-def test_body_over_6_mb_is_rejected(project: Any) -> None:
+def test_body_over_6_mb_is_rejected(project: Project) -> None:
     project.add("callback", ECHO)
     project.on_url("callback")
     assert project.call("callback", b"x" * (6 * 1024 * 1024 + 1)).status == 413
 
 
-def test_url_with_cam_auth_rejects_unsigned_calls(project: Any) -> None:
+def test_url_with_cam_auth_rejects_unsigned_calls(project: Project) -> None:
     project.add("callback", ECHO)
     project.on_url("callback", authType="CAM")
     assert project.call("callback").status == 403
 
 
-def test_url_is_stable(project: Any) -> None:
+def test_url_is_stable(project: Project) -> None:
     project.add("callback", ECHO)
     project.add("closed", ECHO)
     project.on_url("callback")
     project.on_url("closed", enable=False)
-    first, again = project.load().urls, project.load().urls
-    assert first == again
+    first, second = project.load().urls, project.load().urls
+    assert first == second
     assert list(first) == ["callback"]
     assert first["callback"].startswith("https://1250000000-")
     assert first["callback"].endswith(".ap-guangzhou.tencentscf.com")

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tests.localcloud.clients import MakeRaw, MakeSdk
+from tests.localcloud.scf.client import MakeScf, Scf
+from tests.localcloud.speech_queue import build_job_body
+from tests.localcloud.stand_in import StartCloud
 
 pytestmark = pytest.mark.process
 
 CREATED = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": "in/", "Suffix": ""}}
 SCF_POLICY = "QcloudAccessForScfRole"
 CI_POLICIES = ("QcloudCOSDataFullControl", "QcloudAccessForCIRole", "QcloudPartAccessForCIRole")
-JOB = (
-    b"<Request><Tag>SpeechRecognition</Tag><Input><Object>call.mp3</Object></Input><Operation><SpeechRecognition>"
-    b"<EngineModelType>16k_en</EngineModelType></SpeechRecognition><Output><Region>ap-guangzhou</Region>"
-    b"<Bucket>audio-1250000000</Bucket><Object>out.txt</Object></Output></Operation></Request>"
-)
+JOB = build_job_body("audio-1250000000")
 
 
 @pytest.fixture
-def bare(start_cloud: Callable[..., Any], make_scf: Callable[[Any], Any]) -> Any:
+def bare(start_cloud: StartCloud, make_scf: MakeScf) -> Any:
     return make_scf(start_cloud("--bare-account", "--deploy-delay-ms", "0"))
 
 
-def create_role(scf: Any, name: str, service: str) -> None:
+def create_role(scf: Scf, name: str, service: str) -> None:
     statement = {
         "action": "name/sts:AssumeRole",
         "effect": "allow",
@@ -35,31 +35,29 @@ def create_role(scf: Any, name: str, service: str) -> None:
     scf.api_client.call("cam", "CreateRole", {"RoleName": name, "PolicyDocument": document})
 
 
-def attach(scf: Any, role: str, policy: str) -> None:
+def attach(scf: Scf, role: str, policy: str) -> None:
     scf.api_client.call("cam", "AttachRolePolicy", {"AttachRoleName": role, "PolicyName": policy})
 
 
-def test_functions_need_the_role_of_scf(bare: Any) -> None:
+def test_functions_need_the_role_of_scf(bare: Scf) -> None:
     with pytest.raises(Exception, match=r"UnauthorizedOperation\.Role"):
         bare.create(wait=False)
     create_role(bare, "SCF_QcsRole", "scf.qcloud.com")
     bare.create()
 
 
-def test_cos_trigger_needs_the_policy_of_the_role(bare: Any, make_sdk: Callable[..., Any]) -> None:
+def test_cos_trigger_needs_the_policy_of_the_role(bare: Scf, make_sdk: MakeSdk) -> None:
     bucket = f"audio-{bare.cloud.appid}"
     make_sdk(bare.cloud).create_bucket(bucket)
     create_role(bare, "SCF_QcsRole", "scf.qcloud.com")
     name, host = bare.create(), bare.cloud.bucket_host(bucket)
     params = {"FunctionName": name, "Type": "cos", "TriggerName": host, "TriggerDesc": json.dumps(CREATED)}
-    assert bare.refused("CreateTrigger", **params) == "UnauthorizedOperation.Role"
+    assert bare.error_code("CreateTrigger", **params) == "UnauthorizedOperation.Role"
     attach(bare, "SCF_QcsRole", SCF_POLICY)
-    bare.trigger(name, "cos", host, CREATED)
+    bare.create_trigger(name, "cos", host, CREATED)
 
 
-def test_jobs_need_the_role_of_ci_and_its_policies(
-    bare: Any, make_sdk: Callable[..., Any], make_raw: Callable[..., Any]
-) -> None:
+def test_jobs_need_the_role_of_ci_and_its_policies(bare: Scf, make_sdk: MakeSdk, make_raw: MakeRaw) -> None:
     sdk, raw, bucket = make_sdk(bare.cloud), make_raw(bare.cloud), f"audio-{bare.cloud.appid}"
     host = bare.cloud.ci_host(bucket)
     sdk.create_bucket(bucket)
@@ -76,7 +74,7 @@ def test_jobs_need_the_role_of_ci_and_its_policies(
 
 
 def test_account_stays_as_it_was_over_a_restart(
-    bare: Any, start_cloud: Callable[..., Any], make_scf: Callable[[Any], Any], make_raw: Callable[..., Any]
+    bare: Scf, start_cloud: StartCloud, make_scf: MakeScf, make_raw: MakeRaw
 ) -> None:
     create_role(bare, "CI_QCSRole", "ci.qcloud.com")
     assert bare.cloud.stop() == 0

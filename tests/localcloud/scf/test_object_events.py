@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
+
+from tests.localcloud.clients import CosSdk
+from tests.localcloud.scf.client import Scf
 
 pytestmark = pytest.mark.process
 
@@ -14,23 +16,25 @@ COMPLETED = {"event": "cos:ObjectRestore:Completed", "filter": {"Prefix": "", "S
 
 
 @pytest.fixture
-def function(scf: Any, bucket: str) -> str:
+def function(scf: Scf, bucket: str) -> str:
     """A function with two triggers on the bucket."""
     name = str(scf.create())
     for desc in (CREATED, COMPLETED):
-        scf.trigger(name, "cos", scf.cloud.bucket_host(bucket), desc)
+        scf.create_trigger(name, "cos", scf.cloud.bucket_host(bucket), desc)
     return name
 
 
-def get_event_names(scf: Any, function: str) -> list[str]:
+def get_event_names(scf: Scf, function: str) -> list[str]:
     records = [each["result"]["Records"][0] for each in scf.invocations(function)]
     return [record["event"]["eventName"] for record in records]
 
 
-def test_restore_starts_functions_with_such_a_trigger(scf: Any, sdk: Any, bucket: str, function: str) -> None:
+def test_restore_starts_functions_with_such_a_trigger(
+    scf: Scf, sdk: CosSdk, bucket: str, function: str
+) -> None:
     posted = scf.create()
     desc = {"event": "cos:ObjectRestore:Post", "filter": {"Prefix": "", "Suffix": ""}}
-    scf.trigger(posted, "cos", scf.cloud.bucket_host(bucket), desc)
+    scf.create_trigger(posted, "cos", scf.cloud.bucket_host(bucket), desc)
     sdk.put_object(bucket, b"old words", "a", StorageClass="ARCHIVE")
     sdk.restore_object(bucket, "a", {"Days": 1, "CASJobParameters": {"Tier": "Standard"}})
     assert get_event_names(scf, function) == ["cos:ObjectCreated:Put", "cos:ObjectRestore:Completed"]
@@ -40,14 +44,14 @@ def test_restore_starts_functions_with_such_a_trigger(scf: Any, sdk: Any, bucket
     assert (restored["key"], restored["size"]) == (f"/{scf.cloud.appid}/{bucket.rpartition('-')[0]}/a", 9)
 
 
-def test_copy_onto_itself_raises_a_copy_event(scf: Any, sdk: Any, bucket: str, function: str) -> None:
+def test_copy_onto_itself_raises_a_copy_event(scf: Scf, sdk: CosSdk, bucket: str, function: str) -> None:
     sdk.put_object(bucket, b"x", "a")
     place = {"Bucket": bucket, "Key": "a", "Region": scf.cloud.region}
     sdk.copy_object(bucket, "a", place, CopyStatus="Replaced", StorageClass="STANDARD_IA")
     assert get_event_names(scf, function) == ["cos:ObjectCreated:Put", "cos:ObjectCreated:Copy"]
 
 
-def test_triggers_of_one_bucket_are_identified_by_their_desc(scf: Any, bucket: str, function: str) -> None:
+def test_triggers_of_one_bucket_are_identified_by_their_desc(scf: Scf, bucket: str, function: str) -> None:
     host = scf.cloud.bucket_host(bucket)
     shown = scf.call("ListTriggers", FunctionName=function)["Triggers"]
     assert {trigger["TriggerName"] for trigger in shown} == {host}
@@ -55,8 +59,8 @@ def test_triggers_of_one_bucket_are_identified_by_their_desc(scf: Any, bucket: s
     assert events == ["cos:ObjectCreated:*", "cos:ObjectRestore:Completed"]
     named = {"FunctionName": function, "TriggerName": host, "Type": "cos", "Qualifier": "$DEFAULT"}
     same = {**named, "Enable": "OPEN", "TriggerDesc": json.dumps(COMPLETED)}
-    assert scf.refused("CreateTrigger", **same) == "InvalidParameterValue.CosNotifyRuleConflict"
+    assert scf.error_code("CreateTrigger", **same) == "InvalidParameterValue.CosNotifyRuleConflict"
     scf.call("DeleteTrigger", **named, TriggerDesc=json.dumps(COMPLETED))
     (left,) = scf.call("ListTriggers", FunctionName=function)["Triggers"]
     assert json.loads(left["TriggerDesc"])["event"] == "cos:ObjectCreated:*"
-    scf.trigger(function, "cos", host, COMPLETED)
+    scf.create_trigger(function, "cos", host, COMPLETED)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 from localcloud.speech.audio import BYTES_PER_SECOND, PcmStream, SpeechSegment, iter_pcm, iter_speech_segments
+from tests.localcloud.stand_in import SAMPLES
 
-SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 FRAME_BYTES = 960
 
 

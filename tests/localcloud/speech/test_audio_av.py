@@ -1,16 +1,15 @@
 """Formats that need the optional `av` extra. The tests encode them with the extra itself."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localcloud.speech import Recognition, RecognitionError, make_recogniser
+from localcloud.speech import RecognitionError
+from tests.localcloud.speech.recogniser import join_words, recognise
+from tests.localcloud.stand_in import SAMPLES
 
 pytestmark = pytest.mark.process
-
-SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 
 
 def encode(av: Any, source: Path, target: Path, container: str, codec: str, rate: int) -> None:
@@ -25,18 +24,6 @@ def encode(av: Any, source: Path, target: Path, container: str, codec: str, rate
         written.mux(stream.encode(None))
 
 
-def recognise(recording: Path) -> Recognition:
-    async def once() -> Recognition:
-        recogniser = make_recogniser("pocketsphinx")
-        await recogniser.start()
-        try:
-            return await recogniser.recognise(recording, engine="16k_en", channels=1, sidecar=None)
-        finally:
-            await recogniser.close()
-
-    return asyncio.run(once())
-
-
 @pytest.mark.parametrize(
     ("container", "codec", "rate"),
     [("mp4", "aac", 16_000), ("adts", "aac", 16_000), ("ogg", "libopus", 48_000), ("flac", "flac", 16_000)],
@@ -46,8 +33,7 @@ def test_phone_recording_is_recognised(tmp_path: Path, container: str, codec: st
     recording = tmp_path / "object"  # the file of an object has no extension either
     encode(av, SAMPLES / "welcome.wav", recording, container, codec, rate)
     recognition = recognise(recording)
-    words = " ".join(sentence.text for sentence in recognition.sentences)
-    assert words == "welcome to the meeting we will start in a few minutes"
+    assert join_words(recognition) == "welcome to the meeting we will start in a few minutes"
     assert abs(recognition.duration_ms - 4_191) < 150
 
 

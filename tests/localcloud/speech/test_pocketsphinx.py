@@ -4,44 +4,17 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from localcloud.speech import Recognition, RecognitionError, make_recogniser
-from localcloud.speech.pocketsphinx import PocketSphinxRecogniser
+from tests.localcloud.speech.recogniser import join_words, recognise, running_recogniser
+from tests.localcloud.stand_in import SAMPLES
 
 pytestmark = pytest.mark.process
 
-SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
-
-
-@asynccontextmanager
-async def running_recogniser(workers: int = 1) -> AsyncIterator[PocketSphinxRecogniser]:
-    recogniser = make_recogniser("pocketsphinx", workers=workers)
-    assert isinstance(recogniser, PocketSphinxRecogniser)
-    await recogniser.start()
-    try:
-        yield recogniser
-    finally:
-        await recogniser.close()
-
-
-def recognise(
-    recording: Path, *, engine: str = "16k_en", channels: int = 1, sidecar: Path | None = None
-) -> Recognition:
-    async def once() -> Recognition:
-        async with running_recogniser() as recogniser:
-            return await recogniser.recognise(recording, engine=engine, channels=channels, sidecar=sidecar)
-
-    return asyncio.run(once())
-
-
-def join_words(recognition: Recognition, channel: int = 0) -> str:
-    return " ".join(sentence.text for sentence in recognition.sentences if sentence.channel == channel)
 
 
 def test_two_workers_recognise_every_sample_correctly() -> None:

@@ -21,9 +21,9 @@ def write_recording(folder: Path, data: bytes) -> Path:
 
 def test_same_bytes_give_same_words(tmp_path: Path) -> None:
     first = recognise(write_recording(tmp_path, b"one" * 9_000))
-    again = recognise(write_recording(tmp_path, b"one" * 9_000))
+    second = recognise(write_recording(tmp_path, b"one" * 9_000))
     other = recognise(write_recording(tmp_path, b"two" * 9_000))
-    assert first == again
+    assert first == second
     assert [sentence.text for sentence in first.sentences] != [sentence.text for sentence in other.sentences]
 
 

@@ -11,6 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.localcloud.clients import CosSdk, MakeSdk
+from tests.localcloud.stand_in import StandIn
+
 pytestmark = pytest.mark.process
 
 CHINESE = "音频/会议 a+b%20~1.txt"
@@ -20,7 +23,7 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def get_error(call: Callable[[], Any]) -> tuple[int, str]:
+def get_error(call: Callable[[], object]) -> tuple[int, str]:
     """Return status and code of the error that the SDK raises."""
     with pytest.raises(Exception, match=r".") as caught:
         call()
@@ -28,11 +31,11 @@ def get_error(call: Callable[[], Any]) -> tuple[int, str]:
     return error.get_status_code(), error.get_error_code()
 
 
-def read_body(sdk: Any, bucket: str, key: str, **more: Any) -> bytes:
+def read_body(sdk: CosSdk, bucket: str, key: str, **more: Any) -> bytes:
     return bytes(sdk.get_object(bucket, key, **more)["Body"].get_raw_stream().read())
 
 
-def test_object_comes_back_as_put(sdk: Any, bucket: str) -> None:
+def test_object_comes_back_as_put(sdk: CosSdk, bucket: str) -> None:
     put = sdk.put_object(
         bucket,
         b"hello",
@@ -48,7 +51,7 @@ def test_object_comes_back_as_put(sdk: Any, bucket: str) -> None:
     assert read_body(sdk, bucket, CHINESE) == b"hello"
 
 
-def test_deleting_object_twice_is_no_error(sdk: Any, bucket: str) -> None:
+def test_deleting_object_twice_is_no_error(sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"x", "a")
     sdk.delete_object(bucket, "a")
     sdk.delete_object(bucket, "a")
@@ -57,7 +60,7 @@ def test_deleting_object_twice_is_no_error(sdk: Any, bucket: str) -> None:
     assert not sdk.object_exists(bucket, "a")
 
 
-def test_error_has_resource_and_request_id(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_error_has_resource_and_request_id(cloud: StandIn, sdk: CosSdk, bucket: str) -> None:
     with pytest.raises(Exception, match="NoSuchKey") as caught:
         sdk.get_object(bucket, "not/there")
     error: Any = caught.value
@@ -66,7 +69,7 @@ def test_error_has_resource_and_request_id(cloud: Any, sdk: Any, bucket: str) ->
     assert error.get_trace_id()
 
 
-def test_bucket_is_created_listed_and_deleted_when_empty(cloud: Any, sdk: Any) -> None:
+def test_bucket_is_created_listed_and_deleted_when_empty(cloud: StandIn, sdk: CosSdk) -> None:
     name = f"shortlived-{cloud.appid}"
     sdk.create_bucket(name)
     assert sdk.bucket_exists(name)
@@ -81,7 +84,7 @@ def test_bucket_is_created_listed_and_deleted_when_empty(cloud: Any, sdk: Any) -
 
 
 def test_bucket_of_other_region_or_account_is_not_found(
-    cloud: Any, make_sdk: Any, sdk: Any, bucket: str
+    cloud: StandIn, make_sdk: MakeSdk, sdk: CosSdk, bucket: str
 ) -> None:
     elsewhere = make_sdk(cloud, Region="ap-shanghai")
     assert get_error(lambda: elsewhere.list_objects(bucket)) == (404, "NoSuchBucket")
@@ -93,7 +96,7 @@ def test_bucket_of_other_region_or_account_is_not_found(
     assert sdk.get_bucket_location(bucket)["LocationConstraint"] == cloud.region
 
 
-def test_listing_pages_are_in_byte_order(sdk: Any, bucket: str) -> None:
+def test_listing_pages_are_in_byte_order(sdk: CosSdk, bucket: str) -> None:
     keys = [f"录音/{number:02d} 号&<a>.mp3" for number in range(7)] + ["a b.txt", "z+1.txt", "é.txt"]
     for key in keys:
         sdk.put_object(bucket, key.encode(), key)
@@ -110,7 +113,7 @@ def test_listing_pages_are_in_byte_order(sdk: Any, bucket: str) -> None:
     assert pages == 4
 
 
-def test_listing_with_delimiter_returns_common_prefixes(sdk: Any, bucket: str) -> None:
+def test_listing_with_delimiter_returns_common_prefixes(sdk: CosSdk, bucket: str) -> None:
     for key in ("a/1", "a/2", "b/c/3", "top"):
         sdk.put_object(bucket, b"x", key)
     page = sdk.list_objects(bucket, Delimiter="/")
@@ -121,7 +124,7 @@ def test_listing_with_delimiter_returns_common_prefixes(sdk: Any, bucket: str) -
     assert "Contents" not in inside
 
 
-def test_large_file_is_uploaded_in_parts(sdk: Any, bucket: str, tmp_path: Path) -> None:
+def test_large_file_is_uploaded_in_parts(sdk: CosSdk, bucket: str, tmp_path: Path) -> None:
     content = bytes(range(256)) * 4096 * 3 + b"the end"
     local = tmp_path / "call.wav"
     local.write_bytes(content)
@@ -134,7 +137,7 @@ def test_large_file_is_uploaded_in_parts(sdk: Any, bucket: str, tmp_path: Path) 
     assert target.read_bytes() == content
 
 
-def test_multipart_upload_is_listed_and_aborted(sdk: Any, bucket: str) -> None:
+def test_multipart_upload_is_listed_and_aborted(sdk: CosSdk, bucket: str) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a", ContentType="audio/mpeg")["UploadId"]
     part = sdk.upload_part(bucket, "a", b"x" * 10, 1, upload_id)
     listed = sdk.list_parts(bucket, "a", upload_id)
@@ -147,7 +150,7 @@ def test_multipart_upload_is_listed_and_aborted(sdk: Any, bucket: str) -> None:
     assert "Upload" not in sdk.list_multipart_uploads(bucket)
 
 
-def test_completed_upload_keeps_its_headers(sdk: Any, bucket: str) -> None:
+def test_completed_upload_keeps_its_headers(sdk: CosSdk, bucket: str) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a", ContentType="audio/mpeg")["UploadId"]
     etag = sdk.upload_part(bucket, "a", b"first", 1, upload_id)["ETag"]
     sdk.complete_multipart_upload(bucket, "a", upload_id, {"Part": [{"PartNumber": 1, "ETag": etag}]})
@@ -165,16 +168,18 @@ def test_completed_upload_keeps_its_headers(sdk: Any, bucket: str) -> None:
         ([(9, "")], "InvalidPart"),
     ],
 )
-def test_complete_with_wrong_parts_is_rejected(sdk: Any, bucket: str, parts: Any, code: str) -> None:
+def test_complete_with_wrong_parts_is_rejected(
+    sdk: CosSdk, bucket: str, parts: list[tuple[int, str]], code: str
+) -> None:
     upload_id = sdk.create_multipart_upload(bucket, "a")["UploadId"]
     etags = {number: sdk.upload_part(bucket, "a", b"small", number, upload_id)["ETag"] for number in (1, 2)}
-    named = {
+    part_list = {
         "Part": [{"PartNumber": number, "ETag": etag or etags.get(number, "x")} for number, etag in parts]
     }
-    assert get_error(lambda: sdk.complete_multipart_upload(bucket, "a", upload_id, named)) == (400, code)
+    assert get_error(lambda: sdk.complete_multipart_upload(bucket, "a", upload_id, part_list)) == (400, code)
 
 
-def test_copy_keeps_or_replaces_metadata(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_copy_keeps_or_replaces_metadata(cloud: StandIn, sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"words", CHINESE, ContentType="text/plain", Metadata={"x-cos-meta-lang": "zh"})
     source = {"Bucket": bucket, "Key": CHINESE, "Region": cloud.region}
     sdk.copy_object(bucket, "kept", source)
@@ -188,7 +193,7 @@ def test_copy_keeps_or_replaces_metadata(cloud: Any, sdk: Any, bucket: str) -> N
     assert get_error(lambda: sdk.copy_object(bucket, "b", missing)) == (404, "NoSuchKey")
 
 
-def test_range_is_returned(sdk: Any, bucket: str) -> None:
+def test_range_is_returned(sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"0123456789", "a")
     assert read_body(sdk, bucket, "a", Range="bytes=2-4") == b"234"
     assert read_body(sdk, bucket, "a", Range="bytes=7-") == b"789"
@@ -197,7 +202,7 @@ def test_range_is_returned(sdk: Any, bucket: str) -> None:
     assert get_error(lambda: sdk.get_object(bucket, "a", Range="bytes=10-")) == (416, "InvalidRange")
 
 
-def test_conditions_are_respected(sdk: Any, bucket: str) -> None:
+def test_conditions_are_respected(sdk: CosSdk, bucket: str) -> None:
     etag = sdk.put_object(bucket, b"x", "a")["ETag"]
     assert read_body(sdk, bucket, "a", IfMatch=etag) == b"x"
     assert get_error(lambda: sdk.get_object(bucket, "a", IfMatch='"other"')) == (412, "PreconditionFailed")
@@ -209,7 +214,7 @@ def test_conditions_are_respected(sdk: Any, bucket: str) -> None:
     assert read_body(sdk, bucket, "a", IfModifiedSince=early) == b"x"
 
 
-def test_tags_are_put_read_and_deleted(sdk: Any, bucket: str) -> None:
+def test_tags_are_put_read_and_deleted(sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"x", "a")
     tags = [{"Key": "team", "Value": "sales"}, {"Key": "语言", "Value": "zh"}]
     sdk.put_object_tagging(bucket, "a", {"TagSet": {"Tag": tags}})
@@ -221,7 +226,7 @@ def test_tags_are_put_read_and_deleted(sdk: Any, bucket: str) -> None:
     assert get_error(lambda: sdk.get_object_tagging(bucket, "missing")) == (404, "NoSuchKey")
 
 
-def test_objects_are_deleted_in_one_call(sdk: Any, bucket: str) -> None:
+def test_objects_are_deleted_in_one_call(sdk: CosSdk, bucket: str) -> None:
     keys = ["a", "b/c", "音 & <频>"]
     for key in keys:
         sdk.put_object(bucket, b"x", key)
@@ -232,7 +237,7 @@ def test_objects_are_deleted_in_one_call(sdk: Any, bucket: str) -> None:
     assert not quiet["DeleteResult"]
 
 
-def test_presigned_url_works_without_key(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_presigned_url_works_without_key(cloud: StandIn, sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"shared", CHINESE)
     url = sdk.get_presigned_url(
         bucket, CHINESE, "GET", Expired=60, Params={"response-content-type": "text/x-call"}
@@ -247,7 +252,9 @@ def test_presigned_url_works_without_key(cloud: Any, sdk: Any, bucket: str) -> N
     assert read_body(sdk, bucket, "drop/here.txt") == b"dropped"
 
 
-def test_presigned_url_of_temporary_key_needs_token(cloud: Any, make_sdk: Any, sdk: Any, bucket: str) -> None:
+def test_presigned_url_of_temporary_key_needs_token(
+    cloud: StandIn, make_sdk: MakeSdk, sdk: CosSdk, bucket: str
+) -> None:
     sdk.put_object(bucket, b"shared", "a")
     key = cloud.admin("POST", "keys")
     temporary = make_sdk(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
@@ -258,7 +265,7 @@ def test_presigned_url_of_temporary_key_needs_token(cloud: Any, make_sdk: Any, s
         assert client.get(url.replace("x-cos-security-token", "x-other")).status_code == 403
 
 
-def test_versions_are_kept_and_marked_deleted(sdk: Any, bucket: str) -> None:
+def test_versions_are_kept_and_marked_deleted(sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, b"before versioning", "a")
     assert not sdk.get_bucket_versioning(bucket).get("Status")
     sdk.put_bucket_versioning(bucket, "Enabled")
@@ -280,7 +287,7 @@ def test_versions_are_kept_and_marked_deleted(sdk: Any, bucket: str) -> None:
     assert read_body(sdk, bucket, "a") == b"one"
 
 
-def test_suspended_versioning_keeps_one_null_version(sdk: Any, bucket: str) -> None:
+def test_suspended_versioning_keeps_one_null_version(sdk: CosSdk, bucket: str) -> None:
     sdk.put_bucket_versioning(bucket, "Enabled")
     first = sdk.put_object(bucket, b"one", "a")["x-cos-version-id"]
     sdk.put_bucket_versioning(bucket, "Suspended")
@@ -291,7 +298,7 @@ def test_suspended_versioning_keeps_one_null_version(sdk: Any, bucket: str) -> N
     assert [item["VersionId"] for item in sdk.list_objects_versions(bucket)["Version"]] == ["null", first]
 
 
-def test_version_listing_has_pages(sdk: Any, bucket: str) -> None:
+def test_version_listing_has_pages(sdk: CosSdk, bucket: str) -> None:
     sdk.put_bucket_versioning(bucket, "Enabled")
     created = [
         (key, sdk.put_object(bucket, b"x", key)["x-cos-version-id"]) for key in ("a", "a", "b", "c", "c")
@@ -308,19 +315,19 @@ def test_version_listing_has_pages(sdk: Any, bucket: str) -> None:
     assert len(versions) == len(created)
 
 
-def test_stream_of_unknown_length_is_put(sdk: Any, bucket: str) -> None:
+def test_stream_of_unknown_length_is_put(sdk: CosSdk, bucket: str) -> None:
     sdk.put_object(bucket, io.BytesIO(b"stream"), "a")
     assert read_body(sdk, bucket, "a") == b"stream"
 
 
-def test_wrong_md5_is_rejected(sdk: Any, bucket: str) -> None:
+def test_wrong_md5_is_rejected(sdk: CosSdk, bucket: str) -> None:
     wrong = "AAAAAAAAAAAAAAAAAAAAAA=="
     assert get_error(lambda: sdk.put_object(bucket, b"x", "a", ContentMD5=wrong)) == (400, "InvalidDigest")
     assert not sdk.object_exists(bucket, "a")
     sdk.put_object(bucket, b"x", "a", EnableMD5=True)
 
 
-def test_wrong_keys_are_rejected(cloud: Any, make_sdk: Any, bucket: str) -> None:
+def test_wrong_keys_are_rejected(cloud: StandIn, make_sdk: MakeSdk, bucket: str) -> None:
     stranger = make_sdk(cloud, SecretId="AKIDSTRANGER")
     assert get_error(lambda: stranger.list_objects(bucket)) == (403, "InvalidAccessKeyId")
     mistyped = make_sdk(cloud, SecretKey="wrong")
@@ -329,7 +336,9 @@ def test_wrong_keys_are_rejected(cloud: Any, make_sdk: Any, bucket: str) -> None
     assert get_error(lambda: anonymous.list_objects(bucket)) == (403, "AccessDenied")
 
 
-def test_temporary_key_works_with_token_until_it_expires(cloud: Any, make_sdk: Any, bucket: str) -> None:
+def test_temporary_key_works_with_token_until_it_expires(
+    cloud: StandIn, make_sdk: MakeSdk, bucket: str
+) -> None:
     key = cloud.admin("POST", "keys")
     temporary = {"SecretId": key["secret_id"], "SecretKey": key["secret_key"]}
     make_sdk(cloud, **temporary, Token=key["token"]).put_object(bucket, b"x", "a")

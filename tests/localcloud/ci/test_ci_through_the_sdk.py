@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tests.localcloud.clients import CosSdk, MakeSdk
+from tests.localcloud.stand_in import StandIn, eventually
 
 pytestmark = pytest.mark.process
 
 SPEECH = {"EngineModelType": "16k_zh", "ChannelNum": 1, "ResTextFormat": 1}
 
 
-def submit(sdk: Any, bucket: str, **more: Any) -> Any:
+def submit(sdk: CosSdk, bucket: str, **more: Any) -> Any:
     parameters = {"InputObject": "call.mp3", "SpeechRecognition": SPEECH, **more}
     region = sdk._conf._region
     return sdk.ci_create_asr_job(bucket, bucket, region, "out/call.txt", **parameters)["JobsDetail"]
 
 
-def wait_until_finished(sdk: Any, bucket: str, job_id: str, eventually: Callable[[Any], Any]) -> Any:
+def wait_until_finished(sdk: CosSdk, bucket: str, job_id: str) -> Any:
     def find_ended() -> Any:
         job = sdk.ci_get_asr_job(bucket, job_id)["JobsDetail"][0]
         return job if job["State"] in ("Success", "Failed") else None
@@ -27,7 +29,7 @@ def wait_until_finished(sdk: Any, bucket: str, job_id: str, eventually: Callable
     return eventually(find_ended)
 
 
-def test_service_is_enabled_listed_and_disabled(cloud: Any, sdk: Any, bucket: str) -> None:
+def test_service_is_enabled_listed_and_disabled(cloud: StandIn, sdk: CosSdk, bucket: str) -> None:
     for _ in range(2):  # a second time changes nothing
         _, response = sdk.ci_open_asr_bucket(bucket)
         assert response["AsrBucket"]["BucketId"] == response["AsrBucket"]["Name"] == bucket
@@ -39,7 +41,7 @@ def test_service_is_enabled_listed_and_disabled(cloud: Any, sdk: Any, bucket: st
     assert (listed["TotalCount"], listed.get("AsrBucketList")) == ("0", None)
 
 
-def test_enabled_buckets_are_listed_by_prefix_and_page(cloud: Any, sdk: Any) -> None:
+def test_enabled_buckets_are_listed_by_prefix_and_page(cloud: StandIn, sdk: CosSdk) -> None:
     names = [f"prefix-{number}-{cloud.appid}" for number in range(3)]
     for name in names:
         sdk.create_bucket(name)
@@ -54,14 +56,14 @@ def test_enabled_buckets_are_listed_by_prefix_and_page(cloud: Any, sdk: Any) -> 
     assert elsewhere["TotalCount"] == "0"
 
 
-def test_new_queue_is_active_without_notification(sdk: Any, speech_bucket: str) -> None:
+def test_new_queue_is_active_without_notification(sdk: CosSdk, speech_bucket: str) -> None:
     queue = sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0]
     assert (queue["Name"], queue["State"], queue["Category"]) == ("queue-speech-1", "Active", "Speeching")
     assert (queue["MaxSize"], queue["MaxConcurrent"], queue["BucketId"]) == ("10000", "10", speech_bucket)
     assert queue["NotifyConfig"] == {"Url": None, "Event": None, "Type": None, "State": "Off"}
 
 
-def test_queues_are_listed_by_id_and_state(sdk: Any, speech_bucket: str) -> None:
+def test_queues_are_listed_by_id_and_state(sdk: CosSdk, speech_bucket: str) -> None:
     queue_id = sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0]["QueueId"]
     both = sdk.ci_get_asr_queue(speech_bucket, QueueIds=f"{queue_id},p0")
     assert [queue["QueueId"] for queue in both["QueueList"]] == [queue_id]
@@ -70,7 +72,7 @@ def test_queues_are_listed_by_id_and_state(sdk: Any, speech_bucket: str) -> None
     assert sdk.ci_get_asr_queue(speech_bucket, State="Active")["TotalCount"] == "1"
 
 
-def test_queue_settings_are_updated(sdk: Any, speech_bucket: str) -> None:
+def test_queue_settings_are_updated(sdk: CosSdk, speech_bucket: str) -> None:
     queue_id = sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0]["QueueId"]
     notify = {
         "State": "On",
@@ -86,9 +88,7 @@ def test_queue_settings_are_updated(sdk: Any, speech_bucket: str) -> None:
     assert sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0] == queue
 
 
-def test_submitted_job_is_recognised_and_written(
-    cloud: Any, sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
-) -> None:
+def test_submitted_job_is_recognised_and_written(cloud: StandIn, sdk: CosSdk, speech_bucket: str) -> None:
     job = submit(sdk, speech_bucket)
     assert (job["Code"], job["State"], job["Tag"]) == ("Success", "Submitted", "SpeechRecognition")
     assert (job["StartTime"], job["EndTime"]) == ("-", "-")
@@ -96,7 +96,7 @@ def test_submitted_job_is_recognised_and_written(
     assert len(job["JobId"]) == 33
     assert job["Input"] == {"BucketId": speech_bucket, "Object": "call.mp3", "Region": cloud.region}
     assert job["Operation"]["SpeechRecognition"]["ResTextFormat"] == "1"
-    done = wait_until_finished(sdk, speech_bucket, job["JobId"], eventually)
+    done = wait_until_finished(sdk, speech_bucket, job["JobId"])
     assert done["State"] == "Success"
     assert done["EndTime"] != "-"
     result = done["Operation"]["SpeechRecognitionResult"]
@@ -116,7 +116,7 @@ def test_submitted_job_is_recognised_and_written(
     assert detail[0]["FinalSentence"] == sentence["FinalSentence"]
 
 
-def test_jobs_are_listed_newest_first_in_pages(sdk: Any, speech_bucket: str) -> None:
+def test_jobs_are_listed_newest_first_in_pages(sdk: CosSdk, speech_bucket: str) -> None:
     created = [submit(sdk, speech_bucket)["JobId"] for _ in range(5)]
     job_ids: list[str] = []
     token = ""
@@ -131,15 +131,13 @@ def test_jobs_are_listed_newest_first_in_pages(sdk: Any, speech_bucket: str) -> 
     assert [job["JobId"] for job in oldest] == created[:1]
 
 
-def test_jobs_are_listed_by_state_queue_and_time(
-    sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
-) -> None:
+def test_jobs_are_listed_by_state_queue_and_time(sdk: CosSdk, speech_bucket: str) -> None:
     queue_id = sdk.ci_get_asr_queue(speech_bucket)["QueueList"][0]["QueueId"]
     sdk.put_object(speech_bucket, b"NOT AUDIO", "notes.txt")
     good = submit(sdk, speech_bucket)["JobId"]
     bad = submit(sdk, speech_bucket, InputObject="notes.txt")["JobId"]
     for job_id in (good, bad):
-        wait_until_finished(sdk, speech_bucket, job_id, eventually)
+        wait_until_finished(sdk, speech_bucket, job_id)
 
     def listed(**filters: Any) -> list[str]:
         return [job["JobId"] for job in sdk.ci_list_asr_jobs(speech_bucket, **filters).get("JobsDetail", [])]
@@ -154,12 +152,10 @@ def test_jobs_are_listed_by_state_queue_and_time(
     assert listed(EndCreationTime="2020-01-01T00:00:00+0800") == []
 
 
-def test_file_that_is_not_audio_fails_with_reason(
-    sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
-) -> None:
+def test_file_that_is_not_audio_fails_with_reason(sdk: CosSdk, speech_bucket: str) -> None:
     sdk.put_object(speech_bucket, b"NOT AUDIO", "notes.txt")
     job = wait_until_finished(
-        sdk, speech_bucket, submit(sdk, speech_bucket, InputObject="notes.txt")["JobId"], eventually
+        sdk, speech_bucket, submit(sdk, speech_bucket, InputObject="notes.txt")["JobId"]
     )
     assert (job["State"], job["Code"]) == ("Failed", "FailedOperation.ErrorRecognize")
     assert job["Message"]
@@ -167,9 +163,7 @@ def test_file_that_is_not_audio_fails_with_reason(
     assert not sdk.object_exists(speech_bucket, "out/call.txt")
 
 
-def test_template_is_created_used_updated_and_deleted(
-    sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
-) -> None:
+def test_template_is_created_used_updated_and_deleted(sdk: CosSdk, speech_bucket: str) -> None:
     template = sdk.ci_create_asr_template(speech_bucket, "电话", "8k_zh", ChannelNum=1, ResTextFormat=2)[
         "Template"
     ]
@@ -178,7 +172,7 @@ def test_template_is_created_used_updated_and_deleted(
     job = submit(sdk, speech_bucket, TemplateId=template_id, SpeechRecognition={"EngineModelType": "16k_en"})
     assert job["Operation"]["SpeechRecognition"]["EngineModelType"] == "8k_zh"
     assert job["Operation"]["TemplateName"] == "电话"
-    wait_until_finished(sdk, speech_bucket, job["JobId"], eventually)
+    wait_until_finished(sdk, speech_bucket, job["JobId"])
     changed = sdk.ci_update_asr_template(speech_bucket, template_id, "电话2", "8k_en", 1, 1)["Template"]
     assert (changed["Name"], changed["SpeechRecognition"]["EngineModelType"]) == ("电话2", "8k_en")
     listed = sdk.ci_get_asr_template(speech_bucket)
@@ -187,7 +181,9 @@ def test_template_is_created_used_updated_and_deleted(
     assert sdk.ci_get_asr_template(speech_bucket)["TotalCount"] == "0"
 
 
-def test_hot_word_table_is_created_updated_and_deleted(cloud: Any, make_sdk: Any, speech_bucket: str) -> None:
+def test_hot_word_table_is_created_updated_and_deleted(
+    cloud: StandIn, make_sdk: MakeSdk, speech_bucket: str
+) -> None:
     speech = make_sdk(cloud, speech=True)
     table = {"TableName": "names", "VocabularyWeights": {"Vocabulary": "Scribe", "Weight": "10"}}
     _, created = speech.ci_create_asr_hot_vocabulary_table(speech_bucket, table)
@@ -203,9 +199,7 @@ def test_hot_word_table_is_created_updated_and_deleted(cloud: Any, make_sdk: Any
     assert speech.ci_list_asr_hot_vocabulary_table(speech_bucket)[1]["TotalCount"] == "0"
 
 
-def test_general_job_calls_reach_same_jobs(
-    cloud: Any, sdk: Any, speech_bucket: str, eventually: Callable[[Any], Any]
-) -> None:
+def test_general_job_calls_reach_same_jobs(cloud: StandIn, sdk: CosSdk, speech_bucket: str) -> None:
     output = {"Region": cloud.region, "Bucket": speech_bucket, "Object": "general.txt"}
     request = {
         "Tag": "SpeechRecognition",
@@ -222,19 +216,19 @@ def test_general_job_calls_reach_same_jobs(
     )
     job = created["JobsDetail"][0] if isinstance(created["JobsDetail"], list) else created["JobsDetail"]
     assert job["Operation"]["UserData"] == "receipt-1"
-    wait_until_finished(sdk, speech_bucket, job["JobId"], eventually)
+    wait_until_finished(sdk, speech_bucket, job["JobId"])
     both = sdk.ci_get_media_jobs(Bucket=speech_bucket, JobIDs=job["JobId"], ContentType="application/xml")
     assert both["JobsDetail"][0]["State"] == "Success"
 
 
-def test_unknown_job_is_no_error(sdk: Any, speech_bucket: str) -> None:
+def test_unknown_job_is_no_error(sdk: CosSdk, speech_bucket: str) -> None:
     known = submit(sdk, speech_bucket)["JobId"]
     response = sdk.ci_get_asr_job(speech_bucket, f"{known},s0")
     assert [job["JobId"] for job in response["JobsDetail"]] == [known]
     assert response["NonExistJobIds"] == "s0"
 
 
-def test_sdk_reports_ci_errors_as_unknown(sdk: Any, bucket: str) -> None:
+def test_sdk_reports_ci_errors_as_unknown(sdk: CosSdk, bucket: str) -> None:
     with pytest.raises(Exception, match=r".") as caught:
         submit(sdk, bucket)
     error: Any = caught.value
@@ -244,7 +238,7 @@ def test_sdk_reports_ci_errors_as_unknown(sdk: Any, bucket: str) -> None:
 
 
 def test_temporary_key_works_on_ci_with_sdk_token_header(
-    cloud: Any, make_sdk: Any, speech_bucket: str
+    cloud: StandIn, make_sdk: MakeSdk, speech_bucket: str
 ) -> None:
     key = cloud.admin("POST", "keys")
     sdk = make_sdk(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])

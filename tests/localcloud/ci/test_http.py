@@ -1,55 +1,33 @@
 """Cloud Infinite over plain HTTP: requests from the seeds, errors, results."""
 
-# ruff: noqa: S314 - only the stand-in's own responses are parsed here
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 import pytest
 
+from tests.localcloud.clients import RawClient, Signing, parse_error, parse_xml, relative_to_now
+from tests.localcloud.speech_queue import build_job_body
+from tests.localcloud.stand_in import StandIn, eventually
+
 pytestmark = pytest.mark.process
 
 
-def build_job_body(
-    bucket: str,
-    *,
-    tag: str = "SpeechRecognition",
-    input_xml: str = "<Object>call.mp3</Object>",
-    speech: str = "<EngineModelType>16k_zh</EngineModelType><ChannelNum>1</ChannelNum>",
-    output: str | None = None,
-    operation: str = "",
-    request: str = "",
-) -> bytes:
-    where = (
-        f"<Region>ap-guangzhou</Region><Bucket>{bucket}</Bucket><Object>out.txt</Object>"
-        if output is None
-        else output
-    )
-    return (
-        f"<Request><Tag>{tag}</Tag><Input>{input_xml}</Input><Operation><SpeechRecognition>{speech}</SpeechRecognition>"
-        f"<Output>{where}</Output>{operation}</Operation>{request}</Request>"
-    ).encode()
+class RunJob(Protocol):
+    """Submits a job for new content of `call.mp3`; returns its JobsDetail after its end."""
 
-
-def parse_xml(response: Any) -> ET.Element:
-    return ET.fromstring(response.content)
-
-
-def parse_error(response: Any) -> tuple[int, str]:
-    return response.status_code, parse_xml(response).findtext("Code", "")
+    def __call__(self, content: bytes = b"some seconds of speech", **parts: str) -> ET.Element: ...
 
 
 @pytest.fixture
-def run_job(cloud: Any, raw: Any, speech_bucket: str, eventually: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Submit a job and return its JobsDetail after its end."""
+def run_job(cloud: StandIn, raw: RawClient, speech_bucket: str) -> RunJob:
     host = cloud.ci_host(speech_bucket)
 
-    def run(content: bytes = b"some seconds of speech", **parts: Any) -> ET.Element:
+    def run(content: bytes = b"some seconds of speech", **parts: str) -> ET.Element:
         raw.send("PUT", cloud.bucket_host(speech_bucket), "/call.mp3", body=content)
         response = raw.send("POST", host, "/asr_jobs", body=build_job_body(speech_bucket, **parts))
         job_id = parse_xml(response).findtext("JobsDetail/JobId", "")
@@ -60,8 +38,7 @@ def run_job(cloud: Any, raw: Any, speech_bucket: str, eventually: Callable[[Any]
             assert job is not None
             return job if job.findtext("State") in ("Success", "Failed") else None
 
-        job: ET.Element = eventually(find_ended)
-        return job
+        return eventually(find_ended)
 
     return run
 
@@ -70,9 +47,7 @@ def get_result(job: ET.Element, name: str = "Result") -> str:
     return job.findtext(f"Operation/SpeechRecognitionResult/{name}", "")
 
 
-def test_requests_of_2020_still_work(
-    cloud: Any, raw: Any, bucket: str, eventually: Callable[[Any], Any]
-) -> None:
+def test_requests_of_2020_still_work(cloud: StandIn, raw: RawClient, bucket: str) -> None:
     host, xml = cloud.ci_host(bucket), {"content-type": "application/xml"}
     opened = raw.send(
         "POST",
@@ -121,7 +96,7 @@ def test_requests_of_2020_still_work(
     )
 
 
-def test_request_with_nothing_signed_is_accepted(cloud: Any, raw: Any, speech_bucket: str) -> None:
+def test_request_with_nothing_signed_is_accepted(cloud: StandIn, raw: RawClient, speech_bucket: str) -> None:
     host = f"ci.{cloud.region}.myqcloud.com"
     authorization = raw.sign("GET", "/asrbucket", {}, {})
     response = raw.target(
@@ -132,7 +107,7 @@ def test_request_with_nothing_signed_is_accepted(cloud: Any, raw: Any, speech_bu
     assert response.headers["x-ci-request-id"] == parse_xml(response).findtext("RequestId")
 
 
-def test_ai_bucket_is_listed_once_enabled(cloud: Any, raw: Any, bucket: str) -> None:
+def test_ai_bucket_is_listed_once_enabled(cloud: StandIn, raw: RawClient, bucket: str) -> None:
     host, query = f"ci.{cloud.region}.myqcloud.com", {"bucketNames": bucket}
     assert parse_xml(raw.send("GET", host, "/ai_bucket", query)).findtext("TotalCount") == "0"
     cloud.admin("POST", f"ai_bucket/{bucket}")
@@ -140,18 +115,30 @@ def test_ai_bucket_is_listed_once_enabled(cloud: Any, raw: Any, bucket: str) -> 
     assert [node.text for node in listed.findall("AiBucketList/BucketId")] == [bucket]
 
 
-def test_invalid_signature_is_401(cloud: Any, raw: Any, speech_bucket: str) -> None:
-    host, now = cloud.ci_host(speech_bucket), int(time.time())
-    assert parse_error(raw.send("GET", host, "/asrqueue", authorization="")) == (401, "MissingAuthorization")
-    assert parse_error(raw.send("GET", host, "/asrqueue", authorization="x")) == (401, "InvalidAuthorization")
-    assert parse_error(raw.send("GET", host, "/asrqueue", secret_key="x")) == (401, "AccessDenied")
-    assert parse_error(raw.send("GET", host, "/asrqueue", secret_id="x")) == (401, "SecretidNotExist")
-    assert parse_error(raw.send("GET", host, "/asrqueue", window=(now - 99, now - 9))) == (
-        401,
-        "AccessDenied",
-    )
-    rejected = raw.send("GET", host, "/asrqueue", authorization="")
-    assert [node.tag for node in parse_xml(rejected)] == ["Code", "Message", "RequestId", "TraceId"]
+@pytest.mark.parametrize(
+    ("authorization", "code"), [("", "MissingAuthorization"), ("x", "InvalidAuthorization")]
+)
+def test_invalid_authorization_is_401(
+    cloud: StandIn, raw: RawClient, speech_bucket: str, authorization: str, code: str
+) -> None:
+    response = raw.send("GET", cloud.ci_host(speech_bucket), "/asrqueue", authorization=authorization)
+    assert parse_error(response) == (401, code)
+    assert [node.tag for node in parse_xml(response)] == ["Code", "Message", "RequestId", "TraceId"]
+
+
+@pytest.mark.parametrize(
+    ("signing", "code"),
+    [
+        ({"secret_key": "x"}, "AccessDenied"),
+        ({"secret_id": "x"}, "SecretidNotExist"),
+        ({"window": (-99, -9)}, "AccessDenied"),
+    ],
+)
+def test_invalid_signature_is_401(
+    cloud: StandIn, raw: RawClient, speech_bucket: str, signing: Signing, code: str
+) -> None:
+    response = raw.send("GET", cloud.ci_host(speech_bucket), "/asrqueue", **relative_to_now(signing))
+    assert parse_error(response) == (401, code)
 
 
 TWO_CHANNELS = "<EngineModelType>16k_zh</EngineModelType><ChannelNum>2</ChannelNum>"
@@ -194,7 +181,7 @@ LONG = "x" * 1025
     ],
 )
 def test_invalid_submission_is_rejected(
-    cloud: Any, raw: Any, speech_bucket: str, parts: Any, code: str
+    cloud: StandIn, raw: RawClient, speech_bucket: str, parts: dict[str, str], code: str
 ) -> None:
     response = raw.send(
         "POST", cloud.ci_host(speech_bucket), "/jobs", body=build_job_body(speech_bucket, **parts)
@@ -217,7 +204,7 @@ def test_invalid_submission_is_rejected(
     ],
 )
 def test_malformed_body_is_rejected_quickly(
-    cloud: Any, raw: Any, speech_bucket: str, body: bytes, code: str
+    cloud: StandIn, raw: RawClient, speech_bucket: str, body: bytes, code: str
 ) -> None:
     start = time.monotonic()
     assert parse_error(raw.send("POST", cloud.ci_host(speech_bucket), "/asr_jobs", body=body)) == (400, code)
@@ -245,7 +232,9 @@ ON = "<State>On</State><Type>Url</Type><Url>https://example.com/{}</Url><Event>T
         QUEUE.format(ON.format("a").replace("<Type>Url", "<Type>TDMQ")),
     ],
 )
-def test_invalid_queue_settings_change_nothing(cloud: Any, raw: Any, speech_bucket: str, body: str) -> None:
+def test_invalid_queue_settings_change_nothing(
+    cloud: StandIn, raw: RawClient, speech_bucket: str, body: str
+) -> None:
     host = cloud.ci_host(speech_bucket)
     before = parse_xml(raw.send("GET", host, "/asrqueue")).find("QueueList")
     assert before is not None
@@ -257,7 +246,7 @@ def test_invalid_queue_settings_change_nothing(cloud: Any, raw: Any, speech_buck
     assert ET.tostring(after) == ET.tostring(before)
 
 
-def test_notification_url_can_have_100_characters(cloud: Any, raw: Any, speech_bucket: str) -> None:
+def test_notification_url_can_have_100_characters(cloud: StandIn, raw: RawClient, speech_bucket: str) -> None:
     host = cloud.ci_host(speech_bucket)
     queue_id = parse_xml(raw.send("GET", host, "/asrqueue")).findtext("QueueList/QueueId")
     url = "https://example.com/".ljust(100, "x")
@@ -266,7 +255,9 @@ def test_notification_url_can_have_100_characters(cloud: Any, raw: Any, speech_b
     assert parse_xml(response).findtext("Queue/NotifyConfig/Url") == url
 
 
-def test_unknown_queue_or_path_is_rejected(cloud: Any, raw: Any, speech_bucket: str, bucket: str) -> None:
+def test_unknown_queue_or_path_is_rejected(
+    cloud: StandIn, raw: RawClient, speech_bucket: str, bucket: str
+) -> None:
     host = cloud.ci_host(speech_bucket)
     assert parse_error(raw.send("PUT", host, "/asrqueue/p0", body=b"<Request/>")) == (400, "QueueNotFound")
     assert raw.send("GET", host, "/nothing").status_code == 400
@@ -278,7 +269,9 @@ def test_unknown_queue_or_path_is_rejected(cloud: Any, raw: Any, speech_bucket: 
 @pytest.mark.parametrize(
     "query", [{"size": "0"}, {"size": "101"}, {"states": "Done"}, {"startCreationTime": "today"}]
 )
-def test_invalid_list_parameter_is_rejected(cloud: Any, raw: Any, speech_bucket: str, query: Any) -> None:
+def test_invalid_list_parameter_is_rejected(
+    cloud: StandIn, raw: RawClient, speech_bucket: str, query: dict[str, str]
+) -> None:
     assert parse_error(raw.send("GET", cloud.ci_host(speech_bucket), "/asr_jobs", query)) == (
         400,
         "InvalidArgument",
@@ -288,21 +281,18 @@ def test_invalid_list_parameter_is_rejected(cloud: Any, raw: Any, speech_bucket:
 LINE = r"\[\d+:\d+\.\d{3},\d+:\d+\.\d{3}\]  \S.*"
 
 
-def test_plain_result_has_bracket_lines_and_no_details(run_job: Callable[..., Any]) -> None:
+def test_plain_result_has_bracket_lines_and_no_details(run_job: RunJob) -> None:
     job = run_job()
     assert all(re.fullmatch(LINE, line) for line in get_result(job).split("\n"))
     assert not list(job.iterfind("Operation/SpeechRecognitionResult/ResultDetail/*"))
 
 
-def put_sidecar(cloud: Any, raw: Any, bucket: str, text: str) -> None:
-    raw.send("PUT", cloud.bucket_host(bucket), "/call.mp3.transcript.txt", body=text.encode())
-
-
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_word_level_result_has_details(
-    cloud: Any, raw: Any, speech_bucket: str, run_job: Callable[..., Any], number: int
+    cloud: StandIn, raw: RawClient, speech_bucket: str, run_job: RunJob, number: int
 ) -> None:
-    put_sidecar(cloud, raw, speech_bucket, "你好，欢迎致电。请讲！\nHello, world.\n")
+    sidecar = "你好，欢迎致电。请讲！\nHello, world.\n"
+    raw.send("PUT", cloud.bucket_host(speech_bucket), "/call.mp3.transcript.txt", body=sidecar.encode())
     speech = f"<EngineModelType>16k_zh</EngineModelType><ResTextFormat>{number}</ResTextFormat>"
     job = run_job(speech=speech)
     details = job.findall("Operation/SpeechRecognitionResult/ResultDetail")
@@ -320,9 +310,7 @@ def test_word_level_result_has_details(
         assert offsets[-1] <= end - start
 
 
-def test_sidecar_can_be_file_in_bucket_folder(
-    cloud: Any, speech_bucket: str, run_job: Callable[..., Any]
-) -> None:
+def test_sidecar_can_be_file_in_bucket_folder(cloud: StandIn, speech_bucket: str, run_job: RunJob) -> None:
     (cloud.folder / "buckets" / speech_bucket / "call.mp3.transcript.txt").write_text(
         "今天天气很好。\n", "utf-8"
     )
@@ -330,7 +318,7 @@ def test_sidecar_can_be_file_in_bucket_folder(
 
 
 def test_two_channels_have_two_speakers(
-    cloud: Any, raw: Any, speech_bucket: str, run_job: Callable[..., Any]
+    cloud: StandIn, raw: RawClient, speech_bucket: str, run_job: RunJob
 ) -> None:
     job = run_job(
         speech="<EngineModelType>8k_zh</EngineModelType><ChannelNum>2</ChannelNum><ResTextFormat>1</ResTextFormat>"
@@ -344,19 +332,21 @@ def test_two_channels_have_two_speakers(
     assert all(re.match(r"\[[^,]+,[^,]+,[01]\]  ", line) for line in get_result(job).split("\n"))
 
 
-def test_flash_result_has_lower_case_names_by_channel(run_job: Callable[..., Any]) -> None:
+def test_flash_result_has_lower_case_names_by_channel(run_job: RunJob) -> None:
     fast = "<FlashAsr>true</FlashAsr><Format>mp3</Format><WordInfo>1</WordInfo>"
     job = run_job(speech=f"<EngineModelType>16k_zh</EngineModelType>{fast}")
     result = job.find("Operation/SpeechRecognitionResult")
     assert result is not None
     assert result.find("Result") is None
     assert result.findtext("FlashResult/channel_id") == "0"
-    assert result.findtext("FlashResult/sentence_list/text") in result.findtext("FlashResult/text", "")
+    sentence = result.findtext("FlashResult/sentence_list/text")
+    assert sentence is not None
+    assert sentence in result.findtext("FlashResult/text", "")
     assert result.find("FlashResult/sentence_list/word_list/word") is not None
 
 
 def test_silence_succeeds_with_empty_text(
-    cloud: Any, raw: Any, speech_bucket: str, run_job: Callable[..., Any]
+    cloud: StandIn, raw: RawClient, speech_bucket: str, run_job: RunJob
 ) -> None:
     job = run_job(b"SILENCE")
     assert (job.findtext("State"), get_result(job)) == ("Success", "")
@@ -364,20 +354,20 @@ def test_silence_succeeds_with_empty_text(
 
 
 def test_srt_is_written_on_request(
-    cloud: Any, raw: Any, speech_bucket: str, run_job: Callable[..., Any]
+    cloud: StandIn, raw: RawClient, speech_bucket: str, run_job: RunJob
 ) -> None:
     run_job(speech="<EngineModelType>16k_zh</EngineModelType><OutputFileType>srt</OutputFileType>")
     text = raw.send("GET", cloud.bucket_host(speech_bucket), "/out.txt").text
     assert re.match(r"1\n\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d:\d\d,\d{3}\n.+\n\n", text)
 
 
-def test_missing_output_bucket_fails_job(run_job: Callable[..., Any]) -> None:
+def test_missing_output_bucket_fails_job(run_job: RunJob) -> None:
     job = run_job(output="<Region>ap-guangzhou</Region><Bucket>missing-1250000000</Bucket><Object>o</Object>")
     assert (job.findtext("State"), job.findtext("Code")) == ("Failed", "WriteTargetBucketDenied")
 
 
 def test_odd_object_names_and_user_data_are_kept(
-    cloud: Any, raw: Any, speech_bucket: str, run_job: Callable[..., Any]
+    cloud: StandIn, raw: RawClient, speech_bucket: str, run_job: RunJob
 ) -> None:
     key, data = "录音/a & b<1>.mp3", '~!@#$%^&*()_+{}|:"<>? ' + "x" * 900
     raw.send("PUT", cloud.bucket_host(speech_bucket), f"/{key}", body=b"speech")
@@ -394,13 +384,13 @@ def test_odd_object_names_and_user_data_are_kept(
 
 
 def test_key_with_leading_slash_is_found(
-    cloud: Any, raw: Any, run_job: Callable[..., Any], speech_bucket: str
+    cloud: StandIn, raw: RawClient, run_job: RunJob, speech_bucket: str
 ) -> None:
     raw.send("PUT", cloud.bucket_host(speech_bucket), "//slash.mp3", body=b"speech")
     assert run_job(input_xml="<Object>/slash.mp3</Object>").findtext("State") == "Success"
 
 
-def test_input_can_be_url_in_this_cloud(cloud: Any, speech_bucket: str, run_job: Callable[..., Any]) -> None:
+def test_input_can_be_url_in_this_cloud(cloud: StandIn, speech_bucket: str, run_job: RunJob) -> None:
     url = f"https://{cloud.bucket_host(speech_bucket)}/call.mp3"
     job = run_job(input_xml=f"<Url>{url}</Url>")
     assert (job.findtext("State"), job.findtext("Input/Url")) == ("Success", url)

@@ -1,0 +1,36 @@
+"""Runs the PocketSphinx recogniser."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from localcloud.speech import Recognition, make_recogniser
+from localcloud.speech.pocketsphinx import PocketSphinxRecogniser
+
+
+@asynccontextmanager
+async def running_recogniser(workers: int = 1) -> AsyncIterator[PocketSphinxRecogniser]:
+    recogniser = make_recogniser("pocketsphinx", workers=workers)
+    assert isinstance(recogniser, PocketSphinxRecogniser)
+    await recogniser.start()
+    try:
+        yield recogniser
+    finally:
+        await recogniser.close()
+
+
+def recognise(
+    recording: Path, *, engine: str = "16k_en", channels: int = 1, sidecar: Path | None = None
+) -> Recognition:
+    """Recognise one recording in a worker of its own."""
+
+    async def recognise_once() -> Recognition:
+        async with running_recogniser() as recogniser:
+            return await recogniser.recognise(recording, engine=engine, channels=channels, sidecar=sidecar)
+
+    return asyncio.run(recognise_once())
+
+
+def join_words(recognition: Recognition, channel: int = 0) -> str:
+    return " ".join(sentence.text for sentence in recognition.sentences if sentence.channel == channel)
