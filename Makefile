@@ -53,7 +53,7 @@ load: $(VENV)/.ready-dev
 	$(RUN) -m tests.load --uploads 10000
 
 BURST ?= 500
-## Compare with other implementations (BURST=); WRITE=1 also writes docs/benchmarks.md
+## Compare with other implementations; WRITE=1 writes the page (BURST=)
 bench: $(VENV)/.ready-dev
 	$(RUN) -m tests.bench --burst $(BURST) $(if $(filter 1,$(WRITE)),--write)
 

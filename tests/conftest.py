@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 # These stay in one process: the flows, because one test checks all of them, and tests that share a deployment.
-TOGETHER = ("tests/flow/", "tests/cli/test_deploy.py", "tests/cli/test_doctor.py")
+TOGETHER = ("tests/flow/", "tests/cli/deploy/", "tests/cli/doctor/")
 
 PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Run each test where there is room, except those that stay together."""
+    """Run each test in any process, except those that stay together."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class Scheduling(LoadScopeScheduling):
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types
         def _split_scope(self, nodeid: str) -> str:
             return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
 

@@ -19,55 +19,55 @@ GUIDES = ["docs/deploy.md", "docs/deploy.zh.md"]
 each_page = pytest.mark.parametrize("page", PAGES)
 
 
-def text_of(page: str) -> str:
+def read_page(page: str) -> str:
     return (ROOT / page).read_text("utf-8")
 
 
-def commands_on(page: str) -> list[list[str]]:
-    """Each `scribe ...` inside a code span or a code block, in words, up to the comment."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE)
+def list_commands(page: str) -> list[list[str]]:
+    """List each `scribe ...` in a code span or a code block, in words, up to the comment."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", read_page(page), re.DOTALL | re.MULTILINE)
     spans = re.findall(
-        r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text_of(page), flags=re.DOTALL | re.MULTILINE)
+        r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", read_page(page), flags=re.DOTALL | re.MULTILINE)
     )
     lines = [line for block in blocks for line in block.splitlines()] + spans
-    found = (re.match(r"(?:\.venv/bin/)?scribe +([^#]+)", line.strip()) for line in lines)
-    return [match[1].split() for match in found if match]
+    matches = (re.match(r"(?:\.venv/bin/)?scribe +([^#]+)", line.strip()) for line in lines)
+    return [match[1].split() for match in matches if match]
 
 
-def known_commands() -> dict[str, Any]:
+def load_commands() -> dict[str, Any]:
     return dict(getattr(get_command(app), "commands"))  # noqa: B009 - typer's own group class is no public type
 
 
-def anchors_of(page: str) -> set[str]:
-    """What GitHub makes of the headings: lower case, blanks to hyphens, other marks dropped."""
-    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+def list_anchors(page: str) -> set[str]:
+    """List the anchors that GitHub gives the headings: lower case, hyphens for blanks, no other marks."""
+    headings = re.findall(r"^#+ (.+)$", read_page(page), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @each_page
 def test_every_command_and_option_that_a_page_names_exists(page: str) -> None:
-    known = known_commands()
-    for name, *words in commands_on(page):
+    known = load_commands()
+    for name, *words in list_commands(page):
         assert name in known, f"{page} names `scribe {name}`"
         options = {option for parameter in known[name].params for option in parameter.opts}
         assert {word for word in words if word.startswith("-")} <= options, f"{page}: scribe {name} {words}"
 
 
-def test_the_pages_name_commands_at_all() -> None:
-    named = {words[0] for page in PAGES for words in commands_on(page)}
+def test_pages_name_commands() -> None:
+    named = {words[0] for page in PAGES for words in list_commands(page)}
     assert named >= {"demo", "local", "invoke", "deploy", "remove", "doctor", "policy"}
 
 
 @each_page
-def test_every_link_to_a_file_or_heading_leads_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+def test_every_link_to_a_file_or_heading_has_a_target(page: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", read_page(page)):
         if target.startswith("https://"):
             continue
         file, _, anchor = target.partition("#")
-        aim = (ROOT / page).parent / file if file else ROOT / page
-        assert aim.is_file(), f"{page} links to {target}"
+        target_file = (ROOT / page).parent / file if file else ROOT / page
+        assert target_file.is_file(), f"{page} links to {target}"
         if anchor:
-            assert anchor in anchors_of(aim.resolve().relative_to(ROOT).as_posix()), (
+            assert anchor in list_anchors(target_file.resolve().relative_to(ROOT).as_posix()), (
                 f"{page} links to {target}"
             )
 
@@ -76,19 +76,19 @@ def test_every_link_to_a_file_or_heading_leads_somewhere(page: str) -> None:
 def test_the_guide_explains_every_check_of_the_doctor(guide: str) -> None:
     explained = [
         name
-        for cell in re.findall(r"^\| (`[a-z].*?) \|", text_of(guide), re.MULTILINE)
+        for cell in re.findall(r"^\| (`[a-z].*?) \|", read_page(guide), re.MULTILINE)
         for name in cell.split(", ")
     ]
     assert {f"`{name}`" for name in ["settings", *(check.name for check in CHECKS)]} <= set(explained)
 
 
-def test_both_languages_of_the_guide_give_the_same_commands_in_the_same_order() -> None:
+def test_both_languages_of_the_guide_give_the_same_commands() -> None:
     english, chinese = [
-        re.findall(r"^```sh\n(.*?)^```", text_of(guide), re.DOTALL | re.MULTILINE) for guide in GUIDES
+        re.findall(r"^```sh\n(.*?)^```", read_page(guide), re.DOTALL | re.MULTILINE) for guide in GUIDES
     ]
     assert len(english) > 8
     assert [re.sub(r"<.*?>", "<>", block) for block in english] == [
         re.sub(r"<.*?>", "<>", block) for block in chinese
     ]
-    assert commands_on(GUIDES[0]) != []
-    assert len(anchors_of(GUIDES[0])) == len(anchors_of(GUIDES[1]))
+    assert list_commands(GUIDES[0]) != []
+    assert len(list_anchors(GUIDES[0])) == len(list_anchors(GUIDES[1]))

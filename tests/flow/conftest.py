@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 from cli.local.emulator import LocalPipeline
-from tests.helpers.flow import Flow
+from tests.helpers.flow import Flow, StartFlow
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 from tests.helpers.pipeline import running_pipeline
 
 
 @pytest.fixture(scope="session")
-def used() -> UsedGrants:
-    """What the functions asked for in all flows so far; the shared pipeline's is asked for in the end."""
+def used_grants() -> UsedGrants:
+    """The grants that all flows have used so far; those of the shared pipeline are added last."""
     return UsedGrants()
 
 
@@ -37,11 +37,11 @@ def flow(shared_pipeline: LocalPipeline) -> Iterator[Flow]:
 
 
 @contextmanager
-def _running_flow(data: Path, used: UsedGrants, *arguments: str, **settings: str) -> Iterator[Flow]:
-    """Under least permissions, unless the arguments name other policies. What was asked of it is noted in the end."""
-    place = build_scope(settings)
+def _running_flow(data: Path, used_grants: UsedGrants, *arguments: str, **settings: str) -> Iterator[Flow]:
+    """Run under least permissions, unless the arguments name other policies; then add the grants that were used."""
+    scope = build_scope(settings)
     is_least = "--policies" not in arguments
-    policies = ("--policies", str(write_policies(data, place))) if is_least else ()
+    policies = ("--policies", str(write_policies(data, scope))) if is_least else ()
     with (
         running_pipeline(data, ["--speech", "scripted", *policies, *arguments], settings) as pipeline,
         httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=60) as client,
@@ -49,29 +49,29 @@ def _running_flow(data: Path, used: UsedGrants, *arguments: str, **settings: str
         flow = Flow(pipeline, client)
         yield flow
         if is_least:
-            used.add(flow.admin("GET", "requests"), place)
+            used_grants.add(flow.admin("GET", "requests"), scope)
 
 
 @pytest.fixture
-def own_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Flow]:
-    """A pipeline of the test's own, for those that count everything or break something."""
-    with _running_flow(tmp_path / "cloud", used) as flow:
+def own_flow(tmp_path: Path, used_grants: UsedGrants) -> Iterator[Flow]:
+    """A separate pipeline, for tests that count everything or break something."""
+    with _running_flow(tmp_path / "cloud", used_grants) as flow:
         yield flow
 
 
 @pytest.fixture
-def eager_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Flow]:
-    """A pipeline of the test's own whose sweep takes everything open for due."""
-    with _running_flow(tmp_path / "cloud", used, SWEEP_AFTER="0") as flow:
+def eager_flow(tmp_path: Path, used_grants: UsedGrants) -> Iterator[Flow]:
+    """A separate pipeline whose sweep considers everything open as due."""
+    with _running_flow(tmp_path / "cloud", used_grants, SWEEP_AFTER="0") as flow:
         yield flow
 
 
 @pytest.fixture
-def start_flow(tmp_path: Path, used: UsedGrants) -> Iterator[Callable[..., Flow]]:
-    """Starts a pipeline of the test's own with these options of the stand-in and settings of the functions."""
+def start_flow(tmp_path: Path, used_grants: UsedGrants) -> Iterator[StartFlow]:
+    """Starts a separate pipeline with these options of the stand-in and settings of the functions."""
     with ExitStack() as stack:
         yield lambda *arguments, **settings: stack.enter_context(
-            _running_flow(tmp_path / "cloud", used, *arguments, **settings)
+            _running_flow(tmp_path / "cloud", used_grants, *arguments, **settings)
         )
 
 
@@ -82,10 +82,10 @@ def flows_run() -> set[tuple[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def _note_the_flow(request: pytest.FixtureRequest, flows_run: set[tuple[str, str]]) -> None:
+def _record_flow(request: pytest.FixtureRequest, flows_run: set[tuple[str, str]]) -> None:
     flows_run.add((request.path.name, request.node.originalname))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is proven of all flows comes after all flows."""
+    """Put the test that concerns all flows after all flows."""
     items.sort(key=lambda item: item.path.name == "test_least_permissions.py")

@@ -14,21 +14,21 @@ def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Flow)
     own_flow.settle()
     uploads = own_flow.invocations("upload")
     callbacks = own_flow.invocations("callback")
-    assert [len(one["requests"]) for one in uploads] == [7], uploads
-    assert [len(one["requests"]) for one in callbacks] == [6 + 4], callbacks
+    assert [len(invocation["requests"]) for invocation in uploads] == [7], uploads
+    assert [len(invocation["requests"]) for invocation in callbacks] == [6 + 4], callbacks
 
 
 def test_redelivered_event_costs_at_most_three_requests(own_flow: Flow) -> None:
     own_flow.upload("again.wav", b"speech " * 300)
     own_flow.settle()
-    again = own_flow.invoke("upload", own_flow.event_of("again.wav"))
+    again = own_flow.invoke("upload", own_flow.build_event("again.wav"))
     assert len(again["requests"]) <= 3, again
 
 
 def test_failed_job_costs_callback_at_most_six_requests(own_flow: Flow) -> None:
     own_flow.upload("bad.wav", b"NOT AUDIO")
     own_flow.settle()
-    assert all(len(one["requests"]) <= 6 for one in own_flow.invocations("callback"))
+    assert all(len(invocation["requests"]) <= 6 for invocation in own_flow.invocations("callback"))
 
 
 def test_idle_sweep_costs_two_requests(own_flow: Flow) -> None:
@@ -47,11 +47,11 @@ def test_lost_notifications_cost_one_query_and_one_read_per_receipt(
     eager_flow: Flow,
 ) -> None:
     """For three jobs: the sweep's own two, one to read each receipt, one query for all, and then as callback."""
-    eager_flow.queue(notify="Off")
+    eager_flow.update_queue(notify="Off")
     for number in range(3):
         eager_flow.upload(f"lost-{number}.wav", b"speech " * 300 + bytes([number]))
     eager_flow.settle()
-    done = eager_flow.sweep()
-    assert done["result"]["reconciled"] == {"transcribed": 3}
-    look_write_and_close = 1 + 4 + 1 + 2  # HEAD, the formats, the error object away, done and open
-    assert len(done["requests"]) == 2 + 3 + 1 + 3 * look_write_and_close
+    invocation = eager_flow.sweep()
+    assert invocation["result"]["reconciled"] == {"transcribed": 3}
+    requests_per_job = 1 + 4 + 1 + 2  # HEAD, the formats, the error object away, done and open
+    assert len(invocation["requests"]) == 2 + 3 + 1 + 3 * requests_per_job

@@ -1,47 +1,39 @@
-"""Whatever happens to a submit or to the content, the work comes to an end that can be seen."""
+"""Every recording ends with a transcript or an error object, whatever happens to the submit or to its content."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
-import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from cli.local.emulator import INPUT_BUCKET
-from tests.chaos.workload import compute_etag
-from tests.flow.test_notifications import xml_of
-from tests.helpers.flow import Flow
+from shared.tencent.client import Request
+from tests.helpers.flow import (
+    CONTENT_A,
+    CONTENT_B,
+    Flow,
+    StartFlow,
+    render_notification,
+    wait_for_next_second,
+)
 from tests.helpers.pipeline import enable_speech
 
 pytestmark = pytest.mark.process
 
-A, B = b"speech of the first kind " * 120, b"quite another speech " * 130
-
-
-def next_second() -> None:
-    """COS tells when an object was written in whole seconds: what follows is surely later."""
-    began = int(time.time())
-    while int(time.time()) == began:
-        time.sleep(0.02)
-
-
-def get_error(flow: Flow, key: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(flow.output(f"transcripts/{key}.error.json"))
-    return found
+ETAG_A = hashlib.md5(CONTENT_A, usedforsecurity=False).hexdigest()
 
 
 def test_restored_content_gets_its_transcript_without_a_second_job(eager_flow: Flow) -> None:
-    eager_flow.upload("back.wav", A)
+    eager_flow.upload("back.wav", CONTENT_A)
     eager_flow.settle()
     first = eager_flow.output("transcripts/back.wav.json")
-    eager_flow.upload("back.wav", B)
+    eager_flow.upload("back.wav", CONTENT_B)
     eager_flow.settle()
     assert eager_flow.output("transcripts/back.wav.json") != first
-    next_second()
-    eager_flow.upload("back.wav", A)
+    wait_for_next_second()
+    eager_flow.upload("back.wav", CONTENT_A)
     eager_flow.settle()
     eager_flow.sweep()
     assert eager_flow.output("transcripts/back.wav.json") == first
@@ -50,130 +42,126 @@ def test_restored_content_gets_its_transcript_without_a_second_job(eager_flow: F
 
 
 def test_changing_content_is_not_lost_while_jobs_wait(eager_flow: Flow) -> None:
-    eager_flow.queue(state="Paused")
-    for body in (A, B):
+    eager_flow.update_queue(state="Paused")
+    for body in (CONTENT_A, CONTENT_B):
         eager_flow.upload("flip.wav", body)
         eager_flow.settle()
-    eager_flow.queue(state="Active")
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
     eager_flow.sweep()
-    next_second()
-    eager_flow.upload("flip.wav", A)
+    wait_for_next_second()
+    eager_flow.upload("flip.wav", CONTENT_A)
     eager_flow.settle()
     eager_flow.sweep()
     head = eager_flow.pipeline.clients.cos.head(INPUT_BUCKET, "flip.wav")
     assert eager_flow.transcript("flip.wav")["recording"]["etag"] == head.etag
     assert eager_flow.receipts("open") == []
-    # While the queue was paused A's first job waited, and then heard B: it must not be taken for A's words.
+    # While the queue was paused A's first job waited, and then read B: its words must not be used for A.
     assert len(eager_flow.jobs()) == 3
-    eager_flow.upload("plain.wav", A)
+    eager_flow.upload("plain.wav", CONTENT_A)
     eager_flow.settle()
     assert eager_flow.transcript("flip.wav")["text"] == eager_flow.transcript("plain.wav")["text"]
 
 
-def heard_other_content(flow: Flow, key: str) -> str:
-    """A's job waits until B lies in A's place, and hears that. The job's id; the queue is paused again."""
-    flow.queue(state="Paused")
-    for body in (A, B):
+def run_superseded_job(flow: Flow, key: str) -> str:
+    """Run A's job after B has replaced A: the job reads B. Return its id; the queue is paused again."""
+    flow.update_queue(state="Paused")
+    for body in (CONTENT_A, CONTENT_B):
         flow.upload(key, body)
         flow.settle()
-    flow.queue(state="Active")
+    flow.update_queue(state="Active")
     flow.settle()
-    flow.queue(state="Paused")
-    next_second()
+    flow.update_queue(state="Paused")
+    wait_for_next_second()
     job: str = flow.jobs()[0]["job_id"]
     return job
 
 
-def get_text(flow: Flow, body: bytes) -> str:
-    flow.upload("plain.wav", body)
-    flow.settle()
-    text: str = flow.transcript("plain.wav")["text"]
-    return text
-
-
 def test_superseded_job_does_not_transcribe_restored_content(eager_flow: Flow) -> None:
-    older = heard_other_content(eager_flow, "flip.wav")
-    eager_flow.upload("flip.wav", A)
+    older_job = run_superseded_job(eager_flow, "flip.wav")
+    eager_flow.upload("flip.wav", CONTENT_A)
     eager_flow.settle()
-    eager_flow.notify(xml_of(older))
+    eager_flow.notify(render_notification(older_job))
     assert len(eager_flow.receipts("open")) == 1
-    eager_flow.queue(state="Active")
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
-    assert eager_flow.transcript("flip.wav")["job_id"] != older
-    assert eager_flow.transcript("flip.wav")["text"] == get_text(eager_flow, A)
+    assert eager_flow.transcript("flip.wav")["job_id"] != older_job
+    assert eager_flow.transcript("flip.wav")["text"] == eager_flow.transcribe_text(CONTENT_A)
     assert eager_flow.receipts("open") == []
 
 
 def test_superseded_job_does_not_replace_error_of_restored_content(
     eager_flow: Flow,
 ) -> None:
-    older = heard_other_content(eager_flow, "flip.wav")
+    older_job = run_superseded_job(eager_flow, "flip.wav")
     eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {"job_failed": 1.0}})
-    eager_flow.upload("flip.wav", A)
+    eager_flow.upload("flip.wav", CONTENT_A)
     eager_flow.settle()
-    eager_flow.queue(state="Active")
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
-    of_b = eager_flow.output("transcripts/flip.wav.json")
-    assert get_error(eager_flow, "flip.wav")["recording"]["etag"] == compute_etag(A)
-    eager_flow.notify(xml_of(older))
-    assert get_error(eager_flow, "flip.wav")["recording"]["etag"] == compute_etag(A)
-    assert eager_flow.output("transcripts/flip.wav.json") == of_b
+    transcript_b = eager_flow.output("transcripts/flip.wav.json")
+    assert eager_flow.error("flip.wav")["recording"]["etag"] == ETAG_A
+    eager_flow.notify(render_notification(older_job))
+    assert eager_flow.error("flip.wav")["recording"]["etag"] == ETAG_A
+    assert eager_flow.output("transcripts/flip.wav.json") == transcript_b
 
 
 def test_superseded_job_is_not_mistaken_for_lost_submit(eager_flow: Flow) -> None:
-    older = heard_other_content(eager_flow, "flip.wav")
-    after_the_job = {"function": "upload", "request": 6, "when": "after", "times": 1}
-    eager_flow.admin("PUT", "faults", {"seed": 1, "kill": after_the_job})
-    eager_flow.upload("flip.wav", A)
+    older_job = run_superseded_job(eager_flow, "flip.wav")
+    kill_after_job = {"function": "upload", "request": 6, "when": "after", "times": 1}
+    eager_flow.admin("PUT", "faults", {"seed": 1, "kill": kill_after_job})
+    eager_flow.upload("flip.wav", CONTENT_A)
     eager_flow.settle()
     eager_flow.sweep()
-    noted = json.loads(eager_flow.output(eager_flow.receipts("open")[0]))
-    assert (noted["job_id"], noted["superseded_job_ids"]) == (eager_flow.jobs()[-1]["job_id"], [older])
-    eager_flow.queue(state="Active")
+    receipt = json.loads(eager_flow.output(eager_flow.receipts("open")[0]))
+    assert (receipt["job_id"], receipt["superseded_job_ids"]) == (
+        eager_flow.jobs()[-1]["job_id"],
+        [older_job],
+    )
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
-    assert eager_flow.transcript("flip.wav")["text"] == get_text(eager_flow, A)
+    assert eager_flow.transcript("flip.wav")["text"] == eager_flow.transcribe_text(CONTENT_A)
     assert len(eager_flow.jobs()) == 4  # one of them of the plain recording
     assert eager_flow.receipts("open") == []
 
 
 def test_superseded_job_is_not_used_when_notified_again(eager_flow: Flow) -> None:
-    eager_flow.queue(state="Paused")
-    for body in (A, B):
+    eager_flow.update_queue(state="Paused")
+    for body in (CONTENT_A, CONTENT_B):
         eager_flow.upload("flip.wav", body)
         eager_flow.settle()
-    next_second()
-    eager_flow.upload("flip.wav", A)
+    wait_for_next_second()
+    eager_flow.upload("flip.wav", CONTENT_A)
     eager_flow.settle()
-    eager_flow.queue(state="Active")
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
-    aside = eager_flow.jobs()[0]["job_id"]
-    eager_flow.notify(xml_of(aside))
+    superseded_job = eager_flow.jobs()[0]["job_id"]
+    eager_flow.notify(render_notification(superseded_job))
     assert len(eager_flow.receipts("open")) == 1
     eager_flow.sweep()
     eager_flow.settle()
-    assert eager_flow.transcript("flip.wav")["job_id"] == eager_flow.jobs()[-1]["job_id"] != aside
+    assert eager_flow.transcript("flip.wav")["job_id"] == eager_flow.jobs()[-1]["job_id"] != superseded_job
 
 
 def test_failed_job_of_other_content_does_not_fail_restored_content(
     eager_flow: Flow,
 ) -> None:
-    eager_flow.queue(state="Paused")
-    for body in (A, b"NOT AUDIO"):
+    eager_flow.update_queue(state="Paused")
+    for body in (CONTENT_A, b"NOT AUDIO"):
         eager_flow.upload("flip.wav", body)
         eager_flow.settle()
-    next_second()
+    wait_for_next_second()
     eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {"lost_notification": 1.0}})
-    eager_flow.queue(state="Active")
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
-    eager_flow.upload("flip.wav", A)
+    eager_flow.upload("flip.wav", CONTENT_A)
     eager_flow.settle()
     eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {}})
     for _ in range(2):
         eager_flow.sweep()
         eager_flow.settle()
     assert not eager_flow.has("transcripts/flip.wav.error.json")
-    assert eager_flow.transcript("flip.wav")["text"] == get_text(eager_flow, A)
+    assert eager_flow.transcript("flip.wav")["text"] == eager_flow.transcribe_text(CONTENT_A)
     assert eager_flow.receipts("open") == []
 
 
@@ -181,9 +169,9 @@ def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: F
     emulator = eager_flow.pipeline.emulator
     speech = eager_flow.pipeline.clients.speech
     close_asr(eager_flow)
-    eager_flow.upload("early.wav", A)
+    eager_flow.upload("early.wav", CONTENT_A)
     eager_flow.settle()
-    error = get_error(eager_flow, "early.wav")
+    error = eager_flow.error("early.wav")
     assert error["kind"] == "settings"
     assert error["retried_automatically"] is True
     assert "Switch it on" in error["next_step"]
@@ -199,26 +187,24 @@ def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: F
 
 
 def close_asr(flow: Flow) -> None:
-    """DELETE /asrbucket: nothing in the product does this, so the test asks for it itself."""
-    from shared.tencent.client import Request
-
-    wire = flow.pipeline.clients.speech.client
-    wire.send(
+    """Send DELETE /asrbucket: nothing in the product does this."""
+    client = flow.pipeline.clients.speech.client
+    client.send(
         Request("DELETE", f"{INPUT_BUCKET}.ci.ap-guangzhou.myqcloud.com", "/asrbucket", resource=INPUT_BUCKET)
     )
 
 
 def test_sweep_submits_deferred_recordings_when_the_queue_has_room(
-    start_flow: Callable[..., Any],
+    start_flow: StartFlow,
 ) -> None:
     flow = start_flow("--max-size", "2", SWEEP_AFTER="0")
-    flow.queue(state="Paused")
+    flow.update_queue(state="Paused")
     for number in range(5):
-        flow.upload(f"burst-{number}.wav", A + bytes([number]))
+        flow.upload(f"burst-{number}.wav", CONTENT_A + bytes([number]))
     flow.settle()
     assert len(flow.jobs()) == 2
-    assert all(one["outcome"] == "ok" for one in flow.invocations("upload"))
-    flow.queue(state="Active")
+    assert all(invocation["outcome"] == "ok" for invocation in flow.invocations("upload"))
+    flow.update_queue(state="Active")
     flow.settle()
     rounds = 0
     while flow.receipts("open"):
@@ -232,28 +218,28 @@ def test_sweep_submits_deferred_recordings_when_the_queue_has_room(
         assert flow.transcript(f"burst-{number}.wav")["sentences"]
 
 
-def test_max_in_flight_limits_what_the_sweep_submits(start_flow: Callable[..., Flow]) -> None:
+def test_max_in_flight_limits_what_the_sweep_submits(start_flow: StartFlow) -> None:
     flow = start_flow("--max-size", "1", SWEEP_AFTER="0", MAX_IN_FLIGHT="1")
-    flow.queue(state="Paused")
+    flow.update_queue(state="Paused")
     for number in range(3):
-        flow.upload(f"slow-{number}.wav", A + bytes([number]))
+        flow.upload(f"slow-{number}.wav", CONTENT_A + bytes([number]))
     flow.settle()
-    done = flow.sweep()
-    assert done["result"]["reconciled"]["deferred"] >= 1
+    invocation = flow.sweep()
+    assert invocation["result"]["reconciled"]["deferred"] >= 1
     assert len(flow.jobs()) == 1
 
 
-def test_expired_recording_gets_error_and_late_result_replaces_it(start_flow: Callable[..., Flow]) -> None:
+def test_expired_recording_gets_error_and_late_result_replaces_it(start_flow: StartFlow) -> None:
     flow = start_flow(SWEEP_AFTER="0", GIVE_UP_AFTER="1")
-    flow.queue(state="Paused")
-    flow.upload("stuck.wav", A)
+    flow.update_queue(state="Paused")
+    flow.upload("stuck.wav", CONTENT_A)
     flow.settle()
-    next_second()
-    next_second()
+    wait_for_next_second()
+    wait_for_next_second()
     flow.sweep()
-    assert "GIVE_UP_AFTER" in get_error(flow, "stuck.wav")["message"]
+    assert "GIVE_UP_AFTER" in flow.error("stuck.wav")["message"]
     assert flow.receipts("open") == []
-    flow.queue(state="Active")
+    flow.update_queue(state="Active")
     flow.settle()
     assert flow.transcript("stuck.wav")["sentences"]
     assert not flow.has("transcripts/stuck.wav.error.json")
@@ -263,7 +249,7 @@ def test_expired_recording_gets_error_and_late_result_replaces_it(start_flow: Ca
 def test_concurrent_sweeps_pay_once(eager_flow: Flow) -> None:
     close_asr(eager_flow)
     for number in range(4):
-        eager_flow.upload(f"pair-{number}.wav", A + bytes([number]))
+        eager_flow.upload(f"pair-{number}.wav", CONTENT_A + bytes([number]))
     eager_flow.settle()
     emulator = eager_flow.pipeline.emulator
     enable_speech(eager_flow.pipeline.clients, INPUT_BUCKET, f"{emulator.callback_url}/local-callback-token")
@@ -279,12 +265,12 @@ def test_concurrent_sweeps_pay_once(eager_flow: Flow) -> None:
 
 
 def test_failure_of_old_content_does_not_touch_newer_transcript(eager_flow: Flow) -> None:
-    eager_flow.queue(state="Paused")
+    eager_flow.update_queue(state="Paused")
     eager_flow.upload("order.wav", b"NOT AUDIO")
     eager_flow.settle()
-    eager_flow.upload("order.wav", A)
+    eager_flow.upload("order.wav", CONTENT_A)
     eager_flow.settle()
-    eager_flow.queue(state="Active")
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
     eager_flow.sweep()
     assert eager_flow.transcript("order.wav")["sentences"]
@@ -292,19 +278,19 @@ def test_failure_of_old_content_does_not_touch_newer_transcript(eager_flow: Flow
 
 
 def test_unreadable_receipt_is_logged_and_does_not_stop_the_others(eager_flow: Flow) -> None:
-    eager_flow.queue(notify="Off")
-    eager_flow.upload("fine.wav", A)
+    eager_flow.update_queue(notify="Off")
+    eager_flow.upload("fine.wav", CONTENT_A)
     eager_flow.settle()
     cos = eager_flow.pipeline.clients.cos
     cos.put("transcripts-1250000000", f".scribe/open/{INPUT_BUCKET}/a!" + "0" * 32, b"not a receipt")
-    done = eager_flow.sweep()
-    assert done["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}
+    invocation = eager_flow.sweep()
+    assert invocation["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}
 
 
 def test_audit_finds_failed_recording_uploaded_again_without_event(eager_flow: Flow) -> None:
     eager_flow.upload("again.wav", b"NOT AUDIO")
     eager_flow.settle()
-    next_second()
+    wait_for_next_second()
     eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {"lost_event": 1.0}})
     eager_flow.upload("again.wav", b"NOT AUDIO")
     eager_flow.settle()
@@ -315,13 +301,13 @@ def test_audit_finds_failed_recording_uploaded_again_without_event(eager_flow: F
     assert eager_flow.receipts("open") == []
 
 
-def test_concurrent_deliveries_pay_once_on_versioned_bucket(start_flow: Callable[..., Flow]) -> None:
-    """Create-only is void there, so both write; after a pause both read the same, the last writer's nonce."""
+def test_concurrent_deliveries_pay_once_on_versioned_bucket(start_flow: StartFlow) -> None:
+    """Create-only has no effect there, so both write; after a pause both read the nonce of the last writer."""
     flow = start_flow("--versioned", "transcripts", SWEEP_AFTER="0")
     key = "versioned.wav"
     flow.pipeline.clients.cos.put("transcripts-1250000000", "warm", b"")
-    flow.upload(key, A)
-    threads = [threading.Thread(target=flow.invoke, args=("upload", flow.event_of(key))) for _ in range(2)]
+    flow.upload(key, CONTENT_A)
+    threads = [threading.Thread(target=flow.invoke, args=("upload", flow.build_event(key))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

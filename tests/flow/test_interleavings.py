@@ -17,11 +17,8 @@ from shared.recordings.ingest import ingest
 from shared.recordings.models import Receipt, Status
 from shared.recordings.sweep import reconcile, resume_attempt
 from shared.tencent.transport import Transport
-from tests.flow.contexts import ContextFactory, get_target
-from tests.flow.test_every_ending import A, B, get_text, next_second
-from tests.flow.test_notifications import xml_of
-from tests.flow.test_repairs import create_dead_attempt
-from tests.helpers.flow import Flow
+from tests.helpers.contexts import ContextFactory, get_target
+from tests.helpers.flow import CONTENT_A, CONTENT_B, Flow, render_notification, wait_for_next_second
 
 pytestmark = pytest.mark.process
 
@@ -52,13 +49,13 @@ def run_both_jobs_on_second_content(flow: Flow) -> str:
 
     Return the id of A's job.
     """
-    flow.queue(state="Paused", notify="Off")
-    put(flow, A)
-    next_second()
-    put(flow, B)
-    flow.queue(state="Active")
+    flow.update_queue(state="Paused", notify="Off")
+    put(flow, CONTENT_A)
+    wait_for_next_second()
+    put(flow, CONTENT_B)
+    flow.update_queue(state="Active")
     flow.settle()
-    next_second()
+    wait_for_next_second()
     job: str = flow.jobs()[0]["job_id"]
     return job
 
@@ -71,13 +68,13 @@ def repair(flow: Flow) -> None:
     for _ in range(2):
         flow.sweep()
         flow.settle()
-    flow.queue(notify="On")
+    flow.update_queue(notify="On")
     assert flow.receipts("open") == flow.outputs(".scribe/claim/") == []
 
 
 def test_failed_resume_releases_its_claim(eager_flow: Flow, contexts: ContextFactory) -> None:
-    receipt = create_dead_attempt(eager_flow, KEY, A, lease_s=-1)
-    put(eager_flow, A)
+    receipt = eager_flow.put_dead_attempt(KEY, CONTENT_A, lease_s=-1)
+    put(eager_flow, CONTENT_A)
 
     def fail() -> None:
         raise httpx.ReadError("cut")
@@ -92,8 +89,8 @@ def test_failed_resume_releases_its_claim(eager_flow: Flow, contexts: ContextFac
 
 
 def test_expiry_writes_no_error_over_newer_content(eager_flow: Flow, contexts: ContextFactory) -> None:
-    create_dead_attempt(eager_flow, KEY, A, lease_s=-1)
-    put(eager_flow, B)
+    eager_flow.put_dead_attempt(KEY, CONTENT_A, lease_s=-1)
+    put(eager_flow, CONTENT_B)
     assert eager_flow.transcript(KEY)["sentences"]
     reconcile(contexts.create(sweep_after_s=0, give_up_after_s=60))
     assert not eager_flow.has(f"transcripts/{KEY}.error.json")
@@ -101,9 +98,9 @@ def test_expiry_writes_no_error_over_newer_content(eager_flow: Flow, contexts: C
 
 
 def test_expiry_looks_for_a_paid_job_first(eager_flow: Flow, contexts: ContextFactory) -> None:
-    put(eager_flow, A)
+    put(eager_flow, CONTENT_A)
     eager_flow.pipeline.clients.cos.delete(OUTPUT_BUCKET, eager_flow.receipts("done")[0])
-    create_dead_attempt(eager_flow, KEY, A, lease_s=-1)
+    eager_flow.put_dead_attempt(KEY, CONTENT_A, lease_s=-1)
     summary = reconcile(contexts.create(sweep_after_s=0, give_up_after_s=60))
     assert not eager_flow.has(f"transcripts/{KEY}.error.json"), summary
     repair(eager_flow)
@@ -114,9 +111,9 @@ def test_queue_lookup_failure_does_not_stop_other_recordings(
     eager_flow: Flow,
     contexts: ContextFactory,
 ) -> None:
-    create_dead_attempt(eager_flow, "a-waits.wav", A, lease_s=-1)
-    eager_flow.queue(notify="Off")
-    put(eager_flow, B)
+    eager_flow.put_dead_attempt("a-waits.wav", CONTENT_A, lease_s=-1)
+    eager_flow.update_queue(notify="Off")
+    put(eager_flow, CONTENT_B)
 
     def fail() -> None:
         raise httpx.ReadError("cut")
@@ -147,10 +144,10 @@ class TruncatingTransport(Transport):
 def test_unreadable_job_does_not_stop_others_and_expires_with_error(
     eager_flow: Flow, contexts: ContextFactory
 ) -> None:
-    eager_flow.queue(notify="Off")
-    put(eager_flow, A)
+    eager_flow.update_queue(notify="Off")
+    put(eager_flow, CONTENT_A)
     unreadable = TruncatingTransport(eager_flow.jobs()[0]["job_id"])
-    eager_flow.upload("neighbour.wav", B)
+    eager_flow.upload("neighbour.wav", CONTENT_B)
     eager_flow.settle()
     summary = reconcile(contexts.create(unreadable, sweep_after_s=0))
     assert summary.errors == 1
@@ -165,62 +162,62 @@ def test_unreadable_job_does_not_stop_others_and_expires_with_error(
 def test_reopened_transcript_survives_other_content(
     eager_flow: Flow,
 ) -> None:
-    for body in (A, B, A, B):
+    for body in (CONTENT_A, CONTENT_B, CONTENT_A, CONTENT_B):
         put(eager_flow, body)
-        next_second()
+        wait_for_next_second()
     repair(eager_flow)
-    put(eager_flow, A)
+    put(eager_flow, CONTENT_A)
     repair(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
+    assert eager_flow.transcript(KEY)["text"] == eager_flow.transcribe_text(CONTENT_A)
     assert len(eager_flow.jobs()) == 3  # one of them of the plain recording
 
 
 def test_earlier_content_does_not_restart_the_recording(eager_flow: Flow) -> None:
-    eager_flow.queue(state="Paused")
-    for body in (B, A, A):
+    eager_flow.update_queue(state="Paused")
+    for body in (CONTENT_B, CONTENT_A, CONTENT_A):
         put(eager_flow, body)
-        next_second()
-    eager_flow.queue(state="Active")
+        wait_for_next_second()
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
     repair(eager_flow)
     assert len(eager_flow.jobs()) == 2
 
 
-def test_job_of_other_content_does_not_transcribe_deleted_and_restored_recording(
+def test_job_of_other_content_is_not_used_for_restored_recording(
     eager_flow: Flow,
 ) -> None:
     run_both_jobs_on_second_content(eager_flow)
     eager_flow.delete(KEY)
     repair(eager_flow)
-    put(eager_flow, A)
+    put(eager_flow, CONTENT_A)
     repair(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
+    assert eager_flow.transcript(KEY)["text"] == eager_flow.transcribe_text(CONTENT_A)
 
 
 def test_content_restored_while_closing_is_transcribed(eager_flow: Flow, contexts: ContextFactory) -> None:
     job = run_both_jobs_on_second_content(eager_flow)
-    ctx = contexts.pausing("PUT", "/.scribe/done/", lambda: put(eager_flow, A))
-    outcomes = process_notification(ctx, [NotifiedJob(job, "")])
-    assert [result.status for result in outcomes] == [Status.DEFERRED]
+    ctx = contexts.pausing("PUT", "/.scribe/done/", lambda: put(eager_flow, CONTENT_A))
+    results = process_notification(ctx, [NotifiedJob(job, "")])
+    assert [result.status for result in results] == [Status.DEFERRED]
     repair(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
+    assert eager_flow.transcript(KEY)["text"] == eager_flow.transcribe_text(CONTENT_A)
 
 
 def test_content_restored_during_ingest_is_transcribed(eager_flow: Flow, contexts: ContextFactory) -> None:
     job = run_both_jobs_on_second_content(eager_flow)
-    put_without_event(eager_flow, A)
+    put_without_event(eager_flow, CONTENT_A)
 
-    def close_and_come_back() -> None:
-        put_without_event(eager_flow, B)
-        eager_flow.notify(xml_of(job))
-        next_second()
-        put_without_event(eager_flow, A)
+    def close_and_restore() -> None:
+        put_without_event(eager_flow, CONTENT_B)
+        eager_flow.notify(render_notification(job))
+        wait_for_next_second()
+        put_without_event(eager_flow, CONTENT_A)
 
-    ctx = contexts.pausing("PUT", "/.scribe/open/", close_and_come_back)
+    ctx = contexts.pausing("PUT", "/.scribe/open/", close_and_restore)
     assert ingest(ctx, INPUT_BUCKET, KEY).status is Status.SUBMITTED
     eager_flow.settle()
     repair(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
+    assert eager_flow.transcript(KEY)["text"] == eager_flow.transcribe_text(CONTENT_A)
 
 
 def test_sweep_with_stale_receipt_leaves_new_receipt_alone(
@@ -234,26 +231,26 @@ def test_sweep_with_stale_receipt_leaves_new_receipt_alone(
         if receipt.job_id == job
     )
 
-    def close_and_come_back() -> None:
-        eager_flow.notify(xml_of(job))
-        put(eager_flow, A)
+    def close_and_restore() -> None:
+        eager_flow.notify(render_notification(job))
+        put(eager_flow, CONTENT_A)
 
-    ctx = contexts.pausing("HEAD", KEY, close_and_come_back)
-    (found,) = fetch_jobs(ctx, INPUT_BUCKET, [job]).jobs
-    assert complete_job(ctx, INPUT_BUCKET, found, receipt=stale).status is Status.IN_PROGRESS
+    ctx = contexts.pausing("HEAD", KEY, close_and_restore)
+    (fetched_job,) = fetch_jobs(ctx, INPUT_BUCKET, [job]).jobs
+    assert complete_job(ctx, INPUT_BUCKET, fetched_job, receipt=stale).status is Status.IN_PROGRESS
     repair(eager_flow)
-    assert eager_flow.transcript(KEY)["text"] == get_text(eager_flow, A)
+    assert eager_flow.transcript(KEY)["text"] == eager_flow.transcribe_text(CONTENT_A)
     assert len(eager_flow.jobs()) == 4  # one of them of the plain recording
 
 
 def test_sweep_keeps_receipt_of_new_try_after_failure(eager_flow: Flow, contexts: ContextFactory) -> None:
-    eager_flow.queue(notify="Off")
+    eager_flow.update_queue(notify="Off")
     put(eager_flow, b"NOT AUDIO")
     job = eager_flow.jobs()[0]["job_id"]
 
     def close_and_try_again() -> None:
-        eager_flow.notify(xml_of(job))
-        next_second()
+        eager_flow.notify(render_notification(job))
+        wait_for_next_second()
         put(eager_flow, b"NOT AUDIO")
 
     ctx = contexts.pausing("GET", "/.scribe/done/", close_and_try_again, sweep_after_s=0)

@@ -1,20 +1,17 @@
-"""What each function may do is what it does: every flow runs under its least policy, and no grant is without use."""
+"""Every flow runs under the least policies, and every grant in them is used."""
 
 from __future__ import annotations
 
 import ast
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cli.config import PROJECT_FOLDER
 from cli.local.emulator import OUTPUT_BUCKET
 from cli.policy.permissions import TABLE, Grant
-from tests.helpers.flow import Flow
+from tests.helpers.flow import Flow, StartFlow, wait_for_next_second
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 
 pytestmark = pytest.mark.process
@@ -32,17 +29,17 @@ UNCONFIRMED = {
 
 
 def test_newer_jobs_path_works_with_least_policies(
-    start_flow: Callable[..., Any],
+    start_flow: StartFlow,
 ) -> None:
     flow = start_flow(SWEEP_AFTER="0", JOBS_PATH="jobs")
     flow.upload("notified.wav", BODY)
     flow.settle()
-    before_the_job = {"function": "upload", "request": 6, "when": "before", "times": 1}
-    flow.admin("PUT", "faults", {"seed": 1, "kill": before_the_job})
+    kill_before_job = {"function": "upload", "request": 6, "when": "before", "times": 1}
+    flow.admin("PUT", "faults", {"seed": 1, "kill": kill_before_job})
     flow.upload("unpaid.wav", BODY + b"2")
     flow.settle()
     assert len(flow.jobs()) == 1
-    flow.queue(notify="Off")
+    flow.update_queue(notify="Off")
     flow.sweep()
     flow.settle()
     flow.sweep()
@@ -51,17 +48,15 @@ def test_newer_jobs_path_works_with_least_policies(
 
 
 def test_callback_defers_job_that_may_have_read_other_content(eager_flow: Flow) -> None:
-    eager_flow.queue(state="Paused")
+    eager_flow.update_queue(state="Paused")
     eager_flow.upload("flip.wav", BODY)
     eager_flow.settle()
     eager_flow.upload("flip.wav", BODY + b" and more")
     eager_flow.settle()
-    began = int(time.time())
-    while int(time.time()) == began:  # COS tells when an object was written in whole seconds
-        time.sleep(0.02)
+    wait_for_next_second()
     eager_flow.upload("flip.wav", BODY)
     eager_flow.settle()
-    eager_flow.queue(state="Active")
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
     assert len(eager_flow.receipts("open")) == 1
     eager_flow.sweep()
@@ -70,9 +65,7 @@ def test_callback_defers_job_that_may_have_read_other_content(eager_flow: Flow) 
     assert len(eager_flow.jobs()) == 3
 
 
-def test_sweep_out_of_time_stores_cursor_and_next_continues(
-    start_flow: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_sweep_out_of_time_stores_cursor_and_next_continues(start_flow: StartFlow, tmp_path: Path) -> None:
     short = tmp_path / "short"
     short.mkdir()
     for name in ("handlers", "shared"):
@@ -82,7 +75,7 @@ def test_sweep_out_of_time_stores_cursor_and_next_continues(
     (short / "serverless.yml").write_text(yml.replace("timeout: 600", "timeout: 16"), "utf-8")
     flow = start_flow("--functions", str(short), SWEEP_AFTER="0")
     cursor = ".scribe/sweep-cursor"
-    flow.queue(notify="Off")
+    flow.update_queue(notify="Off")
     flow.upload("late.wav", BODY)
     flow.settle()
     assert "sweep_stopped_early" in "\n".join(flow.sweep()["log"])
@@ -93,9 +86,7 @@ def test_sweep_out_of_time_stores_cursor_and_next_continues(
     assert not flow.has(cursor)
 
 
-def test_missing_permission_is_named_in_error_object_and_log(
-    start_flow: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_missing_permission_is_named_in_error_object_and_log(start_flow: StartFlow, tmp_path: Path) -> None:
     lacking = [("upload", "ci:CreateAsrJobs"), ("sweep", "cos:GetBucket")]
     policies = write_policies(tmp_path / "less", build_scope({}), without=lacking)
     flow = start_flow("--policies", str(policies))
@@ -111,16 +102,16 @@ def test_missing_permission_is_named_in_error_object_and_log(
 
 
 def test_granted_permissions_equal_used_permissions(
-    flow: Flow, used: UsedGrants, flows_run: set[tuple[str, str]]
+    flow: Flow, used_grants: UsedGrants, flows_run: set[tuple[str, str]]
 ) -> None:
     if _flows() - flows_run:
-        pytest.skip("this is a statement about all of tests/flow, run in one process")
-    used.add(flow.admin("GET", "requests"), build_scope({}))
-    assert used.beyond == []
+        pytest.skip("this concerns all of tests/flow, run in one process")
+    used_grants.add(flow.admin("GET", "requests"), build_scope({}))
+    assert used_grants.beyond == []
     unused = [
         grant
         for grant in TABLE
-        if grant not in used.grants and (grant.function, grant.action) not in UNCONFIRMED
+        if grant not in used_grants.grants and (grant.function, grant.action) not in UNCONFIRMED
     ]
     assert not unused, "write a flow that needs it, or remove it from cli/policy/permissions.py: " + _lines(
         unused

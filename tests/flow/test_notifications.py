@@ -1,48 +1,37 @@
-"""The callback's URL is open to the internet: what it does with everything that is not CI's own word."""
+"""The callback's URL is open to the internet: what it does with requests that are not from CI."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
 from shared.tencent.speech_models import JobRequest
-from tests.helpers.flow import Flow
+from tests.helpers.flow import Flow, StartFlow, render_notification
 
 pytestmark = pytest.mark.process
 
-DEEP = 5000
-
-
-def xml_of(job_id: str, state: str = "Success", bucket: str = INPUT_BUCKET) -> str:
-    return (
-        f"<Response><EventName>TaskFinish</EventName><JobsDetail><JobId>{job_id}</JobId><State>{state}</State>"
-        f"<Tag>SpeechRecognition</Tag><Input><BucketId>{bucket}</BucketId><Object>x.wav</Object></Input>"
-        "<Operation><Output><Bucket>strangers-1250000000</Bucket><Object>stolen.txt</Object></Output>"
-        "<SpeechRecognitionResult><Result>[0:0.0,0:1.0] forged words</Result></SpeechRecognitionResult>"
-        "</Operation></JobsDetail></Response>"
-    )
+DEPTH = 5000
 
 
 BAD_BODIES = {
     "empty": b"",
     "blank": b" \n ",
     "not XML": b"hello",
-    "truncated XML": xml_of("s01").encode()[:60],
+    "truncated XML": render_notification("s01").encode()[:60],
     "truncated JSON": b'{"EventName":"TaskFinish","JobsDetail":[{"JobId":',
     "JSON list": b"[1,2,3]",
     "JSON of the wrong shape": b'{"JobsDetail":{"JobId":{"a":1}}}',
     "JSON text": b'"TaskFinish"',
     "no job": b"<Response><EventName>TaskFinish</EventName></Response>",
     "no id": b"<Response><JobsDetail><State>Success</State></JobsDetail></Response>",
-    "an id that is a path": xml_of("../../etc/passwd").encode(),
-    "an id that is long": xml_of("s" * 500).encode(),
-    "XML nested deep": b"<a>" * DEEP + b"</a>" * DEEP,
-    "JSON nested deep": b'{"JobsDetail":' + b"[" * DEEP + b"]" * DEEP + b"}",
+    "an id that is a path": render_notification("../../etc/passwd").encode(),
+    "an id that is long": render_notification("s" * 500).encode(),
+    "XML nested deep": b"<a>" * DEPTH + b"</a>" * DEPTH,
+    "JSON nested deep": b'{"JobsDetail":' + b"[" * DEPTH + b"]" * DEPTH + b"}",
     "entity bomb": b'<!DOCTYPE r [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><Response>&b;</Response>',
     "outer entity": b'<!DOCTYPE r SYSTEM "file:///etc/passwd"><Response><JobsDetail/></Response>',
     "bytes": bytes(range(256)),
@@ -53,12 +42,12 @@ BAD_BODIES = {
 
 @pytest.mark.parametrize("name", BAD_BODIES)
 def test_invalid_body_is_rejected_with_one_log_line(flow: Flow, name: str) -> None:
-    flow.notify(xml_of("s00"))  # warm: what counts is the work, not the start of a process
+    flow.notify(render_notification("s00"))  # start the process, so that only the request is timed
     since = flow.last_number()
-    began = time.monotonic()
-    answer = flow.notify(BAD_BODIES[name])
-    assert time.monotonic() - began < 2
-    assert 400 <= answer.status_code < 500, answer.text
+    started_s = time.monotonic()
+    response = flow.notify(BAD_BODIES[name])
+    assert time.monotonic() - started_s < 2
+    assert 400 <= response.status_code < 500, response.text
     calls = flow.invocations("callback", since)
     if name != "huge":  # the platform's own limit stops that one
         assert [line["event"] for line in json_lines(calls[-1])] == ["callback_rejected"]
@@ -74,40 +63,40 @@ def json_lines(invocation: dict[str, Any]) -> list[dict[str, Any]]:
     "path", ["/", "/wrong-token-of-some-length", f"/{CALLBACK_TOKEN}x", f"/{CALLBACK_TOKEN[:-1]}", "/会议"]
 )
 def test_request_without_token_reads_and_reveals_nothing(flow: Flow, path: str) -> None:
-    answers = [
+    responses = [
         flow.notify(body, path=path)
-        for body in (xml_of("s01"), b"not xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]>")
+        for body in (render_notification("s01"), b"not xml", b"<!DOCTYPE x [<!ENTITY a 'b'>]>")
     ]
-    assert {answer.status_code for answer in answers} == {403}
-    assert len({answer.text for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {403}
+    assert len({response.text for response in responses}) == 1
     assert all(call["requests"] == [] for call in flow.invocations("callback")[-3:])
 
 
 def test_only_post_is_accepted(flow: Flow) -> None:
     assert flow.notify(b"", method="GET").status_code == 405
-    assert flow.notify(b"", method="GET", path="/nobody").status_code == 403
+    assert flow.notify(b"", method="GET", path="/unknown").status_code == 403
 
 
 def test_unknown_job_writes_nothing(own_flow: Flow) -> None:
-    answer = own_flow.notify(xml_of("s0000000000000000000000000000000f"))
-    assert answer.status_code == 200
+    response = own_flow.notify(render_notification("s0000000000000000000000000000000f"))
+    assert response.status_code == 200
     assert own_flow.outputs() == []
 
 
 def test_response_does_not_reveal_whether_a_job_exists(own_flow: Flow) -> None:
     own_flow.upload("known.wav", b"speech " * 300)
     own_flow.settle()
-    known = own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"]))
-    unknown = own_flow.notify(xml_of("s0000000000000000000000000000000f"))
+    known = own_flow.notify(render_notification(own_flow.jobs()[0]["job_id"]))
+    unknown = own_flow.notify(render_notification("s0000000000000000000000000000000f"))
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
 
 
 def test_forged_success_of_unfinished_job_writes_nothing(own_flow: Flow) -> None:
-    pause_queue(own_flow)
+    own_flow.update_queue(state="Paused")
     own_flow.upload("waiting.wav", b"speech " * 300)
     wait_for_jobs(own_flow, 1)
-    answer = own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"]))
-    assert answer.status_code == 200
+    response = own_flow.notify(render_notification(own_flow.jobs()[0]["job_id"]))
+    assert response.status_code == 200
     assert not own_flow.outputs("transcripts/")
     assert len(own_flow.receipts("open")) == 1
 
@@ -117,11 +106,11 @@ def test_bucket_named_in_body_is_not_written(own_flow: Flow) -> None:
     own_flow.settle()
     before = own_flow.output("transcripts/real.wav.json")
     since = own_flow.last_number()
-    own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"], bucket="strangers-1250000000"))
+    own_flow.notify(render_notification(own_flow.jobs()[0]["job_id"], bucket="strangers-1250000000"))
     assert own_flow.output("transcripts/real.wav.json") == before
-    asked = [line for call in own_flow.invocations("callback", since) for line in call["requests"]]
-    assert asked
-    assert not [line for line in asked if "strangers" in line]
+    requests = [line for call in own_flow.invocations("callback", since) for line in call["requests"]]
+    assert requests
+    assert not [line for line in requests if "strangers" in line]
 
 
 def test_job_without_receipt_is_skipped(own_flow: Flow) -> None:
@@ -143,26 +132,20 @@ def test_repeated_notification_changes_nothing(own_flow: Flow) -> None:
     own_flow.settle()
     before = {key: own_flow.output(key) for key in own_flow.outputs()}
     for _ in range(3):
-        assert own_flow.notify(xml_of(own_flow.jobs()[0]["job_id"])).status_code == 200
+        assert own_flow.notify(render_notification(own_flow.jobs()[0]["job_id"])).status_code == 200
     assert {key: own_flow.output(key) for key in own_flow.outputs()} == before
 
 
-def pause_queue(flow: Flow) -> None:
-    speech = flow.pipeline.clients.speech
-    queue = speech.list_queues(INPUT_BUCKET).queues[0]
-    speech.update_queue(INPUT_BUCKET, queue._replace(state="Paused"))
-
-
 def wait_for_jobs(flow: Flow, count: int) -> None:
-    ends = time.monotonic() + 20
+    deadline_s = time.monotonic() + 20
     while len(flow.jobs()) < count or not flow.receipts("open"):
-        assert time.monotonic() < ends, "the job was not submitted in time"
+        assert time.monotonic() < deadline_s, "the job was not submitted in time"
         time.sleep(0.05)
 
 
-def test_both_tokens_are_accepted_during_rotation(start_flow: Callable[..., Flow]) -> None:
+def test_both_tokens_are_accepted_during_rotation(start_flow: StartFlow) -> None:
     flow = start_flow(CALLBACK_TOKEN=f"a-new-token-of-some-length,{CALLBACK_TOKEN}")
     for token in ("a-new-token-of-some-length", CALLBACK_TOKEN):
-        assert flow.notify(xml_of("s01"), path=f"/{token}").status_code == 200
-    both = flow.notify(xml_of("s01"), path=f"/a-new-token-of-some-length,{CALLBACK_TOKEN}")
+        assert flow.notify(render_notification("s01"), path=f"/{token}").status_code == 200
+    both = flow.notify(render_notification("s01"), path=f"/a-new-token-of-some-length,{CALLBACK_TOKEN}")
     assert both.status_code == 403

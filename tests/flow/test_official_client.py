@@ -40,14 +40,14 @@ def test_upload_by_official_client_is_transcribed(flow: Flow, tmp_path: Path) ->
     )
     flow.settle()
     for key in ("官方/client.wav", "multi part.wav"):
-        answer = client.get_object(Bucket=OUTPUT_BUCKET, Key=f"transcripts/{key}.json")
-        assert json.loads(answer["Body"].get_raw_stream().read())["sentences"]
+        response = client.get_object(Bucket=OUTPUT_BUCKET, Key=f"transcripts/{key}.json")
+        assert json.loads(response["Body"].get_raw_stream().read())["sentences"]
 
 
 def test_official_client_sees_the_job(flow: Flow) -> None:
     client = official_client(flow)
     client.put_object(Bucket=INPUT_BUCKET, Key="seen-by-both.wav", Body=b"speech " * 300)
     flow.settle()
-    mine = next(job for job in flow.jobs() if job["object"] == "seen-by-both.wav")
-    document = client.ci_get_asr_job(Bucket=INPUT_BUCKET, JobID=mine["job_id"])
+    submitted = next(job for job in flow.jobs() if job["object"] == "seen-by-both.wav")
+    document = client.ci_get_asr_job(Bucket=INPUT_BUCKET, JobID=submitted["job_id"])
     assert document["JobsDetail"][0]["State"] == "Success"

@@ -2,70 +2,48 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 
 import pytest
 
-from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS
+from cli.local.emulator import CALLBACK_TOKEN, OUTPUT_BUCKET, SETTINGS
 from shared.logger import Logger
 from shared.recordings.context import build_context
-from shared.recordings.models import Receipt, Recording, Status
+from shared.recordings.models import Status
 from shared.recordings.sweep import resume_attempt
 from shared.settings import load_settings
-from tests.flow.test_every_ending import next_second
-from tests.helpers.flow import Flow
+from tests.helpers.flow import Flow, wait_for_next_second
 
 pytestmark = pytest.mark.process
 
 
-def mute_queue(flow: Flow) -> None:
-    """From now on every notification is lost."""
-    speech = flow.pipeline.clients.speech
-    queue = speech.list_queues(INPUT_BUCKET).queues[0]
-    speech.update_queue(INPUT_BUCKET, queue._replace(notification=queue.notification._replace(state="Off")))
-
-
 def test_sweep_completes_job_after_lost_notification(eager_flow: Flow) -> None:
-    mute_queue(eager_flow)
+    eager_flow.update_queue(notify="Off")
     for number in range(3):
         eager_flow.upload(f"lost-{number}.wav", b"speech " * 300)
     eager_flow.settle()
     assert not eager_flow.outputs("transcripts/")
-    done = eager_flow.sweep()
-    assert done["result"]["reconciled"] == {"transcribed": 3}
+    invocation = eager_flow.sweep()
+    assert invocation["result"]["reconciled"] == {"transcribed": 3}
     assert eager_flow.receipts("open") == []
     for number in range(3):
         assert eager_flow.transcript(f"lost-{number}.wav")["sentences"]
 
 
 def test_sweep_skips_young_work(own_flow: Flow) -> None:
-    mute_queue(own_flow)
+    own_flow.update_queue(notify="Off")
     own_flow.upload("young.wav", b"speech " * 300)
     own_flow.settle()
     assert own_flow.sweep()["result"]["reconciled"] == {}
     assert len(own_flow.receipts("open")) == 1
 
 
-def create_dead_attempt(flow: Flow, key: str, body: bytes, *, lease_s: float) -> Receipt:
-    """The receipt of an attempt that died before it noted a job."""
-    recording = Recording(INPUT_BUCKET, key, hashlib.md5(body, usedforsecurity=False).hexdigest(), len(body))
-    long_ago = time.time() - 3600
-    receipt = Receipt(
-        id=recording.id, bucket=INPUT_BUCKET, region="ap-guangzhou", key=key, etag=recording.etag,
-        size=len(body), engine="16k_en", channels=1, nonce="dead", attempt=1, created_s=long_ago,
-        lease_expires_s=time.time() + lease_s,
-    )  # fmt: skip
-    flow.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
-    return receipt
-
-
 def test_job_of_dead_attempt_is_found_and_not_paid_again(eager_flow: Flow) -> None:
     body = b"speech " * 300
     eager_flow.upload("dead-after.wav", body)
     eager_flow.settle()
-    receipt = create_dead_attempt(eager_flow, "dead-after.wav", body, lease_s=-1)
+    receipt = eager_flow.put_dead_attempt("dead-after.wav", body, lease_s=-1)
     eager_flow.sweep()
     eager_flow.sweep()
     assert len(eager_flow.jobs()) == 1
@@ -78,7 +56,7 @@ def test_job_of_dead_attempt_is_found_and_not_paid_again(eager_flow: Flow) -> No
 
 def test_sweep_resumes_dead_attempt_without_job(eager_flow: Flow) -> None:
     body = b"speech " * 300
-    receipt = create_dead_attempt(eager_flow, "dead-before.wav", body, lease_s=-1)
+    receipt = eager_flow.put_dead_attempt("dead-before.wav", body, lease_s=-1)
     eager_flow.upload("dead-before.wav", body)
     eager_flow.settle()
     assert eager_flow.jobs() == []
@@ -92,7 +70,7 @@ def test_stale_claim_with_long_lease_does_not_block_sweep(
     eager_flow: Flow,
 ) -> None:
     body = b"speech " * 300
-    receipt = create_dead_attempt(eager_flow, "claimed.wav", body, lease_s=-1)
+    receipt = eager_flow.put_dead_attempt("claimed.wav", body, lease_s=-1)
     claim = receipt._replace(attempt=2, nonce="dead too", lease_expires_s=time.time() + 110)
     eager_flow.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/claim/{receipt.id}.2", claim.to_json())
     eager_flow.upload("claimed.wav", body)
@@ -104,14 +82,13 @@ def test_stale_claim_with_long_lease_does_not_block_sweep(
 
 def test_paused_sweep_pays_nothing_after_another_finished(eager_flow: Flow) -> None:
     body = b"speech " * 300
-    receipt = create_dead_attempt(eager_flow, "stale.wav", body, lease_s=-1)
+    receipt = eager_flow.put_dead_attempt("stale.wav", body, lease_s=-1)
     eager_flow.upload("stale.wav", body)
     eager_flow.settle()
-    operator = eager_flow.pipeline.clients
-    ctx = build_context(operator.cos.client, load_settings(SETTINGS), Logger({}))
+    ctx = build_context(eager_flow.pipeline.clients.cos.client, load_settings(SETTINGS), Logger({}))
 
     def pause() -> str:
-        """Between the look at the receipt and the claim: the other's claim is gone with its receipt by then."""
+        """Let another sweep finish after the receipt was read: its claim is deleted with the receipt."""
         eager_flow.sweep()
         eager_flow.settle()
         return "late"
@@ -125,7 +102,7 @@ def test_paused_sweep_pays_nothing_after_another_finished(eager_flow: Flow) -> N
 
 def test_sweep_waits_for_live_attempt_and_resumes_dead_one(eager_flow: Flow) -> None:
     body = b"speech " * 300
-    create_dead_attempt(eager_flow, "slow.wav", body, lease_s=600)
+    eager_flow.put_dead_attempt("slow.wav", body, lease_s=600)
     eager_flow.upload("slow.wav", body)
     eager_flow.settle()
     assert eager_flow.jobs() == []
@@ -140,29 +117,31 @@ def test_audit_finds_recording_without_event(eager_flow: Flow) -> None:
     eager_flow.settle()
     receipt = eager_flow.receipts("done")[0]
     eager_flow.pipeline.clients.cos.delete(OUTPUT_BUCKET, receipt)
-    done = eager_flow.sweep("audit")
-    assert done["result"]["audited"] == {"submitted": 1}
+    invocation = eager_flow.sweep("audit")
+    assert invocation["result"]["audited"] == {"submitted": 1}
     eager_flow.settle()
     assert eager_flow.receipts("done") == [receipt]
 
 
 def test_audit_of_known_recordings_reads_only_listings(eager_flow: Flow) -> None:
-    eager_flow.queue(state="Paused")
+    eager_flow.update_queue(state="Paused")
     for number in range(6):
         eager_flow.upload(f"dir{number % 2}/known-{number}-会.wav", b"speech " * 300)
     eager_flow.settle()
-    next_second()  # what is closed in the very second in which it was written is looked at more closely
-    eager_flow.queue(state="Active")
+    wait_for_next_second()  # what is closed in the very second in which it was written is looked at more closely
+    eager_flow.update_queue(state="Active")
     eager_flow.settle()
-    done = eager_flow.sweep("audit")
-    assert done["result"]["audited"] == {}
-    assert len(done["requests"]) == 5  # the sweep's two, then recordings, open and done receipts side by side
+    invocation = eager_flow.sweep("audit")
+    assert invocation["result"]["audited"] == {}
+    assert (
+        len(invocation["requests"]) == 5
+    )  # the sweep's two, then recordings, open and done receipts side by side
 
 
 def test_unknown_timer_message_raises_readable_error(flow: Flow) -> None:
-    done = flow.invoke("sweep", {"Type": "Timer", "Message": "dance"})
-    assert done["outcome"] == "error"
-    assert "reconcile" in done["error"]
+    invocation = flow.invoke("sweep", {"Type": "Timer", "Message": "dance"})
+    assert invocation["outcome"] == "error"
+    assert "reconcile" in invocation["error"]
 
 
 def test_log_lines_contain_no_secret_and_no_transcript(own_flow: Flow) -> None:
@@ -193,12 +172,12 @@ def test_log_lines_contain_no_secret_and_no_transcript(own_flow: Flow) -> None:
 
 
 def test_invalid_receipt_does_not_stop_the_sweep(eager_flow: Flow) -> None:
-    """Its date is beyond every calendar; the one after it in the listing must still be mended."""
-    odd = create_dead_attempt(eager_flow, "a-odd.wav", b"x", lease_s=-1)
+    """Its date is beyond every calendar; the one after it in the listing must still be repaired."""
+    odd = eager_flow.put_dead_attempt("a-odd.wav", b"x", lease_s=-1)
     broken = odd._replace(created_s=1e15).to_json()
     eager_flow.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/open/{odd.id}", broken)
-    mute_queue(eager_flow)
+    eager_flow.update_queue(notify="Off")
     eager_flow.upload("b-lost.wav", b"speech " * 300)
     eager_flow.settle()
-    done = eager_flow.sweep()
-    assert done["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}
+    invocation = eager_flow.sweep()
+    assert invocation["result"] == {"reconciled": {"transcribed": 1}, "errors": 1}

@@ -1,4 +1,4 @@
-"""The whole way, over real HTTP, with the functions in their own processes."""
+"""From upload to transcript over real HTTP, with the functions in their own processes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.process
 FORMATS = ("json", "txt", "srt", "vtt")
 
 
-def outcomes(invocation: dict[str, Any]) -> list[str]:
+def list_statuses(invocation: dict[str, Any]) -> list[str]:
     assert invocation["outcome"] == "ok", invocation
-    return [one["status"] for one in invocation["result"]["recordings"]]
+    return [recording["status"] for recording in invocation["result"]["recordings"]]
 
 
 def test_upload_gets_four_transcripts(flow: Flow) -> None:
@@ -36,11 +36,11 @@ def test_upload_gets_four_transcripts(flow: Flow) -> None:
 def test_receipt_moves_to_done(flow: Flow) -> None:
     flow.upload("receipt/a.wav", b"speech " * 400)
     flow.settle()
-    named = [json.loads(flow.output(key)) for key in flow.receipts("done")]
-    mine = [receipt for receipt in named if receipt["key"] == "receipt/a.wav"]
-    assert len(mine) == 1
-    assert mine[0]["outcome"] == "transcribed"
-    assert not [key for key in flow.receipts("open") if mine[0]["id"] in key]
+    receipts = [json.loads(flow.output(key)) for key in flow.receipts("done")]
+    matching = [receipt for receipt in receipts if receipt["key"] == "receipt/a.wav"]
+    assert len(matching) == 1
+    assert matching[0]["outcome"] == "transcribed"
+    assert not [key for key in flow.receipts("open") if matching[0]["id"] in key]
 
 
 ODD_KEYS = [
@@ -100,13 +100,13 @@ def test_file_without_audio_gets_error_object(flow: Flow) -> None:
 
 
 def test_fixed_recording_is_transcribed_after_failure(flow: Flow) -> None:
-    flow.upload("mended.mp3", b"NOT AUDIO at all")
+    flow.upload("fixed.mp3", b"NOT AUDIO at all")
     flow.settle()
-    assert flow.has("transcripts/mended.mp3.error.json")
-    flow.upload("mended.mp3", b"speech " * 300)
+    assert flow.has("transcripts/fixed.mp3.error.json")
+    flow.upload("fixed.mp3", b"speech " * 300)
     flow.settle()
-    assert flow.has("transcripts/mended.mp3.json")
-    assert not flow.has("transcripts/mended.mp3.error.json")
+    assert flow.has("transcripts/fixed.mp3.json")
+    assert not flow.has("transcripts/fixed.mp3.error.json")
 
 
 def test_empty_file_costs_no_job(flow: Flow) -> None:
@@ -134,17 +134,17 @@ def test_metadata_selects_engine_and_channels(flow: Flow) -> None:
 
 
 def test_folder_markers_outputs_and_other_buckets_are_skipped(own_flow: Flow) -> None:
-    first = own_flow.invoke("upload", own_flow.event_of("folder/"))
-    assert outcomes(first) == ["skipped"]
-    second = own_flow.invoke("upload", own_flow.event_of("a.wav", bucket="strangers-1250000000"))
-    assert outcomes(second) == ["unknown_bucket"]
+    first = own_flow.invoke("upload", own_flow.build_event("folder/"))
+    assert list_statuses(first) == ["skipped"]
+    second = own_flow.invoke("upload", own_flow.build_event("a.wav", bucket="strangers-1250000000"))
+    assert list_statuses(second) == ["unknown_bucket"]
     assert first["requests"] == second["requests"] == []
     assert own_flow.jobs() == []
 
 
 def test_deleted_recording_writes_nothing(own_flow: Flow) -> None:
-    done = own_flow.invoke("upload", own_flow.event_of("never-there.wav"))
-    assert outcomes(done) == ["object_not_found"]
+    invocation = own_flow.invoke("upload", own_flow.build_event("never-there.wav"))
+    assert list_statuses(invocation) == ["object_not_found"]
     assert own_flow.outputs() == []
 
 
@@ -152,26 +152,26 @@ def test_every_record_of_an_event_is_processed(own_flow: Flow) -> None:
     event = {
         "Records": [
             {"cos": 5},
-            *own_flow.event_of("gone.wav")["Records"],
-            *own_flow.event_of("folder/")["Records"],
+            *own_flow.build_event("gone.wav")["Records"],
+            *own_flow.build_event("folder/")["Records"],
         ]
     }
-    done = own_flow.invoke("upload", event)
-    assert outcomes(done) == ["invalid_record", "object_not_found", "skipped"]
+    invocation = own_flow.invoke("upload", event)
+    assert list_statuses(invocation) == ["invalid_record", "object_not_found", "skipped"]
 
 
 @pytest.mark.parametrize("event", [{}, [], {"Records": []}, {"Records": "x"}, "text", None, 7])
 def test_other_event_raises_readable_error(flow: Flow, event: Any) -> None:
-    done = flow.invoke("upload", event)
-    assert done["outcome"] == "error"
-    assert "Records" in done["error"]
+    invocation = flow.invoke("upload", event)
+    assert invocation["outcome"] == "error"
+    assert "Records" in invocation["error"]
 
 
 def test_redelivered_event_submits_no_second_job(own_flow: Flow) -> None:
     own_flow.upload("once.wav", b"speech " * 300)
     own_flow.settle()
-    again = own_flow.invoke("upload", own_flow.event_of("once.wav"))
-    assert outcomes(again) == ["already_done"]
+    again = own_flow.invoke("upload", own_flow.build_event("once.wav"))
+    assert list_statuses(again) == ["already_done"]
     assert len(own_flow.jobs()) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,13 +23,14 @@ GOOD = {
 CONTEXT = {"request_id": "r1", "time_limit_in_ms": 4000}
 
 
-def handler(name: str) -> Any:
-    return importlib.import_module(f"handlers.{name}").main_handler
+def get_handler(name: str) -> Callable[[Any, Any], dict[str, Any]]:
+    handler: Callable[[Any, Any], dict[str, Any]] = importlib.import_module(f"handlers.{name}").main_handler
+    return handler
 
 
 @pytest.fixture
 def good_settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The process environment is where SCF puts settings: setting it is giving input, not patching code."""
+    """SCF puts settings into the environment of the process: these are input, not patched code."""
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
@@ -43,7 +45,7 @@ def test_invalid_settings_stop_every_function_with_one_message(
     good_settings.setenv("FORMATS", "json,docx")
     good_settings.setenv("CLOUD_ENDPOINT", "http://example.com")
     with pytest.raises(SettingsError) as caught:
-        handler(name)({}, CONTEXT)
+        get_handler(name)({}, CONTEXT)
     for setting in ("INPUT_BUCKETS", "CALLBACK_TOKEN", "FORMATS", "CLOUD_ENDPOINT"):
         assert setting in str(caught.value)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -54,20 +56,20 @@ def test_invalid_settings_stop_every_function_with_one_message(
 def test_missing_credentials_are_reported(good_settings: pytest.MonkeyPatch) -> None:
     good_settings.delenv("TENCENTCLOUD_SECRETKEY")
     with pytest.raises(SettingsError, match="execution role"):
-        handler("upload")({}, CONTEXT)
+        get_handler("upload")({}, CONTEXT)
 
 
 def test_credentials_are_loaded_on_each_invocation(good_settings: pytest.MonkeyPatch) -> None:
     good_settings.delenv("TENCENTCLOUD_SECRETKEY")
     fresh = {"TENCENTCLOUD_SECRETID": "AKIDFRESH", "TENCENTCLOUD_SECRETKEY": "fresh"}
     context = {**CONTEXT, "environment": json.dumps(fresh)}
-    answer = handler("callback")({"path": "/nobody", "httpMethod": "POST"}, context)
-    assert answer["statusCode"] == 403
+    response = get_handler("callback")({"path": "/unknown", "httpMethod": "POST"}, context)
+    assert response["statusCode"] == 403
 
 
 @pytest.mark.parametrize("event", [None, [], {}, {"path": 5}, "x"])
 def test_callback_responds_to_unknown_event(good_settings: pytest.MonkeyPatch, event: Any) -> None:
-    assert handler("callback")(event, CONTEXT)["statusCode"] == 400
+    assert get_handler("callback")(event, CONTEXT)["statusCode"] == 400
 
 
 def test_callback_shows_no_stack_trace_without_network(
@@ -75,9 +77,9 @@ def test_callback_shows_no_stack_trace_without_network(
 ) -> None:
     body = json.dumps({"JobsDetail": [{"JobId": "s01"}]})
     event = {"path": "/a-token-of-some-length", "httpMethod": "POST", "body": body}
-    answer = handler("callback")(event, CONTEXT)
-    assert answer["statusCode"] == 503
-    assert json.loads(answer["body"]) == {"message": "not finished, try again"}
+    response = get_handler("callback")(event, CONTEXT)
+    assert response["statusCode"] == 503
+    assert json.loads(response["body"]) == {"message": "not finished, try again"}
 
 
 def test_upload_raises_without_network_so_the_platform_retries(
@@ -86,4 +88,4 @@ def test_upload_raises_without_network_so_the_platform_retries(
     url = "http://recordings-1250000000.cos.ap-guangzhou.myqcloud.com/a.mp3"
     event = {"Records": [{"cos": {"cosObject": {"url": url}}}]}
     with pytest.raises(Exception, match="NoConnection"):
-        handler("upload")(event, CONTEXT)
+        get_handler("upload")(event, CONTEXT)

@@ -20,13 +20,13 @@ EVENTS = Path(__file__).resolve().parents[2] / "events"
 FILES = sorted(path.name for path in EVENTS.glob("*.json"))
 
 
-def event(name: str) -> Any:
+def load_event(name: str) -> Any:
     return json.loads((EVENTS / name).read_text("utf-8"))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("cos-")])
 def test_sample_cos_event_names_its_object(name: str) -> None:
-    for record in parse_cos_event(event(name)):
+    for record in parse_cos_event(load_event(name)):
         assert isinstance(record, ObjectCreated)
         assert record.bucket == "recordings-1250000000"
         assert record.region == "ap-guangzhou"
@@ -34,7 +34,7 @@ def test_sample_cos_event_names_its_object(name: str) -> None:
 
 
 def test_chinese_key_is_parsed() -> None:
-    (record,) = parse_cos_event(event("cos-chinese-key.json"))
+    (record,) = parse_cos_event(load_event("cos-chinese-key.json"))
     assert isinstance(record, ObjectCreated)
     assert record.key == "会议 recording 01.mp3"
 
@@ -42,7 +42,7 @@ def test_chinese_key_is_parsed() -> None:
 def test_key_with_percent_escape_is_decoded_once() -> None:
     keys = [
         record.key
-        for record in parse_cos_event(event("cos-several-records.json"))
+        for record in parse_cos_event(load_event("cos-several-records.json"))
         if isinstance(record, ObjectCreated)
     ]
     assert keys == ["welcome.wav", "folder/100%25 ready+go.wav", "silence.wav"]
@@ -50,15 +50,15 @@ def test_key_with_percent_escape_is_decoded_once() -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("url-", "gateway-"))])
 def test_sample_notification_names_one_job(name: str) -> None:
-    posted = parse_http_event(event(name))
-    assert posted.method == "POST"
-    assert posted.path.endswith("/local-callback-token")
-    assert len(parse_notification(posted.body)) == 1
+    request = parse_http_event(load_event(name))
+    assert request.method == "POST"
+    assert request.path.endswith("/local-callback-token")
+    assert len(parse_notification(request.body)) == 1
 
 
 @pytest.mark.parametrize("message", ["reconcile", "audit"])
 def test_sample_timer_event_has_known_message(message: str) -> None:
-    assert parse_timer_event(event(f"timer-{message}.json")) == message
+    assert parse_timer_event(load_event(f"timer-{message}.json")) == message
 
 
 def test_sample_exists_for_every_kind_of_event() -> None:

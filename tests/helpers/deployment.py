@@ -13,6 +13,7 @@ from cli.cloud.cam import RoleInfo
 from cli.cloud.client import Identity
 from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, TriggerInfo, parse_trigger
 from cli.config import Commands
+from cli.deploy.clients import Clients
 from cli.deploy.notifications import build_notify_config
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import PackageRef
@@ -21,6 +22,7 @@ from cli.manifest.loader import load_manifest
 from cli.manifest.models import TriggerSpec
 from cli.policy.documents import role_policies
 from cli.policy.permissions import load_function_settings
+from shared.tencent.auth import Credentials
 from shared.tencent.speech_models import NotifyConfig, Queue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,9 +164,13 @@ def as_returned(trigger: TriggerSpec) -> TriggerInfo:
     return parse_trigger({**info, "TriggerDesc": description, "CustomArgument": trigger.argument or None})
 
 
+def create_offline_clients() -> Clients:
+    """Create clients whose every request would fail."""
+    return Clients.create(Credentials("AKIDEXAMPLE", "example"), CONFIG["REGION"], "http://127.0.0.1:9")
+
+
 def _build_state(target: DeployTarget, **values: Any) -> CurrentState:
-    clients: Any = None  # a request would fail
-    state = CurrentState(clients, target.manifest, target.settings)
+    state = CurrentState(create_offline_clients(), target.manifest, target.settings)
     defaults = {
         "identity": OWNER,
         "missing_buckets": {},

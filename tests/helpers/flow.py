@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import httpx
 
 from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, LocalPipeline
 from shared.errors import NotFound
+from shared.recordings.models import Receipt, Recording
+from tests.helpers.receipts import build_receipt
+
+# Contents of a recording that a test replaces by each other.
+CONTENT_A, CONTENT_B = b"speech of the first kind " * 120, b"quite another speech " * 130
 
 
 @dataclass(frozen=True)
@@ -40,34 +47,46 @@ class Flow:
         return True
 
     def transcript(self, key: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.output(f"transcripts/{key}.json"))
-        return found
+        document: dict[str, Any] = json.loads(self.output(f"transcripts/{key}.json"))
+        return document
+
+    def error(self, key: str) -> dict[str, Any]:
+        """Return the error object of a recording."""
+        document: dict[str, Any] = json.loads(self.output(f"transcripts/{key}.error.json"))
+        return document
+
+    def transcribe_text(self, body: bytes) -> str:
+        """Upload a recording with this content as plain.wav and return the text of its transcript."""
+        self.upload("plain.wav", body)
+        self.settle()
+        text: str = self.transcript("plain.wav")["text"]
+        return text
 
     def receipts(self, state: str) -> list[str]:
         return self.outputs(f".scribe/{state}/")
 
     def settle(self, seconds: float = 30.0) -> None:
-        """Until no job is open, no notification due and no function at work."""
-        answer = self.admin("GET", f"idle?timeout={seconds}")
-        assert answer is True, "the pipeline did not come to rest"
+        """Wait until no job is open, no notification due and no function running."""
+        is_idle = self.admin("GET", f"idle?timeout={seconds}")
+        assert is_idle is True, f"the pipeline was not idle within {seconds} s"
 
-    def queue(self, **changes: str) -> None:
-        """Changes the state of the queue, or where it tells of finished jobs (`notify`: On or Off)."""
+    def update_queue(self, *, state: str = "", notify: str = "") -> None:
+        """Change the state of the queue (Active, Paused) or of its notifications (On, Off)."""
         speech = self.pipeline.clients.speech
         queue = speech.list_queues(INPUT_BUCKET).queues[0]
-        notify_config = queue.notification._replace(state=changes.get("notify", queue.notification.state))
+        notify_config = queue.notification._replace(state=notify or queue.notification.state)
         speech.update_queue(
-            INPUT_BUCKET, queue._replace(state=changes.get("state", queue.state), notification=notify_config)
+            INPUT_BUCKET, queue._replace(state=state or queue.state, notification=notify_config)
         )
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.client.request(method, f"/-/{path}", json=body)
-        assert answer.status_code < 300, answer.text
-        return answer.json()
+        response = self.client.request(method, f"/-/{path}", json=body)
+        assert response.status_code < 300, response.text
+        return response.json()
 
     @staticmethod
-    def event_of(key: str, bucket: str = INPUT_BUCKET) -> dict[str, Any]:
-        """The event of an upload, in the published shape."""
+    def build_event(key: str, bucket: str = INPUT_BUCKET) -> dict[str, Any]:
+        """Build the event of an upload, in the published shape."""
         short, _, appid = bucket.rpartition("-")
         url = f"http://{bucket}.cos.ap-guangzhou.myqcloud.com/{quote(key, safe='/')}"
         cos = {
@@ -77,30 +96,74 @@ class Flow:
         return {"Records": [{"cos": cos, "event": {"eventName": "cos:ObjectCreated:Put"}}]}
 
     def invoke(self, function: str, event: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self.admin("POST", f"functions/{function}/invoke", event)
-        return found
+        invocation: dict[str, Any] = self.admin("POST", f"functions/{function}/invoke", event)
+        return invocation
 
     def sweep(self, message: str = "reconcile") -> dict[str, Any]:
         event = {"Type": "Timer", "TriggerName": message, "Time": "2026-11-21T01:15:00Z", "Message": message}
-        done = self.invoke("sweep", event)
-        assert done["outcome"] == "ok", done
-        return done
+        invocation = self.invoke("sweep", event)
+        assert invocation["outcome"] == "ok", invocation
+        return invocation
 
     def invocations(self, function: str, since: int = 0) -> list[dict[str, Any]]:
-        found = self.admin("GET", f"invocations?since={since}")
-        return [one for one in found if one["function"] == function]
+        invocations = self.admin("GET", f"invocations?since={since}")
+        return [invocation for invocation in invocations if invocation["function"] == function]
 
     def last_number(self) -> int:
-        found = self.admin("GET", "invocations?since=0")
-        return max((one["number"] for one in found), default=0)
+        invocations = self.admin("GET", "invocations?since=0")
+        return max((invocation["number"] for invocation in invocations), default=0)
 
     def jobs(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.admin("GET", "jobs")
-        return found
+        jobs: list[dict[str, Any]] = self.admin("GET", "jobs")
+        return jobs
 
     def notify(
         self, body: bytes | str, *, path: str = "/" + CALLBACK_TOKEN, method: str = "POST"
     ) -> httpx.Response:
-        """A request to the callback function's public URL, as a stranger would send it."""
+        """Send a request to the callback function's public URL, as a stranger would."""
         host = httpx.URL(self.pipeline.emulator.callback_url).host
         return self.client.request(method, path, content=body, headers={"Host": host})
+
+    def put_dead_attempt(self, key: str, body: bytes, *, lease_s: float) -> Receipt:
+        """Store the receipt of an attempt that died an hour ago before it recorded a job.
+
+        Its lease expires in `lease_s` seconds.
+        """
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        recording = Recording(INPUT_BUCKET, key, etag, len(body))
+        now_s = time.time()
+        receipt = build_receipt(
+            recording,
+            region="ap-guangzhou",
+            engine="16k_en",
+            nonce="dead",
+            created_s=now_s - 3600,
+            lease_expires_s=now_s + lease_s,
+            modified_s=0.0,
+        )
+        self.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
+        return receipt
+
+
+class StartFlow(Protocol):
+    """Starts a pipeline with these options of the stand-in and settings of the functions."""
+
+    def __call__(self, *arguments: str, **settings: str) -> Flow: ...
+
+
+def render_notification(job_id: str, state: str = "Success", bucket: str = INPUT_BUCKET) -> str:
+    """Render a notification in which everything but the job's id is forged."""
+    return (
+        f"<Response><EventName>TaskFinish</EventName><JobsDetail><JobId>{job_id}</JobId><State>{state}</State>"
+        f"<Tag>SpeechRecognition</Tag><Input><BucketId>{bucket}</BucketId><Object>x.wav</Object></Input>"
+        "<Operation><Output><Bucket>strangers-1250000000</Bucket><Object>stolen.txt</Object></Output>"
+        "<SpeechRecognitionResult><Result>[0:0.0,0:1.0] forged words</Result></SpeechRecognitionResult>"
+        "</Operation></JobsDetail></Response>"
+    )
+
+
+def wait_for_next_second() -> None:
+    """Wait until what is written is later: COS has the times of objects in whole seconds."""
+    now_s = int(time.time())
+    while int(time.time()) == now_s:
+        time.sleep(0.02)

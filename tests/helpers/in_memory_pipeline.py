@@ -16,6 +16,7 @@ from shared.recordings.models import Receipt, Recording, Result, Status, Summary
 from shared.recordings.sweep import reconcile
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud, FakeRequest
 from tests.helpers.fakes import build_test_context
+from tests.helpers.receipts import build_receipt
 
 DUE_S = 301.0  # longer than SWEEP_AFTER and than a lease
 
@@ -109,7 +110,7 @@ class InMemoryPipeline:
         return [Receipt.from_json(stored[key].body) for key in self.list_keys(prefix)]
 
     def get_output(self, key: str, extension: str) -> bytes | None:
-        """Return what lies beside the transcripts of a recording, or None."""
+        """Return what is beside the transcripts of a recording, or None."""
         output_key = transcript_key(self.ctx.settings, INPUT_BUCKET, key, extension)
         stored = self.cloud.buckets[OUTPUT_BUCKET].get(output_key)
         return stored.body if stored else None
@@ -151,22 +152,15 @@ class InMemoryPipeline:
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         recording = Recording(INPUT_BUCKET, key, etag, len(body))
         now_s = self.cloud.clock.now()
-        known: dict[str, Any] = {
-            "id": recording.id,
-            "bucket": INPUT_BUCKET,
-            "region": REGION,
-            "key": key,
-            "etag": etag,
-            "size": len(body),
-            "engine": "16k_zh",
-            "channels": 1,
-            "nonce": "first",
-            "attempt": 1,
-            "created_s": now_s,
-            "lease_expires_s": now_s + self.ctx.settings.lease_s,
-            "modified_s": float(int(now_s)),
-        }
-        return Receipt(**{**known, **members})
+        first_attempt = build_receipt(
+            recording,
+            region=REGION,
+            nonce="first",
+            created_s=now_s,
+            lease_expires_s=now_s + self.ctx.settings.lease_s,
+            modified_s=float(int(now_s)),
+        )
+        return first_attempt._replace(**members)
 
 
 def count_statuses(summary: Summary) -> dict[Status, int]:

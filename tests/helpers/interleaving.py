@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from tests.helpers.fake_cloud import FakeCloud
 
 
-def run_interleaved(cloud: FakeCloud, order: Iterable[int], *functions: Callable[[], Any]) -> list[Any]:
+def run_interleaved(cloud: FakeCloud, order: Iterable[int], *functions: Callable[[], object]) -> list[object]:
     """Run the functions in threads, only one at a time, and return their results or errors.
 
     Each number of `order` lets that function go on until its next request. What is not ended after `order` runs to its
     end, one function after the other.
     """
-    results: list[Any] = [None] * len(functions)
+    results: list[object] = [None] * len(functions)
     may_run = [threading.Semaphore(0) for _ in functions]
     has_paused = threading.Semaphore(0)
     index_by_thread: dict[int, int] = {}

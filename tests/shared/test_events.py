@@ -24,7 +24,7 @@ HOST = "audio-in-1250000000.cos.ap-chengdu.myqcloud.com"
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200).filter(
     lambda key: len(key.encode()) <= 850
 )
-# Characters at which URLs, paths and form decoders part; plain text rarely holds two of them.
+# Characters that URLs, paths and form decoders treat in different ways; random text rarely has two of them.
 tricky_keys = st.lists(
     st.sampled_from([*"/%?#+&=;:@\\ \t\n\"'<>[]{}|^~.", "%2F", "%25", "..", "//", "://", "会议", "🎙", "a"]),
     min_size=1,
@@ -32,7 +32,7 @@ tricky_keys = st.lists(
 ).map("".join)
 
 
-def record(
+def build_record(
     *, url: str | None = None, key: str | None = None, bucket: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """A record in the shape of the published sample, with the members that real logs add."""
@@ -52,19 +52,20 @@ def record(
     }
 
 
-def only(event_record: Any) -> Any:
-    (read,) = parse_cos_event({"Records": [event_record]})
-    return read
+def parse_record(event_record: Any) -> ObjectCreated:
+    (parsed,) = parse_cos_event({"Records": [event_record]})
+    assert isinstance(parsed, ObjectCreated)
+    return parsed
 
 
-def published(key: str) -> dict[str, Any]:
-    return record(url=f"http://{HOST}/{quote(key)}", key=f"/1250000000/audio-in/{key}")
+def build_published_record(key: str) -> dict[str, Any]:
+    return build_record(url=f"http://{HOST}/{quote(key)}", key=f"/1250000000/audio-in/{key}")
 
 
 @given(key=keys | tricky_keys)
 @settings(max_examples=250, deadline=None)
 def test_key_is_read_exactly_from_url_and_raw_key(key: str) -> None:
-    assert only(published(key)) == ObjectCreated(
+    assert parse_record(build_published_record(key)) == ObjectCreated(
         "audio-in-1250000000", "ap-chengdu", key, "cos:ObjectCreated:Put"
     )
 
@@ -72,7 +73,7 @@ def test_key_is_read_exactly_from_url_and_raw_key(key: str) -> None:
 @given(key=keys | tricky_keys)
 @settings(max_examples=120, deadline=None)
 def test_key_is_read_exactly_from_raw_key(key: str) -> None:
-    read = only(record(key=f"/1250000000/audio-in/{key}"))
+    read = parse_record(build_record(key=f"/1250000000/audio-in/{key}"))
     assert (read.bucket, read.key) == ("audio-in-1250000000", key)
 
 
@@ -80,7 +81,7 @@ def test_key_is_read_exactly_from_raw_key(key: str) -> None:
 @settings(max_examples=120, deadline=None)
 def test_key_is_read_exactly_from_fully_encoded_url(key: str) -> None:
     encoded = "".join(f"%{byte:02x}" for byte in key.encode())
-    assert only(record(url=f"http://{HOST}/{encoded}")).key == key
+    assert parse_record(build_record(url=f"http://{HOST}/{encoded}")).key == key
 
 
 @pytest.mark.parametrize(
@@ -93,40 +94,55 @@ def test_key_is_read_exactly_from_fully_encoded_url(key: str) -> None:
     ],
 )
 def test_bucket_and_region_are_read_from_every_domain(url: str, region: str) -> None:
-    read = only(record(url=url, bucket={"cosRegion": "ap-shanghai"}))
+    read = parse_record(build_record(url=url, bucket={"cosRegion": "ap-shanghai"}))
     assert (read.bucket, read.region, read.key) == ("audio-in-1250000000", region, "a.mp3")
 
 
 def test_short_region_code_is_not_used() -> None:
-    assert only(record(key="/1250000000/audio-in/a.mp3")).region == ""
+    assert parse_record(build_record(key="/1250000000/audio-in/a.mp3")).region == ""
 
 
 def test_region_is_read_without_url() -> None:
-    assert only(record(key="/a.mp3", bucket={"s3Region": "ap-chengdu"})).region == "ap-chengdu"
+    assert parse_record(build_record(key="/a.mp3", bucket={"s3Region": "ap-chengdu"})).region == "ap-chengdu"
 
 
 def test_appid_may_be_a_number() -> None:
-    read = only(record(key="/1250000000/audio-in/a.mp3", bucket={"appid": 1_250_000_000}))
+    read = parse_record(build_record(key="/1250000000/audio-in/a.mp3", bucket={"appid": 1_250_000_000}))
     assert (read.bucket, read.key) == ("audio-in-1250000000", "a.mp3")
 
 
 def test_key_of_old_sample_has_leading_slash_only() -> None:
-    assert only(record(key="/calls/a.mp3")).key == "calls/a.mp3"
+    assert parse_record(build_record(key="/calls/a.mp3")).key == "calls/a.mp3"
 
 
 def test_url_wins_over_raw_key() -> None:
-    read = only(record(url="http://other-1250000001.cos.ap-beijing.myqcloud.com/b.mp3", key="/x/y/a.mp3"))
+    read = parse_record(
+        build_record(url="http://other-1250000001.cos.ap-beijing.myqcloud.com/b.mp3", key="/x/y/a.mp3")
+    )
     assert (read.bucket, read.region, read.key) == ("other-1250000001", "ap-beijing", "b.mp3")
 
 
 def test_invalid_utf8_in_url_falls_back_to_raw_key() -> None:
-    assert only(record(url=f"http://{HOST}/%ff%fe", key="/1250000000/audio-in/a.mp3")).key == "a.mp3"
+    assert (
+        parse_record(build_record(url=f"http://{HOST}/%ff%fe", key="/1250000000/audio-in/a.mp3")).key
+        == "a.mp3"
+    )
 
 
 def test_records_are_parsed_separately() -> None:
-    read = parse_cos_event({"Records": [published("a.mp3"), {"cos": None}, "?", None, published("b.mp3")]})
-    assert [getattr(one, "key", None) for one in read] == ["a.mp3", None, None, None, "b.mp3"]
-    assert all(isinstance(one, InvalidRecord) and one.reason for one in read[1:4])
+    read = parse_cos_event(
+        {
+            "Records": [
+                build_published_record("a.mp3"),
+                {"cos": None},
+                "?",
+                None,
+                build_published_record("b.mp3"),
+            ]
+        }
+    )
+    assert [getattr(item, "key", None) for item in read] == ["a.mp3", None, None, None, "b.mp3"]
+    assert all(isinstance(item, InvalidRecord) and item.reason for item in read[1:4])
 
 
 @pytest.mark.parametrize("event", [None, "", [], {}, {"Records": []}, {"Records": {}}, {"Records": None}, 7])
@@ -154,17 +170,17 @@ json_values = st.recursive(
 @given(value=json_values)
 @settings(max_examples=120, deadline=None)
 def test_any_record_leaves_the_others_intact(value: Any) -> None:
-    read = parse_cos_event({"Records": [value, published("a.mp3")]})
+    read = parse_cos_event({"Records": [value, build_published_record("a.mp3")]})
     assert len(read) == 2
     assert isinstance(read[1], ObjectCreated)
 
 
-def posted(**members: Any) -> dict[str, Any]:
+def build_request(**members: Any) -> dict[str, Any]:
     return {"httpMethod": "POST", "path": "/token", "headers": {}, "body": "<x/>", **members}
 
 
 def test_function_url_request_is_parsed() -> None:
-    read = parse_http_event(posted(body="会议"))
+    read = parse_http_event(build_request(body="会议"))
     assert (read.method, read.path, read.body) == ("POST", "/token", "会议".encode())
 
 
@@ -182,21 +198,24 @@ def test_missing_body_is_empty(members: dict[str, Any]) -> None:
 @given(body=st.binary(max_size=64))
 @settings(max_examples=30, deadline=None)
 def test_base64_body_is_decoded(mark: object, body: bytes) -> None:
-    assert parse_http_event(posted(body=base64.b64encode(body).decode(), isBase64Encoded=mark)).body == body
+    assert (
+        parse_http_event(build_request(body=base64.b64encode(body).decode(), isBase64Encoded=mark)).body
+        == body
+    )
 
 
 @pytest.mark.parametrize("mark", [False, None, "false", 0])
 def test_unflagged_body_is_not_decoded(mark: object) -> None:
-    assert parse_http_event(posted(body="QUJD", isBase64Encoded=mark)).body == b"QUJD"
+    assert parse_http_event(build_request(body="QUJD", isBase64Encoded=mark)).body == b"QUJD"
 
 
 @pytest.mark.parametrize(
     "event",
     [
         None, [], "POST", {}, {"path": None}, {"path": 7},
-        posted(body={"EventName": "TaskFinish"}), posted(body=7), posted(body=["x"]),
-        posted(body="QUJD!!!!", isBase64Encoded=True),
-        posted(body="QUJ", isBase64Encoded=True), posted(body="会", isBase64Encoded=True),
+        build_request(body={"EventName": "TaskFinish"}), build_request(body=7), build_request(body=["x"]),
+        build_request(body="QUJD!!!!", isBase64Encoded=True),
+        build_request(body="QUJ", isBase64Encoded=True), build_request(body="会", isBase64Encoded=True),
     ],
 )  # fmt: skip
 def test_other_event_is_rejected_with_client_error(event: Any) -> None:
@@ -206,7 +225,7 @@ def test_other_event_is_rejected_with_client_error(event: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "asked"),
+    ("event", "message"),
     [
         ({"Type": "Timer", "TriggerName": "t", "Time": "2026-01-01T00:00:00Z", "Message": "audit"}, AUDIT),
         ({"Message": " Audit\n"}, AUDIT),
@@ -217,8 +236,8 @@ def test_other_event_is_rejected_with_client_error(event: Any) -> None:
         (None, RECONCILE),
     ],
 )
-def test_timer_message_selects_the_work(event: Any, asked: str) -> None:
-    assert parse_timer_event(event) == asked
+def test_timer_message_selects_the_work(event: Any, message: str) -> None:
+    assert parse_timer_event(event) == message
 
 
 def test_unknown_timer_message_is_rejected_and_shortened() -> None:

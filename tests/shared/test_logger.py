@@ -48,9 +48,9 @@ def test_bind_adds_fields_to_a_new_logger() -> None:
     wide = log_into(lines, request="r1")
     wide.bind(key="a.mp3").info("narrow")
     wide.info("wide")
-    narrow, told = map(json.loads, lines)
+    narrow, wide_line = map(json.loads, lines)
     assert (narrow["request"], narrow["key"]) == ("r1", "a.mp3")
-    assert "key" not in told
+    assert "key" not in wide_line
 
 
 @given(text=st.text(max_size=300))
@@ -93,7 +93,7 @@ def test_default_is_stdout_and_utc(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Logger({"function": "upload"}).info("m")
-    written = capsys.readouterr()
-    assert written.err == ""
-    assert written.out.endswith("}\n")
-    assert json.loads(written.out)["time"].endswith("+00:00")
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert output.out.endswith("}\n")
+    assert json.loads(output.out)["time"].endswith("+00:00")

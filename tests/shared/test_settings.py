@@ -9,9 +9,9 @@ from shared.settings import DEFAULT_FORMATS, Settings, load_settings
 from shared.transcript import FORMATS
 
 TOKEN = "invented-token-0001"
-LEAST = {"INPUT_BUCKETS": "media-1250000000", "CALLBACK_TOKEN": TOKEN, "REGION": "ap-chengdu"}
+MINIMUM = {"INPUT_BUCKETS": "media-1250000000", "CALLBACK_TOKEN": TOKEN, "REGION": "ap-chengdu"}
 
-# One wrong value for each name, and a piece of what the message must say about it.
+# One wrong value for each name, and a part of the message.
 WRONG = {
     "INPUT_BUCKETS": ("media", "'media'"),
     "CALLBACK_TOKEN": ("too-short", "9 characters"),
@@ -30,7 +30,7 @@ WRONG = {
 }
 
 
-def mistakes_of(environ: dict[str, str]) -> tuple[str, ...]:
+def load_mistakes(environ: dict[str, str]) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
         load_settings(environ)
     assert all(mistake in str(caught.value) for mistake in caught.value.mistakes)
@@ -38,7 +38,7 @@ def mistakes_of(environ: dict[str, str]) -> tuple[str, ...]:
 
 
 def test_three_settings_are_enough() -> None:
-    assert load_settings(LEAST) == Settings(
+    assert load_settings(MINIMUM) == Settings(
         input_buckets=("media-1250000000",),
         callback_tokens=(TOKEN,),
         region="ap-chengdu",
@@ -57,29 +57,29 @@ def test_three_settings_are_enough() -> None:
 
 
 def test_empty_environment_reports_every_required_name() -> None:
-    mistakes = mistakes_of({})
+    mistakes = load_mistakes({})
     assert sorted(mistake.split()[0] for mistake in mistakes) == ["CALLBACK_TOKEN", "INPUT_BUCKETS", "REGION"]
     assert all("missing" in mistake for mistake in mistakes)
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_invalid_value_is_reported_with_its_name(name: str) -> None:
-    value, said = WRONG[name]
-    mistakes = mistakes_of({**LEAST, name: value})
+    value, message = WRONG[name]
+    mistakes = load_mistakes({**MINIMUM, name: value})
     assert [mistake.split()[0] for mistake in mistakes] == [name]
-    assert said in mistakes[0]
+    assert message in mistakes[0]
 
 
 @given(names=st.sets(st.sampled_from(sorted(WRONG)), min_size=1))
 @settings(max_examples=60, deadline=None)
 def test_every_mistake_is_in_one_message(names: set[str]) -> None:
-    mistakes = mistakes_of(LEAST | {name: WRONG[name][0] for name in names})
+    mistakes = load_mistakes(MINIMUM | {name: WRONG[name][0] for name in names})
     assert names <= {mistake.split()[0] for mistake in mistakes}
 
 
 @pytest.mark.parametrize("name", sorted(WRONG))
 def test_undefined_variable_is_reported(name: str) -> None:
-    mistakes = mistakes_of({**LEAST, name: "undefined"})
+    mistakes = load_mistakes({**MINIMUM, name: "undefined"})
     assert any(name in mistake and "deployed" in mistake for mistake in mistakes)
 
 
@@ -91,35 +91,37 @@ def test_undefined_variable_is_reported(name: str) -> None:
 @settings(max_examples=200, deadline=None)
 def test_token_is_never_printed(token: str) -> None:
     try:
-        shown = repr(load_settings({**LEAST, "CALLBACK_TOKEN": token}))
+        shown = repr(load_settings({**MINIMUM, "CALLBACK_TOKEN": token}))
     except SettingsError as error:
         shown = f"{error} {error!r} {error.mistakes}"
     assert token not in shown
 
 
 def test_token_is_not_printed_with_other_mistakes() -> None:
-    shown = str(mistakes_of({**LEAST, "CALLBACK_TOKEN": f"{TOKEN},s p a c e d   t o k e n", "REGION": "?"}))
+    shown = str(
+        load_mistakes({**MINIMUM, "CALLBACK_TOKEN": f"{TOKEN},s p a c e d   t o k e n", "REGION": "?"})
+    )
     assert TOKEN not in shown
     assert "s p a c e d" not in shown
 
 
 def test_several_tokens_are_read() -> None:
-    chosen = load_settings({**LEAST, "CALLBACK_TOKEN": f" {TOKEN} , {'b' * 16},,{TOKEN}"})
+    chosen = load_settings({**MINIMUM, "CALLBACK_TOKEN": f" {TOKEN} , {'b' * 16},,{TOKEN}"})
     assert chosen.callback_tokens == (TOKEN, "b" * 16)
 
 
 @pytest.mark.parametrize("token", ["a" * 15, "a" * 15 + "/", "a" * 15 + "%", "a" * 15 + "钥", "a b" * 8])
 def test_short_or_unsafe_token_is_rejected(token: str) -> None:
-    assert mistakes_of({**LEAST, "CALLBACK_TOKEN": token})
+    assert load_mistakes({**MINIMUM, "CALLBACK_TOKEN": token})
 
 
 def test_input_buckets_keep_order_without_duplicates() -> None:
-    chosen = load_settings({**LEAST, "INPUT_BUCKETS": "b-1250000000, a-1250000000,b-1250000000,"})
+    chosen = load_settings({**MINIMUM, "INPUT_BUCKETS": "b-1250000000, a-1250000000,b-1250000000,"})
     assert chosen.input_buckets == ("b-1250000000", "a-1250000000")
 
 
 def test_platform_region_is_the_default() -> None:
-    environ = {**LEAST, "TENCENTCLOUD_REGION": "ap-beijing"}
+    environ = {**MINIMUM, "TENCENTCLOUD_REGION": "ap-beijing"}
     assert load_settings(environ).region == "ap-chengdu"
     del environ["REGION"]
     assert load_settings(environ).region == "ap-beijing"
@@ -129,7 +131,7 @@ def test_platform_region_is_the_default() -> None:
 def test_empty_formats_are_rejected(text: str) -> None:
     """A job that is paid for and writes nothing is the one reading that no operator means."""
     try:
-        chosen = load_settings({**LEAST, "FORMATS": text}).formats
+        chosen = load_settings({**MINIMUM, "FORMATS": text}).formats
     except SettingsError as error:
         assert "FORMATS" in str(error)  # noqa: PT017 - either answer is right, silence is not
     else:
@@ -137,17 +139,17 @@ def test_empty_formats_are_rejected(text: str) -> None:
 
 
 def test_fewer_formats_are_accepted() -> None:
-    assert load_settings({**LEAST, "FORMATS": "vtt, json"}).formats == ("vtt", "json")
+    assert load_settings({**MINIMUM, "FORMATS": "vtt, json"}).formats == ("vtt", "json")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("45", 45), (" 900 ", 900), ("", 300)])
 def test_sweep_after_is_seconds_and_may_be_zero(text: str, seconds: int) -> None:
-    assert load_settings({**LEAST, "SWEEP_AFTER": text}).sweep_after_s == seconds
+    assert load_settings({**MINIMUM, "SWEEP_AFTER": text}).sweep_after_s == seconds
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "5m", "１２", "1_000", "9" * 5000, "undefined"])
 def test_invalid_sweep_after_is_rejected(text: str) -> None:
-    assert any("SWEEP_AFTER" in mistake for mistake in mistakes_of({**LEAST, "SWEEP_AFTER": text}))
+    assert any("SWEEP_AFTER" in mistake for mistake in load_mistakes({**MINIMUM, "SWEEP_AFTER": text}))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_invalid_sweep_after_is_rejected(text: str) -> None:
     ],
 )  # fmt: skip
 def test_loopback_endpoint_is_accepted(address: str) -> None:
-    assert load_settings({**LEAST, "CLOUD_ENDPOINT": address}).cloud_endpoint == address
+    assert load_settings({**MINIMUM, "CLOUD_ENDPOINT": address}).cloud_endpoint == address
 
 
 @pytest.mark.parametrize(
@@ -185,19 +187,19 @@ def test_loopback_endpoint_is_accepted(address: str) -> None:
     ],
 )
 def test_other_endpoint_is_rejected(address: str) -> None:
-    assert "CLOUD_ENDPOINT" in str(mistakes_of({**LEAST, "CLOUD_ENDPOINT": address}))
+    assert "CLOUD_ENDPOINT" in str(load_mistakes({**MINIMUM, "CLOUD_ENDPOINT": address}))
 
 
 @pytest.mark.parametrize("output_bucket", ["", "media-1250000000"])
 @pytest.mark.parametrize("name", ["OUTPUT_PREFIX", "STATE_PREFIX"])
 def test_input_prefix_inside_output_prefix_is_rejected(name: str, output_bucket: str) -> None:
-    environ = {**LEAST, "INPUT_PREFIX": "all/in/", name: "all/", "OUTPUT_BUCKET": output_bucket}
-    assert any("INPUT_PREFIX" in mistake and name in mistake for mistake in mistakes_of(environ))
+    environ = {**MINIMUM, "INPUT_PREFIX": "all/in/", name: "all/", "OUTPUT_BUCKET": output_bucket}
+    assert any("INPUT_PREFIX" in mistake and name in mistake for mistake in load_mistakes(environ))
 
 
 def test_same_prefixes_in_two_buckets_are_accepted() -> None:
     environ = {
-        **LEAST,
+        **MINIMUM,
         "INPUT_PREFIX": "all/in/",
         "OUTPUT_PREFIX": "all/",
         "OUTPUT_BUCKET": "text-1250000000",
@@ -206,13 +208,13 @@ def test_same_prefixes_in_two_buckets_are_accepted() -> None:
 
 
 def test_output_prefix_inside_state_prefix_is_rejected() -> None:
-    mistakes = mistakes_of({**LEAST, "OUTPUT_PREFIX": "x/out/", "STATE_PREFIX": "x/"})
+    mistakes = load_mistakes({**MINIMUM, "OUTPUT_PREFIX": "x/out/", "STATE_PREFIX": "x/"})
     assert any("OUTPUT_PREFIX" in mistake and "STATE_PREFIX" in mistake for mistake in mistakes)
 
 
 def test_output_bucket_defaults_to_input_bucket() -> None:
-    assert load_settings(LEAST).output_bucket_for("media-1250000000") == "media-1250000000"
-    chosen = load_settings({**LEAST, "OUTPUT_BUCKET": "text-1250000000"})
+    assert load_settings(MINIMUM).output_bucket_for("media-1250000000") == "media-1250000000"
+    chosen = load_settings({**MINIMUM, "OUTPUT_BUCKET": "text-1250000000"})
     assert chosen.output_bucket_for("media-1250000000") == "text-1250000000"
 
 
@@ -220,15 +222,15 @@ def test_output_bucket_defaults_to_input_bucket() -> None:
 @settings(max_examples=200, deadline=None)
 def test_any_environment_raises_only_settings_error(environ: dict[str, str]) -> None:
     try:
-        load_settings({**LEAST, **environ})
+        load_settings({**MINIMUM, **environ})
     except SettingsError as error:
         assert error.mistakes  # noqa: PT017 - accepting the environment is right as well
 
 
 def test_output_region_differs_from_own_bucket_is_rejected() -> None:
-    mistakes = mistakes_of({**LEAST, "OUTPUT_REGION": "ap-shanghai"})
+    mistakes = load_mistakes({**MINIMUM, "OUTPUT_REGION": "ap-shanghai"})
     assert [mistake.split()[0] for mistake in mistakes] == ["OUTPUT_REGION"]
-    assert load_settings({**LEAST, "OUTPUT_REGION": "ap-shanghai", "OUTPUT_BUCKET": "out-1250000000"})
+    assert load_settings({**MINIMUM, "OUTPUT_REGION": "ap-shanghai", "OUTPUT_BUCKET": "out-1250000000"})
 
 
 def test_default_formats_are_known_formats() -> None:
@@ -236,4 +238,4 @@ def test_default_formats_are_known_formats() -> None:
 
 
 def test_every_known_format_can_be_chosen() -> None:
-    assert load_settings({**LEAST, "FORMATS": ",".join(FORMATS)}).formats == tuple(FORMATS)
+    assert load_settings({**MINIMUM, "FORMATS": ",".join(FORMATS)}).formats == tuple(FORMATS)

@@ -66,7 +66,7 @@ def test_new_content_without_an_event_is_found(pipeline: InMemoryPipeline) -> No
     assert pipeline.get_text(KEY) == B.decode()
 
 
-def test_failed_recording_that_was_uploaded_again_without_an_event_is_found(
+def test_failed_recording_uploaded_again_without_an_event_is_found(
     pipeline: InMemoryPipeline,
 ) -> None:
     pipeline.upload_and_ingest(KEY, NOT_AUDIO)
@@ -77,7 +77,7 @@ def test_failed_recording_that_was_uploaded_again_without_an_event_is_found(
     assert pipeline.count_jobs() == 2
 
 
-def test_recording_written_in_the_second_of_its_receipt_is_looked_at_closely(
+def test_recording_written_in_the_second_of_its_receipt_is_checked(
     pipeline: InMemoryPipeline,
 ) -> None:
     pipeline.upload_and_ingest(KEY, A)

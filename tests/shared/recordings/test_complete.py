@@ -116,7 +116,7 @@ def test_notification_before_the_job_was_recorded_is_used(pipeline: InMemoryPipe
 
 
 @pytest.mark.parametrize("user_data", ["", "their own text", f"{INPUT_BUCKET}/theirs!" + "0" * 32])
-def test_job_of_another_program_is_left_alone(pipeline: InMemoryPipeline, user_data: str) -> None:
+def test_job_of_another_program_is_skipped(pipeline: InMemoryPipeline, user_data: str) -> None:
     pipeline.upload(KEY, A)
     job_id = add_foreign_job(pipeline, user_data)
     pipeline.cloud.run_jobs()
@@ -333,7 +333,7 @@ def test_failure_of_replaced_content_is_not_written(
     assert pipeline.get_text(KEY) == A.decode()
 
 
-def test_content_that_came_back_during_its_job_gets_a_job_of_its_own(pipeline: InMemoryPipeline) -> None:
+def test_content_restored_during_its_job_gets_a_separate_job(pipeline: InMemoryPipeline) -> None:
     upload_two(pipeline)
     pipeline.upload(KEY, A)
     assert pipeline.notify_one("s1").status is Status.DEFERRED
@@ -374,7 +374,7 @@ def test_job_that_was_set_aside_does_not_replace_a_later_error(
     assert pipeline.cloud.buckets[OUTPUT_BUCKET] == objects
 
 
-def test_failure_on_other_content_says_nothing_of_the_content_that_came_back(
+def test_failure_on_other_content_does_not_fail_restored_content(
     pipeline: InMemoryPipeline,
 ) -> None:
     upload_two(pipeline, A, NOT_AUDIO)
@@ -385,7 +385,7 @@ def test_failure_on_other_content_says_nothing_of_the_content_that_came_back(
     assert pipeline.get_text(KEY) == A.decode()
 
 
-def test_job_that_may_have_read_other_content_is_not_used_for_a_deleted_recording(
+def test_job_of_other_content_is_not_used_for_a_deleted_recording(
     pipeline: InMemoryPipeline,
 ) -> None:
     upload_two(pipeline)
@@ -417,7 +417,7 @@ def test_same_content_uploaded_twice_during_its_job_is_paid_once(pipeline: InMem
     assert pipeline.count_jobs() == 1
 
 
-def test_content_that_comes_back_while_its_receipt_is_closed_is_transcribed(
+def test_content_restored_while_its_receipt_is_closed_is_transcribed(
     pipeline: InMemoryPipeline,
 ) -> None:
     upload_two(pipeline)
@@ -454,7 +454,7 @@ def transcribe_two(pipeline: InMemoryPipeline) -> None:
         pipeline.cloud.clock.advance(2)
 
 
-def test_reopened_transcript_is_not_forgotten_when_other_content_comes_first(
+def test_reopened_transcript_is_kept_when_other_content_comes_first(
     pipeline: InMemoryPipeline,
 ) -> None:
     transcribe_two(pipeline)
@@ -470,7 +470,7 @@ def test_reopened_transcript_is_not_forgotten_when_other_content_comes_first(
     assert pipeline.count_jobs() == 2
 
 
-def test_job_that_was_transcribed_before_belongs_to_content_that_came_back(
+def test_transcribed_job_belongs_to_restored_content(
     pipeline: InMemoryPipeline,
 ) -> None:
     transcribe_two(pipeline)
@@ -484,7 +484,7 @@ def test_job_that_was_transcribed_before_belongs_to_content_that_came_back(
     assert pipeline.count_jobs() == 2
 
 
-def test_event_of_content_that_came_back_submits_it_before_the_callback_can(
+def test_event_of_restored_content_submits_it_before_the_callback(
     pipeline: InMemoryPipeline,
 ) -> None:
     upload_two(pipeline)
@@ -497,7 +497,7 @@ def test_event_of_content_that_came_back_submits_it_before_the_callback_can(
     assert pipeline.count_jobs() == 3
 
 
-def test_failed_look_at_the_recording_writes_nothing(pipeline: InMemoryPipeline) -> None:
+def test_failed_read_of_the_recording_writes_nothing(pipeline: InMemoryPipeline) -> None:
     pipeline.upload_and_ingest(KEY, A)
     pipeline.cloud.run_jobs()
     pipeline.cloud.before("HEAD", KEY, raise_error(OutcomeUnknown(resource=KEY, code="NoAnswer")))

@@ -20,25 +20,12 @@ from shared.recordings.failures import (
     invalid_metadata,
     render_error_object,
 )
-from shared.recordings.models import Receipt, Recording
+from shared.recordings.models import Recording
 from shared.tencent.speech_models import Job
+from tests.helpers.receipts import build_receipt
 
 RECORDING = Recording("media-1250000000", "calls/会议 a.mp3", "9a0364b9e99bb480dd25e1f0284c8555", 482113)
-RECEIPT = Receipt(
-    id=RECORDING.id,
-    bucket=RECORDING.bucket,
-    region="ap-chengdu",
-    key=RECORDING.key,
-    etag=RECORDING.etag,
-    size=RECORDING.size,
-    engine="16k_zh",
-    channels=1,
-    nonce="private-nonce",
-    attempt=2,
-    created_s=1_794_300_000.0,
-    lease_expires_s=1_794_300_120.0,
-    job_id="s01",
-)
+RECEIPT = build_receipt(RECORDING, nonce="private-nonce", attempt=2, job_id="s01")
 
 
 def rejection(code: str, status: int = 400) -> RequestRejected:

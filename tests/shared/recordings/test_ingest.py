@@ -255,7 +255,7 @@ def test_failed_recording_that_is_uploaded_again_is_new_work(pipeline: InMemoryP
     assert pipeline.get_done().all_job_ids == ("s1", "s2")
 
 
-def test_transcribed_content_that_comes_back_is_not_paid_again(pipeline: InMemoryPipeline) -> None:
+def test_transcribed_content_that_is_restored_is_not_paid_again(pipeline: InMemoryPipeline) -> None:
     for body in (A, B):
         pipeline.upload_and_ingest(KEY, body)
         pipeline.run_and_notify()
@@ -270,7 +270,7 @@ def test_transcribed_content_that_comes_back_is_not_paid_again(pipeline: InMemor
 
 
 @pytest.mark.parametrize("pause_s", [0, 2], ids=["in the same second", "later"])
-def test_superseded_content_that_comes_back_is_new_work(pipeline: InMemoryPipeline, pause_s: float) -> None:
+def test_superseded_content_that_is_restored_is_new_work(pipeline: InMemoryPipeline, pause_s: float) -> None:
     pipeline.upload_and_ingest(KEY, A)
     pipeline.upload_and_ingest(KEY, B)
     pipeline.run_and_notify()
@@ -294,7 +294,7 @@ def test_delivery_that_paused_while_another_did_all_the_work_pays_nothing(
     assert pipeline.list_open() == []
 
 
-def test_delivery_that_paused_until_its_content_was_superseded_starts_again(
+def test_delivery_paused_until_its_content_was_superseded_restarts(
     pipeline: InMemoryPipeline,
 ) -> None:
     def supersede() -> None:

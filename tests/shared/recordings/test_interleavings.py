@@ -126,7 +126,7 @@ def test_replaced_recording_ends_with_the_words_of_the_new_content(order: list[i
 
 @given(order=ORDERS)
 @settings(max_examples=100, deadline=None)
-def test_content_that_came_back_ends_with_its_own_words(order: list[int]) -> None:
+def test_restored_content_gets_its_own_words(order: list[int]) -> None:
     """Both jobs have read the replacement, because the first waited until it was there."""
     pipeline = InMemoryPipeline()
     for body in (A, B):

@@ -7,28 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.recordings.models import TRANSCRIBED, InvalidReceipt, Receipt, Recording
+from shared.recordings.models import TRANSCRIBED, InvalidReceipt, Receipt
+from tests.helpers.receipts import RECORDING, build_receipt
 
 seconds = st.floats(0, 4e9)
-
-
-def receipt_for(key: str, **members: Any) -> Receipt:
-    recording = Recording("media-1250000000", key, "9a0364b9e99bb480dd25e1f0284c8555", 482113)
-    known: dict[str, Any] = {
-        "id": recording.id,
-        "bucket": recording.bucket,
-        "region": "ap-chengdu",
-        "key": recording.key,
-        "etag": recording.etag,
-        "size": recording.size,
-        "engine": "16k_zh",
-        "channels": 1,
-        "nonce": "n1",
-        "attempt": 1,
-        "created_s": 1_794_300_000.25,
-        "lease_expires_s": 1_794_300_120.25,
-    }
-    return Receipt(**{**known, **members})
 
 
 @given(
@@ -42,25 +24,25 @@ def receipt_for(key: str, **members: Any) -> Receipt:
 @example(key="a\ud800b", attempt=1, created_s=0.0, finished_s=0.0, job_id="", superseded_job_ids=())
 @settings(max_examples=100, deadline=None)
 def test_receipt_survives_json(key: str, **members: Any) -> None:
-    written = receipt_for(key, outcome=TRANSCRIBED.value, **members)
-    assert Receipt.from_json(written.to_json()) == written
+    receipt = build_receipt(RECORDING._replace(key=key), outcome=TRANSCRIBED.value, **members)
+    assert Receipt.from_json(receipt.to_json()) == receipt
 
 
 def test_json_is_readable() -> None:
-    text = receipt_for("会议.mp3").to_json().decode()
-    assert '"key": "会议.mp3"' in text
+    text = build_receipt().to_json().decode()
+    assert '"key": "calls/会议.mp3"' in text
     assert text.count("\n") > 10
     assert json.loads(text)["version"] == 2
 
 
 def test_unknown_members_are_ignored() -> None:
-    raw = json.loads(receipt_for("a.mp3").to_json())
+    raw = json.loads(build_receipt().to_json())
     body = json.dumps({**raw, "version": 3, "colour": "red", "nested": {"a": []}}).encode()
-    assert Receipt.from_json(body) == receipt_for("a.mp3")
+    assert Receipt.from_json(body) == build_receipt()
 
 
 def test_receipt_of_version_1_is_read() -> None:
-    receipt = receipt_for("a.mp3", job_id="s1", deferred=True, superseded_job_ids=("s0",), modified_s=12.0)
+    receipt = build_receipt(job_id="s1", deferred=True, superseded_job_ids=("s0",), modified_s=12.0)
     raw = json.loads(receipt.to_json())
     old_names = {
         "lease_expires_s": "lease_until_s",
@@ -73,14 +55,14 @@ def test_receipt_of_version_1_is_read() -> None:
 
 
 def test_optional_members_may_be_missing() -> None:
-    raw = json.loads(receipt_for("a.mp3").to_json())
+    raw = json.loads(build_receipt().to_json())
     for name in ("job_id", "outcome", "finished_s"):
         del raw[name]
-    assert Receipt.from_json(json.dumps(raw).encode()) == receipt_for("a.mp3")
+    assert Receipt.from_json(json.dumps(raw).encode()) == build_receipt()
 
 
 def test_recording_has_the_receipts_id() -> None:
-    assert receipt_for("a.mp3").recording.id == receipt_for("a.mp3").id
+    assert build_receipt().recording.id == build_receipt().id
 
 
 @pytest.mark.parametrize(
@@ -102,7 +84,7 @@ def test_other_content_is_rejected(body: bytes) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("value", [None, [], {}])
 def test_missing_or_invalid_member_is_rejected(name: str, value: Any) -> None:
-    raw = json.loads(receipt_for("a.mp3").to_json())
+    raw = json.loads(build_receipt().to_json())
     without = {member: value for member, value in raw.items() if member != name}
     with pytest.raises(InvalidReceipt):
         Receipt.from_json(json.dumps(without).encode())
@@ -114,7 +96,7 @@ def test_missing_or_invalid_member_is_rejected(name: str, value: Any) -> None:
 @pytest.mark.parametrize("name", ["size", "channels", "attempt", "created_s", "lease_expires_s"])
 @pytest.mark.parametrize("number", ["1e999", "Infinity", "NaN", "1" * 5000, '"many"'])
 def test_invalid_number_is_rejected(name: str, number: str) -> None:
-    raw = json.loads(receipt_for("a.mp3").to_json())
+    raw = json.loads(build_receipt().to_json())
     body = json.dumps({**raw, name: "@@"}).replace('"@@"', number).encode()
     with pytest.raises(InvalidReceipt):
         Receipt.from_json(body)
@@ -124,20 +106,20 @@ def test_invalid_number_is_rejected(name: str, number: str) -> None:
     ("name", "value"),
     [
         ("id", "job-42"),
-        ("id", "media-1250000000/a-2Emp3!" + "0" * 32),
+        ("id", RECORDING.id.partition("!")[0] + "!" + "0" * 32),
         ("bucket", "other-1250000000"),
         ("key", "b.mp3"),
         ("etag", "0"),
     ],
 )
 def test_id_of_another_recording_is_rejected(name: str, value: str) -> None:
-    raw = json.loads(receipt_for("a.mp3").to_json())
+    raw = json.loads(build_receipt().to_json())
     with pytest.raises(InvalidReceipt, match="does not match"):
         Receipt.from_json(json.dumps({**raw, name: value}).encode())
 
 
 def test_size_is_not_part_of_the_identity() -> None:
-    raw = json.loads(receipt_for("a.mp3").to_json())
+    raw = json.loads(build_receipt().to_json())
     assert Receipt.from_json(json.dumps({**raw, "size": 1}).encode()).size == 1
 
 

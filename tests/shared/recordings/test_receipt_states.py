@@ -19,29 +19,14 @@ from shared.recordings.models import (
     InvalidTransition,
     Receipt,
     ReceiptState,
-    Recording,
 )
+from tests.helpers.receipts import build_receipt
 
-RECORDING = Recording("media-1250000000", "calls/会议.mp3", "9a0364b9e99bb480dd25e1f0284c8555", 482113)
 NOW_S = 1_794_300_600.5
 OPEN_STATES = (SUBMITTING, DEFERRED, SUBMITTED)
 CLOSED_STATES = (TRANSCRIBED, FAILED, SUPERSEDED)
 
-EMPTY = Receipt(
-    id=RECORDING.id,
-    bucket=RECORDING.bucket,
-    region="ap-chengdu",
-    key=RECORDING.key,
-    etag=RECORDING.etag,
-    size=RECORDING.size,
-    engine="16k_zh",
-    channels=1,
-    nonce="n1",
-    attempt=1,
-    created_s=1_794_300_000.25,
-    lease_expires_s=1_794_300_120.25,
-    modified_s=1_794_300_000.0,
-)
+EMPTY = build_receipt()
 RECEIPTS = {
     SUBMITTING: EMPTY,
     DEFERRED: EMPTY._replace(deferred=True, lease_expires_s=1_794_300_010.0),

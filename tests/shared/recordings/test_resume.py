@@ -256,7 +256,7 @@ def test_overwritten_recording_is_not_submitted_for_its_earlier_content(pipeline
     assert pipeline.list_claims() == []
 
 
-def test_deleted_recording_ends_in_what_ci_says_about_it(pipeline: InMemoryPipeline) -> None:
+def test_deleted_recording_ends_with_the_error_of_ci(pipeline: InMemoryPipeline) -> None:
     leave_dead_attempt(pipeline, is_submitted=False)
     pipeline.delete(KEY)
     assert count_statuses(pipeline.sweep()) == {Status.SUBMITTED: 1}

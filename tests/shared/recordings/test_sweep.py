@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -56,15 +55,15 @@ def test_lost_notifications_cost_one_query_and_one_read_of_each_receipt(pipeline
     submit_many(pipeline, 3)
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 3}
     requests = pipeline.take_requests()
-    look_write_and_close = 1 + 4 + 1 + 2  # HEAD, the formats, the error object deleted, done and open
-    assert len(requests) == 2 + 3 + 1 + 3 * look_write_and_close
+    requests_per_job = 1 + 4 + 1 + 2  # HEAD, the formats, the error object deleted, done and open
+    assert len(requests) == 2 + 3 + 1 + 3 * requests_per_job
     assert [pipeline.get_text(f"{number:02}.mp3") for number in range(3)] == [
         f"{A.decode()}{number:02}.mp3" for number in range(3)
     ]
     assert pipeline.list_open() == []
 
 
-def test_young_work_is_left_alone(pipeline: InMemoryPipeline) -> None:
+def test_young_work_is_skipped(pipeline: InMemoryPipeline) -> None:
     submit_many(pipeline, 1)
     pipeline.cloud.clock.advance(299)
     assert pipeline.sweep().counts == {}
@@ -149,7 +148,7 @@ def test_lost_query_is_left_to_the_next_sweep(pipeline: InMemoryPipeline) -> Non
 UNREADABLE = OutcomeUnknown(resource="x", status=200, code=UNREADABLE_RESPONSE)
 
 
-def test_unreadable_job_does_not_stop_the_others_and_ends_in_an_error_object(
+def test_unreadable_job_ends_in_an_error_and_does_not_stop_the_others(
     pipeline: InMemoryPipeline,
 ) -> None:
     submit_many(pipeline, 2)
@@ -164,7 +163,7 @@ def test_unreadable_job_does_not_stop_the_others_and_ends_in_an_error_object(
 
 
 @pytest.mark.parametrize("is_rejected", [True, False])
-def test_job_that_ci_does_not_know_is_asked_for_again(pipeline: InMemoryPipeline, is_rejected: bool) -> None:
+def test_job_that_ci_does_not_know_is_queried_again(pipeline: InMemoryPipeline, is_rejected: bool) -> None:
     """The result is paid for: a temporary fault of the service must not lose it."""
     submit_many(pipeline, 1)
     job = pipeline.cloud.jobs.pop("s1")
@@ -237,7 +236,7 @@ def test_unreadable_receipt_is_reported_and_does_not_stop_the_others(pipeline: I
     assert (line["event"], line["receipt_id"]) == ("receipt_unreadable", receipt_id)
 
 
-def test_receipt_with_a_time_beyond_every_calendar_does_not_stop_the_others(
+def test_receipt_with_an_impossible_time_does_not_stop_the_others(
     pipeline: InMemoryPipeline,
 ) -> None:
     pipeline.upload("a.mp3", A)
@@ -380,7 +379,7 @@ def test_cursor_with_other_bytes_starts_from_the_beginning(pipeline: InMemoryPip
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 2}
 
 
-def test_no_log_line_holds_a_word_of_a_transcript(pipeline: InMemoryPipeline) -> None:
+def test_no_log_line_contains_a_word_of_a_transcript(pipeline: InMemoryPipeline) -> None:
     submit_many(pipeline, 2)
     pipeline.cloud.before("PUT", "00.mp3.txt", raise_error(ValueError("words of the recording")))
     pipeline.sweep_when_due()
@@ -422,7 +421,7 @@ def test_any_open_work_ends_with_a_transcript_or_an_error_object(works: list[str
     assert pipeline.count_jobs() == len(works)
     for number, kind in enumerate(works):
         key = f"{number:02}.mp3"
-        expected: Any = None if kind in {"failed", "unknown"} else str(number)
+        expected = None if kind in {"failed", "unknown"} else str(number)
         assert pipeline.get_text(key) == expected
         assert (pipeline.get_error(key) is None) == (expected is not None)
 

@@ -1,11 +1,9 @@
-"""COS calls as they travel, and answers as COS writes them."""
+"""COS calls as they are sent, and responses as COS writes them."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import httpx
@@ -17,14 +15,15 @@ from shared.errors import AlreadyExists, NotFound, OutcomeUnknown
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
 from shared.tencent.cos import CosClient, ObjectMetadata, ObjectSummary, PutResult
+from tests.helpers.fake_server import FakeServer, MakeClient
 
 BUCKET = "media-1250000000"
 HOST = f"{BUCKET}.cos.ap-chengdu.myqcloud.com"
 
 
 @pytest.fixture
-def cos(wire: TencentClient) -> CosClient:
-    return CosClient(wire, "ap-chengdu")
+def cos(client: TencentClient) -> CosClient:
+    return CosClient(client, "ap-chengdu")
 
 
 def contents(key: str, *, etag: str = '"e1"', size: str = "3") -> str:
@@ -45,35 +44,39 @@ def listing(*parts: str, truncated: bool = False, next_marker: str | None = None
     )
 
 
-def test_put_sends_digest_type_and_length(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [httpx.Response(200, headers={"ETag": '"abc"'})]
+def test_put_sends_digest_type_and_length(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [httpx.Response(200, headers={"ETag": '"abc"'})]
     assert cos.put(BUCKET, "out/会议.txt", b"hello", content_type="text/plain; charset=utf-8") == PutResult(
         "abc"
     )
-    sent = far_end.last
-    assert (sent.method, sent.headers["host"], unquote(far_end.target())) == ("PUT", HOST, "/out/会议.txt")
+    request = server.last_request
+    assert (request.method, request.headers["host"], unquote(server.last_target)) == (
+        "PUT",
+        HOST,
+        "/out/会议.txt",
+    )
     digest = hashlib.md5(b"hello", usedforsecurity=False).digest()
-    assert sent.headers["content-md5"] == base64.b64encode(digest).decode()
-    assert sent.headers["content-type"] == "text/plain; charset=utf-8"
-    assert sent.headers["content-length"] == "5"
-    assert "x-cos-forbid-overwrite" not in sent.headers
-    assert sent.read() == b"hello"
+    assert request.headers["content-md5"] == base64.b64encode(digest).decode()
+    assert request.headers["content-type"] == "text/plain; charset=utf-8"
+    assert request.headers["content-length"] == "5"
+    assert "x-cos-forbid-overwrite" not in request.headers
+    assert request.read() == b"hello"
 
 
-def test_create_only_header_is_sent_and_signed(cos: CosClient, far_end: Any) -> None:
+def test_create_only_header_is_sent_and_signed(cos: CosClient, server: FakeServer) -> None:
     cos.put(BUCKET, "k", b"", create_only=True)
-    headers = far_end.last.headers
+    headers = server.last_request.headers
     assert headers["x-cos-forbid-overwrite"] == "true"
     assert "x-cos-forbid-overwrite" in headers["authorization"].split("q-header-list=")[1].split("&")[0]
     assert headers["content-length"] == "0"
 
 
-def test_create_only_on_existing_object_raises_already_exists(cos: CosClient, far_end: Any) -> None:
+def test_create_only_on_existing_object_raises_already_exists(cos: CosClient, server: FakeServer) -> None:
     body = "<Error><Code>FileAlreadyExists</Code><Message>m</Message><Resource>/k</Resource></Error>"
-    far_end.replies = [httpx.Response(409, text=body)]
+    server.replies = [httpx.Response(409, text=body)]
     with pytest.raises(AlreadyExists, match="media-1250000000/k"):
         cos.put(BUCKET, "k", b"", create_only=True)
-    assert len(far_end.requests) == 1
+    assert len(server.requests) == 1
 
 
 metadata_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -82,11 +85,12 @@ metadata_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, m
 @given(value=metadata_texts)
 @settings(max_examples=100, deadline=None)
 def test_metadata_of_any_text_survives(value: str) -> None:
-    kept: dict[str, str] = {}
+    stored: dict[str, str] = {}
 
     def store(request: httpx.Request) -> httpx.Response:
-        kept.update({name: told for name, told in request.headers.items() if name.startswith("x-cos-meta-")})
-        return httpx.Response(200, headers={**kept, "Content-Length": "0"})
+        headers = request.headers.items()
+        stored.update({name: text for name, text in headers if name.startswith("x-cos-meta-")})
+        return httpx.Response(200, headers={**stored, "Content-Length": "0"})
 
     cos = CosClient(
         TencentClient(
@@ -96,11 +100,11 @@ def test_metadata_of_any_text_survives(value: str) -> None:
     )
     cos.put(BUCKET, "k", b"", metadata={"Title": value})
     assert cos.head(BUCKET, "k").metadata == {"title": value}
-    assert kept["x-cos-meta-title"].isascii()
+    assert stored["x-cos-meta-title"].isascii()
 
 
-def test_head_returns_size_etag_type_time_and_metadata(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [
+def test_head_returns_size_etag_type_time_and_metadata(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [
         httpx.Response(
             200,
             headers={
@@ -121,50 +125,54 @@ def test_head_returns_size_etag_type_time_and_metadata(cos: CosClient, far_end: 
         modified_s=1767323045.0,
         metadata={"engine": "16k_en", "title": "会"},
     )
-    assert far_end.last.method == "HEAD"
+    assert server.last_request.method == "HEAD"
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Jan 2026 03:04:05 GMT"])
-def test_unreadable_date_is_zero(cos: CosClient, far_end: Any, date: str) -> None:
-    far_end.replies = [httpx.Response(200, headers={"Last-Modified": date, "Content-Length": "5"})]
+def test_unreadable_date_is_zero(cos: CosClient, server: FakeServer, date: str) -> None:
+    server.replies = [httpx.Response(200, headers={"Last-Modified": date, "Content-Length": "5"})]
     assert cos.head(BUCKET, "a.mp3").modified_s == 0.0
 
 
-def test_head_without_size_is_outcome_unknown(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [httpx.Response(200, headers={"ETag": "e"})]
+def test_head_without_size_is_outcome_unknown(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [httpx.Response(200, headers={"ETag": "e"})]
     with pytest.raises(OutcomeUnknown, match="NoLength"):
         cos.head(BUCKET, "a.mp3")
 
 
-def test_missing_object_is_not_found(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [httpx.Response(404)]
+def test_missing_object_is_not_found(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [httpx.Response(404)]
     with pytest.raises(NotFound, match=r"media-1250000000/calls/a\.mp3"):
         cos.head(BUCKET, "calls/a.mp3")
 
 
-def test_get_returns_exact_bytes(cos: CosClient, far_end: Any) -> None:
+def test_get_returns_exact_bytes(cos: CosClient, server: FakeServer) -> None:
     body = bytes(range(256))
-    far_end.replies = [httpx.Response(200, content=body, headers={"ETag": '"e"'})]
+    server.replies = [httpx.Response(200, content=body, headers={"ETag": '"e"'})]
     stored = cos.get(BUCKET, "k")
     assert (stored.body, stored.head.size, stored.head.etag) == (body, 256, "e")
 
 
-def test_deleting_missing_object_is_no_error(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [httpx.Response(204)]
+def test_deleting_missing_object_is_no_error(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [httpx.Response(204)]
     cos.delete(BUCKET, "k")
-    assert (far_end.last.method, far_end.target()) == ("DELETE", "/k")
+    assert (server.last_request.method, server.last_target) == ("DELETE", "/k")
 
 
-def test_bucket_is_created_by_put(cos: CosClient, far_end: Any) -> None:
+def test_bucket_is_created_by_put(cos: CosClient, server: FakeServer) -> None:
     cos.create_bucket(BUCKET)
-    assert (far_end.last.method, far_end.last.headers["host"], far_end.target()) == ("PUT", HOST, "/")
+    assert (server.last_request.method, server.last_request.headers["host"], server.last_target) == (
+        "PUT",
+        HOST,
+        "/",
+    )
 
 
-def test_listing_requests_encoded_names(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [listing()]
+def test_listing_requests_encoded_names(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [listing()]
     page = cos.list_objects(BUCKET, prefix="通话/ +", delimiter="/", marker="a&b")
     assert (page.objects, page.prefixes, page.next_marker) == ((), (), "")
-    target = urlsplit(far_end.target())
+    target = urlsplit(server.last_target)
     assert target.path == "/"
     assert dict(parse_qsl(target.query, keep_blank_values=True)) == {
         "prefix": "通话/ +", "delimiter": "/", "marker": "a&b", "max-keys": "1000", "encoding-type": "url",
@@ -183,69 +191,67 @@ def test_any_listed_key_is_read_exactly(key: str) -> None:
     assert [item.key for item in page.objects] == [key, key + "!"]
 
 
-def test_listed_object_has_etag_and_time(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [listing(contents("a.mp3", etag="&quot;e-2&quot;", size="482113"))]
+def test_listed_object_has_etag_and_time(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [listing(contents("a.mp3", etag="&quot;e-2&quot;", size="482113"))]
     assert cos.list_objects(BUCKET).objects == (
         ObjectSummary("a.mp3", "e-2", 482113, "2026-01-02T03:04:05.000Z"),
     )
 
 
-def test_one_or_many_folders_are_listed(cos: CosClient, far_end: Any) -> None:
-    one = "<CommonPrefixes><Prefix>a%2F</Prefix></CommonPrefixes>"
-    two = "<CommonPrefixes><Prefix>%E4%BC%9A%2F</Prefix></CommonPrefixes>"
-    far_end.replies = [listing(one), listing(one, contents("k"), two)]
+def test_one_or_many_folders_are_listed(cos: CosClient, server: FakeServer) -> None:
+    first = "<CommonPrefixes><Prefix>a%2F</Prefix></CommonPrefixes>"
+    second = "<CommonPrefixes><Prefix>%E4%BC%9A%2F</Prefix></CommonPrefixes>"
+    server.replies = [listing(first), listing(first, contents("k"), second)]
     assert cos.list_objects(BUCKET, delimiter="/").prefixes == ("a/",)
     assert cos.list_objects(BUCKET, delimiter="/").prefixes == ("a/", "会/")
 
 
-def markers(far_end: Any) -> list[str]:
-    queries = [urlsplit(request.extensions["target"]).query.decode() for request in far_end.requests]
+def list_markers(server: FakeServer) -> list[str]:
+    queries = [urlsplit(request.extensions["target"]).query.decode() for request in server.requests]
     return [dict(parse_qsl(query, keep_blank_values=True))["marker"] for query in queries]
 
 
-def test_long_listing_is_read_page_by_page(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [
+def test_long_listing_is_read_page_by_page(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [
         listing(contents("a"), contents("b +"), truncated=True, next_marker="b +"),
         listing(contents("c"), truncated=True),  # NextMarker may be missing
         listing(contents("d")),
     ]
     assert [item.key for item in cos.iter_objects(BUCKET, prefix="")] == ["a", "b +", "c", "d"]
-    assert markers(far_end) == ["", "b +", "c"]
+    assert list_markers(server) == ["", "b +", "c"]
 
 
-def test_pages_are_requested_lazily(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [listing(contents("a"), truncated=True, next_marker="a"), listing(contents("b"))]
+def test_pages_are_requested_lazily(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [listing(contents("a"), truncated=True, next_marker="a"), listing(contents("b"))]
     assert next(cos.iter_objects(BUCKET)).key == "a"
-    assert len(far_end.requests) == 1
+    assert len(server.requests) == 1
 
 
-def test_repeated_marker_ends_the_listing(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [listing(contents("a"), truncated=True, next_marker="a")]
+def test_repeated_marker_ends_the_listing(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [listing(contents("a"), truncated=True, next_marker="a")]
     assert [item.key for item in cos.iter_objects(BUCKET)] == ["a", "a"]
-    assert len(far_end.requests) == 2
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "hello", "<html><body>busy</body></html>", "<Response/>"])
-def test_invalid_listing_is_not_an_empty_bucket(cos: CosClient, far_end: Any, body: str) -> None:
-    far_end.replies = [httpx.Response(200, text=body)]
+def test_invalid_listing_is_not_an_empty_bucket(cos: CosClient, server: FakeServer, body: str) -> None:
+    server.replies = [httpx.Response(200, text=body)]
     with pytest.raises(OutcomeUnknown, match="media-1250000000"):
         cos.list_objects(BUCKET)
 
 
-def test_empty_list_element_is_an_empty_bucket(cos: CosClient, far_end: Any) -> None:
-    far_end.replies = [httpx.Response(200, text="<ListBucketResult/>")]
+def test_empty_list_element_is_an_empty_bucket(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [httpx.Response(200, text="<ListBucketResult/>")]
     assert cos.list_objects(BUCKET).objects == ()
 
 
 @pytest.mark.parametrize("region", ["ap-chengdu", "eu-frankfurt"])
-def test_host_has_bucket_and_region(
-    make_wire: Callable[..., TencentClient], far_end: Any, region: str
-) -> None:
-    CosClient(make_wire(), region).get("text-1250000001", "k")
-    assert far_end.last.headers["host"] == f"text-1250000001.cos.{region}.myqcloud.com"
+def test_host_has_bucket_and_region(make_client: MakeClient, server: FakeServer, region: str) -> None:
+    CosClient(make_client(), region).get("text-1250000001", "k")
+    assert server.last_request.headers["host"] == f"text-1250000001.cos.{region}.myqcloud.com"
 
 
-def test_delete_without_key_raises(wire: TencentClient, far_end: Any) -> None:
+def test_delete_without_key_raises(client: TencentClient, server: FakeServer) -> None:
     with pytest.raises(ValueError, match="remove the bucket"):
-        CosClient(wire, "ap-chengdu").delete("media-1250000000", "")
-    assert not far_end.requests
+        CosClient(client, "ap-chengdu").delete("media-1250000000", "")
+    assert not server.requests

@@ -25,8 +25,8 @@ def context(environment: Any) -> dict[str, Any]:
 
 
 def test_context_credentials_win_over_environment() -> None:
-    found = load_credentials(context(json.dumps(FROM_CONTEXT)), FROM_ENVIRONMENT)
-    assert found == Credentials("id-c", "key-c", "tok-c")
+    credentials = load_credentials(context(json.dumps(FROM_CONTEXT)), FROM_ENVIRONMENT)
+    assert credentials == Credentials("id-c", "key-c", "tok-c")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,6 @@ def test_missing_credentials_message_says_what_to_do() -> None:
 
 
 def test_credentials_are_not_printed() -> None:
-    found = load_credentials({}, FROM_ENVIRONMENT)
-    shown = f"{found} {found!r} {[found]}"
+    credentials = load_credentials({}, FROM_ENVIRONMENT)
+    shown = f"{credentials} {credentials!r} {[credentials]}"
     assert not any(value in shown for value in FROM_ENVIRONMENT.values())

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -33,7 +33,7 @@ both_parsers = pytest.mark.parametrize("parse", [parse, stream])
 # What XML 1.0 can hold (section 2.2, Char).
 xml_texts = st.text(
     st.characters(exclude_categories=["Cs"]).filter(
-        lambda one: one in "\t\n\r" or (one >= " " and one not in "\ufffe\uffff")
+        lambda character: character in "\t\n\r" or (character >= " " and character not in "\ufffe\uffff")
     ),
     max_size=60,
 )
@@ -51,8 +51,8 @@ def test_another_parser_reads_what_serialize_wrote(value: str) -> None:
 @given(value=xml_texts)
 @settings(max_examples=100, deadline=None)
 def test_parse_reads_what_serialize_wrote_without_outer_whitespace(value: str) -> None:
-    told = as_mapping(parse(serialize({"Request": {"Object": value}})).get("Request"))
-    assert as_text(told.get("Object")) == value.strip()
+    request = as_mapping(parse(serialize({"Request": {"Object": value}})).get("Request"))
+    assert as_text(request.get("Object")) == value.strip()
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x08", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
@@ -66,10 +66,10 @@ def test_serialized_document_declares_utf8() -> None:
 
 
 def test_absent_single_and_repeated_elements_become_a_list() -> None:
-    told = as_mapping(parse(b"<R><one>1</one><two>1</two><two/><two>2</two><none/></R>").get("R"))
-    assert as_list(told.get("absent")) == as_list(told.get("none")) == []
-    assert as_list(told.get("one")) == ["1"]
-    assert as_list(told.get("two")) == ["1", "2"]
+    root = as_mapping(parse(b"<R><one>1</one><two>1</two><two/><two>2</two><none/></R>").get("R"))
+    assert as_list(root.get("absent")) == as_list(root.get("none")) == []
+    assert as_list(root.get("one")) == ["1"]
+    assert as_list(root.get("two")) == ["1", "2"]
 
 
 def test_attributes_comments_and_cdata_are_ignored() -> None:
@@ -83,7 +83,7 @@ def test_unexpected_values_are_empty_not_errors() -> None:
     assert (as_mapping(None), as_mapping("x"), as_mapping([])) == ({}, {}, {})
 
 
-# What may lie in an element: text, text of other kinds, what is no text at all, and the element's own children.
+# What an element may contain: text, text of other kinds, what is not text, and child elements.
 names = st.sampled_from(["a", "b", "Words", "名"])
 between = st.sampled_from([
     "", "", "x", " y ", "\n  ", "会", "&lt;&amp;&#20250;", "<![CDATA[<a>]]>", "<!-- c -->", "<?p i?>",
@@ -114,7 +114,7 @@ def test_streamed_document_equals_xmltodict(element: str, times: int, levels: in
 
 
 @both_parsers
-def test_namespaces_are_dropped_before_element_parsers(parse: Callable[..., Any]) -> None:
+def test_namespaces_are_dropped_before_element_parsers(parse: Callable[[bytes], Mapping[str, Any]]) -> None:
     assert parse(b'<R xmlns="http://198.51.100.7/1"><a>1</a><o:b xmlns:o="o">2</o:b></R>') == {
         "R": {"a": "1", "b": "2"}
     }
@@ -151,13 +151,13 @@ def test_a_long_document_is_not_kept_while_it_is_read() -> None:
 
 
 @both_parsers
-def test_elements_that_do_not_end_are_refused_early(parse: Callable[..., Any]) -> None:
+def test_elements_that_do_not_end_are_refused_early(parse: Callable[[bytes], Mapping[str, Any]]) -> None:
     with pytest.raises(XmlError, match="deeper"):
         parse(b"<a>" * 1_000_000)
 
 
 @both_parsers
-def test_depth_is_limited(parse: Callable[..., Any]) -> None:
+def test_depth_is_limited(parse: Callable[[bytes], Mapping[str, Any]]) -> None:
     def nested(levels: int) -> bytes:
         return b"<a>" * levels + b"</a>" * levels
 
@@ -194,7 +194,7 @@ def test_depth_is_limited(parse: Callable[..., Any]) -> None:
     ],
 )
 @both_parsers
-def test_invalid_xml_raises_only_xml_error(body: bytes, parse: Callable[..., Any]) -> None:
+def test_invalid_xml_raises_only_xml_error(body: bytes, parse: Callable[[bytes], Mapping[str, Any]]) -> None:
     with pytest.raises(XmlError):
         parse(body)
 

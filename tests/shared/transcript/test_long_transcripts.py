@@ -2,9 +2,9 @@
 
 import time
 import tracemalloc
-from collections.abc import Callable
 
-from shared.transcript import FORMATS, Sentence, Transcript, parse_sentence
+from shared.transcript import FORMATS, Sentence, parse_sentence
+from tests.helpers.transcripts import build_test_transcript
 
 SENTENCES, WORDS = 7_500, 12
 
@@ -26,25 +26,23 @@ def parse_five_hours() -> list[Sentence]:
     return sentences
 
 
-def test_five_hours_are_rendered_in_seconds(make_transcript: Callable[..., Transcript]) -> None:
+def test_five_hours_are_rendered_in_seconds() -> None:
     started_s = time.process_time()
-    transcript = make_transcript(details=parse_five_hours(), audio_time="18000")
+    transcript = build_test_transcript(details=parse_five_hours(), audio_time="18000")
     for form in FORMATS.values():
         form.render(transcript)
     assert time.process_time() - started_s < 20
 
 
-def test_sentence_of_five_hours_is_rendered_in_seconds(make_transcript: Callable[..., Transcript]) -> None:
-    transcript = make_transcript(lines="[0:0.000,300:0.000] " + "这是一条语音测试信息" * 8_000)
+def test_sentence_of_five_hours_is_rendered_in_seconds() -> None:
+    transcript = build_test_transcript(lines="[0:0.000,300:0.000] " + "这是一条语音测试信息" * 8_000)
     started_s = time.process_time()
     FORMATS["srt"].render(transcript)
     assert time.process_time() - started_s < 20
 
 
-def test_rendering_json_holds_the_file_less_than_twice(
-    make_transcript: Callable[..., Transcript],
-) -> None:
-    transcript = make_transcript(details=parse_five_hours(), audio_time="18000")
+def test_rendering_json_needs_less_than_twice_the_file() -> None:
+    transcript = build_test_transcript(details=parse_five_hours(), audio_time="18000")
     tracemalloc.start()
     try:
         size = len(FORMATS["json"].render(transcript))

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.transcript import Sentence, Word, parse_sentence
+from tests.helpers.transcripts import build_test_transcript
 
 # The first example may take seconds on a busy machine.
 SLOW_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,25 +60,23 @@ def nodes_named(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("spaces", [" ", "  ", ""])
-def test_documented_line_is_parsed_with_any_spacing(make_transcript: Any, spaces: str) -> None:
-    transcript = make_transcript(lines=f"[0:0.000,0:30.080]{spaces}{SEED_TEXT}")
+def test_documented_line_is_parsed_with_any_spacing(spaces: str) -> None:
+    transcript = build_test_transcript(lines=f"[0:0.000,0:30.080]{spaces}{SEED_TEXT}")
     assert transcript.sentences == (Sentence(0, 30_080, SEED_TEXT),)
     assert transcript.duration_ms == 30_120
 
 
-def test_lines_may_have_hours_long_minutes_and_a_speaker_number(
-    make_transcript: Any,
-) -> None:
+def test_lines_may_have_hours_long_minutes_and_a_speaker_number() -> None:
     lines = "[0:0.930,0:2.640,0]  first\r\n[61:3.320,61:4.650,1]  second\n[1:02:03.5,1:02:04,0] third\n"
-    first, second, third = make_transcript(lines=lines).sentences
+    first, second, third = build_test_transcript(lines=lines).sentences
     assert (first.start_ms, first.end_ms, first.speaker) == (930, 2_640, 1)
     assert (second.start_ms, second.end_ms, second.speaker) == (3_663_320, 3_664_650, 2)
     assert (third.start_ms, third.text, third.speaker) == (3_723_500, "third", 1)
 
 
-def test_line_without_times_fills_the_gap_between_its_neighbours(make_transcript: Any) -> None:
+def test_line_without_times_fills_the_gap_between_its_neighbours() -> None:
     lines = "[0:1.000,0:2.000] one\nlost [brackets\n[0:5.000,0:6.000] two\nthe end"
-    assert [(s.text, s.start_ms, s.end_ms) for s in make_transcript(lines=lines).sentences] == [
+    assert [(s.text, s.start_ms, s.end_ms) for s in build_test_transcript(lines=lines).sentences] == [
         ("one", 1_000, 2_000),
         ("lost [brackets", 2_000, 5_000),
         ("two", 5_000, 6_000),
@@ -141,16 +140,18 @@ def test_parse_sentence_never_raises(detail: dict[str, Any], words: list[dict[st
     assert sentence is None or sentence.text.strip()
 
 
-def test_details_are_preferred_to_lines_and_lines_to_flash(make_transcript: Any) -> None:
+def test_details_are_preferred_to_lines_and_lines_to_flash() -> None:
     flash = [{"channel_id": "0", "text": "flash", "sentence_list": None}]
     lines = "[0:0.000,0:1.000] lines"
-    assert make_transcript(details=[parse_sentence(DETAIL)], lines=lines, flash=flash).sentences[0].words
-    assert make_transcript(lines=lines, flash=flash).sentences[0].text == "lines"
-    assert make_transcript(lines=" \n", flash=flash).sentences[0].text == "flash"
+    assert (
+        build_test_transcript(details=[parse_sentence(DETAIL)], lines=lines, flash=flash).sentences[0].words
+    )
+    assert build_test_transcript(lines=lines, flash=flash).sentences[0].text == "lines"
+    assert build_test_transcript(lines=" \n", flash=flash).sentences[0].text == "flash"
 
 
-def test_mono_recording_with_one_speaker_number_has_no_label(make_transcript: Any) -> None:
-    assert make_transcript(details=[parse_sentence(DETAIL)]).sentences[0].label is None
+def test_mono_recording_with_one_speaker_number_has_no_label() -> None:
+    assert build_test_transcript(details=[parse_sentence(DETAIL)]).sentences[0].label is None
 
 
 @pytest.mark.parametrize(
@@ -163,19 +164,17 @@ def test_mono_recording_with_one_speaker_number_has_no_label(make_transcript: An
         (2, "020", ["Channel 1", "Channel 3", "Channel 1"]),
     ],
 )
-def test_speakers_and_channels_count_from_one(
-    make_transcript: Any, channels: int, numbers: str, labels: list[str]
-) -> None:
+def test_speakers_and_channels_count_from_one(channels: int, numbers: str, labels: list[str]) -> None:
     details = [parse_sentence({**DETAIL, "StartMs": n, "SpeakerId": v}) for n, v in enumerate(numbers)]
-    assert [s.label for s in make_transcript(details=details, channels=channels).sentences] == labels
+    assert [s.label for s in build_test_transcript(details=details, channels=channels).sentences] == labels
 
 
-def test_sentences_are_sorted_by_start_and_stable(make_transcript: Any) -> None:
+def test_sentences_are_sorted_by_start_and_stable() -> None:
     starts = [("b", "500"), ("a", "0"), ("c", "500")]
     details = [
         parse_sentence({"FinalSentence": text, "StartMs": start, "EndMs": "900"}) for text, start in starts
     ]
-    assert [s.text for s in make_transcript(details=details).sentences] == ["a", "b", "c"]
+    assert [s.text for s in build_test_transcript(details=details).sentences] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -188,18 +187,16 @@ def test_sentences_are_sorted_by_start_and_stable(make_transcript: Any) -> None:
         (10**400, 10**400, (0, 30_120)),
     ],
 )
-def test_invalid_times_are_replaced(
-    make_transcript: Any, start: Any, end: Any, expected: tuple[int, int]
-) -> None:
+def test_invalid_times_are_replaced(start: Any, end: Any, expected: tuple[int, int]) -> None:
     detail = parse_sentence({"FinalSentence": "twelve chars", "StartMs": start, "EndMs": end})
-    sentence = make_transcript(details=[detail]).sentences[0]
+    sentence = build_test_transcript(details=[detail]).sentences[0]
     assert (sentence.start_ms, sentence.end_ms) == expected
 
 
-def test_sentence_without_end_lasts_as_long_as_its_words(make_transcript: Any) -> None:
+def test_sentence_without_end_lasts_as_long_as_its_words() -> None:
     words = {"Word": "slow", "OffsetStartMs": "0", "OffsetEndMs": "8000"}
     detail = parse_sentence({"FinalSentence": "slow", "StartMs": "1000", "Words": words})
-    assert make_transcript(details=[detail]).sentences[0].end_ms == 9_000
+    assert build_test_transcript(details=[detail]).sentences[0].end_ms == 9_000
 
 
 def test_sentence_without_start_has_no_words() -> None:
@@ -216,7 +213,7 @@ def test_invalid_speech_speed_is_unknown(speed: Any) -> None:
 
 
 @pytest.mark.parametrize("word_start", [1_000, 0])
-def test_flash_word_times_may_count_from_file_or_sentence(make_transcript: Any, word_start: int) -> None:
+def test_flash_word_times_may_count_from_file_or_sentence(word_start: int) -> None:
     words = [{"word": "您好", "start_time": word_start, "end_time": word_start + 400}]
     sentence = {
         "text": "您好。",
@@ -225,16 +222,18 @@ def test_flash_word_times_may_count_from_file_or_sentence(make_transcript: Any, 
         "speaker_id": "0",
         "word_list": words[0],
     }
-    transcript = make_transcript(flash=[{"channel_id": "0", "text": "您好。", "sentence_list": sentence}])
+    transcript = build_test_transcript(
+        flash=[{"channel_id": "0", "text": "您好。", "sentence_list": sentence}]
+    )
     assert transcript.sentences == (Sentence(1_000, 1_900, "您好。", words=(Word("您好", 1_000, 1_400),)),)
 
 
-def test_flash_channels_get_their_numbers(make_transcript: Any) -> None:
+def test_flash_channels_get_their_numbers() -> None:
     def channel_result(channel: str, text: str, start: int) -> dict[str, Any]:
         sentence = {"text": text, "start_time": start, "end_time": start + 10, "speaker_id": channel + "1"}
         return {"channel_id": channel, "text": text, "sentence_list": [sentence]}
 
-    transcript = make_transcript(
+    transcript = build_test_transcript(
         flash=[channel_result("0", "question", 0), channel_result("1", "answer", 50)]
     )
     assert [(s.label, s.text) for s in transcript.sentences] == [
@@ -248,16 +247,5 @@ def test_flash_channels_get_their_numbers(make_transcript: Any) -> None:
 @SLOW_MACHINE
 @given(st.lists(nodes_named(FLASH_NAMES), max_size=3), st.lists(nodes_named(FLASH_NAMES), max_size=2))
 def test_parsing_flash_never_raises_and_all_times_are_valid(flash: list[Any], inner: list[Any]) -> None:
-    from shared.transcript import RecordingRef, build_transcript
-
-    transcript = build_transcript(
-        recording=RecordingRef("b-1", "r", "k", "e"),
-        engine="16k_zh",
-        job_id="s1",
-        channels=1,
-        audio_time="x",
-        details=[],
-        lines="",
-        flash=[*flash, {"sentence_list": inner}],
-    )
+    transcript = build_test_transcript(audio_time="x", flash=[*flash, {"sentence_list": inner}])
     assert all(0 <= s.start_ms <= s.end_ms and s.text.strip() for s in transcript.sentences)

@@ -1,13 +1,11 @@
 """Plain text: paragraphs, labels, spaces."""
 
-from collections.abc import Callable
 from itertools import accumulate
 
 import pytest
 
 from shared.transcript import FORMATS, Transcript
-
-Build = Callable[..., Transcript]
+from tests.helpers.transcripts import build_test_transcript
 
 
 def render_text(transcript: Transcript) -> str:
@@ -25,35 +23,34 @@ def render_text(transcript: Transcript) -> str:
         (["Hello.", "你好。"], "Hello. 你好。\n"),
     ],
 )
-def test_sentences_are_joined_as_their_script_requires(
-    make_transcript: Build, sentences: list[str], text: str
-) -> None:
+def test_sentences_are_joined_as_their_script_requires(sentences: list[str], text: str) -> None:
     lines = "\n".join(f"[0:{n}.000,0:{n + 1}.000] {sentence}" for n, sentence in enumerate(sentences))
-    assert render_text(make_transcript(lines=lines)) == text
+    assert render_text(build_test_transcript(lines=lines)) == text
 
 
-def test_pause_over_two_seconds_starts_a_paragraph(make_transcript: Build) -> None:
+def test_pause_over_two_seconds_starts_a_paragraph() -> None:
     lines = "[0:0.000,0:1.000] One.\n[0:3.000,0:4.000] Two.\n[0:6.001,0:7.000] Three."
-    assert render_text(make_transcript(lines=lines)) == "One. Two.\n\nThree.\n"
+    assert render_text(build_test_transcript(lines=lines)) == "One. Two.\n\nThree.\n"
 
 
-def test_pause_counts_from_the_latest_end(make_transcript: Build) -> None:
+def test_pause_counts_from_the_latest_end() -> None:
     lines = "[0:0.000,0:10.000] Long.\n[0:1.000,0:2.000] Within.\n[0:11.000,0:12.000] After."
-    assert render_text(make_transcript(lines=lines)) == "Long. Within. After.\n"
+    assert render_text(build_test_transcript(lines=lines)) == "Long. Within. After.\n"
 
 
-def test_change_of_speaker_starts_a_labelled_paragraph(make_transcript: Build) -> None:
+def test_change_of_speaker_starts_a_labelled_paragraph() -> None:
     lines = "[0:0.000,0:1.000,0] One.\n[0:1.000,0:2.000,0] Two.\n[0:2.000,0:3.000,1] Three."
-    assert render_text(make_transcript(lines=lines)) == "Speaker 1: One. Two.\n\nSpeaker 2: Three.\n"
+    assert render_text(build_test_transcript(lines=lines)) == "Speaker 1: One. Two.\n\nSpeaker 2: Three.\n"
     assert (
-        render_text(make_transcript(lines=lines, channels=2)) == "Channel 1: One. Two.\n\nChannel 2: Three.\n"
+        render_text(build_test_transcript(lines=lines, channels=2))
+        == "Channel 1: One. Two.\n\nChannel 2: Three.\n"
     )
 
 
-def test_hour_without_a_pause_is_split_into_paragraphs(make_transcript: Build) -> None:
+def test_hour_without_a_pause_is_split_into_paragraphs() -> None:
     sentence = "And so it went on without a pause."
     ends = accumulate([3] * 1_200, initial=0)
     lines = "\n".join(f"[0:{start},0:{start + 3}] {sentence}" for start in ends)
-    paragraphs = render_text(make_transcript(lines=lines)).split("\n\n")
+    paragraphs = render_text(build_test_transcript(lines=lines)).split("\n\n")
     assert max(map(len, paragraphs)) < 700
     assert min(map(len, paragraphs[:-1])) > 500

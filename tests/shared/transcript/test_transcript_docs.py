@@ -3,26 +3,29 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
-from shared.transcript import FORMATS, RecordingRef, Transcript, build_transcript, parse_sentence
+from shared.transcript import FORMATS, RecordingRef, Sentence, Transcript, build_transcript, parse_sentence
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "transcript.md").read_text(encoding="utf-8")
 
 
-def detail(speaker: str, start_ms: int, end_ms: int, text: str, words: list[tuple[int, int, str]]) -> Any:
+def parse_detail(
+    speaker: str, start_ms: int, end_ms: int, text: str, words: list[tuple[int, int, str]]
+) -> Sentence:
     items = [{"OffsetStartMs": str(a), "OffsetEndMs": str(b), "Word": word} for a, b, word in words]
     times = {"StartMs": str(start_ms), "EndMs": str(end_ms)}
-    return parse_sentence(
+    sentence = parse_sentence(
         {**times, "SpeakerId": speaker, "SpeechSpeed": "4.6", "FinalSentence": text, "Words": items}
     )
+    assert sentence
+    return sentence
 
 
-def example() -> Transcript:
+def build_example() -> Transcript:
     late = "Hi. I would like to move my appointment from Tuesday to Thursday, if that is still possible."
     return build_transcript(
         recording=RecordingRef(
@@ -33,9 +36,9 @@ def example() -> Transcript:
         channels=1,
         audio_time="11.34",
         details=[
-            detail("0", 620, 1_480, "Front desk?", [(0, 430, "Front"), (430, 860, "desk")]),
-            detail("1", 1_900, 8_300, late, []),
-            detail("0", 8_900, 9_700, "没问题。", [(0, 800, "没问题")]),
+            parse_detail("0", 620, 1_480, "Front desk?", [(0, 430, "Front"), (430, 860, "desk")]),
+            parse_detail("1", 1_900, 8_300, late, []),
+            parse_detail("0", 8_900, 9_700, "没问题。", [(0, 800, "没问题")]),
         ],
         lines="",
         flash=[],
@@ -46,19 +49,19 @@ def example() -> Transcript:
 def test_example_in_the_page_is_what_the_code_writes(name: str) -> None:
     block = re.search(rf"^```{name}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     assert block is not None, f"docs/transcript.md has no {name} block"
-    assert block[1] == FORMATS[name].render(example()).decode()
+    assert block[1] == FORMATS[name].render(build_example()).decode()
 
 
 def test_schema_is_valid_and_accepts_the_example() -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(json.loads(FORMATS["json"].render(example())), schema)
+    jsonschema.validate(json.loads(FORMATS["json"].render(build_example())), schema)
 
 
 @pytest.mark.parametrize("level", ["document", "recording", "sentence", "word"])
 def test_schema_rejects_missing_and_unknown_members(level: str) -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
-    document = json.loads(FORMATS["json"].render(example()))
+    document = json.loads(FORMATS["json"].render(build_example()))
     sentence = document["sentences"][0]
     objects = {
         "document": document,

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +26,7 @@ ODD_TEXTS = [
     "line\none\r\n\r\ntwo",
     "1\n00:01.000 --> 00:02.000\nnot a cue",
     "a --> b -->",
-    "<b>bold</b> <v Nobody>x</v> {\\an8}up {y:b} C:\\new",
+    "<b>bold</b> <v Martin>x</v> {\\an8}up {y:b} C:\\new",
     "AT&amp;T & &lt;",
     "👩‍👩‍👧‍👦👍🏽 ❤️ family",
     "مرحبا بالعالم",
@@ -40,7 +39,7 @@ ODD_TEXTS = [
     "五百" * 150,
     "The year 1984 12345678901234567890123456789012345678901",
     "这是一条语音测试信息，展示的是识别后的文本内容。" * 3,
-    "So the thing is, well, that nobody knows how long it should be. Most run for about forty minutes or 42",
+    "So the thing is, well, that Martin knows how long it should be. Most run for about forty minutes or 42",
     "สวัสดีครับยินดีต้อนรับสู่การประชุมวันนี้เราจะพูดคุยเกี่ยวกับแผนงานของปีหน้า",
     "e\u0301" * 60,
     "İstanbul " * 12,
@@ -163,7 +162,7 @@ def test_rendering_twice_gives_the_same_bytes(transcript: Transcript) -> None:
         assert form.render(transcript) == form.render(transcript)
 
 
-def test_lone_surrogate_in_a_key_is_still_valid_utf_8(make_transcript: Callable[..., Transcript]) -> None:
+def test_lone_surrogate_in_a_key_is_still_valid_utf_8() -> None:
     transcript = build_transcript(
         recording=RecordingRef("b-1", "r", "bad\udcff.mp3", "e"),
         engine="16k_zh",

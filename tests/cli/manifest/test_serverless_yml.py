@@ -15,7 +15,7 @@ from cli.manifest.loader import load_manifest
 from shared.events import parse_timer_event
 from shared.settings import load_settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RAW = (ROOT / "serverless.yml").read_text("utf-8")
 INPUTS: dict[str, Any] = yaml.safe_load(RAW)["inputs"]
 NAMED = set(re.findall(r"\$\{env:([A-Z_]+)\}", RAW))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from cli.cloud.cam import CamClient
 from cli.cloud.client import ApiError
 from cli.cloud.scf import TriggerInfo
 from cli.config import Commands
@@ -30,6 +31,7 @@ from tests.helpers.deployment import (
     INPUT_BUCKET,
     build_queue,
     build_target,
+    create_offline_clients,
     deployed_state,
     empty_state,
     with_function,
@@ -44,25 +46,21 @@ TARGET = build_target()
 CREATION_FAILED = {"status": "CreateFailed", "status_reason": "no room"}
 
 
-class RecordedRoles:
-    """In the place of the clients: keeps the document that a step gives a role."""
+@dataclass(frozen=True)
+class RecordingCamClient(CamClient):
+    """Keeps the documents that a step gives to roles; sends nothing."""
 
-    def __init__(self) -> None:
-        self.documents: list[Mapping[str, Any]] = []
+    documents: list[Mapping[str, Any]] = field(default_factory=list)
 
-    @property
-    def cam(self) -> RecordedRoles:
-        return self
-
-    def ensure_role(self, _name: str, document: Mapping[str, Any]) -> bool:
+    def ensure_role(self, role_name: str, document: Mapping[str, Any]) -> bool:
         self.documents.append(document)
         return True
 
 
 def get_role_document(step: Step) -> Mapping[str, Any]:
-    clients: Any = RecordedRoles()
-    step.apply(clients)
-    [document] = clients.documents
+    cam = RecordingCamClient(create_offline_clients().api)
+    step.apply(replace(create_offline_clients(), cam=cam))
+    [document] = cam.documents
     return dict(document)
 
 
@@ -119,7 +117,7 @@ def test_package_is_uploaded_before_its_label_is_set() -> None:
 
 
 def test_unknown_variable_is_removed_without_showing_its_value() -> None:
-    variables = {**TARGET.manifest.functions["upload"].variables, "DB_PASSWORD": "somebody's own"}
+    variables = {**TARGET.manifest.functions["upload"].variables, "DB_PASSWORD": "a secret"}
     steps = create_plan(TARGET, with_function(deployed_state(TARGET), "upload", variables=variables))
     assert [step.changes for step in steps] == [(Change("DB_PASSWORD", "set", ""),)]
 
@@ -162,7 +160,7 @@ def test_unknown_trigger_is_deleted_and_one_of_another_type_is_kept() -> None:
 
 
 def test_foreign_notification_is_shown_without_its_secret() -> None:
-    config = build_notify_config("https://hooks.example.com/somebody/their-own-secret")
+    config = build_notify_config("https://hooks.example.com/someone/their-own-secret")
     queue = build_queue(config._replace(state="Off"), "Paused")
     output = format_plan(
         create_plan(TARGET, with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue}))
@@ -266,9 +264,9 @@ def test_other_tags_are_ignored_and_a_missing_tag_is_a_warning() -> None:
     tags = {"app": "scribe"}
     functions = {key: replace(spec, tags=tags) for key, spec in TARGET.manifest.functions.items()}
     target = replace(TARGET, manifest=replace(TARGET.manifest, functions=functions))
-    state = with_function(deployed_state(target), "sweep", tags={**tags, "costs": "somebody's"})
+    state = with_function(deployed_state(target), "sweep", tags={**tags, "costs": "someone's"})
     assert list_plan_warnings(target, state) == []
-    state = with_function(state, "sweep", tags={"costs": "somebody's"})
+    state = with_function(state, "sweep", tags={"costs": "someone's"})
     assert "other tags" in str(list_plan_warnings(target, state))
 
 
@@ -307,8 +305,7 @@ def failing_step(error: BaseException, description: str = "something") -> Step:
 
 
 def run_steps(output: io.StringIO, *steps: Step) -> None:
-    clients: Any = None
-    execute_plan(Console(file=output), steps, clients, "scribe deploy", Commands())
+    execute_plan(Console(file=output), steps, create_offline_clients(), "scribe deploy", Commands())
 
 
 @pytest.mark.parametrize(

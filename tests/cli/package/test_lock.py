@@ -13,7 +13,9 @@ from packaging.utils import canonicalize_name
 
 from cli.package import build
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.process  # pip may have to install the libraries first
+
+ROOT = Path(__file__).resolve().parents[3]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 ON_SCF = {
     "python_version": "3.10",
@@ -42,7 +44,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Distribution]:
     build(tmp_path_factory.mktemp("built") / "package", pythons=())
     versions = dict(re.findall(r"^([\w-]+)==(\S+) \\$", LOCK, re.MULTILINE))
     installed = ROOT / "build/libraries" / hashlib.sha256(LOCK.encode()).hexdigest()[:16]
-    by_name = {canonicalize_name(item.name): item for item in distributions(path=[str(installed)])}
+    by_name = {str(canonicalize_name(item.name)): item for item in distributions(path=[str(installed)])}
     assert {name: item.version for name, item in by_name.items()} == versions
     return by_name
 

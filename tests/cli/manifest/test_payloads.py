@@ -18,7 +18,7 @@ from cli.manifest.models import (
     update_configuration_payload,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(__file__).with_name("golden")
 # Fields that Tencent's tool sends and Scribe does not, with the reason.
 LEFT_OUT = {

@@ -1,4 +1,4 @@
-"""Every endpoint of the published documents: the request as it travels, and the answer in the recorded shape.
+"""Every endpoint of the published documents: the request as it is sent, and the response as it is documented.
 
 Elements and their order are those of the documents (2020: asrbucket, asr_jobs, asrqueue; 2025: asrbucket, ai_bucket);
 names and values are invented.
@@ -29,6 +29,7 @@ from shared.tencent.speech_models import (
     QueuePage,
     SpeechBucket,
 )
+from tests.helpers.fake_server import FakeServer, MakeClient
 
 REGION = "ap-chengdu"
 BUCKET = "media-1250000000"
@@ -160,47 +161,47 @@ HOOK = "https://1250000000-example.ap-chengdu.tencentscf.com/t?a=1&b=2"
 
 
 @pytest.fixture
-def speech(wire: TencentClient) -> SpeechClient:
-    return SpeechClient(wire, REGION)
+def speech(client: TencentClient) -> SpeechClient:
+    return SpeechClient(client, REGION)
 
 
-def sent(far_end: Any) -> tuple[str, str, str, dict[str, str], Any]:
-    """Method, host, path, query and body of the last request; no parameter may come twice or empty."""
-    request = far_end.last
-    target = urlsplit(far_end.target())
+def parse_request(server: FakeServer) -> tuple[str, str, str, dict[str, str], Any]:
+    """Return method, host, path, query and body of the last request. No parameter may be repeated."""
+    request = server.last_request
+    target = urlsplit(server.last_target)
     pairs = parse_qsl(target.query, keep_blank_values=True)
     assert len(dict(pairs)) == len(pairs)
     content = request.read()
-    body = tree(ET.fromstring(content)) if content else None  # noqa: S314 - our own bytes
+    body = as_tree(ET.fromstring(content)) if content else None  # noqa: S314 - our own bytes
     return request.method, request.headers["host"], unquote(target.path), dict(pairs), body
 
 
-def tree(element: ET.Element) -> Any:
-    """The element's children by name, or its text; a name may come once only."""
+def as_tree(element: ET.Element) -> Any:
+    """Return the element's children by name, or its text. No name may be repeated."""
     if not len(element):
         return element.text or ""
     assert len({child.tag for child in element}) == len(element)
-    return {child.tag: tree(child) for child in element}
+    return {child.tag: as_tree(child) for child in element}
 
 
-def answer(far_end: Any, body: str) -> None:
+def set_response(server: FakeServer, body: str) -> None:
     headers = {
         "Content-Type": "application/xml",
         "Server": "tencent-ci",
         "x-ci-request-id": "NjA1aaaa",
     }
-    far_end.replies = [httpx.Response(200, text=body, headers=headers)]
+    server.replies = [httpx.Response(200, text=body, headers=headers)]
 
 
-def test_enable_bucket_matches_the_document(speech: SpeechClient, far_end: Any) -> None:
-    answer(far_end, ENABLED)
+def test_enable_bucket_matches_the_document(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(server, ENABLED)
     assert speech.enable_bucket(BUCKET) == SpeechBucket(BUCKET, REGION, CREATED)
-    assert sent(far_end) == ("POST", BUCKET_HOST, "/asrbucket", {}, None)
-    assert far_end.last.headers["content-length"] == "0"
+    assert parse_request(server) == ("POST", BUCKET_HOST, "/asrbucket", {}, None)
+    assert server.last_request.headers["content-length"] == "0"
 
 
-def test_create_job_matches_the_document(speech: SpeechClient, far_end: Any) -> None:
-    answer(far_end, f"{DECLARATION}<Response>{details(state='Submitted', end='-')}</Response>")
+def test_create_job_matches_the_document(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(server, f"{DECLARATION}<Response>{details(state='Submitted', end='-')}</Response>")
     job = JobRequest(
         input_key="calls/1 & <2>.mp3",
         output_bucket="text-1250000000",
@@ -226,11 +227,11 @@ def test_create_job_matches_the_document(speech: SpeechClient, far_end: Any) -> 
             "UserData": "media-1250000000/a!0",
         },
     }
-    assert sent(far_end) == ("POST", BUCKET_HOST, "/asr_jobs", {}, {**body})
+    assert parse_request(server) == ("POST", BUCKET_HOST, "/asr_jobs", {}, {**body})
 
 
-def test_create_job_sends_callback_speakers_and_channels(speech: SpeechClient, far_end: Any) -> None:
-    answer(far_end, f"<Response>{details(state='Submitted', end='-')}</Response>")
+def test_create_job_sends_callback_speakers_and_channels(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(server, f"<Response>{details(state='Submitted', end='-')}</Response>")
     speech.create_job(
         BUCKET,
         JobRequest(
@@ -247,7 +248,7 @@ def test_create_job_sends_callback_speakers_and_channels(speech: SpeechClient, f
             callback_format="JSON",
         ),
     )
-    body = sent(far_end)[4]
+    body = parse_request(server)[4]
     assert (body["CallBack"], body["CallBackFormat"]) == (HOOK, "JSON")
     assert "QueueId" not in body
     assert body["Operation"]["SpeechRecognition"] == {
@@ -260,17 +261,17 @@ def test_create_job_sends_callback_speakers_and_channels(speech: SpeechClient, f
     }
 
 
-def test_list_jobs_sends_every_parameter(speech: SpeechClient, far_end: Any) -> None:
+def test_list_jobs_sends_every_parameter(speech: SpeechClient, server: FakeServer) -> None:
     listed = f"{details(state='Success', end=ENDED, result=RESULT)}<NextToken>21</NextToken>"
-    answer(far_end, f"{DECLARATION}\n<Response> {listed} </Response>\n")
-    chosen = JobFilter(
+    set_response(server, f"{DECLARATION}\n<Response> {listed} </Response>\n")
+    job_filter = JobFilter(
         queue_id=QUEUE_ID,
         states=("Success", "Failed"),
         newest_first=False,
         created_from=CREATED,
         created_to=ENDED,
     )
-    assert speech.list_jobs(BUCKET, chosen, token="11", size=7) == JobPage(
+    assert speech.list_jobs(BUCKET, job_filter, token="11", size=7) == JobPage(
         (FINISHED_JOB._replace(result=None),), "21"
     )
     query = {
@@ -283,40 +284,40 @@ def test_list_jobs_sends_every_parameter(speech: SpeechClient, far_end: Any) -> 
         "startCreationTime": CREATED,
         "endCreationTime": ENDED,
     }
-    assert sent(far_end) == ("GET", BUCKET_HOST, "/asr_jobs", query, None)
-    assert "2026-01-02T03%3A04%3A05%2B0800" in far_end.target()
+    assert parse_request(server) == ("GET", BUCKET_HOST, "/asr_jobs", query, None)
+    assert "2026-01-02T03%3A04%3A05%2B0800" in server.last_target
 
 
-def test_list_jobs_defaults_to_all_newest_first(speech: SpeechClient, far_end: Any) -> None:
-    answer(far_end, "<Response/>")
+def test_list_jobs_defaults_to_all_newest_first(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(server, "<Response/>")
     assert speech.list_jobs(BUCKET, JobFilter()) == JobPage((), "")
     query = {"tag": "SpeechRecognition", "orderByTime": "Desc", "states": "All", "size": "100"}
-    assert sent(far_end) == ("GET", BUCKET_HOST, "/asr_jobs", query, None)
+    assert parse_request(server) == ("GET", BUCKET_HOST, "/asr_jobs", query, None)
 
 
-def test_get_one_job_matches_the_document(speech: SpeechClient, far_end: Any) -> None:
-    answer(far_end, f"<Response>{details(state='Success', end=ENDED, result=RESULT)}</Response>")
+def test_get_one_job_matches_the_document(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(server, f"<Response>{details(state='Success', end=ENDED, result=RESULT)}</Response>")
     assert speech.get_jobs(BUCKET, [JOB_ID]) == JobLookup((FINISHED_JOB,), ())
-    assert sent(far_end) == ("GET", BUCKET_HOST, f"/asr_jobs/{JOB_ID}", {}, None)
+    assert parse_request(server) == ("GET", BUCKET_HOST, f"/asr_jobs/{JOB_ID}", {}, None)
 
 
-def test_get_several_jobs_in_one_request(speech: SpeechClient, far_end: Any) -> None:
-    found = details(state="Success", end=ENDED, result=RESULT) + details(state="Running", end="-")
-    answer(far_end, f"<Response>{found}<NonExistJobIds>s0z</NonExistJobIds></Response>")
-    told = speech.get_jobs(BUCKET, [JOB_ID, "s0b", "s0z"])
-    assert [job.state for job in told.jobs] == ["Success", "Running"]
-    assert told.unknown == ("s0z",)
-    assert sent(far_end)[2] == f"/asr_jobs/{JOB_ID},s0b,s0z"
+def test_get_several_jobs_in_one_request(speech: SpeechClient, server: FakeServer) -> None:
+    jobs = details(state="Success", end=ENDED, result=RESULT) + details(state="Running", end="-")
+    set_response(server, f"<Response>{jobs}<NonExistJobIds>s0z</NonExistJobIds></Response>")
+    lookup = speech.get_jobs(BUCKET, [JOB_ID, "s0b", "s0z"])
+    assert [job.state for job in lookup.jobs] == ["Success", "Running"]
+    assert lookup.unknown == ("s0z",)
+    assert parse_request(server)[2] == f"/asr_jobs/{JOB_ID},s0b,s0z"
 
 
-def test_list_queues_matches_the_document(speech: SpeechClient, far_end: Any) -> None:
-    answer(
-        far_end,
+def test_list_queues_matches_the_document(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(
+        server,
         f"{DECLARATION}<Response><TotalCount>1</TotalCount><RequestId>NjA1</RequestId><PageNumber>1</PageNumber>"
         f"<PageSize>5</PageSize>{queue_element('QueueList', FRESH_NOTIFY)}</Response>",
     )
     assert speech.list_queues(BUCKET, page=1, page_size=5) == QueuePage(1, (FRESH_QUEUE,), ())
-    assert sent(far_end) == (
+    assert parse_request(server) == (
         "GET",
         BUCKET_HOST,
         "/asrqueue",
@@ -325,34 +326,36 @@ def test_list_queues_matches_the_document(speech: SpeechClient, far_end: Any) ->
     )
 
 
-def test_list_queues_by_id_and_state(speech: SpeechClient, far_end: Any) -> None:
-    answer(far_end, "<Response><TotalCount>0</TotalCount></Response>")
+def test_list_queues_by_id_and_state(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(server, "<Response><TotalCount>0</TotalCount></Response>")
     assert speech.list_queues(BUCKET, queue_ids=["p1", "p2"], state="Active") == QueuePage(0, (), ())
     query = {"queueIds": "p1,p2", "state": "Active", "pageNumber": "1", "pageSize": "10"}
-    assert sent(far_end)[3] == query
+    assert parse_request(server)[3] == query
 
 
-def test_update_queue_replaces_the_whole_queue(speech: SpeechClient, far_end: Any) -> None:
+def test_update_queue_replaces_the_whole_queue(speech: SpeechClient, server: FakeServer) -> None:
     url = HOOK.replace("&", "&amp;")
-    told = f"<Url>{url}</Url><Event>TaskFinish</Event><Type>Url</Type><State>On</State>"
-    answer(far_end, f"<Response><RequestId>NjA1</RequestId>{queue_element('Queue', told)}</Response>")
-    wish = NotifyConfig("On", HOOK, "Url", "TaskFinish", "JSON")
-    changed = speech.update_queue(BUCKET, Queue(QUEUE_ID, "queue-speech-1", "Active", wish))
+    notify_element = f"<Url>{url}</Url><Event>TaskFinish</Event><Type>Url</Type><State>On</State>"
+    set_response(
+        server, f"<Response><RequestId>NjA1</RequestId>{queue_element('Queue', notify_element)}</Response>"
+    )
+    notify_config = NotifyConfig("On", HOOK, "Url", "TaskFinish", "JSON")
+    changed = speech.update_queue(BUCKET, Queue(QUEUE_ID, "queue-speech-1", "Active", notify_config))
     assert changed.notification == NotifyConfig("On", HOOK, "Url", "TaskFinish", "")
     assert (changed.queue_id, changed.name, changed.max_concurrent) == (QUEUE_ID, "queue-speech-1", 10)
     notify = {"Url": HOOK, "State": "On", "Type": "Url", "Event": "TaskFinish", "ResultFormat": "JSON"}
     body = {"QueueId": QUEUE_ID, "Name": "queue-speech-1", "State": "Active", "NotifyConfig": notify}
-    assert sent(far_end) == ("PUT", BUCKET_HOST, f"/asrqueue/{QUEUE_ID}", {}, body)
+    assert parse_request(server) == ("PUT", BUCKET_HOST, f"/asrqueue/{QUEUE_ID}", {}, body)
 
 
-def test_queue_survives_read_and_update(speech: SpeechClient, far_end: Any) -> None:
-    answer(far_end, f"<Response>{queue_element('Queue', FRESH_NOTIFY)}</Response>")
+def test_queue_survives_read_and_update(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(server, f"<Response>{queue_element('Queue', FRESH_NOTIFY)}</Response>")
     assert speech.update_queue(BUCKET, FRESH_QUEUE) == FRESH_QUEUE
-    assert sent(far_end)[4]["NotifyConfig"] == {"Url": "", "State": "Off", "Type": "", "Event": ""}
+    assert parse_request(server)[4]["NotifyConfig"] == {"Url": "", "State": "Off", "Type": "", "Event": ""}
 
 
 def enabled_list(element: str, *buckets: str, total: int) -> str:
-    """The 2025 form; `total` may exceed what is printed, as in the form of 2020."""
+    """Render a page of buckets in the form of 2025. `total` may exceed the number of buckets."""
     items = "".join(
         f"<{element}>\n<BucketId>{bucket}</BucketId>\n<Name>{bucket}</Name>\n<Region>{REGION}</Region>\n"
         f"<CreateTime>{CREATED}</CreateTime>\n</{element}>\n"
@@ -364,17 +367,17 @@ def enabled_list(element: str, *buckets: str, total: int) -> str:
     )
 
 
-ASKS: dict[str, tuple[str, Callable[[SpeechClient], Callable[..., BucketPage]]]] = {
+LIST_CALLS: dict[str, tuple[str, Callable[[SpeechClient], Callable[..., BucketPage]]]] = {
     "/asrbucket": ("AsrBucketList", lambda speech: speech.list_buckets),
     "/ai_bucket": ("AiBucketList", lambda speech: speech.list_ai_buckets),
 }
 
 
-@pytest.mark.parametrize("path", ASKS)
-def test_list_buckets_uses_the_regional_host(speech: SpeechClient, far_end: Any, path: str) -> None:
-    element, ask = ASKS[path]
-    answer(far_end, enabled_list(element, BUCKET, "media-1-1250000000", total=2))
-    assert ask(speech)() == BucketPage(
+@pytest.mark.parametrize("path", LIST_CALLS)
+def test_list_buckets_uses_the_regional_host(speech: SpeechClient, server: FakeServer, path: str) -> None:
+    element, get_method = LIST_CALLS[path]
+    set_response(server, enabled_list(element, BUCKET, "media-1-1250000000", total=2))
+    assert get_method(speech)() == BucketPage(
         total=2,
         number=1,
         size=10,
@@ -383,14 +386,14 @@ def test_list_buckets_uses_the_regional_host(speech: SpeechClient, far_end: Any,
             SpeechBucket("media-1-1250000000", REGION, CREATED),
         ),
     )
-    assert sent(far_end) == ("GET", SERVICE_HOST, path, {"pageNumber": "1", "pageSize": "100"}, None)
+    assert parse_request(server) == ("GET", SERVICE_HOST, path, {"pageNumber": "1", "pageSize": "100"}, None)
 
 
-@pytest.mark.parametrize("path", ASKS)
-def test_list_buckets_sends_every_parameter(speech: SpeechClient, far_end: Any, path: str) -> None:
-    element, ask = ASKS[path]
-    answer(far_end, enabled_list(element, total=0))
-    page = ask(speech)(
+@pytest.mark.parametrize("path", LIST_CALLS)
+def test_list_buckets_sends_every_parameter(speech: SpeechClient, server: FakeServer, path: str) -> None:
+    element, get_method = LIST_CALLS[path]
+    set_response(server, enabled_list(element, total=0))
+    page = get_method(speech)(
         regions=["ap-beijing", REGION],
         names=[BUCKET, "b-1250000000"],
         name_prefix="med",
@@ -398,7 +401,7 @@ def test_list_buckets_sends_every_parameter(speech: SpeechClient, far_end: Any, 
         page_size=20,
     )
     assert (page.total, page.buckets) == (0, ())
-    assert sent(far_end)[3] == {
+    assert parse_request(server)[3] == {
         "regions": f"ap-beijing,{REGION}",
         "bucketNames": f"{BUCKET},b-1250000000",
         "bucketName": "med",
@@ -407,30 +410,30 @@ def test_list_buckets_sends_every_parameter(speech: SpeechClient, far_end: Any, 
     }
 
 
-@pytest.mark.parametrize("path", ASKS)
-def test_total_is_independent_of_the_page(speech: SpeechClient, far_end: Any, path: str) -> None:
-    element, ask = ASKS[path]
-    answer(far_end, enabled_list(element, BUCKET, total=5))
-    page = ask(speech)()
+@pytest.mark.parametrize("path", LIST_CALLS)
+def test_total_is_independent_of_the_page(speech: SpeechClient, server: FakeServer, path: str) -> None:
+    element, get_method = LIST_CALLS[path]
+    set_response(server, enabled_list(element, BUCKET, total=5))
+    page = get_method(speech)()
     assert (page.total, len(page.buckets)) == (5, 1)
 
 
-def test_jobs_path_applies_to_jobs_only(make_wire: Callable[..., TencentClient], far_end: Any) -> None:
-    speech = SpeechClient(make_wire(), REGION, "jobs")
-    answer(far_end, f"<Response>{details(state='Submitted', end='-')}</Response>")
+def test_jobs_path_applies_to_jobs_only(make_client: MakeClient, server: FakeServer) -> None:
+    speech = SpeechClient(make_client(), REGION, "jobs")
+    set_response(server, f"<Response>{details(state='Submitted', end='-')}</Response>")
     speech.create_job(BUCKET, JobRequest("a.mp3", BUCKET, REGION, "a.txt", "16k_zh"))
     speech.get_jobs(BUCKET, [JOB_ID])
     speech.list_jobs(BUCKET, JobFilter())
     speech.list_queues(BUCKET)
     speech.list_buckets()
-    paths = [urlsplit(request.extensions["target"]).path.decode() for request in far_end.requests]
+    paths = [urlsplit(request.extensions["target"]).path.decode() for request in server.requests]
     assert paths == ["/jobs", f"/jobs/{JOB_ID}", "/jobs", "/asrqueue", "/asrbucket"]
 
 
-def test_requests_have_content_type_and_signed_host(speech: SpeechClient, far_end: Any) -> None:
-    answer(far_end, "<Response/>")
+def test_requests_have_content_type_and_signed_host(speech: SpeechClient, server: FakeServer) -> None:
+    set_response(server, "<Response/>")
     speech.list_queues(BUCKET)
     speech.list_buckets()
-    for request in far_end.requests:
+    for request in server.requests:
         assert request.headers["content-type"] == "application/xml"
         assert "q-header-list=content-type;host&" in request.headers["authorization"]

@@ -1,4 +1,4 @@
-"""`scribe policy`: what it prints, without an account and with one, and the roles that it makes."""
+"""`scribe policy`: what it prints, without an account and with one, and the roles that it creates."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from shared.tencent.auth import Credentials
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).resolve().parents[2]
-CHOICES = {
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = {
     "REGION": "ap-guangzhou",
     "INPUT_BUCKETS": "recordings-1250000000",
     "OUTPUT_BUCKET": "transcripts-1250000000",
@@ -37,22 +37,22 @@ class Output:
 
 def run(tmp_path: Path, options: PolicyOptions, **process: str) -> Output:
     stdout, stderr = io.StringIO(), io.StringIO()
-    context = CliContext(ROOT, tmp_path / ".env", {**CHOICES, **process}, tmp_path)
+    context = CliContext(ROOT, tmp_path / ".env", {**CONFIG, **process}, tmp_path)
     policy(Console(file=stdout, width=80, highlight=False), Console(file=stderr, width=80), options, context)
     return Output(stdout.getvalue(), stderr.getvalue())
 
 
 @pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with start_emulator(tmp_path_factory.mktemp("cloud"), {}) as running:
         yield running
 
 
-def key_variables(standin: Emulator) -> dict[str, str]:
+def key_variables(emulator: Emulator) -> dict[str, str]:
     return {
-        "TENCENTCLOUD_SECRET_ID": standin.secret_id,
-        "TENCENTCLOUD_SECRET_KEY": standin.secret_key,
-        "CLOUD_ENDPOINT": standin.endpoint,
+        "TENCENTCLOUD_SECRET_ID": emulator.secret_id,
+        "TENCENTCLOUD_SECRET_KEY": emulator.secret_key,
+        "CLOUD_ENDPOINT": emulator.endpoint,
     }
 
 
@@ -66,8 +66,8 @@ def test_without_account_everything_is_printed_with_a_placeholder(tmp_path: Path
     assert "cos:HeadObject on recordings: " in output.stdout
 
 
-def test_with_an_account_the_documents_contain_its_id(tmp_path: Path, standin: Emulator) -> None:
-    output = run(tmp_path, PolicyOptions("upload", as_json=True), **key_variables(standin))
+def test_with_an_account_the_documents_contain_its_id(tmp_path: Path, emulator: Emulator) -> None:
+    output = run(tmp_path, PolicyOptions("upload", as_json=True), **key_variables(emulator))
     assert output.stderr == ""
     assert "qcs::cam::uin/100000000001:roleName/CI_QCSRole" in output.stdout
 
@@ -92,24 +92,24 @@ def test_unknown_name_is_rejected_with_the_known_ones(tmp_path: Path) -> None:
         run(tmp_path, PolicyOptions("uploads"))
 
 
-def test_roles_are_created_once_and_then_unchanged(tmp_path: Path, standin: Emulator) -> None:
+def test_roles_are_created_once_and_then_unchanged(tmp_path: Path, emulator: Emulator) -> None:
     stage = {"SCRIBE_STAGE": "made"}
-    first = run(tmp_path, PolicyOptions(create_role=True), **key_variables(standin), **stage)
+    first = run(tmp_path, PolicyOptions(create_role=True), **key_variables(emulator), **stage)
     assert first.stdout.splitlines() == [
         f"scribe-made-{name}: created or updated" for name in ("upload", "callback", "sweep")
     ]
-    again = run(tmp_path, PolicyOptions(create_role=True), **key_variables(standin), **stage)
+    again = run(tmp_path, PolicyOptions(create_role=True), **key_variables(emulator), **stage)
     assert again.stdout.splitlines() == [
         f"scribe-made-{name}: unchanged" for name in ("upload", "callback", "sweep")
     ]
-    key = Credentials(standin.secret_id, standin.secret_key)
-    role = CamClient(ApiClient(key, standin.region, standin.endpoint)).get_role("scribe-made-sweep")
+    key = Credentials(emulator.secret_id, emulator.secret_key)
+    role = CamClient(ApiClient(key, emulator.region, emulator.endpoint)).get_role("scribe-made-sweep")
     assert role is not None
     assert role.trusts_scf
 
 
-def test_roles_are_not_created_without_account_or_for_a_user(tmp_path: Path, standin: Emulator) -> None:
+def test_roles_are_not_created_without_account_or_for_a_user(tmp_path: Path, emulator: Emulator) -> None:
     with pytest.raises(OperatorError, match="TENCENT_SECRET_ID"):
         run(tmp_path, PolicyOptions(create_role=True))
     with pytest.raises(OperatorError, match="attach it to their user"):
-        run(tmp_path, PolicyOptions("deployer", create_role=True), **key_variables(standin))
+        run(tmp_path, PolicyOptions("deployer", create_role=True), **key_variables(emulator))

@@ -16,6 +16,7 @@ from shared.recordings.context import Context, build_context
 from shared.settings import load_settings
 from shared.tencent.client import TencentClient
 from shared.tencent.transport import Transport, create_http_client
+from tests.helpers.flow import Flow
 
 
 class _PausingTransport(Transport):
@@ -43,7 +44,7 @@ def get_target(request: httpx.Request) -> str:
 class ContextFactory:
     """Creates contexts in the flow's cloud that never wait between retries."""
 
-    def __init__(self, flow: Any) -> None:
+    def __init__(self, flow: Flow) -> None:
         self._client: TencentClient = flow.pipeline.clients.cos.client
         self._stack = ExitStack()
 

@@ -56,7 +56,7 @@ class Account:
         rows = self.http.get(f"/-/requests?since={number}").json()
         return [row["action"] for row in rows if not row["action"].startswith(READS)]
 
-    def last(self) -> int:
+    def last_request(self) -> int:
         rows = self.http.get("/-/requests").json()
         return max((row["number"] for row in rows), default=0)
 
@@ -64,15 +64,15 @@ class Account:
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with (
-        start_emulator(tmp_path_factory.mktemp("cloud"), {}) as standin,
-        httpx.Client(base_url=standin.endpoint, trust_env=False) as http,
+        start_emulator(tmp_path_factory.mktemp("cloud"), {}) as emulator,
+        httpx.Client(base_url=emulator.endpoint, trust_env=False) as http,
     ):
-        key = Credentials(standin.secret_id, standin.secret_key)
-        yield Account(ApiClient(key, standin.region, standin.endpoint), http)
+        key = Credentials(emulator.secret_id, emulator.secret_key)
+        yield Account(ApiClient(key, emulator.region, emulator.endpoint), http)
 
 
 def test_missing_role_is_none(account: Account) -> None:
-    assert account.client.get_role("nobody") is None
+    assert account.client.get_role("missing") is None
 
 
 def test_role_is_created_with_its_policy_and_then_unchanged(account: Account) -> None:
@@ -83,7 +83,7 @@ def test_role_is_created_with_its_policy_and_then_unchanged(account: Account) ->
     assert role.is_ours
     assert role.policies == ("made-upload",)
     assert missing_permissions(UPLOAD, role.documents) == []
-    before = account.last()
+    before = account.last_request()
     assert not account.client.ensure_role("made-upload", UPLOAD)
     assert account.writes_since(before) == []
 
@@ -96,7 +96,7 @@ def test_incomplete_policy_is_found_and_updated(account: Account) -> None:
     missing = [str(permission) for permission in missing_permissions(UPLOAD, role.documents)]
     resource = UPLOAD["statement"][0]["resource"][0]
     assert f"{UPLOAD['statement'][0]['action'][0]} on {resource}" in missing
-    before = account.last()
+    before = account.last_request()
     assert account.client.ensure_role("lacks-upload", UPLOAD)
     assert account.writes_since(before) == ["cam:UpdatePolicy"]
     updated = account.client.get_role("lacks-upload")
@@ -140,8 +140,8 @@ def test_policy_with_a_similar_name_is_not_ours(account: Account) -> None:
 
 def test_other_attached_policies_count_and_are_kept(account: Account) -> None:
     account.client.ensure_role("more-upload", UPLOAD)
-    made = account.cam("CreatePolicy", PolicyName="more-by-hand", PolicyDocument=json.dumps(CALLBACK))
-    account.cam("AttachRolePolicy", AttachRoleName="more-upload", PolicyId=made["PolicyId"])
+    policy = account.cam("CreatePolicy", PolicyName="more-by-hand", PolicyDocument=json.dumps(CALLBACK))
+    account.cam("AttachRolePolicy", AttachRoleName="more-upload", PolicyId=policy["PolicyId"])
     account.client.ensure_role("more-upload", UPLOAD)
     role = account.client.get_role("more-upload")
     assert role is not None
@@ -157,7 +157,7 @@ def test_own_role_is_deleted_once(account: Account) -> None:
     assert not account.client.delete_role("gone-upload")
 
 
-def test_role_of_somebody_else_is_not_deleted(account: Account) -> None:
+def test_role_that_scribe_did_not_create_is_not_deleted(account: Account) -> None:
     account.cam("CreateRole", RoleName="kept-upload", PolicyDocument=json.dumps(TRUST))
     account.client.ensure_role("kept-upload", UPLOAD)
     assert not account.client.delete_role("kept-upload")
@@ -166,13 +166,13 @@ def test_role_of_somebody_else_is_not_deleted(account: Account) -> None:
     assert missing_permissions(UPLOAD, role.documents) == []
 
 
-def test_policy_of_somebody_else_is_not_overwritten(account: Account) -> None:
+def test_policy_that_scribe_did_not_create_is_not_overwritten(account: Account) -> None:
     account.cam("CreatePolicy", PolicyName="theirs-upload", PolicyDocument=json.dumps(CALLBACK))
-    before = account.last()
+    before = account.last_request()
     with pytest.raises(PolicyConflict, match=r"theirs-upload that was not created by scribe.*SCF_ROLE_NAME"):
         account.client.ensure_role("theirs-upload", UPLOAD)
     assert account.writes_since(before) == []
-    # A policy of somebody else that is equivalent is used.
+    # An equivalent policy is used, no matter who created it.
     account.client.ensure_role("theirs-upload", CALLBACK)
     role = account.client.get_role("theirs-upload")
     assert role is not None
@@ -186,7 +186,7 @@ def test_every_page_of_policies_is_read(account: Account) -> None:
     paged = CamClient(account.api, page_size=1)
     paged.ensure_role("paged-upload", UPLOAD)
     account.cam("AttachRolePolicy", AttachRoleName="paged-upload", PolicyName="before-paged-upload-0")
-    before = account.last()
+    before = account.last_request()
     assert not paged.ensure_role("paged-upload", UPLOAD)
     assert account.writes_since(before) == []
     role = paged.get_role("paged-upload")
@@ -207,8 +207,8 @@ def test_role_of_the_speech_service_is_found_and_missed(account: Account) -> Non
 
 
 def test_rejected_request_is_not_a_missing_role(account: Account) -> None:
-    stranger = ApiClient(Credentials("AKIDnobody", "key"), account.api.region, account.api.endpoint)
+    api = ApiClient(Credentials("AKIDunknown", "key"), account.api.region, account.api.endpoint)
     with pytest.raises(ApiError, match="SecretIdNotFound"):
-        CamClient(stranger).get_role("made-upload")
+        CamClient(api).get_role("made-upload")
     with pytest.raises(ApiError, match="SecretIdNotFound"):
-        CamClient(stranger).get_ci_role()
+        CamClient(api).get_ci_role()

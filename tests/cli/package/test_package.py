@@ -22,7 +22,7 @@ from cli.package.models import explain_disk_errors
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MIB = 1 << 20
 SECRET = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE"
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}  # pip has nowhere to go
@@ -129,12 +129,12 @@ def test_summary_says_what_missing_bytecode_costs(package: Package, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "command",
     ["echo PyPy 3.10.2 /bin/python", "echo CPython 3.11.7 /bin/python", "exit 3", "echo CPython 3.10.1"],
 )
-def test_only_cpython_3_10_is_used_to_compile(answer: str, tmp_path: Path) -> None:
+def test_only_cpython_3_10_is_used_to_compile(command: str, tmp_path: Path) -> None:
     python = tmp_path / "python3.10"
-    python.write_text(f"#!/bin/sh\n{answer}\n", "utf-8")
+    python.write_text(f"#!/bin/sh\n{command}\n", "utf-8")
     python.chmod(0o755)
     assert find_interpreter([str(python), str(tmp_path / "missing"), ""]) is None
 

@@ -69,8 +69,8 @@ def loaded():
                   for name in ours)
 
 imported = loaded()
-answer = module.main_handler(event, {"request_id": "r", "time_limit_in_ms": 60000})
-print(json.dumps({"imported": imported, "answered": loaded(), "answer": answer}))
+response = module.main_handler(event, {"request_id": "r", "time_limit_in_ms": 60000})
+print(json.dumps({"imported": imported, "loaded": loaded(), "response": response}))
 """
 
 
@@ -92,11 +92,11 @@ class Cloud:
         }
         words = [sys.executable, "-S", "-s", "-c", ONE_COLD_START, function, json.dumps(event)]
         words.append(f"{self.package}{os.sep}")
-        done = subprocess.run(
+        process = subprocess.run(
             words, cwd=self.package, env=environ, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
-        output: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        assert process.returncode == 0, process.stderr
+        output: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
         return output
 
 
@@ -113,34 +113,34 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
     cloud.clients.cos.put(INPUT_BUCKET, "a.wav", b"speech " * 300)
-    submitted = cloud.first_event("upload", uploaded("a.wav"))
-    (recording,) = submitted["answer"]["recordings"]
+    submitted = cloud.first_event("upload", build_event("a.wav"))
+    (recording,) = submitted["response"]["recordings"]
     assert httpx.get(f"{cloud.emulator.endpoint}/-/idle?timeout=20", trust_env=False).json() is True
-    notified = cloud.first_event("callback", notification(recording["job_id"]))
+    notified = cloud.first_event("callback", build_notification(recording["job_id"]))
     swept = cloud.first_event("sweep", {"Message": "reconcile"})
 
     assert recording["status"] == "submitted"
-    assert notified["answer"]["statusCode"] == 200
+    assert notified["response"]["statusCode"] == 200
     assert f"transcripts/{recording['key']}.json" in [
         item.key for item in cloud.clients.cos.iter_objects(OUTPUT_BUCKET)
     ]
-    assert swept["answer"]["reconciled"] == {}
+    assert swept["response"]["reconciled"] == {}
     for function, output in (("upload", submitted), ("callback", notified), ("sweep", swept)):
         expected = EVERY_FUNCTION | OWN[function]
         assert set(output["imported"]) == expected, function
-        assert set(output["answered"]) == expected, function
+        assert set(output["loaded"]) == expected, function
 
 
-def uploaded(key: str) -> dict[str, Any]:
+def build_event(key: str) -> dict[str, Any]:
     short, _, appid = INPUT_BUCKET.rpartition("-")
     url = f"http://{INPUT_BUCKET}.cos.ap-guangzhou.myqcloud.com/{key}"
-    about = {
+    members = {
         "cosObject": {"url": url, "key": f"/{appid}/{short}/{key}"},
         "cosBucket": {"name": short, "appid": appid, "region": "gz"},
     }
-    return {"Records": [{"cos": about, "event": {"eventName": "cos:ObjectCreated:Put"}}]}
+    return {"Records": [{"cos": members, "event": {"eventName": "cos:ObjectCreated:Put"}}]}
 
 
-def notification(job_id: str) -> dict[str, Any]:
+def build_notification(job_id: str) -> dict[str, Any]:
     body = json.dumps({"JobsDetail": [{"JobId": job_id, "Input": {"BucketId": INPUT_BUCKET}}]})
     return {"path": f"/{CALLBACK_TOKEN}", "httpMethod": "POST", "body": body}

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.doctor.checks.recordings import ReceiptListing, count_missing_receipts
+from cli.doctor.models import Status
 from shared.recordings.models import Recording
+from tests.helpers.doctor import (
+    APPID,
+    Deployment,
+    describe,
+)
 
 BUCKET = "recordings-1250000000"
 KEYS = st.lists(
@@ -52,3 +59,19 @@ def test_keys_with_a_long_common_prefix_are_not_counted_if_cut_off() -> None:
     ids = build_ids(["x" * 200 + end for end in "abcdef"])
     listed = sorted(ids)[:3]
     assert count_missing_receipts(ids, [ReceiptListing(listed, is_complete=False)]).count == 0
+
+
+@pytest.mark.process
+def test_recordings_without_a_receipt_are_counted(deployment: Deployment) -> None:
+    cos = deployment.operator.cos
+    keys = [f"calls/old-{number}.mp3" for number in range(3)]
+    bucket = f"archive-{APPID}"
+    deployment.operator.ensure_bucket(bucket)
+    for key in [*keys, "elsewhere/new.mp3", "calls/folder/"]:
+        cos.put(bucket, key, b"sound" if key.endswith("3") else b"")
+    findings = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")
+    assert "3 recordings have no receipt" in describe(findings, "unheard-recordings", Status.NOTE)
+    assert "costs money" in describe(findings, "unheard-recordings", Status.NOTE)
+    assert "set INPUT_PREFIX" in describe(findings, "unheard-recordings", Status.NOTE)
+    young = deployment.findings(INPUT_BUCKETS=bucket)
+    assert describe(young, "unheard-recordings", Status.NOTE) == ""

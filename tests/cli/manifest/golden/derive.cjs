@@ -32,7 +32,7 @@ from('@tencent-sdk/capi').Capi.prototype.request = async ({ Action, Version, ...
 const lines = fs.readFileSync(beside('choices.env'), 'utf8').trim().split('\n');
 const choices = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s)));
 const chosen = (_, name) => choices[name] ?? assert.fail(`choices.env lacks ${name}`);
-const description = fs.readFileSync(beside('../../../serverless.yml'), 'utf8').replace(/\$\{env:(\w+)\}/g, chosen);
+const description = fs.readFileSync(beside('../../../../serverless.yml'), 'utf8').replace(/\$\{env:(\w+)\}/g, chosen);
 
 async function deploy() {
   sent = [];

@@ -37,7 +37,7 @@ def build_scope(**settings: str) -> ResourceScope:
     return scope_from_settings(load_settings(variables), UIN)
 
 
-def actions_on(document: dict[str, Any], resource: str) -> set[str]:
+def list_actions(document: dict[str, Any], resource: str) -> set[str]:
     return {
         permission.action for permission in allowed_permissions(document) if permission.resource == resource
     }
@@ -77,10 +77,10 @@ def test_resources_contain_prefixes_regions_and_every_bucket() -> None:
         STATE_PREFIX="state/",
     )
     document = function_policy("upload", scope)
-    assert actions_on(document, f"{COS}:b-1250000000/录音/*") == {"cos:HeadObject"}
+    assert list_actions(document, f"{COS}:b-1250000000/录音/*") == {"cos:HeadObject"}
     beijing = "qcs::cos:ap-beijing:uid/1250000000:transcripts-1250000000"
-    assert actions_on(document, f"{beijing}/texts/*") == {"cos:PutObject"}
-    assert "cos:PutObject" in actions_on(document, f"{beijing}/state/open/*")
+    assert list_actions(document, f"{beijing}/texts/*") == {"cos:PutObject"}
+    assert "cos:PutObject" in list_actions(document, f"{beijing}/state/open/*")
     assert "录音" in serialize_document(document)
 
 
@@ -89,7 +89,7 @@ def test_without_output_bucket_receipts_go_to_each_input_bucket() -> None:
         "sweep", build_scope(OUTPUT_BUCKET="", INPUT_BUCKETS="a-1250000000,b-1250000000")
     )
     for bucket in ("a", "b"):
-        assert "cos:PutObject" in actions_on(document, f"{COS}:{bucket}-1250000000/.scribe/open/*")
+        assert "cos:PutObject" in list_actions(document, f"{COS}:{bucket}-1250000000/.scribe/open/*")
 
 
 def test_media_actions_are_allowed_only_for_jobs_path_jobs() -> None:
@@ -167,7 +167,7 @@ def test_deployer_may_change_functions_however_scf_names_them(resource: str) -> 
 
 
 def test_deployer_may_tag_and_list_buckets_but_not_remove_tags() -> None:
-    everywhere = actions_on(deployer_policy(build_scope(), [build_function("upload")]), "*")
+    everywhere = list_actions(deployer_policy(build_scope(), [build_function("upload")]), "*")
     assert {"tag:CreateTag", "tag:AttachResourcesTag", "cos:GetService"} <= everywhere
     tags = {tag for tag in everywhere if tag.startswith("tag:")}
     assert not [tag for tag in tags if "Delete" in tag or "Detach" in tag or "*" in tag]
@@ -182,7 +182,7 @@ REQUIRED = allow(["cos:PutObject"], ["qcs::cos:ap-guangzhou:uid/1250000000:out-1
 
 
 @pytest.mark.parametrize(
-    "granted",
+    "policy",
     [
         allow("*", "*"),
         allow("cos:*", "*"),
@@ -192,12 +192,12 @@ REQUIRED = allow(["cos:PutObject"], ["qcs::cos:ap-guangzhou:uid/1250000000:out-1
         {"Version": "2.0", "Statement": {"Effect": "Allow", "Action": ["cos:PutObject"], "Resource": "*"}},
     ],
 )
-def test_equivalent_policy_grants_the_permission(granted: dict[str, Any]) -> None:
-    assert missing_permissions(REQUIRED, [granted]) == []
+def test_equivalent_policy_grants_the_permission(policy: dict[str, Any]) -> None:
+    assert missing_permissions(REQUIRED, [policy]) == []
 
 
 @pytest.mark.parametrize(
-    "granted",
+    "policy",
     [
         {},
         allow("cos:GetObject", "*"),
@@ -207,8 +207,8 @@ def test_equivalent_policy_grants_the_permission(granted: dict[str, Any]) -> Non
         {"version": "2.0", "statement": "nonsense"},
     ],
 )
-def test_narrower_conditional_or_invalid_policy_grants_nothing(granted: dict[str, Any]) -> None:
-    assert [str(permission) for permission in missing_permissions(REQUIRED, [granted])] == [
+def test_narrower_conditional_or_invalid_policy_grants_nothing(policy: dict[str, Any]) -> None:
+    assert [str(permission) for permission in missing_permissions(REQUIRED, [policy])] == [
         "cos:PutObject on qcs::cos:ap-guangzhou:uid/1250000000:out-1250000000/texts/*"
     ]
 

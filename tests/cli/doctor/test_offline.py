@@ -14,14 +14,14 @@ from rich.console import Console
 from cli.config import CliContext
 from cli.doctor.command import doctor
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = {
     "REGION": "ap-guangzhou",
     "INPUT_BUCKETS": "recordings-1250000000",
     "INPUT_PREFIX": "calls/",
-    "CALLBACK_TOKEN": "a-token-that-nobody-knows",
+    "CALLBACK_TOKEN": "a-token-that-no-function-has",
 }
-KEY = {"TENCENTCLOUD_SECRET_ID": "AKIDsomebody", "TENCENTCLOUD_SECRET_KEY": "a-secret-of-somebody"}
+KEY = {"TENCENTCLOUD_SECRET_ID": "AKIDunknown", "TENCENTCLOUD_SECRET_KEY": "a-secret-of-a-key"}
 
 
 def run_doctor(folder: Path, **process: str) -> tuple[bool, list[dict[str, Any]]]:
@@ -31,8 +31,8 @@ def run_doctor(folder: Path, **process: str) -> tuple[bool, list[dict[str, Any]]
     document = json.loads(output.getvalue())
     assert document["ok"] is passed
     findings: list[dict[str, Any]] = document["findings"]
-    assert "a-token-that-nobody-knows" not in output.getvalue()
-    assert "a-secret-of-somebody" not in output.getvalue()
+    assert "a-token-that-no-function-has" not in output.getvalue()
+    assert "a-secret-of-a-key" not in output.getvalue()
     return passed, findings
 
 
