@@ -59,7 +59,9 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--words", type=int, default=90_000, help="words in the long result")
     parser.add_argument("--done", type=int, default=100_000, help="finished recordings for sweep and audit")
     parser.add_argument("--open", type=int, default=100, help="unfinished recordings for sweep and audit")
-    parser.add_argument("--large", type=int, default=1_000_000, help="recordings of a bucket for several audits")
+    parser.add_argument(
+        "--large", type=int, default=1_000_000, help="recordings of a bucket for several audits"
+    )
     parser.add_argument("--burst", type=int, default=500, help="uploads at once")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--page", type=Path, help="write the page to this file instead of docs/benchmarks.md")

@@ -90,7 +90,9 @@ def _metrics(few: Round, many: Round) -> Iterator[Metric]:
     yield Metric("simulated time of a run", f"{max(run.seconds for run in many.runs):.1f} s at most")
     max_pages = 2 * ceil(many.recordings / _NAMES_PER_PAGE) + _MAX_OTHER_PAGES * runs
     yield Metric.at_most("pages listed in all runs", many.pages, max_pages)
-    yield Metric.at_most("other requests in all runs", many.requests - many.pages, _MAX_CURSOR_REQUESTS * runs)
+    yield Metric.at_most(
+        "other requests in all runs", many.requests - many.pages, _MAX_CURSOR_REQUESTS * runs
+    )
     yield Metric(
         "processor time of all runs",
         f"{many.processor_s:.1f} s ({many.processor_s / many.recordings * 1e6:.0f} µs for each recording)",
@@ -101,5 +103,6 @@ def _metrics(few: Round, many: Round) -> Iterator[Metric]:
     reserved_s = _LIMIT_S - max(run.seconds for run in many.runs)
     deployed_runs = ceil(many.seconds / (_DEPLOYED_LIMIT_S - reserved_s))
     yield Metric(
-        f"runs of {_DEPLOYED_LIMIT_S:.0f} s, from the same figures", f"{deployed_runs} ({many.seconds:.0f} s in all)"
+        f"runs of {_DEPLOYED_LIMIT_S:.0f} s, from the same figures",
+        f"{deployed_runs} ({many.seconds:.0f} s in all)",
     )

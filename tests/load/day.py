@@ -1,4 +1,4 @@
-"""Simulate a day of a million uploads: `python -m tests.load.day` prints the table, `--write` also draws the picture.
+"""A simulated day of a million uploads; `python -m tests.load.simulate_day` prints and draws it.
 
 It answers what no test with real requests can: how long recordings wait if the speech queue is smaller than the day.
 Nothing is sent. What a recording costs in requests is counted by tests (`test_simulated_costs_are_the_counted_ones`);
@@ -12,23 +12,20 @@ is over. Notifications arrive at once and are never lost.
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, exp, inf
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from shared.recordings.context import RESPONSE_MARGIN_S
 from shared.recordings.sweep import JOBS_PER_QUERY, QUEUE_DEPTH_PER_WORKER, RESERVED_S
 
-HOUR_S, DAY_S = 3_600, 86_400
+MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
 # Requests, as the functions send them: see the test that counts them.
 UPLOAD_REQUESTS, CALLBACK_REQUESTS = 7, 10
@@ -45,7 +42,6 @@ SWEEP_INTERVAL_S, SWEEP_TIMEOUT_S, SWEEP_AFTER_S = 300, 600, 300  # serverless.y
 WORKING_HOURS = (3, 2, 2, 2, 2, 3, 8, 20, 50, 95, 110, 95, 50, 65, 95, 105, 100, 75, 40, 28, 23, 17, 10, 5)
 
 _QUEUED, _DEFERRED, _CLOSED = range(3)
-_PICTURE = Path(__file__).parents[2] / "docs" / "images" / "scale-day.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class Day:
 
     `speed`: seconds of audio per second; ASR document 1093/37823 says one to three minutes for an hour, the slower of
     the two is 20. `start_s`: what a job takes on top, for example to load the file. `max_size`: the jobs that a queue
-    takes, waiting or running.
+    takes, waiting or running. `max_in_flight`: the setting MAX_IN_FLIGHT; 0 is Scribe's own limit.
     """
 
     uploads: int = 1_000_000
@@ -66,6 +62,7 @@ class Day:
     start_s: float = 5.0
     request_s: float = 0.1
     max_size: int = 10_000
+    max_in_flight: int = 0
 
     def make_arrivals(self) -> Sequence[float]:
         """Return the times of all uploads in seconds since midnight, in order."""
@@ -122,13 +119,16 @@ class Outcome:
 
     @property
     def max_backlog(self) -> int:
+        """Return the largest number of recordings that were uploaded and not finished."""
         return max(point.backlog for point in self.backlog)
 
 
 class Simulation:
     """One day with one queue. All times in seconds since midnight."""
 
-    def __init__(self, day: Day, max_concurrent: int, arrivals: Sequence[float], job_s: Sequence[float]) -> None:
+    def __init__(
+        self, day: Day, max_concurrent: int, arrivals: Sequence[float], job_s: Sequence[float]
+    ) -> None:
         self._day = day
         self._max_concurrent = max_concurrent
         self._arrivals = arrivals
@@ -148,13 +148,10 @@ class Simulation:
         backlog = [Point(0, 0)]
         sweep_ends_s = 0.0
         for time_s in range(SWEEP_INTERVAL_S, DAY_S + 1, SWEEP_INTERVAL_S):
+            self._advance(time_s)
+            backlog.append(Point(time_s, self._arrived - self.finished))
             if sweep_ends_s <= time_s < DAY_S:
-                self._advance(time_s)
-                backlog.append(Point(time_s, self._arrived - self.finished))
                 sweep_ends_s = self._sweep(time_s)
-            else:
-                self._advance(time_s)
-                backlog.append(Point(time_s, self._arrived - self.finished))
         return self._build_outcome(backlog)
 
     def _advance(self, until_s: float) -> None:
@@ -260,7 +257,8 @@ class Simulation:
 
     def _count_slots(self) -> tuple[int, int]:
         """Return the limiter's free slots, and how many jobs it looks at for that."""
-        limit = min(self._day.max_size, QUEUE_DEPTH_PER_WORKER * self._max_concurrent)
+        default_limit = QUEUE_DEPTH_PER_WORKER * self._max_concurrent
+        limit = min(self._day.max_in_flight or default_limit, self._day.max_size)
         unfinished = self._count_unfinished()
         return limit - unfinished, min(limit, unfinished)
 
@@ -279,7 +277,9 @@ class Simulation:
             latency_s = finished_s - uploaded_s if finished_s <= DAY_S else inf
             by_half_hour[int(2 * uploaded_s / HOUR_S)].append(latency_s)
         latency = [
-            summarize_latency(index * HOUR_S / 2, values) for index, values in enumerate(by_half_hour) if values
+            summarize_latency(index * HOUR_S / 2, values)
+            for index, values in enumerate(by_half_hour)
+            if values
         ]
         return Outcome(
             max_concurrent=self._max_concurrent,
@@ -301,29 +301,30 @@ def summarize_latency(time_s: float, values: Sequence[float]) -> Latency:
     return Latency(time_s, median(ordered), ordered[ceil(0.95 * len(ordered)) - 1])
 
 
-def simulate(day: Day, max_concurrent: Sequence[int]) -> list[Outcome]:
-    """Simulate the same day with queues of these sizes."""
+def simulate(day: Day, max_concurrent: Iterable[int]) -> list[Outcome]:
+    """Simulate the same day with queues that run this number of jobs at once."""
     arrivals, job_s = day.make_arrivals(), day.make_job_seconds()
-    return [Simulation(day, size, arrivals, job_s).run() for size in max_concurrent]
+    return [Simulation(day, number, arrivals, job_s).run() for number in max_concurrent]
 
 
 def format_seconds(seconds: float) -> str:
-    """Format a latency: `23 s`, `4 min`, `2.5 h`, or that it is not on this day."""
+    """Format a latency: `23 s`, `4 min`, `2.5 h`."""
     if seconds == inf:
-        return "not on this day"
-    if seconds < 2 * 60:
+        return "after midnight"
+    if seconds < 2 * MINUTE_S:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 2 * HOUR_S else f"{seconds / HOUR_S:.1f} h"
+    return f"{seconds / MINUTE_S:.0f} min" if seconds < 2 * HOUR_S else f"{seconds / HOUR_S:.1f} h"
 
 
 def build_table(outcomes: Sequence[Outcome]) -> str:
     """Build the Markdown table of docs/scale.md."""
     lines = [
-        "| jobs at once | finished by midnight | found the queue full | largest backlog | median latency | 95 % |",
-        "|---|---|---|---|---|---|",
+        "| uploads | jobs at once | finished by midnight | found the queue full | largest backlog | median | 95 % |",
+        "|---|---|---|---|---|---|---|",
     ]
     for outcome in outcomes:
         cells = (
+            f"{outcome.uploads:,}",
             f"{outcome.max_concurrent}",
             f"{outcome.finished:,}",
             f"{outcome.deferred:,}",
@@ -333,26 +334,3 @@ def build_table(outcomes: Sequence[Outcome]) -> str:
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-QUEUE_SIZES = (5, 50, 500)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; return 0."""
-    from tests.load.day_picture import draw
-
-    parser = argparse.ArgumentParser(prog="python -m tests.load.day", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="draw docs/images/scale-day.svg")
-    options = parser.parse_args(arguments)
-    outcomes = simulate(Day(), QUEUE_SIZES)
-    sys.stdout.write(build_table(outcomes) + "\n")
-    if options.write:
-        _PICTURE.parent.mkdir(exist_ok=True)
-        _PICTURE.write_text(draw(outcomes), "utf-8")
-        sys.stderr.write(f"Wrote {_PICTURE}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from tests.load.day import DAY_S, HOUR_S, WORKING_HOURS, Outcome
 
-_WIDTH, _HEIGHT = 920, 860
+_WIDTH, _HEIGHT = 920, 846
 _LEFT, _RIGHT = 92, 740
 _COLOURS = ("#c2410c", "#1d4ed8", "#047857")  # readable on white, and with colour blindness
 _TEXT, _MUTED, _GRID = "#1f2937", "#4b5563", "#d9dee5"
@@ -63,19 +63,39 @@ class Panel:
             yield _text(_x(hour * HOUR_S), self.bottom + 22, f"{hour:02}:00", "muted middle")
 
 
-_UPLOADS = Panel(104, 194, "Uploads (a second)", [Tick(0, "0"), Tick(10, "10"), Tick(20, "20"), Tick(30, "30")], False)
+_UPLOADS = Panel(
+    104,
+    194,
+    "Uploads (a second)",
+    [Tick(0, "0"), Tick(10, "10"), Tick(20, "20"), Tick(30, "30"), Tick(40, "40")],
+    False,
+)
 _BACKLOG = Panel(
     274,
     474,
     "Backlog: recordings that are uploaded and not finished (logarithmic)",
-    [Tick(10, "10"), Tick(100, "100"), Tick(1e3, "1,000"), Tick(1e4, "10,000"), Tick(1e5, "100,000"), Tick(1e6, "1,000,000")],
+    [
+        Tick(10, "10"),
+        Tick(100, "100"),
+        Tick(1e3, "1,000"),
+        Tick(1e4, "10,000"),
+        Tick(1e5, "100,000"),
+        Tick(1e6, "1,000,000"),
+    ],
     True,
 )
 _LATENCY = Panel(
     554,
     774,
     "Latency from upload to transcripts, by the time of the upload (logarithmic)",
-    [Tick(10, "10 s"), Tick(60, "1 min"), Tick(600, "10 min"), Tick(3600, "1 h"), Tick(21_600, "6 h"), Tick(86_400, "24 h")],
+    [
+        Tick(10, "10 s"),
+        Tick(60, "1 min"),
+        Tick(600, "10 min"),
+        Tick(3600, "1 h"),
+        Tick(21_600, "6 h"),
+        Tick(86_400, "24 h"),
+    ],
     True,
 )
 
@@ -97,7 +117,12 @@ def _draw(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"<style>{_STYLE}</style>"
     yield f'<rect x="0.5" y="0.5" width="{_WIDTH - 1}" height="{_HEIGHT - 1}" rx="8" fill="#ffffff" stroke="{_GRID}"/>'
     yield _text(_LEFT, 38, title, "title")
-    yield _text(_LEFT, 62, "Simulated by tests/load/day.py; the assumptions are in docs/scale.md. Nothing was measured.", "muted")
+    yield _text(
+        _LEFT,
+        62,
+        "Simulated by tests/load/day.py; the assumptions are in docs/scale.md. Nothing was measured.",
+        "muted",
+    )
     for panel in (_UPLOADS, _BACKLOG, _LATENCY):
         yield from panel.draw()
     yield from _draw_uploads(uploads)
@@ -108,7 +133,7 @@ def _draw(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield _label(label_y, f"{outcome.max_concurrent} jobs at once", colour)
         yield from _draw_latency(outcome, colour)
     yield from _draw_key()
-    yield _text((_LEFT + _RIGHT) / 2, _HEIGHT - 22, "Time of day", "muted middle")
+    yield _text((_LEFT + _RIGHT) / 2, _HEIGHT - 24, "Time of day", "muted middle")
     yield "</svg>"
 
 
@@ -198,7 +223,9 @@ def _triangle(x: float, y: float, colour: str) -> str:
 
 
 def _label(y: float, text: str, colour: str) -> str:
-    return f'<text x="{_RIGHT + 12}" y="{y + 5:.1f}" style="fill:{colour};font-weight:600">{escape(text)}</text>'
+    return (
+        f'<text x="{_RIGHT + 12}" y="{y + 5:.1f}" style="fill:{colour};font-weight:600">{escape(text)}</text>'
+    )
 
 
 def _text(x: float, y: float, text: str, css: str = "") -> str:
