@@ -88,7 +88,6 @@ class Settings:
     nothing. `all` transcribes them too. A recording that is uploaded now is always transcribed.
     Empty: every recording; `scribe deploy` fills it in
     Example: SINCE=2026-11-01T00:00:00+08:00
-    Example: SINCE=all
     Wrong: SINCE=yesterday
     Wrong: SINCE=2026-11-01
     """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from starlette.responses import Response
 
+from localcloud.auth.cos_signature import percent_encode
 from localcloud.cos import serializers
 from localcloud.cos.backend import (
     CosBackend,
@@ -27,6 +29,8 @@ from localcloud.cos.models import (
     prefix_upper_bound,
 )
 from localcloud.cos.storage import (
+    COPY_SOURCE_KEY_MD5,
+    CUSTOMER_KEY_MD5,
     MAX_KEY_BYTES,
     RESPONSE_OVERRIDES,
     check_key,
@@ -35,14 +39,18 @@ from localcloud.cos.storage import (
     parse_tagging_header,
     stored_headers,
 )
+from localcloud.http.forms import Form, is_form, parse_form
 from localcloud.http.hosts import ServiceName, parse_host
 from localcloud.http.request import Request
 from localcloud.http.response import XML_TYPE, FileRangeResponse, xml_response
 from localcloud.xml import Node, XmlError, node, parse
 
 _MAX_XML_BODY_BYTES = 2 * 1024 * 1024  # a multi-delete of 1000 long keys fits
+_MAX_FORM_BYTES = 64 * 1024 * 1024
 _MAX_DELETES = 1000
 _MAX_PAGE_SIZE = 1000
+_MAX_RESTORE_DAYS = 365
+_RESTORE_TIERS = ("Standard", "Bulk")  # DEEP_ARCHIVE has no Expedited (436/30933)
 _COPY_SOURCE = re.compile(r"(?P<host>[^/?]+)/(?P<key>[^?]+)(?:\?(?P<query>.*))?", re.DOTALL)
 
 
@@ -130,7 +138,14 @@ async def list_objects(cos: CosBackend, request: Request, bucket: Bucket) -> Res
     page = list_page(cos.objects, bucket.name, prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
     return xml_response(
         serializers.object_list(
-            bucket, page, prefix=prefix, delimiter=delimiter, marker=marker, limit=limit, encoding=encoding
+            bucket,
+            page,
+            prefix=prefix,
+            delimiter=delimiter,
+            marker=marker,
+            limit=limit,
+            encoding=encoding,
+            get_state=cos.states.get_archive_state,
         )
     )
 
@@ -194,11 +209,15 @@ async def delete_objects(cos: CosBackend, request: Request, bucket: Bucket) -> R
     return xml_response(node("DeleteResult", *results))
 
 
+def _version_headers(cos: CosBackend, bucket: Bucket, stored: StoredObject) -> dict[str, str]:
+    return {"x-cos-version-id": stored.version_id} if cos.shows_version_id(bucket, stored) else {}
+
+
 def _delete(cos: CosBackend, bucket: Bucket, key: str, version_id: str) -> dict[str, str]:
     """Delete an object or one version of it; return the headers that describe the result."""
     if not version_id:
         marker = cos.objects.delete(bucket, key)
-        return {"x-cos-delete-marker": "true", "x-cos-version-id": marker.version_id} if marker else {}
+        return {"x-cos-delete-marker": "true", **_version_headers(cos, bucket, marker)} if marker else {}
     version = cos.objects.get(bucket.name, key, version_id)
     if version is None:
         return {}
@@ -229,7 +248,68 @@ async def put_object(cos: CosBackend, request: Request, bucket: Bucket) -> Respo
         tags=tags,
         create_only=_is_create_only(request),
     )
-    return Response(headers={"etag": f'"{stored.etag}"', **serializers.version_headers(bucket, stored)})
+    return Response(headers={"etag": f'"{stored.etag}"', **_version_headers(cos, bucket, stored)})
+
+
+def is_form_upload(request: Request) -> bool:
+    """Whether a request is POST Object, whose form is signed instead of the request."""
+    is_on_bucket = request.target.service is ServiceName.COS_BUCKET and request.path == "/"
+    return request.method == "POST" and is_on_bucket and is_form(request.header("content-type"))
+
+
+async def read_form(request: Request) -> Form:
+    """Read the body of POST Object. Raises MalformedPOSTRequest, EntityTooLarge (the real limit is 5 GB)."""
+    body = await request.peek_body(_MAX_FORM_BYTES)
+    if not body and request.header("content-length", "0") != "0":
+        raise CosError(
+            400, "EntityTooLarge", f"This stand-in takes forms of at most {_MAX_FORM_BYTES} bytes."
+        )
+    try:
+        return parse_form(request.header("content-type"), body)
+    except ValueError as error:
+        raise CosError(400, "MalformedPOSTRequest", f"The body is no form: {error}.") from error
+
+
+async def post_object(cos: CosBackend, request: Request, bucket: Bucket) -> Response:
+    """POST Object (436/14690): the fields of the form are what the headers of PUT Object are."""
+    form = request.form
+    if form is None:
+        raise CosError(405, "MethodNotAllowed", "A POST on a bucket is a form, or has a sub-resource.")
+    check_key(form.key)
+    if not form.key:
+        raise invalid_argument("The form has no field named key.")
+    headers, tags = stored_headers(form.fields), parse_tagging_header(form.fields.get("x-cos-tagging", ""))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield form.file
+
+    stored = await cos.put_object(
+        bucket,
+        form.key,
+        await cos.receive_body(chunks()),
+        headers,
+        event="Post",
+        request_id=request.request_id,
+        tags=tags,
+    )
+    location = f"http://{request.host_name}/{percent_encode(form.key)}"
+    answer = {"etag": f'"{stored.etag}"', "location": location, **_version_headers(cos, bucket, stored)}
+    if form.fields.get("success_action_redirect"):
+        return Response(None, 303, {**answer, "location": form.fields["success_action_redirect"]})
+    status = form.fields.get("success_action_status", "204")
+    if status != "201":
+        return Response(None, 200 if status == "200" else 204, answer)
+    return xml_response(
+        node(
+            "PostResponse",
+            node("Location", location),
+            node("Bucket", bucket.name),
+            node("Key", form.key),
+            node("ETag", f'"{stored.etag}"'),
+        ),
+        201,
+        answer,
+    )
 
 
 def _find_copy_source(cos: CosBackend, header: str) -> StoredObject:
@@ -248,17 +328,20 @@ def _find_copy_source(cos: CosBackend, header: str) -> StoredObject:
 
 
 async def copy_object(cos: CosBackend, request: Request, bucket: Bucket) -> Response:
-    """PUT Object - Copy."""
+    """PUT Object - Copy; an archived source has to be restored first."""
     check_key(request.key)
     await request.body(0)
     source = _find_copy_source(cos, request.header("x-cos-copy-source"))
+    cos.check_readable(source, request.header(COPY_SOURCE_KEY_MD5))
     check_copy_preconditions(request.header_map, source)
-    replaces = request.header("x-cos-metadata-directive").lower() in ("replaced", "replace")
+    headers = _build_copy_headers(request, source)
+    is_onto_itself = (source.bucket, source.key) == (bucket.name, request.key)
+    keep_etag = is_onto_itself and CUSTOMER_KEY_MD5 not in source.headers
     stored = await cos.put_object(
         bucket,
         request.key,
-        await cos.copy_object_body(source),
-        stored_headers(request.header_map) if replaces else source.headers,
+        await cos.copy_object_body(source, keep_etag=keep_etag),
+        headers,
         event="Copy",
         request_id=request.request_id,
         tags=source.tags,
@@ -270,8 +353,24 @@ async def copy_object(cos: CosBackend, request: Request, bucket: Bucket) -> Resp
             node("ETag", f'"{stored.etag}"'),
             node("LastModified", serializers.format_iso_time(stored.modified_s)),
         ),
-        headers=serializers.version_headers(bucket, stored),
+        headers=_version_headers(cos, bucket, stored),
     )
+
+
+def _build_copy_headers(request: Request, source: StoredObject) -> dict[str, str]:
+    """Build the headers of a copy: the source's, unless the request replaces them.
+
+    The storage class and the encryption are always those of the request, not of the source (436/10881).
+    """
+    requested = stored_headers(request.header_map)
+    if request.header("x-cos-metadata-directive").lower() in ("replaced", "replace"):
+        return requested
+    kept = {name: value for name, value in source.headers.items() if not _is_own_of_copy(name)}
+    return kept | {name: value for name, value in requested.items() if _is_own_of_copy(name)}
+
+
+def _is_own_of_copy(name: str) -> bool:
+    return name.startswith(("x-cos-storage-class", "x-cos-server-side-encryption"))
 
 
 def _require_object(cos: CosBackend, bucket: Bucket, key: str, version_id: str) -> StoredObject:
@@ -309,7 +408,11 @@ def _override_headers(request: Request) -> dict[str, str]:
 async def get_object(cos: CosBackend, request: Request, bucket: Bucket) -> Response:
     """GET Object and HEAD Object: conditions, one range, response-* overrides."""
     stored = _requested_object(cos, request, bucket)
-    headers = serializers.object_headers(bucket, stored)
+    # HEAD works for an archived object too.
+    check = cos.check_metadata_readable if request.method == "HEAD" else cos.check_readable
+    check(stored, request.header(CUSTOMER_KEY_MD5))
+    headers = serializers.object_headers(stored, cos.states.get_archive_state(stored))
+    headers |= _version_headers(cos, bucket, stored)
     if is_not_modified(request.header_map, stored):
         return Response(
             status_code=304, headers={"etag": headers["etag"], "last-modified": headers["last-modified"]}
@@ -329,6 +432,20 @@ async def delete_object(cos: CosBackend, request: Request, bucket: Bucket) -> Re
     """DELETE Object: 204 whether it existed or not."""
     check_key(request.key)
     return Response(None, 204, _delete(cos, bucket, request.key, request.parameters.get("versionId", "")))
+
+
+async def restore_object(cos: CosBackend, request: Request, bucket: Bucket) -> Response:
+    """POST Object restore: 202, and 200 when there is a restored copy already (436/12633)."""
+    root = await _read_xml_body(request, "RestoreRequest")
+    stored = _requested_object(cos, request, bucket)
+    # An INTELLIGENT_TIERING object needs no Days in S3; for COS this is unconfirmed.
+    days = parse_int(root.value("Days", "1"), "Days", 1, _MAX_RESTORE_DAYS)
+    tier = root.value("CASJobParameters/Tier", "Standard")
+    tiers = _RESTORE_TIERS if stored.storage_class == "DEEP_ARCHIVE" else ("Expedited", *_RESTORE_TIERS)
+    if tier not in tiers:
+        raise invalid_argument(f"Tier is one of {', '.join(tiers)} for this object.")
+    started = await cos.start_restore(bucket, stored, days, request.request_id)
+    return Response(status_code=202 if started else 200)
 
 
 async def put_tagging(cos: CosBackend, request: Request, bucket: Bucket) -> Response:
@@ -426,7 +543,7 @@ async def complete_upload(cos: CosBackend, request: Request, bucket: Bucket) -> 
             node("Key", request.key),
             node("ETag", f'"{stored.etag}"'),
         ),
-        headers=serializers.version_headers(bucket, stored),
+        headers=_version_headers(cos, bucket, stored),
     )
 
 

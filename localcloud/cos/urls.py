@@ -25,6 +25,7 @@ _BUCKET_ROUTES: dict[tuple[str, str], _Handler] = {
     ("PUT", "versioning"): responses.put_versioning,
     ("GET", "versions"): responses.list_versions,
     ("GET", "uploads"): responses.list_uploads,
+    ("POST", ""): responses.post_object,
     ("POST", "delete"): responses.delete_objects,
 }
 _OBJECT_ROUTES: dict[tuple[str, str], _Handler] = {
@@ -36,6 +37,7 @@ _OBJECT_ROUTES: dict[tuple[str, str], _Handler] = {
     ("PUT", "tagging"): responses.put_tagging,
     ("GET", "tagging"): responses.get_tagging,
     ("DELETE", "tagging"): responses.delete_tagging,
+    ("POST", "restore"): responses.restore_object,
     ("POST", "uploads"): responses.initiate_upload,
     ("PUT", "uploadId"): responses.upload_part,
     ("GET", "uploadId"): responses.list_parts,
@@ -61,7 +63,6 @@ _UNSUPPORTED = frozenset(
         "policy",
         "referer",
         "replication",
-        "restore",
         "select",
         "symlink",
         "website",
