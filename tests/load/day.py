@@ -66,7 +66,7 @@ class Day:
 
     def make_arrivals(self) -> Sequence[float]:
         """Return the times of all uploads in seconds since midnight, in order."""
-        generator = random.Random(f"arrivals {self.seed}")
+        generator = random.Random(f"arrivals {self.seed}")  # noqa: S311 - a simulation
         arrivals = array("d")
         total, count, weight = sum(WORKING_HOURS), 0, 0
         for hour, part in enumerate(WORKING_HOURS):
@@ -78,7 +78,7 @@ class Day:
 
     def make_job_seconds(self) -> Sequence[float]:
         """Return how long the job of each recording runs, in tenths of seconds."""
-        generator = random.Random(f"lengths {self.seed}")
+        generator = random.Random(f"lengths {self.seed}")  # noqa: S311 - a simulation
         seconds = array("d")
         for _ in range(self.uploads):
             length_s = self.median_length_s * exp(self.length_sigma * generator.gauss(0, 1))

@@ -62,7 +62,7 @@ class Cloud:
             return httpx.Response(404)  # the sweep's cursor
         if request.method == "GET":
             return httpx.Response(200 if self.cursor else 404, stream=httpx.ByteStream(self.cursor))
-        self.cursor = b"".join(request.stream) if request.method == "PUT" else b""
+        self.cursor = request.read() if request.method == "PUT" else b""
         return httpx.Response(200)
 
     def list_names(self, query: str) -> bytes:
