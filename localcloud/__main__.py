@@ -18,8 +18,10 @@ import uvicorn
 
 from localcloud.admin import create_admin_app
 from localcloud.app import Cloud, CloudOptions
+from localcloud.auth.authorize import CI_PERMISSION_READINGS
 from localcloud.auth.policy import PolicyFileError
 from localcloud.ci.backend import CiOptions
+from localcloud.cos.backend import CosOptions
 from localcloud.faults.plan import FaultPlanError, load_plan
 from localcloud.http.server import HttpProtocol
 from localcloud.runtime.models import DeploymentError
@@ -61,6 +63,23 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--versioned", nargs="+", default=[], metavar="BUCKET", help="create these buckets, with versioning"
     )
     parser.add_argument(
+        "--suspended",
+        nargs="+",
+        default=[],
+        metavar="BUCKET",
+        help="create these buckets, with versioning that was enabled and is suspended",
+    )
+    parser.add_argument(
+        "--suspended-version-id",
+        choices=("null", "absent"),
+        default="null",
+        help="x-cos-version-id of a null version while versioning is suspended: the word null (default), or no"
+        " such header",
+    )
+    parser.add_argument(
+        "--restore-delay-ms", type=int, default=300, help="how long the restore of an archived object takes"
+    )
+    parser.add_argument(
         "--retry-delay",
         type=float,
         default=1.0,
@@ -80,6 +99,27 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         help="how long new roles, policies, queues and URLs are not yet known everywhere, and deleted functions"
         " still partly exist (200; 0 with --functions)",
+    )
+    parser.add_argument(
+        "--bare-account",
+        action="store_true",
+        help="a new data folder is an account in which nothing was set up: no bucket is bound to CI, and the service"
+        " roles SCF_QcsRole and CI_QCSRole do not exist",
+    )
+    parser.add_argument(
+        "--ci-permissions",
+        choices=CI_PERMISSION_READINGS,
+        default="documented",
+        help="what GET /asr_jobs/<id> and GET /asr_jobs need: ci:DescribeAsrJob and ci:DescribeAsrJobs"
+        " (documented, default), the two exchanged (swapped), or ci:DescribeMediaJob and"
+        " ci:DescribeMediaJobs (media)",
+    )
+    parser.add_argument(
+        "--ci-signature-error",
+        choices=("access-denied", "invalid-authorization"),
+        default="access-denied",
+        help="code for a wrong or expired signature on a CI host: AccessDenied (default), or the documented"
+        " InvalidAuthorization and SignatureExpired",
     )
     parser.add_argument("--faults", default="{}", help="fault injection plan: a JSON file, or JSON text")
     return parser.parse_args(arguments)
@@ -102,13 +142,25 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
         policies=arguments.policies,
         timers=arguments.timers,
         versioned=tuple(arguments.versioned),
+        suspended=tuple(arguments.suspended),
         retry_delay_s=arguments.retry_delay,
         max_instances=max(1, arguments.max_instances),
         deploy_delay_s=arguments.deploy_delay_ms / 1000,
         propagation_delay_s=propagation_delay_s,
         faults=load_plan(arguments.faults),
+        is_bare=arguments.bare_account,
+        ci_permissions=arguments.ci_permissions,
+        ci_signature_error=arguments.ci_signature_error,
+        cos=CosOptions(
+            restore_delay_s=arguments.restore_delay_ms / 1000,
+            shows_null_version=arguments.suspended_version_id == "null",
+        ),
         ci=CiOptions(
-            arguments.job_delay_ms / 1000, arguments.max_size, arguments.max_concurrent, propagation_delay_s
+            arguments.job_delay_ms / 1000,
+            arguments.max_size,
+            arguments.max_concurrent,
+            propagation_delay_s,
+            is_bound=not arguments.bare_account,
         ),
     )
 

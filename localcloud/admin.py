@@ -7,7 +7,9 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from typing import Annotated, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -18,10 +20,61 @@ from localcloud.auth.policy import parse_policy
 from localcloud.ci.models import format_timestamp
 from localcloud.faults.plan import parse_plan
 from localcloud.faults.services import FOREIGN
+from localcloud.faults.switches import BodyKind, JobFailure, Operation, Refusal, RuleErrorCode
 
 _MAX_WAIT_S = 600.0
 _POLL_INTERVAL_S = 0.02
 _CREDENTIAL_FIELDS = ("secret_id", "secret_key", "token", "expires_s", "function", "request_id")
+
+
+class _AdminBody(BaseModel):
+    """Base of the JSON bodies of the pages."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class ObjectChange(_AdminBody):
+    """The body of /-/objects; what is absent stays."""
+
+    bucket: str
+    key: str
+    tier: str | None = None
+    denied: bool | None = None
+    restored: Literal[True] | None = None
+
+
+class BindingChange(_AdminBody):
+    """The body of /-/ci_buckets."""
+
+    bucket: str
+    status: Literal["on", "off", "unbinding"]
+
+
+class RefusalChange(_AdminBody):
+    """The body of /-/refuse.
+
+    `operation`: submit, describe, list, queues, buckets, other or all calls of CI; `body`: xml, html or empty.
+    """
+
+    status: Annotated[int, Field(ge=300, le=599)]
+    code: str = ""
+    message: str = ""
+    operation: Operation = "submit"
+    body: BodyKind = "xml"
+
+
+class JobFailureChange(_AdminBody):
+    """The body of /-/fail_jobs."""
+
+    code: str = "FailedOperation.UserHasNoAmount"
+    message: str = "The account has no money left."
+
+
+class RuleChange(_AdminBody):
+    """The body of /-/taken_rules; `bucket` is `name-appid`."""
+
+    bucket: str
+    code: RuleErrorCode = "ResourceInUse.Cos"
 
 
 def create_admin_app(cloud: Cloud) -> Starlette:
@@ -39,7 +92,12 @@ def create_admin_app(cloud: Cloud) -> Starlette:
             Route("/-/code/{name}.zip", pages.code),
             Route("/-/functions/{name}/invoke", pages.invoke, methods=["POST"]),
             Route("/-/timer/{name}", pages.timer, methods=["POST"]),
+            Route("/-/objects", pages.objects, methods=["PUT"]),
             Route("/-/ai_bucket/{name}", pages.enable_ai, methods=["POST"]),
+            Route("/-/ci_buckets", pages.ci_buckets, methods=["PUT"]),
+            Route("/-/refuse", pages.refuse, methods=["GET", "PUT", "DELETE"]),
+            Route("/-/fail_jobs", pages.fail_jobs, methods=["GET", "PUT", "DELETE"]),
+            Route("/-/taken_rules", pages.taken_rules, methods=["GET", "PUT", "DELETE"]),
             Route("/-/keys", pages.issue_key, methods=["POST"]),
         ],
         exception_handlers={404: _not_found},
@@ -116,7 +174,7 @@ class _AdminPages:
     async def _is_idle(self, timeout_s: float) -> bool:
         # A function may submit a job, and the end of a job calls a function: check the jobs after the functions.
         return await self._cloud.functions.wait_idle(timeout_s) and (
-            self._cloud.ci.is_idle() and self._cloud.faults.is_idle
+            self._cloud.ci.is_idle() and self._cloud.cos.is_idle and self._cloud.faults.is_idle
         )
 
     async def faults(self, request: Request) -> Response:
@@ -159,6 +217,29 @@ class _AdminPages:
 
         return await _handle_errors(fire)
 
+    async def objects(self, request: Request) -> Response:
+        """Change the current version of the object `key` of `bucket` in ways that no COS request can.
+
+        `tier`: ARCHIVE_ACCESS or DEEP_ARCHIVE_ACCESS for an INTELLIGENT_TIERING object, empty to move it back.
+        `denied`: true makes every read of the key answer 403 until it is false. `restored`: true finishes a restore.
+        """
+
+        async def change() -> Response:
+            change = ObjectChange.model_validate_json(await request.body())
+            cos = self._cloud.cos
+            stored = cos.objects.get_current(change.bucket, change.key)
+            if stored is None:
+                raise KeyError(f"{change.bucket}/{change.key}")
+            if change.tier is not None:
+                cos.set_tier(stored, change.tier)
+            if change.denied is not None:
+                cos.states.set_denied(stored.bucket, stored.key, denied=change.denied)
+            if change.restored:
+                await cos.finish_restore(stored)
+            return JSONResponse(change.model_dump())
+
+        return await _handle_errors(change)
+
     async def enable_ai(self, request: Request) -> Response:
         """Enable the AI content service for a bucket; the real one is enabled in the console."""
         bucket = self._cloud.cos.buckets.get(request.path_params["name"])
@@ -166,6 +247,66 @@ class _AdminPages:
             return JSONResponse({"error": "no such bucket"}, 404)
         self._cloud.ci.queues.enable("ai", bucket.name, bucket.region)
         return JSONResponse({"bucket": bucket.name})
+
+    async def ci_buckets(self, request: Request) -> Response:
+        """Set the CIStatus of a bucket: `{"bucket": name, "status": "on", "off" or "unbinding"}`."""
+
+        async def change() -> Response:
+            change = BindingChange.model_validate_json(await request.body())
+            if self._cloud.cos.buckets.get(change.bucket) is None:
+                raise KeyError(change.bucket)
+            self._cloud.ci.queues.set_status(change.bucket, change.status)
+            return JSONResponse(change.model_dump())
+
+        return await _handle_errors(change)
+
+    async def refuse(self, request: Request) -> Response:
+        """Return what CI refuses; PUT refuses one operation more, DELETE ends all refusals.
+
+        A refusal holds for everyone. See RefusalChange for its members.
+        """
+        switches = self._cloud.faults.switches
+
+        async def change() -> Response:
+            if request.method == "PUT":
+                body = RefusalChange.model_validate_json(await request.body())
+                switches.refuse(Refusal(**body.model_dump()))
+            elif request.method == "DELETE":
+                switches.accept_all()
+            return JSONResponse([asdict(refusal) for refusal in switches.list_refusals()])
+
+        return await _handle_errors(change)
+
+    async def fail_jobs(self, request: Request) -> Response:
+        """Return how jobs fail, or null; PUT `{"code": ..., "message": ...}` makes every job fail until DELETE."""
+        switches = self._cloud.faults.switches
+
+        async def change() -> Response:
+            if request.method == "PUT":
+                body = JobFailureChange.model_validate_json(await request.body())
+                switches.job_failure = JobFailure(body.code, body.message)
+            elif request.method == "DELETE":
+                switches.job_failure = None
+            return JSONResponse(asdict(switches.job_failure) if switches.job_failure else None)
+
+        return await _handle_errors(change)
+
+    async def taken_rules(self, request: Request) -> Response:
+        """Return the buckets whose COS rule another product has, with the code that CreateTrigger answers.
+
+        PUT `{"bucket": name, "code": code}` takes a rule; DELETE releases all.
+        """
+        switches = self._cloud.faults.switches
+
+        async def change() -> Response:
+            if request.method == "PUT":
+                body = RuleChange.model_validate_json(await request.body())
+                switches.take_rule(body.bucket, body.code)
+            elif request.method == "DELETE":
+                switches.release_rules()
+            return JSONResponse(dict(switches.taken_rules))
+
+        return await _handle_errors(change)
 
     async def issue_key(self, request: Request) -> Response:
         """Issue a temporary credential for `lifetime` seconds; a body `{"policies": [document, ...]}` restricts it."""

@@ -37,7 +37,7 @@ from localcloud.ci.backend import CiBackend, CiOptions
 from localcloud.ci.notifier import Notifier
 from localcloud.ci.urls import dispatch as dispatch_ci
 from localcloud.cos import exceptions as cos_errors
-from localcloud.cos.backend import CosBackend
+from localcloud.cos.backend import CosBackend, CosOptions
 from localcloud.cos.urls import dispatch as dispatch_cos
 from localcloud.faults.plan import FaultPlan
 from localcloud.faults.requests import ConnectionAborted
@@ -64,7 +64,10 @@ _MANIFEST_VARIABLES = {"SCRIBE_STAGE": "local", "SCF_ROLE_NAME": "local"}
 class CloudOptions:
     """The options of the command line; empty keys are generated.
 
-    `propagation_delay_s`: how long new roles, policies, queues and URLs are not yet known everywhere.
+    `propagation_delay_s`: how long new roles, policies, queues and URLs are not yet known everywhere. `is_bare`: in a
+    new data folder no bucket is bound to CI, and the service roles do not exist. `ci_permissions`: which actions the
+    queries of speech jobs need. `ci_signature_error`: the code for a wrong signature, access-denied or
+    invalid-authorization.
     """
 
     data: Path
@@ -77,11 +80,16 @@ class CloudOptions:
     policies: Path | None = None
     timers: bool = False
     versioned: tuple[str, ...] = ()
+    suspended: tuple[str, ...] = ()
     retry_delay_s: float = 1.0
     max_instances: int = 4
     deploy_delay_s: float = 0.3
     propagation_delay_s: float = 0.0
     faults: FaultPlan = field(default_factory=FaultPlan)
+    is_bare: bool = False
+    ci_permissions: str = "documented"
+    ci_signature_error: str = "access-denied"
+    cos: CosOptions = field(default_factory=CosOptions)
     ci: CiOptions = field(default_factory=CiOptions)
 
 
@@ -109,7 +117,7 @@ class Cloud:
             self.faults.clock,
             load_policy_file(options.policies) if options.policies else None,
         )
-        self.cam = CamService(self.store, options.appid, options.propagation_delay_s)
+        self.cam = CamService(self.store, options.appid, options.propagation_delay_s, is_bare=options.is_bare)
         self.functions = FunctionRuntime(
             options.functions,
             environ={"REGION": options.region, **_MANIFEST_VARIABLES, **os.environ},
@@ -125,7 +133,9 @@ class Cloud:
             faults=self.faults,
             policies_for_role=self.cam.policies_for_role,
         )
-        self.cos = CosBackend(self.store, options.appid, self.functions.on_object_created, self.faults)
+        self.cos = CosBackend(
+            self.store, options.appid, self.functions.on_object_event, self.faults, options.cos
+        )
         notifier = Notifier(
             self.store,
             owns_host=self.functions.owns_host,
@@ -139,8 +149,8 @@ class Cloud:
             make_recogniser(options.speech),
             notifier,
             options.ci,
-            self.faults.jobs,
-            self.cam.has_ci_role,
+            self.faults,
+            self.cam.ci_role,
         )
         self.scf = ScfService(
             self.store,
@@ -149,10 +159,12 @@ class Cloud:
             appid=options.appid,
             endpoint=endpoint,
             deploy_delay_s=options.deploy_delay_s,
+            find_taken_rule=lambda bucket: self.faults.switches.taken_rules.get(bucket, ""),
             has_bucket=lambda name: self.cos.buckets.get(name) is not None,
             propagation_delay_s=options.propagation_delay_s,
             is_assumable=self.cam.is_assumable,
-            can_write_buckets=self.cam.has_scf_role,
+            has_service_role=self.cam.has_scf_role,
+            can_write_buckets=self.cam.can_scf_write_buckets,
         )
         services: dict[str, ApiService] = {
             "sts": StsService(self.cam.get_role_id),
@@ -161,27 +173,30 @@ class Cloud:
         }
         self.api3 = ApiDispatcher(services, self.credentials, self.faults.clock)
         self._admin = create_admin_app(self)
-        self._create_versioned_buckets(options)
+        self._create_buckets(options.versioned, "Enabled")
+        self._create_buckets(options.suspended, "Suspended")
 
     def _kill(self, credential: Credential) -> bool:
         return self.functions.kill(credential)
 
-    def _create_versioned_buckets(self, options: CloudOptions) -> None:
-        suffix = f"-{options.appid}"
-        for option in options.versioned:
+    def _create_buckets(self, names: tuple[str, ...], versioning: str) -> None:
+        suffix = f"-{self.options.appid}"
+        for option in names:
             name = option if option.endswith(suffix) else option + suffix
-            bucket = self.cos.buckets.get(name) or self.cos.buckets.create(name, options.region)
-            self.cos.buckets.set_versioning(bucket, "Enabled")
+            bucket = self.cos.buckets.get(name) or self.cos.buckets.create(name, self.options.region)
+            self.cos.buckets.set_versioning(bucket, versioning)
 
     async def start(self) -> None:
         """Start the functions and the speech queues; unfinished jobs of the data folder continue."""
         await self.functions.start()
+        await self.cos.start()
         await self.ci.start()
 
     async def close(self) -> None:
         """Stop everything; unfinished work stays in the data folder."""
         self.faults.close()
         await self.ci.close()
+        await self.cos.close()
         await self.scf.close()
         await self.functions.close()
         self.store.close()
@@ -228,17 +243,34 @@ class Cloud:
         except (ClientDisconnect, ConnectionAborted):
             raise
         except Exception as error:  # noqa: BLE001 - an error of the stand-in gets a response like one of the service
-            service_error = _to_service_error(request, error)
+            service_error = self._to_service_error(request, error)
             request.code = service_error.code
             return _error_response(request, service_error)
 
     async def _authorize(self, request: Request) -> None:
         """Raise a ServiceError if the credential's policies do not allow the request."""
-        required = required_cos_permissions if request.target.is_cos else required_ci_permissions
-        denied = find_denied_permission(request, required(request, self.options.appid))
+        appid = self.options.appid
+        required = (
+            required_cos_permissions(request, appid)
+            if request.target.is_cos
+            else required_ci_permissions(request, appid, self.options.ci_permissions)
+        )
+        denied = find_denied_permission(request, required)
         if denied is not None:
             await request.body(_MAX_DISCARDED_BYTES)
             raise (cos_errors if request.target.is_cos else ci_errors).access_denied(denied)
+
+    def _to_service_error(self, request: Request, error: Exception) -> ServiceError:
+        """Convert an exception into an error of the service; an unexpected one becomes InternalError."""
+        if isinstance(error, SignatureError):
+            if request.target.is_cos:
+                return cos_errors.signature_error(error.reason, str(error))
+            is_access_denied = self.options.ci_signature_error == "access-denied"
+            return ci_errors.signature_error(error.reason, str(error), is_access_denied=is_access_denied)
+        if isinstance(error, ServiceError):
+            return error
+        _log.error("%s %s failed: error of the stand-in", request.method, request.raw_path, exc_info=error)
+        return ServiceError(500, "InternalError", "The stand-in failed; its log says how.")
 
     async def _dispatch(self, request: Request) -> Response:
         if request.target.is_cos:
@@ -246,17 +278,6 @@ class Cloud:
         if request.target.is_ci:
             return await dispatch_ci(self.ci, request)
         return await self.functions.handle_request(request)
-
-
-def _to_service_error(request: Request, error: Exception) -> ServiceError:
-    """Convert an exception into an error of the service; an unexpected one becomes InternalError."""
-    if isinstance(error, SignatureError):
-        signature_error = cos_errors.signature_error if request.target.is_cos else ci_errors.signature_error
-        return signature_error(error.reason, str(error))
-    if isinstance(error, ServiceError):
-        return error
-    _log.error("%s %s failed: error of the stand-in", request.method, request.raw_path, exc_info=error)
-    return ServiceError(500, "InternalError", "The stand-in failed; its log says how.")
 
 
 def _error_response(request: Request, error: ServiceError) -> Response:

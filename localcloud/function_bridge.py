@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 from localcloud.access_log import AccessLog
 from localcloud.auth.credentials import Credential, CredentialStore
 from localcloud.auth.policy import PolicyDocument
-from localcloud.cos.backend import ObjectCreatedEvent
+from localcloud.cos.backend import ObjectEvent
 from localcloud.faults.services import Faults
 from localcloud.http.request import Request
-from localcloud.runtime.events import ObjectCreated
+from localcloud.runtime.events import CosEvent
 from localcloud.runtime.instances import TemporaryCredentials
 from localcloud.runtime.registry import FunctionRegistry
 from localcloud.runtime.urls import UrlRequest
@@ -61,6 +61,7 @@ class FunctionRuntime:
             retry_delay_s=retry_delay_s,
             max_instances=max_instances,
             deliver=faults.events.deliver,
+            change_url=faults.events.change_url,
         )
         if folder is not None:
             from localcloud.runtime.manifest import load_manifest  # noqa: PLC0415 - a cloud without one starts faster
@@ -103,14 +104,14 @@ class FunctionRuntime:
         if self._timers:
             await self.registry.start()
 
-    async def on_object_created(self, created: ObjectCreatedEvent) -> None:
+    async def on_object_event(self, event: ObjectEvent) -> None:
         """Queue the event for every matching trigger; returns before the functions run."""
-        stored = created.stored
-        await self.registry.on_object_created(
-            ObjectCreated(
-                event_name=created.event_name,
+        stored = event.stored
+        await self.registry.on_object_event(
+            CosEvent(
+                event_name=event.event_name,
                 bucket=stored.bucket,
-                region=created.region,
+                region=event.region,
                 key=stored.key,
                 size=stored.size,
                 etag=stored.etag,
@@ -118,9 +119,10 @@ class FunctionRuntime:
                 metadata={
                     name: value for name, value in stored.headers.items() if name.startswith("x-cos-meta-")
                 },
-                request_id=created.request_id,
+                request_id=event.request_id,
                 version_id="" if stored.version_id == "null" else stored.version_id,
-                time_s=stored.modified_s,
+                storage_class=stored.storage_class,
+                time_s=event.time_s,
             )
         )
 

@@ -17,11 +17,15 @@ class XmlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One element: its name and either text or child elements."""
+    """One element: its name and either text or child elements.
+
+    `keeps_controls`: control characters of the text are written as references such as `&#11;`, which XML 1.0 forbids.
+    """
 
     name: str
     text: str = ""
     children: tuple[Node, ...] = ()
+    keeps_controls: bool = False
 
     def find(self, path: str) -> Node | None:
         """Return the first element below this one at a path such as `Operation/Output/Bucket`."""
@@ -48,6 +52,11 @@ def node(name: str, *content: Node | str | int | None) -> Node:
     return Node(name, children=tuple(child for child in content if isinstance(child, Node)))
 
 
+def recognised_node(name: str, text: str) -> Node:
+    """Build an element of recognised text. Results with `&#11;` in a sentence were reported of the real service."""
+    return Node(name, text=text, keeps_controls=True)
+
+
 def serialize(root: Node) -> bytes:
     """Serialize a document as UTF-8, with its declaration."""
     parts = ["<?xml version='1.0' encoding='utf-8' ?>\n"]
@@ -62,16 +71,22 @@ def _write(element: Node, parts: list[str]) -> None:
             _write(child, parts)
         parts.append(f"</{element.name}>")
     elif element.text:
-        parts.append(f"<{element.name}>{_escape(element.text)}</{element.name}>")
+        text = _escape(element.text, keeps_controls=element.keeps_controls)
+        parts.append(f"<{element.name}>{text}</{element.name}>")
     else:
         parts.append(f"<{element.name}/>")
 
 
-def _escape(text: str) -> str:
-    """Escape text for an element. XML 1.0 cannot represent control characters: they become U+FFFD."""
-    legal = _ILLEGAL.sub("\ufffd", text)
+def _escape(text: str, *, keeps_controls: bool) -> str:
+    """Escape text for an element. XML 1.0 cannot represent control characters: they become U+FFFD or references."""
     # Every parser returns a bare carriage return as a line feed.
-    return legal.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+    return _ILLEGAL.sub(_reference_control if keeps_controls else "\ufffd", escaped)
+
+
+def _reference_control(match: re.Match[str]) -> str:
+    character = match.group()
+    return f"&#{ord(character)};" if character < " " else "\ufffd"
 
 
 class _TreeBuilder:

@@ -213,19 +213,34 @@ class CamState:
         return time.time() >= added_s + self.propagation_delay_s
 
 
-def load_state(store: Store, propagation_delay_s: float) -> CamState:
-    """Load the data folder; a new one is an account in which the console has authorized CI and SCF."""
+def load_state(store: Store, propagation_delay_s: float, *, is_bare: bool = False) -> CamState:
+    """Load the data folder; a new one is an account in which the console has authorized CI and SCF.
+
+    With `is_bare` a new one has the preset policies, and no service roles.
+    """
     state = CamState(RoleStore(store), PolicyStore(store), propagation_delay_s)
     with store.transaction():
+        _add_preset_policies(state.policies)
         for service, role, description, policies in (
             ("ci", CI_SERVICE_ROLE, _CI_ROLE_DESCRIPTION, _CI_ROLE_POLICIES),
             ("scf", SCF_SERVICE_ROLE, _SCF_ROLE_DESCRIPTION, _SCF_ROLE_POLICIES),
         ):
             setting = f"cam_authorised_{service}"
-            if store.get_or_create_setting(setting, lambda: "no") == "no":
+            # A bare account stays one, whatever the options of the next start are.
+            if store.get_or_create_setting(setting, lambda: "bare" if is_bare else "no") == "no":
                 _create_service_role(state, f"{service}.qcloud.com", role, description, policies)
                 store.save_setting(setting, "yes")
     return state
+
+
+def _add_preset_policies(policies: PolicyStore) -> None:
+    for name, action in (*_SCF_ROLE_POLICIES.items(), *_CI_ROLE_POLICIES.items()):
+        if policies.get_by_name(name) is None:
+            document = {
+                "version": "2.0",
+                "statement": [{"effect": "allow", "action": [action], "resource": ["*"]}],
+            }
+            policies.add(name, PRESET, json.dumps(document), "")
 
 
 def _create_service_role(
@@ -238,12 +253,9 @@ def _create_service_role(
     }
     trust = json.dumps({"version": "2.0", "statement": [statement]})
     role = state.roles.add(name, trust, description, 0, 0)
-    for policy_name, action in policies.items():
-        document = {
-            "version": "2.0",
-            "statement": [{"effect": "allow", "action": [action], "resource": ["*"]}],
-        }
-        policy = state.policies.add(policy_name, PRESET, json.dumps(document), "")
+    for policy_name in policies:
+        policy = state.policies.get_by_name(policy_name)
+        assert policy is not None
         state.policies.attach(role.number, policy)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from localcloud.ci.exceptions import CiError, invalid_argument
 from localcloud.ci.models import (
+    CI_OFF,
+    CI_ON,
     DEFAULT_MAX_CONCURRENT,
     DEFAULT_MAX_SIZE,
     OPEN_STATES,
@@ -32,7 +34,7 @@ from localcloud.ci.notifier import Notifier
 from localcloud.ci.worker import QueueWorker
 from localcloud.cos.backend import CosBackend
 from localcloud.cos.models import Bucket
-from localcloud.faults.services import JobFaults
+from localcloud.faults.services import Faults
 from localcloud.http.hosts import ServiceName, parse_host
 from localcloud.speech.models import Recogniser
 from localcloud.store import Store
@@ -70,13 +72,25 @@ _ALLOWED_VALUES: dict[str, tuple[frozenset[str], str]] = {
 class CiOptions:
     """Options of the command line; times in seconds.
 
-    `job_delay_s` is how long a job takes at least, `settle_s` how long a new queue stays invisible.
+    `job_delay_s` is how long a job takes at least, `settle_s` how long a new queue stays invisible. `is_bound`: whether
+    buckets are bound to CI until someone unbinds them.
     """
 
     job_delay_s: float = 0.0
     max_size: int = DEFAULT_MAX_SIZE
     max_concurrent: int = DEFAULT_MAX_CONCURRENT
     settle_s: float = 0.0
+    is_bound: bool = True
+
+
+class CiRole(Protocol):
+    """The role that CI reads recordings and writes results with; see CAM."""
+
+    def exists(self) -> bool:
+        """Whether the account has the role, and it trusts CI."""
+
+    def can_read(self, region: str, bucket: str, key: str) -> bool:
+        """Whether the policies of the role allow to read an object."""
 
 
 class CiBackend:
@@ -89,17 +103,24 @@ class CiBackend:
         recogniser: Recogniser,
         notifier: Notifier,
         options: CiOptions,
-        faults: JobFaults,
-        has_role: Callable[[], bool],
+        faults: Faults,
+        role: CiRole,
     ) -> None:
-        """Connect the parts. `has_role` says whether the account has the role that CI reads and writes objects with."""
+        """Connect the parts."""
         self.cos = cos
-        self.faults = faults
-        self.queues = QueueStore(store, options.max_size, options.max_concurrent, options.settle_s)
+        self.faults = faults.jobs
+        self.switches = faults.switches
+        self.queues = QueueStore(
+            store,
+            options.max_size,
+            options.max_concurrent,
+            options.settle_s,
+            CI_ON if options.is_bound else CI_OFF,
+        )
         self.jobs = JobStore(store)
         self.templates = TemplateStore(store)
         self.hot_words = HotWordStore(store)
-        self.submissions = SubmissionValidator(cos, self.queues, self.jobs, self.templates, has_role)
+        self.submissions = SubmissionValidator(cos, self.queues, self.jobs, self.templates, role)
         self.notifier = notifier
         self._recogniser = recogniser
         self._worker = QueueWorker(
@@ -110,7 +131,7 @@ class CiBackend:
             recogniser=recogniser,
             on_finished=self._on_finished,
             delay_s=options.job_delay_s,
-            faults=faults,
+            faults=faults.jobs,
         )
 
     def _on_finished(self, job: Job) -> None:
@@ -209,13 +230,13 @@ class SubmissionValidator:
     queues: QueueStore
     jobs: JobStore
     templates: TemplateStore
-    has_role: Callable[[], bool]
+    role: CiRole
 
     def parse(self, bucket: Bucket, body: Node) -> JobSpec:
         """Parse a submit body. Raises CiError."""
         if body.value("Tag") != TAG:
             raise invalid_argument(f"This stand-in knows jobs with the Tag {TAG} only.")
-        if not self.has_role():
+        if not self.role.exists():
             raise CiError(400, "CIRoleNotExist", "The account has no CI_QCSRole that trusts ci.qcloud.com.")
         queue = self._find_queue(bucket, body.value("QueueId"))
         operation = body.find("Operation")
@@ -226,6 +247,9 @@ class SubmissionValidator:
         if not (output.region and output.bucket and output.key):
             raise invalid_argument("Output needs Region, Bucket and Object.")
         input_bucket, input_object, input_key, input_url = self._find_input(bucket, body)
+        if not self.role.can_read(bucket.region, input_bucket, input_key):
+            # 460/42867: no right on the input, or the role was not granted its policies.
+            raise CiError(400, "ResourceAccessDenied", "CI_QCSRole has no policy to read the recording.")
         user_data = operation.value("UserData")
         if not _USER_DATA.fullmatch(user_data):
             raise invalid_argument("UserData holds at most 1024 printable ASCII characters.")
@@ -252,10 +276,11 @@ class SubmissionValidator:
         )
 
     def _find_queue(self, bucket: Bucket, queue_id: str) -> Queue:
-        if not self.queues.list_enabled("asr", bucket=bucket.name):
+        queues = self.queues.list_for_bucket(bucket.name)
+        if not queues:
             # The media service's code is MediaBucketUnBinded; the speech service's own is unconfirmed.
             raise CiError(400, "AsrBucketUnBinded", "Speech recognition is not enabled for this bucket.")
-        queue = self.queues.list_for_bucket(bucket.name)[0]
+        queue = queues[0]
         if queue_id and queue_id != queue.queue_id:
             raise CiError(400, "QueueNotFound", f"The bucket has no queue {queue_id}.")
         if self.jobs.count(OPEN_STATES, queue.queue_id) >= queue.max_size:

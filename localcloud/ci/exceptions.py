@@ -29,8 +29,22 @@ _SIGNATURE_CODES = {
 }
 
 
-def signature_error(reason: SignatureErrorReason, message: str) -> CiError:
-    """Build the 401 for an invalid signature."""
+# A production log of 2026-07-15 has 401 AccessDenied for a signature that did not match, where permissions and roles
+# were right. That an expired signature gets the same code is unconfirmed.
+_LIVE_ACCESS_DENIED = frozenset(_SIGNATURE_CODES) - {
+    SignatureErrorReason.MISSING,
+    SignatureErrorReason.MALFORMED,
+    SignatureErrorReason.UNKNOWN_KEY,
+}
+
+
+def signature_error(reason: SignatureErrorReason, message: str, *, is_access_denied: bool = True) -> CiError:
+    """Build the 401 for an invalid signature.
+
+    `is_access_denied`: a wrong or expired one gets AccessDenied, as in the live record, not its code of the document.
+    """
+    if is_access_denied and reason in _LIVE_ACCESS_DENIED:
+        return CiError(401, "AccessDenied", message)
     return CiError(401, _SIGNATURE_CODES[reason], message)
 
 

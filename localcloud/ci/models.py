@@ -5,7 +5,7 @@ The states of a job:
     Submitted <-> Pause          its queue is Active or Paused
     Submitted  -> Running        the queue worker starts it
     Running    -> Success, Failed
-    Running    -> Submitted      the stand-in was restarted while it ran
+    Running    -> Submitted      the stand-in was restarted while it ran; Pause if its queue is Paused then
     Submitted, Pause -> Cancel   PUT /jobs/<id>?cancel
 """
 
@@ -46,6 +46,11 @@ def format_timestamp(time_s: float | None) -> str:
 def parse_timestamp(text: str) -> float:
     """Parse a timestamp to Unix seconds. Raises ValueError."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+
+
+# CIStatus of a bucket: cos-go-sdk-v5 ci.go, CIServiceResult, and the public COS agent skill, which names all three.
+CI_ON, CI_OFF, CI_UNBINDING = "on", "off", "unbinding"
+CI_STATUSES = (CI_ON, CI_OFF, CI_UNBINDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +220,7 @@ CREATE TABLE IF NOT EXISTS queues (
     state TEXT NOT NULL, notify TEXT NOT NULL, created_s REAL NOT NULL, updated_s REAL NOT NULL,
     max_size INTEGER NOT NULL, max_concurrent INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS ci_buckets (bucket TEXT PRIMARY KEY, status TEXT NOT NULL);
 """
 
 
@@ -227,16 +233,34 @@ class QueueStore:
         max_size: int = DEFAULT_MAX_SIZE,
         max_concurrent: int = DEFAULT_MAX_CONCURRENT,
         settle_s: float = 0.0,
+        default_status: str = CI_ON,
     ) -> None:
-        """Create the tables. A new queue takes jobs at once; `list_visible` returns it `settle_s` later."""
+        """Create the tables. A new queue takes jobs at once; `list_visible` returns it `settle_s` later.
+
+        `default_status` is the CIStatus of buckets that no one has bound or unbound; a data folder keeps its first one.
+        """
         self._settle_s = settle_s
+        self._default_status = store.get_or_create_setting("ci_default_status", lambda: default_status)
         self._db = store.db
         self._limits = (max_size, max_concurrent)
         store.create(_QUEUES_SCHEMA)
 
+    def get_status(self, bucket: str) -> str:
+        """Get the CIStatus of a bucket."""
+        row = self._db.execute("SELECT status FROM ci_buckets WHERE bucket = ?", (bucket,)).fetchone()
+        return str(row[0]) if row else self._default_status
+
+    def set_status(self, bucket: str, status: str) -> None:
+        """Set the CIStatus of a bucket."""
+        self._db.execute("INSERT OR REPLACE INTO ci_buckets VALUES (?, ?)", (bucket, status))
+
     def enable(self, service: str, bucket: str, region: str) -> EnabledBucket:
-        """Enable `asr` or `ai`; doing it again changes nothing. The first `asr` creates the bucket's queue."""
+        """Enable `asr` or `ai`; doing it again changes nothing. It binds the bucket to CI (D-OPEN).
+
+        The first `asr` creates the bucket's queue.
+        """
         now = time.time()
+        self.set_status(bucket, CI_ON)
         self._db.execute("INSERT OR IGNORE INTO services VALUES (?, ?, ?, ?)", (service, bucket, region, now))
         if service == "asr":
             self._db.execute(
@@ -276,7 +300,9 @@ class QueueStore:
         ]
 
     def list_for_bucket(self, bucket: str) -> list[Queue]:
-        """List the queues of a bucket: one if its speech service is enabled, else none."""
+        """List the queues of a bucket: one if it is bound to CI and its speech service is enabled, else none."""
+        if self.get_status(bucket) != CI_ON:
+            return []
         return self._select(
             "bucket = ? AND EXISTS (SELECT 1 FROM services WHERE service = 'asr' AND services.bucket = queues.bucket)",
             (bucket,),
@@ -465,8 +491,12 @@ class JobStore:
         self._db.execute("UPDATE jobs SET state = ? WHERE queue_id = ? AND state = ?", (new, queue_id, old))
 
     def requeue_running(self) -> None:
-        """Running -> Submitted for all: after a restart an interrupted job starts again."""
-        self._db.execute("UPDATE jobs SET state = 'Submitted', started_s = NULL WHERE state = 'Running'")
+        """Running -> Submitted for all, or Pause in a paused queue: after a restart an interrupted job starts again."""
+        self._db.execute(
+            "UPDATE jobs SET started_s = NULL, state = CASE WHEN queue_id IN"
+            " (SELECT queue_id FROM queues WHERE state = 'Paused') THEN 'Pause' ELSE 'Submitted' END"
+            " WHERE state = 'Running'"
+        )
 
 
 _TEMPLATES_SCHEMA = """

@@ -1,4 +1,4 @@
-"""The calls of CI: /asrbucket, /ai_bucket, /asrqueue, /asr_jobs, /jobs, /template and /asrhotvocabtable."""
+"""The calls of CI: /, /asrbucket, /ai_bucket, /asrqueue, /asr_jobs, /jobs, /template and /asrhotvocabtable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from localcloud.ci.backend import CiBackend, parse_queue_settings
 from localcloud.ci.exceptions import CiError, invalid_argument
-from localcloud.ci.models import JOB_STATES, TAG, parse_timestamp
+from localcloud.ci.models import CI_ON, CI_UNBINDING, JOB_STATES, TAG, parse_timestamp
 from localcloud.ci.serializers import (
     bucket_node,
     hot_word_table_node,
@@ -77,6 +77,21 @@ def _parse_time(request: Request, name: str, default: float) -> float:
 def _path_id(request: Request) -> str:
     """Return what follows the first segment of the path."""
     return request.path.split("/", 2)[2]
+
+
+async def get_ci_status(ci: CiBackend, _request: Request, bucket: Bucket) -> Response:
+    """GET /: whether the bucket is bound to CI. The document is one element (cos-go-sdk-v5 ci.go, GetCIService)."""
+    return xml_response(node("CIStatus", ci.queues.get_status(bucket.name)))
+
+
+async def put_ci_status(ci: CiBackend, request: Request, bucket: Bucket) -> Response:
+    """PUT /: bind the bucket to CI; PUT /?unbind: unbind it. No body (cos-go-sdk-v5 ci.go).
+
+    How long a bucket is `unbinding` is unconfirmed; here it stays so until it is bound again.
+    """
+    await request.body(_MAX_UNREAD_BODY_BYTES)
+    ci.queues.set_status(bucket.name, CI_UNBINDING if "unbind" in request.parameters else CI_ON)
+    return Response()
 
 
 async def enable_bucket(ci: CiBackend, request: Request, bucket: Bucket) -> Response:
@@ -162,7 +177,9 @@ async def update_queue(ci: CiBackend, request: Request, bucket: Bucket) -> Respo
 
 async def submit_job(ci: CiBackend, request: Request, bucket: Bucket) -> Response:
     """POST /asr_jobs, POST /jobs."""
-    spec = ci.submissions.parse(bucket, await parse_request_body(request))
+    body = await parse_request_body(request)
+    ci.faults.maybe_refuse_account(request)
+    spec = ci.submissions.parse(bucket, body)
     ci.faults.maybe_reject_full(request, spec)
     job = ci.submit(spec)
     await ci.faults.maybe_delay_response(request, job, ci.is_notified)

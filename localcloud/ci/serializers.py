@@ -19,7 +19,7 @@ from localcloud.ci.models import (
     format_timestamp,
 )
 from localcloud.speech.models import Recognition, Sentence, Word
-from localcloud.xml import Node, node, serialize
+from localcloud.xml import Node, node, recognised_node, serialize
 
 # Elements that can repeat: in JSON they are arrays even when there is only one.
 _REPEATED = frozenset({"JobsDetail", "ResultDetail", "Words", "FlashResult", "sentence_list", "word_list"})
@@ -164,7 +164,10 @@ def _result_node(job: Job) -> Node | None:
     else:
         # Details are filled in for the word-level formats only (seeds: <ResultDetail/> with ResTextFormat 0).
         details = build_details(params, recognition) if params.text_format else []
-        content = [node("Result", render_text(params, recognition)), *(details or [node("ResultDetail")])]
+        content = [
+            recognised_node("Result", render_text(params, recognition)),
+            *(details or [node("ResultDetail")]),
+        ]
     return node(
         "SpeechRecognitionResult",
         node("AudioTime", _format_seconds(recognition.duration_ms)),
@@ -239,8 +242,8 @@ def _build_detail(params: RecognitionParams, sentence: Sentence) -> Node:
     return node(
         "ResultDetail",
         node("EndMs", sentence.end_ms),
-        node("FinalSentence", sentence.text),
-        node("SliceSentence", " ".join(word.text for word in words)),
+        recognised_node("FinalSentence", sentence.text),
+        recognised_node("SliceSentence", " ".join(word.text for word in words)),
         node("SpeakerId", sentence.channel),
         node("SpeechSpeed", f"{letters / length_s:.1f}"),
         node("StartMs", sentence.start_ms),
@@ -251,7 +254,7 @@ def _build_detail(params: RecognitionParams, sentence: Sentence) -> Node:
                 node("OffsetStartMs", word.start_ms - sentence.start_ms),
                 # The task callback's sample has a fourth member here; its name is unconfirmed.
                 node("VoiceType", 0 if word.text.strip(_PUNCTUATION) else 1),
-                node("Word", word.text),
+                recognised_node("Word", word.text),
             )
             for word in words
         ),
@@ -277,20 +280,20 @@ def _build_flash_channel(params: RecognitionParams, recognition: Recognition, ch
                 node("end_time", sentence.end_ms),
                 node("speaker_id", 0),
                 node("start_time", sentence.start_ms),
-                node("text", sentence.text),
+                recognised_node("text", sentence.text),
                 *(
                     node(
                         "word_list",
                         node("end_time", word.end_ms),
                         node("start_time", word.start_ms),
-                        node("word", word.text),
+                        recognised_node("word", word.text),
                     )
                     for word in (sentence.words if with_words else ())
                 ),
             )
             for sentence in sentences
         ),
-        node("text", "".join(sentence.text for sentence in sentences)),
+        recognised_node("text", "".join(sentence.text for sentence in sentences)),
     )
 
 

@@ -21,6 +21,7 @@ from localcloud.ci.serializers import (
     render_text,
 )
 from localcloud.cos.backend import CosBackend
+from localcloud.cos.exceptions import CosError
 from localcloud.cos.models import Bucket
 from localcloud.faults.services import JobFaults
 from localcloud.speech.models import Recogniser, Recognition, RecognitionError
@@ -143,6 +144,13 @@ class QueueWorker:
         recording = self._cos.objects.get_current(bucket, key)
         if recording is None:
             raise _JobFailed("FailedOperation.ErrorDownFile", f"The object {key} does not exist any more.")
+        try:
+            self._cos.check_readable(recording)
+        except CosError as error:
+            # That a job on an archived, encrypted or denied object ends with this code is unconfirmed.
+            raise _JobFailed(
+                "FailedOperation.ErrorDownFile", f"{key} cannot be downloaded: {error.code}."
+            ) from error
         path, snapshot = self._cos.files.path(recording.file), self._store.temporary_file()
         try:
             try:

@@ -54,6 +54,24 @@ def access_denied(denied: RequiredPermission) -> CosError:
     return CosError(403, "AccessDenied", f"No policy grants {denied.action} on {denied.resource}.")
 
 
+def object_denied() -> CosError:
+    """Build the 403 for one object that a policy denies, whatever else the credential may read."""
+    return CosError(403, "AccessDenied", "Access Denied.")
+
+
+def customer_key_needed() -> CosError:
+    """Build the 400 for a read of an SSE-C object without its key, or with another one.
+
+    The code is one of COS's list (as the public client flare has it); that it is the code of this case is unconfirmed.
+    """
+    return CosError(400, "SsecDecryptHeaderInvalid", "The object was stored with a key of the customer.")
+
+
+def invalid_object_state(message: str) -> CosError:
+    """Build the 403 for an archived object (436/7753)."""
+    return CosError(403, "InvalidObjectState", message)
+
+
 def no_such_bucket() -> CosError:
     """Build the 404 for a bucket that does not exist in that region."""
     return CosError(404, "NoSuchBucket", "The specified bucket does not exist.")

@@ -18,6 +18,13 @@ from localcloud.store import Store
 
 MAX_PARTS = 10_000
 NULL_VERSION = "null"
+STANDARD = "STANDARD"
+ARCHIVE_CLASSES = frozenset({"ARCHIVE", "DEEP_ARCHIVE"})
+TIERED_CLASSES = frozenset({"INTELLIGENT_TIERING", "MAZ_INTELLIGENT_TIERING"})
+# PUT Bucket IntelligentTiering 436/48348, AccessTier. HEAD Object 436/7745 names FREQUENT and INFREQUENT only for
+# x-cos-storage-tier; that it has these two values as well is unconfirmed.
+ARCHIVE_TIERS = frozenset({"ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"})
+_DAY_S = 86_400
 _MIN_PART_BYTES = 1024 * 1024  # all parts but the last; COS Upload Part
 _BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?-(\d+)")
 
@@ -57,6 +64,11 @@ class StoredObject:
     def content_type(self) -> str:
         """The Content-Type that a read sends."""
         return self.headers.get("content-type", "application/octet-stream")
+
+    @property
+    def storage_class(self) -> str:
+        """The storage class, such as STANDARD or ARCHIVE."""
+        return self.headers.get("x-cos-storage-class", STANDARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +321,90 @@ class ObjectStore:
 
 def _new_version_id() -> str:
     return "MTg0" + secrets.token_hex(14)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveState:
+    """What happened to a version since its upload. Times in Unix seconds; without a restore they are None.
+
+    `tier` is the tier of an INTELLIGENT_TIERING version: empty, or one of ARCHIVE_TIERS. A restore goes on until
+    `finished_s` is set; then the version can be read until `expires_s`.
+    """
+
+    tier: str = ""
+    restore_days: int = 0
+    due_s: float | None = None
+    finished_s: float | None = None
+
+    @property
+    def is_restoring(self) -> bool:
+        """Whether a restore was started and has not finished."""
+        return self.due_s is not None and self.finished_s is None
+
+    @property
+    def expires_s(self) -> float | None:
+        """The end of the restored copy."""
+        return None if self.finished_s is None else self.finished_s + self.restore_days * _DAY_S
+
+    def is_restored(self, now_s: float) -> bool:
+        """Whether there is a restored copy that can be read."""
+        return self.expires_s is not None and now_s < self.expires_s
+
+
+# A version's number is never used again: a replaced object starts without a state.
+_OBJECT_STATES_SCHEMA = """
+CREATE TABLE IF NOT EXISTS archive_states (
+    number INTEGER PRIMARY KEY, tier TEXT NOT NULL, restore_days INTEGER NOT NULL, due_s REAL, finished_s REAL
+);
+CREATE TABLE IF NOT EXISTS denied_objects (bucket TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (bucket, key));
+"""
+
+
+class ObjectStateStore:
+    """What no upload sets: tiers and restores of versions, and keys that no one may read. Survives restarts."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+        store.create(_OBJECT_STATES_SCHEMA)
+
+    def get_archive_state(self, version: StoredObject) -> ArchiveState:
+        """Get the state of a version that was read from the index."""
+        row = self._db.execute(
+            "SELECT tier, restore_days, due_s, finished_s FROM archive_states WHERE number = ?",
+            (version.number,),
+        ).fetchone()
+        return ArchiveState(*row) if row else ArchiveState()
+
+    def set_archive_state(self, version: StoredObject, state: ArchiveState) -> None:
+        """Replace the state of a version."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO archive_states VALUES (?, ?, ?, ?, ?)",
+            (version.number, state.tier, state.restore_days, state.due_s, state.finished_s),
+        )
+
+    def list_restoring(self) -> list[StoredObject]:
+        """List the versions whose restore goes on."""
+        rows = self._db.execute(
+            f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE number IN"  # noqa: S608 - constants
+            " (SELECT number FROM archive_states WHERE due_s IS NOT NULL AND finished_s IS NULL)"
+        )
+        return [_object_from_row(row) for row in rows]
+
+    def is_denied(self, bucket: str, key: str) -> bool:
+        """Whether no one may read the object of that key."""
+        row = self._db.execute(
+            "SELECT 1 FROM denied_objects WHERE bucket = ? AND key = ?", (bucket, key.encode())
+        ).fetchone()
+        return row is not None
+
+    def set_denied(self, bucket: str, key: str, *, denied: bool) -> None:
+        """Deny the reading of an object, or allow it again. It holds for whatever is written under that key."""
+        statement = (
+            "INSERT OR IGNORE INTO denied_objects VALUES (?, ?)"
+            if denied
+            else "DELETE FROM denied_objects WHERE bucket = ? AND key = ?"
+        )
+        self._db.execute(statement, (bucket, key.encode()))
 
 
 _UPLOADS_SCHEMA = """

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import formatdate
 
 from localcloud.auth.cos_signature import percent_encode
-from localcloud.cos.models import Bucket, ListPage, MultipartUpload, Part, StoredObject
+from localcloud.cos.models import (
+    TIERED_CLASSES,
+    ArchiveState,
+    Bucket,
+    ListPage,
+    MultipartUpload,
+    Part,
+    StoredObject,
+)
 from localcloud.cos.storage import Tags
 from localcloud.xml import Node, node
 
@@ -16,18 +25,27 @@ def format_iso_time(time_s: float) -> str:
     return datetime.fromtimestamp(time_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def version_headers(bucket: Bucket, stored: StoredObject) -> dict[str, str]:
-    """Build x-cos-version-id, for buckets that have or had versioning."""
-    return {"x-cos-version-id": stored.version_id} if bucket.versioning else {}
-
-
 def encode_header_value(value: str) -> str:
     """Return a header value that is UTF-8 after the HTTP library has encoded it as Latin-1."""
     return value.encode().decode("latin-1")
 
 
-def object_headers(bucket: Bucket, stored: StoredObject) -> dict[str, str]:
-    """Build the headers of HEAD and GET, without the length."""
+def restore_headers(state: ArchiveState) -> dict[str, str]:
+    """Build x-cos-restore, for an object whose restore was started (436/7745)."""
+    if state.expires_s is not None:
+        date = formatdate(state.expires_s, usegmt=True)
+        return {"x-cos-restore": f'ongoing-request="false", expiry-date="{date}"'}
+    return {"x-cos-restore": 'ongoing-request="true"'} if state.is_restoring else {}
+
+
+def get_storage_tier(stored: StoredObject, state: ArchiveState) -> str:
+    """Return the tier of an INTELLIGENT_TIERING object; empty for every other class."""
+    return (state.tier or "FREQUENT") if stored.storage_class in TIERED_CLASSES else ""
+
+
+def object_headers(stored: StoredObject, state: ArchiveState) -> dict[str, str]:
+    """Build the headers of HEAD and GET, without the length and the version id."""
+    tier = get_storage_tier(stored, state)
     return {
         "content-type": stored.content_type,
         **{name: encode_header_value(value) for name, value in stored.headers.items()},
@@ -36,7 +54,8 @@ def object_headers(bucket: Bucket, stored: StoredObject) -> dict[str, str]:
         "accept-ranges": "bytes",
         "x-cos-object-type": "normal",
         **({"x-cos-tagging-count": str(len(stored.tags))} if stored.tags else {}),
-        **version_headers(bucket, stored),
+        **({"x-cos-storage-tier": tier} if tier else {}),
+        **restore_headers(state),
     }
 
 
@@ -70,7 +89,15 @@ def _encode_key(text: str, encoding: str) -> str:
 
 
 def object_list(
-    bucket: Bucket, page: ListPage, *, prefix: str, delimiter: str, marker: str, limit: int, encoding: str
+    bucket: Bucket,
+    page: ListPage,
+    *,
+    prefix: str,
+    delimiter: str,
+    marker: str,
+    limit: int,
+    encoding: str,
+    get_state: Callable[[StoredObject], ArchiveState],
 ) -> Node:
     """Build the response of GET Bucket (List Objects), version 1."""
     return node(
@@ -83,13 +110,14 @@ def object_list(
         node("Delimiter", _encode_key(delimiter, encoding)) if delimiter else None,
         node("IsTruncated", "true" if page.next_marker else "false"),
         node("NextMarker", _encode_key(page.next_marker, encoding)) if page.next_marker else None,
-        *(_contents(item, encoding) for item in page.objects),
+        *(_contents(item, encoding, get_state) for item in page.objects),
         *(node("CommonPrefixes", node("Prefix", _encode_key(common, encoding))) for common in page.prefixes),
     )
 
 
-def _contents(item: StoredObject, encoding: str) -> Node:
+def _contents(item: StoredObject, encoding: str, get_state: Callable[[StoredObject], ArchiveState]) -> Node:
     appid = item.bucket.rpartition("-")[2]
+    is_tiered = item.storage_class in TIERED_CLASSES
     return node(
         "Contents",
         node("Key", _encode_key(item.key, encoding)),
@@ -97,7 +125,9 @@ def _contents(item: StoredObject, encoding: str) -> Node:
         node("ETag", f'"{item.etag}"'),
         node("Size", item.size),
         _owner("Owner", appid),
-        node("StorageClass", item.headers.get("x-cos-storage-class", "STANDARD")),
+        node("StorageClass", item.storage_class),
+        # cos-go-sdk-v5 object.go, Object.StorageTier; its values in lists are unconfirmed.
+        node("StorageTier", get_storage_tier(item, get_state(item))) if is_tiered else None,
     )
 
 
@@ -129,7 +159,7 @@ def version_list(
                 node("LastModified", format_iso_time(item.modified_s)),
                 *(() if item.marker else (node("ETag", f'"{item.etag}"'), node("Size", item.size))),
                 _owner("Owner", bucket.name.rpartition("-")[2]),
-                *(() if item.marker else (node("StorageClass", "STANDARD"),)),
+                *(() if item.marker else (node("StorageClass", item.storage_class),)),
             )
             for item in items
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -41,6 +42,12 @@ _STORED_HEADERS = (
     "x-cos-storage-class",
     "x-cos-server-side-encryption",
 )
+# Encryption with the customer's key (SSE-C): "Common request headers" 436/7728. Algorithm and MD5 come back with every
+# read (436/7753, sample 7); the key is not stored.
+CUSTOMER_KEY_PREFIX = "x-cos-server-side-encryption-customer-"
+CUSTOMER_KEY_MD5 = f"{CUSTOMER_KEY_PREFIX}key-md5"
+COPY_SOURCE_KEY_MD5 = "x-cos-copy-source-server-side-encryption-customer-key-md5"
+_CUSTOMER_KEY_BYTES = 32
 # COS GET Object: these query parameters replace headers of the response.
 RESPONSE_OVERRIDES = {
     "response-cache-control": "cache-control",
@@ -176,7 +183,24 @@ def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
     stored = {name: headers[name] for name in _STORED_HEADERS if name in headers}
     if stored.get("x-cos-storage-class") == "STANDARD":
         del stored["x-cos-storage-class"]  # COS HEAD Object: absent means STANDARD
-    return stored | metadata
+    return stored | metadata | _parse_customer_key(headers)
+
+
+def _parse_customer_key(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the algorithm and the MD5 of the key of an SSE-C upload; empty for any other. Raises InvalidArgument."""
+    algorithm, key, digest = (
+        headers.get(f"{CUSTOMER_KEY_PREFIX}{name}", "") for name in ("algorithm", "key", "key-md5")
+    )
+    if not (algorithm or key or digest):
+        return {}
+    try:
+        raw_key = base64.b64decode(key, validate=True)
+    except ValueError:
+        raw_key = b""
+    expected = base64.b64encode(hashlib.md5(raw_key).digest()).decode()
+    if algorithm != "AES256" or len(raw_key) != _CUSTOMER_KEY_BYTES or digest != expected:
+        raise invalid_argument("SSE-C needs the algorithm AES256, a key of 32 bytes, and the MD5 of the key.")
+    return {f"{CUSTOMER_KEY_PREFIX}algorithm": algorithm, CUSTOMER_KEY_MD5: digest}
 
 
 def parse_tagging_header(header: str) -> Tags:

@@ -42,6 +42,11 @@ class FaultInjector:
         self._occurrences[label] += 1
         return f"{label} #{self._occurrences[label]}"
 
+    def stretch_id(self, label: str, length: int) -> str:
+        """Name the stretch of `length` events with that label that the next event is in."""
+        self._occurrences[label] += 1
+        return f"{label} stretch #{(self._occurrences[label] - 1) // length}"
+
     def should_inject(self, kind: str, event_id: str) -> bool:
         """Decide whether to inject a kind of fault in an event, and count it."""
         rate = self.plan.rates.get(kind)

@@ -19,6 +19,8 @@ KINDS = (
     "duplicate_event",
     "late_event",
     "lost_event",
+    "accelerate_event",
+    "plus_in_url_event",
     # requests signed with a temporary credential
     "throttled",
     "server_error_before",
@@ -28,7 +30,9 @@ KINDS = (
     "slow_answer",
     # speech jobs
     "queue_full",
+    "refused_account",
     "job_failed",
+    "job_failed_no_money",
     # instances of functions
     "killed_before_request",
     "killed_after_request",

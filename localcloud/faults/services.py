@@ -6,6 +6,7 @@ JobStore that are not what they seem are marked in the data folder, so that tool
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -20,14 +21,30 @@ from localcloud.ci.serializers import render_notification
 from localcloud.faults.injector import FaultInjector, SkewedClock
 from localcloud.faults.plan import FaultPlan
 from localcloud.faults.requests import InstanceKiller, RequestFaults
+from localcloud.faults.switches import Switches
 from localcloud.http.request import Request
 from localcloud.speech.models import Recognition, RecognitionError, Sentence
 from localcloud.store import Store
 
-FAILED, FOREIGN = "job_failed", "foreign"  # marks
+FAILED, FAILED_NO_MONEY, FOREIGN = "job_failed", "job_failed_no_money", "foreign"  # marks
+# CI's own code for an account without money is unconfirmed; this is that of the speech product behind it.
+_NO_MONEY_CODE = "FailedOperation.UserHasNoAmount"
+# What gateways of the cloud answer for an account in arrears or without permission, whatever the service; whether CI
+# uses all of them is unconfirmed.
+_ACCOUNT_ERRORS = (
+    (
+        451,
+        "UnavailableForLegalReasons",
+        "The account is in arrears; it is unavailable until it is recharged.",
+    ),
+    (402, "PaymentRequired", "The account has no money left."),
+    (403, "UnauthorizedOperation", "you are not authorized"),
+)
+_STRETCH_LENGTH = 5  # submits
 FORGED_TEXT = "forged words that no recording has"
 _FOREIGN_USER_DATA = "another-client"
 _FORGED_RECOGNITION = Recognition(1000, 1, (Sentence(FORGED_TEXT, 0, 1000, 0, ()),))
+_REGION_IN_HOST = re.compile(r"(//[^./]+)\.cos\.[a-z0-9-]+\.")
 _MAX_HOLD_S = 2.0
 _POLL_INTERVAL_S = 0.01
 _RACE_WINDOW_S = 0.05
@@ -46,9 +63,10 @@ class Faults:
         self._job_store = JobStore(store)
         self._killer = InstanceKiller(self._injector, kill)
         self.clock = SkewedClock(self._injector)
+        self.switches = Switches()
         self.objects = ObjectFaults(self._injector)
         self.events = EventFaults(self._injector)
-        self.jobs = JobFaults(self._injector, store)
+        self.jobs = JobFaults(self._injector, store, self.switches)
         self.notifications = NotificationFaults(self._injector, self._job_store, self.jobs)
         self.requests = RequestFaults(self._injector, self._killer, self._get_job_label)
 
@@ -86,10 +104,21 @@ def job_label(spec: JobSpec) -> str:
 class JobFaults:
     """Faults of speech jobs: rejected by a full queue, failed, or finished before the submitter has its response."""
 
-    def __init__(self, injector: FaultInjector, store: Store) -> None:
+    def __init__(self, injector: FaultInjector, store: Store, switches: Switches) -> None:
         self._injector = injector
+        self._switches = switches
         self._db = store.db
         store.create(_MARK_SCHEMA)
+
+    def maybe_refuse_account(self, request: Request) -> None:
+        """Raise 451, 402 or 403 for a function's submit, if the plan says so; all submits of a stretch get the same."""
+        if not _is_from_function(request) or "refused_account" not in self._injector.plan.rates:
+            return
+        stretch = self._injector.stretch_id("submits of functions", _STRETCH_LENGTH)
+        if self._injector.should_inject("refused_account", stretch):
+            request.fault = "refused_account"
+            number = self._injector.choose("refused_account", stretch, len(_ACCOUNT_ERRORS))
+            raise CiError(*_ACCOUNT_ERRORS[number])
 
     def maybe_reject_full(self, request: Request, spec: JobSpec) -> None:
         """Raise QueueFull for a function's submit, if the plan says so."""
@@ -109,7 +138,13 @@ class JobFaults:
             await asyncio.sleep(_POLL_INTERVAL_S)
 
     def maybe_fail(self, job: Job) -> None:
-        """Raise RecognitionError for a job that must fail by the plan."""
+        """Raise RecognitionError for a job that must fail by a switch or by the plan."""
+        failure = self._switches.job_failure
+        if failure is not None:
+            raise RecognitionError(failure.message, failure.code)
+        if self._should_inject("job_failed_no_money", job.spec):
+            self.mark(job.job_id, FAILED_NO_MONEY)
+            raise RecognitionError("the account has no money left", _NO_MONEY_CODE)
         if self._should_inject("job_failed", job.spec):
             self.mark(job.job_id, FAILED)
             raise RecognitionError("the recording could not be recognised", "FailedOperation.ErrorRecognize")
@@ -122,7 +157,7 @@ class JobFaults:
         self._db.execute("INSERT OR REPLACE INTO job_marks VALUES (?, ?)", (job_id, mark))
 
     def marks(self) -> dict[str, str]:
-        """Return the marked jobs: `job_failed`, or `foreign` for one that was not submitted."""
+        """Return the marked jobs: by the kind of their failure, or `foreign` for one that was not submitted."""
         return dict(self._db.execute("SELECT job_id, mark FROM job_marks"))
 
 
@@ -200,11 +235,27 @@ def _move_to_other_bucket(job: Job) -> JobSpec:
 
 
 class EventFaults:
-    """Faults of COS events for functions: lost, late or duplicate. Delayed events are lost when the cloud stops."""
+    """Faults of COS events for functions: lost, late, duplicate, or with an odd URL.
+
+    Delayed events are lost when the cloud stops.
+    """
 
     def __init__(self, injector: FaultInjector) -> None:
         self._injector = injector
         self._delayed: set[asyncio.TimerHandle] = set()
+
+    def change_url(self, label: str, url: str) -> str:
+        """Return the URL that an event names: normally the given one.
+
+        It may be on the domain of global acceleration, or have a `+` for each blank of the key. Whether COS ever writes
+        such URLs is unconfirmed.
+        """
+        event_id = self._injector.event_id(f"URL of event {label}")
+        if self._injector.should_inject("accelerate_event", event_id):
+            url = _REGION_IN_HOST.sub(r"\1.cos.accelerate.", url, count=1)
+        if "%20" in url and self._injector.should_inject("plus_in_url_event", event_id):
+            url = url.replace("%20", "+")
+        return url
 
     def deliver(self, label: str, send: Callable[[], None]) -> None:
         """Deliver an event: normally once and now."""

@@ -19,8 +19,8 @@ _SHORT_REGIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectCreated:
-    """An object was written.
+class CosEvent:
+    """An object was written or restored.
 
     `event_name` is the concrete name, such as `cos:ObjectCreated:Put`; `bucket` is `name-appid`; `size` in
     bytes; `etag` without quotes; `metadata` under its full `x-cos-meta-` names; `time_s` is Unix time.
@@ -36,47 +36,48 @@ class ObjectCreated:
     metadata: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
     version_id: str = ""
+    storage_class: str = "STANDARD"
     time_s: float = 0.0
 
 
-def build_cos_event(created: ObjectCreated, *, function_name: str, namespace: str) -> dict[str, Any]:
+def build_cos_event(event: CosEvent, *, function_name: str, namespace: str) -> dict[str, Any]:
     """Build the event of a COS trigger: one record, as in real logs of 2021 and 2022, not as in the documents' sample.
 
     The `key` is raw, the path of the `url` is percent-encoded.
     """
-    name, _, appid = created.bucket.rpartition("-")
-    host = f"{created.bucket}.cos.{created.region}.myqcloud.com"
+    name, _, appid = event.bucket.rpartition("-")
+    host = f"{event.bucket}.cos.{event.region}.myqcloud.com"
     return {
         "Records": [
             {
                 "cos": {
                     "cosSchemaVersion": "1.0",
                     "cosObject": {
-                        "url": f"http://{host}/{quote(created.key, safe='/')}",
+                        "url": f"http://{host}/{quote(event.key, safe='/')}",
                         "meta": {
-                            "x-cos-request-id": created.request_id,
-                            "Content-Type": created.content_type,
-                            "ETag": f'"{created.etag}"',
-                            "x-cos-storage-class": "STANDARD",
-                            **created.metadata,
+                            "x-cos-request-id": event.request_id,
+                            "Content-Type": event.content_type,
+                            "ETag": f'"{event.etag}"',
+                            "x-cos-storage-class": event.storage_class,
+                            **event.metadata,
                         },
-                        "vid": created.version_id,
-                        "key": f"/{appid}/{name}/{created.key}",
-                        "size": created.size,
+                        "vid": event.version_id,
+                        "key": f"/{appid}/{name}/{event.key}",
+                        "size": event.size,
                     },
                     "cosBucket": {
-                        "region": _SHORT_REGIONS.get(created.region, created.region.rpartition("-")[2][:2]),
-                        "cosRegion": created.region,
-                        "s3Region": created.region,
+                        "region": _SHORT_REGIONS.get(event.region, event.region.rpartition("-")[2][:2]),
+                        "cosRegion": event.region,
+                        "s3Region": event.region,
                         "name": name,
                         "appid": appid,
                     },
                     "cosNotificationId": "unkown",  # COS itself writes this text, with this spelling
                 },
                 "event": {
-                    "eventName": created.event_name,
+                    "eventName": event.event_name,
                     "eventVersion": "1.0",
-                    "eventTime": int(created.time_s),
+                    "eventTime": int(event.time_s),
                     "eventSource": "qcs::cos",
                     "requestParameters": {
                         "requestSourceIP": "127.0.0.1",
@@ -84,7 +85,7 @@ def build_cos_event(created: ObjectCreated, *, function_name: str, namespace: st
                         "requestHeaders": {"Authorization": "q-sign-algorithm=sha1&q-ak=AKIDofTheUploader"},
                     },
                     "eventQueue": (
-                        f"qcs:0:scf:{created.region}:appid/{appid}:{namespace}.{function_name}.$DEFAULT"
+                        f"qcs:0:scf:{event.region}:appid/{appid}:{namespace}.{function_name}.$DEFAULT"
                     ),
                     "reservedInfo": "",
                     "reqid": 0,
@@ -111,15 +112,15 @@ _EVENTS = re.compile(
 )
 
 
-def matches(trigger: CosTrigger, created: ObjectCreated) -> bool:
+def matches(trigger: CosTrigger, event: CosEvent) -> bool:
     """Whether an event starts the trigger's function: bucket, event name, literal prefix and suffix. 583/9707"""
     return (
         trigger.enabled
-        and trigger.bucket == created.bucket
-        and trigger.region == created.region
-        and event_names_overlap(trigger.event_pattern, created.event_name)
-        and created.key.startswith(trigger.prefix)
-        and created.key.endswith(trigger.suffix)
+        and trigger.bucket == event.bucket
+        and trigger.region == event.region
+        and event_names_overlap(trigger.event_pattern, event.event_name)
+        and event.key.startswith(trigger.prefix)
+        and event.key.endswith(trigger.suffix)
     )
 
 

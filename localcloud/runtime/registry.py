@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from localcloud.runtime import urls
-from localcloud.runtime.events import ObjectCreated, build_cos_event, build_timer_event, matches
+from localcloud.runtime.events import CosEvent, build_cos_event, build_timer_event, matches
 from localcloud.runtime.instances import RuntimeEnvironment, TemporaryCredentials
 from localcloud.runtime.models import CosTrigger, DeploymentSpec, Function, HttpTrigger, TimerTrigger, Trigger
 from localcloud.runtime.runner import (
@@ -27,6 +27,8 @@ from localcloud.runtime.urls import UrlRequest, UrlResponse
 
 MAX_SYNC_EVENT_BYTES = 6 * 1024 * 1024  # 583/11637
 _DEFAULT_RETRY_CONFIG = RetryConfig()
+# Changes the URL of an object in an event: takes a label of the event, and the URL.
+ChangeUrl = Callable[[str, str], str]
 # Delivers an event from COS to a function: takes a label of the event, and the callable that sends it.
 Deliver = Callable[[str, Callable[[], None]], None]
 _Kind = TypeVar("_Kind", CosTrigger, HttpTrigger, TimerTrigger)
@@ -50,6 +52,7 @@ class FunctionRegistry:
         retry_delay_s: float = 1.0,
         max_instances: int = 4,
         deliver: Deliver = lambda _label, send: send(),
+        change_url: ChangeUrl = lambda _label, url: url,
     ) -> None:
         """Create an empty registry. No process starts before the first event of a function.
 
@@ -73,6 +76,7 @@ class FunctionRegistry:
         self._retry_configs: dict[str, RetryConfig] = {}
         self._http_triggers: dict[str, HttpTrigger] = {}  # by host
         self._deliver = deliver
+        self._change_url = change_url
         self._event_queue = AsyncEventQueue(
             self._runner, lambda key: self._retry_configs.get(key, _DEFAULT_RETRY_CONFIG), retry_delay_s
         )
@@ -169,14 +173,16 @@ class FunctionRegistry:
         await self._event_queue.close()
         await self._runner.close()
 
-    async def on_object_created(self, created: ObjectCreated) -> None:
+    async def on_object_event(self, event: CosEvent) -> None:
         """Queue the event for every matching trigger; returns before the functions run."""
         for trigger in self.cos_triggers:
-            if matches(trigger, created):
+            if matches(trigger, event):
                 function = self.get(trigger.function)
-                event = build_cos_event(created, function_name=function.name, namespace=function.namespace)
-                label = f"{function.key} {created.bucket}/{created.key} {created.etag}"
-                self._deliver(label, partial(self._event_queue.enqueue, function.key, "cos", event))
+                document = build_cos_event(event, function_name=function.name, namespace=function.namespace)
+                label = f"{function.key} {event.bucket}/{event.key} {event.etag}"
+                stored = document["Records"][0]["cos"]["cosObject"]
+                stored["url"] = self._change_url(label, stored["url"])
+                self._deliver(label, partial(self._event_queue.enqueue, function.key, "cos", document))
 
     async def fire_timer(self, name: str) -> None:
         """Queue the event of every timer trigger of that name now. Raises KeyError if there is none."""

@@ -30,14 +30,18 @@ class ScfService:
         appid: str,
         endpoint: str,
         deploy_delay_s: float,
+        find_taken_rule: Callable[[str], str],
         has_bucket: Callable[[str], bool],
         propagation_delay_s: float,
         is_assumable: Callable[[str], bool],
+        has_service_role: Callable[[], bool],
         can_write_buckets: Callable[[], bool],
     ) -> None:
         """What was deployed before runs again in `registry`; `endpoint` serves the uploaded code.
 
-        `propagation_delay_s`: how long a deletion or a URL is not yet known everywhere.
+        `propagation_delay_s`: how long a deletion or a URL is not yet known everywhere. `has_service_role`: whether the
+        account has SCF_QcsRole; `can_write_buckets`: whether that role may write rules to buckets.
+        `find_taken_rule`: the error code for a bucket whose rule another product has, or an empty string.
         """
         self._region = Region(region, appid)
         self._functions = FunctionStore(store)
@@ -51,6 +55,7 @@ class ScfService:
             self._region,
             is_reserved=reserved_names.__contains__,
             is_assumable=is_assumable,
+            has_service_role=has_service_role,
             code_url=f"{endpoint}/-/code",
             propagation_delay_s=propagation_delay_s,
         )
@@ -58,6 +63,7 @@ class ScfService:
             self._functions,
             self._deployments,
             self._region,
+            find_taken_rule=find_taken_rule,
             has_bucket=has_bucket,
             list_cos_rules=lambda: registry.cos_triggers,
             can_write_buckets=can_write_buckets,

@@ -23,7 +23,8 @@ def parse_sidecar(sidecar: Path, speech: Sequence[Span], channel: int, channels:
     Raises RecognitionError if the file is not UTF-8.
     """
     try:
-        lines = [line.strip() for line in sidecar.read_text("utf-8-sig").splitlines()]
+        # Not splitlines() and strip(): a control character such as a vertical tab is part of the sentence.
+        lines = [line.strip(" \t") for line in sidecar.read_text("utf-8-sig").split("\n")]
     except UnicodeDecodeError:
         raise RecognitionError("the transcript beside the recording is not UTF-8 text") from None
     if channels > 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.cos.backend import CosBackend, ObjectCreatedEvent
+from localcloud.cos.backend import CosBackend, ObjectEvent
 from localcloud.cos.models import list_page
 from localcloud.store import Store
 
@@ -34,7 +34,7 @@ async def one_byte() -> AsyncIterator[bytes]:
     yield b"x"
 
 
-async def ignore_event(_created: ObjectCreatedEvent) -> None:
+async def ignore_event(_created: ObjectEvent) -> None:
     """Do nothing."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from localcloud.runtime.events import ObjectCreated
+from localcloud.runtime.events import CosEvent
 from localcloud.runtime.instances import TemporaryCredentials
 from localcloud.runtime.manifest import load_manifest
 from localcloud.runtime.registry import FunctionRegistry
@@ -96,7 +96,7 @@ class Project:
         """Start everything, upload one object, wait until all is idle, stop everything."""
 
         async def use(functions: FunctionRegistry) -> list[Invocation]:
-            await functions.on_object_created(build_object_created(key, **fields))
+            await functions.on_object_event(build_object_created(key, **fields))
             assert await functions.wait_idle(10)
             return functions.invocations()
 
@@ -119,7 +119,7 @@ class Project:
         )
 
 
-def build_object_created(key: str = "a.mp3", **fields: Any) -> ObjectCreated:
+def build_object_created(key: str = "a.mp3", **fields: Any) -> CosEvent:
     defaults: Mapping[str, Any] = {
         "event_name": "cos:ObjectCreated:Put",
         "bucket": BUCKET,
@@ -129,7 +129,7 @@ def build_object_created(key: str = "a.mp3", **fields: Any) -> ObjectCreated:
         "content_type": "audio/mpeg",
         "time_s": 1_794_300_000.7,
     }
-    return ObjectCreated(key=key, **{**defaults, **fields})
+    return CosEvent(key=key, **{**defaults, **fields})
 
 
 def build_request(body: bytes = b"", **fields: Any) -> UrlRequest:

@@ -117,7 +117,7 @@ def test_registry_is_not_idle_before_a_retry(project: Project) -> None:
     project.on_object("upload")
 
     async def use(functions: FunctionRegistry) -> tuple[bool, list[Invocation]]:
-        await functions.on_object_created(build_object_created("a.mp3"))
+        await functions.on_object_event(build_object_created("a.mp3"))
         early = await functions.wait_idle(0.1)
         assert await functions.wait_idle(10)
         return early, functions.invocations()
@@ -136,7 +136,7 @@ def test_queueing_does_not_wait_for_the_function(project: Project) -> None:
     async def use(functions: FunctionRegistry) -> float:
         started = time.monotonic()
         await asyncio.gather(
-            *(functions.on_object_created(build_object_created(f"{number}.mp3")) for number in range(4))
+            *(functions.on_object_event(build_object_created(f"{number}.mp3")) for number in range(4))
         )
         queued_s = time.monotonic() - started
         assert await functions.wait_idle(10)
