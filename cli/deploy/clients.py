@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -50,6 +51,14 @@ class Clients:
     def cos(self, region: str) -> CosClient:
         """COS in a region: that of the output bucket may differ from that of the functions."""
         return CosClient(self.tencent, region)
+
+    def read_cloud_time(self) -> float | None:
+        """The time of COS in Unix seconds, which needs no key; None without a date. Raises httpx.HTTPError."""
+        response = self.anonymous_request("GET", "https://service.cos.myqcloud.com/")
+        try:
+            return parsedate_to_datetime(response.headers["date"]).timestamp()
+        except (KeyError, ValueError):
+            return None
 
     def anonymous_request(self, method: str, url: str) -> httpx.Response:
         """Send a request without a key, as anyone can. Raises httpx.HTTPError."""

@@ -19,11 +19,11 @@ from cli.deploy.executor import execute_plan
 from cli.deploy.planner import create_plan, create_removal_plan, list_plan_warnings
 from cli.deploy.preflight import check_conflicts, check_preconditions
 from cli.deploy.state import CurrentState
-from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token
+from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token, save_first_since
 from cli.deploy.target import Configuration, build_target, load_configuration
 from cli.doctor.command import print_findings
 from cli.doctor.models import Finding, Status
-from cli.doctor.runner import ADDRESS, rerun_check, run_checks
+from cli.doctor.runner import ADDRESS, OLD_RECORDINGS, rerun_check, run_checks
 from cli.manifest.models import Manifest
 from cli.package import build
 from shared.settings import Settings
@@ -70,6 +70,8 @@ def deploy(console: Console, context: CliContext, options: DeployOptions) -> boo
         check_conflicts(target, state, take_over=options.take_over)
     if configuration.new_token:
         steps = (save_callback_token(context.env_file, configuration.new_token), *steps)
+    if configuration.new_since:
+        steps = (save_first_since(context.env_file, configuration.new_since), *steps)
     for warning in list_plan_warnings(target, state, with_roles=options.with_roles):
         console.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
     if steps:
@@ -121,12 +123,18 @@ def print_plan(console: Console, steps: Sequence[Step]) -> None:
 
 
 def verify_deployment(
-    clients: Clients, manifest: Manifest, settings: Settings, label: str, commands: Commands
+    clients: Clients,
+    manifest: Manifest,
+    settings: Settings,
+    label: str,
+    commands: Commands,
+    *,
+    job_callback: bool = False,
 ) -> Iterator[Finding]:
     """Run all checks of doctor. If the address does not respond, check it again for up to a minute."""
 
     def read_state() -> CurrentState:
-        return CurrentState(clients, manifest, settings)
+        return CurrentState(clients, manifest, settings, job_callback=job_callback)
 
     for finding in run_checks(read_state(), label, commands):
         findings = [finding]
@@ -165,7 +173,11 @@ def _build_zip(console: Console) -> bytes:
 
 def _read_state(console: Console, configuration: Configuration) -> CurrentState:
     state = CurrentState(
-        configuration.clients, configuration.manifest, configuration.settings, require_stable=True
+        configuration.clients,
+        configuration.manifest,
+        configuration.settings,
+        require_stable=True,
+        job_callback=configuration.job_callback,
     )
     with console.status("Reading the current state"):
         _ = state.identity
@@ -180,7 +192,9 @@ def _print_verification(
     findings = verify_deployment(
         configuration.clients, configuration.manifest, configuration.settings, label, commands
     )
-    count = print_findings(console, findings, hide_ok=True)
+    # The plan said already what is old.
+    news = (each for each in findings if each.name != OLD_RECORDINGS or each.status is not Status.NOTE)
+    count = print_findings(console, news, hide_ok=True)
     if count[Status.WRONG]:
         console.print(
             f"Verification failed: {count[Status.WRONG]} checks failed, {count[Status.OK]} passed. Check again with: "

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from cli.cloud.cam import RoleInfo
 from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
-from cli.config import Commands
+from cli.config import SINCE_NAME, Commands
 from cli.deploy.notifications import is_notification_configured, notifies_us
+from cli.deploy.recordings import RecordingCount
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import (
     Step,
@@ -34,6 +35,7 @@ from cli.deploy.target import Configuration, DeployTarget
 from cli.manifest.models import CALLBACK, FunctionSpec, TriggerSpec
 from cli.policy.diff import Permission
 from cli.policy.documents import MAX_DOCUMENT_LENGTH, serialize_document
+from shared.settings import EVERYTHING
 from shared.tencent.speech_models import Queue
 
 _MANAGED_TYPES = frozenset({"cos", "timer", "http"})
@@ -106,7 +108,11 @@ def create_removal_plan(configuration: Configuration, state: CurrentState) -> tu
 
 def list_plan_warnings(target: DeployTarget, state: CurrentState, *, with_roles: bool = True) -> list[str]:
     """What differs and will not be changed, and what the operator has to know before the plan is executed."""
-    warnings = []
+    warnings = [
+        f"{bucket}: {describe_old_recordings(state, count)}. {advise_old_recordings(target.commands)}"
+        for bucket, count in state.old_recordings.items()
+        if count.count or not count.is_complete
+    ]
     if state.has_audit:
         # The audit recognizes finished recordings by their receipts.
         warnings += [
@@ -146,6 +152,20 @@ def list_plan_warnings(target: DeployTarget, state: CurrentState, *, with_roles:
             if trigger.type not in _MANAGED_TYPES
         ]
     return warnings
+
+
+def describe_old_recordings(state: CurrentState, count: RecordingCount) -> str:
+    """What SINCE leaves alone in a bucket."""
+    since = state.manifest.functions[CALLBACK].variables.get(SINCE_NAME, "")
+    return f"{count} from before SINCE ({since}) stay untouched and cost nothing"
+
+
+def advise_old_recordings(commands: Commands) -> str:
+    """How to have them transcribed."""
+    return (
+        f"To have them transcribed too, which is billed, set {SINCE_NAME}={EVERYTHING} in {commands.env_file} and run "
+        f"`{commands.deploy}`"
+    )
 
 
 def find_changed_queues(target: DeployTarget, state: CurrentState) -> list[QueueChange]:

@@ -20,6 +20,7 @@ from cli.cloud.scf import (
     find_public_url,
 )
 from cli.deploy.clients import Clients
+from cli.deploy.recordings import RecordingCount, count_old_recordings
 from cli.manifest.models import CALLBACK, Manifest, TriggerSpec
 from cli.policy.permissions import load_function_settings
 from shared.errors import CloudError, NotFound, RequestRejected, SettingsError
@@ -44,6 +45,7 @@ _READ_FOR_DEPLOYMENT = (
     "former_queues",
     "queues",
     "scf_role_problem",
+    "old_recordings",
 )
 _AUDIT = "audit"  # the argument of the timer
 _REDIRECTED = (301, 307)  # a bucket in another region
@@ -91,13 +93,21 @@ class CurrentState:
 
     Functions, triggers and retry configurations are by the function's key in serverless.yml, roles and buckets by name.
     With `require_stable` a function that stays busy is an error (FunctionNotActive); without, it is returned as it is
-    after half a minute. Everything that reads raises ApiError or CloudError.
+    after half a minute. `job_callback`: each job carries the address to notify, not the queue. Everything that reads
+    raises ApiError or CloudError.
     """
 
     def __init__(
-        self, clients: Clients, manifest: Manifest, settings: Settings, *, require_stable: bool = False
+        self,
+        clients: Clients,
+        manifest: Manifest,
+        settings: Settings,
+        *,
+        require_stable: bool = False,
+        job_callback: bool = False,
     ) -> None:
         self.clients, self.manifest, self.settings = clients, manifest, settings
+        self.job_callback = job_callback
         self._require_stable = require_stable
         self._roles: dict[str, RoleInfo | None] = {}
 
@@ -299,6 +309,20 @@ class CurrentState:
             if state.region != bucket.region:
                 missing[bucket.name] = state.region
         return missing
+
+    # Recordings
+
+    @cached_property
+    def old_recordings(self) -> Mapping[str, RecordingCount]:
+        """What the audit leaves alone because of SINCE, by input bucket; without buckets that cannot be listed."""
+        counts = {}
+        for bucket in self.input_buckets:
+            if bucket in self.existing_buckets:
+                with suppress(RequestRejected):
+                    counts[bucket.name] = count_old_recordings(
+                        self.clients.cos(bucket.region), self.settings, bucket.name
+                    )
+        return counts
 
     # Speech recognition
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from cli.cloud.cam import SCF_SERVICE, RoleInfo
 from cli.cloud.client import ApiError
 from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, TriggerInfo, find_public_url
-from cli.config import TOKEN_NAME, Commands, save_token
+from cli.config import CALLBACK_URL_NAME, SINCE_NAME, TOKEN_NAME, Commands, save_since, save_token
 from cli.deploy.clients import Clients
 from cli.deploy.notifications import build_notify_config
 from cli.deploy.state import DENIED, get_queue
@@ -32,7 +32,7 @@ from shared.tencent.speech_models import NotifyConfig, Queue
 MAX_URL_LENGTH = 100  # UpdateSpeechQueue, older page: the longest notification address
 NEW_QUEUE_TIMEOUT_S = 30.0  # until a new queue or a new address is visible
 
-_SECRETS = frozenset({TOKEN_NAME})
+_SECRETS = frozenset({TOKEN_NAME, CALLBACK_URL_NAME})  # the address ends with the token
 
 
 class Action(Enum):
@@ -109,6 +109,18 @@ def save_callback_token(env_file: Path, token: str) -> Step:
         diff_fields({}, {TOKEN_NAME: token}),
         lambda _: save_token(env_file, token),
     )
+
+
+def save_first_since(env_file: Path, since: str) -> Step:
+    """Save SINCE for the next run. It is not lost if that is impossible: the functions hold it too."""
+
+    def apply(_: Clients) -> None:
+        try:
+            save_since(env_file, since)
+        except OperatorError as error:
+            raise StepSkipped(f"{error}; until then the deployed functions keep it") from None
+
+    return Step(Action.CREATE, f"{SINCE_NAME} in {env_file}", diff_fields({}, {SINCE_NAME: since}), apply)
 
 
 # Buckets and roles

@@ -32,7 +32,7 @@ class Check:
     subjects_from: str = ""
 
 
-ADDRESS = "address"
+ADDRESS, OLD_RECORDINGS = "address", "old-recordings"
 _REGION = ("key", "region")
 _ACCOUNT = ("key", "account", "region")  # with a key of another account these checks say nothing
 _BUCKET = (*_ACCOUNT, "bucket")  # with a wrong bucket name these would each report the same cause
@@ -62,6 +62,7 @@ CHECKS = (
     Check(ADDRESS, functions.check_address, needs=_REGION, subjects_from="trigger"),
     Check("notification", speech.check_notifications, needs=_ACCOUNT, subjects_from="queue"),
     Check("unheard-recordings", recordings.check_missing_receipts, needs=_ACCOUNT, subjects_from="bucket"),
+    Check(OLD_RECORDINGS, recordings.check_old_recordings, needs=_ACCOUNT, subjects_from="bucket"),
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from cli.config import CliContext
+from cli.config import CliContext, load_config
 from cli.deploy.clients import Clients
 from cli.deploy.command import DeployOptions, deploy, remove
 from cli.deploy.executor import ExecutionFailed
@@ -49,6 +49,11 @@ class Account:
             "TENCENTCLOUD_SECRET_KEY": self.emulator.secret_key,
         }
         return {"CLOUD_ENDPOINT": self.emulator.endpoint, "REGION": REGION, **key, **BUCKETS, **config}
+
+    @property
+    def token(self) -> str:
+        """The callback token that a deployment saved."""
+        return load_config(self.folder / ".env", {"REGION": REGION})["CALLBACK_TOKEN"]
 
     def scribe(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command as it is typed."""

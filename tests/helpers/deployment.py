@@ -178,5 +178,6 @@ def _build_state(target: DeployTarget, **values: Any) -> CurrentState:
         "other_namespaces": {},
         "former_queues": {},
         "scf_role_problem": "",
+        "old_recordings": {},
     }
     return with_values(state, **defaults, **values)

@@ -37,6 +37,7 @@ CONFIG = {
     "INPUT_PREFIX": "calls/",
     "OUTPUT_BUCKET": OUTPUT,
     "CALLBACK_TOKEN": TOKEN,
+    "SINCE": "all",
 }
 
 

@@ -1,14 +1,15 @@
-"""Check for recordings without a receipt: the audit submits them, and that costs money."""
+"""Checks of the recordings that are there: which the audit will submit, which it leaves alone, which are hidden."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from cli.deploy.planner import advise_old_recordings, describe_old_recordings
+from cli.deploy.recordings import is_recording
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, ok, warn
 from shared.recordings.context import parse_timestamp
-from shared.recordings.ingest import check_skipped
 from shared.recordings.keys import done_prefix, open_prefix
 from shared.recordings.models import Recording
 from shared.tencent.cos import ListPage
@@ -48,10 +49,23 @@ def check_missing_receipts(context: CheckContext) -> Iterator[Finding]:
             number = f"{missing.count}" if missing.is_complete else f"at least {missing.count}"
             yield warn(
                 f"{number} recordings have no receipt: the next audit submits them, which costs money",
-                fix="to prevent that, set INPUT_PREFIX to a folder for new recordings and run "
-                f"`{context.commands.deploy}`",
+                fix="to prevent that, set SINCE to a later time, or set INPUT_PREFIX to a folder for new recordings, "
+                f"and run `{context.commands.deploy}`",
                 subject=bucket.name,
             )
+
+
+def check_old_recordings(context: CheckContext) -> Iterator[Finding]:
+    """Report what the audit leaves alone because of SINCE."""
+    state = context.state
+    for bucket, count in state.old_recordings.items():
+        if count.count or not count.is_complete:
+            message = describe_old_recordings(state, count)
+            yield warn(message, fix=f"not needed. {advise_old_recordings(context.commands)}", subject=bucket)
+        elif state.settings.since_s:
+            yield ok("no recording is from before SINCE", subject=bucket)
+        else:
+            yield ok("SINCE excludes no recording", subject=bucket)
 
 
 def count_missing_receipts(ids: Iterable[str], listings: Sequence[ReceiptListing]) -> MissingReceipts:
@@ -98,6 +112,7 @@ def _list_due_ids(context: CheckContext, bucket: BucketRef, objects: ListPage) -
     """The ids of what the audit would submit if it has no receipt."""
     settings, now_s = context.state.settings, context.clients.now()
     for item in objects.objects:
-        is_due = now_s - parse_timestamp(item.modified) >= settings.sweep_after_s
-        if is_due and not check_skipped(settings, bucket.name, item.key):
+        modified_s = parse_timestamp(item.modified)
+        is_due = now_s - modified_s >= settings.sweep_after_s and modified_s >= settings.since_s
+        if is_due and is_recording(settings, bucket.name, item.key):
             yield Recording(bucket.name, item.key, item.etag, item.size).id
