@@ -85,6 +85,16 @@ class Commands:
         return self.line("deploy")
 
     @property
+    def copy_receipts(self) -> str:
+        """The command that copies the receipts to their new place first."""
+        return self.line("deploy", "--copy-receipts")
+
+    @property
+    def resume_queue(self) -> str:
+        """The command that starts paused queues."""
+        return self.line("deploy", "--resume-queue")
+
+    @property
     def doctor(self) -> str:
         """The command that checks a deployment."""
         return self.line("doctor")

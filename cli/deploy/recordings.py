@@ -22,15 +22,15 @@ _UNIT_STEP = 1000
 class RecordingCount(NamedTuple):
     """The number of recordings and their bytes; `is_complete` if the listing ended in time."""
 
-    count: int = 0
+    number: int = 0
     size_bytes: int = 0
     is_complete: bool = True
 
     def __str__(self) -> str:
         """The number and the size in words, e.g. `more than 12 recordings (more than 3.4 GB)`."""
         bound = "" if self.is_complete else "more than "
-        noun = "recording" if self.count == 1 and self.is_complete else "recordings"
-        return f"{bound}{self.count:,} {noun} ({bound}{format_size(self.size_bytes)})"
+        noun = "recording" if self.number == 1 and self.is_complete else "recordings"
+        return f"{bound}{self.number:,} {noun} ({bound}{format_size(self.size_bytes)})"
 
 
 def format_size(size_bytes: float) -> str:

@@ -14,7 +14,8 @@ from cli.cloud.client import ApiError
 from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, TriggerInfo, find_public_url
 from cli.config import CALLBACK_URL_NAME, SINCE_NAME, TOKEN_NAME, Commands, save_since, save_token
 from cli.deploy.clients import Clients
-from cli.deploy.notifications import build_notify_config
+from cli.deploy.notifications import ACTIVE, build_notify_config
+from cli.deploy.receipts import MovedReceipts, copy_missing_receipts
 from cli.deploy.state import DENIED, get_queue
 from cli.errors import OperatorError
 from cli.manifest.models import (
@@ -209,6 +210,37 @@ def delete_role(name: str) -> Step:
     return Step(Action.DELETE, f"role {name} and its policy", (), apply)
 
 
+# Receipts
+
+
+def copy_receipts_step(move: MovedReceipts, count: int | None) -> Step:
+    """Copy the receipts to where the new settings look for them; those that are there already stay."""
+    number = () if count is None else (Change("finished recordings", "", f"{count:,}"),)
+    return _copy_step(f"copies of the receipts of {move.new.input_bucket}", move, number)
+
+
+def copy_late_receipts_step(move: MovedReceipts) -> Step:
+    """Copy what the functions wrote in the old place until their settings changed."""
+    return _copy_step(f"copies of the last receipts of {move.new.input_bucket}", move, ())
+
+
+def _copy_step(description: str, move: MovedReceipts, more: tuple[Change, ...]) -> Step:
+    changes = (Change("from", "", str(move.current)), Change("to", "", str(move.new)), *more)
+
+    def apply(clients: Clients) -> None:
+        try:
+            copy_missing_receipts(clients, move)
+        except RequestRejected as error:
+            if error.status not in DENIED:
+                raise
+            raise OperatorError(
+                f"{error}; to copy the receipts, this key must be allowed cos:GetObject below {move.current.bucket}/"
+                f"{move.current.state_prefix} and cos:PutObject below {move.new.bucket}/{move.new.state_prefix}"
+            ) from None
+
+    return Step(Action.CREATE, description, changes, apply)
+
+
 # Functions
 
 
@@ -390,8 +422,9 @@ def configure_notification(
     token: str,
     callback_url: str,
     current: Queue | None,
+    resume: bool = False,
 ) -> Step:
-    """Activate the queue of a bucket and let it notify the callback function.
+    """Let the queue of a bucket notify the callback function. With `resume`, start it if it is paused.
 
     `qualifier` is the version or alias that has the URL. `current` is None if the queue is created by this deployment,
     `callback_url` "" if the address is; both are then polled.
@@ -406,12 +439,23 @@ def configure_notification(
                 f"a CALLBACK_TOKEN that is {excess} characters shorter"
             )
         queue = _wait_for_queue(clients, bucket, queue_id)
-        clients.speech.update_queue(bucket, queue._replace(state="Active", notification=config))
+        state = ACTIVE if resume else queue.state
+        clients.speech.update_queue(bucket, queue._replace(state=state, notification=config))
 
     config = build_notify_config(f"{callback_url or f'address of {callback.name}'}/{token}")
     before = _describe_queue(current.state, current.notification) if current else {}
-    changes = diff_fields(before, _describe_queue("Active", config))
+    state = current.state if current and not resume else ACTIVE
+    changes = diff_fields(before, _describe_queue(state, config))
     return Step(Action.CHANGE, f"speech queue of {bucket}", changes, apply)
+
+
+def resume_queue(bucket: str, current: Queue) -> Step:
+    """Start a paused queue; its notification stays."""
+
+    def apply(clients: Clients) -> None:
+        clients.speech.update_queue(bucket, current._replace(state=ACTIVE))
+
+    return Step(Action.CHANGE, f"speech queue of {bucket}", (Change("state", current.state, ACTIVE),), apply)
 
 
 def disable_notification(bucket: str, current: Queue) -> Step:

@@ -179,5 +179,7 @@ def _build_state(target: DeployTarget, **values: Any) -> CurrentState:
         "former_queues": {},
         "scf_role_problem": "",
         "old_recordings": {},
+        "missing_receipts": {},
+        "added_recordings": {},
     }
     return with_values(state, **defaults, **values)

@@ -59,7 +59,7 @@ def check_old_recordings(context: CheckContext) -> Iterator[Finding]:
     """Report what the audit leaves alone because of SINCE."""
     state = context.state
     for bucket, count in state.old_recordings.items():
-        if count.count or not count.is_complete:
+        if count.number or not count.is_complete:
             message = describe_old_recordings(state, count)
             yield warn(message, fix=f"not needed. {advise_old_recordings(context.commands)}", subject=bucket)
         elif state.settings.since_s:

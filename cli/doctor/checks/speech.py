@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.deploy.notifications import notification_problem, parse_token, redact_url
+from cli.deploy.notifications import is_paused, notification_problem, parse_token, redact_url
+from cli.deploy.planner import describe_paused_queue
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
 
 
@@ -41,10 +42,10 @@ def check_queues(context: CheckContext) -> Iterator[Finding]:
             yield fail(f"it has no queue {queue_id}, which QUEUE_ID names", fix=fix, subject=bucket)
         elif queue is None:
             yield fail("it has no speech queue", fix=deploy, subject=bucket)
-        elif queue.state != "Active":
+        elif is_paused(queue):
             yield fail(
-                f"queue {queue.queue_id} is {queue.state}: jobs wait and nothing is transcribed",
-                fix=deploy,
+                f"{describe_paused_queue(queue)}. An operator paused it, so a deployment leaves it paused",
+                fix=context.commands.resume_queue,
                 subject=bucket,
             )
         else:

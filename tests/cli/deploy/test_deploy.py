@@ -188,6 +188,8 @@ def test_queue_of_a_removed_bucket_is_switched_off(restored: Account) -> None:
 def test_moved_receipts_are_a_warning_about_billing(
     restored: Account, config: Mapping[str, str], new: str
 ) -> None:
+    restored.clients.cos(REGION).put(BUCKETS["INPUT_BUCKETS"], "done.mp3", b"speech")
+    assert restored.admin("GET", "idle?timeout=30") is True
     _, output = restored.deploy(DeployOptions(dry_run=True), config)
     assert f"! the receipts will be expected in {new}" in output
     assert "no longer in transcripts-1250000000/.scribe/done/" in output

@@ -176,12 +176,24 @@ def test_unknown_trigger_is_deleted_and_one_of_another_type_is_kept() -> None:
 def test_foreign_notification_is_shown_without_its_secret() -> None:
     config = build_notify_config("https://hooks.example.com/someone/their-own-secret")
     queue = build_queue(config._replace(state="Off"), "Paused")
-    output = format_plan(
-        create_plan(TARGET, with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue}))
-    )
+    state = with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue})
+    output = format_plan(create_plan(TARGET, state, resume_queues=True))
     assert "state: Paused -> Active" in output
     assert "notification: Off -> On" in output
     assert "their-own-secret" not in output
+    assert "state: Paused" not in format_plan(create_plan(TARGET, state))
+
+
+def test_paused_queue_stays_paused_unless_it_is_to_be_resumed() -> None:
+    queue = build_queue(NOTIFY, "Paused")
+    state = with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue})
+    assert create_plan(TARGET, state) == ()
+    [warning] = list_plan_warnings(TARGET, state)
+    assert "stays paused" in warning
+    assert "`scribe deploy --resume-queue`" in warning
+    [step] = create_plan(TARGET, state, resume_queues=True)
+    assert step.changes == (Change("state", "Paused", "Active"),)
+    assert list_plan_warnings(TARGET, state, resume_queues=True) == []
 
 
 def build_policy(*actions: str) -> dict[str, Any]:

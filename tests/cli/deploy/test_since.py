@@ -56,7 +56,7 @@ def test_count_stops_after_a_hundred_pages() -> None:
 
 def test_nothing_is_listed_without_since() -> None:
     cos = EndlessCos(1)
-    assert count_old_recordings(cos, settings(since_s=0.0), BUCKET).count == 0
+    assert count_old_recordings(cos, settings(since_s=0.0), BUCKET).number == 0
     assert cos.requests == 0
 
 

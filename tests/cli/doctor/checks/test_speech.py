@@ -35,6 +35,7 @@ def test_paused_queue_is_found(deployment: Deployment) -> None:
         findings = deployment.findings()
     assert list_wrong(findings) == {"queue"}
     assert "Paused" in describe(findings, "queue")
+    assert "scribe deploy --resume-queue" in describe(findings, "queue")
 
 
 def test_unknown_queue_id_is_found(deployment: Deployment) -> None:
