@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from cli.cloud.cam import RoleInfo
+from cli.cloud.ci_bucket import BOUND
 from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
 from cli.config import SINCE_NAME, Commands
 from cli.deploy.notifications import is_notification_configured, is_paused, notifies_us
@@ -15,6 +16,7 @@ from cli.deploy.recordings import RecordingCount
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import (
     Step,
+    bind_bucket,
     configure_notification,
     copy_late_receipts_step,
     copy_receipts_step,
@@ -28,6 +30,7 @@ from cli.deploy.steps import (
     enable_speech,
     enable_trigger,
     ensure_role,
+    ensure_service_role,
     extra_permissions,
     replace_trigger,
     resume_queue,
@@ -77,6 +80,12 @@ def create_plan(
     manifest, settings = target.manifest, target.settings
     regions = {bucket.name: bucket.region for bucket in state.all_buckets}
     steps = [create_bucket(name, regions[name]) for name in state.missing_buckets]
+    if with_roles:
+        steps += [
+            ensure_service_role(role, current)
+            for role, current in state.service_roles.items()
+            if current.describe_problem(role)
+        ]
     role_steps = _plan_roles(target, state) if with_roles else []
     steps += [step for before, _ in role_steps for step in before]
     # Once more after the functions: what the old ones closed in between.
@@ -91,6 +100,9 @@ def create_plan(
         steps += _plan_triggers(spec, target, state, frozenset({"http"}))
     speech_buckets = state.speech_buckets
     for bucket in settings.input_buckets:
+        # One that is created by this deployment has no status yet.
+        if bucket in state.missing_buckets or state.ci_statuses.get(bucket, BOUND) != BOUND:
+            steps.append(bind_bucket(bucket, state.ci_statuses.get(bucket, "")))
         if bucket not in speech_buckets:
             steps.append(enable_speech(bucket))
         steps += _plan_queue(bucket, target, state, resume=resume_queues)
@@ -168,6 +180,12 @@ def list_plan_warnings(
             f"again, run `{target.commands.resume_queue}`"
             for bucket, queue in state.queues.items()
             if is_paused(queue)
+        ]
+    if not with_roles:
+        warnings += [
+            f"{problem}; {role.advice}"
+            for role, current in state.service_roles.items()
+            if (problem := current.describe_problem(role))
         ]
     if with_roles:
         warnings += [

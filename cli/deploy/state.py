@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from cli.cloud.cam import RoleInfo
+from cli.cloud.cam import SERVICE_ROLES, RoleInfo, ServiceRole, ServiceRoleState
 from cli.cloud.client import ApiError, Identity, get_caller_identity
 from cli.cloud.scf import (
     DEFAULT_NAMESPACE,
@@ -47,7 +47,8 @@ _READ_FOR_DEPLOYMENT = (
     "other_namespaces",
     "former_queues",
     "queues",
-    "scf_role_problem",
+    "service_roles",
+    "ci_statuses",
     "old_recordings",
     "missing_receipts",
     "added_recordings",
@@ -240,14 +241,16 @@ class CurrentState:
         return tuple(name for name in names if name not in self.roles)
 
     @cached_property
-    def scf_role_problem(self) -> str:
-        """What keeps SCF from using its own role; "" if nothing does, or if the key may not read it."""
-        try:
-            return self.clients.cam.find_scf_role_problem()
-        except ApiError as error:
-            if not error.is_denied:
-                raise
-            return ""
+    def service_roles(self) -> Mapping[ServiceRole, ServiceRoleState]:
+        """The roles that SCF and Cloud Infinite need, without those that the key may not read."""
+        states = {}
+        for role in SERVICE_ROLES:
+            try:
+                states[role] = self.clients.cam.get_service_role(role)
+            except ApiError as error:
+                if not error.is_denied:
+                    raise
+        return states
 
     # Buckets
 
@@ -324,6 +327,22 @@ class CurrentState:
         return counts
 
     # Speech recognition
+
+    @cached_property
+    def ci_statuses(self) -> Mapping[str, str]:
+        """Whether each input bucket is bound to Cloud Infinite: on, off or unbinding.
+
+        Without buckets that do not exist, and those of which the key may not read it.
+        """
+        statuses = {}
+        for bucket in self.input_buckets:
+            if bucket in self.existing_buckets:
+                try:
+                    statuses[bucket.name] = self.clients.ci_buckets.get_status(bucket.name)
+                except RequestRejected as error:
+                    if error.status not in DENIED:
+                        raise
+        return statuses
 
     @cached_property
     def speech_buckets(self) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cli.cloud.cam import SCF_SERVICE, RoleInfo
+from cli.cloud.cam import SCF_SERVICE, RoleInfo, ServiceRole, ServiceRoleState
+from cli.cloud.ci_bucket import BOUND
 from cli.cloud.client import ApiError
 from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, TriggerInfo, find_public_url
 from cli.config import CALLBACK_URL_NAME, SINCE_NAME, TOKEN_NAME, Commands, save_since, save_token
@@ -31,6 +32,7 @@ from shared.errors import AlreadyExists, NotFound, RequestRejected
 from shared.tencent.speech_models import NotifyConfig, Queue
 
 MAX_URL_LENGTH = 100  # UpdateSpeechQueue, older page: the longest notification address
+BIND_BUCKET_PAGE = "https://console.cloud.tencent.com/ci/bucket"
 NEW_QUEUE_TIMEOUT_S = 30.0  # until a new queue or a new address is visible
 
 _SECRETS = frozenset({TOKEN_NAME, CALLBACK_URL_NAME})  # the address ends with the token
@@ -208,6 +210,26 @@ def delete_role(name: str) -> Step:
             ) from None
 
     return Step(Action.DELETE, f"role {name} and its policy", (), apply)
+
+
+def ensure_service_role(role: ServiceRole, state: ServiceRoleState) -> Step:
+    """Create the role that a service of Tencent needs, or complete it; else say where one click does that."""
+
+    def apply(clients: Clients) -> None:
+        try:
+            clients.cam.ensure_service_role(role)
+        except ApiError as error:
+            if not error.is_denied:
+                raise
+            problem = f"{state.describe_problem(role)}, and this key may not change that ({error.code}): {role.advice}"
+            if state.is_usable:
+                raise StepSkipped(problem) from None
+            raise OperatorError(f"{problem}; then run this again") from None
+
+    trust = () if state.is_trusted else (Change("trusts", "", role.service),)
+    policies = tuple(Change("policy", "", name) for name in state.missing_policies)
+    action = Action.CHANGE if state.exists else Action.CREATE
+    return Step(action, f"service role {role.name}", (*trust, *policies), apply)
 
 
 # Receipts
@@ -402,6 +424,29 @@ def _describe_trigger_fields(trigger: TriggerSpec | TriggerInfo) -> dict[str, st
 
 
 # Speech recognition
+
+
+def bind_bucket(bucket: str, status: str) -> Step:
+    """Bind a bucket to Cloud Infinite, which contains the speech service."""
+
+    def apply(clients: Clients) -> None:
+        try:
+            status = clients.ci_buckets.bind(bucket, clients.poller)
+        except RequestRejected as error:
+            if error.status not in DENIED:
+                raise
+            raise OperatorError(
+                f"this key may not bind {bucket} to Cloud Infinite (ci:CreateCIBucket): bind it at "
+                f"{BIND_BUCKET_PAGE}, or add the permission; then run this again"
+            ) from None
+        if status != BOUND:
+            raise OperatorError(
+                f"{bucket} is still not bound to Cloud Infinite (its status is {status or 'not known'}): wait a "
+                "minute, then run this again"
+            )
+
+    changes = (Change("state", "not bound" if status != "unbinding" else status, "bound"),)
+    return Step(Action.CREATE, f"binding of {bucket} to Cloud Infinite", changes, apply)
 
 
 def enable_speech(bucket: str) -> Step:

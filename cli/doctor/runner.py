@@ -47,6 +47,7 @@ CHECKS = (
     Check("role", account.check_roles, needs=_BUCKET),
     Check("scf-role", account.check_scf_role),
     Check("ci-role", account.check_ci_role),
+    Check("binding", speech.check_binding, needs=_ACCOUNT, subjects_from="bucket"),
     Check("speech-service", speech.check_service, needs=_ACCOUNT, subjects_from="bucket"),
     Check("content-recognition", speech.check_content_recognition, needs=_ACCOUNT),
     Check("queue", speech.check_queues, needs=_ACCOUNT, subjects_from="speech-service"),

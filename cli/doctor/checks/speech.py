@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cli.cloud.ci_bucket import BOUND
 from cli.deploy.notifications import is_paused, notification_problem, parse_token, redact_url
 from cli.deploy.planner import describe_paused_queue
-from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+from cli.doctor.models import CheckContext, Finding, fail, ok, skip, warn
+
+
+def check_binding(context: CheckContext) -> Iterator[Finding]:
+    """Check that each bucket is bound to Cloud Infinite (CIStatus, GET / on its CI host)."""
+    state = context.state
+    for bucket in state.input_buckets:
+        if bucket not in state.existing_buckets:
+            continue
+        if bucket.name not in state.ci_statuses:
+            yield skip(
+                "this key has no permission to read whether it is bound to Cloud Infinite",
+                fix=f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
+                subject=bucket.name,
+            )
+        elif state.ci_statuses[bucket.name] == BOUND:
+            yield ok("it is bound to Cloud Infinite", subject=bucket.name)
+        else:
+            status = state.ci_statuses[bucket.name] or "not known"
+            yield fail(
+                f"it is not bound to Cloud Infinite (CIStatus is {status}): jobs are refused",
+                fix=context.commands.deploy,
+                subject=bucket.name,
+            )
 
 
 def check_service(context: CheckContext) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli.cloud.cam import CamClient
+from cli.cloud.cam import CI_SERVICE_ROLE, SCF_SERVICE_ROLE, CamClient, ServiceRoleState
 from cli.cloud.client import ApiError
 from cli.cloud.scf import TriggerInfo
 from cli.config import Commands
@@ -43,6 +43,7 @@ from tests.helpers.deployment import (
 
 NOTIFY = build_notify_config(f"{CALLBACK_URL}/{CONFIG['CALLBACK_TOKEN']}")
 TARGET = build_target()
+MISSING_ROLE = ServiceRoleState(exists=False, is_trusted=False, missing_policies=("Some",))
 CREATION_FAILED = {"status": "CreateFailed", "status_reason": "no room"}
 
 
@@ -286,6 +287,20 @@ def test_wrong_notification_is_changed_and_shown(config: NotifyConfig) -> None:
     assert notification_problem(config, CALLBACK_URL, TARGET.settings.callback_tokens)
 
 
+def test_unbound_bucket_and_missing_service_roles_are_set_up_first() -> None:
+    roles = dict.fromkeys((SCF_SERVICE_ROLE, CI_SERVICE_ROLE), MISSING_ROLE)
+    state = with_values(deployed_state(TARGET), service_roles=roles, ci_statuses={INPUT_BUCKET: "off"})
+    assert list_steps(create_plan(TARGET, state)) == [
+        "+ service role SCF_QcsRole",
+        "+ service role CI_QCSRole",
+        f"+ binding of {INPUT_BUCKET} to Cloud Infinite",
+    ]
+    assert list_plan_warnings(TARGET, state) == []
+    assert len(list_plan_warnings(TARGET, state, with_roles=False)) == 2
+    unreadable = with_values(deployed_state(TARGET), ci_statuses={})
+    assert create_plan(TARGET, unreadable) == ()
+
+
 def test_other_tags_are_ignored_and_a_missing_tag_is_a_warning() -> None:
     tags = {"app": "scribe"}
     functions = {key: replace(spec, tags=tags) for key, spec in TARGET.manifest.functions.items()}
@@ -305,11 +320,11 @@ def test_preflight_reports_every_problem_with_its_solution() -> None:
         other_namespaces={"sweep": "old"},
         missing_namespaces=frozenset({"default"}),
         missing_buckets={"transcripts-1250000000": "ap-shanghai"},
-        scf_role_problem="role SCF_QcsRole does not exist",
+        service_roles={SCF_SERVICE_ROLE: MISSING_ROLE},
         queues={},
     )
     with pytest.raises(PreflightFailed) as caught:
-        check_preconditions(target, state, create_buckets=True, with_roles=True)
+        check_preconditions(target, state, create_buckets=True, with_roles=False)
     for word in (
         "Python3.9",
         "namespace old",
@@ -317,7 +332,7 @@ def test_preflight_reports_every_problem_with_its_solution() -> None:
         "QUEUE_ID",
         "18 characters shorter",
         "namespace default does",
-        "console.cloud.tencent.com/scf",
+        "roleName=SCF_QcsRole",
     ):
         assert sum(word in problem for problem in caught.value.problems) == 1, caught.value
     assert len(caught.value.problems) == 7
@@ -338,7 +353,7 @@ def run_steps(output: io.StringIO, *steps: Step) -> None:
     ("code", "hint"),
     [
         ("UnauthorizedOperation.CAM", "lacks the permission scf:CreateFunction"),
-        ("UnauthorizedOperation.Role", "console.cloud.tencent.com/scf"),
+        ("UnauthorizedOperation.Role", "roleName=SCF_QcsRole"),
         ("UnauthorizedOperation.Region", "another REGION"),
         ("UnauthorizedOperation.NotMC", "console only"),
         ("UnauthorizedOperation.FunctionStatus", "wait a minute"),
