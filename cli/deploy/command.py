@@ -20,7 +20,13 @@ from cli.deploy.planner import create_plan, create_removal_plan, list_costs, lis
 from cli.deploy.preflight import check_conflicts, check_preconditions
 from cli.deploy.state import CurrentState
 from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token, save_first_since
-from cli.deploy.target import Configuration, build_target, load_configuration
+from cli.deploy.target import (
+    Configuration,
+    build_target,
+    complete_callback_url,
+    load_configuration,
+    read_deployed_choices,
+)
 from cli.doctor.command import print_findings
 from cli.doctor.models import Finding, Status
 from cli.doctor.runner import ADDRESS, OLD_RECORDINGS, rerun_check, run_checks
@@ -262,8 +268,17 @@ def _print_verification(
     console: Console, configuration: Configuration, label: str, commands: Commands
 ) -> bool:
     """Print the findings that are not OK, and a summary. True if no check failed."""
+    manifest = configuration.manifest
+    if configuration.job_callback:  # the address may be new
+        url = read_deployed_choices(configuration.clients, manifest).callback_url
+        manifest = complete_callback_url(manifest, url, configuration.settings.callback_tokens[0])
     findings = verify_deployment(
-        configuration.clients, configuration.manifest, configuration.settings, label, commands
+        configuration.clients,
+        manifest,
+        configuration.settings,
+        label,
+        commands,
+        job_callback=configuration.job_callback,
     )
     # The plan said already what is old.
     news = (each for each in findings if each.name != OLD_RECORDINGS or each.status is not Status.NOTE)

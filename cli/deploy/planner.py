@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from cli.cloud.cam import RoleInfo
 from cli.cloud.ci_bucket import BOUND
 from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
-from cli.config import SINCE_NAME, Commands
+from cli.config import CALLBACK_URL_NAME, SINCE_NAME, Commands
 from cli.deploy.notifications import is_notification_configured, is_paused, notifies_us
 from cli.deploy.receipts import MAX_COUNTED
 from cli.deploy.recordings import RecordingCount
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import (
+    SUBMITTING_FUNCTIONS,
     Step,
     bind_bucket,
     configure_notification,
@@ -34,6 +35,7 @@ from cli.deploy.steps import (
     extra_permissions,
     replace_trigger,
     resume_queue,
+    set_callback_url,
     update_code,
     update_configuration,
     update_retry_config,
@@ -98,6 +100,8 @@ def create_plan(
     steps += [copy_late_receipts_step(move) for move in state.missing_receipts] if copy_receipts else []
     for spec in manifest.functions.values():
         steps += _plan_triggers(spec, target, state, frozenset({"http"}))
+    if target.job_callback:
+        steps += _plan_callback_urls(target)
     speech_buckets = state.speech_buckets
     for bucket in settings.input_buckets:
         # One that is created by this deployment has no status yet.
@@ -344,6 +348,21 @@ def _plan_queue(bucket: str, target: DeployTarget, state: CurrentState, *, resum
     queue = state.queues.get(bucket)
     if resume and queue and is_paused(queue):
         yield resume_queue(bucket, queue)
+
+
+def _plan_callback_urls(target: DeployTarget) -> Iterator[Step]:
+    """Only if the address was not known when the functions were planned."""
+    functions = target.manifest.functions
+    http = [trigger for trigger in target.manifest.triggers_for(CALLBACK) if trigger.type == "http"]
+    for key in SUBMITTING_FUNCTIONS:
+        if CALLBACK_URL_NAME not in functions[key].variables:
+            yield set_callback_url(
+                functions[key],
+                target.package.label,
+                functions[CALLBACK],
+                qualifier=http[0].qualifier if http else "",
+                token=target.settings.callback_tokens[0],
+            )
 
 
 def _plan_former_queues(state: CurrentState) -> Iterator[Step]:

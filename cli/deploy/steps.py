@@ -33,6 +33,7 @@ from shared.tencent.speech_models import NotifyConfig, Queue
 
 MAX_URL_LENGTH = 100  # UpdateSpeechQueue, older page: the longest notification address
 BIND_BUCKET_PAGE = "https://console.cloud.tencent.com/ci/bucket"
+SUBMITTING_FUNCTIONS = ("upload", "sweep")
 NEW_QUEUE_TIMEOUT_S = 30.0  # until a new queue or a new address is visible
 
 _SECRETS = frozenset({TOKEN_NAME, CALLBACK_URL_NAME})  # the address ends with the token
@@ -315,6 +316,25 @@ def update_configuration(spec: FunctionSpec, current: FunctionInfo, label: str) 
     after = {"description": label, **_describe_function(spec)}
     changes = tuple(change for change in diff_fields(before, after) if change.field != "handler")
     return Step(Action.CHANGE, f"function {spec.name}", changes, apply)
+
+
+def add_callback_url(spec: FunctionSpec, url: str) -> FunctionSpec:
+    """The function with the address, token included, that its jobs carry."""
+    return replace(spec, variables={**spec.variables, CALLBACK_URL_NAME: url})
+
+
+def set_callback_url(
+    spec: FunctionSpec, label: str, callback: FunctionSpec, *, qualifier: str, token: str
+) -> Step:
+    """Give a function the address that its jobs carry, once the callback function has one."""
+
+    def apply(clients: Clients) -> None:
+        complete = add_callback_url(spec, f"{_wait_for_url(clients, callback, qualifier)}/{token}")
+        clients.scf.update_configuration({**update_configuration_payload(complete), "Description": label})
+        clients.scf.wait_until_active(spec.name, spec.namespace)
+
+    changes = diff_fields({}, {CALLBACK_URL_NAME: f"address of {callback.name}"})
+    return Step(Action.CHANGE, f"notification of the jobs of {spec.name}", changes, apply)
 
 
 def update_retry_config(spec: FunctionSpec, current: RetryConfig | None) -> Step:

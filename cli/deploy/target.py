@@ -23,17 +23,16 @@ from cli.config import (
     generate_token,
 )
 from cli.deploy.clients import Clients
-from cli.deploy.steps import PackageRef
+from cli.deploy.steps import SUBMITTING_FUNCTIONS, PackageRef, add_callback_url
 from cli.errors import OperatorError
 from cli.manifest.loader import load_manifest
-from cli.manifest.models import CALLBACK, FunctionSpec, Manifest
+from cli.manifest.models import CALLBACK, Manifest
 from cli.policy.documents import role_policies
 from cli.policy.permissions import load_function_settings
 from shared.recordings.context import parse_timestamp
 from shared.settings import Settings
 
 QUEUE_CALLBACK, JOB_CALLBACK = CALLBACK_CHOICES = ("queue", "job")
-SUBMITTING_FUNCTIONS = ("upload", "sweep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +97,10 @@ def load_configuration(context: CliContext, callback: str = "") -> Configuration
     completed = complete_config({TOKEN_NAME: new_token, SINCE_NAME: new_since, **config}, deployed)
     manifest = load_manifest(context.folder, completed, context.env_file)
     job_callback = uses_job_callback(config, choice, deployed)
+    settings = load_manifest_settings(manifest, config)
     if job_callback:
-        manifest = with_callback_url(manifest, deployed.callback_url, completed)
-    return Configuration(
-        manifest, load_manifest_settings(manifest, config), clients, new_token, new_since, job_callback
-    )
+        manifest = complete_callback_url(manifest, deployed.callback_url, settings.callback_tokens[0])
+    return Configuration(manifest, settings, clients, new_token, new_since, job_callback)
 
 
 def parse_callback_choice(config: Mapping[str, str], option: str, env_file: Path) -> str:
@@ -155,23 +153,21 @@ def uses_job_callback(config: Mapping[str, str], choice: str, deployed: Deployed
     return bool(config.get(CALLBACK_URL_NAME)) or deployed.job_callback
 
 
-def with_callback_url(manifest: Manifest, callback_url: str, config: Mapping[str, str]) -> Manifest:
-    """The manifest with CALLBACK_URL for the functions that submit jobs; unchanged if the address is not known yet."""
-    if not callback_url or config.get(CALLBACK_URL_NAME):
-        return manifest
-    token = config[TOKEN_NAME].partition(",")[0].strip()
+def with_callback_url(manifest: Manifest, url: str) -> Manifest:
+    """The manifest with CALLBACK_URL, token included, for the functions that submit jobs."""
     return replace(
         manifest,
         functions={
-            key: add_callback_url(spec, f"{callback_url}/{token}") if key in SUBMITTING_FUNCTIONS else spec
+            key: add_callback_url(spec, url) if key in SUBMITTING_FUNCTIONS else spec
             for key, spec in manifest.functions.items()
         },
     )
 
 
-def add_callback_url(spec: FunctionSpec, url: str) -> FunctionSpec:
-    """The function with the address, token included, that its jobs carry."""
-    return replace(spec, variables={**spec.variables, CALLBACK_URL_NAME: url})
+def complete_callback_url(manifest: Manifest, callback_url: str, token: str) -> Manifest:
+    """The same for the address of the callback function; unchanged if there is none yet, or if the operator set one."""
+    is_set = CALLBACK_URL_NAME in manifest.functions[CALLBACK].variables
+    return manifest if is_set or not callback_url else with_callback_url(manifest, f"{callback_url}/{token}")
 
 
 def load_manifest_settings(manifest: Manifest, config: Mapping[str, str]) -> Settings:

@@ -17,12 +17,12 @@ from cli.deploy.clients import Clients
 from cli.deploy.state import CurrentState
 from cli.deploy.target import (
     DeployedChoices,
+    complete_callback_url,
     complete_config,
     load_manifest_settings,
     parse_callback_choice,
     read_deployed_choices,
     uses_job_callback,
-    with_callback_url,
 )
 from cli.doctor.models import Finding, Status, fail, ok
 from cli.doctor.runner import run_checks
@@ -83,10 +83,10 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
         deployed = DeployedChoices()  # a check reports why the functions cannot be read
     completed = {TOKEN_NAME: _NO_TOKEN, **complete_config(config, deployed)}
     manifest = load_manifest(context.folder, completed, context.env_file)
+    settings = load_manifest_settings(manifest, config)
     job_callback = uses_job_callback(config, choice, deployed)
     if job_callback:
-        manifest = with_callback_url(manifest, deployed.callback_url, completed)
-    settings = load_manifest_settings(manifest, config)
+        manifest = complete_callback_url(manifest, deployed.callback_url, settings.callback_tokens[0])
     state = CurrentState(clients, manifest, settings, job_callback=job_callback)
     yield from run_checks(state, _build_label(), commands)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cli.cloud.ci_bucket import BOUND
+from cli.config import CALLBACK_URL_NAME
 from cli.deploy.notifications import is_paused, notification_problem, parse_token, redact_url
 from cli.deploy.planner import describe_paused_queue
+from cli.deploy.steps import SUBMITTING_FUNCTIONS
 from cli.doctor.models import CheckContext, Finding, fail, ok, skip, warn
 
 
@@ -77,7 +79,13 @@ def check_queues(context: CheckContext) -> Iterator[Finding]:
 
 
 def check_notifications(context: CheckContext) -> Iterator[Finding]:
-    """Check that each queue notifies the callback function, at its current address and with a token that it accepts."""
+    """Check that each queue notifies the callback function, at its current address and with a token that it accepts.
+
+    The same for each job instead, if the jobs carry the address.
+    """
+    if context.state.job_callback:
+        yield from _check_job_notifications(context)
+        return
     state, deploy = context.state, context.commands.deploy
     tokens = state.settings.callback_tokens
     for bucket, queue in state.queues.items():
@@ -90,3 +98,29 @@ def check_notifications(context: CheckContext) -> Iterator[Finding]:
             yield warn(message, fix=deploy, subject=bucket)
         else:
             yield ok(f"the queue notifies {redact_url(config.url)}", subject=bucket)
+
+
+def _check_job_notifications(context: CheckContext) -> Iterator[Finding]:
+    """Compare CALLBACK_URL of the functions that submit jobs with the address of the callback function."""
+    state, deploy = context.state, context.commands.deploy
+    tokens = state.settings.callback_tokens
+    for key in SUBMITTING_FUNCTIONS:
+        function = state.get_usable_function(key)
+        if not function:
+            continue
+        address, _, token = function.variables.get(CALLBACK_URL_NAME, "").rpartition("/")
+        if not address:
+            problem = f"the jobs of {key} notify no one: {CALLBACK_URL_NAME} is not set"
+        elif address != state.callback_url:
+            own = redact_url(f"{state.callback_url}/.") if state.callback_url else "which has none"
+            problem = f"the jobs of {key} notify {redact_url(address)}, not the callback function at {own}"
+        elif token not in tokens:
+            problem = f"the token at the end of {CALLBACK_URL_NAME} of {key} is not in CALLBACK_TOKEN"
+        elif token != tokens[0]:
+            message = f"the jobs of {key} still use a later token of CALLBACK_TOKEN, not the first"
+            yield warn(message, fix=deploy, subject=key)
+            continue
+        else:
+            yield ok(f"each job notifies {redact_url(address + '/.')}", subject=key)
+            continue
+        yield fail(f"{problem}; transcripts wait for the sweep", fix=deploy, subject=key)

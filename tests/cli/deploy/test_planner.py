@@ -23,7 +23,9 @@ from cli.deploy.notifications import build_notify_config, notification_problem
 from cli.deploy.planner import create_plan, list_plan_warnings
 from cli.deploy.preflight import PreflightFailed, check_preconditions
 from cli.deploy.steps import Action, Change, Step
+from cli.deploy.target import complete_callback_url
 from cli.policy.diff import missing_permissions
+from shared.errors import RequestRejected
 from shared.tencent.speech_models import NotifyConfig
 from tests.helpers.deployment import (
     CALLBACK_URL,
@@ -301,6 +303,25 @@ def test_unbound_bucket_and_missing_service_roles_are_set_up_first() -> None:
     assert create_plan(TARGET, unreadable) == ()
 
 
+def test_jobs_get_the_address_once_it_is_known() -> None:
+    target = replace(TARGET, job_callback=True)
+    lines = list_steps(create_plan(target, empty_state(target)))
+    start = lines.index("+ address of scribe-prod-scribe-callback")
+    assert lines[start + 1 : start + 3] == [
+        "~ notification of the jobs of scribe-prod-scribe-upload",
+        "~ notification of the jobs of scribe-prod-scribe-sweep",
+    ]
+    assert not [line for line in lines if "speech queue" in line]
+    complete = replace(
+        target, manifest=complete_callback_url(target.manifest, CALLBACK_URL, CONFIG["CALLBACK_TOKEN"])
+    )
+    foreign = build_queue(build_notify_config("https://hooks.example.com/their-own-secret-token"))
+    state = with_values(deployed_state(complete), queues={INPUT_BUCKET: foreign})
+    assert create_plan(complete, state) == ()
+    steps = create_plan(complete, with_values(deployed_state(TARGET), queues={INPUT_BUCKET: foreign}))
+    assert [step.changes for step in steps] == [(Change("CALLBACK_URL", "", "set"),)] * 2
+
+
 def test_other_tags_are_ignored_and_a_missing_tag_is_a_warning() -> None:
     tags = {"app": "scribe"}
     functions = {key: replace(spec, tags=tags) for key, spec in TARGET.manifest.functions.items()}
@@ -365,6 +386,8 @@ def run_steps(output: io.StringIO, *steps: Step) -> None:
         ("ClientNetworkError", "connection"),
         ("LimitExceeded.Function", "quota"),
         ("ResourceInUse.Function", "then run the same command again"),
+        ("ResourceInUse.Cos", "a workflow of Cloud Infinite"),
+        ("InvalidParameterValue.CosNotifyRuleConflict", "a workflow of Cloud Infinite"),
         ("UnsupportedRegion", "correct REGION"),
     ],
 )
@@ -375,6 +398,12 @@ def test_failed_step_gives_a_hint_by_the_code_of_the_error(code: str, hint: str)
         run_steps(output, failing_step(error))
     assert "it says no" in str(caught.value)
     assert "Resume with: scribe deploy" in output.getvalue()
+
+
+def test_hint_for_a_refusal_of_cloud_infinite_names_both_causes() -> None:
+    error = RequestRejected(resource="b", status=401, code="AccessDenied", message="denied")
+    with pytest.raises(ExecutionFailed, match=r"lacks the permission, or the signature is wrong .*clock"):
+        run_steps(io.StringIO(), failing_step(error))
 
 
 def test_full_disk_stops_a_deployment_like_any_other_failure() -> None:
