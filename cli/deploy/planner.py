@@ -227,7 +227,7 @@ def list_plan_warnings(
 def describe_old_recordings(state: CurrentState, count: RecordingCount) -> str:
     """What SINCE leaves alone in a bucket."""
     since = state.manifest.functions[CALLBACK].variables.get(SINCE_NAME, "")
-    return f"{count} from before SINCE ({since}) stay untouched and cost nothing"
+    return f"{count} uploaded before SINCE ({since}) will stay untouched and cost nothing"
 
 
 def advise_old_recordings(commands: Commands) -> str:

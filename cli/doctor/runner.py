@@ -63,6 +63,7 @@ CHECKS = (
     Check(ADDRESS, functions.check_address, needs=_REGION, subjects_from="trigger"),
     Check("notification", speech.check_notifications, needs=_ACCOUNT, subjects_from="queue"),
     Check("unheard-recordings", recordings.check_missing_receipts, needs=_ACCOUNT, subjects_from="bucket"),
+    Check("hidden-recordings", recordings.check_hidden_recordings, needs=_ACCOUNT, subjects_from="bucket"),
     Check(OLD_RECORDINGS, recordings.check_old_recordings, needs=_ACCOUNT, subjects_from="bucket"),
 )
 

@@ -94,7 +94,10 @@ def test_first_deployment_leaves_old_recordings_alone(account: Account, first: t
     env_file, output = first
     [line] = [line for line in env_file.read_text("utf-8").splitlines() if line.startswith("SINCE=")]
     since = line.partition("=")[2]
-    assert output.count(f"{BUCKET}: 2 recordings (10 bytes) from before SINCE ({since}) stay untouched") == 1
+    assert (
+        output.count(f"{BUCKET}: 2 recordings (10 bytes) uploaded before SINCE ({since}) will stay untouched")
+        == 1
+    )
     assert f"set SINCE=all in {env_file}" in output
     assert output.index("stay untouched") < output.index("+ function")
     for function in account.call("ListFunctions")["Functions"]:
