@@ -30,7 +30,8 @@ _CREDENTIAL_FIELDS = ("secret_id", "secret_key", "token", "expires_s", "function
 class _AdminBody(BaseModel):
     """Base of the JSON bodies of the pages."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # defer_build: a cloud starts faster when the models are built at their first use.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class ObjectChange(_AdminBody):

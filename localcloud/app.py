@@ -27,6 +27,7 @@ from localcloud.auth.cos_signature import (
     CI_TOKEN_HEADERS,
     COS_TOKEN_HEADERS,
     SignatureError,
+    verify_form_signature,
     verify_signature,
 )
 from localcloud.auth.credentials import Credential, CredentialStore
@@ -38,6 +39,7 @@ from localcloud.ci.notifier import Notifier
 from localcloud.ci.urls import dispatch as dispatch_ci
 from localcloud.cos import exceptions as cos_errors
 from localcloud.cos.backend import CosBackend, CosOptions
+from localcloud.cos.responses import is_form_upload, read_form
 from localcloud.cos.urls import dispatch as dispatch_cos
 from localcloud.faults.plan import FaultPlan
 from localcloud.faults.requests import ConnectionAborted
@@ -233,7 +235,13 @@ class Cloud:
         try:
             if request.target.is_api3:
                 return await self.api3.dispatch(request)
-            if request.target.is_cos or request.target.is_ci:
+            if is_form_upload(request):
+                request.form = await read_form(request)
+                request.signer = verify_form_signature(
+                    request.form, request.target.bucket, self.credentials, self.faults.clock()
+                )
+                await self._authorize(request)
+            elif request.target.is_cos or request.target.is_ci:
                 token_headers = COS_TOKEN_HEADERS if request.target.is_cos else CI_TOKEN_HEADERS
                 request.signer = verify_signature(
                     request.to_signed_request(), self.credentials, self.faults.clock(), token_headers

@@ -67,6 +67,10 @@ def required_cos_permissions(request: Request, appid: str) -> tuple[RequiredPerm
     """Return the permissions of a COS request, its own action first; a copy also needs to read its source."""
     if request.target.service is ServiceName.COS:
         return (RequiredPermission("cos:GetService"),)
+    if request.form is not None:
+        key = request.form.key
+        resource = _cos_resource(request.target.region, appid, request.target.bucket, key)
+        return (RequiredPermission("cos:PostObject", resource),)
     actions = _COS_OBJECT_ACTIONS if request.key else _COS_BUCKET_ACTIONS
     sub_resources = {name for _, name in actions}
     sub_resource = next((name for name in request.parameters if name in sub_resources), "")

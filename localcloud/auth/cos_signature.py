@@ -6,17 +6,22 @@ The signed names are taken from q-header-list and q-url-param-list; the rest of 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 from localcloud.auth.credentials import Credential, CredentialStore
+from localcloud.http.forms import Form
 from localcloud.http.hosts import strip_port
 
 _FIELDS = (
@@ -201,6 +206,58 @@ def verify_signature(
         if expected is not None and hmac.compare_digest(expected.encode(), fields["q-signature"].encode()):
             return credential
     raise SignatureError(SignatureErrorReason.BAD_SIGNATURE)
+
+
+def verify_form_signature(form: Form, bucket: str, credentials: CredentialStore, now_s: float) -> Credential:
+    """Return the credential that signed the policy of POST Object, which has a signature of its own (436/14690).
+
+    Raises SignatureError, also when the policy has expired or does not hold for the form.
+    """
+    fields = form.fields
+    if "policy" not in fields or "q-signature" not in fields:
+        raise SignatureError(SignatureErrorReason.MISSING)
+    credential = credentials.get(fields.get("q-ak", ""))
+    if credential is None:
+        raise SignatureError(SignatureErrorReason.UNKNOWN_KEY)
+    _check_window(fields.get("q-key-time", ""), now_s)
+    if not hmac.compare_digest(fields.get("x-cos-security-token", "").encode(), credential.token.encode()):
+        raise SignatureError(SignatureErrorReason.BAD_TOKEN)
+    if credential.expires_s is not None and credential.expires_s < now_s:
+        raise SignatureError(SignatureErrorReason.TOKEN_EXPIRED)
+    try:
+        text = base64.b64decode(fields["policy"], validate=True)
+        policy = json.loads(text)
+        expiration = datetime.fromisoformat(str(policy["expiration"]).replace("Z", "+00:00"))
+        conditions = [_parse_condition(condition) for condition in policy["conditions"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SignatureError(SignatureErrorReason.MALFORMED, "the policy is not valid") from error
+    sign_key = hmac.new(
+        credential.secret_key.encode(), fields["q-key-time"].encode(), hashlib.sha1
+    ).hexdigest()
+    digest = hashlib.sha1(text).hexdigest()
+    expected = hmac.new(sign_key.encode(), digest.encode(), hashlib.sha1).hexdigest()
+    if not hmac.compare_digest(expected.encode(), fields["q-signature"].encode()):
+        raise SignatureError(SignatureErrorReason.BAD_SIGNATURE)
+    if expiration.timestamp() < now_s:
+        raise SignatureError(SignatureErrorReason.EXPIRED)
+    # The condition on q-sign-time is on the field q-key-time.
+    values = {**fields, "bucket": bucket, "key": form.key, "q-sign-time": fields["q-key-time"]}
+    for operator, name, text_value in conditions:
+        value = values.get(name.lower(), "")
+        if not (value.startswith(text_value) if operator == "starts-with" else value == text_value):
+            raise SignatureError(SignatureErrorReason.MALFORMED, f"the policy does not allow this {name}")
+    return credential
+
+
+def _parse_condition(condition: Any) -> tuple[str, str, str]:
+    """Parse `{name: value}` or `[operator, "$name", value]`; a range of lengths is not checked."""
+    if isinstance(condition, dict):
+        ((name, value),) = condition.items()
+        return "eq", str(name), str(value)
+    operator, name, value = condition
+    if operator == "content-length-range":
+        return "starts-with", "", ""
+    return str(operator), str(name).removeprefix("$"), str(value)
 
 
 def _header_variants(request: SignedRequest) -> Iterable[tuple[tuple[str, str], ...]]:

@@ -56,7 +56,8 @@ class CosOptions:
     """Options of the command line.
 
     `restore_delay_s`: how long a restore takes, in seconds. `shows_null_version`: whether responses about the null
-    version of a bucket whose versioning is suspended have `x-cos-version-id: null`; the real form is unconfirmed.
+    version of a bucket whose versioning is suspended have `x-cos-version-id: null`. POST Object 436/14690 says that an
+    upload returns no such header then; what a read returns is unconfirmed.
     """
 
     restore_delay_s: float = 0.3
@@ -67,8 +68,8 @@ class CosOptions:
 class ObjectEvent:
     """An object was written or restored; time in Unix seconds.
 
-    `event_name` is `cos:ObjectCreated:` with Put, Copy or CompleteMultipartUpload, or `cos:ObjectRestore:` with Post or
-    Completed.
+    `event_name` is `cos:ObjectCreated:` with Put, Post, Copy or CompleteMultipartUpload, or `cos:ObjectRestore:` with
+    Post or Completed.
     """
 
     event_name: str

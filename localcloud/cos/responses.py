@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from starlette.responses import Response
 
+from localcloud.auth.cos_signature import percent_encode
 from localcloud.cos import serializers
 from localcloud.cos.backend import (
     CosBackend,
@@ -37,12 +39,14 @@ from localcloud.cos.storage import (
     parse_tagging_header,
     stored_headers,
 )
+from localcloud.http.forms import Form, is_form, parse_form
 from localcloud.http.hosts import ServiceName, parse_host
 from localcloud.http.request import Request
 from localcloud.http.response import XML_TYPE, FileRangeResponse, xml_response
 from localcloud.xml import Node, XmlError, node, parse
 
 _MAX_XML_BODY_BYTES = 2 * 1024 * 1024  # a multi-delete of 1000 long keys fits
+_MAX_FORM_BYTES = 64 * 1024 * 1024
 _MAX_DELETES = 1000
 _MAX_PAGE_SIZE = 1000
 _MAX_RESTORE_DAYS = 365
@@ -245,6 +249,67 @@ async def put_object(cos: CosBackend, request: Request, bucket: Bucket) -> Respo
         create_only=_is_create_only(request),
     )
     return Response(headers={"etag": f'"{stored.etag}"', **_version_headers(cos, bucket, stored)})
+
+
+def is_form_upload(request: Request) -> bool:
+    """Whether a request is POST Object, whose form is signed instead of the request."""
+    is_on_bucket = request.target.service is ServiceName.COS_BUCKET and request.path == "/"
+    return request.method == "POST" and is_on_bucket and is_form(request.header("content-type"))
+
+
+async def read_form(request: Request) -> Form:
+    """Read the body of POST Object. Raises MalformedPOSTRequest, EntityTooLarge (the real limit is 5 GB)."""
+    body = await request.peek_body(_MAX_FORM_BYTES)
+    if not body and request.header("content-length", "0") != "0":
+        raise CosError(
+            400, "EntityTooLarge", f"This stand-in takes forms of at most {_MAX_FORM_BYTES} bytes."
+        )
+    try:
+        return parse_form(request.header("content-type"), body)
+    except ValueError as error:
+        raise CosError(400, "MalformedPOSTRequest", f"The body is no form: {error}.") from error
+
+
+async def post_object(cos: CosBackend, request: Request, bucket: Bucket) -> Response:
+    """POST Object (436/14690): the fields of the form are what the headers of PUT Object are."""
+    form = request.form
+    if form is None:
+        raise CosError(405, "MethodNotAllowed", "A POST on a bucket is a form, or has a sub-resource.")
+    check_key(form.key)
+    if not form.key:
+        raise invalid_argument("The form has no field named key.")
+    headers, tags = stored_headers(form.fields), parse_tagging_header(form.fields.get("x-cos-tagging", ""))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield form.file
+
+    stored = await cos.put_object(
+        bucket,
+        form.key,
+        await cos.receive_body(chunks()),
+        headers,
+        event="Post",
+        request_id=request.request_id,
+        tags=tags,
+    )
+    location = f"http://{request.host_name}/{percent_encode(form.key)}"
+    answer = {"etag": f'"{stored.etag}"', "location": location, **_version_headers(cos, bucket, stored)}
+    if form.fields.get("success_action_redirect"):
+        return Response(None, 303, {**answer, "location": form.fields["success_action_redirect"]})
+    status = form.fields.get("success_action_status", "204")
+    if status != "201":
+        return Response(None, 200 if status == "200" else 204, answer)
+    return xml_response(
+        node(
+            "PostResponse",
+            node("Location", location),
+            node("Bucket", bucket.name),
+            node("Key", form.key),
+            node("ETag", f'"{stored.etag}"'),
+        ),
+        201,
+        answer,
+    )
 
 
 def _find_copy_source(cos: CosBackend, header: str) -> StoredObject:

@@ -25,6 +25,7 @@ _BUCKET_ROUTES: dict[tuple[str, str], _Handler] = {
     ("PUT", "versioning"): responses.put_versioning,
     ("GET", "versions"): responses.list_versions,
     ("GET", "uploads"): responses.list_uploads,
+    ("POST", ""): responses.post_object,
     ("POST", "delete"): responses.delete_objects,
 }
 _OBJECT_ROUTES: dict[tuple[str, str], _Handler] = {

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope
 from localcloud.auth.cos_signature import SignedRequest
 from localcloud.auth.credentials import Credential
 from localcloud.http.errors import InvalidEncoding
+from localcloud.http.forms import Form
 from localcloud.http.hosts import RequestTarget, ServiceName, parse_host, split_request_target, strip_port
 
 _MAX_PARAMETERS = 200
@@ -40,7 +41,7 @@ class Request:
 
     These fields are set while the request is handled, for the access log: `signer` (the credential that signed it),
     `action` and `resource` (in CAM's terms: `cos:PutObject` on `qcs::cos:...`), `code` (of the error) and `fault` (the
-    injected fault).
+    injected fault). `form` is the parsed body of POST Object.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Request:
     resource: str = ""
     code: str = ""
     fault: str = ""
+    form: Form | None = None
 
     @classmethod
     def from_scope(cls, scope: Scope, receive: Receive) -> Request:

@@ -10,12 +10,16 @@ pytestmark = pytest.mark.process
 
 
 def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Flow) -> None:
-    own_flow.upload("count.wav", b"speech " * 300)
-    own_flow.settle()
+    """A process that has not looked at the output bucket for five minutes asks once whether it has versioning."""
+    for number in range(2):
+        own_flow.upload(f"count-{number}.wav", b"speech " * 300 + bytes([number]))
+        own_flow.settle()
     uploads = own_flow.invocations("upload")
     callbacks = own_flow.invocations("callback")
-    assert [len(invocation["requests"]) for invocation in uploads] == [7], uploads
-    assert [len(invocation["requests"]) for invocation in callbacks] == [6 + 4], callbacks
+    cold = [invocation["cold"] for invocation in uploads]
+    assert [len(invocation["requests"]) for invocation in uploads] == [7 + is_cold for is_cold in cold]
+    assert cold == [True, False]
+    assert [len(invocation["requests"]) for invocation in callbacks] == [6 + 4, 6 + 4]
 
 
 def test_redelivered_event_costs_at_most_three_requests(own_flow: Flow) -> None:

@@ -28,7 +28,7 @@ class Flow:
     client: httpx.Client
 
     def upload(self, key: str, body: bytes, **metadata: str) -> None:
-        self.pipeline.clients.cos.put(INPUT_BUCKET, key, body, metadata=metadata)
+        self.pipeline.clients.cos.put(INPUT_BUCKET, key, body, content_type="audio/mpeg", metadata=metadata)
 
     def delete(self, key: str) -> None:
         self.pipeline.clients.cos.delete(INPUT_BUCKET, key)
