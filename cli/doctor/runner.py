@@ -32,7 +32,7 @@ class Check:
     subjects_from: str = ""
 
 
-ADDRESS = "address"
+ADDRESS, OLD_RECORDINGS = "address", "old-recordings"
 _REGION = ("key", "region")
 _ACCOUNT = ("key", "account", "region")  # with a key of another account these checks say nothing
 _BUCKET = (*_ACCOUNT, "bucket")  # with a wrong bucket name these would each report the same cause
@@ -47,6 +47,7 @@ CHECKS = (
     Check("role", account.check_roles, needs=_BUCKET),
     Check("scf-role", account.check_scf_role),
     Check("ci-role", account.check_ci_role),
+    Check("binding", speech.check_binding, needs=_ACCOUNT, subjects_from="bucket"),
     Check("speech-service", speech.check_service, needs=_ACCOUNT, subjects_from="bucket"),
     Check("content-recognition", speech.check_content_recognition, needs=_ACCOUNT),
     Check("queue", speech.check_queues, needs=_ACCOUNT, subjects_from="speech-service"),
@@ -62,6 +63,8 @@ CHECKS = (
     Check(ADDRESS, functions.check_address, needs=_REGION, subjects_from="trigger"),
     Check("notification", speech.check_notifications, needs=_ACCOUNT, subjects_from="queue"),
     Check("unheard-recordings", recordings.check_missing_receipts, needs=_ACCOUNT, subjects_from="bucket"),
+    Check("hidden-recordings", recordings.check_hidden_recordings, needs=_ACCOUNT, subjects_from="bucket"),
+    Check(OLD_RECORDINGS, recordings.check_old_recordings, needs=_ACCOUNT, subjects_from="bucket"),
 )
 
 
