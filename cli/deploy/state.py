@@ -37,16 +37,12 @@ DENIED = (401, 403)  # statuses of CI and COS
 BUSY_TIMEOUT_S = 30.0  # of a function that was changed a moment ago; some seconds are usual
 EVENT_TYPES = frozenset({"cos", "timer"})  # triggers whose events SCF retries
 
+_READ_FOR_REMOVAL = ("missing_buckets", "roles", "functions", "triggers", "former_queues", "queues")
 _READ_FOR_DEPLOYMENT = (
-    "missing_buckets",
-    "roles",
-    "functions",
-    "triggers",
+    *_READ_FOR_REMOVAL,
     "retry_configs",
     "missing_namespaces",
     "other_namespaces",
-    "former_queues",
-    "queues",
     "service_roles",
     "ci_statuses",
     "old_recordings",
@@ -490,6 +486,11 @@ class CurrentState:
     def load_for_deployment(self) -> None:
         """Read everything that the planner and the preflight checks use, so that the planner sends no request."""
         for name in _READ_FOR_DEPLOYMENT:
+            getattr(self, name)
+
+    def load_for_removal(self) -> None:
+        """The same for a removal."""
+        for name in _READ_FOR_REMOVAL:
             getattr(self, name)
 
     # Helpers
