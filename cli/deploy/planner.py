@@ -149,8 +149,8 @@ def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool
             for move, count in state.missing_receipts.items()
         ]
     costs += [
-        f"{bucket}: with the changed settings the next audit also transcribes and bills up to {count} that are there "
-        f"already. To leave them alone, set {SINCE_NAME} in {target.commands.env_file} to a later time"
+        f"{bucket}: with the changed settings the next audit also transcribes and bills up to {count} that "
+        f"it already contains. To leave them alone, set {SINCE_NAME} in {target.commands.env_file} to a later time"
         for bucket, count in state.added_recordings.items()
         if not state.is_first  # the operator chose SINCE then, and a warning has the number
     ]
@@ -181,7 +181,7 @@ def list_plan_warnings(
     ]
     if state.is_first:
         warnings += [
-            f"{bucket}: {count} that are there already will be transcribed and billed. To leave them alone, remove "
+            f"{bucket}: {count} that it already contains will be transcribed and billed. To leave them alone, remove "
             f"{SINCE_NAME} from {target.commands.env_file}: a first deployment then sets it to the current time"
             for bucket, count in state.added_recordings.items()
         ]
