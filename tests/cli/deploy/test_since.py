@@ -108,6 +108,18 @@ def test_first_deployment_leaves_old_recordings_alone(account: Account, first: t
 
 
 @pytest.mark.process
+def test_first_deployment_of_everything_says_what_it_bills(
+    account: Account, first: tuple[Path, str], tmp_path: Path
+) -> None:
+    config = {**CONFIG, "SCRIBE_STAGE": "everything", "SINCE": "all"}
+    _, output = account.deploy(DeployOptions(dry_run=True), config, env_file=tmp_path / ".env")
+    assert (
+        f"{BUCKET}: 2 recordings (10 bytes) that are there already will be transcribed and billed" in output
+    )
+    assert "stay untouched" not in output
+
+
+@pytest.mark.process
 def test_another_machine_adopts_the_deployed_since(
     account: Account, first: tuple[Path, str], tmp_path: Path
 ) -> None:
