@@ -27,9 +27,10 @@ from cli.deploy.target import (
     load_configuration,
     read_deployed_choices,
 )
+from cli.doctor.checks import ADDRESS, OLD_RECORDINGS
 from cli.doctor.command import print_findings
 from cli.doctor.models import Finding, Status
-from cli.doctor.runner import ADDRESS, OLD_RECORDINGS, rerun_check, run_checks
+from cli.doctor.runner import rerun_check, run_checks
 from cli.errors import OperatorError
 from cli.manifest.models import Manifest
 from cli.package import build

@@ -16,8 +16,9 @@ from cli.cloud.client import ApiError, Poller
 from cli.config import Commands
 from cli.deploy.command import DeployOptions, verify_deployment
 from cli.deploy.state import CurrentState
+from cli.doctor.checks import CHECKS
 from cli.doctor.models import Status
-from cli.doctor.runner import CHECKS, run_checks
+from cli.doctor.runner import run_checks
 from cli.local.emulator import start_emulator
 from tests.helpers.account import (
     BUCKETS,
