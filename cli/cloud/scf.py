@@ -11,7 +11,7 @@ from typing import Any
 
 from cli.cloud.client import ApiClient, ApiError, Poller
 from cli.errors import OperatorError
-from cli.manifest.models import TriggerSpec
+from cli.manifest.models import TriggerSpec, parse_event
 
 PAGE_SIZE = 100
 STABLE_TIMEOUT_S = 180.0  # until a function is Active or deleted; some seconds are usual
@@ -120,6 +120,11 @@ class TriggerInfo:
     argument: str = ""
     url: str = ""
     raw_description: str = field(default="", repr=False, compare=False)
+
+    @property
+    def event(self) -> str:
+        """The event of a cos trigger, e.g. `cos:ObjectCreated:*`; "" for others."""
+        return parse_event(self.type, self.description)
 
     def matches(self, spec: TriggerSpec) -> bool:
         """Whether it does what the spec says, apart from being open.

@@ -186,7 +186,8 @@ def _is_previous(current: TriggerInfo, trigger: TriggerSpec) -> bool:
     """Whether a trigger is the previous state of a spec. Each version of a function has one address."""
     if current.type == "http":
         return trigger.type == "http" and current.qualifier == trigger.qualifier
-    return (current.type, current.name) == (trigger.type, trigger.name)
+    # SCF names a COS trigger by its bucket's host: only the event tells those of one bucket apart.
+    return (current.type, current.name, current.event) == (trigger.type, trigger.name, trigger.event)
 
 
 def _plan_function(spec: FunctionSpec, target: DeployTarget, state: CurrentState) -> Iterator[Step]:

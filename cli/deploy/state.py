@@ -150,9 +150,11 @@ class CurrentState:
         return find_public_url(self.triggers.get(CALLBACK, ()))
 
     def find_trigger(self, spec: TriggerSpec) -> TriggerInfo | None:
-        """The trigger of a spec by its name; for http the only one, because SCF names it."""
+        """The trigger of a spec by its name and event; for http the only one, because SCF names it."""
         for trigger in self.triggers.get(spec.function, ()):
-            if trigger.type == spec.type and (spec.type == "http" or trigger.name == spec.name):
+            if trigger.type == spec.type and (
+                spec.type == "http" or (trigger.name, trigger.event) == (spec.name, spec.event)
+            ):
                 return trigger
         return None
 

@@ -18,6 +18,7 @@ from cli.deploy.notifications import build_notify_config
 from cli.deploy.state import DENIED, get_queue
 from cli.errors import OperatorError
 from cli.manifest.models import (
+    EVERY_UPLOAD,
     FunctionSpec,
     TriggerSpec,
     create_function_payload,
@@ -297,7 +298,7 @@ def create_trigger(function: FunctionSpec, trigger: TriggerSpec) -> Step:
     def apply(clients: Clients) -> None:
         clients.scf.create_trigger(create_trigger_payload(function.name, function.namespace, trigger))
 
-    description = _describe_trigger(trigger.type, trigger.name, function.name)
+    description = _describe_trigger(trigger, function.name)
     return Step(Action.CREATE, description, diff_fields({}, _describe_trigger_fields(trigger)), apply)
 
 
@@ -314,7 +315,7 @@ def replace_trigger(function: FunctionSpec, current: TriggerInfo, trigger: Trigg
             clients.scf.create_trigger(payload)
 
     changes = diff_fields(_describe_trigger_fields(current), _describe_trigger_fields(trigger))
-    return Step(Action.CHANGE, _describe_trigger(trigger.type, trigger.name, name), changes, apply)
+    return Step(Action.CHANGE, _describe_trigger(trigger, name), changes, apply)
 
 
 def enable_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
@@ -323,7 +324,7 @@ def enable_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
     def apply(clients: Clients) -> None:
         clients.scf.enable_trigger(function.name, function.namespace, current)
 
-    description = _describe_trigger(current.type, current.name, function.name)
+    description = _describe_trigger(current, function.name)
     return Step(Action.CHANGE, description, (Change("state", "closed", "open"),), apply)
 
 
@@ -333,15 +334,18 @@ def delete_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
     def apply(clients: Clients) -> None:
         clients.scf.delete_trigger(function.name, function.namespace, current)
 
-    description = _describe_trigger(current.type, current.name, function.name)
+    description = _describe_trigger(current, function.name)
     if current.url:
         description = f"{description} ({current.url}, cannot be restored)"
     return Step(Action.DELETE, description, (Change("when", current.description, ""),), apply)
 
 
-def _describe_trigger(kind: str, name: str, function: str) -> str:
+def _describe_trigger(trigger: TriggerSpec | TriggerInfo, function: str) -> str:
     """The trigger for a person. SCF names http triggers itself."""
-    return f"address of {function}" if kind == "http" else f"{kind} trigger {name} of {function}"
+    if trigger.type == "http":
+        return f"address of {function}"
+    event = f" ({trigger.event})" if trigger.event not in {"", EVERY_UPLOAD} else ""
+    return f"{trigger.type} trigger {trigger.name}{event} of {function}"
 
 
 def _describe_trigger_fields(trigger: TriggerSpec | TriggerInfo) -> dict[str, str]:

@@ -39,6 +39,8 @@ SETTINGS = {
     "REGION": REGION,
     "INPUT_BUCKETS": INPUT_BUCKET,
     "INPUT_PREFIX": "",
+    "INPUT_EXTENSIONS": "",
+    "SINCE": "",
     "OUTPUT_BUCKET": OUTPUT_BUCKET,
     "CALLBACK_TOKEN": CALLBACK_TOKEN,
     "ENGINE": ENGINE,
@@ -51,6 +53,7 @@ SETTINGS = {
     "GIVE_UP_AFTER": "",
     "MAX_IN_FLIGHT": "",
     "JOBS_PATH": "",
+    "CALLBACK_URL": "",
 }
 
 

@@ -8,6 +8,7 @@ not set. The description of each field completes the sentence "write ..." in an 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 CALLBACK = "callback"  # the key of the function that has the URL
+EVERY_UPLOAD = "cos:ObjectCreated:*"  # the usual event of a cos trigger
 
 _NAME = "small letters, digits and hyphens, a letter first"
 _MEMORY_STEP_MIB, _MIN_MEMORY_MIB, _MAX_MEMORY_MIB = 128, 64, 3072
@@ -129,8 +131,9 @@ class CosParameters(_Section):
         description="the bucket's host, <name>-<appid>.cos.<region>.myqcloud.com",
     )
     events: str = Field(
-        pattern=r"^cos:ObjectCreated:(\*|Put|Post|Copy|CompleteMultipartUpload|Origin|Replication|Append)\Z",
-        description="'cos:ObjectCreated:*', for every way to upload",
+        pattern=r"^cos:(ObjectCreated:(\*|Put|Post|Copy|CompleteMultipartUpload|Origin|Replication|Append)"
+        r"|ObjectRestore:Completed)\Z",
+        description="'cos:ObjectCreated:*', for every way to upload, or 'cos:ObjectRestore:Completed'",
     )
     filter: CosFilter = Field(default_factory=CosFilter, description="prefix, and suffix if needed")
     enable: Enabled
@@ -276,6 +279,8 @@ class FunctionSpec:
 class TriggerSpec:
     """One trigger that should exist. `function` is the function's key; `type` cos, timer or http.
 
+    A cos trigger is named by its bucket's host: those of one bucket differ in their `event`.
+
     `description` is the API's TriggerDesc: compact JSON for cos and http, the bare cron expression for a timer.
     `argument` is a timer's CustomArgument.
     """
@@ -287,6 +292,22 @@ class TriggerSpec:
     qualifier: str
     is_open: bool
     argument: str = ""
+
+    @property
+    def event(self) -> str:
+        """The event of a cos trigger, e.g. `cos:ObjectCreated:*`; "" for others."""
+        return parse_event(self.type, self.description)
+
+
+def parse_event(kind: str, description: str) -> str:
+    """Return the event in the description of a cos trigger; "" for another type, or if there is none."""
+    if kind != "cos":
+        return ""
+    try:
+        members = json.loads(description)
+    except ValueError:
+        return ""
+    return str(members.get("event") or "") if isinstance(members, dict) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,14 @@ URL_TRIGGER = "url-trigger"  # as in Tencent's toolkit; the cloud assigns anothe
 _HOST = re.compile(r"(.+)\.cos\.([a-z0-9-]+)\.myqcloud\.com")
 _MAX_NAME_LENGTH = 60  # FunctionName of CreateFunction
 _MAX_VARIABLE_BYTES = 4096  # SCF document 583/11637
-_COMMAND_VARIABLES = ("SCRIBE_STAGE", "SCF_ROLE_NAME", "CLOUD_ENDPOINT")  # read by the command itself
+_COMMAND_VARIABLES = (
+    "SCRIBE_STAGE",
+    "SCF_ROLE_NAME",
+    "SCRIBE_CALLBACK",
+    "CLOUD_ENDPOINT",
+)  # read by the command itself
 _ENVIRONMENTS: YamlPath = ("inputs", "environments")
+_OBJECT_CREATED = "cos:ObjectCreated:"
 _TRIGGERS: YamlPath = ("inputs", "triggers")
 _NO_VARIABLES = Variables((), is_whole=False)
 _MISSING: Any = object()
@@ -451,10 +457,16 @@ def _overlaps(first: TriggerSpec, second: TriggerSpec) -> bool:
     (event, prefix, suffix), (event2, prefix2, suffix2) = parse_cos_rule(first), parse_cos_rule(second)
     return (
         first.name == second.name
-        and (event == event2 or event.endswith("*") or event2.endswith("*"))
+        and _events_overlap(event, event2)
         and (prefix.startswith(prefix2) or prefix2.startswith(prefix))
         and (suffix.endswith(suffix2) or suffix2.endswith(suffix))
     )
+
+
+def _events_overlap(event: str, other: str) -> bool:
+    if event.endswith("*") or other.endswith("*"):
+        return event.rpartition(":")[0] == other.rpartition(":")[0]
+    return event == other
 
 
 def check_consistency(
@@ -466,8 +478,9 @@ def check_consistency(
     """Compare the settings of the functions with their triggers: uploads that would be missed or refused."""
     rules = [trigger for trigger in triggers if trigger.type == "cos"]
     buckets = {get_bucket(rule) for rule in rules}
+    upload_buckets = {get_bucket(rule) for rule in rules if rule.event.startswith(_OBJECT_CREATED)}
     for bucket in settings.input_buckets:
-        if bucket not in buckets:
+        if bucket not in upload_buckets:
             errors.add_config_error(
                 f"INPUT_BUCKETS has {bucket}, but no cos trigger is for it: write ${{env:INPUT_BUCKETS}} into the "
                 "bucket of the trigger in serverless.yml"

@@ -54,7 +54,7 @@ class ResourceScope:
         return self._output_resources(self.output_prefix)
 
     def receipt_resources(self, name: str) -> tuple[str, ...]:
-        """What is below this name in the state prefix: `open/`, `done/`, `claim/`, or one object."""
+        """What is below this name in the state prefix: `open/`, `done/`, `claim/`, or "" for everything."""
         return self._output_resources(self.state_prefix + name)
 
     def output_bucket_resources(self) -> tuple[str, ...]:
@@ -129,9 +129,7 @@ class ResourceKind(Enum):
     DONE = "done receipts"
     CLAIM = "claims"
     WAITING = "receipts of archived recordings"
-    RAW = "raw results"
-    CURSOR = "the sweep's cursor"
-    AUDIT_CURSOR = "the audit's cursor"
+    STATE = "everything below the state prefix"
     STATE_BUCKET = "the output bucket"
     OUTPUT_LISTING = "the list of the output bucket"
     TRANSCRIPT = "transcripts and error objects"
@@ -146,10 +144,8 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
     ResourceKind.DONE: lambda scope: scope.receipt_resources("done/"),
     ResourceKind.CLAIM: lambda scope: scope.receipt_resources("claim/"),
     ResourceKind.WAITING: lambda scope: scope.receipt_resources("waiting/"),
-    ResourceKind.RAW: lambda scope: scope.receipt_resources("raw/"),
-    ResourceKind.AUDIT_CURSOR: lambda scope: scope.receipt_resources("audit-cursor"),
+    ResourceKind.STATE: lambda scope: scope.receipt_resources(""),
     ResourceKind.STATE_BUCKET: ResourceScope.output_bucket_resources,
-    ResourceKind.CURSOR: lambda scope: scope.receipt_resources("sweep-cursor"),
     ResourceKind.OUTPUT_LISTING: ResourceScope.output_bucket_resources,
     ResourceKind.TRANSCRIPT: ResourceScope.transcript_resources,
     ResourceKind.SPEECH: ResourceScope.speech_resources,
@@ -214,29 +210,19 @@ TABLE = (
     Grant("callback", "cos:PutObject", _ON.OPEN, "leaves a retry to the sweep"),
     Grant("sweep", "cos:GetBucket", _ON.OUTPUT_LISTING, "lists the open receipts"),
     Grant("sweep", "cos:GetBucket", _ON.INPUT_LISTING, "finds recordings whose event was lost"),
-    Grant("sweep", "cos:GetObject", _ON.CURSOR, "where the last sweep stopped"),
-    Grant("sweep", "cos:PutObject", _ON.CURSOR, "where this sweep stopped"),
-    Grant("sweep", "cos:DeleteObject", _ON.CURSOR, "the sweep is complete"),
-    Grant("sweep", "cos:GetObject", _ON.OPEN, "the open receipts"),
-    Grant("sweep", "cos:PutObject", _ON.OPEN, "same as upload"),
-    Grant("sweep", "cos:DeleteObject", _ON.OPEN, "same as callback"),
-    Grant("sweep", "cos:GetObject", _ON.DONE, "same as upload"),
-    Grant("sweep", "cos:PutObject", _ON.DONE, "same as callback"),
-    Grant("sweep", "cos:PutObject", _ON.CLAIM, "only one sweep resumes a dead attempt"),
-    Grant("sweep", "cos:GetObject", _ON.CLAIM, "which sweep resumes it"),
-    Grant("sweep", "cos:DeleteObject", _ON.CLAIM, "same as callback"),
+    # All parts of the state folder in one resource: named one by one, those of ten buckets would not fit into a policy.
+    Grant(
+        "sweep", "cos:GetObject", _ON.STATE, "receipts, claims, cursors, and the raw text of a forgotten job"
+    ),
+    Grant("sweep", "cos:PutObject", _ON.STATE, "receipts, claims of dead attempts, cursors"),
+    Grant(
+        "sweep", "cos:DeleteObject", _ON.STATE, "closed receipts, their claims, cursors of a complete round"
+    ),
     Grant("sweep", "cos:HeadObject", _ON.RECORDING, "same as callback"),
     Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:HeadObject", _ON.TRANSCRIPT, "same as upload"),
     Grant("sweep", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
-    Grant("sweep", "cos:GetObject", _ON.WAITING, "same as upload"),
-    Grant("sweep", "cos:PutObject", _ON.WAITING, "same as upload"),
-    Grant("sweep", "cos:DeleteObject", _ON.WAITING, "same as upload"),
-    Grant("sweep", "cos:GetObject", _ON.RAW, "transcripts of a job that the service has forgotten"),
-    Grant("sweep", "cos:GetObject", _ON.AUDIT_CURSOR, "where the last audit stopped"),
-    Grant("sweep", "cos:PutObject", _ON.AUDIT_CURSOR, "where this audit stopped"),
-    Grant("sweep", "cos:DeleteObject", _ON.AUDIT_CURSOR, "the audit is complete"),
     Grant("sweep", "ci:DescribeAsrJob", _ON.SPEECH, "same as callback"),
     Grant(
         "sweep",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cli.cloud.scf import CosTriggerRule, TriggerInfo, cos_rules, parse_rule
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
-from cli.manifest.models import TriggerSpec
+from cli.manifest.models import EVERY_UPLOAD, TriggerSpec
 from cli.policy.permissions import load_function_settings
 from shared.errors import SettingsError
 from shared.recordings.keys import is_output_key
@@ -34,7 +34,7 @@ def check_triggers(context: CheckContext) -> Iterator[Finding]:
     for spec in state.manifest.triggers:
         if not state.get_usable_function(spec.function):
             continue
-        subject = f"{spec.function} {spec.type} {spec.name}".strip()
+        subject = _format_subject(spec.function, spec)
         trigger = state.find_trigger(spec)
         if trigger is None:
             yield fail("the trigger does not exist", fix=fix, subject=subject)
@@ -46,6 +46,12 @@ def check_triggers(context: CheckContext) -> Iterator[Finding]:
             yield fail("the trigger is open, and should be closed", fix=fix, subject=subject)
         else:
             yield ok("as in serverless.yml", subject=subject)
+
+
+def _format_subject(key: str, trigger: TriggerSpec | TriggerInfo) -> str:
+    """The function, the type and the name; the event too if it is not that of uploads."""
+    event = trigger.event if trigger.event != EVERY_UPLOAD else ""
+    return " ".join(filter(None, (key, trigger.type, trigger.name, event)))
 
 
 def _describe_difference(spec: TriggerSpec, trigger: TriggerInfo) -> str:
@@ -72,7 +78,7 @@ def check_extra_triggers(context: CheckContext) -> Iterator[Finding]:
             yield fail(
                 f"serverless.yml does not have this trigger, which is {status}",
                 fix=context.commands.deploy,
-                subject=f"{key} {trigger.type} {trigger.name}",
+                subject=_format_subject(key, trigger),
             )
         if not extra:
             yield ok("no other trigger", subject=key)

@@ -82,7 +82,7 @@ def test_unchanged_deployment_needs_no_step() -> None:
 def test_in_an_empty_account_triggers_come_last() -> None:
     lines = list_steps(create_plan(TARGET, empty_state(TARGET)))
     queue = lines.index("~ speech queue of recordings-1250000000")
-    assert [line.split()[1] for line in lines[queue + 1 :]] == ["cos", "timer", "timer"]
+    assert [line.split()[1] for line in lines[queue + 1 :]] == ["cos", "cos", "timer", "timer"]
     assert lines.index("+ address of scribe-prod-scribe-callback") < queue
     assert lines.index("+ function scribe-prod-scribe-callback") < lines.index(
         "+ address of scribe-prod-scribe-callback"
@@ -145,7 +145,21 @@ def test_changed_address_keeps_its_url_and_changed_rule_is_replaced() -> None:
     private = replace(address, description=address.description.replace('"NONE"', '"CAM"'))
     steps = create_plan(target, with_triggers(state, "callback", private))
     actions = [step.action for step in steps if step.description.startswith(("address", "cos"))]
-    assert actions == [Action.CHANGE, Action.CHANGE]
+    assert actions == [Action.CHANGE, Action.CHANGE, Action.CHANGE]
+
+
+def test_trigger_for_restores_is_added_beside_that_for_uploads() -> None:
+    state = deployed_state(TARGET)
+    uploads, restores = state.triggers["upload"]
+    assert (uploads.name, uploads.event) == (restores.name, "cos:ObjectCreated:*")
+    host = f"{INPUT_BUCKET}.cos.ap-guangzhou.myqcloud.com"
+    assert list_steps(create_plan(TARGET, with_triggers(state, "upload", uploads))) == [
+        f"+ cos trigger {host} (cos:ObjectRestore:Completed) of scribe-prod-scribe-upload"
+    ]
+    other = replace(restores, description=restores.description.replace('"Prefix":""', '"Prefix":"x/"'))
+    assert list_steps(create_plan(TARGET, with_triggers(state, "upload", other, uploads))) == [
+        f"~ cos trigger {host} (cos:ObjectRestore:Completed) of scribe-prod-scribe-upload"
+    ]
 
 
 def test_unknown_trigger_is_deleted_and_one_of_another_type_is_kept() -> None:

@@ -99,7 +99,7 @@ INVALID = {
     "reserved variable": (
         "key: ENGINE",
         "key: SCF_ENGINE",
-        "environments[4].key is 'SCF_ENGINE'; write 2 to 64",
+        "environments[6].key is 'SCF_ENGINE'; write 2 to 64",
     ),
     "local variable": (
         "key: ENGINE",
@@ -138,22 +138,22 @@ INVALID = {
     "unknown function": (
         "function: callback",
         "function: notify",
-        "triggers[1].function is 'notify'; write one of upload",
+        "triggers[2].function is 'notify'; write one of upload",
     ),
     "trigger type": (
         "type: http",
         "type: apigw",
-        "triggers[1].type is 'apigw'; write cos, http or timer",
+        "triggers[2].type is 'apigw'; write cos, http or timer",
     ),
     "missing trigger type": (
         "    - type: http ",
         "    - #",
-        "triggers[1].type is missing; write cos, http or timer",
+        "triggers[2].type is missing; write cos, http or timer",
     ),
     "missing enable": (
         "audit\n        enable: true",
         "audit",
-        "triggers[3].parameters.enable is missing; write true",
+        "triggers[4].parameters.enable is missing; write true",
     ),
     "disabled trigger": (
         "audit\n        enable: true",
@@ -332,16 +332,17 @@ def test_each_input_bucket_gets_a_trigger(folder: Path) -> None:
         folder, INPUT_BUCKETS="media-1250000000, calls-1250000000,media-1250000000", INPUT_PREFIX="in/"
     )
     triggers = manifest.triggers_for("upload")
-    assert [trigger.name for trigger in triggers] == [
-        "media-1250000000.cos.ap-chengdu.myqcloud.com",
-        "calls-1250000000.cos.ap-chengdu.myqcloud.com",
+    hosts = [f"{name}-1250000000.cos.ap-chengdu.myqcloud.com" for name in ("media", "calls")]
+    events = ["cos:ObjectCreated:*", "cos:ObjectRestore:Completed"]
+    rules = [{"event": event, "filter": {"Prefix": "in/", "Suffix": ""}} for event in events]
+    assert [(trigger.name, json.loads(trigger.description)) for trigger in triggers] == [
+        (host, rule) for rule in rules for host in hosts
     ]
-    rule = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": "in/", "Suffix": ""}}
-    assert [json.loads(trigger.description) for trigger in triggers] == [rule, rule]
 
 
 def test_bucket_without_trigger_and_trigger_without_bucket_are_reported(folder: Path) -> None:
-    mistakes = load_mistakes(folder, change("bucket: ${env:INPUT_BUCKETS}", "bucket: calls-1250000000"))
+    calls = RAW.replace("bucket: ${env:INPUT_BUCKETS}", "bucket: calls-1250000000")
+    mistakes = load_mistakes(folder, calls)
     assert any(mistake.startswith("INPUT_BUCKETS has media-1250000000, but no cos") for mistake in mistakes)
     assert_reported(mistakes, "is for calls-1250000000, which INPUT_BUCKETS does not")
 
@@ -354,7 +355,15 @@ def test_two_rules_for_the_same_uploads_are_reported(folder: Path) -> None:
     assert_reported(mistakes, "two rules for the same uploads to media-1250000000")
     for trigger, suffix in ((triggers[0], ".mp3"), (triggers[-1], ".wav")):
         trigger["parameters"]["filter"]["suffix"] = suffix
-    assert len(load(folder, yaml.dump(document)).triggers_for("upload")) == 2
+    events = [trigger.event for trigger in load(folder, yaml.dump(document)).triggers_for("upload")]
+    assert events == ["cos:ObjectCreated:*", "cos:ObjectRestore:Completed", "cos:ObjectCreated:*"]
+
+
+def test_bucket_with_a_rule_for_restores_only_is_reported(folder: Path) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    del document["inputs"]["triggers"][0]
+    mistakes = load_mistakes(folder, yaml.dump(document))
+    assert any(mistake.startswith("INPUT_BUCKETS has media-1250000000, but no cos") for mistake in mistakes)
 
 
 def test_value_of_a_variable_is_not_searched_for_variables(folder: Path) -> None:
