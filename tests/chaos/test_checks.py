@@ -19,7 +19,16 @@ SPEECH = Speech(((0, 900, "hello"),))
 
 def build_job(body: bytes, state: str) -> Row:
     fault = "job_failed" if state == "Failed" else ""
-    return {"user_data": build_receipt_id(KEY, body), "state": state, "fault": fault, "paid": True}
+    return {
+        "user_data": build_receipt_id(KEY, body),
+        "object": KEY,
+        "job_id": "s1",
+        "state": state,
+        "code": "",
+        "created": "2026-11-26T10:00:00+0800",
+        "fault": fault,
+        "paid": True,
+    }
 
 
 def build_transcripts(speech: Speech, body: bytes) -> dict[str, bytes]:
@@ -38,7 +47,7 @@ def check_error_object(bodies: tuple[bytes, ...], *jobs: Row) -> Verdict:
     """Check a recording that ended with an error object."""
     document = json.dumps({"recording": {"etag": compute_etag(bodies[-1])}}).encode()
     outputs = {build_output_key(KEY, "error.json"): document}
-    observations = Observations(outputs, [KEY], [], jobs, Recorder())
+    observations = Observations(outputs, {KEY: compute_etag(bodies[-1])}, [], jobs, Recorder())
     return check_results([Recording(KEY, bodies)], dict.fromkeys(bodies, SPEECH), observations)
 
 
@@ -53,7 +62,7 @@ def test_error_is_correct_for_restored_content_with_failed_job() -> None:
     verdict = check_error_object((FIRST, OTHER, FIRST), *jobs)
     assert (verdict.violations, verdict.errors_expected) == ((), 1)
     assert format_counts(verdict) == (
-        "100 uploads, 3 faults: nothing lost, nothing paid twice, nothing wrong or left open"
+        "100 uploads, 3 faults: nothing lost, nothing paid twice or by surprise, nothing wrong or left open"
     )
 
 
@@ -81,7 +90,9 @@ def test_transcript_of_other_content_is_wrong_unless_unseen(
     other_speech = Speech(((0, 900, "something else"),))
     receipts = {f".scribe/done/{build_receipt_id(KEY, body)}": b"{}" for body in seen}
     outputs = build_transcripts(other_speech, FIRST) | receipts
-    observations = Observations(outputs, [KEY], [], [build_job(FIRST, "Success")], Recorder())
+    observations = Observations(
+        outputs, {KEY: compute_etag(bodies[-1])}, [], [build_job(FIRST, "Success")], Recorder()
+    )
     verdict = check_results([Recording(KEY, bodies)], {FIRST: SPEECH, OTHER: other_speech}, observations)
     assert [violation.kind for violation in verdict.violations] == kinds
     assert verdict.of_unseen_content == (not kinds)
