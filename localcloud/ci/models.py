@@ -497,7 +497,8 @@ class JobStore:
         """Forget the jobs that have ended, of one recording or of all: the service keeps them for a limited time."""
         self._db.execute(
             "INSERT OR IGNORE INTO forgotten_jobs SELECT number FROM jobs"
-            " WHERE state IN ('Success', 'Failed', 'Cancel') AND (? = '' OR ltrim(json_extract(asked, '$.input_object'), '/') = ltrim(?, '/'))",
+            " WHERE state IN ('Success', 'Failed', 'Cancel')"
+            " AND (? = '' OR ltrim(json_extract(asked, '$.input_object'), '/') = ltrim(?, '/'))",
             (input_object, input_object),
         )
 

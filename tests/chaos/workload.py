@@ -196,9 +196,8 @@ def _generate_recording(
         touches = random.choice((0, 0, 0, 0, 1, 2)) if len(bodies) == 1 else 0
         return Recording(key, bodies, touches=touches)
     if kind is Kind.OTHER:
-        other_templates = _OTHER_KEY_TEMPLATES
-        if not deployment.moves:
-            other_templates += _OTHER_KEY_TEMPLATES_UNLESS_MOVED
+        templates_unless_moved = () if deployment.moves else _OTHER_KEY_TEMPLATES_UNLESS_MOVED
+        other_templates = (*_OTHER_KEY_TEMPLATES, *templates_unless_moved)
         other_key = random.choice(other_templates).format(number)
         return Recording(other_key, speech, kind, content_type="application/octet-stream")
     if kind in _ARCHIVED_KINDS:
@@ -209,7 +208,7 @@ def _generate_recording(
 
 
 def schedule_steps(recordings: Sequence[Recording], seed: int, *, has_refusals: bool) -> Schedule:
-    """Distribute the steps over two stages and threads. Keys are mixed; the steps of a key stay in order and in a thread.
+    """Distribute the steps over two stages and threads. Keys are mixed; the steps of a key stay in order.
 
     Half of the recordings get their contents one right after the other, so that their events overlap; the other half
     at long intervals, when the first content may be transcribed already. Those from before SINCE are not uploaded here.
