@@ -31,7 +31,7 @@ _RATES = {
     "queue_full": 0.02,
     "job_failed": 0.03,
     "job_failed_no_money": 0.02,
-    "refused_account": 0.03,
+    "refused_account": 0.1,
 }
 _RACY_RATE = 0.5
 _CLOCK_SKEWS_S = (0, 3, -3)
