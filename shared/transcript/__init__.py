@@ -1,7 +1,7 @@
 """Converts a CI speech result to transcript files. Pure: no input or output, no clock.
 
 parse_sentence, build_transcript   CI result  -> Transcript
-FORMATS, render_formats            Transcript -> bytes, by format name: json, txt, srt, vtt
+FORMATS, render_formats            Transcript -> bytes, by the name of the format
 """
 
 from shared.transcript.formats import FORMATS, Format, render_formats

@@ -101,6 +101,6 @@ def encode_pieces(pieces: Iterable[str]) -> bytes:
     """Join and encode the pieces of a file one by one, so that memory holds little more than the file once."""
     buffer = BytesIO()
     for piece in pieces:
-        # Only an object key can hold a lone surrogate, and only JSON shows the key: there it becomes the escape \udcxx.
+        # Only an object key can hold a lone surrogate, and in JSON it becomes the escape \udcxx.
         buffer.write(piece.encode("utf-8", "backslashreplace"))
     return buffer.getvalue()

@@ -133,9 +133,8 @@ def test_audit_of_known_recordings_reads_only_listings(eager_flow: Flow) -> None
     eager_flow.settle()
     invocation = eager_flow.sweep("audit")
     assert invocation["result"]["audited"] == {}
-    assert (
-        len(invocation["requests"]) == 5
-    )  # the sweep's two, then recordings, open and done receipts side by side
+    # The sweep's two, the audit's cursor, then recordings and open, done and waiting receipts side by side.
+    assert len(invocation["requests"]) == 7
 
 
 def test_unknown_timer_message_raises_readable_error(flow: Flow) -> None:

@@ -11,12 +11,11 @@ from cli.doctor.models import CheckContext, Finding, fail, ok, warn
 from cli.manifest.models import EVERY_UPLOAD, TriggerSpec
 from cli.policy.permissions import load_function_settings
 from shared.errors import SettingsError
-from shared.recordings.keys import is_output_key
+from shared.recordings.keys import ERROR_EXTENSION, is_output_key
 from shared.settings import Settings
 
-# A name for each kind of object that the functions write, receipts first.
+# A name for each kind of receipt and raw result.
 _STATE_NAMES = ("open/a!0", "done/a!0", "raw/a!0.txt", "raw/a!0.txt.detail")
-_OUTPUT_NAMES = ("a.json", "a.txt", "a.srt", "a.vtt")
 
 
 class WrittenObject(NamedTuple):
@@ -170,8 +169,8 @@ def _list_written_objects(context: CheckContext) -> Iterator[WrittenObject]:
             host = BucketRef(bucket, region).host
             for name in _STATE_NAMES:
                 yield WrittenObject(bucket, host, settings.state_prefix + name, is_state=True)
-            for name in _OUTPUT_NAMES:
-                yield WrittenObject(bucket, host, settings.output_prefix + name, is_state=False)
+            for extension in (*settings.formats, ERROR_EXTENSION):
+                yield WrittenObject(bucket, host, f"{settings.output_prefix}a.{extension}", is_state=False)
 
 
 def _load_deployed_settings(context: CheckContext, key: str) -> Settings | None:

@@ -1,4 +1,4 @@
-"""Parse a long result with the package and write every format; print seconds, and MiB that this added.
+"""Parse a long result with the package and write the default formats; print seconds, and MiB that this added.
 
 A file replaces the network, below the client that the functions use.
 """
@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx
 from peak_memory import peak_mib
 
+from shared.settings import DEFAULT_FORMATS
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
 from shared.tencent.speech import SpeechClient
-from shared.transcript import FORMATS, RecordingRef, build_transcript, parse_sentence, render_formats
+from shared.transcript import RecordingRef, build_transcript, parse_sentence, render_formats
 
 _READ_BYTES = 65536  # as httpcore reads from a socket
 
@@ -45,7 +46,7 @@ transcript = build_transcript(
     flash=result.flash,
 )
 parsed_s = time.process_time()
-written = {form.extension: len(content) for form, content in render_formats(transcript, FORMATS)}
+written = {form.extension: len(content) for form, content in render_formats(transcript, DEFAULT_FORMATS)}
 rendered_s = time.process_time()
 report = {
     "parse_s": parsed_s - start_s,
