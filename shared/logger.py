@@ -7,6 +7,7 @@ transcript are never passed to the logger; strings are cut to 900 characters.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -72,8 +73,10 @@ class Logger:
 
 def _as_json_value(value: Any) -> Any:
     """Return a value that JSON can hold, every string cut to MAX_VALUE_LENGTH."""
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value  # JSON has no infinity
     if isinstance(value, Mapping):
         return {_cut(str(name)): _as_json_value(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -199,8 +199,8 @@ class Settings:
             return True
         name = key.rpartition("/")[2]
         stem, dot, extension = name.rpartition(".")
-        if not dot or not extension:
-            return None
+        if not dot or not _EXTENSION.fullmatch(extension):
+            return None  # `Call at 14.30 with Li` has none either
         return bool(stem) and extension.lower() in {each.lower() for each in self.input_extensions}
 
     @property

@@ -16,7 +16,7 @@ from shared.errors import CloudError, DeadlineExceeded, NotFound, safe_error_mes
 from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.ingest import check_skipped, ingest
 from shared.recordings.keys import audit_cursor_key, done_prefix, open_prefix, waiting_prefix
-from shared.recordings.models import Recording, Result, Status, Summary, sortable_key
+from shared.recordings.models import Recording, Status, Summary, sortable_key
 from shared.recordings.receipt_store import STATE_METADATA
 from shared.tencent.cos import ObjectSummary
 
@@ -30,7 +30,12 @@ def audit(ctx: Context) -> Summary:
     looks at each recording once. Recordings from before SINCE are left alone.
     """
     summary = Summary()
-    position = _load_cursor(ctx)
+    try:
+        position = cursor = _load_cursor(ctx)
+    except DeadlineExceeded as error:
+        summary.stopped_early = True
+        ctx.log.warning("audit_stopped_early", reason=str(error))
+        return summary
     buckets = ctx.settings.input_buckets
     if position.bucket in buckets:
         buckets = buckets[buckets.index(position.bucket) :]
@@ -49,8 +54,9 @@ def audit(ctx: Context) -> Summary:
             # Continue with the other buckets.
             summary.add_error()
             ctx.log.error("bucket_audit_failed", bucket=bucket, error=str(error))
-    if position.bucket:
-        ctx.output_cos.delete(_cursor_bucket(ctx), audit_cursor_key(ctx.settings))
+    if cursor.bucket:
+        with suppress(DeadlineExceeded, CloudError):
+            ctx.output_cos.delete(_cursor_bucket(ctx), audit_cursor_key(ctx.settings))
     return summary
 
 
@@ -73,9 +79,11 @@ def _load_cursor(ctx: Context) -> _Position:
         return _Position(str(members["bucket"]), str(members["key"]))
     except NotFound:
         return _Position()
+    except CloudError as error:
+        ctx.log.warning("audit_cursor_unreadable", error=str(error))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         ctx.log.warning("audit_cursor_unreadable", error=type(error).__name__)
-        return _Position()
+    return _Position()
 
 
 def _store_cursor(ctx: Context, position: _Position) -> None:
@@ -118,24 +126,24 @@ class _BucketAudit:
         else:
             # Times are whole seconds: a recording written in the same second as its receipt is checked by `ingest`.
             is_missing = receipt.is_waiting or modified_s >= int(parse_timestamp(receipt.modified))
-        result = self._ingest(item.key) if is_missing else None
-        if receipt and receipt.is_waiting and result and result.status is not Status.WAITING:
-            self.ctx.receipts(self.bucket).delete_waiting(recording_id)
+        if is_missing:
+            self._ingest(item.key, waiting_id=recording_id if receipt and receipt.is_waiting else "")
 
-    def _ingest(self, key: str) -> Result | None:
+    def _ingest(self, key: str, *, waiting_id: str) -> None:
         ctx = self.ctx
         try:
             result = ingest(ctx, self.bucket, key)
+            if waiting_id and result.status is not Status.WAITING:
+                ctx.receipts(self.bucket).delete_waiting(waiting_id)
         except DeadlineExceeded:
             raise
         except Exception as error:  # noqa: BLE001 - errors of one recording do not stop the others
             self.summary.add_error()
             ctx.log.error("ingest_failed", bucket=self.bucket, key=key, error=safe_error_message(error))
-            return None
+            return
         self.summary.add(result.status)
         if result.status is not Status.SKIPPED:
             ctx.log.info("missing_recording_found", **result.as_log_fields())
-        return result
 
 
 class _ReceiptEntry(NamedTuple):
@@ -185,8 +193,8 @@ class _ReceiptCursor:
             receipt = self._next
             if receipt.id.rpartition("!")[0] == position:
                 known = self._found.get(receipt.id, receipt)
-                # A recording with an open or closed receipt is not waiting any more.
-                is_waiting = receipt.is_waiting and known.is_waiting
+                # A recording that waits can also have a receipt in done/, from an upload before.
+                is_waiting = receipt.is_waiting or known.is_waiting
                 self._found[receipt.id] = _ReceiptEntry(
                     receipt.id, max(receipt.modified, known.modified), is_waiting
                 )

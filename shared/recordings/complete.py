@@ -9,9 +9,15 @@ from collections.abc import Iterable, Sequence
 
 from shared.errors import NotFound, RequestRejected, safe_error_message
 from shared.events import NotifiedJob
-from shared.recordings.context import Context
+from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.failures import NO_RESULT_IN_TIME, Failure, fail_recording, failure_from_job
-from shared.recordings.ingest import defer_to_sweep, retry_later
+from shared.recordings.ingest import (
+    UNREADABLE_STATUSES,
+    defer_to_sweep,
+    find_in_listing,
+    has_own_transcripts,
+    retry_later,
+)
 from shared.recordings.keys import (
     ERROR_EXTENSION,
     OUTPUT_MARK,
@@ -104,7 +110,13 @@ def complete_job(ctx: Context, bucket: str, job: Job, *, receipt: Receipt | None
 
 
 def expire_recording(ctx: Context, receipt: Receipt) -> Result:
-    """Report that no result came within GIVE_UP_AFTER. A later result still replaces the error object."""
+    """Report that no result came within GIVE_UP_AFTER. A later result still replaces the error object.
+
+    What was transcribed before keeps its transcripts.
+    """
+    recovered = recover_transcripts(ctx, receipt)
+    if recovered:
+        return recovered
     superseded = _close_if_superseded(ctx, receipt, receipt.job_id)
     return superseded or fail_recording(ctx, receipt, Failure(NO_RESULT_IN_TIME))
 
@@ -157,7 +169,10 @@ def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
         ctx.log.error("operator_action_required", key=receipt.key, job_id=job.job_id, error=failure.code)
         restarted = receipt.select_job(job.job_id).restart(receipt.modified_s, ctx.now())
         counted = restarted._replace(refusals=receipt.refusals, refusal_code=receipt.refusal_code)
-        return retry_later(ctx, counted, failure)
+        result = retry_later(ctx, counted, failure)
+        if receipt.versioned:
+            ctx.receipts(receipt.bucket).release_claim(receipt)  # its name has the lease, which ended
+        return result
     return fail_recording(ctx, receipt.with_job(job.job_id), failure)
 
 
@@ -165,7 +180,13 @@ def _write_transcripts(ctx: Context, receipt: Receipt, job: Job) -> Result:
     superseded = _close_if_superseded(ctx, receipt, job.job_id)
     if superseded:
         return superseded
-    return _write_result(ctx, receipt.with_job(job.job_id), job.result or _EMPTY_RESULT)
+    result = job.result or _EMPTY_RESULT
+    if not (result.details or result.lines or result.flash):
+        # The service may have forgotten the words of a job of long ago, although it still knows the job.
+        recovered = recover_transcripts(ctx, receipt)
+        if recovered:
+            return recovered
+    return _write_result(ctx, receipt.with_job(job.job_id), result)
 
 
 def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
@@ -180,15 +201,31 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         return None
     if superseded := _close_if_superseded(ctx, receipt, receipt.job_id):
         return superseded
+    reason = "its transcripts are there"
+    if not has_own_transcripts(ctx, receipt):
+        result = _read_raw_result(ctx, receipt)
+        if result:
+            return _write_result(ctx, receipt, result)
+        ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
+        reason = "its job and its raw result are gone"
+    _delete_error_object(ctx, receipt)
+    store.close(receipt.close(TRANSCRIBED, ctx.now()))
+    return Result.of(receipt, Status.ALREADY_DONE, reason=reason)
+
+
+def _read_raw_result(ctx: Context, receipt: Receipt) -> JobResult | None:
+    """Read the text that CI itself stored in the output bucket; None if it is gone."""
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
     try:
-        bucket = ctx.settings.output_bucket_for(receipt.bucket)
         lines = ctx.output_cos.get(bucket, raw_result_key(ctx.settings, receipt.id)).body
     except NotFound:
-        ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
-        store.close(receipt.close(TRANSCRIBED, ctx.now()))
-        return Result.of(receipt, Status.ALREADY_DONE, reason="its job and its raw result are gone")
-    result = _EMPTY_RESULT._replace(lines=lines.decode("utf-8", "replace"))
-    return _write_result(ctx, receipt, result)
+        return None
+    return _EMPTY_RESULT._replace(lines=lines.decode("utf-8", "replace"))
+
+
+def _delete_error_object(ctx: Context, receipt: Receipt) -> None:
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    ctx.output_cos.delete(bucket, transcript_key(ctx.settings, receipt.bucket, receipt.key, ERROR_EXTENSION))
 
 
 def _write_result(ctx: Context, receipt: Receipt, result: JobResult) -> Result:
@@ -198,7 +235,7 @@ def _write_result(ctx: Context, receipt: Receipt, result: JobResult) -> Result:
         extension = output_format.extension.removeprefix(".")
         key = transcript_key(ctx.settings, receipt.bucket, receipt.key, extension)
         ctx.output_cos.put(bucket, key, content, content_type=output_format.content_type, metadata=mark)
-    ctx.output_cos.delete(bucket, transcript_key(ctx.settings, receipt.bucket, receipt.key, ERROR_EXTENSION))
+    _delete_error_object(ctx, receipt)
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.TRANSCRIBED)
 
@@ -231,7 +268,7 @@ def _close_if_superseded(ctx: Context, receipt: Receipt, job_id: str) -> Result 
 
     `receipt` is open, or was closed as FAILED, and is as it was read. One request if the recording is unchanged.
     """
-    head = head_recording(ctx, receipt)
+    head = _get_content(ctx, receipt)
     has_same_content = head is not None and head.etag == receipt.etag
     if head and has_same_content and head.modified_s == receipt.modified_s:
         return None
@@ -255,7 +292,7 @@ def close_superseded(ctx: Context, receipt: Receipt) -> Result:
         store.delete_open(receipt)  # what was closed as TRANSCRIBED stays so
         return Result.of(receipt, Status.SUPERSEDED)
     store.close(receipt.close(SUPERSEDED, ctx.now()))
-    head = head_recording(ctx, receipt)
+    head = _get_content(ctx, receipt)
     if head and head.etag == receipt.etag:
         # The content came back while the receipt was being closed, and its event may have met the open receipt.
         restarted = receipt.restart(head.modified_s, ctx.now())
@@ -270,6 +307,20 @@ def head_recording(ctx: Context, receipt: Receipt) -> ObjectMetadata | None:
         return ctx.input_cos.head(receipt.bucket, receipt.key)
     except NotFound:
         return None
+
+
+def _get_content(ctx: Context, receipt: Receipt) -> ObjectMetadata | None:
+    """Return what identifies the recording's content; None if it was deleted.
+
+    If COS does not show the object any more, the listing still has its ETag and time: the result is paid for.
+    """
+    try:
+        return head_recording(ctx, receipt)
+    except RequestRejected as error:
+        if error.status not in UNREADABLE_STATUSES:
+            raise
+    listed = find_in_listing(ctx, receipt.bucket, receipt.key)
+    return ObjectMetadata(listed.etag, listed.size, "", parse_timestamp(listed.modified)) if listed else None
 
 
 def _may_have_read_other_content(ctx: Context, receipt: Receipt, job_id: str) -> bool:

@@ -296,7 +296,9 @@ def invalid_metadata(reason: str) -> FailureReason:
 
 def failure_from_rejection(error: CloudError) -> Failure:
     """Build the failure of a job that CI did not accept: by its code, or by what the status is about."""
-    reason = REJECTIONS.get(error.code) or _REASONS_BY_STATUS.get(error.status)
+    reason = REJECTIONS.get(error.code)
+    if reason is None or not reason.retried_automatically:
+        reason = _REASONS_BY_STATUS.get(error.status, reason)
     if reason is None:
         is_about_request = bool(error.code) and error.status in _PERMANENT_STATUSES
         reason = OTHER_REJECTION if is_about_request else _UNEXPECTED_RESPONSE

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from shared.errors import CloudError, NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
 from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.failures import (
@@ -21,6 +24,7 @@ from shared.recordings.failures import (
     write_error_object,
 )
 from shared.recordings.keys import (
+    ERROR_EXTENSION,
     OUTPUT_MARK,
     TRANSCRIPT_MARK,
     is_output_key,
@@ -38,7 +42,7 @@ from shared.recordings.models import (
 )
 from shared.recordings.options import InvalidOption, RecordingOptions, parse_options
 from shared.settings import Settings
-from shared.tencent.cos import ObjectMetadata
+from shared.tencent.cos import ObjectMetadata, ObjectSummary
 from shared.tencent.speech_models import Job, JobRequest
 from shared.tencent.xml import XmlError
 
@@ -51,9 +55,9 @@ MIN_LEASE_FRACTION = 0.2
 # the one before.
 MAX_RETRY_PAUSE_S = 3600.0
 
-_UNREADABLE_STATUSES = frozenset({400, 403})
+UNREADABLE_STATUSES = frozenset({400, 403})
 _FORBIDDEN = 403
-_MAX_NEIGHBOURS = 5
+_MAX_NEIGHBOURS, _NEIGHBOURS_PER_PAGE = 5, 50
 _MEDIA_TYPES = ("audio/", "video/")
 
 
@@ -79,14 +83,22 @@ def ingest(ctx: Context, bucket: str, key: str, *, is_restore: bool = False) -> 
     if skipped:
         return skipped
     recording = Recording(bucket, key, head.etag, head.size)
-    if is_restore and head.modified_s < ctx.settings.since_s:
+    store = ctx.receipts(bucket)
+    if is_restore and head.modified_s < ctx.settings.since_s and not store.get_waiting(recording.id):
         return Result(Status.SKIPPED, bucket, key, reason="restored, but uploaded before SINCE")
-    done = ctx.receipts(bucket).get_done(recording.id)
+    done = store.get_done(recording.id)
     if done is None:
         return _start(ctx, recording, head, done_before=None)
-    if done.state is not SUPERSEDED and head.modified_s == done.modified_s:
+    if done.state is not SUPERSEDED and _is_same_upload(head, done):
         return _already_done(done)
     return _ingest_again(ctx, recording, head, done)
+
+
+def _is_same_upload(head: ObjectMetadata, done: Receipt) -> bool:
+    """Check whether the object was not written again since its receipt. Without a time nothing is paid again."""
+    if done.modified_s:
+        return head.modified_s in {0.0, done.modified_s}
+    return head.modified_s <= done.finished_s
 
 
 def check_skipped(settings: Settings, bucket: str, key: str) -> Result | None:
@@ -123,32 +135,79 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
     That is one encrypted with a customer's key (400), or one denied by its own rule (403) while its neighbours can be
     read. Raises the error if the cause is not the object itself. The listing has what HEAD does not say.
     """
-    if error.status not in _UNREADABLE_STATUSES:
+    if error.status not in UNREADABLE_STATUSES:
         raise error
-    page = ctx.input_cos.list_objects(bucket, prefix=key, limit=1)
-    listed = next((item for item in page.objects if item.key == key), None)
-    if listed is None or (error.status == _FORBIDDEN and not _can_read_neighbour(ctx, bucket, key)):
-        raise error
+    listed = find_in_listing(ctx, bucket, key)
+    if listed is None:
+        return Result(Status.OBJECT_NOT_FOUND, bucket, key)
     recording = Recording(bucket, key, listed.etag, listed.size)
     modified_s = parse_timestamp(listed.modified)
-    done = ctx.receipts(bucket).get_done(recording.id)
+    store = ctx.receipts(bucket)
+    done = store.get_done(recording.id)
     if done and (done.modified_s == modified_s or done.state is TRANSCRIBED):
         return _already_done(done)
+    if in_flight := store.get_open(recording.id):
+        # It could be read before: its job may be paid, and the result is written whatever COS shows now.
+        return Result.of(in_flight, Status.IN_PROGRESS)
+    raise_unless_about_object(ctx, bucket, key, error)
+    if ctx.settings.has_recording_extension(key) is None:
+        return Result(
+            Status.SKIPPED, bucket, key, reason="no extension, and COS does not show its Content-Type"
+        )
     options = RecordingOptions(ctx.settings.engine, 1)
-    receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids=())
-    return fail_recording(ctx, receipt, Failure(UNREADABLE, error.code, error.message, error.request_id))
+    superseded_job_ids = done.all_job_ids if done else ()
+    receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids)
+    return fail_recording(ctx, receipt, unreadable_failure(error))
+
+
+def unreadable_failure(error: RequestRejected) -> Failure:
+    """Build the failure of a recording that COS does not show."""
+    return Failure(UNREADABLE, error.code, error.message, error.request_id)
+
+
+def find_in_listing(ctx: Context, bucket: str, key: str) -> ObjectSummary | None:
+    """Return what the listing says about an object; None if it does not exist. One request."""
+    page = ctx.input_cos.list_objects(bucket, prefix=key, limit=1)
+    return next((item for item in page.objects if item.key == key), None)
+
+
+def raise_unless_about_object(ctx: Context, bucket: str, key: str, error: RequestRejected) -> None:
+    """Raise an error of HEAD after which the object is in the listing, unless its cause is the object itself.
+
+    After a 400, the listing itself shows that the credentials are right. After a 403, one other recording must be
+    readable: if none is, the role is the cause.
+    """
+    if error.status == _FORBIDDEN and not _can_read_neighbour(ctx, bucket, key):
+        raise error
 
 
 def _can_read_neighbour(ctx: Context, bucket: str, key: str) -> bool:
-    page = ctx.input_cos.list_objects(bucket, prefix=ctx.settings.input_prefix, limit=_MAX_NEIGHBOURS)
-    for item in page.objects:
-        if item.key != key and not item.key.endswith("/"):
-            try:
-                ctx.input_cos.head(bucket, item.key)
-            except CloudError:
-                continue
-            return True
+    for neighbour in islice(_iter_neighbours(ctx, bucket, key), _MAX_NEIGHBOURS):
+        try:
+            ctx.input_cos.head(bucket, neighbour)
+        except CloudError:
+            continue
+        return True
     return False
+
+
+def _iter_neighbours(ctx: Context, bucket: str, key: str) -> Iterator[str]:
+    """Yield the keys of other recordings: after this one, and after the start of the bucket and of each own folder.
+
+    The role may read Scribe's own objects although it may not read recordings, and there can be thousands of them.
+    """
+    settings = ctx.settings
+    ends_of_folders = (
+        folder.removesuffix("/") + "0" for folder in (settings.state_prefix, settings.output_prefix)
+    )  # "0" follows "/" in the order of keys
+    keys_before = dict.fromkeys((key, "", *ends_of_folders))
+    for marker in keys_before:
+        page = ctx.input_cos.list_objects(
+            bucket, prefix=settings.input_prefix, marker=marker, limit=_NEIGHBOURS_PER_PAGE
+        )
+        for item in page.objects:
+            if item.key != key and check_skipped(settings, bucket, item.key) is None:
+                yield item.key
 
 
 def _already_done(done: Receipt) -> Result:
@@ -167,24 +226,36 @@ def _ingest_again(ctx: Context, recording: Recording, head: ObjectMetadata, done
         return _start(ctx, recording, head, done_before=done)
     store = ctx.receipts(recording.bucket)
     # An open receipt of other content may be about to write other transcripts.
-    if _has_own_transcripts(ctx, done) and not store.has_other_open(done):
+    is_complete = has_own_transcripts(ctx, done) and not _has_error_object(ctx, done)
+    if is_complete and not store.has_other_open(done):
         store.update_done(done._replace(modified_s=head.modified_s))
         return _already_done(done)
     store.update(done.reopen(head.modified_s, ctx.now()))
     return Result.of(done, Status.REOPENED)
 
 
-def _has_own_transcripts(ctx: Context, done: Receipt) -> bool:
+def has_own_transcripts(ctx: Context, receipt: Receipt) -> bool:
     """Check that every transcript is there and is of the receipt's job."""
-    bucket = ctx.settings.output_bucket_for(done.bucket)
+    mark = f"{TRANSCRIPT_MARK} {receipt.job_id}"
     for name in ctx.settings.formats:
-        try:
-            head = ctx.output_cos.head(bucket, transcript_key(ctx.settings, done.bucket, done.key, name))
-        except NotFound:
-            return False
-        if head.metadata.get(OUTPUT_MARK) != f"{TRANSCRIPT_MARK} {done.job_id}":
+        head = _head_output(ctx, receipt, name)
+        if head is None or head.metadata.get(OUTPUT_MARK) != mark:
             return False
     return True
+
+
+def _has_error_object(ctx: Context, receipt: Receipt) -> bool:
+    return _head_output(ctx, receipt, ERROR_EXTENSION) is not None
+
+
+def _head_output(ctx: Context, receipt: Receipt, extension: str) -> ObjectMetadata | None:
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    try:
+        return ctx.output_cos.head(
+            bucket, transcript_key(ctx.settings, receipt.bucket, receipt.key, extension)
+        )
+    except NotFound:
+        return None
 
 
 def _start(
@@ -195,9 +266,13 @@ def _start(
     receipt = _build_receipt(ctx, recording, options, head.modified_s, superseded_job_ids)
     if invalid_reason:
         return fail_recording(ctx, receipt, Failure(invalid_reason))
-    if head.is_archived:
-        return wait_for_restore(ctx, receipt)
     store = ctx.receipts(recording.bucket)
+    if head.is_archived:
+        # It may have been moved to the archive while its job runs.
+        in_flight = store.get_open(recording.id)
+        if in_flight:
+            return Result.of(in_flight, Status.IN_PROGRESS)
+        return wait_for_restore(ctx, receipt)
     created = store.create(receipt, receipt.created_s)
     if created is None:
         return Result.of(receipt, Status.IN_PROGRESS)
@@ -305,7 +380,7 @@ def record_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
 
 def defer_to_sweep(ctx: Context, receipt: Receipt, *, reason: str) -> Result:
     """Leave the submit to the sweep: no job is running, so the next attempt need not wait for the lease."""
-    ctx.receipts(receipt.bucket).update(receipt.defer(ctx.now()))
+    _store_deferred(ctx, receipt, receipt.defer(ctx.now()))
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=reason)
 
 
@@ -318,9 +393,16 @@ def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
         write_error_object(ctx, receipt, failure)
     now_s = ctx.now()
     pause_s = min(MAX_RETRY_PAUSE_S, ctx.settings.sweep_after_s * 2.0 ** min(receipt.refusals, 20))
-    refused = receipt.defer_until(now_s + pause_s, now_s, failure.code)
-    ctx.receipts(receipt.bucket).update(refused)
+    _store_deferred(ctx, receipt, receipt.defer_until(now_s + pause_s, now_s, failure.code))
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=failure.reason.message)
+
+
+def _store_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
+    """Store a deferred receipt, and release its claim: there would be one for each try, for as long as it waits."""
+    store = ctx.receipts(receipt.bucket)
+    store.update(deferred)
+    if receipt.attempt > 1:
+        store.release_claim(receipt)
 
 
 def _build_job_request(ctx: Context, receipt: Receipt) -> JobRequest:

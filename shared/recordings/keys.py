@@ -17,7 +17,7 @@ TRANSCRIPT_MARK, ERROR_MARK, STATE_MARK = "transcript", "error", "state"
 _MAX_EXTENSION_LENGTH = len("." + ERROR_EXTENSION)
 _ERROR_STEM = ".error"
 # The end of the key of a receipt, a claim or a raw result: CI writes the last, so it has no mark.
-_STATE_KEY = re.compile(r"/(open|done|waiting|claim|raw)/[a-z0-9-]+/[0-9A-Za-z=_~-]+![0-9a-f]{32}(\..*)?$")
+_STATE_KEY = re.compile(r"(open|done|waiting|claim|raw)/[a-z0-9-]+/[0-9A-Za-z=_~-]+![0-9a-f]{32}(\..*)?$")
 
 
 def transcript_key(settings: Settings, bucket: str, key: str, extension: str) -> str:
@@ -75,7 +75,7 @@ def is_output_key(settings: Settings, bucket: str, key: str) -> bool:
 
     Outputs of other settings, except receipts and raw results, are recognised by their mark only.
     """
-    if _STATE_KEY.search("/" + key):
+    if _STATE_KEY.search(key):
         return True
     if bucket != settings.output_bucket_for(bucket):
         return False

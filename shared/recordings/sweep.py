@@ -18,6 +18,7 @@ from shared.errors import (
     DeadlineExceeded,
     NotFound,
     OutcomeUnknown,
+    RequestRejected,
     ScribeError,
     safe_error_message,
 )
@@ -29,8 +30,17 @@ from shared.recordings.complete import (
     head_recording,
     recover_transcripts,
 )
-from shared.recordings.context import Context
-from shared.recordings.ingest import record_job, submit_job, wait_for_restore
+from shared.recordings.context import Context, parse_timestamp
+from shared.recordings.failures import fail_recording
+from shared.recordings.ingest import (
+    UNREADABLE_STATUSES,
+    find_in_listing,
+    raise_unless_about_object,
+    record_job,
+    submit_job,
+    unreadable_failure,
+    wait_for_restore,
+)
 from shared.recordings.keys import cursor_key
 from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
 from shared.recordings.receipt_store import STATE_METADATA, OpenReceipt
@@ -330,17 +340,34 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
     if job:
         return record_job(ctx, claim, job), claim
     store = ctx.receipts(receipt.bucket)
-    # GIVE_UP_AFTER is for results: what was not submitted waits as long as it has to.
-    head = head_recording(ctx, claim)
+    try:
+        head = head_recording(ctx, claim)
+    except RequestRejected as error:
+        return _end_unreadable(ctx, claim, error), claim
     if head and head.etag != claim.etag:
         return close_superseded(ctx, claim), claim
     if head and head.is_archived:
         result = wait_for_restore(ctx, claim._replace(modified_s=head.modified_s))
         store.delete_open(claim)
         return result, claim
-    claim = claim._replace(modified_s=head.modified_s if head else claim.modified_s)
+    # GIVE_UP_AFTER is for results: what was not submitted waits as long as it has to, and its time begins now.
+    claim = claim._replace(modified_s=head.modified_s if head else claim.modified_s, created_s=ctx.now())
     store.update(claim)
     return None, claim
+
+
+def _end_unreadable(ctx: Context, claim: Receipt, error: RequestRejected) -> Result:
+    """End an attempt at a recording that COS does not show any more. Raises the error if it is not about the object."""
+    if error.status not in UNREADABLE_STATUSES:
+        raise error
+    listed = find_in_listing(ctx, claim.bucket, claim.key)
+    if listed is None:
+        raise error
+    if listed.etag != claim.etag:
+        return close_superseded(ctx, claim)
+    raise_unless_about_object(ctx, claim.bucket, claim.key, error)
+    claim = claim._replace(modified_s=parse_timestamp(listed.modified))
+    return fail_recording(ctx, claim, unreadable_failure(error))
 
 
 def find_job_by_receipt(ctx: Context, receipt: Receipt) -> Job | None:

@@ -7,6 +7,7 @@ speech are 13 MB, 400,000 elements), so `parse_stream` takes it in pieces and do
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,14 +25,20 @@ _MAX_ERROR_BYTES = 65536
 _DOCUMENT_TYPE = b"<!DOCTYPE"
 _NOT_XML_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-# Characters that XML 1.0 does not allow, as they are or as a number. CI was seen to put one into a sentence (`&#11;`):
-# a parser refuses the whole document, and with it a transcript that is paid for.
+# Characters that XML 1.0 does not allow (section 2.2), as they are or as a number: control characters, surrogates
+# (some writers use pairs of them for emoji), U+FFFE and U+FFFF. CI was seen to put one into a sentence (`&#11;`): a
+# parser refuses the whole document, and with it a transcript that is paid for.
 _INVALID_CHARACTERS = re.compile(
-    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]"
-    rb"|&#0*(?:[0-8]|1[124-9]|2[0-9]|3[01]);"
-    rb"|&#[xX]0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]|[dD][89a-fA-F][0-9a-fA-F]{2}|[fF]{3}[efEF]);"
+    rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|\xed[\xa0-\xbf][\x80-\xbf]|\xef\xbf[\xbe\xbf]"
+    rb"|&#(?:(?P<decimal>[0-9]{1,20})|[xX](?P<hexadecimal>[0-9a-fA-F]{1,20}));"
 )
-_MAX_REFERENCE_BYTES = 16
+_VALID_NUMBERS = (
+    *(range(0x9, 0xB), range(0xD, 0xE), range(0x20, 0xD800)),
+    *(range(0xE000, 0xFFFE), range(0x10000, sys.maxunicode + 1)),
+)
+# At the end of a piece: the start of a reference, or of a character of three bytes that may be invalid.
+_CUT_CHARACTER = re.compile(rb"(?:&[^;]{0,23}|\xed[\xa0-\xbf]?|\xef\xbf?)\Z")
+_MAX_CUT_BYTES = 24
 
 ElementParser = Callable[[Any], Any]
 
@@ -48,12 +55,25 @@ def parse(body: bytes) -> dict[str, Any]:
     if len(body) > _MAX_SHORT_BYTES:
         return parse_stream([body], {})
     _refuse_nul(body)
+    body = _drop_invalid(body)
     if _DOCUMENT_TYPE in body:
         _refuse_document_type()
     with _mapped_errors():
-        return xmltodict.parse(
-            _INVALID_CHARACTERS.sub(b"", body), xml_attribs=False, postprocessor=_postprocess
-        )
+        return xmltodict.parse(body, xml_attribs=False, postprocessor=_postprocess)
+
+
+def _drop_invalid(body: bytes) -> bytes:
+    return _INVALID_CHARACTERS.sub(_keep_valid_reference, body)
+
+
+def _keep_valid_reference(match: re.Match[bytes]) -> bytes:
+    if match["decimal"]:
+        number = int(match["decimal"])
+    elif match["hexadecimal"]:
+        number = int(match["hexadecimal"], 16)
+    else:
+        return b""
+    return match[0] if any(number in numbers for numbers in _VALID_NUMBERS) else b""
 
 
 @contextmanager
@@ -123,14 +143,14 @@ def _check_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _drop_invalid_characters(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Drop the characters that XML does not allow; a reference that is cut by the end of a piece waits for the next."""
+    """Drop the characters that XML does not allow; one that is cut by the end of a piece waits for the next piece."""
     held_back = b""
     for received in pieces:
         piece = held_back + received
-        start = piece.rfind(b"&", max(0, len(piece) - _MAX_REFERENCE_BYTES))
-        is_cut = start >= 0 and b";" not in piece[start:]
-        held_back, piece = (piece[start:], piece[:start]) if is_cut else (b"", piece)
-        yield _INVALID_CHARACTERS.sub(b"", piece)
+        cut = _CUT_CHARACTER.search(piece, max(0, len(piece) - _MAX_CUT_BYTES))
+        end = cut.start() if cut else len(piece)
+        held_back = piece[end:]
+        yield _drop_invalid(piece[:end])
     yield held_back
 
 

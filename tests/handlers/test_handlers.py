@@ -41,7 +41,14 @@ class Functions:
     def _create_context(self, context: Any, log: Logger) -> Context:
         ctx = self.pipeline.ctx
         return Context(
-            ctx.settings, ctx.input_cos, ctx.output_cos, ctx.speech, log, ctx.now, ctx.create_nonce
+            ctx.settings,
+            ctx.input_cos,
+            ctx.output_cos,
+            ctx.speech,
+            log,
+            ctx.now,
+            ctx.create_nonce,
+            ctx.versioned_buckets,
         )
 
     def upload(self, *records: Any) -> dict[str, Any]:
@@ -120,6 +127,99 @@ def test_recording_in_another_region_is_read_there(monkeypatch: pytest.MonkeyPat
     assert functions.pipeline.get_open().region == SHANGHAI
     functions.pipeline.settle()
     assert functions.pipeline.get_text(KEY) == BODY.decode()
+
+
+def test_object_that_is_no_recording_is_logged_once_at_info_level(functions: Functions) -> None:
+    keys = [".DS_Store", "notes.pdf", "photo.JPG", "upload.wav.part"]
+    for key in keys:
+        functions.pipeline.upload(key, BODY)
+    functions.upload(*map(build_record, keys))
+    assert [(line["level"], line["event"], line["key"]) for line in functions.log_lines] == [
+        ("info", "upload_processed", key) for key in keys
+    ]
+    assert functions.pipeline.cloud.requests == []
+    functions.pipeline.cloud.clock.advance(DUE_S)
+    functions.sweep("audit")
+    assert functions.log_lines[len(keys) :] == [functions.log_lines[-1]]
+
+
+def test_recording_of_an_accelerated_upload_is_read_in_its_own_region(functions: Functions) -> None:
+    functions.pipeline.upload("acc.wav", BODY)
+    record = build_record("acc.wav", region="accelerate")
+    record["cos"]["cosBucket"] = {
+        "region": "gz",
+        "cosRegion": REGION,
+        "name": "recordings",
+        "appid": "1250000000",
+    }
+    assert functions.upload(record)["recordings"][0]["status"] == "submitted"
+    assert functions.pipeline.get_open().region == REGION
+
+
+@pytest.mark.parametrize("url_key", ["a+b.mp3", "a%20b.mp3"])
+def test_key_that_does_not_exist_is_tried_once_as_the_event_has_it(
+    functions: Functions, url_key: str
+) -> None:
+    functions.pipeline.upload("a b.mp3", BODY)
+    record = build_record("")
+    record["cos"]["cosObject"] = {
+        "url": f"http://{INPUT_BUCKET}.cos.{REGION}.myqcloud.com/{url_key}",
+        "key": f"/1250000000/{INPUT_BUCKET.removesuffix('-1250000000')}/a b.mp3",
+    }
+    record["cos"]["cosBucket"] = {"name": INPUT_BUCKET.removesuffix("-1250000000"), "appid": "1250000000"}
+    (result,) = functions.upload(record)["recordings"]
+    assert (result["status"], result["key"]) == ("submitted", "a b.mp3")
+    functions.pipeline.delete("a b.mp3")
+    functions.pipeline.take_requests()
+    (result,) = functions.upload(record)["recordings"]
+    assert result["status"] == "object_not_found"
+    assert len(functions.pipeline.take_requests()) == 1 + ("+" in url_key)
+
+
+def test_key_of_the_url_wins_when_both_exist(functions: Functions) -> None:
+    for key in ("a+b.mp3", "a b.mp3"):
+        functions.pipeline.upload(key, key.encode())
+    record = build_record("a b.mp3")
+    record["cos"]["cosObject"] = {
+        "url": f"http://{INPUT_BUCKET}.cos.{REGION}.myqcloud.com/a+b.mp3",
+        "key": "/a b.mp3",
+    }
+    (result,) = functions.upload(record)["recordings"]
+    assert result["key"] == "a+b.mp3"
+
+
+def build_restore_record(key: str, event_name: str = "cos:ObjectRestore:Completed") -> dict[str, Any]:
+    return {**build_record(key), "event": {"eventName": event_name}}
+
+
+def test_restore_event_submits_an_archived_recording_once(functions: Functions) -> None:
+    functions.pipeline.upload(KEY, BODY)
+    functions.pipeline.cloud.change_object(INPUT_BUCKET, KEY, storage="ARCHIVE")
+    events = [build_record(KEY), build_restore_record(KEY, "cos:ObjectRestore:Post")]
+    statuses = [functions.upload(event)["recordings"][0]["status"] for event in events]
+    assert statuses == ["waiting", "skipped"]
+    functions.pipeline.cloud.change_object(INPUT_BUCKET, KEY, restore='ongoing-request="false"')
+    completed = build_restore_record(KEY)
+    statuses = [functions.upload(completed)["recordings"][0]["status"] for _ in range(2)]
+    assert statuses == ["submitted", "in_progress"]
+    functions.pipeline.settle()
+    assert functions.pipeline.get_text(KEY) == BODY.decode()
+    assert functions.pipeline.get_error(KEY) is None
+
+
+def test_restore_of_a_recording_from_before_since_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = Functions(monkeypatch, since_s=FakeCloud().clock.now() + 1000)
+    functions.pipeline.upload(KEY, BODY)
+    assert functions.upload(build_restore_record(KEY))["recordings"][0]["status"] == "skipped"
+    assert functions.upload(build_record(KEY))["recordings"][0]["status"] == "submitted"
+
+
+def test_recording_that_cannot_be_read_is_no_error_of_the_function(functions: Functions) -> None:
+    functions.pipeline.upload(KEY, BODY)
+    functions.pipeline.cloud.change_object(INPUT_BUCKET, KEY, refused=400)
+    statuses = [functions.upload(build_record(KEY))["recordings"][0]["status"] for _ in range(3)]
+    assert statuses == ["failed", "already_done", "already_done"]
+    assert {line["level"] for line in functions.log_lines} == {"info"}
 
 
 @pytest.mark.parametrize("event", [{}, [], {"Records": []}, None, "text"])

@@ -11,7 +11,7 @@ from shared.recordings.audit import audit
 from shared.recordings.complete import process_notification
 from shared.recordings.context import Context
 from shared.recordings.ingest import ingest
-from shared.recordings.keys import ERROR_EXTENSION, transcript_key
+from shared.recordings.keys import ERROR_EXTENSION, raw_result_key, transcript_key
 from shared.recordings.models import Receipt, Recording, Result, Status, Summary
 from shared.recordings.sweep import reconcile
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud, FakeRequest
@@ -40,8 +40,14 @@ class InMemoryPipeline:
     def delete(self, key: str) -> None:
         del self.cloud.buckets[INPUT_BUCKET][key]
 
-    def ingest(self, key: str) -> Result:
-        return ingest(self.ctx, INPUT_BUCKET, key)
+    def touch(self, key: str) -> None:
+        """Write an object anew with the same content, as a copy onto itself does. The event comes with `ingest`."""
+        self.cloud.clock.advance(2)
+        modified_s = int(self.cloud.clock.now())
+        self.cloud.change_object(INPUT_BUCKET, key, modified_s=modified_s)
+
+    def ingest(self, key: str, *, is_restore: bool = False) -> Result:
+        return ingest(self.ctx, INPUT_BUCKET, key, is_restore=is_restore)
 
     def upload_and_ingest(self, key: str, body: bytes, **metadata: str) -> Result:
         self.upload(key, body, **metadata)
@@ -139,6 +145,12 @@ class InMemoryPipeline:
         """Store an open receipt, such as a dead attempt left."""
         self.cloud.put_object(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
         return receipt
+
+    def put_raw_result(self, key: str, body: bytes, text: str = "") -> None:
+        """Store what CI itself writes for a job: the recording's words, or another text."""
+        words = text or body.decode()
+        raw_key = raw_result_key(self.ctx.settings, self.build_receipt(key, body).id)
+        self.cloud.put_object(OUTPUT_BUCKET, raw_key, f"[0:0.000,0:1.500]  {words}\n".encode())
 
     def put_claim(self, receipt: Receipt) -> Receipt:
         """Store the claim of the next attempt, begun now, and return it."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
@@ -258,3 +258,63 @@ def test_key_with_surrogate_is_an_invalid_record() -> None:
         }
     }
     assert isinstance(parse_cos_event({"Records": [record]})[0], InvalidRecord)
+
+
+ACCELERATED = [
+    "audio-in-1250000000.cos.accelerate.myqcloud.com",
+    "audio-in-1250000000.cos-internal.accelerate.tencentcos.cn",
+    "audio-in-1250000000.cos.accelerate-overseas.myqcloud.com",
+]
+REGION_NAMES = st.from_regex(r"[a-z]{2,3}-[a-z0-9]{2,12}", fullmatch=True)
+
+
+@pytest.mark.parametrize("host", ACCELERATED)
+@given(region=REGION_NAMES)
+@settings(max_examples=20, deadline=None)
+def test_region_of_the_record_is_used_whatever_the_host_says(host: str, region: str) -> None:
+    for name in ("cosRegion", "s3Region"):
+        event = parse_record(build_record(url=f"http://{host}/acc.wav", bucket={name: region}))
+        assert (event.bucket, event.region, event.key) == ("audio-in-1250000000", region, "acc.wav")
+
+
+@pytest.mark.parametrize("host", ACCELERATED)
+def test_host_of_global_acceleration_alone_names_no_region(host: str) -> None:
+    assert parse_record(build_record(url=f"http://{host}/acc.wav")).region == ""
+
+
+def test_own_region_wins_over_the_host() -> None:
+    event = parse_record(build_record(url=f"http://{HOST}/a.wav", bucket={"cosRegion": "ap-shanghai"}))
+    assert event.region == "ap-shanghai"
+
+
+@given(
+    text=st.text(max_size=30)
+    | st.sampled_from(["evil.example/x?", "ap-x/../y", "ap-guangzhou\n", "Ap-x1", "gz"])
+)
+@settings(max_examples=200, deadline=None)
+def test_only_the_form_of_a_region_becomes_one(text: str) -> None:
+    event = parse_record(build_record(key="/1250000000/audio-in/a.wav", bucket={"cosRegion": text}))
+    assert event.region in {"", text}
+    assert all(
+        character.isascii() and (character.isalnum() or character == "-") for character in event.region
+    )
+
+
+@given(key=tricky_keys)
+@settings(max_examples=150, deadline=None)
+def test_key_that_the_url_encodes_in_another_way_is_kept_beside_it(key: str) -> None:
+    event = parse_record(
+        build_record(url=f"http://{HOST}/{quote_plus(key)}", key=f"/1250000000/audio-in/{key}")
+    )
+    assert {event.key, event.raw_key or event.key} == {quote_plus_key(key), key}
+
+
+def quote_plus_key(key: str) -> str:
+    """Return what is read from a URL in which a blank is a plus sign."""
+    return key.replace(" ", "+")
+
+
+@pytest.mark.parametrize("url", ["http://[::1/a.wav", "http://", "no address", "http://h/%FF"])
+def test_url_that_cannot_be_read_leaves_the_raw_key(url: str) -> None:
+    event = parse_record(build_record(url=url, key="/1250000000/audio-in/a.wav"))
+    assert (event.bucket, event.key, event.raw_key) == ("audio-in-1250000000", "a.wav", "")

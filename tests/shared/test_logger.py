@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.logger import MAX_VALUE_LENGTH, Logger
+from shared.recordings.models import Status
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=timezone.utc)
 
@@ -97,3 +98,30 @@ def test_default_is_stdout_and_utc(
     assert output.err == ""
     assert output.out.endswith("}\n")
     assert json.loads(output.out)["time"].endswith("+00:00")
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=10)
+    | st.sampled_from([b"x", Status.FAILED]),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=5), values, max_size=3),
+    max_leaves=8,
+)
+
+
+def refuse_constant(name: str) -> None:
+    raise AssertionError(f"{name} is not JSON")
+
+
+@given(value=VALUES)
+@settings(max_examples=200, deadline=None)
+def test_any_value_is_written_as_a_json_value(value: Any) -> None:
+    lines: list[str] = []
+    log_into(lines).info("m", value=value, counts={"a": (1, 2)})
+    line = json.loads(lines[0], parse_constant=refuse_constant)
+    assert line["counts"] == {"a": [1, 2]}
+    if value is None or isinstance(value, (bool, int, list, dict)):
+        assert type(line["value"]) is type(value)

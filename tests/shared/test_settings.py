@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SettingsError
-from shared.settings import DEFAULT_FORMATS, Settings, load_settings
+from shared.settings import DEFAULT_EXTENSIONS, DEFAULT_FORMATS, Settings, load_settings
 from shared.transcript import FORMATS
 
 TOKEN = "invented-token-0001"
@@ -19,8 +21,13 @@ WRONG = {
     "INPUT_PREFIX": ("/calls/", "slash"),
     "OUTPUT_BUCKET": ("texts", "'texts'"),
     "OUTPUT_REGION": ("gz", "'gz'"),
+    "INPUT_EXTENSIONS": ("mp3,.wav", "'.wav'"),
+    "SINCE": ("yesterday", "'yesterday'"),
     "OUTPUT_PREFIX": ("/out/", "slash"),
     "STATE_PREFIX": ("/state/", "slash"),
+    "GIVE_UP_AFTER": ("-1", "'-1'"),
+    "MAX_IN_FLIGHT": ("1e3", "'1e3'"),
+    "CALLBACK_URL": (f"http://example.com/{TOKEN}", "https://"),
     "FORMATS": ("json,docx", "'docx'"),
     "ENGINE": ("16k zh", "'16k zh'"),
     "QUEUE_ID": ("p 1", "'p 1'"),
@@ -239,3 +246,86 @@ def test_default_formats_are_known_formats() -> None:
 
 def test_every_known_format_can_be_chosen() -> None:
     assert load_settings({**MINIMUM, "FORMATS": ",".join(FORMATS)}).formats == tuple(FORMATS)
+
+
+@pytest.mark.parametrize("name", ["OUTPUT_PREFIX", "STATE_PREFIX"])
+@given(prefix=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_prefix_that_is_no_folder_is_rejected_and_completed_in_the_message(name: str, prefix: str) -> None:
+    prefix = prefix.strip().rstrip("/") or "out"
+    assert f"{prefix}/" in load_mistakes({**MINIMUM, name: prefix})[0]
+    if not prefix.startswith(("/", "transcripts", ".scribe")):
+        assert load_settings({**MINIMUM, name: f"{prefix}/"})
+
+
+@pytest.mark.parametrize("prefix", ["/", "//", "/x/", "x" * 100 + "/", "会" * 34 + "/"])
+def test_prefix_that_is_too_long_or_begins_with_a_slash_is_rejected(prefix: str) -> None:
+    assert load_mistakes({**MINIMUM, "OUTPUT_PREFIX": prefix})
+
+
+@pytest.mark.parametrize("text", ["", "all", " all "])
+def test_since_may_be_everything(text: str) -> None:
+    assert load_settings({**MINIMUM, "SINCE": text}).since_s == 0.0
+
+
+@given(
+    time=st.datetimes(timezones=st.timezones() | st.just(timezone.utc)),
+    separator=st.sampled_from("T "),
+    is_zulu=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_since_is_read_in_any_time_zone(time: datetime, separator: str, is_zulu: bool) -> None:
+    time = time.astimezone(timezone.utc) if is_zulu else time
+    text = time.isoformat(separator)
+    if is_zulu:
+        text = text.replace("+00:00", "Z")
+    assert (
+        load_settings({**MINIMUM, "SINCE": text}).since_s
+        == datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-01", "2026-11-01T00:00:00", "ALL", "1794300000", "2026-13-01T00:00:00Z", "*"]
+)
+def test_since_without_a_time_zone_or_a_form_is_rejected(text: str) -> None:
+    assert "time zone" in load_mistakes({**MINIMUM, "SINCE": text})[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "extensions"),
+    [("*", ("*",)), ("mp3, WAV,,mp3", ("mp3", "WAV")), (" ", DEFAULT_EXTENSIONS), ("", DEFAULT_EXTENSIONS)],
+)
+def test_extensions_are_read(text: str, extensions: tuple[str, ...]) -> None:
+    assert load_settings({**MINIMUM, "INPUT_EXTENSIONS": text}).input_extensions == extensions
+
+
+@pytest.mark.parametrize("text", [",", ".mp3", "tar.gz", "m p", "*.mp3", "会议", "x" * 17])
+def test_wrong_extension_is_rejected(text: str) -> None:
+    assert "INPUT_EXTENSIONS" in load_mistakes({**MINIMUM, "INPUT_EXTENSIONS": text})[0]
+
+
+CALLBACK_URLS = {
+    f"https://1250000000-abc.ap-guangzhou.tencentscf.com/{TOKEN}": True,
+    f"http://127.0.0.1:9000/x/{TOKEN}": True,
+    f"http://localhost/{TOKEN}": True,
+    "https://example.com/another-token-of-some-length": False,
+    f"https://user@example.com/{TOKEN}": False,
+    f"https://example.com/?q=1/{TOKEN}": False,
+    f"https://[::1/{TOKEN}": False,
+    f"https:///{TOKEN}": False,
+    f"ftp://example.com/{TOKEN}": False,
+    f"https://example.com:x/{TOKEN}": False,
+}
+
+
+@pytest.mark.parametrize("url", CALLBACK_URLS)
+def test_callback_address_is_encrypted_and_ends_with_a_token(url: str) -> None:
+    environ = {**MINIMUM, "CALLBACK_URL": url}
+    if CALLBACK_URLS[url]:
+        chosen = load_settings(environ)
+        assert chosen.callback_url == url
+        assert TOKEN not in repr(chosen)
+    else:
+        mistakes = load_mistakes(environ)
+        assert all("CALLBACK_URL" in mistake and url not in mistake for mistake in mistakes)

@@ -51,6 +51,30 @@ def test_limit_comes_from_the_settings_and_the_queue(
     assert count_slots(pipeline) == slots
 
 
+@pytest.mark.parametrize(
+    ("state", "slots"),
+    [("Submitted", 6), ("Running", 6), ("Pause", 6), ("Success", 10), ("Failed", 10), ("Cancel", 10)],
+)
+def test_job_that_waits_in_a_paused_queue_takes_a_slot(state: str, slots: int) -> None:
+    pipeline = InMemoryPipeline(max_in_flight=10)
+    add_jobs(pipeline, 4)
+    for job_id, job in pipeline.cloud.jobs.items():
+        pipeline.cloud.jobs[job_id] = job._replace(state=state)
+    assert count_slots(pipeline) == slots
+
+
+def test_sweeps_add_nothing_to_a_paused_queue_that_is_full() -> None:
+    pipeline = InMemoryPipeline(max_in_flight=2)
+    pipeline.cloud.before("POST", "", raise_error(BUSY), times=4)
+    for number in range(4):
+        pipeline.upload_and_ingest(f"{number}.mp3", b"words")
+    for _ in range(3):
+        pipeline.sweep_when_due()
+        for job_id, job in pipeline.cloud.jobs.items():
+            pipeline.cloud.jobs[job_id] = job._replace(state="Pause")
+    assert pipeline.count_jobs() == 2
+
+
 @pytest.mark.parametrize(("unfinished", "slots"), [(0, 10), (4, 6), (10, 0), (40, 0)])
 def test_unfinished_jobs_take_slots(unfinished: int, slots: int) -> None:
     pipeline = InMemoryPipeline(max_in_flight=10)

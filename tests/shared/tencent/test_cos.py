@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import AlreadyExists, NotFound, OutcomeUnknown
+from shared.errors import AlreadyExists, NotFound, OutcomeUnknown, RequestRejected
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
 from shared.tencent.cos import CosClient, ObjectMetadata, ObjectSummary, PutResult
@@ -255,3 +255,55 @@ def test_delete_without_key_raises(client: TencentClient, server: FakeServer) ->
     with pytest.raises(ValueError, match="remove the bucket"):
         CosClient(client, "ap-chengdu").delete("media-1250000000", "")
     assert not server.requests
+
+
+RESTORED = 'ongoing-request="false", expiry-date="Fri, 01 Jan 2027 00:00:00 GMT"'
+STORAGES: list[tuple[dict[str, str], bool, bool]] = [
+    ({}, False, False),
+    ({"x-cos-storage-class": "STANDARD_IA"}, False, False),
+    ({"x-cos-storage-class": "ARCHIVE"}, True, False),
+    ({"x-cos-storage-class": "DEEP_ARCHIVE"}, True, False),
+    ({"x-cos-storage-class": "archive"}, True, False),
+    ({"x-cos-storage-class": "ARCHIVE", "x-cos-restore": 'ongoing-request="true"'}, True, False),
+    ({"x-cos-storage-class": "ARCHIVE", "x-cos-restore": RESTORED}, False, True),
+    ({"x-cos-storage-class": "INTELLIGENT_TIERING", "x-cos-storage-tier": "FREQUENT"}, False, False),
+    ({"x-cos-storage-class": "INTELLIGENT_TIERING", "x-cos-storage-tier": "ARCHIVE"}, True, False),
+    ({"x-cos-storage-class": "INTELLIGENT_TIERING", "x-cos-storage-tier": "DEEP_ARCHIVE"}, True, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "is_archived", "was_restored"), STORAGES)
+def test_head_says_whether_an_object_can_be_read(
+    cos: CosClient, server: FakeServer, headers: dict[str, str], is_archived: bool, was_restored: bool
+) -> None:
+    server.replies = [httpx.Response(200, headers={"Content-Length": "2100", "ETag": '"e1"', **headers})]
+    head = cos.head(BUCKET, "a.mp3")
+    assert (head.is_archived, head.was_restored) == (is_archived, was_restored)
+
+
+@pytest.mark.parametrize(
+    ("element", "is_versioned"),
+    [
+        ("", False),
+        ("<Status>Enabled</Status>", True),
+        ("<Status>Suspended</Status>", True),
+        ("<Status/>", False),
+    ],
+)
+def test_versioning_counts_also_when_it_is_suspended(
+    cos: CosClient, server: FakeServer, element: str, is_versioned: bool
+) -> None:
+    server.replies = [
+        httpx.Response(200, text=f"<VersioningConfiguration>{element}</VersioningConfiguration>")
+    ]
+    assert cos.has_versioning(BUCKET) is is_versioned
+    assert server.last_target == "/?versioning="
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_refused_head_names_the_action_that_it_needs(cos: CosClient, server: FakeServer, status: int) -> None:
+    server.replies = [httpx.Response(status, headers={"x-cos-request-id": "r1"})]
+    with pytest.raises(RequestRejected) as caught:
+        cos.head(BUCKET, "a.mp3")
+    assert (caught.value.status, caught.value.request_id) == (status, "r1")
+    assert ("cos:HeadObject" in str(caught.value)) is (status == 403)

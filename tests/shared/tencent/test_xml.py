@@ -220,3 +220,67 @@ def test_error_bodies_of_cos_and_ci_are_parsed() -> None:
 )
 def test_other_error_body_is_empty(body: bytes) -> None:
     assert parse_error(body) == ("", "", "")
+
+
+# Characters that XML 1.0 does not allow, in every form that a writer may give them.
+INVALID_NUMBERS = (
+    st.integers(0, 8)
+    | st.sampled_from([11, 12, 0xFFFE, 0xFFFF])
+    | st.integers(14, 31)
+    | st.integers(0xD800, 0xDFFF)
+) | st.integers(0x110000, 0x1FFFFFFF)
+DECIMAL = st.builds("&#{}{};".format, st.sampled_from(["", "0", "000"]), INVALID_NUMBERS)
+HEXADECIMAL = st.builds(
+    "&#{}{:{}};".format, st.sampled_from(["x", "X", "x00"]), INVALID_NUMBERS, st.sampled_from("xX")
+)
+RAW = st.sampled_from(
+    [chr(number) for number in (*range(1, 9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, 0xD83D)]
+)
+VALID = st.text("ab 会议🎙é\t\n;&#x1", max_size=6).map(lambda text: text.replace("&", "&amp;"))
+REFERENCES = st.sampled_from(
+    ["&#9;", "&#10;", "&#13;", "&#x20;", "&#55295;", "&#xE000;", "&#65533;", "&#x10FFFF;"]
+)
+
+
+@given(
+    parts=st.lists(
+        st.tuples(st.just(True), VALID | REFERENCES) | st.tuples(st.just(False), DECIMAL | HEXADECIMAL | RAW),
+        max_size=12,
+    ),
+    size=st.integers(1, 40),
+)
+@example(parts=[(True, "a"), (False, "&#11;"), (True, "b")], size=1)
+@example(parts=[(False, "&#55357;"), (False, "&#56832;")], size=3)
+@settings(max_examples=250, deadline=None)
+def test_character_that_xml_cannot_hold_is_dropped_wherever_it_is_cut(
+    parts: list[tuple[bool, str]], size: int
+) -> None:
+    written, expected = (
+        "<a><b>" + "".join(text for is_valid, text in parts if is_valid or with_invalid) + "</b></a>"
+        for with_invalid in (True, False)
+    )
+    body = written.encode("utf-8", "surrogatepass")
+    assert parse(body) == stream(body, size) == parse(expected.encode())
+
+
+@given(value=xml_texts, size=st.integers(1, 40))
+@settings(max_examples=150, deadline=None)
+def test_text_that_xml_can_hold_is_read_as_it_is_wherever_it_is_cut(value: str, size: int) -> None:
+    body = serialize({"a": {"b": value}})
+    assert stream(body, size) == parse(body)
+    assert as_text(as_mapping(stream(body, size)["a"]).get("b")) == value.strip()
+
+
+@both_parsers
+@pytest.mark.parametrize("hidden", ["<!DOC\x01TYPE", "<!DOC&#11;TYPE", "<!\ufffeDOCTYPE"])
+def test_document_type_is_refused_also_if_a_dropped_character_hides_it(
+    parse: Callable[[bytes], Mapping[str, Any]], hidden: str
+) -> None:
+    body = f"<?xml version='1.0'?>{hidden} a [<!ENTITY b 'c'>]><a>&b;</a>".encode()
+    with pytest.raises(XmlError, match="document type"):
+        parse(body)
+
+
+def test_reference_at_the_end_of_a_document_that_breaks_off_is_an_error() -> None:
+    with pytest.raises(XmlError):
+        stream(b"<a>words &#1")
