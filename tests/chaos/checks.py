@@ -113,6 +113,9 @@ def _check_recording(
     ):
         return _check_unread(recording, files, observations)
     etag = compute_etag(recording.current)
+    if recording.kind is Kind.DENIED_LATER and sorted(files) == [ERROR_EXTENSION]:
+        error_etag = _parse_json(files[ERROR_EXTENSION])["recording"]["etag"]
+        return ("", "") if error_etag == etag else (WRONG, f"the error object is of content {error_etag}")
     if ERROR_EXTENSION in files:
         return _check_error(recording, _parse_json(files[ERROR_EXTENSION]), speech, jobs)
     if speech is None:

@@ -95,7 +95,7 @@ def _describe_storm(run: Run) -> list[str]:
         f"{kinds[Kind.OTHER]} objects that are no recordings",
         f"{len(archived)} archived ({restores[Restore.EARLY]} restored, {restores[Restore.LATE]} with the event lost)",
         f"{kinds[Kind.ENCRYPTED]} with a customer's key",
-        f"{kinds[Kind.DENIED]} denied",
+        f"{kinds[Kind.DENIED]} denied, {kinds[Kind.DENIED_LATER]} after a while",
         f"{kinds[Kind.OLD] + kinds[Kind.OLD_ARCHIVED]} from before SINCE",
         f"{sum(touches)} touches, {touches[1]} of them after CI forgot the jobs of the first half",
         *refusals,

@@ -169,6 +169,8 @@ class _Storm:
             # The storage class of a touched object is that of the request; both of these can be read at once.
             storage_class = Random(key).choice(("STANDARD", "STANDARD_IA"))  # noqa: S311 - repeatable, not a secret
             cloud.touch(key, storage_class=storage_class)
+        elif step.action is Action.DENY:
+            cloud.deny(key)
         elif step.action is Action.RESTORE:
             cloud.restore(key)
         elif step.action is Action.REFUSE and step.refusal:

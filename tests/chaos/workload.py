@@ -52,6 +52,7 @@ class Kind(Enum):
     ARCHIVED = "archived recordings"
     ENCRYPTED = "recordings encrypted with a customer's key"
     DENIED = "recordings that no one may read"
+    DENIED_LATER = "recordings that no one may read any more after a while"
     OLD = "recordings from before SINCE"
     OLD_ARCHIVED = "archived recordings from before SINCE"
 
@@ -59,7 +60,7 @@ class Kind(Enum):
 # The first objects of each run, so that a small run has each kind; afterwards at random.
 _FIRST_KINDS = (
     *(Kind.OTHER, Kind.ARCHIVED, Kind.ENCRYPTED, Kind.DENIED, Kind.OLD_ARCHIVED, Kind.OLD),
-    *(Kind.ARCHIVED, Kind.OTHER, Kind.ARCHIVED, Kind.OTHER),
+    *(Kind.ARCHIVED, Kind.OTHER, Kind.ARCHIVED, Kind.DENIED_LATER),
 )
 _KIND_WEIGHTS = {
     Kind.RECORDING: 80,
@@ -67,6 +68,7 @@ _KIND_WEIGHTS = {
     Kind.ARCHIVED: 5,
     Kind.ENCRYPTED: 2,
     Kind.DENIED: 2,
+    Kind.DENIED_LATER: 2,
     Kind.OLD: 2,
     Kind.OLD_ARCHIVED: 1,
 }
@@ -121,6 +123,7 @@ class Action(Enum):
     UPLOAD = "uploaded"
     TOUCH = "touched"
     RESTORE = "restored"
+    DENY = "denied"
     REFUSE = "submits are refused"
     FAIL_JOBS = "jobs fail for want of money"
     END_REFUSALS = "refusals end"
@@ -195,6 +198,9 @@ def _generate_recording(
             return Recording(f"folder-{number}/", bodies)
         touches = random.choice((0, 0, 0, 0, 1, 2)) if len(bodies) == 1 else 0
         return Recording(key, bodies, touches=touches)
+    if kind in UNREADABLE:
+        # Without an extension the Content-Type decides, which COS does not show.
+        key = random.choice([template for template in _KEY_TEMPLATES if "." in template]).format(number)
     if kind is Kind.OTHER:
         templates_unless_moved = () if deployment.moves else _OTHER_KEY_TEMPLATES_UNLESS_MOVED
         other_templates = (*_OTHER_KEY_TEMPLATES, *templates_unless_moved)
@@ -238,6 +244,8 @@ def _schedule_thread(random: Random, recordings: Sequence[Recording]) -> list[tu
     for recording in recordings:
         actions = [] if recording.is_from_before else [(Action.UPLOAD, body) for body in recording.bodies]
         actions += [(Action.TOUCH, b"")] * recording.touches
+        if recording.kind is Kind.DENIED_LATER:
+            actions.append((Action.DENY, b""))
         if recording.restore is Restore.EARLY:
             actions.append((Action.RESTORE, b""))
         positions = sorted(random.random() for _ in actions)
