@@ -198,7 +198,7 @@ def _generate_recording(
             return Recording(f"folder-{number}/", bodies)
         touches = random.choice((0, 0, 0, 0, 1, 2)) if len(bodies) == 1 else 0
         return Recording(key, bodies, touches=touches)
-    if kind in UNREADABLE:
+    if kind in UNREADABLE | {Kind.DENIED_LATER}:
         # Without an extension the Content-Type decides, which COS does not show.
         key = random.choice([template for template in _KEY_TEMPLATES if "." in template]).format(number)
     if kind is Kind.OTHER:
