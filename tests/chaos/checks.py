@@ -27,7 +27,7 @@ from tests.chaos.workload import NEVER_TRANSCRIBED, UNREADABLE, Kind, Recording,
 LOST, PAID_TWICE, SURPRISE, WRONG = "lost", "paid_twice", "paid_by_surprise", "wrong"
 ERROR_BESIDE, FORGED, LEFT_OPEN, SECRET = "error_beside_transcripts", "forged", "left_open", "secrets_logged"
 KINDS = (LOST, PAID_TWICE, SURPRISE, WRONG, ERROR_BESIDE, FORGED, LEFT_OPEN, SECRET)
-_NO_MONEY_CODE = "FailedOperation.UserHasNoAmount"
+NO_MONEY_CODE = "FailedOperation.UserHasNoAmount"
 _FORGED_WORD = b"forged"  # in no recording
 _SECRETS = (CALLBACK_TOKEN, "q-sign-algorithm", "q-signature", "security-token")
 
@@ -225,7 +225,7 @@ class _PaidJobs:
         self._last_states: dict[str, str] = {}
         self._injected_failures = {row["user_data"] for row in rows if row["fault"] == "job_failed"}
         for row in self._rows:
-            state = _NO_MONEY_CODE if row.get("code") == _NO_MONEY_CODE else row["state"]
+            state = NO_MONEY_CODE if row.get("code") == NO_MONEY_CODE else row["state"]
             self._states.setdefault(row["user_data"], Counter())[state] += 1
             self._last_states[row["user_data"]] = state
 
@@ -251,7 +251,7 @@ class _PaidJobs:
                 current == body and previous != body
                 for previous, current in pairwise((None, *recording.bodies))
             )
-            allowed = max(returns, 1) + min(states["Failed"], repeats) + states[_NO_MONEY_CODE]
+            allowed = max(returns, 1) + min(states["Failed"], repeats) + states[NO_MONEY_CODE]
             if sum(states.values()) > allowed:
                 reason = (
                     f"{dict(states)} jobs for content {compute_etag(body)}, uploaded {repeats + 1} times:"

@@ -15,6 +15,7 @@ from tests.chaos.checks import (
     KINDS,
     LEFT_OPEN,
     LOST,
+    NO_MONEY_CODE,
     PAID_TWICE,
     SECRET,
     SURPRISE,
@@ -27,6 +28,7 @@ from tests.chaos.run import Run
 from tests.chaos.workload import Action, Kind, Recording, Restore
 
 _MAX_HISTORIES = 5
+_REFUSED_SUBMITS = {("POST", status) for status in (401, 402, 403, 451)}
 _RECEIPT_STATES = ("open", "done", "waiting")
 _MAX_LINE_LENGTH = 600
 _MAX_NAME_LENGTH = 60
@@ -52,8 +54,10 @@ def build_summary(run: Run, uploads: int, seed: int) -> dict[str, Any]:
         **{kind: run.verdict.count(kind) for kind in KINDS},
         "errors_expected": run.verdict.errors_expected,
         "of_unseen_content": run.verdict.of_unseen_content,
+        "submits_refused": _count_refused_submits(run.observations),
+        "jobs_without_money": sum(row["code"] == NO_MONEY_CODE for row in run.observations.jobs),
         "requests_per_upload": round(function_requests / uploads, 1),
-        "storm": _describe_storm(run),
+        "storm": list(_describe_storm(run)),
         "faults_struck": run.faults,
         "seconds": round(run.seconds, 1),
     }
@@ -78,7 +82,15 @@ def format_verdict(summary: Mapping[str, Any], allowed: Collection[str] = ()) ->
     return f"{summary['uploads']} uploads, {sum(summary['faults_struck'].values())} faults: {result}{storm}"
 
 
-def _describe_storm(run: Run) -> list[str]:
+def _count_refused_submits(observations: Observations) -> int:
+    return sum(
+        row["function"] != "" and (row["method"], row["status"]) in _REFUSED_SUBMITS
+        for row in observations.recorder.requests
+        if ".ci." in row["host"]
+    )
+
+
+def _describe_storm(run: Run) -> Iterator[str]:
     """Describe what was uploaded beside ordinary recordings, and what was done to the account and the deployment."""
     kinds = Counter(recording.kind for recording in run.recordings)
     archived = [recording for recording in run.recordings if recording.kind is Kind.ARCHIVED]
@@ -87,24 +99,22 @@ def _describe_storm(run: Run) -> list[str]:
         sum(step.action is Action.TOUCH for steps in stage for step in steps) for stage in run.schedule.stages
     ]
     steps = [step for stage in run.schedule.stages for steps in stage for step in steps]
-    refusals = [f"submits refused for a while ({step.refusal.status})" for step in steps if step.refusal]
-    failing = ["jobs without money for a while" for step in steps if step.action is Action.FAIL_JOBS]
     deployment = run.observations.deployment
-    versioning = deployment.versioning.lower() or "never switched on"
-    texts = [
-        f"{kinds[Kind.OTHER]} objects that are no recordings",
-        f"{len(archived)} archived ({restores[Restore.EARLY]} restored, {restores[Restore.LATE]} with the event lost)",
-        f"{kinds[Kind.ENCRYPTED]} with a customer's key",
-        f"{kinds[Kind.DENIED]} denied, {kinds[Kind.DENIED_LATER]} after a while",
-        f"{kinds[Kind.OLD] + kinds[Kind.OLD_ARCHIVED]} from before SINCE",
-        f"{sum(touches)} touches, {touches[1]} of them after CI forgot the jobs of the first half",
-        *refusals,
-        *failing,
-        f"versioning {versioning}",
-    ]
+    yield f"{kinds[Kind.OTHER]} objects that are no recordings"
+    yield f"{len(archived)} archived ({restores[Restore.EARLY]} restored, {restores[Restore.LATE]} with the event lost)"
+    yield f"{kinds[Kind.ENCRYPTED]} with a customer's key"
+    yield f"{kinds[Kind.DENIED]} denied, {kinds[Kind.DENIED_LATER]} after a while"
+    yield f"{kinds[Kind.OLD] + kinds[Kind.OLD_ARCHIVED]} from before SINCE"
+    yield f"{sum(touches)} touches, {touches[1]} of them after CI forgot the jobs of the first half"
+    for step in steps:
+        if step.refusal:
+            yield f"{_count_refused_submits(run.observations)} submits refused (for a while all with {step.refusal.status})"
+        if step.action is Action.FAIL_JOBS:
+            count = sum(row["code"] == NO_MONEY_CODE for row in run.observations.jobs)
+            yield f"{count} jobs without money (for a while all)"
+    yield f"versioning {deployment.versioning.lower() or 'never switched on'}"
     if deployment.moves:
-        texts.append("outputs in the input bucket, both prefixes changed in the middle")
-    return texts
+        yield "outputs in the input bucket, both prefixes changed in the middle"
 
 
 def format_violations(run: Run) -> Iterator[str]:

@@ -28,6 +28,8 @@ def test_faults_lose_nothing_and_pay_once(seed: int, capsys: pytest.CaptureFixtu
     summary, messages = read_output(capsys)
     assert status == 0, summary
     assert sum(summary["faults_struck"].values()) > 30
+    assert summary["submits_refused"] > 0
+    assert summary["jobs_without_money"] > 0
     assert "faults: nothing lost, nothing paid twice" in messages.splitlines()[-1]
 
 

@@ -14,6 +14,7 @@ from tests.chaos.deployment import Deployment
 THREADS = 4
 # About as many uploads per second as two cores transcribe, so that all stages are busy while faults are injected.
 MAX_PAUSE_S = 0.3
+MIN_REFUSAL_S = 2.0  # so that a small run has refused submits and failed jobs, too
 
 # Each has something unusual in a key; `{}` makes it unique.
 _KEY_TEMPLATES = (
@@ -235,7 +236,8 @@ def schedule_steps(recordings: Sequence[Recording], seed: int, *, has_refusals: 
 def _add_refusal(random: Random, steps: list[Step], refusal: Step) -> None:
     """Let it begin after a fifth of the steps or later, and end before the stage does."""
     start = int(len(steps) * random.uniform(0.2, 0.4))
-    steps.insert(start + max(2, len(steps) // 4), Step(Action.END_REFUSALS))
+    end = Step(Action.END_REFUSALS, pause_s=MIN_REFUSAL_S)
+    steps.insert(start + max(2, len(steps) // 4), end)
     steps.insert(start, refusal)
 
 
