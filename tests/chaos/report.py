@@ -108,7 +108,8 @@ def _describe_storm(run: Run) -> Iterator[str]:
     yield f"{sum(touches)} touches, {touches[1]} of them after CI forgot the jobs of the first half"
     for step in steps:
         if step.refusal:
-            yield f"{_count_refused_submits(run.observations)} submits refused (for a while all with {step.refusal.status})"
+            count = _count_refused_submits(run.observations)
+            yield f"{count} submits refused (for a while all with {step.refusal.status})"
         if step.action is Action.FAIL_JOBS:
             count = sum(row["code"] == NO_MONEY_CODE for row in run.observations.jobs)
             yield f"{count} jobs without money (for a while all)"
