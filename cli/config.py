@@ -29,6 +29,7 @@ PROJECT_FOLDER = Path(__file__).resolve().parents[1]  # holds serverless.yml
 ENV_FILE = Path(".env")  # the default of --env-file
 
 TOKEN_NAME = "CALLBACK_TOKEN"  # noqa: S105 - the name, not the token
+SINCE_NAME, CALLBACK_URL_NAME, CALLBACK_CHOICE_NAME = "SINCE", "CALLBACK_URL", "SCRIBE_CALLBACK"
 TOKEN_LENGTH = 24  # of 62 characters: 142 bits. The whole notification address has at most 100 characters
 DEFAULT_STAGE = "prod"
 
@@ -45,7 +46,7 @@ _REQUIRED = frozenset(
 )  # the environment alone is enough when it sets one of these
 _SDK_PROFILE = Path(".tencentcloud") / "credentials"  # an ini file; the SDK's ProfileCredential
 _TOKEN_CHARACTERS = string.ascii_letters + string.digits
-_EMPTY_TOKEN = re.compile(rf"^(\s*(?:export\s+)?{TOKEN_NAME}\s*=)\s*(?:''|\"\")?\s*(?:#.*)?$")
+_EMPTY_VALUE = r"^(\s*(?:export\s+)?{name}\s*=)\s*(?:''|\"\")?\s*(?:#.*)?$"
 _YES, _NO = 0, 1  # exit statuses of git check-ignore and git ls-files --error-unmatch; any other is an error
 
 
@@ -82,6 +83,16 @@ class Commands:
     def deploy(self) -> str:
         """The command that fixes most differences."""
         return self.line("deploy")
+
+    @property
+    def copy_receipts(self) -> str:
+        """The command that copies the receipts to their new place first."""
+        return self.line("deploy", "--copy-receipts")
+
+    @property
+    def resume_queue(self) -> str:
+        """The command that starts paused queues."""
+        return self.line("deploy", "--resume-queue")
 
     @property
     def doctor(self) -> str:
@@ -222,17 +233,27 @@ def save_token(env_file: Path, token: str) -> None:
     Raises OperatorError when git tracks the file or would track it, because a repository is not a place for a secret;
     also when the file cannot be written, which leaves it unchanged.
     """
+    _check_git_ignores(env_file.resolve())
+    _save_value(env_file, TOKEN_NAME, token)
+
+
+def save_since(env_file: Path, since: str) -> None:
+    """Write SINCE into `env_file` like the token. Raises OperatorError when the file cannot be written."""
+    _save_value(env_file, SINCE_NAME, since)
+
+
+def _save_value(env_file: Path, name: str, value: str) -> None:
     env_file = env_file.resolve()
-    _check_git_ignores(env_file)
     lines = _read_text(env_file).splitlines()
-    position = next((number for number, line in enumerate(lines) if _EMPTY_TOKEN.match(line)), len(lines))
-    lines[position : position + 1] = [f"{TOKEN_NAME}={token}"]
+    is_empty = re.compile(_EMPTY_VALUE.format(name=name)).match
+    position = next((number for number, line in enumerate(lines) if is_empty(line)), len(lines))
+    lines[position : position + 1] = [f"{name}={value}"]
     try:
         _replace_file(env_file, "\n".join(lines) + "\n")
     except OSError as error:
         raise OperatorError(
-            f"{TOKEN_NAME} could not be written to {env_file}, which is unchanged: {error.strerror}. Free some disk "
-            f"space, or make the folder writable; or set {TOKEN_NAME} in the environment"
+            f"{name} could not be written to {env_file}, which is unchanged: {error.strerror}. Free some disk "
+            f"space, or make the folder writable; or set {name} in the environment"
         ) from None
 
 

@@ -130,6 +130,25 @@ def deploy(
         bool,
         typer.Option("--take-over", help="Overwrite existing notification URLs on the speech queues."),
     ] = False,
+    callback: Annotated[
+        str,
+        typer.Option(
+            metavar="queue|job",
+            help="What notifies of a finished job: the speech queue, or each job itself. Default: as deployed.",
+        ),
+    ] = "",
+    copy_receipts: Annotated[
+        bool,
+        typer.Option(
+            "--copy-receipts", help="Copy the receipts first when OUTPUT_BUCKET or STATE_PREFIX changes."
+        ),
+    ] = False,
+    resume_queue: Annotated[
+        bool, typer.Option("--resume-queue", help="Start speech queues that are paused.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask: pay for the recordings that the plan names.")
+    ] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Create or update everything in serverless.yml. Safe to re-run."""
@@ -139,9 +158,17 @@ def deploy(
     console = Console(highlight=False)
     _warn_if_tracked(env_file)
     options = command.DeployOptions(
-        dry_run=dry_run, make_buckets=make_buckets, with_roles=not no_roles, take_over=take_over
+        dry_run=dry_run,
+        make_buckets=make_buckets,
+        with_roles=not no_roles,
+        take_over=take_over,
+        yes=yes,
+        copy_receipts=copy_receipts,
+        resume_queue=resume_queue,
+        callback=callback,
     )
-    if not _run(console, lambda: command.deploy(console, create_context(env_file), options)):
+    confirm = typer.confirm if sys.stdin.isatty() else None
+    if not _run(console, lambda: command.deploy(console, create_context(env_file), options, confirm)):
         raise typer.Exit(1)
 
 

@@ -19,7 +19,7 @@ from localcloud.app import Cloud
 from localcloud.auth.policy import parse_policy
 from localcloud.ci.models import format_timestamp
 from localcloud.faults.plan import parse_plan
-from localcloud.faults.services import FOREIGN
+from localcloud.faults.service_faults import FOREIGN
 from localcloud.faults.switches import BodyKind, JobFailure, Operation, Refusal, RuleErrorCode
 
 _MAX_WAIT_S = 600.0

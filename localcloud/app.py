@@ -42,8 +42,8 @@ from localcloud.cos.backend import CosBackend, CosOptions
 from localcloud.cos.responses import is_form_upload, read_form
 from localcloud.cos.urls import dispatch as dispatch_cos
 from localcloud.faults.plan import FaultPlan
-from localcloud.faults.requests import ConnectionAborted
-from localcloud.faults.services import Faults
+from localcloud.faults.request_faults import ConnectionAborted
+from localcloud.faults.service_faults import Faults
 from localcloud.function_bridge import FunctionRuntime
 from localcloud.http.errors import InvalidEncoding, ServiceError
 from localcloud.http.hosts import ServiceName

@@ -13,7 +13,7 @@ from localcloud.access_log import AccessLog
 from localcloud.auth.credentials import Credential, CredentialStore
 from localcloud.auth.policy import PolicyDocument
 from localcloud.cos.backend import ObjectEvent
-from localcloud.faults.services import Faults
+from localcloud.faults.service_faults import Faults
 from localcloud.http.request import Request
 from localcloud.runtime.events import CosEvent
 from localcloud.runtime.instances import TemporaryCredentials

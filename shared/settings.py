@@ -85,7 +85,8 @@ class Settings:
     """Everyone. The audit ignores recordings that were uploaded before this time (ISO 8601, with the time zone).
 
     `scribe deploy` sets it to the time of the first deployment, so that recordings that are already in the bucket cost
-    nothing. `all` transcribes them too. A recording that is uploaded now is always transcribed.
+    nothing. `all` transcribes them too; `scribe deploy` says how many there are and asks. A recording that is uploaded
+    now is always transcribed.
     Empty: every recording; `scribe deploy` fills it in
     Example: SINCE=2026-11-01T00:00:00+08:00
     Wrong: SINCE=yesterday
@@ -95,9 +96,10 @@ class Settings:
     """Everyone. The bucket for transcripts and receipts, by its full name. Best without versioning.
 
     If several input buckets share it, the transcripts of every bucket except the first are in a folder with the name of
-    the input bucket, e.g. `transcripts/calls-1250000000/a.mp3.txt`. The receipts in it record what is paid. Before you
-    change this setting, also from empty to a bucket or back, copy everything below STATE_PREFIX while nothing is being
-    transcribed; otherwise every recording is transcribed and billed again.
+    the input bucket, e.g. `transcripts/calls-1250000000/a.mp3.txt`. The receipts in it record what is paid. When you
+    change this setting, also from empty to a bucket or back, `scribe deploy` offers to copy the receipts along
+    (`--copy-receipts`), best while nothing is being transcribed; without them every recording is transcribed and billed
+    again, so it asks first.
     Empty: the bucket of the recording
     Example: OUTPUT_BUCKET=transcripts-1250000000
     Wrong: OUTPUT_BUCKET=transcripts
@@ -121,8 +123,8 @@ class Settings:
     state_prefix: str = ".scribe/"
     """Some. The folder of the receipts and raw results, in the output bucket. It ends with a slash.
 
-    The receipts record what is paid. Before you change this setting, copy them while nothing is being transcribed;
-    otherwise every recording is transcribed and billed again.
+    The receipts record what is paid. When you change this setting, `scribe deploy` offers to copy them along, as for
+    OUTPUT_BUCKET.
     Example: STATE_PREFIX=.state/
     Wrong: STATE_PREFIX=.state
     Wrong: STATE_PREFIX=/state/

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from cli.doctor.runner import CHECKS
+from cli.doctor.checks import CHECKS
 from cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,7 +11,7 @@ from cli.config import Commands
 from cli.errors import OperatorError
 from shared.errors import CloudError
 
-_FORBIDDEN = 403
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _NETWORK = (
     "no usable response arrived: check the connection of this machine; with CLOUD_ENDPOINT, check that `scribe local` "
     "is running"
@@ -19,6 +19,13 @@ _NETWORK = (
 _CONCURRENT = (
     "another deployment may be running, or it was created in the meantime: wait a minute, then run the same command "
     "again"
+)
+# Both are codes of CreateTrigger (SCF error codes). A workflow of Cloud Infinite is one such other product.
+_TAKEN_RULE = (
+    "something else already receives the events of this bucket: a workflow of Cloud Infinite (COS console, the bucket, "
+    "data processing, workflows), another product's rule (COS console, the bucket, event notifications and function "
+    "service), or a function in another region or account. Remove that rule, narrow it to other keys, or use another "
+    "INPUT_PREFIX or bucket; then run the same command again"
 )
 _ROLE = "if the role was created a moment ago, wait a minute; else ask an administrator of CAM to run `{create_roles}`"
 _BUSY = "the function is still busy with another change: wait a minute"
@@ -60,6 +67,8 @@ _BY_CODE = (
         "a quota of the account is used up: delete what is not needed, or ask Tencent for more",
     ),
     ("RequestLimitExceeded", "too many requests at once: wait a minute"),
+    ("ResourceInUse.Cos", _TAKEN_RULE),
+    ("InvalidParameterValue.CosNotifyRuleConflict", _TAKEN_RULE),
     ("ResourceInUse", _CONCURRENT),
     ("InvalidParameter.RoleNameInUse", _CONCURRENT),
     ("FailedOperation.PolicyNameInUse", _CONCURRENT),
@@ -97,6 +106,12 @@ def _permission_hint(error: Exception, commands: Commands) -> str:
     needed = f"`{commands.show_deployer_policy}` prints the permissions that this key needs"
     if isinstance(error, ApiError) and error.is_denied:
         return f"this key lacks the permission {error.service}:{error.action}; {needed}"
+    # Cloud Infinite answers a wrong signature with the same code as a missing permission (seen in production, 2026).
+    if isinstance(error, CloudError) and error.status == _UNAUTHORIZED and error.code in {"", "AccessDenied"}:
+        return (
+            "this answer has one of two causes: this key lacks the permission, or the signature is wrong because of "
+            f"this machine's clock or a wrong secret, which `{commands.doctor}` checks; {needed}"
+        )
     # The response to HEAD has no body, and so no code.
     if isinstance(error, CloudError) and error.status == _FORBIDDEN and error.code in {"", "AccessDenied"}:
         return (

@@ -6,11 +6,13 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
 
 from cli.cloud.cam import CamClient
+from cli.cloud.ci_bucket import CiBucketClient
 from cli.cloud.client import ApiClient, Poller
 from cli.cloud.scf import ScfClient
 from shared.tencent.auth import Credentials
@@ -50,6 +52,19 @@ class Clients:
     def cos(self, region: str) -> CosClient:
         """COS in a region: that of the output bucket may differ from that of the functions."""
         return CosClient(self.tencent, region)
+
+    @property
+    def ci_buckets(self) -> CiBucketClient:
+        """The binding of buckets to Cloud Infinite, in the region of the functions."""
+        return CiBucketClient(self.tencent, self.speech.region)
+
+    def read_cloud_time(self) -> float | None:
+        """The time of COS in Unix seconds, which needs no key; None without a date. Raises httpx.HTTPError."""
+        response = self.anonymous_request("GET", "https://service.cos.myqcloud.com/")
+        try:
+            return parsedate_to_datetime(response.headers["date"]).timestamp()
+        except (KeyError, ValueError):
+            return None
 
     def anonymous_request(self, method: str, url: str) -> httpx.Response:
         """Send a request without a key, as anyone can. Raises httpx.HTTPError."""

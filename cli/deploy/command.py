@@ -16,14 +16,22 @@ from cli.cloud.hints import error_hints
 from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.executor import execute_plan
-from cli.deploy.planner import create_plan, create_removal_plan, list_plan_warnings
+from cli.deploy.planner import create_plan, create_removal_plan, list_costs, list_plan_warnings
 from cli.deploy.preflight import check_conflicts, check_preconditions
 from cli.deploy.state import CurrentState
-from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token
-from cli.deploy.target import Configuration, build_target, load_configuration
+from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token, save_first_since
+from cli.deploy.target import (
+    Configuration,
+    build_target,
+    complete_callback_url,
+    load_configuration,
+    read_deployed_choices,
+)
+from cli.doctor.checks import ADDRESS, OLD_RECORDINGS
 from cli.doctor.command import print_findings
 from cli.doctor.models import Finding, Status
-from cli.doctor.runner import ADDRESS, rerun_check, run_checks
+from cli.doctor.runner import rerun_check, run_checks
+from cli.errors import OperatorError
 from cli.manifest.models import Manifest
 from cli.package import build
 from shared.settings import Settings
@@ -34,44 +42,77 @@ _COLORS = {Action.CREATE: "green", Action.CHANGE: "yellow", Action.DELETE: "red"
 _VERBS = {Action.CREATE: "create", Action.CHANGE: "change", Action.DELETE: "delete"}
 
 
+class ConfirmationMissing(OperatorError):
+    """The operator has to agree to something, and there is no terminal to ask on. Nothing was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeployOptions:
     """The options of the command line. `with_roles` is off if the roles are managed elsewhere.
 
-    With `take_over` the notification of a queue may be overwritten even if it goes to another deployment.
+    With `take_over` the notification of a queue may be overwritten even if it goes to another deployment. With `yes`
+    nothing is asked: what the plan says will be billed. `callback` is queue, job, or "" as in .env.
     """
 
     dry_run: bool = False
     make_buckets: bool = False
     with_roles: bool = True
     take_over: bool = False
+    yes: bool = False
+    copy_receipts: bool = False
+    resume_queue: bool = False
+    callback: str = ""
 
     def as_command_line(self, commands: Commands) -> str:
         """The command that resumes this deployment."""
-        arguments = ["--make-buckets"] if self.make_buckets else []
-        arguments += [] if self.with_roles else ["--no-roles"]
-        arguments += ["--take-over"] if self.take_over else []
+        flags = {
+            "--make-buckets": self.make_buckets,
+            "--no-roles": not self.with_roles,
+            "--take-over": self.take_over,
+            "--yes": self.yes,
+            "--copy-receipts": self.copy_receipts,
+            "--resume-queue": self.resume_queue,
+        }
+        arguments = [flag for flag, is_set in flags.items() if is_set]
+        arguments += ["--callback", self.callback] if self.callback else []
         return commands.line("deploy", *arguments)
 
 
-def deploy(console: Console, context: CliContext, options: DeployOptions) -> bool:
+def deploy(
+    console: Console,
+    context: CliContext,
+    options: DeployOptions,
+    confirm: Callable[[str], bool] | None = None,
+) -> bool:
     """Create or update everything in serverless.yml, then verify it. True if no check failed.
 
-    With `dry_run` nothing is changed, in the cloud or on this machine. Raises OperatorError, ScribeError.
+    `confirm` asks the operator; without a terminal it is None, and what has to be asked is refused. With `dry_run`
+    nothing is changed, in the cloud or on this machine. Raises OperatorError, ScribeError.
     """
     commands = context.commands
+    ask = None if options.dry_run or options.yes else confirm
     with error_hints(commands):
-        configuration = load_configuration(context)
+        configuration = load_configuration(context, options.callback)
         package = _build_package(console)
         state = _read_state(console, configuration)
         target = build_target(configuration, package, state.identity.owner_uin, commands)
         check_preconditions(target, state, create_buckets=options.make_buckets, with_roles=options.with_roles)
-        steps = create_plan(target, state, with_roles=options.with_roles)
         check_conflicts(target, state, take_over=options.take_over)
-    if configuration.new_token:
-        steps = (save_callback_token(context.env_file, configuration.new_token), *steps)
-    for warning in list_plan_warnings(target, state, with_roles=options.with_roles):
-        console.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
+        if state.missing_receipts and ask and not options.copy_receipts:
+            options = replace(options, copy_receipts=ask(_ask_to_copy(state)))
+        steps = create_plan(
+            target,
+            state,
+            with_roles=options.with_roles,
+            resume_queues=options.resume_queue,
+            copy_receipts=options.copy_receipts,
+        )
+    steps = (*_plan_env_file(configuration, context.env_file), *steps)
+    costs = list_costs(target, state, copy_receipts=options.copy_receipts)
+    warnings = list_plan_warnings(
+        target, state, with_roles=options.with_roles, resume_queues=options.resume_queue
+    )
+    _print_warnings(console, [*costs, *warnings])
     if steps:
         print_plan(console, steps)
     else:
@@ -79,10 +120,47 @@ def deploy(console: Console, context: CliContext, options: DeployOptions) -> boo
     if options.dry_run:
         console.print("Dry run: nothing was changed.")
         return True
+    if costs and not options.yes:
+        if not _agree_to_pay(console, options, ask, commands):
+            return False
+        options = replace(options, yes=True)  # for the command that resumes
     if steps:
         console.print()
         execute_plan(console, steps, configuration.clients, options.as_command_line(commands), commands)
     return _print_verification(console, configuration, package.label, commands)
+
+
+def _plan_env_file(configuration: Configuration, env_file: Path) -> Iterator[Step]:
+    if configuration.new_token:
+        yield save_callback_token(env_file, configuration.new_token)
+    if configuration.new_since:
+        yield save_first_since(env_file, configuration.new_since)
+
+
+def _print_warnings(console: Console, warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        console.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
+
+
+def _agree_to_pay(
+    console: Console, options: DeployOptions, ask: Callable[[str], bool] | None, commands: Commands
+) -> bool:
+    """Ask whether to pay for what was printed. Raises ConfirmationMissing without a terminal."""
+    if not ask:
+        agreed = replace(options, yes=True).as_command_line(commands)
+        raise ConfirmationMissing(
+            "nothing was changed: recordings would be billed, as listed above, and there is no terminal to confirm "
+            f"that. To agree, run `{agreed}`"
+        )
+    if ask("Deploy this, and pay for these recordings?"):
+        return True
+    console.print("Nothing was changed.")
+    return False
+
+
+def _ask_to_copy(state: CurrentState) -> str:
+    places = " and ".join(f"{move.current} to {move.new}" for move in state.missing_receipts)
+    return f"Copy the receipts from {places}, so that nothing is billed again?"
 
 
 def remove(console: Console, context: CliContext, confirm: Callable[[], bool]) -> bool:
@@ -121,12 +199,18 @@ def print_plan(console: Console, steps: Sequence[Step]) -> None:
 
 
 def verify_deployment(
-    clients: Clients, manifest: Manifest, settings: Settings, label: str, commands: Commands
+    clients: Clients,
+    manifest: Manifest,
+    settings: Settings,
+    label: str,
+    commands: Commands,
+    *,
+    job_callback: bool = False,
 ) -> Iterator[Finding]:
     """Run all checks of doctor. If the address does not respond, check it again for up to a minute."""
 
     def read_state() -> CurrentState:
-        return CurrentState(clients, manifest, settings)
+        return CurrentState(clients, manifest, settings, job_callback=job_callback)
 
     for finding in run_checks(read_state(), label, commands):
         findings = [finding]
@@ -137,6 +221,10 @@ def verify_deployment(
                 NEW_ADDRESS_TIMEOUT_S,
             )
         for each in findings:
+            if each.fix == commands.resume_queue:
+                # It was paused before, the plan said so, and a deployment leaves it like that.
+                yield replace(each, status=Status.NOTE)
+                continue
             # The deployment that just ended did not fix it.
             is_circular = each.status is Status.WRONG and each.fix == commands.deploy
             yield replace(each, fix=f"wait a minute, then run `{commands.doctor}`") if is_circular else each
@@ -165,7 +253,11 @@ def _build_zip(console: Console) -> bytes:
 
 def _read_state(console: Console, configuration: Configuration) -> CurrentState:
     state = CurrentState(
-        configuration.clients, configuration.manifest, configuration.settings, require_stable=True
+        configuration.clients,
+        configuration.manifest,
+        configuration.settings,
+        require_stable=True,
+        job_callback=configuration.job_callback,
     )
     with console.status("Reading the current state"):
         _ = state.identity
@@ -177,10 +269,21 @@ def _print_verification(
     console: Console, configuration: Configuration, label: str, commands: Commands
 ) -> bool:
     """Print the findings that are not OK, and a summary. True if no check failed."""
+    manifest = configuration.manifest
+    if configuration.job_callback:  # the address may be new
+        url = read_deployed_choices(configuration.clients, manifest).callback_url
+        manifest = complete_callback_url(manifest, url, configuration.settings.callback_tokens[0])
     findings = verify_deployment(
-        configuration.clients, configuration.manifest, configuration.settings, label, commands
+        configuration.clients,
+        manifest,
+        configuration.settings,
+        label,
+        commands,
+        job_callback=configuration.job_callback,
     )
-    count = print_findings(console, findings, hide_ok=True)
+    # The plan said already what is old.
+    news = (each for each in findings if each.name != OLD_RECORDINGS or each.status is not Status.NOTE)
+    count = print_findings(console, news, hide_ok=True)
     if count[Status.WRONG]:
         console.print(
             f"Verification failed: {count[Status.WRONG]} checks failed, {count[Status.OK]} passed. Check again with: "

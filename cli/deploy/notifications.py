@@ -9,6 +9,8 @@ from collections.abc import Collection
 
 from shared.tencent.speech_models import NotifyConfig, Queue
 
+ACTIVE = "Active"  # the state of a queue that runs its jobs
+
 # TransCodingFinish is the name of the event on the pages of 2020.
 _EVENTS = frozenset({"taskfinish", "transcodingfinish"})
 
@@ -39,8 +41,13 @@ def notification_problem(config: NotifyConfig, callback_url: str, tokens: Collec
 
 
 def is_notification_configured(queue: Queue, callback_url: str, token: str) -> bool:
-    """Whether the queue is active and calls this address with this token."""
-    return queue.state == "Active" and not notification_problem(queue.notification, callback_url, (token,))
+    """Whether the queue calls this address with this token."""
+    return not notification_problem(queue.notification, callback_url, (token,))
+
+
+def is_paused(queue: Queue) -> bool:
+    """Whether jobs wait in the queue until someone starts it again."""
+    return queue.state != ACTIVE
 
 
 def notifies_us(queue: Queue, callback_url: str, tokens: Collection[str]) -> bool:

@@ -7,13 +7,20 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from cli.cloud.cam import RoleInfo
+from cli.cloud.ci_bucket import BOUND
 from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
-from cli.config import Commands
-from cli.deploy.notifications import is_notification_configured, notifies_us
+from cli.config import CALLBACK_URL_NAME, SINCE_NAME, Commands
+from cli.deploy.notifications import is_notification_configured, is_paused, notifies_us
+from cli.deploy.receipts import MAX_COUNTED
+from cli.deploy.recordings import RecordingCount
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import (
+    SUBMITTING_FUNCTIONS,
     Step,
+    bind_bucket,
     configure_notification,
+    copy_late_receipts_step,
+    copy_receipts_step,
     create_bucket,
     create_function,
     create_trigger,
@@ -24,8 +31,11 @@ from cli.deploy.steps import (
     enable_speech,
     enable_trigger,
     ensure_role,
+    ensure_service_role,
     extra_permissions,
     replace_trigger,
+    resume_queue,
+    set_callback_url,
     update_code,
     update_configuration,
     update_retry_config,
@@ -34,6 +44,7 @@ from cli.deploy.target import Configuration, DeployTarget
 from cli.manifest.models import CALLBACK, FunctionSpec, TriggerSpec
 from cli.policy.diff import Permission
 from cli.policy.documents import MAX_DOCUMENT_LENGTH, serialize_document
+from shared.settings import EVERYTHING
 from shared.tencent.speech_models import Queue
 
 _MANAGED_TYPES = frozenset({"cos", "timer", "http"})
@@ -55,28 +66,50 @@ class TriggerDiff(NamedTuple):
     create: list[TriggerSpec]
 
 
-def create_plan(target: DeployTarget, state: CurrentState, *, with_roles: bool = True) -> tuple[Step, ...]:
+def create_plan(
+    target: DeployTarget,
+    state: CurrentState,
+    *,
+    with_roles: bool = True,
+    resume_queues: bool = False,
+    copy_receipts: bool = False,
+) -> tuple[Step, ...]:
     """The steps, in an order in which an interrupted deployment accepts no recording that it cannot finish.
 
     So triggers come late, except for the address, which the queue needs; and permissions that a role loses are removed
-    last.
+    last. A paused queue stays paused without `resume_queues`. `copy_receipts`: those that the new settings would miss.
     """
     manifest, settings = target.manifest, target.settings
     regions = {bucket.name: bucket.region for bucket in state.all_buckets}
     steps = [create_bucket(name, regions[name]) for name in state.missing_buckets]
+    if with_roles:
+        steps += [
+            ensure_service_role(role, current)
+            for role, current in state.service_roles.items()
+            if current.describe_problem(role)
+        ]
     role_steps = _plan_roles(target, state) if with_roles else []
     steps += [step for before, _ in role_steps for step in before]
+    # Once more after the functions: what the old ones closed in between.
+    copies = [copy_receipts_step(move, count) for move, count in state.missing_receipts.items()]
+    steps += copies if copy_receipts else []
     for key, spec in manifest.functions.items():
         steps += _plan_function(spec, target, state)
         if any(trigger.type in EVENT_TYPES for trigger in manifest.triggers_for(key)):
             steps += _plan_retries(spec, state)
+    steps += [copy_late_receipts_step(move) for move in state.missing_receipts] if copy_receipts else []
     for spec in manifest.functions.values():
         steps += _plan_triggers(spec, target, state, frozenset({"http"}))
+    if target.job_callback:
+        steps += _plan_callback_urls(target)
     speech_buckets = state.speech_buckets
     for bucket in settings.input_buckets:
+        # One that is created by this deployment has no status yet.
+        if bucket in state.missing_buckets or state.ci_statuses.get(bucket, BOUND) != BOUND:
+            steps.append(bind_bucket(bucket, state.ci_statuses.get(bucket, "")))
         if bucket not in speech_buckets:
             steps.append(enable_speech(bucket))
-        steps += _plan_notification(bucket, target, state)
+        steps += _plan_queue(bucket, target, state, resume=resume_queues)
     # Before the triggers of those buckets are deleted: after an interruption only they still name the buckets.
     steps += _plan_former_queues(state)
     for spec in manifest.functions.values():
@@ -104,16 +137,59 @@ def create_removal_plan(configuration: Configuration, state: CurrentState) -> tu
     return tuple(steps)
 
 
-def list_plan_warnings(target: DeployTarget, state: CurrentState, *, with_roles: bool = True) -> list[str]:
-    """What differs and will not be changed, and what the operator has to know before the plan is executed."""
-    warnings = []
-    if state.has_audit:
+def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool) -> list[str]:
+    """What will be billed because of changed settings although no one uploads anything; the operator has to agree."""
+    costs = []
+    if state.has_audit and not copy_receipts:
         # The audit recognizes finished recordings by their receipts.
-        warnings += [
+        costs += [
             f"the receipts will be expected in {move.new} and no longer in {move.current}: the next audit transcribes "
-            "and bills again every recording that is already done. Copy the receipts there first, or set INPUT_PREFIX "
-            "to a folder for new recordings"
-            for move in state.moved_receipts
+            f"and bills again {_count_done(count)}. `{target.commands.copy_receipts}` copies the receipts first, then "
+            "nothing is billed again"
+            for move, count in state.missing_receipts.items()
+        ]
+    costs += [
+        f"{bucket}: with the changed settings the next audit also transcribes and bills up to {count} that are there "
+        f"already. To leave them alone, set {SINCE_NAME} in {target.commands.env_file} to a later time"
+        for bucket, count in state.added_recordings.items()
+    ]
+    return costs
+
+
+def _count_done(count: int | None) -> str:
+    if count is None:
+        return "every recording that is already done"
+    bound = "at least " if count >= MAX_COUNTED else ""
+    noun = "recording that is" if count == 1 else "recordings that are"
+    return f"{bound}{count:,} {noun} already done"
+
+
+def describe_paused_queue(queue: Queue) -> str:
+    """What a paused queue means."""
+    return f"queue {queue.queue_id} is {queue.state}: jobs wait and nothing is transcribed"
+
+
+def list_plan_warnings(
+    target: DeployTarget, state: CurrentState, *, with_roles: bool = True, resume_queues: bool = False
+) -> list[str]:
+    """What differs and will not be changed, and what the operator has to know before the plan is executed."""
+    warnings = [
+        f"{bucket}: {describe_old_recordings(state, count)}. {advise_old_recordings(target.commands)}"
+        for bucket, count in state.old_recordings.items()
+        if count.number or not count.is_complete
+    ]
+    if not resume_queues:
+        warnings += [
+            f"{bucket}: {describe_paused_queue(queue)}. It stays paused, because an operator did that. To start it "
+            f"again, run `{target.commands.resume_queue}`"
+            for bucket, queue in state.queues.items()
+            if is_paused(queue)
+        ]
+    if not with_roles:
+        warnings += [
+            f"{problem}; {role.advice}"
+            for role, current in state.service_roles.items()
+            if (problem := current.describe_problem(role))
         ]
     if with_roles:
         warnings += [
@@ -148,8 +224,24 @@ def list_plan_warnings(target: DeployTarget, state: CurrentState, *, with_roles:
     return warnings
 
 
+def describe_old_recordings(state: CurrentState, count: RecordingCount) -> str:
+    """What SINCE leaves alone in a bucket."""
+    since = state.manifest.functions[CALLBACK].variables.get(SINCE_NAME, "")
+    return f"{count} uploaded before SINCE ({since}) will stay untouched and cost nothing"
+
+
+def advise_old_recordings(commands: Commands) -> str:
+    """How to have them transcribed."""
+    return (
+        f"To have them transcribed too, which is billed, set {SINCE_NAME}={EVERYTHING} in {commands.env_file} and run "
+        f"`{commands.deploy}`"
+    )
+
+
 def find_changed_queues(target: DeployTarget, state: CurrentState) -> list[QueueChange]:
-    """The input buckets whose queue has to be activated or has to notify another address."""
+    """The input buckets whose queue has to notify another address; none if each job carries the address."""
+    if target.job_callback:
+        return []
     changes = (_find_changed_queue(bucket, target, state) for bucket in target.settings.input_buckets)
     return [change for change in changes if change]
 
@@ -238,8 +330,8 @@ def _find_changed_queue(bucket: str, target: DeployTarget, state: CurrentState) 
     )
 
 
-def _plan_notification(bucket: str, target: DeployTarget, state: CurrentState) -> Iterator[Step]:
-    change = _find_changed_queue(bucket, target, state)
+def _plan_queue(bucket: str, target: DeployTarget, state: CurrentState, *, resume: bool) -> Iterator[Step]:
+    change = None if target.job_callback else _find_changed_queue(bucket, target, state)
     if change:
         qualifier, url = _callback_url(target, state)
         yield configure_notification(
@@ -250,7 +342,27 @@ def _plan_notification(bucket: str, target: DeployTarget, state: CurrentState) -
             token=target.settings.callback_tokens[0],
             callback_url=url,
             current=change.current,
+            resume=resume,
         )
+        return
+    queue = state.queues.get(bucket)
+    if resume and queue and is_paused(queue):
+        yield resume_queue(bucket, queue)
+
+
+def _plan_callback_urls(target: DeployTarget) -> Iterator[Step]:
+    """Only if the address was not known when the functions were planned."""
+    functions = target.manifest.functions
+    http = [trigger for trigger in target.manifest.triggers_for(CALLBACK) if trigger.type == "http"]
+    for key in SUBMITTING_FUNCTIONS:
+        if CALLBACK_URL_NAME not in functions[key].variables:
+            yield set_callback_url(
+                functions[key],
+                target.package.label,
+                functions[CALLBACK],
+                qualifier=http[0].qualifier if http else "",
+                token=target.settings.callback_tokens[0],
+            )
 
 
 def _plan_former_queues(state: CurrentState) -> Iterator[Step]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.cloud.cam import CREATE_SCF_ROLE
+from cli.cloud.cam import SCF_SERVICE_ROLE
 from cli.cloud.scf import parse_rule
 from cli.deploy.notifications import parse_token, redact_url, targets_url
 from cli.deploy.planner import diff_triggers, find_changed_queues
@@ -28,8 +28,12 @@ def check_preconditions(
 ) -> None:
     """Raise PreflightFailed with every problem, except for those of `check_conflicts`."""
     problems = []
-    if state.scf_role_problem:
-        problems.append(f"{state.scf_role_problem}; {CREATE_SCF_ROLE}")
+    if not with_roles:
+        problems += [
+            f"{current.describe_problem(SCF_SERVICE_ROLE)}; {SCF_SERVICE_ROLE.advice}"
+            for role, current in state.service_roles.items()
+            if role is SCF_SERVICE_ROLE and not current.is_usable
+        ]
     problems += _check_buckets(target, state, create_buckets=create_buckets)
     problems += _check_functions(target, state)
     problems += _check_queues(target, state)
@@ -149,6 +153,8 @@ def _check_queues(target: DeployTarget, state: CurrentState) -> Iterator[str]:
         for bucket in state.speech_buckets:
             if bucket not in state.queues:
                 yield f"bucket {bucket} has no speech queue {queue_id}: correct QUEUE_ID, or leave it empty"
+    if target.job_callback:
+        return  # the limit is that of a queue's address
     excess = len(f"{state.callback_url}/{target.settings.callback_tokens[0]}") - MAX_URL_LENGTH
     if excess > 0:
         yield (

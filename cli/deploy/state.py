@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from cli.cloud.cam import RoleInfo
+from cli.cloud.cam import SERVICE_ROLES, RoleInfo, ServiceRole, ServiceRoleState
 from cli.cloud.client import ApiError, Identity, get_caller_identity
 from cli.cloud.scf import (
     DEFAULT_NAMESPACE,
@@ -20,13 +21,16 @@ from cli.cloud.scf import (
     find_public_url,
 )
 from cli.deploy.clients import Clients
+from cli.deploy.receipts import MovedReceipts, ReceiptPlace, count_missing_receipts
+from cli.deploy.recordings import RecordingCount, count_old_recordings, count_recordings, is_recording
 from cli.manifest.models import CALLBACK, Manifest, TriggerSpec
 from cli.policy.permissions import load_function_settings
 from shared.errors import CloudError, NotFound, RequestRejected, SettingsError
-from shared.recordings.keys import done_prefix
-from shared.settings import Settings
+from shared.recordings.context import parse_timestamp
+from shared.settings import ALL_EXTENSIONS, Settings
 from shared.tencent import xml
 from shared.tencent.client import HttpResponse, Request, TencentClient
+from shared.tencent.cos import ObjectSummary
 from shared.tencent.speech_models import Queue
 
 DENIED = (401, 403)  # statuses of CI and COS
@@ -43,8 +47,13 @@ _READ_FOR_DEPLOYMENT = (
     "other_namespaces",
     "former_queues",
     "queues",
-    "scf_role_problem",
+    "service_roles",
+    "ci_statuses",
+    "old_recordings",
+    "missing_receipts",
+    "added_recordings",
 )
+_FOLDER_SETTINGS = ("OUTPUT_PREFIX", "STATE_PREFIX")
 _AUDIT = "audit"  # the argument of the timer
 _REDIRECTED = (301, 307)  # a bucket in another region
 _COS_SERVICE_HOST = "service.cos.myqcloud.com"
@@ -79,25 +88,26 @@ class BucketState(NamedTuple):
         return self.error is not None and self.error.status in DENIED
 
 
-class MovedReceipts(NamedTuple):
-    """Where the receipts of finished recordings are now, and where the new settings look for them."""
-
-    current: str
-    new: str
-
-
 class CurrentState:
     """The deployment as it is in the cloud. Each part is read on first access and kept.
 
     Functions, triggers and retry configurations are by the function's key in serverless.yml, roles and buckets by name.
     With `require_stable` a function that stays busy is an error (FunctionNotActive); without, it is returned as it is
-    after half a minute. Everything that reads raises ApiError or CloudError.
+    after half a minute. `job_callback`: each job carries the address to notify, not the queue. Everything that reads
+    raises ApiError or CloudError.
     """
 
     def __init__(
-        self, clients: Clients, manifest: Manifest, settings: Settings, *, require_stable: bool = False
+        self,
+        clients: Clients,
+        manifest: Manifest,
+        settings: Settings,
+        *,
+        require_stable: bool = False,
+        job_callback: bool = False,
     ) -> None:
         self.clients, self.manifest, self.settings = clients, manifest, settings
+        self.job_callback = job_callback
         self._require_stable = require_stable
         self._roles: dict[str, RoleInfo | None] = {}
 
@@ -231,14 +241,16 @@ class CurrentState:
         return tuple(name for name in names if name not in self.roles)
 
     @cached_property
-    def scf_role_problem(self) -> str:
-        """What keeps SCF from using its own role; "" if nothing does, or if the key may not read it."""
-        try:
-            return self.clients.cam.find_scf_role_problem()
-        except ApiError as error:
-            if not error.is_denied:
-                raise
-            return ""
+    def service_roles(self) -> Mapping[ServiceRole, ServiceRoleState]:
+        """The roles that SCF and Cloud Infinite need, without those that the key may not read."""
+        states = {}
+        for role in SERVICE_ROLES:
+            try:
+                states[role] = self.clients.cam.get_service_role(role)
+            except ApiError as error:
+                if not error.is_denied:
+                    raise
+        return states
 
     # Buckets
 
@@ -300,7 +312,37 @@ class CurrentState:
                 missing[bucket.name] = state.region
         return missing
 
+    # Recordings
+
+    @cached_property
+    def old_recordings(self) -> Mapping[str, RecordingCount]:
+        """What the audit leaves alone because of SINCE, by input bucket; without buckets that cannot be listed."""
+        counts = {}
+        for bucket in self.input_buckets:
+            if bucket in self.existing_buckets:
+                with suppress(RequestRejected):
+                    counts[bucket.name] = count_old_recordings(
+                        self.clients.cos(bucket.region), self.settings, bucket.name
+                    )
+        return counts
+
     # Speech recognition
+
+    @cached_property
+    def ci_statuses(self) -> Mapping[str, str]:
+        """Whether each input bucket is bound to Cloud Infinite: on, off or unbinding.
+
+        Without buckets that do not exist, and those of which the key may not read it.
+        """
+        statuses = {}
+        for bucket in self.input_buckets:
+            if bucket in self.existing_buckets:
+                try:
+                    statuses[bucket.name] = self.clients.ci_buckets.get_status(bucket.name)
+                except RequestRejected as error:
+                    if error.status not in DENIED:
+                        raise
+        return statuses
 
     @cached_property
     def speech_buckets(self) -> tuple[str, ...]:
@@ -375,12 +417,67 @@ class CurrentState:
     def moved_receipts(self) -> tuple[MovedReceipts, ...]:
         """Every bucket of which the receipts will be looked for in another place."""
         moved = [
-            MovedReceipts(_receipt_location(previous, bucket), _receipt_location(self.settings, bucket))
+            MovedReceipts(_find_receipts(previous, bucket), _find_receipts(self.settings, bucket))
             for previous in self.previous_settings
             for bucket in self.settings.input_buckets
             if bucket in previous.input_buckets
         ]
         return tuple(move for move in dict.fromkeys(moved) if move.current != move.new)
+
+    @cached_property
+    def missing_receipts(self) -> Mapping[MovedReceipts, int | None]:
+        """By move, the number of finished recordings without a receipt in the new place; None if it is unknown.
+
+        Without the moves after which none is missing.
+        """
+        counts: dict[MovedReceipts, int | None] = {}
+        for move in self.moved_receipts:
+            try:
+                count: int | None = count_missing_receipts(self.clients, move)
+            except RequestRejected:  # no permission to list
+                count = None
+            if count != 0:
+                counts[move] = count
+        return counts
+
+    @cached_property
+    def added_recordings(self) -> Mapping[str, RecordingCount]:
+        """What the audit submits with the new settings, and not with the deployed ones, by input bucket.
+
+        Those are recordings that are there already: a setting makes the audit look at more buckets or keys, or further
+        back. Nothing for a first deployment. Recordings that have a receipt are counted too.
+        """
+        counts = {}
+        if self.previous_settings and self.has_audit:
+            for bucket in self.input_buckets:
+                if bucket in self.existing_buckets and self._is_widened(bucket.name):
+                    with suppress(RequestRejected):
+                        counts[bucket.name] = self._count_added_recordings(bucket)
+        return {name: count for name, count in counts.items() if count.number or not count.is_complete}
+
+    def _is_widened(self, bucket: str) -> bool:
+        """Whether the audit may look at more in this bucket than before."""
+        new = self.settings
+        return not all(
+            bucket in previous.input_buckets
+            and new.since_s >= previous.since_s
+            and new.input_prefix.startswith(previous.input_prefix)
+            and (
+                ALL_EXTENSIONS in previous.input_extensions
+                or set(new.input_extensions) <= set(previous.input_extensions)
+            )
+            for previous in self.previous_settings
+        )
+
+    def _count_added_recordings(self, bucket: BucketRef) -> RecordingCount:
+        def is_added(item: ObjectSummary) -> bool:
+            modified_s = parse_timestamp(item.modified)
+            return modified_s >= self.settings.since_s and not all(
+                is_recording(previous, bucket.name, item.key) and modified_s >= previous.since_s
+                for previous in self.previous_settings
+            )
+
+        return count_recordings(self.clients.cos(bucket.region), self.settings, bucket.name, is_added)
 
     def load_for_deployment(self) -> None:
         """Read everything that the planner and the preflight checks use, so that the planner sends no request."""
@@ -433,7 +530,7 @@ class CurrentState:
     def _parse_deployed_settings(self) -> Iterator[Settings]:
         for function in self.functions.values():
             with suppress(SettingsError):
-                yield load_function_settings(self.manifest.region, function.variables)
+                yield _load_deployed_settings(self.manifest.region, function.variables)
 
 
 def get_queue(clients: Clients, bucket: str, queue_id: str) -> Queue | None:
@@ -458,5 +555,26 @@ def _list_bucket_elements(members: Mapping[str, Any]) -> Iterable[Mapping[str, A
     return map(xml.as_mapping, xml.as_list(xml.as_mapping(members.get("Buckets")).get("Bucket")))
 
 
-def _receipt_location(settings: Settings, bucket: str) -> str:
-    return f"{settings.output_bucket_for(bucket)}/{done_prefix(settings)}{bucket}/"
+def _find_receipts(settings: Settings, bucket: str) -> ReceiptPlace:
+    output_bucket = settings.output_bucket_for(bucket)
+    is_input = output_bucket in settings.input_buckets
+    region = settings.region if is_input else settings.output_region or settings.region
+    return ReceiptPlace(bucket, output_bucket, region, settings.state_prefix)
+
+
+def _load_deployed_settings(region: str, variables: Mapping[str, str]) -> Settings:
+    """The settings of a deployed function. An older version accepted prefixes without a slash at their end.
+
+    Raises SettingsError.
+    """
+    try:
+        return load_function_settings(region, variables)
+    except SettingsError:
+        prefixes = {name: variables[name] for name in _FOLDER_SETTINGS if variables.get(name)}
+        completed = {name: prefix.rstrip("/") + "/" for name, prefix in prefixes.items()}
+        settings = load_function_settings(region, {**variables, **completed})
+        return replace(
+            settings,
+            output_prefix=prefixes.get("OUTPUT_PREFIX", settings.output_prefix),
+            state_prefix=prefixes.get("STATE_PREFIX", settings.state_prefix),
+        )

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cli.cloud.cam import SCF_SERVICE, RoleInfo
+from cli.cloud.cam import SCF_SERVICE, RoleInfo, ServiceRole, ServiceRoleState
+from cli.cloud.ci_bucket import BOUND
 from cli.cloud.client import ApiError
 from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, TriggerInfo, find_public_url
-from cli.config import TOKEN_NAME, Commands, save_token
+from cli.config import CALLBACK_URL_NAME, SINCE_NAME, TOKEN_NAME, Commands, save_since, save_token
 from cli.deploy.clients import Clients
-from cli.deploy.notifications import build_notify_config
+from cli.deploy.notifications import ACTIVE, build_notify_config
+from cli.deploy.receipts import MovedReceipts, copy_missing_receipts
 from cli.deploy.state import DENIED, get_queue
 from cli.errors import OperatorError
 from cli.manifest.models import (
@@ -30,9 +32,11 @@ from shared.errors import AlreadyExists, NotFound, RequestRejected
 from shared.tencent.speech_models import NotifyConfig, Queue
 
 MAX_URL_LENGTH = 100  # UpdateSpeechQueue, older page: the longest notification address
+BIND_BUCKET_PAGE = "https://console.cloud.tencent.com/ci/bucket"
+SUBMITTING_FUNCTIONS = ("upload", "sweep")
 NEW_QUEUE_TIMEOUT_S = 30.0  # until a new queue or a new address is visible
 
-_SECRETS = frozenset({TOKEN_NAME})
+_SECRETS = frozenset({TOKEN_NAME, CALLBACK_URL_NAME})  # the address ends with the token
 
 
 class Action(Enum):
@@ -109,6 +113,18 @@ def save_callback_token(env_file: Path, token: str) -> Step:
         diff_fields({}, {TOKEN_NAME: token}),
         lambda _: save_token(env_file, token),
     )
+
+
+def save_first_since(env_file: Path, since: str) -> Step:
+    """Save SINCE for the next run. It is not lost if that is impossible: the functions hold it too."""
+
+    def apply(_: Clients) -> None:
+        try:
+            save_since(env_file, since)
+        except OperatorError as error:
+            raise StepSkipped(f"{error}; until then the deployed functions keep it") from None
+
+    return Step(Action.CREATE, f"{SINCE_NAME} in {env_file}", diff_fields({}, {SINCE_NAME: since}), apply)
 
 
 # Buckets and roles
@@ -197,6 +213,57 @@ def delete_role(name: str) -> Step:
     return Step(Action.DELETE, f"role {name} and its policy", (), apply)
 
 
+def ensure_service_role(role: ServiceRole, state: ServiceRoleState) -> Step:
+    """Create the role that a service of Tencent needs, or complete it; else say where one click does that."""
+
+    def apply(clients: Clients) -> None:
+        try:
+            clients.cam.ensure_service_role(role)
+        except ApiError as error:
+            if not error.is_denied:
+                raise
+            problem = f"{state.describe_problem(role)}, and this key may not change that ({error.code}): {role.advice}"
+            if state.is_usable:
+                raise StepSkipped(problem) from None
+            raise OperatorError(f"{problem}; then run this again") from None
+
+    trust = () if state.is_trusted else (Change("trusts", "", role.service),)
+    policies = tuple(Change("policy", "", name) for name in state.missing_policies)
+    action = Action.CHANGE if state.exists else Action.CREATE
+    return Step(action, f"service role {role.name}", (*trust, *policies), apply)
+
+
+# Receipts
+
+
+def copy_receipts_step(move: MovedReceipts, count: int | None) -> Step:
+    """Copy the receipts to where the new settings look for them; those that are there already stay."""
+    number = () if count is None else (Change("finished recordings", "", f"{count:,}"),)
+    return _copy_step(f"copies of the receipts of {move.new.input_bucket}", move, number)
+
+
+def copy_late_receipts_step(move: MovedReceipts) -> Step:
+    """Copy what the functions wrote in the old place until their settings changed."""
+    return _copy_step(f"copies of the last receipts of {move.new.input_bucket}", move, ())
+
+
+def _copy_step(description: str, move: MovedReceipts, more: tuple[Change, ...]) -> Step:
+    changes = (Change("from", "", str(move.current)), Change("to", "", str(move.new)), *more)
+
+    def apply(clients: Clients) -> None:
+        try:
+            copy_missing_receipts(clients, move)
+        except RequestRejected as error:
+            if error.status not in DENIED:
+                raise
+            raise OperatorError(
+                f"{error}; to copy the receipts, this key must be allowed cos:GetObject below {move.current.bucket}/"
+                f"{move.current.state_prefix} and cos:PutObject below {move.new.bucket}/{move.new.state_prefix}"
+            ) from None
+
+    return Step(Action.CREATE, description, changes, apply)
+
+
 # Functions
 
 
@@ -249,6 +316,25 @@ def update_configuration(spec: FunctionSpec, current: FunctionInfo, label: str) 
     after = {"description": label, **_describe_function(spec)}
     changes = tuple(change for change in diff_fields(before, after) if change.field != "handler")
     return Step(Action.CHANGE, f"function {spec.name}", changes, apply)
+
+
+def add_callback_url(spec: FunctionSpec, url: str) -> FunctionSpec:
+    """The function with the address, token included, that its jobs carry."""
+    return replace(spec, variables={**spec.variables, CALLBACK_URL_NAME: url})
+
+
+def set_callback_url(
+    spec: FunctionSpec, label: str, callback: FunctionSpec, *, qualifier: str, token: str
+) -> Step:
+    """Give a function the address that its jobs carry, once the callback function has one."""
+
+    def apply(clients: Clients) -> None:
+        complete = add_callback_url(spec, f"{_wait_for_url(clients, callback, qualifier)}/{token}")
+        clients.scf.update_configuration({**update_configuration_payload(complete), "Description": label})
+        clients.scf.wait_until_active(spec.name, spec.namespace)
+
+    changes = diff_fields({}, {CALLBACK_URL_NAME: f"address of {callback.name}"})
+    return Step(Action.CHANGE, f"notification of the jobs of {spec.name}", changes, apply)
 
 
 def update_retry_config(spec: FunctionSpec, current: RetryConfig | None) -> Step:
@@ -360,6 +446,29 @@ def _describe_trigger_fields(trigger: TriggerSpec | TriggerInfo) -> dict[str, st
 # Speech recognition
 
 
+def bind_bucket(bucket: str, status: str) -> Step:
+    """Bind a bucket to Cloud Infinite, which contains the speech service."""
+
+    def apply(clients: Clients) -> None:
+        try:
+            status = clients.ci_buckets.bind(bucket, clients.poller)
+        except RequestRejected as error:
+            if error.status not in DENIED:
+                raise
+            raise OperatorError(
+                f"this key may not bind {bucket} to Cloud Infinite (ci:CreateCIBucket): bind it at "
+                f"{BIND_BUCKET_PAGE}, or add the permission; then run this again"
+            ) from None
+        if status != BOUND:
+            raise OperatorError(
+                f"{bucket} is still not bound to Cloud Infinite (its status is {status or 'not known'}): wait a "
+                "minute, then run this again"
+            )
+
+    changes = (Change("state", "not bound" if status != "unbinding" else status, "bound"),)
+    return Step(Action.CREATE, f"binding of {bucket} to Cloud Infinite", changes, apply)
+
+
 def enable_speech(bucket: str) -> Step:
     """Switch on speech recognition for a bucket; its queue is created with it."""
 
@@ -378,8 +487,9 @@ def configure_notification(
     token: str,
     callback_url: str,
     current: Queue | None,
+    resume: bool = False,
 ) -> Step:
-    """Activate the queue of a bucket and let it notify the callback function.
+    """Let the queue of a bucket notify the callback function. With `resume`, start it if it is paused.
 
     `qualifier` is the version or alias that has the URL. `current` is None if the queue is created by this deployment,
     `callback_url` "" if the address is; both are then polled.
@@ -394,12 +504,23 @@ def configure_notification(
                 f"a CALLBACK_TOKEN that is {excess} characters shorter"
             )
         queue = _wait_for_queue(clients, bucket, queue_id)
-        clients.speech.update_queue(bucket, queue._replace(state="Active", notification=config))
+        state = ACTIVE if resume else queue.state
+        clients.speech.update_queue(bucket, queue._replace(state=state, notification=config))
 
     config = build_notify_config(f"{callback_url or f'address of {callback.name}'}/{token}")
     before = _describe_queue(current.state, current.notification) if current else {}
-    changes = diff_fields(before, _describe_queue("Active", config))
+    state = current.state if current and not resume else ACTIVE
+    changes = diff_fields(before, _describe_queue(state, config))
     return Step(Action.CHANGE, f"speech queue of {bucket}", changes, apply)
+
+
+def resume_queue(bucket: str, current: Queue) -> Step:
+    """Start a paused queue; its notification stays."""
+
+    def apply(clients: Clients) -> None:
+        clients.speech.update_queue(bucket, current._replace(state=ACTIVE))
+
+    return Step(Action.CHANGE, f"speech queue of {bucket}", (Change("state", current.state, ACTIVE),), apply)
 
 
 def disable_notification(bucket: str, current: Queue) -> Step:

@@ -1,1 +1,1 @@
-"""`scribe doctor`: checks of a deployment. `runner.py` lists them in order, `checks/` holds them by topic."""
+"""`scribe doctor`: checks of a deployment. `checks/` lists and holds them, `runner.py` runs them."""

@@ -15,7 +15,15 @@ from rich.markup import escape
 from cli.config import TOKEN_NAME, CliContext
 from cli.deploy.clients import Clients
 from cli.deploy.state import CurrentState
-from cli.deploy.target import get_deployed_token, load_manifest_settings
+from cli.deploy.target import (
+    DeployedChoices,
+    complete_callback_url,
+    complete_config,
+    load_manifest_settings,
+    parse_callback_choice,
+    read_deployed_choices,
+    uses_job_callback,
+)
 from cli.doctor.models import Finding, Status, fail, ok
 from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
@@ -54,6 +62,7 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
     commands = context.commands
     try:
         config = context.load_config()
+        choice = parse_callback_choice(config, "", context.env_file)
         manifest = load_manifest(context.folder, {TOKEN_NAME: _NO_TOKEN, **config}, context.env_file)
         settings = load_manifest_settings(manifest, config)
     except (OperatorError, ScribeError) as error:
@@ -68,14 +77,18 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
         yield replace(fail(str(error), fix=fix), name="key")
         return
     clients = Clients.create(credentials, manifest.region, settings.cloud_endpoint.rstrip("/"))
-    if TOKEN_NAME not in config:
-        try:
-            token = get_deployed_token(clients, manifest)
-        except OperatorError:
-            token = ""  # a check reports why the function cannot be read
-        manifest = load_manifest(context.folder, {**config, TOKEN_NAME: token or _NO_TOKEN}, context.env_file)
-        settings = load_manifest_settings(manifest, config)
-    yield from run_checks(CurrentState(clients, manifest, settings), _build_label(), commands)
+    try:
+        deployed = read_deployed_choices(clients, manifest)
+    except OperatorError:
+        deployed = DeployedChoices()  # a check reports why the functions cannot be read
+    completed = {TOKEN_NAME: _NO_TOKEN, **complete_config(config, deployed)}
+    manifest = load_manifest(context.folder, completed, context.env_file)
+    settings = load_manifest_settings(manifest, config)
+    job_callback = uses_job_callback(config, choice, deployed)
+    if job_callback:
+        manifest = complete_callback_url(manifest, deployed.callback_url, settings.callback_tokens[0])
+    state = CurrentState(clients, manifest, settings, job_callback=job_callback)
+    yield from run_checks(state, _build_label(), commands)
 
 
 def print_findings(

@@ -1,7 +1,8 @@
-"""Findings: what a check reports, how errors become findings, and the context of a check."""
+"""What a check is, what it reads (its context) and reports (findings), and how errors become findings."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -70,6 +71,20 @@ class CheckContext:
     def clients(self) -> Clients:
         """The clients of the state."""
         return self.state.clients
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check. `name` is the same in every version: scripts read it.
+
+    `needs` names the checks without which it is skipped. `subjects_from` names the check that reports why there may be
+    nothing to check.
+    """
+
+    name: str
+    run: Callable[[CheckContext], Iterator[Finding]]
+    needs: tuple[str, ...] = ("key",)
+    subjects_from: str = ""
 
 
 def ok(message: str, *, subject: str = "") -> Finding:

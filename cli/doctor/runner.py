@@ -1,67 +1,21 @@
-"""All checks in order: what each needs, and what becomes of those whose need failed."""
+"""Runs the checks of `checks/__init__.py` in order, and skips those that need one that failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from cli.config import Commands
 from cli.deploy.state import CurrentState
-from cli.doctor.checks import account, functions, recordings, speech, storage, triggers
+from cli.doctor.checks import CHECKS
 from cli.doctor.models import (
     EXPECTED_ERRORS,
+    Check,
     CheckContext,
     Finding,
     Status,
     finding_from_error,
     skip_dependent,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A check. `name` is the same in every version: scripts read it.
-
-    `needs` names the checks without which it is skipped. `subjects_from` names the check that reports why there may be
-    nothing to check.
-    """
-
-    name: str
-    run: Callable[[CheckContext], Iterator[Finding]]
-    needs: tuple[str, ...] = ("key",)
-    subjects_from: str = ""
-
-
-ADDRESS = "address"
-_REGION = ("key", "region")
-_ACCOUNT = ("key", "account", "region")  # with a key of another account these checks say nothing
-_BUCKET = (*_ACCOUNT, "bucket")  # with a wrong bucket name these would each report the same cause
-
-CHECKS = (
-    Check("clock", account.check_clock, needs=()),
-    Check("key", account.check_key, needs=("clock",)),
-    Check("account", account.check_account),
-    Check("region", account.check_region),
-    Check("bucket", storage.check_buckets, needs=_ACCOUNT),
-    Check("versioning", storage.check_versioning, needs=_ACCOUNT, subjects_from="bucket"),
-    Check("role", account.check_roles, needs=_BUCKET),
-    Check("scf-role", account.check_scf_role),
-    Check("ci-role", account.check_ci_role),
-    Check("speech-service", speech.check_service, needs=_ACCOUNT, subjects_from="bucket"),
-    Check("content-recognition", speech.check_content_recognition, needs=_ACCOUNT),
-    Check("queue", speech.check_queues, needs=_ACCOUNT, subjects_from="speech-service"),
-    Check("function", functions.check_functions, needs=_REGION),
-    Check("configuration", functions.check_configuration, needs=_REGION, subjects_from="function"),
-    Check("variables", functions.check_variables, needs=_BUCKET, subjects_from="function"),
-    Check("retries", functions.check_retries, needs=_REGION, subjects_from="function"),
-    Check("package", functions.check_package, needs=_REGION, subjects_from="function"),
-    Check("trigger", triggers.check_triggers, needs=_BUCKET, subjects_from="function"),
-    Check("extra-trigger", triggers.check_extra_triggers, needs=_BUCKET, subjects_from="function"),
-    Check("overlap", triggers.check_overlap, needs=_REGION),
-    Check("loop", triggers.check_loops, needs=_REGION),
-    Check(ADDRESS, functions.check_address, needs=_REGION, subjects_from="trigger"),
-    Check("notification", speech.check_notifications, needs=_ACCOUNT, subjects_from="queue"),
-    Check("unheard-recordings", recordings.check_missing_receipts, needs=_ACCOUNT, subjects_from="bucket"),
 )
 
 

@@ -301,7 +301,16 @@ _GLOBAL_ACTIONS = (
 # No document says which permissions of the tag service CreateFunction with tags needs; the preset policy
 # QcloudSCFFullAccess grants all of them (583/31444). These create a tag and attach it: none reads or removes tags.
 _TAG_ACTIONS = ("tag:CreateTag", "tag:AddResourceTag", "tag:AttachResourcesTag")
-_SPEECH_ACTIONS = ("ci:CreateAsrBucket", "ci:DescribeAsrQueues", "ci:UpdateAsrQueue")
+# The first two bind a bucket to Cloud Infinite (Tencent's skill for COS agents lists both, tried on a live bucket).
+_SPEECH_ACTIONS = (
+    "ci:DescribeCIBuckets",
+    "ci:CreateCIBucket",
+    "ci:CreateAsrBucket",
+    "ci:DescribeAsrQueues",
+    "ci:UpdateAsrQueue",
+)
+# For --copy-receipts.
+_RECEIPT_ACTIONS = ("cos:GetObject", "cos:HeadObject", "cos:PutObject")
 # COS document 436/30580. PutBucket is for --make-buckets, GetBucket for doctor's count of recordings without a receipt.
 _BUCKET_ACTIONS = ("cos:HeadBucket", "cos:GetBucketVersioning", "cos:PutBucket", "cos:GetBucket")
 _ROLE_ACTIONS = (
@@ -329,6 +338,8 @@ def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]
         yield from _permissions_on(_SPEECH_ACTIONS, resource)
     for resource in scope.bucket_resources():
         yield from _permissions_on(_BUCKET_ACTIONS, resource)
+    for resource in scope.receipt_resources(""):
+        yield from _permissions_on(_RECEIPT_ACTIONS, resource)
 
 
 def role_admin_permissions() -> Iterator[Permission]:

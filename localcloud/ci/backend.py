@@ -34,7 +34,7 @@ from localcloud.ci.notifier import Notifier
 from localcloud.ci.worker import QueueWorker
 from localcloud.cos.backend import CosBackend
 from localcloud.cos.models import Bucket
-from localcloud.faults.services import Faults
+from localcloud.faults.service_faults import Faults
 from localcloud.http.hosts import ServiceName, parse_host
 from localcloud.speech.models import Recogniser
 from localcloud.store import Store

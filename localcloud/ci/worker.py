@@ -23,7 +23,7 @@ from localcloud.ci.serializers import (
 from localcloud.cos.backend import CosBackend
 from localcloud.cos.exceptions import CosError
 from localcloud.cos.models import Bucket
-from localcloud.faults.services import JobFaults
+from localcloud.faults.service_faults import JobFaults
 from localcloud.speech.models import Recogniser, Recognition, RecognitionError
 from localcloud.store import Store
 

@@ -34,7 +34,7 @@ from localcloud.cos.models import (
 )
 from localcloud.cos.storage import CUSTOMER_KEY_MD5, FileStorage, Tags
 from localcloud.faults.plan import FaultPlan
-from localcloud.faults.services import Faults
+from localcloud.faults.service_faults import Faults
 from localcloud.store import Store
 
 _MAX_PUT_BYTES = 5 * 1024**3  # COS error codes 436/7730 EntityTooLarge

@@ -416,4 +416,6 @@ def _build_job_request(ctx: Context, receipt: Receipt) -> JobRequest:
         channels=receipt.channels,
         user_data=receipt.id,
         queue_id=settings.queue_id,
+        callback_url=settings.callback_url,
+        callback_format="JSON" if settings.callback_url else "",
     )

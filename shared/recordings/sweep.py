@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import islice
 
@@ -17,51 +16,28 @@ from shared.errors import (
     CloudError,
     DeadlineExceeded,
     NotFound,
-    OutcomeUnknown,
-    RequestRejected,
-    ScribeError,
     safe_error_message,
 )
 from shared.recordings.complete import (
-    close_superseded,
     complete_job,
     expire_recording,
     fetch_jobs,
-    head_recording,
     recover_transcripts,
 )
-from shared.recordings.context import Context, parse_timestamp
-from shared.recordings.failures import fail_recording
-from shared.recordings.ingest import (
-    UNREADABLE_STATUSES,
-    find_in_listing,
-    raise_unless_about_object,
-    record_job,
-    submit_job,
-    unreadable_failure,
-    wait_for_restore,
-)
+from shared.recordings.context import Context
 from shared.recordings.keys import cursor_key
+from shared.recordings.limiter import InFlightLimiter
 from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
 from shared.recordings.receipt_store import STATE_METADATA, OpenReceipt
+from shared.recordings.resume import resume_attempt
 from shared.tencent.client import UNREADABLE_RESPONSE
 from shared.tencent.speech_models import FAILED as JOB_FAILED
-from shared.tencent.speech_models import Job, JobFilter
+from shared.tencent.speech_models import Job
 
 JOBS_PER_QUERY = 10
 # Results come with the jobs: ten short ones or one of five hours, an hour of MP3 being about 60 MB.
 MAX_BYTES_PER_QUERY = 60_000_000
 RESERVED_S = 15.0  # for the current batch, and to store the cursor
-
-# Jobs per worker that keep the queue busy until the next sweep: jobs of a minute, for five minutes and more.
-QUEUE_DEPTH_PER_WORKER = 20
-
-# Jobs that wait in a paused queue are in state Pause (436/98454); the page of 2020 calls them Submitted.
-UNFINISHED_STATES = ("Submitted", "Running", "Pause")
-
-MAX_LOOKUP_PAGES = 100
-CLOCK_SKEW_S = 60
-_BEIJING = timezone(timedelta(hours=8))
 
 
 def reconcile(ctx: Context) -> Summary:
@@ -265,145 +241,3 @@ def _group_for_query(receipts: list[Receipt]) -> Iterator[list[Receipt]]:
         group.append(receipt)
     if group:
         yield group
-
-
-class InFlightLimiter:
-    """Limits how many deferred recordings a sweep submits, so that it does not overfill the queue.
-
-    Counts the jobs of each bucket's queue once, on first use.
-    """
-
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._free_slots: dict[str, int] = {}
-
-    def acquire(self, bucket: str) -> bool:
-        """Take a slot; return False if none is left.
-
-        The limit is MAX_IN_FLIGHT, else the queue's own. Raises CloudError.
-        """
-        if bucket not in self._free_slots:
-            self._free_slots[bucket] = self._count_free_slots(bucket)
-        self._free_slots[bucket] -= 1
-        return self._free_slots[bucket] >= 0
-
-    def block(self, bucket: str) -> None:
-        """Allow no more submits for this bucket."""
-        self._free_slots[bucket] = 0
-
-    def _count_free_slots(self, bucket: str) -> int:
-        queues = self._ctx.speech.list_queues(bucket).queues
-        queue_id = self._ctx.settings.queue_id
-        queue = next((q for q in queues if q.queue_id == queue_id), queues[0] if queues else None)
-        limit = self._ctx.settings.max_in_flight
-        if queue:
-            default_limit = QUEUE_DEPTH_PER_WORKER * max(queue.max_concurrent, 1)
-            default_limit = min(queue.max_size or QUEUE_DEPTH_PER_WORKER, default_limit)
-            limit = min(limit or default_limit, queue.max_size or default_limit)
-        return limit - self._count_unfinished(bucket, queue.queue_id if queue else "", limit)
-
-    def _count_unfinished(self, bucket: str, queue_id: str, limit: int) -> int:
-        """Count unfinished jobs; stop at the limit."""
-        job_filter = JobFilter(queue_id=queue_id, states=UNFINISHED_STATES)
-        count, token = 0, ""
-        while count < limit:
-            page = self._ctx.speech.list_jobs(bucket, job_filter, token=token)
-            count += len(page.jobs)
-            token = page.next_token
-            if not token:
-                break
-        return count
-
-
-def resume_attempt(ctx: Context, receipt: Receipt) -> Result:
-    """Continue the work of a dead or deferred attempt. First look for a job that it may have left."""
-    store = ctx.receipts(receipt.bucket)
-    claim = store.claim_next_attempt(receipt, ctx.create_nonce(), ctx.now(), ctx.settings.lease_s)
-    if claim is None:
-        return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt claimed it")
-    try:
-        if not store.is_unchanged(receipt):
-            # The receipt was stale: another attempt continued or ended the work and released its own claim.
-            store.release_claim(claim)
-            return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt continued")
-        ended, claim = _prepare_attempt(ctx, receipt, claim)
-    except Exception:
-        with suppress(ScribeError):
-            store.release_claim(claim)  # or the next sweeps would wait for it
-        raise
-    return ended or submit_job(ctx, claim)
-
-
-def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Result | None, Receipt]:
-    """Return the result if the work ends without a submit; else None and the receipt, stored as this attempt's own."""
-    job = None if receipt.deferred else find_job_by_receipt(ctx, receipt)
-    if job:
-        return record_job(ctx, claim, job), claim
-    store = ctx.receipts(receipt.bucket)
-    try:
-        head = head_recording(ctx, claim)
-    except RequestRejected as error:
-        return _end_unreadable(ctx, claim, error), claim
-    if head and head.etag != claim.etag:
-        return close_superseded(ctx, claim), claim
-    if head and head.is_archived:
-        result = wait_for_restore(ctx, claim._replace(modified_s=head.modified_s))
-        store.delete_open(claim)
-        return result, claim
-    # GIVE_UP_AFTER is for results: what was not submitted waits as long as it has to, and its time begins now.
-    claim = claim._replace(modified_s=head.modified_s if head else claim.modified_s, created_s=ctx.now())
-    store.update(claim)
-    return None, claim
-
-
-def _end_unreadable(ctx: Context, claim: Receipt, error: RequestRejected) -> Result:
-    """End an attempt at a recording that COS does not show any more. Raises the error if it is not about the object."""
-    if error.status not in UNREADABLE_STATUSES:
-        raise error
-    listed = find_in_listing(ctx, claim.bucket, claim.key)
-    if listed is None:
-        raise error
-    if listed.etag != claim.etag:
-        return close_superseded(ctx, claim)
-    raise_unless_about_object(ctx, claim.bucket, claim.key, error)
-    claim = claim._replace(modified_s=parse_timestamp(listed.modified))
-    return fail_recording(ctx, claim, unreadable_failure(error))
-
-
-def find_job_by_receipt(ctx: Context, receipt: Receipt) -> Job | None:
-    """Return the job whose UserData is this receipt's id, or None if there is none. One request per 100 jobs.
-
-    Raises OutcomeUnknown if there are too many jobs to search: not found would not mean not submitted.
-    """
-    job_filter = JobFilter(
-        queue_id=ctx.settings.queue_id or _get_queue_id(ctx, receipt.bucket),
-        created_from=_format_ci_time(receipt.created_s - CLOCK_SKEW_S),
-        created_to=_format_ci_time(
-            receipt.lease_expires_s + CLOCK_SKEW_S
-        ),  # no attempt submits after its lease
-        newest_first=False,
-    )
-    token = ""
-    for _ in range(MAX_LOOKUP_PAGES):
-        page = ctx.speech.list_jobs(receipt.bucket, job_filter, token=token)
-        for job in page.jobs:
-            if job.job_id and job.user_data == receipt.id and job.job_id not in receipt.superseded_job_ids:
-                return job
-        if not page.next_token:
-            return None
-        token = page.next_token
-    raise OutcomeUnknown(
-        resource=f"{receipt.bucket}/{receipt.key}",
-        code="TooManyJobs",
-        message="cannot determine whether it was submitted",
-    )
-
-
-def _format_ci_time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, _BEIJING).strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _get_queue_id(ctx: Context, bucket: str) -> str:
-    """Return the bucket's queue: listing jobs requires its id (DescribeSpeechJobs 460/46230), and a bucket has one."""
-    queues = ctx.speech.list_queues(bucket).queues
-    return queues[0].queue_id if queues else ""

@@ -35,6 +35,23 @@ MAX_BUCKETS_PER_PAGE = 100
 _WITHOUT_RESULTS = dict.fromkeys(("SpeechRecognitionResult", "ResultDetail", "FlashResult"), xml.drop_element)
 
 
+# The CAM action of each request, by its method and the first part of its path, and whether an id follows (CI document
+# 1045/49896; of `jobs`, 436/120621).
+_ACTIONS = {
+    ("POST", "asrbucket", False): "CreateAsrBucket",
+    ("GET", "asrbucket", False): "DescribeAsrBuckets",
+    ("GET", "ai_bucket", False): "DescribeAiProcessBucket",
+    ("POST", "asr_jobs", False): "CreateAsrJobs",
+    ("GET", "asr_jobs", True): "DescribeAsrJob",
+    ("GET", "asr_jobs", False): "DescribeAsrJobs",
+    ("POST", "jobs", False): "CreateAsrJobs",
+    ("GET", "jobs", True): "DescribeMediaJob",
+    ("GET", "jobs", False): "DescribeMediaJobs",
+    ("GET", "asrqueue", False): "DescribeAsrQueues",
+    ("PUT", "asrqueue", True): "UpdateAsrQueue",
+}
+
+
 class SpeechClient:
     """Calls the speech API in `region`.
 
@@ -234,9 +251,15 @@ class SpeechClient:
                 headers={"Content-Type": "application/xml"},
                 body=body,
                 retry=retry,
+                action=_get_action(method, path),
             ),
             parse,
         )
+
+
+def _get_action(method: str, path: str) -> str:
+    _, first, *rest = path.split("/", 2)
+    return f"ci:{_ACTIONS[method, first, bool(rest)]}"
 
 
 def build_submit_body(job: JobRequest) -> bytes:

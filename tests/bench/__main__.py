@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from tests.bench import cold_start, long_result, pipeline, sweep_and_audit, warm_event
+from tests.bench import cold_start, large_audit, long_result, pipeline, sweep_and_audit, warm_event
 from tests.bench.fixtures import ROOT
 from tests.bench.implementations import Implementations, build_implementations, measure_package
 from tests.bench.report import MeasurementError, Section, build_page, build_table, describe_machine
@@ -59,6 +59,9 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--words", type=int, default=90_000, help="words in the long result")
     parser.add_argument("--done", type=int, default=100_000, help="finished recordings for sweep and audit")
     parser.add_argument("--open", type=int, default=100, help="unfinished recordings for sweep and audit")
+    parser.add_argument(
+        "--large", type=int, default=1_000_000, help="recordings of a bucket for several audits"
+    )
     parser.add_argument("--burst", type=int, default=500, help="uploads at once")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--page", type=Path, help="write the page to this file instead of docs/benchmarks.md")
@@ -86,6 +89,7 @@ def _measurements(
             unfinished=options.open,
         ),
     )
+    yield "audit of a large bucket", lambda: [large_audit.measure(implementations, options.large)]
     yield "burst", lambda: [pipeline.measure_burst(folder / "burst", options.burst)]
 
 

@@ -44,7 +44,7 @@ class Implementations:
         """Whether the interpreter is the version that SCF runs, except for the patch release."""
         return self.python.version.startswith("3.10.")
 
-    def run_script(self, script: str, libraries: Path, *arguments: Path) -> str:
+    def run_script(self, script: str, libraries: Path, *arguments: Path | float) -> str:
         """Run a standalone script in a new process with these libraries; return its output. Raises MeasurementError."""
         process = subprocess.run(
             [self.python.path, str(SCRIPTS / script), *map(str, arguments)],

@@ -17,18 +17,25 @@ _JOB_DELAY_MS = 300
 
 
 def measure_requests(data: Path) -> Section:
-    """Count the requests for one recording. Raises MeasurementError."""
+    """Count the requests for two recordings, one after the other. Raises MeasurementError."""
     with running_cloud(data) as cloud:
-        cloud.upload("one.wav", b"speech " * 300)
-        if not cloud.wait_until_idle(_IDLE_TIMEOUT_S):
-            raise MeasurementError("the pipeline did not become idle")
-        requests = {call["function"]: len(call["requests"]) for call in cloud.invocations()}
+        for key in ("one.wav", "two.wav"):
+            cloud.upload(key, b"speech " * 300 + key.encode())
+            if not cloud.wait_until_idle(_IDLE_TIMEOUT_S):
+                raise MeasurementError("the pipeline did not become idle")
+        calls = list(cloud.invocations())
+    uploads, callbacks = (
+        [len(call["requests"]) for call in calls if call["function"] == name]
+        for name in ("upload", "callback")
+    )
     return Section(
         "Requests for one recording",
-        f"One upload through the whole pipeline, {len(FORMATS)} formats; counted by the local cloud.",
+        f"Two uploads through the whole pipeline, {len(FORMATS)} formats; counted by the local cloud. A process that "
+        "has not asked for five minutes whether the output bucket has versioning asks once.",
         [
-            Metric.at_most("upload", requests["upload"], _MAX_UPLOAD_REQUESTS),
-            Metric.at_most("callback", requests["callback"], _MAX_CALLBACK_REQUESTS),
+            Metric.at_most("upload, in a new process", max(uploads), _MAX_UPLOAD_REQUESTS + 1),
+            Metric.at_most("upload", min(uploads), _MAX_UPLOAD_REQUESTS),
+            Metric.at_most("callback", max(callbacks), _MAX_CALLBACK_REQUESTS),
         ],
     )
 

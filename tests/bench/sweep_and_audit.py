@@ -118,8 +118,7 @@ def _audit_metrics(few: Costs, many: Costs, unfinished: int) -> Iterator[Metric]
     for costs in (few, many):
         yield Metric(f"{costs.done:,} recordings and receipts", costs.audit.format())
     for costs in (few, many):
-        # Recordings, closed receipts, and three empty lists: open receipts for the sweep, open and waiting ones for the
-        # audit.
+        # Recordings, closed receipts, and empty lists: of open ones for the sweep and for the audit, of waiting ones.
         max_pages = 2 * ceil((costs.done + unfinished) / _NAMES_PER_PAGE) + 3
         yield Metric.at_most(f"pages listed, {costs.done:,} recordings", costs.audit.pages, max_pages)
     other_requests = many.audit.requests - many.audit.pages

@@ -12,7 +12,7 @@ import pytest
 from cli.package import Package
 from cli.package.dependencies import Interpreter
 from cli.package.files import copy_sources
-from tests.bench import long_result, warm_event
+from tests.bench import large_audit, long_result, warm_event
 from tests.bench.fixtures import ROOT
 from tests.bench.implementations import SCRIPTS, Implementations
 from tests.bench.report import Metric, Section, build_page, build_table
@@ -76,6 +76,14 @@ def test_sweep_and_audit_list_the_created_recordings(
 ) -> None:
     costs = measure_costs(implementations, tmp_path / "cloud", 5, 1)
     assert (costs.sweep.pages, costs.audit.pages) == (1, 5)
+
+
+def test_audits_of_a_large_bucket_list_each_page_once(implementations: Implementations) -> None:
+    many = large_audit.measure_round(implementations, 5_000, 17.8)
+    runs = len(many.runs)
+    assert runs >= 2
+    assert 10 <= many.pages <= 10 + 5 * runs
+    assert all(run.seconds < 17.8 for run in many.runs)
 
 
 def test_missed_goal_is_shown_as_missed() -> None:

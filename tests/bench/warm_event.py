@@ -82,7 +82,7 @@ def measure(implementations: Implementations, data: Path, events: int) -> Sectio
 
 
 def _count_requests(cloud: BenchCloud, instance: Instance, first_key: str, key: str) -> int:
-    """Count the requests of the second event: the first also loads the handler, and checks the bucket once."""
+    """Count the requests of the second event. The first loads the handler, and asks for the versioning."""
     instance.invoke(build_event(first_key))
     before = len(cloud.requests())
     instance.invoke(build_event(key))

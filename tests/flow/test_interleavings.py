@@ -15,7 +15,8 @@ from shared.events import NotifiedJob
 from shared.recordings.complete import complete_job, fetch_jobs, process_notification
 from shared.recordings.ingest import ingest
 from shared.recordings.models import Receipt, Status
-from shared.recordings.sweep import reconcile, resume_attempt
+from shared.recordings.resume import resume_attempt
+from shared.recordings.sweep import reconcile
 from shared.tencent.transport import Transport
 from tests.helpers.contexts import ContextFactory, get_target
 from tests.helpers.flow import CONTENT_A, CONTENT_B, Flow, render_notification, wait_for_next_second

@@ -11,7 +11,7 @@ from cli.local.emulator import CALLBACK_TOKEN, OUTPUT_BUCKET, SETTINGS
 from shared.logger import Logger
 from shared.recordings.context import build_context
 from shared.recordings.models import Status
-from shared.recordings.sweep import resume_attempt
+from shared.recordings.resume import resume_attempt
 from shared.settings import load_settings
 from tests.helpers.flow import Flow, wait_for_next_second
 

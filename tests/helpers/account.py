@@ -6,7 +6,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from cli.config import CliContext
+from cli.config import CliContext, load_config
 from cli.deploy.clients import Clients
-from cli.deploy.command import DeployOptions, deploy, remove
+from cli.deploy.command import ConfirmationMissing, DeployOptions, deploy, remove
 from cli.deploy.executor import ExecutionFailed
 from cli.local.emulator import Emulator
 from cli.manifest.loader import load_manifest
@@ -50,6 +50,11 @@ class Account:
         }
         return {"CLOUD_ENDPOINT": self.emulator.endpoint, "REGION": REGION, **key, **BUCKETS, **config}
 
+    @property
+    def token(self) -> str:
+        """The callback token that a deployment saved."""
+        return load_config(self.folder / ".env", {"REGION": REGION})["CALLBACK_TOKEN"]
+
     def scribe(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command as it is typed."""
         return subprocess.run(
@@ -69,13 +74,14 @@ class Account:
         config: Mapping[str, str] = MappingProxyType({}),
         *,
         env_file: Path | None = None,
+        confirm: Callable[[str], bool] | None = None,
     ) -> tuple[bool, str]:
-        """Deploy within this process. Return whether all is well, and the output."""
+        """Deploy within this process. Return whether all is well, and the output. Without `confirm` as in a script."""
         output = io.StringIO()
         context = self.context(env_file or self.folder / ".env", config)
         try:
-            passed = deploy(Console(file=output, width=200), context, options or DeployOptions())
-        except ExecutionFailed as failed:
+            passed = deploy(Console(file=output, width=200), context, options or DeployOptions(), confirm)
+        except (ExecutionFailed, ConfirmationMissing) as failed:
             return False, f"{output.getvalue()}\n{failed}"
         return passed, output.getvalue()
 

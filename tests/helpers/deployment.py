@@ -177,6 +177,10 @@ def _build_state(target: DeployTarget, **values: Any) -> CurrentState:
         "missing_namespaces": frozenset(),
         "other_namespaces": {},
         "former_queues": {},
-        "scf_role_problem": "",
+        "service_roles": {},
+        "ci_statuses": dict.fromkeys(target.settings.input_buckets, "on"),
+        "old_recordings": {},
+        "missing_receipts": {},
+        "added_recordings": {},
     }
     return with_values(state, **defaults, **values)

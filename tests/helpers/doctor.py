@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from cli.cloud.client import ApiClient
-from cli.cloud.scf import ScfClient
+from cli.cloud.scf import ScfClient, find_public_url
 from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.state import CurrentState
@@ -37,6 +37,7 @@ CONFIG = {
     "INPUT_PREFIX": "calls/",
     "OUTPUT_BUCKET": OUTPUT,
     "CALLBACK_TOKEN": TOKEN,
+    "SINCE": "all",
 }
 
 
@@ -71,16 +72,26 @@ class Deployment:
     def name(self, key: str) -> str:
         return self.manifest().functions[key].name
 
+    @property
+    def callback_url(self) -> str:
+        """The public URL of the callback function."""
+        return find_public_url(self.scf.list_triggers(self.name("callback"), "default"))
+
     def clients(self, credentials: Credentials | None = None) -> Clients:
         return Clients.create(credentials or self.credentials, REGION, self.emulator.endpoint)
 
     def findings(
-        self, *, clients: Clients | None = None, label: str | None = None, **changed: str
+        self,
+        *,
+        clients: Clients | None = None,
+        label: str | None = None,
+        job_callback: bool = False,
+        **changed: str,
     ) -> list[Finding]:
         """Run the checks with these settings instead of the deployed ones."""
         manifest = self.manifest(**changed)
         settings = load_function_settings(REGION, manifest.functions["callback"].variables)
-        state = CurrentState(clients or self.clients(), manifest, settings)
+        state = CurrentState(clients or self.clients(), manifest, settings, job_callback=job_callback)
         return list(run_checks(state, self.label if label is None else label, Commands()))
 
     def context(self, **changed: str) -> CliContext:

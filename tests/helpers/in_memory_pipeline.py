@@ -41,7 +41,7 @@ class InMemoryPipeline:
         del self.cloud.buckets[INPUT_BUCKET][key]
 
     def touch(self, key: str) -> None:
-        """Write an object anew with the same content, as a copy onto itself does. The event comes with `ingest`."""
+        """Write an object again with the same content, as a copy onto itself does. The event comes with `ingest`."""
         self.cloud.clock.advance(2)
         modified_s = int(self.cloud.clock.now())
         self.cloud.change_object(INPUT_BUCKET, key, modified_s=modified_s)

@@ -1,17 +1,22 @@
-"""Check for recordings without a receipt: the audit submits them, and that costs money."""
+"""Checks of the recordings that are there: which the audit will submit, which it leaves alone, which are hidden."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from cli.deploy.planner import advise_old_recordings, describe_old_recordings
+from cli.deploy.recordings import is_recording
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, ok, warn
 from shared.recordings.context import parse_timestamp
-from shared.recordings.ingest import check_skipped
 from shared.recordings.keys import done_prefix, open_prefix
 from shared.recordings.models import Recording
+from shared.settings import ALL_EXTENSIONS, DEFAULT_EXTENSIONS, DEFAULT_FORMATS
 from shared.tencent.cos import ListPage
+
+MAX_HIDDEN_PAGES = 10  # of 1,000 objects: outputs are many
+_OUTPUT_EXTENSIONS = frozenset({*DEFAULT_FORMATS, "detail"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,15 @@ class MissingReceipts:
     """The number of recordings without a receipt, as far as the listings go; `is_complete` if that is all."""
 
     count: int
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenRecordings:
+    """The recordings below a prefix of outputs, and the key of one; `is_complete` if the listing ended in time."""
+
+    count: int
+    example: str
     is_complete: bool
 
 
@@ -46,12 +60,81 @@ def check_missing_receipts(context: CheckContext) -> Iterator[Finding]:
             )
         else:
             number = f"{missing.count}" if missing.is_complete else f"at least {missing.count}"
+            what = "recording has" if number == "1" else "recordings have"
             yield warn(
-                f"{number} recordings have no receipt: the next audit submits them, which costs money",
-                fix="to prevent that, set INPUT_PREFIX to a folder for new recordings and run "
-                f"`{context.commands.deploy}`",
+                f"{number} {what} no receipt: the next audit submits what has none, which costs money",
+                fix="to prevent that, set SINCE to a later time, or set INPUT_PREFIX to a folder for new recordings, "
+                f"and run `{context.commands.deploy}`",
                 subject=bucket.name,
             )
+
+
+def check_old_recordings(context: CheckContext) -> Iterator[Finding]:
+    """Report what the audit leaves alone because of SINCE."""
+    state = context.state
+    for bucket, count in state.old_recordings.items():
+        if count.number or not count.is_complete:
+            message = describe_old_recordings(state, count)
+            yield warn(message, fix=f"not needed. {advise_old_recordings(context.commands)}", subject=bucket)
+        elif state.settings.since_s:
+            yield ok("no recording is from before SINCE", subject=bucket)
+        else:
+            yield ok("SINCE excludes no recording", subject=bucket)
+
+
+def check_hidden_recordings(context: CheckContext) -> Iterator[Finding]:
+    """Look for recordings below OUTPUT_PREFIX and STATE_PREFIX of a bucket that is input and output.
+
+    What is there counts as written by Scribe, so that it never transcribes its own outputs.
+    """
+    state, settings = context.state, context.state.settings
+    for bucket in state.input_buckets:
+        if bucket not in state.existing_buckets:
+            continue
+        if settings.output_bucket_for(bucket.name) != bucket.name:
+            yield ok("the outputs are in another bucket", subject=bucket.name)
+            continue
+        findings = [
+            _describe_hidden_recordings(bucket, name, prefix, hidden)
+            for name, prefix in (
+                ("OUTPUT_PREFIX", settings.output_prefix),
+                ("STATE_PREFIX", settings.state_prefix),
+            )
+            if (hidden := _find_hidden_recordings(context, bucket, prefix)).count
+        ]
+        yield from findings or [ok("no recording is in the folders of the outputs", subject=bucket.name)]
+
+
+def _describe_hidden_recordings(
+    bucket: BucketRef, name: str, prefix: str, hidden: HiddenRecordings
+) -> Finding:
+    number = f"{hidden.count:,}" if hidden.is_complete else f"at least {hidden.count:,}"
+    noun, verb = ("recording", "is") if hidden.count == 1 else ("recordings", "are")
+    return warn(
+        f"{number} {noun} below {prefix} ({name}) {verb} never transcribed, because Scribe takes what is there for its "
+        f"own outputs. Example: {hidden.example}",
+        fix=f"move recordings out of {prefix}, or set another {name} that no recording is below",
+        subject=bucket.name,
+    )
+
+
+def _find_hidden_recordings(context: CheckContext, bucket: BucketRef, prefix: str) -> HiddenRecordings:
+    settings = context.state.settings
+    extensions = settings.input_extensions
+    if ALL_EXTENSIONS in extensions:
+        extensions = DEFAULT_EXTENSIONS
+    by_name = replace(settings, input_extensions=tuple(sorted({*extensions} - _OUTPUT_EXTENSIONS)))
+    cos = context.clients.cos(bucket.region)
+    count, example, marker = 0, "", ""
+    for _ in range(MAX_HIDDEN_PAGES):
+        page = cos.list_objects(bucket.name, prefix=prefix, marker=marker)
+        for item in page.objects:
+            if item.key.startswith(settings.input_prefix) and by_name.has_recording_extension(item.key):
+                count, example = count + 1, example or item.key
+        marker = page.next_marker
+        if not marker:
+            break
+    return HiddenRecordings(count, example, is_complete=not marker)
 
 
 def count_missing_receipts(ids: Iterable[str], listings: Sequence[ReceiptListing]) -> MissingReceipts:
@@ -98,6 +181,7 @@ def _list_due_ids(context: CheckContext, bucket: BucketRef, objects: ListPage) -
     """The ids of what the audit would submit if it has no receipt."""
     settings, now_s = context.state.settings, context.clients.now()
     for item in objects.objects:
-        is_due = now_s - parse_timestamp(item.modified) >= settings.sweep_after_s
-        if is_due and not check_skipped(settings, bucket.name, item.key):
+        modified_s = parse_timestamp(item.modified)
+        is_due = now_s - modified_s >= settings.sweep_after_s and modified_s >= settings.since_s
+        if is_due and is_recording(settings, bucket.name, item.key):
             yield Recording(bucket.name, item.key, item.etag, item.size).id

@@ -4,8 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.deploy.notifications import notification_problem, parse_token, redact_url
-from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+from cli.cloud.ci_bucket import BOUND
+from cli.config import CALLBACK_URL_NAME
+from cli.deploy.notifications import is_paused, notification_problem, parse_token, redact_url
+from cli.deploy.planner import describe_paused_queue
+from cli.deploy.steps import SUBMITTING_FUNCTIONS
+from cli.doctor.models import CheckContext, Finding, fail, ok, skip, warn
+
+
+def check_binding(context: CheckContext) -> Iterator[Finding]:
+    """Check that each bucket is bound to Cloud Infinite (CIStatus, GET / on its CI host)."""
+    state = context.state
+    for bucket in state.input_buckets:
+        if bucket not in state.existing_buckets:
+            continue
+        if bucket.name not in state.ci_statuses:
+            yield skip(
+                "this key has no permission to read whether it is bound to Cloud Infinite",
+                fix=f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
+                subject=bucket.name,
+            )
+        elif state.ci_statuses[bucket.name] == BOUND:
+            yield ok("it is bound to Cloud Infinite", subject=bucket.name)
+        else:
+            status = state.ci_statuses[bucket.name] or "not known"
+            yield fail(
+                f"it is not bound to Cloud Infinite (CIStatus is {status}): jobs are refused",
+                fix=context.commands.deploy,
+                subject=bucket.name,
+            )
 
 
 def check_service(context: CheckContext) -> Iterator[Finding]:
@@ -41,10 +68,10 @@ def check_queues(context: CheckContext) -> Iterator[Finding]:
             yield fail(f"it has no queue {queue_id}, which QUEUE_ID names", fix=fix, subject=bucket)
         elif queue is None:
             yield fail("it has no speech queue", fix=deploy, subject=bucket)
-        elif queue.state != "Active":
+        elif is_paused(queue):
             yield fail(
-                f"queue {queue.queue_id} is {queue.state}: jobs wait and nothing is transcribed",
-                fix=deploy,
+                f"{describe_paused_queue(queue)}. An operator paused it, so a deployment leaves it paused",
+                fix=context.commands.resume_queue,
                 subject=bucket,
             )
         else:
@@ -52,7 +79,13 @@ def check_queues(context: CheckContext) -> Iterator[Finding]:
 
 
 def check_notifications(context: CheckContext) -> Iterator[Finding]:
-    """Check that each queue notifies the callback function, at its current address and with a token that it accepts."""
+    """Check that each queue notifies the callback function, at its current address and with a token that it accepts.
+
+    The same for each job instead, if the jobs carry the address.
+    """
+    if context.state.job_callback:
+        yield from _check_job_notifications(context)
+        return
     state, deploy = context.state, context.commands.deploy
     tokens = state.settings.callback_tokens
     for bucket, queue in state.queues.items():
@@ -65,3 +98,29 @@ def check_notifications(context: CheckContext) -> Iterator[Finding]:
             yield warn(message, fix=deploy, subject=bucket)
         else:
             yield ok(f"the queue notifies {redact_url(config.url)}", subject=bucket)
+
+
+def _check_job_notifications(context: CheckContext) -> Iterator[Finding]:
+    """Compare CALLBACK_URL of the functions that submit jobs with the address of the callback function."""
+    state, deploy = context.state, context.commands.deploy
+    tokens = state.settings.callback_tokens
+    for key in SUBMITTING_FUNCTIONS:
+        function = state.get_usable_function(key)
+        if not function:
+            continue
+        address, _, token = function.variables.get(CALLBACK_URL_NAME, "").rpartition("/")
+        if not address:
+            problem = f"the jobs of {key} notify no one: {CALLBACK_URL_NAME} is not set"
+        elif address != state.callback_url:
+            own = redact_url(f"{state.callback_url}/.") if state.callback_url else "which has none"
+            problem = f"the jobs of {key} notify {redact_url(address)}, not the callback function at {own}"
+        elif token not in tokens:
+            problem = f"the token at the end of {CALLBACK_URL_NAME} of {key} is not in CALLBACK_TOKEN"
+        elif token != tokens[0]:
+            message = f"the jobs of {key} still use a later token of CALLBACK_TOKEN, not the first"
+            yield warn(message, fix=deploy, subject=key)
+            continue
+        else:
+            yield ok(f"each job notifies {redact_url(address + '/.')}", subject=key)
+            continue
+        yield fail(f"{problem}; transcripts wait for the sweep", fix=deploy, subject=key)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.cloud.cam import CamClient, PolicyConflict
+from cli.cloud.cam import CI_SERVICE_ROLE, CamClient, PolicyConflict
 from cli.cloud.client import ApiClient, ApiError, Poller
 from cli.local.emulator import start_emulator
 from cli.policy.diff import missing_permissions
@@ -195,15 +195,29 @@ def test_every_page_of_policies_is_read(account: Account) -> None:
 
 
 def test_role_of_the_speech_service_is_found_and_missed(account: Account) -> None:
-    role = account.client.get_ci_role()
-    assert role.exists
-    assert role.trusts_ci
+    role = account.client.get_service_role(CI_SERVICE_ROLE)
+    assert role.describe_problem(CI_SERVICE_ROLE) == ""
     document = account.cam("GetRole", RoleName="CI_QCSRole")["RoleInfo"]["PolicyDocument"]
     account.cam("DeleteRole", RoleName="CI_QCSRole")
-    gone = account.client.get_ci_role()
-    account.cam("CreateRole", RoleName="CI_QCSRole", PolicyDocument=document)
+    gone = account.client.get_service_role(CI_SERVICE_ROLE)
     assert not gone.exists
-    assert not gone.trusts_ci
+    assert not gone.is_trusted
+    other = document.replace("ci.qcloud.com", "cos.qcloud.com")
+    account.cam("CreateRole", RoleName="CI_QCSRole", PolicyDocument=other)
+    untrusted = account.client.get_service_role(CI_SERVICE_ROLE)
+    assert "does not trust ci.qcloud.com" in untrusted.describe_problem(CI_SERVICE_ROLE)
+    account.client.ensure_service_role(CI_SERVICE_ROLE)
+    role = account.client.get_service_role(CI_SERVICE_ROLE)
+    assert role.describe_problem(CI_SERVICE_ROLE) == ""
+    assert "cos.qcloud.com" in account.cam("GetRole", RoleName="CI_QCSRole")["RoleInfo"]["PolicyDocument"]
+
+
+def test_page_that_grants_a_service_role_is_tencents_own() -> None:
+    assert CI_SERVICE_ROLE.grant_url == (
+        "https://console.cloud.tencent.com/cam/role/grant?roleName=CI_QCSRole"
+        "&policyName=QcloudCOSDataFullControl,QcloudAccessForCIRole,QcloudPartAccessForCIRole"
+        "&principal=eyJzZXJ2aWNlIjoiY2kucWNsb3VkLmNvbSJ9&serviceType=%E6%95%B0%E6%8D%AE%E4%B8%87%E8%B1%A1"
+    )
 
 
 def test_rejected_request_is_not_a_missing_role(account: Account) -> None:
@@ -211,4 +225,4 @@ def test_rejected_request_is_not_a_missing_role(account: Account) -> None:
     with pytest.raises(ApiError, match="SecretIdNotFound"):
         CamClient(api).get_role("made-upload")
     with pytest.raises(ApiError, match="SecretIdNotFound"):
-        CamClient(api).get_ci_role()
+        CamClient(api).get_service_role(CI_SERVICE_ROLE)

@@ -16,8 +16,9 @@ from cli.cloud.client import ApiError, Poller
 from cli.config import Commands
 from cli.deploy.command import DeployOptions, verify_deployment
 from cli.deploy.state import CurrentState
+from cli.doctor.checks import CHECKS
 from cli.doctor.models import Status
-from cli.doctor.runner import CHECKS, run_checks
+from cli.doctor.runner import run_checks
 from cli.local.emulator import start_emulator
 from tests.helpers.account import (
     BUCKETS,
@@ -67,7 +68,7 @@ def test_changed_setting_or_token_changes_nothing_else(restored: Account) -> Non
     assert "SWEEP_AFTER: 600" in output
     assert restored.list_writes(since) == ["scf:UpdateFunctionConfiguration"] * 3
 
-    old = (restored.folder / ".env").read_text("utf-8").strip().partition("=")[2]
+    old = restored.token
     new = "another-made-up-token-00"
     since = restored.last_request()
     passed, output = restored.deploy(config={"SWEEP_AFTER": "600", "CALLBACK_TOKEN": f"{new},{old}"})
@@ -188,6 +189,8 @@ def test_queue_of_a_removed_bucket_is_switched_off(restored: Account) -> None:
 def test_moved_receipts_are_a_warning_about_billing(
     restored: Account, config: Mapping[str, str], new: str
 ) -> None:
+    restored.clients.cos(REGION).put(BUCKETS["INPUT_BUCKETS"], "done.mp3", b"speech")
+    assert restored.admin("GET", "idle?timeout=30") is True
     _, output = restored.deploy(DeployOptions(dry_run=True), config)
     assert f"! the receipts will be expected in {new}" in output
     assert "no longer in transcripts-1250000000/.scribe/done/" in output
@@ -250,7 +253,7 @@ class NewNames(httpx.HTTPTransport):
 
 @pytest.mark.parametrize("appears", [True, False])
 def test_verification_waits_a_minute_for_a_new_address(account: Account, *, appears: bool) -> None:
-    token = (account.folder / ".env").read_text("utf-8").strip().partition("=")[2]
+    token = account.token
     network, pauses = NewNames(), list[float]()
 
     def sleep(seconds: float) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli.cloud.cam import CamClient
+from cli.cloud.cam import CI_SERVICE_ROLE, SCF_SERVICE_ROLE, CamClient, ServiceRoleState
 from cli.cloud.client import ApiError
 from cli.cloud.scf import TriggerInfo
 from cli.config import Commands
@@ -23,7 +23,9 @@ from cli.deploy.notifications import build_notify_config, notification_problem
 from cli.deploy.planner import create_plan, list_plan_warnings
 from cli.deploy.preflight import PreflightFailed, check_preconditions
 from cli.deploy.steps import Action, Change, Step
+from cli.deploy.target import complete_callback_url
 from cli.policy.diff import missing_permissions
+from shared.errors import RequestRejected
 from shared.tencent.speech_models import NotifyConfig
 from tests.helpers.deployment import (
     CALLBACK_URL,
@@ -43,6 +45,7 @@ from tests.helpers.deployment import (
 
 NOTIFY = build_notify_config(f"{CALLBACK_URL}/{CONFIG['CALLBACK_TOKEN']}")
 TARGET = build_target()
+MISSING_ROLE = ServiceRoleState(exists=False, is_trusted=False, missing_policies=("Some",))
 CREATION_FAILED = {"status": "CreateFailed", "status_reason": "no room"}
 
 
@@ -176,12 +179,24 @@ def test_unknown_trigger_is_deleted_and_one_of_another_type_is_kept() -> None:
 def test_foreign_notification_is_shown_without_its_secret() -> None:
     config = build_notify_config("https://hooks.example.com/someone/their-own-secret")
     queue = build_queue(config._replace(state="Off"), "Paused")
-    output = format_plan(
-        create_plan(TARGET, with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue}))
-    )
+    state = with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue})
+    output = format_plan(create_plan(TARGET, state, resume_queues=True))
     assert "state: Paused -> Active" in output
     assert "notification: Off -> On" in output
     assert "their-own-secret" not in output
+    assert "state: Paused" not in format_plan(create_plan(TARGET, state))
+
+
+def test_paused_queue_stays_paused_unless_it_is_to_be_resumed() -> None:
+    queue = build_queue(NOTIFY, "Paused")
+    state = with_values(deployed_state(TARGET), queues={INPUT_BUCKET: queue})
+    assert create_plan(TARGET, state) == ()
+    [warning] = list_plan_warnings(TARGET, state)
+    assert "stays paused" in warning
+    assert "`scribe deploy --resume-queue`" in warning
+    [step] = create_plan(TARGET, state, resume_queues=True)
+    assert step.changes == (Change("state", "Paused", "Active"),)
+    assert list_plan_warnings(TARGET, state, resume_queues=True) == []
 
 
 def build_policy(*actions: str) -> dict[str, Any]:
@@ -274,6 +289,39 @@ def test_wrong_notification_is_changed_and_shown(config: NotifyConfig) -> None:
     assert notification_problem(config, CALLBACK_URL, TARGET.settings.callback_tokens)
 
 
+def test_unbound_bucket_and_missing_service_roles_are_set_up_first() -> None:
+    roles = dict.fromkeys((SCF_SERVICE_ROLE, CI_SERVICE_ROLE), MISSING_ROLE)
+    state = with_values(deployed_state(TARGET), service_roles=roles, ci_statuses={INPUT_BUCKET: "off"})
+    assert list_steps(create_plan(TARGET, state)) == [
+        "+ service role SCF_QcsRole",
+        "+ service role CI_QCSRole",
+        f"+ binding of {INPUT_BUCKET} to Cloud Infinite",
+    ]
+    assert list_plan_warnings(TARGET, state) == []
+    assert len(list_plan_warnings(TARGET, state, with_roles=False)) == 2
+    unreadable = with_values(deployed_state(TARGET), ci_statuses={})
+    assert create_plan(TARGET, unreadable) == ()
+
+
+def test_jobs_get_the_address_once_it_is_known() -> None:
+    target = replace(TARGET, job_callback=True)
+    lines = list_steps(create_plan(target, empty_state(target)))
+    start = lines.index("+ address of scribe-prod-scribe-callback")
+    assert lines[start + 1 : start + 3] == [
+        "~ notification of the jobs of scribe-prod-scribe-upload",
+        "~ notification of the jobs of scribe-prod-scribe-sweep",
+    ]
+    assert not [line for line in lines if "speech queue" in line]
+    complete = replace(
+        target, manifest=complete_callback_url(target.manifest, CALLBACK_URL, CONFIG["CALLBACK_TOKEN"])
+    )
+    foreign = build_queue(build_notify_config("https://hooks.example.com/their-own-secret-token"))
+    state = with_values(deployed_state(complete), queues={INPUT_BUCKET: foreign})
+    assert create_plan(complete, state) == ()
+    steps = create_plan(complete, with_values(deployed_state(TARGET), queues={INPUT_BUCKET: foreign}))
+    assert [step.changes for step in steps] == [(Change("CALLBACK_URL", "", "set"),)] * 2
+
+
 def test_other_tags_are_ignored_and_a_missing_tag_is_a_warning() -> None:
     tags = {"app": "scribe"}
     functions = {key: replace(spec, tags=tags) for key, spec in TARGET.manifest.functions.items()}
@@ -293,11 +341,11 @@ def test_preflight_reports_every_problem_with_its_solution() -> None:
         other_namespaces={"sweep": "old"},
         missing_namespaces=frozenset({"default"}),
         missing_buckets={"transcripts-1250000000": "ap-shanghai"},
-        scf_role_problem="role SCF_QcsRole does not exist",
+        service_roles={SCF_SERVICE_ROLE: MISSING_ROLE},
         queues={},
     )
     with pytest.raises(PreflightFailed) as caught:
-        check_preconditions(target, state, create_buckets=True, with_roles=True)
+        check_preconditions(target, state, create_buckets=True, with_roles=False)
     for word in (
         "Python3.9",
         "namespace old",
@@ -305,7 +353,7 @@ def test_preflight_reports_every_problem_with_its_solution() -> None:
         "QUEUE_ID",
         "18 characters shorter",
         "namespace default does",
-        "console.cloud.tencent.com/scf",
+        "roleName=SCF_QcsRole",
     ):
         assert sum(word in problem for problem in caught.value.problems) == 1, caught.value
     assert len(caught.value.problems) == 7
@@ -326,7 +374,7 @@ def run_steps(output: io.StringIO, *steps: Step) -> None:
     ("code", "hint"),
     [
         ("UnauthorizedOperation.CAM", "lacks the permission scf:CreateFunction"),
-        ("UnauthorizedOperation.Role", "console.cloud.tencent.com/scf"),
+        ("UnauthorizedOperation.Role", "roleName=SCF_QcsRole"),
         ("UnauthorizedOperation.Region", "another REGION"),
         ("UnauthorizedOperation.NotMC", "console only"),
         ("UnauthorizedOperation.FunctionStatus", "wait a minute"),
@@ -338,6 +386,8 @@ def run_steps(output: io.StringIO, *steps: Step) -> None:
         ("ClientNetworkError", "connection"),
         ("LimitExceeded.Function", "quota"),
         ("ResourceInUse.Function", "then run the same command again"),
+        ("ResourceInUse.Cos", "a workflow of Cloud Infinite"),
+        ("InvalidParameterValue.CosNotifyRuleConflict", "a workflow of Cloud Infinite"),
         ("UnsupportedRegion", "correct REGION"),
     ],
 )
@@ -348,6 +398,12 @@ def test_failed_step_gives_a_hint_by_the_code_of_the_error(code: str, hint: str)
         run_steps(output, failing_step(error))
     assert "it says no" in str(caught.value)
     assert "Resume with: scribe deploy" in output.getvalue()
+
+
+def test_hint_for_a_refusal_of_cloud_infinite_names_both_causes() -> None:
+    error = RequestRejected(resource="b", status=401, code="AccessDenied", message="denied")
+    with pytest.raises(ExecutionFailed, match=r"lacks the permission, or the signature is wrong .*clock"):
+        run_steps(io.StringIO(), failing_step(error))
 
 
 def test_full_disk_stops_a_deployment_like_any_other_failure() -> None:

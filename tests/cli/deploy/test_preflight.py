@@ -74,7 +74,7 @@ def test_queue_of_another_owner_is_taken_only_with_take_over(account: Account) -
     assert "their-own-secret" not in str(caught.value)
     take_over = replace(dry, take_over=True)
     assert "~ speech queue of hooked-1250000000" in account.deploy(take_over, {"INPUT_BUCKETS": bucket})[1]
-    token = (account.folder / ".env").read_text("utf-8").strip().partition("=")[2]
+    token = account.token
     notify(f"https://address-of-a-function-that-is-gone.example.com/{token}")
     assert "~ speech queue of hooked-1250000000" in account.deploy(dry, {"INPUT_BUCKETS": bucket})[1]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from types import ModuleType
 
 import pytest
 from rich.console import Console
 
+from cli.doctor import checks
+from cli.doctor.checks import CHECKS
 from cli.doctor.command import doctor
 from cli.doctor.models import Status
-from cli.doctor.runner import CHECKS
 from cli.policy.documents import deployer_policy
 from cli.policy.permissions import load_function_settings, scope_from_settings
 from tests.helpers.doctor import (
@@ -79,3 +81,10 @@ def test_command_prints_json_or_lines(deployment: Deployment) -> None:
     assert "Some checks failed: " in output.getvalue()
     for secret in (TOKEN, deployment.emulator.secret_key):
         assert secret not in output.getvalue()
+
+
+def test_every_check_function_is_listed() -> None:
+    modules = [module for module in vars(checks).values() if isinstance(module, ModuleType)]
+    defined = {name for module in modules for name in vars(module) if name.startswith("check_")}
+    assert len(modules) > 4
+    assert defined == {check.run.__name__ for check in CHECKS}

@@ -54,7 +54,7 @@ RESULTS |= {f"shared.transcript.formats.{path.stem}" for path in FORMAT_MODULES 
 OWN = {
     "upload": {"upload"},
     "callback": {"callback", "shared.recordings.complete", "shared.events"} | RESULTS,
-    "sweep": {"sweep"} | modules("shared.recordings", "sweep") | RESULTS,
+    "sweep": {"sweep"} | modules("shared.recordings", "limiter resume sweep") | RESULTS,
 }
 
 ONE_COLD_START = """

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from localcloud.faults.services import FORGED_TEXT
+from localcloud.faults.service_faults import FORGED_TEXT
 from tests.localcloud.clients import MakeRaw, RawClient
 from tests.localcloud.speech_queue import IssuedKey, SpeechQueue
 from tests.localcloud.stand_in import Receiver, StartCloud

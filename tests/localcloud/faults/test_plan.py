@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.faults.injector import FaultInjector
+from localcloud.faults.decisions import FaultInjector
 from localcloud.faults.plan import KINDS, FaultPlan, FaultPlanError, KillRule, load_plan, parse_plan
 
 

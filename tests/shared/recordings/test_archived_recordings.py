@@ -1,4 +1,4 @@
-"""Recordings in an archive: told once, and submitted after the restore, by its event or by the audit."""
+"""Recordings in an archive: reported once, and submitted after the restore, by its event or by the audit."""
 
 from __future__ import annotations
 

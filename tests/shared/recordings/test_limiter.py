@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import Throttled
+from shared.recordings.limiter import InFlightLimiter
 from shared.recordings.models import Status
-from shared.recordings.sweep import InFlightLimiter
 from shared.tencent.speech_models import JobRequest, Queue
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses

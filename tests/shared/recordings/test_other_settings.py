@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from tests.helpers.fakes import build_test_settings
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
 
 A = b"words of the recording"
-MOVES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+MOVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "to a bucket of its own": ({"output_bucket": ""}, {"output_bucket": OUTPUT_BUCKET}),
     "other transcripts": ({"output_bucket": ""}, {"output_bucket": "", "output_prefix": "text/"}),
     "other receipts": ({"output_bucket": ""}, {"output_bucket": "", "state_prefix": ".state/"}),

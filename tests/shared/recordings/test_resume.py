@@ -6,7 +6,8 @@ import pytest
 
 from shared.errors import OutcomeUnknown, Throttled
 from shared.recordings.models import DEFERRED, SUBMITTED, SUBMITTING, SUPERSEDED, Receipt, Status
-from shared.recordings.sweep import MAX_LOOKUP_PAGES, reconcile, resume_attempt
+from shared.recordings.resume import MAX_LOOKUP_PAGES, resume_attempt
+from shared.recordings.sweep import reconcile
 from shared.tencent.speech_models import JobRequest
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, Killed, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses

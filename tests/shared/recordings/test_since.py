@@ -1,4 +1,4 @@
-"""What was in the bucket before Scribe came costs nothing, unless somebody uploads it again or asks for everything."""
+"""What was in the bucket before Scribe came costs nothing, unless it is uploaded again or SINCE is `all`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ KEY = "a.mp3"
 DAY_S = 86_400.0
 
 
-def build_pipeline(since_s: float = START_S, **settings: object) -> InMemoryPipeline:
-    return InMemoryPipeline(since_s=since_s, **settings)
+def build_pipeline(since_s: float = START_S) -> InMemoryPipeline:
+    return InMemoryPipeline(since_s=since_s)
 
 
 def put_old(pipeline: InMemoryPipeline, key: str = KEY, age_s: float = DAY_S) -> None:

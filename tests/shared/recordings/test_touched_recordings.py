@@ -5,6 +5,8 @@ It costs no second job and gets no error object, also after the speech service h
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,6 +212,21 @@ def test_touch_while_other_content_is_transcribed_writes_its_words_last(pipeline
     assert pipeline.count_jobs() == 2
 
 
+def test_touched_recording_that_is_then_replaced_ends_with_the_new_words(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline)
+    delete_transcripts(pipeline)
+    forget_jobs(pipeline)
+    pipeline.touch(KEY)
+    assert pipeline.ingest(KEY).status is Status.REOPENED
+    pipeline.upload(KEY, B)
+    assert count_statuses(pipeline.sweep_when_due()) == {Status.SUPERSEDED: 1}
+    pipeline.ingest(KEY)
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == B.decode()
+    assert pipeline.get_error(KEY) is None
+    assert pipeline.count_jobs() == 2
+
+
 def test_failed_recording_that_is_touched_is_new_work(pipeline: InMemoryPipeline) -> None:
     transcribe(pipeline, NOT_AUDIO)
     assert pipeline.get_done().state is FAILED
@@ -251,7 +268,7 @@ def test_any_order_of_touches_costs_nothing_and_fails_nothing(steps: list[str]) 
     transcribe(pipeline)
     pipeline.put_raw_result(KEY, A)
     assert pipeline.cloud.jobs["s1"].state == SUCCESS
-    actions = {
+    actions: dict[str, Callable[[], object]] = {
         "touch": lambda: pipeline.touch(KEY),
         "event": lambda: pipeline.ingest(KEY),
         "sweep": pipeline.sweep_when_due,

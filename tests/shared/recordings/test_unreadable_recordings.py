@@ -193,7 +193,7 @@ def test_recording_that_is_refused_while_its_job_runs_gets_its_transcript(
 
 
 @pytest.mark.parametrize("change", ["replaced", "deleted"])
-def test_refused_content_that_replaced_a_recording_is_told_from_it(
+def test_refused_content_that_replaced_a_recording_does_not_get_its_words(
     pipeline: InMemoryPipeline, change: str
 ) -> None:
     pipeline.upload_and_ingest(KEY, A)

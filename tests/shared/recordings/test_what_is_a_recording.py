@@ -1,4 +1,4 @@
-"""What lies beside recordings in a bucket costs no job and no error object, by event and in the audit."""
+"""Other objects beside recordings in a bucket cost no job and no error object, by event and in the audit."""
 
 from __future__ import annotations
 

@@ -133,6 +133,11 @@ def test_service_role_that_is_missing_or_has_no_policy_is_found(
     for policy in attached:
         call("cam", "AttachRolePolicy", {"AttachRoleName": role, "PolicyId": policy["PolicyId"]})
     assert list_wrong(findings) == {check}
-    assert f"https://console.cloud.tencent.com/{check.partition('-')[0]}" in describe(findings, check)
-    assert list_wrong(bare) == set()
-    assert ("no policy attached" in describe(bare, check, Status.NOTE)) is (role == CI_ROLE)
+    assert f"https://console.cloud.tencent.com/cam/role/grant?roleName={role}" in describe(findings, check)
+    assert "scribe deploy" in describe(findings, check)
+    if role == CI_ROLE:
+        assert list_wrong(bare) == set()
+        assert "no policy attached" in describe(bare, check, Status.NOTE)
+    else:
+        assert list_wrong(bare) == {check}
+        assert "lacks the policy QcloudAccessForScfRole" in describe(bare, check)

@@ -75,3 +75,45 @@ def test_recordings_without_a_receipt_are_counted(deployment: Deployment) -> Non
     assert "set INPUT_PREFIX" in describe(findings, "unheard-recordings", Status.NOTE)
     young = deployment.findings(INPUT_BUCKETS=bucket)
     assert describe(young, "unheard-recordings", Status.NOTE) == ""
+
+
+@pytest.mark.process
+def test_objects_that_the_audit_ignores_are_not_counted(deployment: Deployment) -> None:
+    cos, bucket = deployment.operator.cos, f"mixed-{APPID}"
+    deployment.operator.ensure_bucket(bucket)
+    for key in ("calls/a.mp3", "calls/notes.pdf", "calls/README", "calls/b.part"):
+        cos.put(bucket, key, b"sound")
+    findings = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")
+    assert "1 recording has no receipt" in describe(findings, "unheard-recordings", Status.NOTE)
+    findings = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0", SINCE="2099-01-01T00:00:00Z")
+    assert describe(findings, "unheard-recordings", Status.NOTE) == ""
+    assert (
+        "1 recording (5 bytes) uploaded before SINCE (2099-01-01T00:00:00Z) will stay untouched"
+        in describe(findings, "old-recordings", Status.NOTE)
+    )
+
+
+@pytest.mark.process
+def test_recordings_hidden_by_an_output_folder_are_named(deployment: Deployment) -> None:
+    cos, bucket = deployment.operator.cos, f"hidden-{APPID}"
+    deployment.operator.ensure_bucket(bucket)
+    for key in (
+        "calls/out/a.mp3.txt",
+        "calls/out/a.mp3",
+        "calls/out/b.WAV",
+        "out/c.mp3",
+        "calls/s/open/x.json",
+    ):
+        cos.put(bucket, key, b"sound")
+    for extensions in ("", "*", "mp3,wav,txt"):
+        findings = deployment.findings(
+            INPUT_BUCKETS=bucket,
+            OUTPUT_BUCKET="",
+            OUTPUT_PREFIX="calls/out/",
+            STATE_PREFIX="calls/s/",
+            INPUT_EXTENSIONS=extensions,
+        )
+        text = describe(findings, "hidden-recordings", Status.NOTE)
+        assert "2 recordings below calls/out/ (OUTPUT_PREFIX) are never transcribed" in text
+        assert "Example: calls/out/a.mp3 " in text
+        assert "STATE_PREFIX" not in text

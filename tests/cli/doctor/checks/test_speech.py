@@ -35,6 +35,7 @@ def test_paused_queue_is_found(deployment: Deployment) -> None:
         findings = deployment.findings()
     assert list_wrong(findings) == {"queue"}
     assert "Paused" in describe(findings, "queue")
+    assert "scribe deploy --resume-queue" in describe(findings, "queue")
 
 
 def test_unknown_queue_id_is_found(deployment: Deployment) -> None:
@@ -74,3 +75,30 @@ def test_old_token_in_the_queue_is_a_note_during_rotation(deployment: Deployment
     findings = deployment.findings(CALLBACK_TOKEN=f"{OTHER_TOKEN},{TOKEN}")
     assert "later token" in describe(findings, "notification", Status.NOTE)
     assert "notification" not in list_wrong(findings)
+
+
+def test_jobs_that_notify_another_address_are_found(deployment: Deployment) -> None:
+    findings = deployment.findings(job_callback=True)
+    assert "the jobs of upload notify no one" in describe(findings, "notification")
+    name = deployment.name("sweep")
+    variables = deployment.manifest().functions["sweep"].variables
+    for url, words in (
+        (f"https://old.example.com/{TOKEN}", "https://old.example.com/..."),
+        (f"{deployment.callback_url}/{OTHER_TOKEN}", "is not in CALLBACK_TOKEN"),
+        (f"{deployment.callback_url}/{TOKEN}", ""),
+    ):
+        deployment.set_variables(name, {**variables, "CALLBACK_URL": url})
+        findings = deployment.findings(job_callback=True)
+        text = describe(findings, "notification")
+        assert (words in text) if words else ("sweep:" not in text)
+        assert TOKEN not in text
+    deployment.set_variables(name, variables)
+
+
+def test_bucket_that_is_not_bound_is_found(deployment: Deployment) -> None:
+    deployment.admin("PUT", "ci_buckets", {"bucket": INPUT, "status": "unbinding"})
+    findings = deployment.findings()
+    deployment.admin("PUT", "ci_buckets", {"bucket": INPUT, "status": "on"})
+    assert list_wrong(findings) == {"binding"}
+    assert "CIStatus is unbinding" in describe(findings, "binding")
+    assert "scribe deploy" in describe(findings, "binding")

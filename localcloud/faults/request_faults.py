@@ -1,4 +1,4 @@
-"""Faults of requests that are signed with a temporary credential: errors, aborted connections, delays, killed senders.
+"""Injects faults into requests that are signed with a temporary credential: errors, aborted connections, delays, killed senders.
 
 Requests with the operator's permanent credential are never affected, nor are requests with an invalid signature.
 """
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 
 from localcloud.auth.credentials import Credential
-from localcloud.faults.injector import FaultInjector
+from localcloud.faults.decisions import FaultDecisions
 from localcloud.http.errors import ServiceError
 from localcloud.http.request import Request
 from localcloud.http.response import close_response
@@ -40,7 +40,7 @@ class InstanceKiller:
     Counts the requests of each invocation, which is identified by its credential.
     """
 
-    def __init__(self, injector: FaultInjector, kill: Callable[[Credential], bool]) -> None:
+    def __init__(self, injector: FaultDecisions, kill: Callable[[Credential], bool]) -> None:
         """`kill` kills the instance that holds a credential, and returns whether there was one."""
         self._injector = injector
         self._kill = kill
@@ -85,7 +85,7 @@ class RequestFaults:
     """Handles requests and injects faults before and after them."""
 
     def __init__(
-        self, injector: FaultInjector, killer: InstanceKiller, get_job_label: Callable[[str], str]
+        self, injector: FaultDecisions, killer: InstanceKiller, get_job_label: Callable[[str], str]
     ) -> None:
         """`get_job_label` returns a label for a job id, because the id differs in every run."""
         self._injector = injector

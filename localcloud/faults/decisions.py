@@ -15,7 +15,7 @@ from localcloud.faults.plan import FaultPlan
 _RANGE = 2**64
 
 
-class FaultInjector:
+class FaultDecisions:
     """The current plan, and the number of injected faults by kind."""
 
     def __init__(self, plan: FaultPlan) -> None:
@@ -79,7 +79,7 @@ class FaultInjector:
 class SkewedClock:
     """The cloud's clock, which may be ahead of this machine's: for signatures, Date headers and Last-Modified."""
 
-    def __init__(self, injector: FaultInjector) -> None:
+    def __init__(self, injector: FaultDecisions) -> None:
         self._injector = injector
 
     def __call__(self) -> float:

@@ -1,6 +1,6 @@
-"""Faults of the services: speech jobs, their notifications, COS events and create-only writes.
+"""Injects faults of the services: speech jobs, their notifications, COS events and create-only writes.
 
-JobStore that are not what they seem are marked in the data folder, so that tools can tell them apart.
+Jobs that failed or were added by a fault are marked in the data folder, so that tools can recognise them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from localcloud.ci.exceptions import CiError
 from localcloud.ci.models import Job, JobSpec, JobStore, Output
 from localcloud.ci.notifier import OutgoingNotification
 from localcloud.ci.serializers import render_notification
-from localcloud.faults.injector import FaultInjector, SkewedClock
+from localcloud.faults.decisions import FaultDecisions, SkewedClock
 from localcloud.faults.plan import FaultPlan
-from localcloud.faults.requests import InstanceKiller, RequestFaults
+from localcloud.faults.request_faults import InstanceKiller, RequestFaults
 from localcloud.faults.switches import Switches
 from localcloud.http.request import Request
 from localcloud.speech.models import Recognition, RecognitionError, Sentence
@@ -59,7 +59,7 @@ class Faults:
         self, plan: FaultPlan, store: Store, kill: Callable[[Credential], bool] = lambda _credential: False
     ) -> None:
         """`kill` kills the function instance that holds a credential."""
-        self._injector = FaultInjector(plan)
+        self._injector = FaultDecisions(plan)
         self._job_store = JobStore(store)
         self._killer = InstanceKiller(self._injector, kill)
         self.clock = SkewedClock(self._injector)
@@ -104,7 +104,7 @@ def job_label(spec: JobSpec) -> str:
 class JobFaults:
     """Faults of speech jobs: rejected by a full queue, failed, or finished before the submitter has its response."""
 
-    def __init__(self, injector: FaultInjector, store: Store, switches: Switches) -> None:
+    def __init__(self, injector: FaultDecisions, store: Store, switches: Switches) -> None:
         self._injector = injector
         self._switches = switches
         self._db = store.db
@@ -168,7 +168,7 @@ def _is_from_function(request: Request) -> bool:
 class NotificationFaults:
     """Faults of notifications: lost, late, duplicate, or accompanied by forged ones."""
 
-    def __init__(self, injector: FaultInjector, jobs: JobStore, job_faults: JobFaults) -> None:
+    def __init__(self, injector: FaultDecisions, jobs: JobStore, job_faults: JobFaults) -> None:
         self._injector = injector
         self._jobs = jobs
         self._job_faults = job_faults
@@ -240,7 +240,7 @@ class EventFaults:
     Delayed events are lost when the cloud stops.
     """
 
-    def __init__(self, injector: FaultInjector) -> None:
+    def __init__(self, injector: FaultDecisions) -> None:
         self._injector = injector
         self._delayed: set[asyncio.TimerHandle] = set()
 
@@ -292,7 +292,7 @@ class EventFaults:
 class ObjectFaults:
     """Faults of create-only writes that race: the check of the second may not see the first."""
 
-    def __init__(self, injector: FaultInjector) -> None:
+    def __init__(self, injector: FaultDecisions) -> None:
         self._injector = injector
 
     def maybe_miss_existing(self, label: str, age_s: float) -> bool:

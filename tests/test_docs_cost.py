@@ -1,0 +1,65 @@
+"""The arithmetic of docs/cost.md and of the README starts from what the functions do and from serverless.yml."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from tests.helpers.in_memory_pipeline import InMemoryPipeline
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/cost.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+DAYS = 30
+SWEEPS, AUDITS = DAYS * 24 * 60 // 5, DAYS * 24 // 6
+CALLS = SWEEPS + AUDITS
+IDLE_S, SWEEP_GB = 0.5, 0.25
+CNY_PER_GB_SECOND, CNY_PER_CALL, CNY_PER_REQUEST = 0.00011108, 0.0133 / 10_000, 0.01 / 10_000
+
+
+def count_idle_requests() -> tuple[int, int]:
+    """Count the requests of a sweep and of an audit if nothing was ever uploaded."""
+    pipeline = InMemoryPipeline()
+    pipeline.sweep()
+    sweep = len(pipeline.take_requests())
+    pipeline.audit_when_due()
+    return sweep, len(pipeline.take_requests())
+
+
+def test_timers_and_memory_are_those_of_the_deployment() -> None:
+    text = (ROOT / "serverless.yml").read_text("utf-8")
+    inputs = yaml.safe_load(text)["inputs"]
+    timers = {
+        trigger["parameters"]["name"]: trigger["parameters"]["cronExpression"]
+        for trigger in inputs["triggers"]
+        if trigger["type"] == "timer"
+    }
+    assert timers == {"reconcile": "0 */5 * * * * *", "audit": "0 33 */6 * * * *"}
+    memory = [
+        inputs["functions"][name].get("memorySize", inputs["memorySize"]) for name in ("upload", "sweep")
+    ]
+    assert memory == [128, SWEEP_GB * 1024]
+
+
+def test_idle_figures_follow_from_the_timers_and_the_counted_requests() -> None:
+    sweep, audit = count_idle_requests()
+    requests = CALLS * sweep + AUDITS * audit
+    gb_seconds = CALLS * SWEEP_GB * IDLE_S
+    idle_cny = gb_seconds * CNY_PER_GB_SECOND + CALLS * CNY_PER_CALL + requests * CNY_PER_REQUEST
+    assert f"{CALLS:,} × {sweep} for the sweep + {AUDITS} × {audit} for the audit" in PAGE
+    for figure in (f"| {CALLS:,} |", f"| {gb_seconds:,.0f} |", f"| {requests:,} |", f"**{idle_cny:.2f}**"):
+        assert figure in PAGE
+    assert (
+        f"{gb_seconds:,.0f} GB-seconds and {requests:,} requests a month, about {idle_cny:.2f} CNY" in README
+    )
+
+
+def test_rows_of_the_bill_add_up() -> None:
+    section = PAGE[PAGE.index("## 100 recordings") : PAGE.index("**all, without a base package**")]
+    amounts = [float(amount) for amount in re.findall(r"\| ([0-9.]+) \|$", section, re.MULTILINE)]
+    assert len(amounts) == 6
+    total = float(re.findall(r"\*\*all, without a base package\*\* \| \| \*\*([0-9.]+)\*\*", PAGE)[0])
+    assert abs(sum(amounts) - total) < 0.01
+    assert f"about {total:.0f} CNY" in README
