@@ -86,7 +86,8 @@ def create_admin_app(cloud: Cloud) -> Starlette:
             Route("/-/health", pages.health),
             Route("/-/requests", pages.requests),
             Route("/-/invocations", pages.invocations),
-            Route("/-/jobs", pages.jobs),
+            Route("/-/jobs", pages.jobs, methods=["GET", "DELETE"]),
+            Route("/-/instances", pages.instances, methods=["DELETE"]),
             Route("/-/idle", pages.idle),
             Route("/-/faults", pages.faults, methods=["GET", "PUT"]),
             Route("/-/deployed", pages.deployed),
@@ -137,9 +138,15 @@ class _AdminPages:
         # `default=str`: a result may hold anything that a handler returned.
         return Response(json.dumps(records, default=str), media_type="application/json")
 
-    async def jobs(self, _request: Request) -> Response:
-        """Return every job and its state. `paid`: it was submitted; `fault`: what the fault plan did to it."""
-        marks = self._cloud.faults.jobs.marks()
+    async def jobs(self, request: Request) -> Response:
+        """Return every job and its state. `paid`: it was submitted; `fault`: what the fault plan did to it.
+
+        DELETE lets CI forget the jobs that have ended, as it does after some time: no call of CI finds them any more,
+        and only this page still has them (`forgotten`). With `?object=key`, only the jobs of one recording.
+        """
+        if request.method == "DELETE":
+            self._cloud.ci.jobs.forget_ended(request.query_params.get("object", ""))
+        marks, forgotten = self._cloud.faults.jobs.marks(), self._cloud.ci.jobs.list_forgotten()
         return JSONResponse(
             [
                 {
@@ -158,10 +165,16 @@ class _AdminPages:
                     "ended": format_timestamp(job.ended_s),
                     "paid": marks.get(job.job_id) != FOREIGN,
                     "fault": marks.get(job.job_id, ""),
+                    "forgotten": job.number in forgotten,
                 }
                 for job in self._cloud.ci.jobs.all()
             ]
         )
+
+    async def instances(self, _request: Request) -> Response:
+        """End every instance of the functions: the next event of each function is a cold start."""
+        self._cloud.functions.stop_instances()
+        return JSONResponse({"stopped": True})
 
     async def idle(self, request: Request) -> Response:
         """Wait up to `timeout` seconds until no work is left; returns `true` or `false`."""
@@ -222,19 +235,22 @@ class _AdminPages:
         """Change the current version of the object `key` of `bucket` in ways that no COS request can.
 
         `tier`: ARCHIVE_ACCESS or DEEP_ARCHIVE_ACCESS for an INTELLIGENT_TIERING object, empty to move it back.
-        `denied`: true makes every read of the key answer 403 until it is false. `restored`: true finishes a restore.
+        `denied`: true makes every read of the key answer 403 until it is false, also of an object that is uploaded
+        later. `restored`: true finishes a restore.
         """
 
         async def change() -> Response:
             change = ObjectChange.model_validate_json(await request.body())
             cos = self._cloud.cos
+            if change.denied is not None:
+                cos.states.set_denied(change.bucket, change.key, denied=change.denied)
+            if change.tier is None and not change.restored:
+                return JSONResponse(change.model_dump())
             stored = cos.objects.get_current(change.bucket, change.key)
             if stored is None:
                 raise KeyError(f"{change.bucket}/{change.key}")
             if change.tier is not None:
                 cos.set_tier(stored, change.tier)
-            if change.denied is not None:
-                cos.states.set_denied(stored.bucket, stored.key, denied=change.denied)
             if change.restored:
                 await cos.finish_restore(stored)
             return JSONResponse(change.model_dump())

@@ -71,6 +71,7 @@ class FunctionRuntime:
         self.owns_host = self.registry.owns_host
         self.wait_idle = self.registry.wait_idle
         self.fire_timer = self.registry.fire_timer
+        self.stop_instances = self.registry.stop_instances
         self.close = self.registry.close
 
     @property

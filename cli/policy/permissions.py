@@ -207,6 +207,9 @@ TABLE = (
     Grant("callback", "cos:PutObject", _ON.DONE, "closes the receipt"),
     Grant("callback", "cos:DeleteObject", _ON.OPEN, "closes the receipt"),
     Grant("callback", "cos:DeleteObject", _ON.CLAIM, "the claims on the closed receipt"),
+    # A recording that was replaced can come back while its receipt is being closed: then it gets a new one.
+    Grant("callback", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
+    Grant("callback", "cos:PutObject", _ON.CLAIM, "same as upload"),
     Grant("callback", "cos:PutObject", _ON.OPEN, "leaves a retry to the sweep"),
     Grant("sweep", "cos:GetBucket", _ON.OUTPUT_LISTING, "lists the open receipts"),
     Grant("sweep", "cos:GetBucket", _ON.INPUT_LISTING, "finds recordings whose event was lost"),

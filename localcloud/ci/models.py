@@ -340,7 +340,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS jobs_by_queue ON jobs (queue_id, state);
 CREATE INDEX IF NOT EXISTS jobs_by_bucket ON jobs (bucket, number);
+CREATE TABLE IF NOT EXISTS forgotten_jobs (number INTEGER PRIMARY KEY);
 """
+_REMEMBERED = "number NOT IN (SELECT number FROM forgotten_jobs)"
 _JOB_COLUMNS = "number, job_id, state, code, message, created_s, started_s, ended_s, asked, recognition"
 
 
@@ -397,8 +399,8 @@ class JobStore:
         return next(iter(self._select(where, values)), None)
 
     def get(self, bucket: str, job_id: str) -> Job | None:
-        """Get a job of that bucket."""
-        return self._select_first("job_id = ? AND bucket = ?", (job_id, bucket))
+        """Get a job of that bucket, unless CI has forgotten it."""
+        return self._select_first(f"job_id = ? AND bucket = ? AND {_REMEMBERED}", (job_id, bucket))
 
     def find(self, job_id: str) -> Job | None:
         """Get a job of any bucket."""
@@ -441,6 +443,7 @@ class JobStore:
             f"bucket = ? AND (? = '' OR queue_id = ?) AND state IN ({placeholders})"
             " AND CAST(created_s AS INTEGER) BETWEEN ? AND ?"
             " AND (? = '' OR ltrim(json_extract(asked, '$.input_object'), '/') = ?)"
+            f" AND {_REMEMBERED}"
             f" AND (? IS NULL OR number {comparison} ?) ORDER BY number {direction} LIMIT ?"
         )
         filters = (bucket, queue_id, queue_id, *states, *created, input_object, input_object)
@@ -489,6 +492,19 @@ class JobStore:
         """Submitted <-> Pause for the waiting jobs of a queue whose state changed (D-QPUT, the current page)."""
         old, new = ("Submitted", "Pause") if paused else ("Pause", "Submitted")
         self._db.execute("UPDATE jobs SET state = ? WHERE queue_id = ? AND state = ?", (new, queue_id, old))
+
+    def forget_ended(self, input_object: str = "") -> None:
+        """Forget the jobs that have ended, of one recording or of all: the service keeps them for a limited time."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO forgotten_jobs SELECT number FROM jobs"
+            " WHERE state IN ('Success', 'Failed', 'Cancel')"
+            " AND (? = '' OR ltrim(json_extract(asked, '$.input_object'), '/') = ltrim(?, '/'))",
+            (input_object, input_object),
+        )
+
+    def list_forgotten(self) -> set[int]:
+        """List the numbers of the jobs that are forgotten."""
+        return {number for (number,) in self._db.execute("SELECT number FROM forgotten_jobs")}
 
     def requeue_running(self) -> None:
         """Running -> Submitted for all, or Pause in a paused queue: after a restart an interrupted job starts again."""

@@ -231,6 +231,11 @@ class FunctionRegistry:
         """Accept an asynchronous event of the API, which is JSON text; returns its request id."""
         return self._event_queue.enqueue_json(key, "invoke", event)
 
+    def stop_instances(self) -> None:
+        """Let every function start a new instance for its next event; a running event ends in the old one."""
+        for function in self._runner.functions.values():
+            self._runner.put(function)
+
     def kill(self, secret_id: str) -> bool:
         """Kill the instance whose current invocation has that secret id; False if there is none."""
         return self._runner.kill(secret_id)

@@ -1,8 +1,9 @@
 """Fault injection: uploads while faults occur, repairs without faults, and checks of the result from outside.
 
 __main__.py      `make chaos`: one run; prints its counts as JSON, then what is wrong, then one sentence
-run.py           the two phases of a run: uploads with faults, then sweeps without
-workload.py      the uploads of a seed
+run.py           the stages of a run: uploads with faults, then sweeps without, twice
+workload.py      what is uploaded with a seed, and what is done to it
+deployment.py    how Scribe is deployed with a seed: versioning, prefixes
 faults.py        the fault plan of a seed
 cloud.py         the local cloud with its admin pages; repairs
 observations.py  what is collected during a run: objects, jobs, invocations, requests

@@ -10,15 +10,24 @@ from itertools import pairwise
 from typing import Any
 
 from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
+from shared.recordings.failures import ARCHIVED
 from shared.recordings.keys import ERROR_EXTENSION
 from tests.chaos.cloud import Row
-from tests.chaos.expected import FORMATS, Speech, build_output_key, build_receipt_id, find_difference
+from tests.chaos.expected import (
+    FORMATS,
+    Speech,
+    build_output_key,
+    build_receipt_id,
+    build_receipt_prefix,
+    find_difference,
+)
 from tests.chaos.observations import Observations
-from tests.chaos.workload import Recording, compute_etag
+from tests.chaos.workload import NEVER_TRANSCRIBED, UNREADABLE, Kind, Recording, Restore, compute_etag
 
-LOST, PAID_TWICE, WRONG = "lost", "paid_twice", "wrong"
-FORGED, LEFT_OPEN, SECRET = "forged", "left_open", "secrets_logged"
-KINDS = (LOST, PAID_TWICE, WRONG, FORGED, LEFT_OPEN, SECRET)
+LOST, PAID_TWICE, SURPRISE, WRONG = "lost", "paid_twice", "paid_by_surprise", "wrong"
+ERROR_BESIDE, FORGED, LEFT_OPEN, SECRET = "error_beside_transcripts", "forged", "left_open", "secrets_logged"
+KINDS = (LOST, PAID_TWICE, SURPRISE, WRONG, ERROR_BESIDE, FORGED, LEFT_OPEN, SECRET)
+NO_MONEY_CODE = "FailedOperation.UserHasNoAmount"
 _FORGED_WORD = b"forged"  # in no recording
 _SECRETS = (CALLBACK_TOKEN, "q-sign-algorithm", "q-signature", "security-token")
 
@@ -62,38 +71,51 @@ def check_results(
     for recording in recordings:
         files = _get_result_files(observations, recording.key)
         speech = expected[recording.current]
-        kind, reason = _check_recording(recording, files, speech, jobs)
+        kind, reason = _check_recording(recording, files, speech, observations, jobs)
         if kind == WRONG and _is_of_unseen_content(recording, files, expected, observations):
             of_unseen_content += 1
         elif kind:
             violations.append(Violation(kind, recording.key, reason))
-        elif ERROR_EXTENSION in files and speech is not None:
+        elif ERROR_EXTENSION in files and speech is not None and recording.kind is Kind.RECORDING:
             errors_expected += 1
         violations += jobs.find_second_payments(recording)
-    receipt_ids = {
-        build_receipt_id(recording.key, body) for recording in recordings for body in recording.bodies
-    }
-    violations += jobs.find_unknown_content(receipt_ids)
+        violations += _find_error_beside_transcripts(recording, observations)
+    violations += jobs.find_surprises(recordings)
     violations += _find_forged(recordings, observations)
-    violations += _find_open_receipts(observations)
+    violations += _find_open_receipts(recordings, observations)
     violations += _find_logged_secrets(observations, (*_SECRETS, *secrets))
     return Verdict(tuple(violations), errors_expected, of_unseen_content)
 
 
 def _get_result_files(observations: Observations, key: str) -> dict[str, bytes]:
-    """Return the result objects of a recording, by extension."""
-    keys = {extension: build_output_key(key, extension) for extension in (*FORMATS, ERROR_EXTENSION)}
-    outputs = observations.outputs
-    return {extension: outputs[output_key] for extension, output_key in keys.items() if output_key in outputs}
+    """Return the result objects of a recording, by extension: those of the last place that has any."""
+    results = (observations.results(key, place) for place in observations.deployment.places)
+    return next(filter(None, results), {})
 
 
 def _check_recording(
-    recording: Recording, files: Mapping[str, bytes], speech: Speech | None, jobs: _PaidJobs
+    recording: Recording,
+    files: Mapping[str, bytes],
+    speech: Speech | None,
+    observations: Observations,
+    jobs: _PaidJobs,
 ) -> tuple[str, str]:
     """Return the kind of violation and the reason, or two empty strings if the results are right."""
     if recording.is_folder:
         return (FORGED, f"a folder marker has {sorted(files)}") if files else ("", "")
+    if recording.kind in NEVER_TRANSCRIBED:
+        traces = [*sorted(files), *_list_receipts(observations, recording.key)]
+        return (
+            (WRONG, f"{recording.kind.value} leave no trace, but there is {traces}") if traces else ("", "")
+        )
+    if recording.kind in UNREADABLE or (
+        recording.kind is Kind.ARCHIVED and recording.restore is Restore.NEVER
+    ):
+        return _check_unread(recording, files, observations)
     etag = compute_etag(recording.current)
+    if recording.kind is Kind.DENIED_LATER and sorted(files) == [ERROR_EXTENSION]:
+        error_etag = _parse_json(files[ERROR_EXTENSION])["recording"]["etag"]
+        return ("", "") if error_etag == etag else (WRONG, f"the error object is of content {error_etag}")
     if ERROR_EXTENSION in files:
         return _check_error(recording, _parse_json(files[ERROR_EXTENSION]), speech, jobs)
     if speech is None:
@@ -103,6 +125,52 @@ def _check_recording(
         return LOST, f"neither an error object nor all transcripts: {missing} missing"
     difference = find_difference(files, speech, etag)
     return (WRONG, difference) if difference else ("", "")
+
+
+def _list_receipts(observations: Observations, key: str) -> list[str]:
+    """List the receipts of a key, in every state."""
+    prefix = build_receipt_prefix(key)
+    return [
+        f"{state}/{receipt_id}"
+        for state in ("open", "done", "waiting")
+        for receipt_id in observations.receipts(state)
+        if receipt_id.startswith(prefix)
+    ]
+
+
+def _check_unread(
+    recording: Recording, files: Mapping[str, bytes], observations: Observations
+) -> tuple[str, str]:
+    """Check a recording that cannot be read at the end: it has an error object and one receipt, and nothing else."""
+    if sorted(files) != [ERROR_EXTENSION]:
+        return (
+            WRONG if files else LOST,
+            f"must have an error object only, but has {sorted(files) or 'nothing'}",
+        )
+    document = _parse_json(files[ERROR_EXTENSION])
+    etag, expected_etag = document["recording"]["etag"], observations.input_etags.get(recording.key)
+    if etag != expected_etag:
+        return WRONG, f"the error object is of content {etag}, expected {expected_etag}"
+    is_archived = recording.kind is Kind.ARCHIVED
+    if (document["message"] == ARCHIVED.message) != is_archived:
+        return WRONG, f"the error object says: {document['message']}"
+    receipts = _list_receipts(observations, recording.key)
+    expected_state = "waiting/" if is_archived else "done/"
+    if len(receipts) != 1 or not receipts[0].startswith(expected_state):
+        return LOST, f"must have one receipt below {expected_state}, but has {receipts}"
+    return "", ""
+
+
+def _find_error_beside_transcripts(recording: Recording, observations: Observations) -> Iterator[Violation]:
+    """Yield error objects beside transcripts of the same content."""
+    for place in observations.deployment.places:
+        files = observations.results(recording.key, place)
+        if ERROR_EXTENSION not in files or "json" not in files:
+            continue
+        error, transcript = _parse_json(files[ERROR_EXTENSION]), _parse_json(files["json"])
+        if error["recording"]["etag"] == transcript["recording"]["etag"]:
+            reason = f"beside its transcripts there is an error object: {error['message']} {error['code']}"
+            yield Violation(ERROR_BESIDE, recording.key, reason)
 
 
 def _is_of_unseen_content(
@@ -141,7 +209,7 @@ def _check_error(
         return "", ""
     receipt_id = build_receipt_id(recording.key, recording.current)
     if not jobs.has_injected_failure(receipt_id):
-        return WRONG, f"an error object, but no job failed: {document.get('what')} {document.get('code')}"
+        return WRONG, f"an error object, but no job failed: {document.get('message')} {document.get('code')}"
     # Only the last job counts: an earlier one may have read other content, and its result is not used then.
     if jobs.get_last_state(receipt_id) == "Success":
         return WRONG, "an error object, but the last job of this content succeeded"
@@ -152,13 +220,14 @@ class _PaidJobs:
     """The paid jobs by receipt id, which they have as UserData. `rows` are in the order of submission."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = [row for row in rows if row["paid"]]
         self._states: dict[str, Counter[str]] = {}
         self._last_states: dict[str, str] = {}
         self._injected_failures = {row["user_data"] for row in rows if row["fault"] == "job_failed"}
-        for row in rows:
-            if row["paid"]:
-                self._states.setdefault(row["user_data"], Counter())[row["state"]] += 1
-                self._last_states[row["user_data"]] = row["state"]
+        for row in self._rows:
+            state = NO_MONEY_CODE if row.get("code") == NO_MONEY_CODE else row["state"]
+            self._states.setdefault(row["user_data"], Counter())[state] += 1
+            self._last_states[row["user_data"]] = state
 
     def get_last_state(self, receipt_id: str) -> str:
         """Return the state of the job that was submitted last, or "" if there is none."""
@@ -172,29 +241,58 @@ class _PaidJobs:
         """Yield contents with more than one job, not counting jobs for uploads that need a new one.
 
         A new upload of the same content needs one after its job failed, and after other content was under the key:
-        the first job may have read that.
+        the first job may have read that. A touched recording counts as uploaded again. A job that failed because the
+        account had no money left is done again.
         """
         for body in dict.fromkeys(recording.bodies):
             states = self._states.get(build_receipt_id(recording.key, body), Counter())
-            repeated_uploads = recording.bodies.count(body) - 1
+            repeats = recording.bodies.count(body) - 1 + recording.touches
             returns = sum(
                 current == body and previous != body
                 for previous, current in pairwise((None, *recording.bodies))
             )
-            if sum(states.values()) > max(returns, 1) + min(states["Failed"], repeated_uploads):
-                reason = f"{dict(states)} jobs for content {compute_etag(body)}, uploaded {repeated_uploads + 1} times"
+            allowed = max(returns, 1) + min(states["Failed"], repeats) + states[NO_MONEY_CODE]
+            if sum(states.values()) > allowed:
+                reason = (
+                    f"{dict(states)} jobs for content {compute_etag(body)}, uploaded {repeats + 1} times:"
+                    f" {self._list_evidence(recording)}"
+                )
                 yield Violation(PAID_TWICE, recording.key, reason)
 
-    def find_unknown_content(self, receipt_ids: set[str]) -> Iterator[Violation]:
-        """Yield jobs for content that was never uploaded."""
-        for receipt_id in self._states:
-            if receipt_id.startswith(INPUT_BUCKET + "/") and receipt_id not in receipt_ids:
-                yield Violation(PAID_TWICE, "", f"a job for content that was never uploaded: {receipt_id}")
+    def find_surprises(self, recordings: Sequence[Recording]) -> Iterator[Violation]:
+        """Yield jobs that no one asked for: for what is no recording, or is old, an output, or cannot be read."""
+        by_key = {recording.key: recording for recording in recordings}
+        receipt_ids = {
+            build_receipt_id(recording.key, body) for recording in recordings for body in recording.bodies
+        }
+        for row in self._rows:
+            evidence = (
+                f"job {row['job_id']} {row['state']} {row['code']} at {row['created']}: {row['user_data']}"
+            )
+            recording = by_key.get(row["object"])
+            if recording is None:
+                yield Violation(SURPRISE, row["object"], f"for an object that was never uploaded: {evidence}")
+            elif recording.kind in NEVER_TRANSCRIBED | UNREADABLE or recording.is_folder:
+                yield Violation(SURPRISE, recording.key, f"for {recording.kind.value}: {evidence}")
+            elif recording.kind is Kind.ARCHIVED and (
+                recording.restore is Restore.NEVER or row["code"] == "FailedOperation.ErrorDownFile"
+            ):
+                yield Violation(SURPRISE, recording.key, f"for an archived recording: {evidence}")
+            elif row["user_data"] not in receipt_ids:
+                yield Violation(SURPRISE, recording.key, f"for content that was never uploaded: {evidence}")
+
+    def _list_evidence(self, recording: Recording) -> list[str]:
+        return [
+            f"{row['job_id']} {row['state']} {row.get('fault')} at {row.get('created')}"
+            for row in self._rows
+            if row.get("object") == recording.key
+        ]
 
 
 def _find_forged(recordings: Sequence[Recording], observations: Observations) -> Iterator[Violation]:
     allowed = {
-        build_output_key(recording.key, extension): recording.key
+        build_output_key(recording.key, extension, place): recording.key
+        for place in observations.deployment.places
         for recording in recordings
         for extension in (*FORMATS, ERROR_EXTENSION)
     }
@@ -203,15 +301,24 @@ def _find_forged(recordings: Sequence[Recording], observations: Observations) ->
             yield Violation(FORGED, "", f"an output for a recording that was never uploaded: {key}")
         if _FORGED_WORD in body.lower():
             yield Violation(FORGED, allowed.get(key, ""), f"forged words in {key}")
-    for key in set(observations.input_keys) - {recording.key for recording in recordings}:
+    for key in set(observations.input_etags) - {recording.key for recording in recordings}:
         yield Violation(FORGED, "", f"an object in the input bucket that was never uploaded: {key}")
     for bucket in set(observations.buckets) - {INPUT_BUCKET, OUTPUT_BUCKET}:
         yield Violation(FORGED, "", f"an unexpected bucket: {bucket}")
 
 
-def _find_open_receipts(observations: Observations) -> Iterator[Violation]:
+def _find_open_receipts(recordings: Sequence[Recording], observations: Observations) -> Iterator[Violation]:
     for receipt_id, body in observations.receipts("open").items():
         yield Violation(LEFT_OPEN, str(_parse_json(body).get("key", "")), f"the receipt {receipt_id} is open")
+    readable = {
+        build_receipt_id(recording.key, recording.current): recording.key
+        for recording in recordings
+        if recording.restore is not Restore.NEVER
+    }
+    for receipt_id in observations.receipts("waiting").keys() & readable.keys():
+        yield Violation(
+            LEFT_OPEN, readable[receipt_id], f"restored, but its receipt still waits: {receipt_id}"
+        )
 
 
 def _find_logged_secrets(observations: Observations, secrets: Sequence[str]) -> Iterator[Violation]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
-from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, LocalPipeline
+from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, REGION, LocalPipeline
+from shared.tencent.client import Request
 from tests.helpers.permissions import build_scope, write_policies
 from tests.helpers.pipeline import running_pipeline
 
@@ -20,8 +24,10 @@ Row = Mapping[str, Any]
 RECONCILE, AUDIT = "reconcile", "audit"
 CALL_TIMEOUT_S = 700.0  # a sweep may take 600 s (serverless.yml)
 FAST_OPTIONS = ("--speech", "scripted", "--retry-delay", "0.2")
-_MAX_REPAIR_ROUNDS = 20
+_REPAIR_TIMEOUT_S = 150.0  # what was refused several times waits for up to a minute
 _REPAIR_PAUSE_S = 0.3  # with SWEEP_AFTER 0 a dead attempt keeps its lease for 2 seconds
+_CUSTOMER_KEY = bytes(32)
+_RESTORE = b"<RestoreRequest><Days>2</Days></RestoreRequest>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +37,58 @@ class Cloud:
     pipeline: LocalPipeline
     client: httpx.Client
 
-    def upload(self, key: str, body: bytes) -> None:
+    def upload(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str = "audio/mpeg",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Upload a recording with the operator's key, whose requests have no faults."""
-        self.pipeline.clients.cos.put(INPUT_BUCKET, key, body)
+        headers = {"Content-Type": content_type, **(headers or {})}
+        self._request_object("PUT", INPUT_BUCKET, key, headers=headers, body=body)
+
+    def touch(self, key: str, *, storage_class: str = "STANDARD") -> None:
+        """Copy a recording onto itself: the same content and ETag, new metadata and a new time."""
+        headers = {
+            "x-cos-metadata-directive": "Replaced",
+            "Content-Type": "audio/mpeg",
+            "x-cos-meta-touched": "1",
+            "x-cos-storage-class": storage_class,
+        }
+        self._copy_object(INPUT_BUCKET, key, key, headers)
+
+    def restore(self, key: str) -> None:
+        """Start to restore an archived recording."""
+        self._request_object("POST", INPUT_BUCKET, key, parameters=(("restore", ""),), body=_RESTORE)
+
+    def deny(self, key: str) -> None:
+        """Let every read of a recording be denied, also if it is uploaded later."""
+        self._request("PUT", "objects", {"bucket": INPUT_BUCKET, "key": key, "denied": True})
+
+    def copy_folder(self, bucket: str, prefix: str, new_prefix: str) -> None:
+        """Copy every object below a prefix to another one."""
+        for key in self.list_keys(bucket, prefix):
+            self._copy_object(bucket, key, new_prefix + key.removeprefix(prefix), {})
+
+    def _copy_object(self, bucket: str, key: str, new_key: str, headers: Mapping[str, str]) -> None:
+        source = f"{bucket}.cos.{REGION}.myqcloud.com/{quote(key)}"
+        self._request_object("PUT", bucket, new_key, headers={"x-cos-copy-source": source, **headers})
+
+    def _request_object(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        *,
+        parameters: tuple[tuple[str, str], ...] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> None:
+        host = f"{bucket}.cos.{REGION}.myqcloud.com"
+        request = Request(method, host, "/" + key, f"{bucket}/{key}", parameters, headers or {}, body)
+        self.pipeline.clients.cos.client.send(request)
 
     def read_objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
         """Return the content of every object below a prefix, by key."""
@@ -77,6 +132,27 @@ class Cloud:
         """Return how often each kind of fault was injected so far."""
         return dict(self._request_row("GET", "faults")["struck"])
 
+    def refuse_submits(self, status: int, code: str, body: str) -> None:
+        """Let CI refuse every submit of the account until `end_refusals`. `body` is xml, html or empty."""
+        self._request("PUT", "refuse", {"status": status, "code": code, "body": body})
+
+    def fail_jobs(self) -> None:
+        """Let every job fail for want of money until `end_refusals`."""
+        self._request("PUT", "fail_jobs", {})
+
+    def end_refusals(self) -> None:
+        """Let CI accept submits again, and jobs succeed."""
+        for page in ("refuse", "fail_jobs"):
+            self._request("DELETE", page)
+
+    def forget_jobs(self) -> None:
+        """Let CI forget the jobs that have ended."""
+        self._request("DELETE", "jobs")
+
+    def stop_instances(self) -> None:
+        """End the functions' processes: the next event of each function is a cold start."""
+        self._request("DELETE", "instances")
+
     def _request_rows(self, path: str) -> list[Row]:
         return list(self._request("GET", path))
 
@@ -108,25 +184,41 @@ def build_timer_event(message: str) -> dict[str, str]:
     return {"Type": "Timer", "TriggerName": message, "Time": "2026-11-21T01:15:00Z", "Message": message}
 
 
-def repair(cloud: Cloud, idle_timeout_s: float) -> str:
+def build_customer_key_headers() -> dict[str, str]:
+    """Build the headers of an upload that is encrypted with a key of the customer (SSE-C)."""
+    prefix = "x-cos-server-side-encryption-customer-"
+    digest = hashlib.md5(_CUSTOMER_KEY, usedforsecurity=False).digest()
+    return {
+        f"{prefix}algorithm": "AES256",
+        f"{prefix}key": base64.b64encode(_CUSTOMER_KEY).decode(),
+        f"{prefix}key-md5": base64.b64encode(digest).decode(),
+    }
+
+
+def repair(
+    cloud: Cloud, idle_timeout_s: float, bucket: str = OUTPUT_BUCKET, state_prefix: str = ".scribe/"
+) -> str:
     """Sweep and audit until a round changes nothing. Return "", or why the repair did not end."""
     cloud.wait_until_idle(idle_timeout_s)
-    etags = _list_output_etags(cloud)
-    for _ in range(_MAX_REPAIR_ROUNDS):
+    deadline_s = time.monotonic() + _REPAIR_TIMEOUT_S
+    etags = _list_etags(cloud, bucket)
+    while True:
         calls = []
         for message in (RECONCILE, AUDIT):
             calls.append(cloud.sweep(message))
             if not cloud.wait_until_idle(idle_timeout_s):
                 return "the pipeline does not become idle"
-        etags_before, etags = etags, _list_output_etags(cloud)
-        open_receipts = [key for key in etags if key.startswith(".scribe/open/")]
+        etags_before, etags = etags, _list_etags(cloud, bucket)
+        open_receipts = [key for key in etags if key.startswith(state_prefix + "open/")]
         if not open_receipts and etags_before == etags and all(call["outcome"] == "ok" for call in calls):
             return ""
+        if time.monotonic() > deadline_s:
+            break
         if open_receipts:
             time.sleep(_REPAIR_PAUSE_S)
     results = [call["error"] or call["result"] for call in calls]
     return f"the repair does not end, {len(open_receipts)} receipts are open; the last results are {results}"
 
 
-def _list_output_etags(cloud: Cloud) -> dict[str, str]:
-    return {item.key: item.etag for item in cloud.pipeline.clients.cos.iter_objects(OUTPUT_BUCKET)}
+def _list_etags(cloud: Cloud, bucket: str) -> dict[str, str]:
+    return {item.key: item.etag for item in cloud.pipeline.clients.cos.iter_objects(bucket)}

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ from localcloud.speech.scripted import ScriptedRecogniser
 from shared.recordings import models as product
 from shared.recordings.keys import transcript_key
 from shared.settings import Settings
+from tests.chaos.deployment import FIRST_PLACE, Place
 from tests.chaos.workload import compute_etag
 
 FORMATS = ("json", "txt", "srt", "vtt")
@@ -86,6 +87,12 @@ def build_receipt_id(key: str, body: bytes) -> str:
     return product.Recording(INPUT_BUCKET, key, compute_etag(body), len(body)).id
 
 
-def build_output_key(key: str, extension: str) -> str:
+def build_receipt_prefix(key: str) -> str:
+    """Build the start of the ids of all receipts of a key."""
+    return build_receipt_id(key, b"").rpartition("!")[0] + "!"
+
+
+def build_output_key(key: str, extension: str, place: Place = FIRST_PLACE) -> str:
     """Build the key of a result of a recording."""
-    return transcript_key(_SETTINGS, INPUT_BUCKET, key, extension)
+    settings = replace(_SETTINGS, output_prefix=place.output_prefix)
+    return transcript_key(settings, INPUT_BUCKET, key, extension)

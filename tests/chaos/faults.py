@@ -16,6 +16,8 @@ _RATES = {
     "duplicate_event": 0.06,
     "late_event": 0.06,
     "lost_event": 0.05,
+    "accelerate_event": 0.05,
+    "plus_in_url_event": 0.3,
     # each request of a function
     "throttled": 0.006,
     "server_error_before": 0.004,
@@ -28,6 +30,8 @@ _RATES = {
     # CI's queue and engine
     "queue_full": 0.02,
     "job_failed": 0.03,
+    "job_failed_no_money": 0.02,
+    "refused_account": 0.1,
 }
 _RACY_RATE = 0.5
 _CLOCK_SKEWS_S = (0, 3, -3)
@@ -43,5 +47,5 @@ def build_fault_plan(seed: int, *, racy: bool = False) -> dict[str, Any]:
         "seed": seed,
         "rates": rates,
         "delay_ms": [200, 2500],
-        "clock_skew_s": _CLOCK_SKEWS_S[seed % len(_CLOCK_SKEWS_S)],
+        "clock_skew_s": _CLOCK_SKEWS_S[seed // 2 % len(_CLOCK_SKEWS_S)],
     }

@@ -6,8 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import INPUT_BUCKET
+from shared.recordings.keys import ERROR_EXTENSION
 from tests.chaos.cloud import Cloud, Row
+from tests.chaos.deployment import Deployment, Place
+from tests.chaos.expected import FORMATS, build_output_key
 
 # Requests are numbered when they arrive and stored when they end. This overlap also gets those that ended late.
 _OVERLAP = 1000
@@ -17,7 +20,7 @@ _OVERLAP = 1000
 class Recorder:
     """Collects uploads, invocations and requests: the local cloud keeps only the latest, and none after a restart."""
 
-    uploads: list[tuple[float, str, str]] = field(default_factory=list)  # Unix seconds, key, ETag
+    steps: list[tuple[float, str, str]] = field(default_factory=list)  # Unix seconds, key, what was done
     _invocations: dict[tuple[int, int], Row] = field(default_factory=dict)  # by local cloud and number
     _requests: dict[tuple[int, int], Row] = field(default_factory=dict)
     _restarts: int = 0
@@ -26,9 +29,9 @@ class Recorder:
         """Prepare for a restarted local cloud, whose numbers start at one again."""
         self._restarts += 1
 
-    def record_upload(self, key: str, etag: str) -> None:
-        """Record an upload with the current time."""
-        self.uploads.append((time.time(), key, etag))
+    def record_step(self, key: str, text: str) -> None:
+        """Record what was done to a key, with the current time."""
+        self.steps.append((time.time(), key, text))
 
     def collect(self, cloud: Cloud) -> None:
         """Add new rows. Must run before the local cloud drops them, and before it stops."""
@@ -53,30 +56,49 @@ class Observations:
     """Everything that was observed, at the end of a run."""
 
     outputs: Mapping[str, bytes]
-    input_keys: Sequence[str]
+    input_etags: Mapping[str, str]
     buckets: Sequence[str]
     jobs: Sequence[Row]
     recorder: Recorder
+    deployment: Deployment = field(default_factory=Deployment)
 
     @property
     def transcripts(self) -> dict[str, bytes]:
-        """Return the objects below transcripts/, by key."""
-        return {key: body for key, body in self.outputs.items() if key.startswith("transcripts/")}
+        """Return the objects below the output prefixes, by key."""
+        prefixes = tuple(place.output_prefix for place in self.deployment.places)
+        return {key: body for key, body in self.outputs.items() if key.startswith(prefixes)}
 
     def receipts(self, state: str) -> dict[str, bytes]:
-        """Return the receipts that are `open` or `done`, by id."""
-        prefix = f".scribe/{state}/"
+        """Return the receipts that are `open`, `done` or `waiting` at the end, by id."""
+        prefix = f"{self.deployment.places[0].state_prefix}{state}/"
         return {
             key.removeprefix(prefix): body for key, body in self.outputs.items() if key.startswith(prefix)
         }
 
+    def results(self, key: str, place: Place) -> dict[str, bytes]:
+        """Return the result objects of a recording in one place, by extension."""
+        keys = {
+            extension: build_output_key(key, extension, place) for extension in (*FORMATS, ERROR_EXTENSION)
+        }
+        return {
+            extension: self.outputs[output_key]
+            for extension, output_key in keys.items()
+            if output_key in self.outputs
+        }
 
-def observe(cloud: Cloud, recorder: Recorder) -> Observations:
+
+def observe(cloud: Cloud, recorder: Recorder, deployment: Deployment) -> Observations:
     """Collect everything at the end of a run."""
     recorder.collect(cloud)
+    own_prefixes = tuple(prefix for place in deployment.places for prefix in place)
+    outputs: dict[str, bytes] = {}
+    for prefix in own_prefixes:
+        outputs |= cloud.read_objects(deployment.output_bucket, prefix)
+    objects = cloud.pipeline.clients.cos.iter_objects(INPUT_BUCKET)
     return Observations(
-        outputs=cloud.read_objects(OUTPUT_BUCKET),
-        input_keys=cloud.list_keys(INPUT_BUCKET),
+        outputs=outputs,
+        input_etags={item.key: item.etag for item in objects if not item.key.startswith(own_prefixes)},
+        deployment=deployment,
         buckets=sorted(folder.name for folder in (cloud.pipeline.data / "buckets").iterdir()),
         jobs=cloud.jobs(),
         recorder=recorder,

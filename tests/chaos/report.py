@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from tests.chaos.checks import FORGED, KINDS, LEFT_OPEN, LOST, PAID_TWICE, SECRET, WRONG
+from tests.chaos.checks import (
+    ERROR_BESIDE,
+    FORGED,
+    KINDS,
+    LEFT_OPEN,
+    LOST,
+    NO_MONEY_CODE,
+    PAID_TWICE,
+    SECRET,
+    SURPRISE,
+    WRONG,
+)
 from tests.chaos.cloud import Row
-from tests.chaos.expected import build_output_key, build_receipt_id
+from tests.chaos.expected import build_output_key, build_receipt_id, build_receipt_prefix
 from tests.chaos.observations import Observations
 from tests.chaos.run import Run
-from tests.chaos.workload import Recording
+from tests.chaos.workload import Action, Kind, Recording, Restore
 
 _MAX_HISTORIES = 5
+_REFUSED_SUBMITS = {("POST", status) for status in (401, 402, 403, 451)}
+_RECEIPT_STATES = ("open", "done", "waiting")
 _MAX_LINE_LENGTH = 600
 _MAX_NAME_LENGTH = 60
 _KIND_TEXTS = {
     LOST: "lost",
     PAID_TWICE: "paid twice",
+    SURPRISE: "paid by surprise",
     WRONG: "wrong",
+    ERROR_BESIDE: "error objects beside transcripts",
     FORGED: "forged",
     LEFT_OPEN: "left open",
     SECRET: "logs with a secret",
@@ -38,7 +54,10 @@ def build_summary(run: Run, uploads: int, seed: int) -> dict[str, Any]:
         **{kind: run.verdict.count(kind) for kind in KINDS},
         "errors_expected": run.verdict.errors_expected,
         "of_unseen_content": run.verdict.of_unseen_content,
+        "submits_refused": _count_refused_submits(run.observations),
+        "jobs_without_money": sum(row["code"] == NO_MONEY_CODE for row in run.observations.jobs),
         "requests_per_upload": round(function_requests / uploads, 1),
+        "storm": list(_describe_storm(run)),
         "faults_struck": run.faults,
         "seconds": round(run.seconds, 1),
     }
@@ -51,13 +70,52 @@ def format_verdict(summary: Mapping[str, Any], allowed: Collection[str] = ()) ->
         for kind in KINDS
         if summary[kind]
     ]
-    result = ", ".join(counts) or "nothing lost, nothing paid twice, nothing wrong or left open"
+    result = (
+        ", ".join(counts) or "nothing lost, nothing paid twice or by surprise, nothing wrong or left open"
+    )
     if summary["of_unseen_content"]:
         result += (
             f"; transcripts of content that no function could see: {summary['of_unseen_content']}"
             " (docs/reliability.md)"
         )
-    return f"{summary['uploads']} uploads, {sum(summary['faults_struck'].values())} faults: {result}"
+    storm = f"; in the storm: {', '.join(summary['storm'])}" if summary.get("storm") else ""
+    return f"{summary['uploads']} uploads, {sum(summary['faults_struck'].values())} faults: {result}{storm}"
+
+
+def _count_refused_submits(observations: Observations) -> int:
+    return sum(
+        row["function"] != "" and (row["method"], row["status"]) in _REFUSED_SUBMITS
+        for row in observations.recorder.requests
+        if ".ci." in row["host"]
+    )
+
+
+def _describe_storm(run: Run) -> Iterator[str]:
+    """Describe what was uploaded beside ordinary recordings, and what was done to the account and the deployment."""
+    kinds = Counter(recording.kind for recording in run.recordings)
+    archived = [recording for recording in run.recordings if recording.kind is Kind.ARCHIVED]
+    restores = Counter(recording.restore for recording in archived)
+    touches = [
+        sum(step.action is Action.TOUCH for steps in stage for step in steps) for stage in run.schedule.stages
+    ]
+    steps = [step for stage in run.schedule.stages for steps in stage for step in steps]
+    deployment = run.observations.deployment
+    yield f"{kinds[Kind.OTHER]} objects that are no recordings"
+    yield f"{len(archived)} archived ({restores[Restore.EARLY]} restored, {restores[Restore.LATE]} with the event lost)"
+    yield f"{kinds[Kind.ENCRYPTED]} with a customer's key"
+    yield f"{kinds[Kind.DENIED]} denied, {kinds[Kind.DENIED_LATER]} after a while"
+    yield f"{kinds[Kind.OLD] + kinds[Kind.OLD_ARCHIVED]} from before SINCE"
+    yield f"{sum(touches)} touches, {touches[1]} of them after CI forgot the jobs of the first half"
+    for step in steps:
+        if step.refusal:
+            count = _count_refused_submits(run.observations)
+            yield f"{count} submits refused (for a while all with {step.refusal.status})"
+        if step.action is Action.FAIL_JOBS:
+            count = sum(row["code"] == NO_MONEY_CODE for row in run.observations.jobs)
+            yield f"{count} jobs without money (for a while all)"
+    yield f"versioning {deployment.versioning.lower() or 'never switched on'}"
+    if deployment.moves:
+        yield "outputs in the input bucket, both prefixes changed in the middle"
 
 
 def format_violations(run: Run) -> Iterator[str]:
@@ -74,12 +132,16 @@ def format_violations(run: Run) -> Iterator[str]:
 
 def format_history(recording: Recording, observations: Observations) -> list[str]:
     """Format uploads, requests, log lines and jobs of a recording by time, then its receipts and outputs at the end."""
-    ids = list(dict.fromkeys(build_receipt_id(recording.key, body) for body in recording.bodies))
+    prefix = build_receipt_prefix(recording.key)
+    ids = [build_receipt_id(recording.key, body) for body in recording.bodies]
+    for state in _RECEIPT_STATES:
+        ids += [receipt_id for receipt_id in observations.receipts(state) if receipt_id.startswith(prefix)]
+    ids = list(dict.fromkeys(ids))
     jobs = [row for row in observations.jobs if row["object"] == recording.key or row["user_data"] in ids]
     names = [recording.key, *ids, *(row["job_id"] for row in jobs)]
     events = sorted(
         (
-            *_uploads(recording, observations),
+            *_steps(recording, observations),
             *_invocations(names, observations),
             *_requests(names, observations),
         )
@@ -89,13 +151,14 @@ def format_history(recording: Recording, observations: Observations) -> list[str
         f"job {row['job_id']} {row['state']} {row['code']} {row['fault']} at {row['created']}: {row['user_data']}"
         for row in jobs
     ]
-    for state in ("open", "done"):
+    for state in _RECEIPT_STATES:
         for receipt_id, body in observations.receipts(state).items():
             if receipt_id in ids:
                 lines.append(f"receipt {state}: {' '.join(body.decode('utf-8', 'replace').split())}")
-    stem = build_output_key(recording.key, "")
     lines += [
-        f"output {key} ({len(body)} bytes)" for key, body in observations.outputs.items() if stem in key
+        f"output {build_output_key(recording.key, extension, place)} ({len(body)} bytes)"
+        for place in observations.deployment.places
+        for extension, body in observations.results(recording.key, place).items()
     ]
     short_names = {name: f"<{name[-40:]}>" for name in ids if len(name) > _MAX_NAME_LENGTH}
     if len(recording.key) > _MAX_NAME_LENGTH:
@@ -109,10 +172,11 @@ def _shorten_names(line: str, short_names: Mapping[str, str]) -> str:
     return line
 
 
-def _uploads(recording: Recording, observations: Observations) -> Iterator[tuple[float, str]]:
-    for time_s, key, etag in observations.recorder.uploads:
-        if key == recording.key:
-            yield time_s, f"uploaded {etag}"
+def _steps(recording: Recording, observations: Observations) -> Iterator[tuple[float, str]]:
+    """Yield what was done to the recording, and to the whole account."""
+    for time_s, key, text in observations.recorder.steps:
+        if key in {recording.key, ""}:
+            yield time_s, text
 
 
 def _invocations(names: list[str], observations: Observations) -> Iterator[tuple[float, str]]:

@@ -22,12 +22,14 @@ def read_output(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str
     return summary, output.err
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_faults_lose_nothing_and_pay_once(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     status = chaos(["--uploads", "60", "--seed", str(seed)])
     summary, messages = read_output(capsys)
     assert status == 0, summary
     assert sum(summary["faults_struck"].values()) > 30
+    assert summary["submits_refused"] > 0
+    assert summary["jobs_without_money"] > 0
     assert "faults: nothing lost, nothing paid twice" in messages.splitlines()[-1]
 
 

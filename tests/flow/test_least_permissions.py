@@ -10,7 +10,7 @@ import pytest
 
 from cli.config import PROJECT_FOLDER
 from cli.local.emulator import OUTPUT_BUCKET
-from cli.policy.permissions import TABLE, Grant
+from cli.policy.permissions import TABLE, Grant, ResourceKind
 from tests.helpers.flow import Flow, StartFlow, wait_for_next_second
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 
@@ -25,6 +25,13 @@ UNCONFIRMED = {
     ("callback", "cos:GetBucket"): "the same, of the input bucket",
     ("upload", "ci:CreateMediaJobs"): "POST /jobs: of media jobs by its path, of speech jobs by its Tag",
     ("sweep", "ci:CreateMediaJobs"): "POST /jobs: of media jobs by its path, of speech jobs by its Tag",
+}
+
+
+# No flow meets the moment in which the callback needs these: tests/cli/policy/test_callback_permissions.py does.
+NEEDED_IN_A_RACE = {
+    ("callback", "cos:GetBucketVersioning", ResourceKind.STATE_BUCKET),
+    ("callback", "cos:PutObject", ResourceKind.CLAIM),
 }
 
 
@@ -111,7 +118,9 @@ def test_granted_permissions_equal_used_permissions(
     unused = [
         grant
         for grant in TABLE
-        if grant not in used_grants.grants and (grant.function, grant.action) not in UNCONFIRMED
+        if grant not in used_grants.grants
+        and (grant.function, grant.action) not in UNCONFIRMED
+        and (grant.function, grant.action, grant.on) not in NEEDED_IN_A_RACE
     ]
     assert not unused, "write a flow that needs it, or remove it from cli/policy/permissions.py: " + _lines(
         unused
