@@ -50,7 +50,7 @@ These never reach the functions.
 |---|---|---|---|
 | `SCRIBE_STAGE` | `prod` | a part of the functions' names, for several deployments in one account | `test` |
 | `SCF_ROLE_NAME` | `scribe-<stage>` | the roles' names, before `-upload`, `-callback`, `-sweep` | `stt-roles` |
-| `SCRIBE_CALLBACK` | as deployed, at first `queue` | what notifies: the `queue`, or each `job` itself | `job` |
+| `SCRIBE_CALLBACK` | as deployed, at first `queue` | what notifies: the speech `queue`, or each `job` itself | `job` |
 
 The key that deploys: [deploy.md](deploy.md#2-a-key-for-deploying). The metadata of a recording can select its own
 engine and channels: [the README](../README.md#what-happens-when-a-file-is-uploaded).

@@ -94,7 +94,7 @@ def deploy(
     with error_hints(commands):
         configuration = load_configuration(context, options.callback)
         package = _build_package(console)
-        state = _read_state(console, configuration)
+        state = _read_state(console, configuration, CurrentState.load_for_deployment)
         target = build_target(configuration, package, state.identity.owner_uin, commands)
         check_preconditions(target, state, create_buckets=options.make_buckets, with_roles=options.with_roles)
         check_conflicts(target, state, take_over=options.take_over)
@@ -171,7 +171,7 @@ def remove(console: Console, context: CliContext, confirm: Callable[[], bool]) -
     commands = context.commands
     with error_hints(commands):
         configuration = load_configuration(context)
-        state = _read_state(console, configuration)
+        state = _read_state(console, configuration, CurrentState.load_for_removal)
     steps = create_removal_plan(configuration, state)
     if not steps:
         console.print("Nothing to remove: nothing of this deployment exists.")
@@ -251,7 +251,9 @@ def _build_zip(console: Console) -> bytes:
         return package.zip_path.read_bytes()
 
 
-def _read_state(console: Console, configuration: Configuration) -> CurrentState:
+def _read_state(
+    console: Console, configuration: Configuration, load: Callable[[CurrentState], None]
+) -> CurrentState:
     state = CurrentState(
         configuration.clients,
         configuration.manifest,
@@ -261,7 +263,7 @@ def _read_state(console: Console, configuration: Configuration) -> CurrentState:
     )
     with console.status("Reading the current state"):
         _ = state.identity
-        state.load_for_deployment()
+        load(state)
     return state
 
 

@@ -149,9 +149,10 @@ def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool
             for move, count in state.missing_receipts.items()
         ]
     costs += [
-        f"{bucket}: with the changed settings the next audit also transcribes and bills up to {count} that are there "
-        f"already. To leave them alone, set {SINCE_NAME} in {target.commands.env_file} to a later time"
+        f"{bucket}: with the changed settings the next audit also transcribes and bills up to {count} that "
+        f"it already contains. To leave them alone, set {SINCE_NAME} in {target.commands.env_file} to a later time"
         for bucket, count in state.added_recordings.items()
+        if not state.is_first  # the operator chose SINCE then, and a warning has the number
     ]
     return costs
 
@@ -178,6 +179,12 @@ def list_plan_warnings(
         for bucket, count in state.old_recordings.items()
         if count.number or not count.is_complete
     ]
+    if state.is_first:
+        warnings += [
+            f"{bucket}: {count} that it already contains will be transcribed and billed. To leave them alone, remove "
+            f"{SINCE_NAME} from {target.commands.env_file}: a first deployment then sets it to the current time"
+            for bucket, count in state.added_recordings.items()
+        ]
     if not resume_queues:
         warnings += [
             f"{bucket}: {describe_paused_queue(queue)}. It stays paused, because an operator did that. To start it "

@@ -54,7 +54,8 @@ def check_conflicts(target: DeployTarget, state: CurrentState, *, take_over: boo
     That is uploads, which SCF gives to one function only, and the notification of a queue, which has one address; the
     latter is allowed with `take_over`. Lists the other functions, but only if there may be a conflict. Raises ApiError.
     """
-    problems = list(_find_taken_uploads(target, state))
+    # Once for all events of a bucket.
+    problems = list(dict.fromkeys(_find_taken_uploads(target, state)))
     if not take_over:
         problems += _find_taken_queues(target, state)
     if problems:

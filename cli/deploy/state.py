@@ -37,16 +37,12 @@ DENIED = (401, 403)  # statuses of CI and COS
 BUSY_TIMEOUT_S = 30.0  # of a function that was changed a moment ago; some seconds are usual
 EVENT_TYPES = frozenset({"cos", "timer"})  # triggers whose events SCF retries
 
+_READ_FOR_REMOVAL = ("missing_buckets", "roles", "functions", "triggers", "former_queues", "queues")
 _READ_FOR_DEPLOYMENT = (
-    "missing_buckets",
-    "roles",
-    "functions",
-    "triggers",
+    *_READ_FOR_REMOVAL,
     "retry_configs",
     "missing_namespaces",
     "other_namespaces",
-    "former_queues",
-    "queues",
     "service_roles",
     "ci_statuses",
     "old_recordings",
@@ -382,6 +378,11 @@ class CurrentState:
         return tuple(dict.fromkeys(self._parse_deployed_settings()))
 
     @property
+    def is_first(self) -> bool:
+        """Whether no function of this deployment did anything before."""
+        return not self.previous_settings
+
+    @property
     def callback_tokens(self) -> frozenset[str]:
         """The callback tokens that the deployed functions know."""
         return frozenset(token for settings in self.previous_settings for token in settings.callback_tokens)
@@ -445,10 +446,10 @@ class CurrentState:
         """What the audit submits with the new settings, and not with the deployed ones, by input bucket.
 
         Those are recordings that are there already: a setting makes the audit look at more buckets or keys, or further
-        back. Nothing for a first deployment. Recordings that have a receipt are counted too.
+        back. For a first deployment, all that SINCE includes. Recordings that have a receipt are counted too.
         """
         counts = {}
-        if self.previous_settings and self.has_audit:
+        if self.has_audit and self.settings.since_s < self.clients.now():
             for bucket in self.input_buckets:
                 if bucket in self.existing_buckets and self._is_widened(bucket.name):
                     with suppress(RequestRejected):
@@ -458,7 +459,7 @@ class CurrentState:
     def _is_widened(self, bucket: str) -> bool:
         """Whether the audit may look at more in this bucket than before."""
         new = self.settings
-        return not all(
+        return self.is_first or not all(
             bucket in previous.input_buckets
             and new.since_s >= previous.since_s
             and new.input_prefix.startswith(previous.input_prefix)
@@ -472,9 +473,12 @@ class CurrentState:
     def _count_added_recordings(self, bucket: BucketRef) -> RecordingCount:
         def is_added(item: ObjectSummary) -> bool:
             modified_s = parse_timestamp(item.modified)
-            return modified_s >= self.settings.since_s and not all(
-                is_recording(previous, bucket.name, item.key) and modified_s >= previous.since_s
-                for previous in self.previous_settings
+            return modified_s >= self.settings.since_s and (
+                self.is_first
+                or not all(
+                    is_recording(previous, bucket.name, item.key) and modified_s >= previous.since_s
+                    for previous in self.previous_settings
+                )
             )
 
         return count_recordings(self.clients.cos(bucket.region), self.settings, bucket.name, is_added)
@@ -482,6 +486,11 @@ class CurrentState:
     def load_for_deployment(self) -> None:
         """Read everything that the planner and the preflight checks use, so that the planner sends no request."""
         for name in _READ_FOR_DEPLOYMENT:
+            getattr(self, name)
+
+    def load_for_removal(self) -> None:
+        """The same for a removal."""
+        for name in _READ_FOR_REMOVAL:
             getattr(self, name)
 
     # Helpers

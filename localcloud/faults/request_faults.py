@@ -1,4 +1,4 @@
-"""Injects faults into requests that are signed with a temporary credential: errors, aborted connections, delays, killed senders.
+"""Injects faults into requests that are signed with a temporary credential: errors, cut connections, delays, kills.
 
 Requests with the operator's permanent credential are never affected, nor are requests with an invalid signature.
 """

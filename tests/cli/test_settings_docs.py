@@ -43,16 +43,12 @@ def test_documented_default_is_the_default(setting: SettingDoc) -> None:
         assert load_settings(MINIMAL | {setting.name: setting.default}) == load_settings(MINIMAL)
 
 
-# Examples that say what the functions do without the setting: `scribe deploy` would set another value.
-SAME_AS_EMPTY: tuple[dict[str, str], ...] = ({"SINCE": "all"},)
-
-
 @each_setting
 def test_documented_example_is_accepted_and_has_an_effect(setting: SettingDoc) -> None:
     for example in setting.examples:
         assert setting.name in example
         usual = MINIMAL | {name: value for name, value in example.items() if name != setting.name}
-        if setting.required or example in SAME_AS_EMPTY:
+        if setting.required:
             assert load_settings(usual | example)
         else:
             assert load_settings(usual | example) != load_settings(usual)

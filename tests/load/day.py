@@ -23,7 +23,8 @@ from statistics import median
 from typing import NamedTuple
 
 from shared.recordings.context import RESPONSE_MARGIN_S
-from shared.recordings.sweep import JOBS_PER_QUERY, QUEUE_DEPTH_PER_WORKER, RESERVED_S
+from shared.recordings.limiter import QUEUE_DEPTH_PER_WORKER
+from shared.recordings.sweep import JOBS_PER_QUERY, RESERVED_S
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 

@@ -11,6 +11,7 @@ from cli.doctor.models import Check
 ADDRESS, OLD_RECORDINGS = "address", "old-recordings"
 _REGION = ("key", "region")
 _ACCOUNT = ("key", "account", "region")  # with a key of another account these checks say nothing
+_SPEECH = (*_ACCOUNT, "binding")  # an unbound bucket has no queue either
 _BUCKET = (*_ACCOUNT, "bucket")  # with a wrong bucket name these would each report the same cause
 
 CHECKS = (
@@ -24,9 +25,9 @@ CHECKS = (
     Check("scf-role", account.check_scf_role),
     Check("ci-role", account.check_ci_role),
     Check("binding", speech.check_binding, needs=_ACCOUNT, subjects_from="bucket"),
-    Check("speech-service", speech.check_service, needs=_ACCOUNT, subjects_from="bucket"),
+    Check("speech-service", speech.check_service, needs=_SPEECH, subjects_from="bucket"),
     Check("content-recognition", speech.check_content_recognition, needs=_ACCOUNT),
-    Check("queue", speech.check_queues, needs=_ACCOUNT, subjects_from="speech-service"),
+    Check("queue", speech.check_queues, needs=_SPEECH, subjects_from="speech-service"),
     Check("function", functions.check_functions, needs=_REGION),
     Check("configuration", functions.check_configuration, needs=_REGION, subjects_from="function"),
     Check("variables", functions.check_variables, needs=_BUCKET, subjects_from="function"),
@@ -37,7 +38,7 @@ CHECKS = (
     Check("overlap", triggers.check_overlap, needs=_REGION),
     Check("loop", triggers.check_loops, needs=_REGION),
     Check(ADDRESS, functions.check_address, needs=_REGION, subjects_from="trigger"),
-    Check("notification", speech.check_notifications, needs=_ACCOUNT, subjects_from="queue"),
+    Check("notification", speech.check_notifications, needs=_SPEECH, subjects_from="queue"),
     Check("unheard-recordings", recordings.check_missing_receipts, needs=_ACCOUNT, subjects_from="bucket"),
     Check("hidden-recordings", recordings.check_hidden_recordings, needs=_ACCOUNT, subjects_from="bucket"),
     Check(OLD_RECORDINGS, recordings.check_old_recordings, needs=_ACCOUNT, subjects_from="bucket"),

@@ -92,7 +92,9 @@ def check_overlap(context: CheckContext) -> Iterator[Finding]:
         if spec.type == "cos"
     ]
     overlaps = [(own, other) for own in own_rules for other in state.foreign_rules if own.overlaps(other)]
-    for own, other in overlaps:
+    # One finding for all events of a bucket.
+    unique = {(own.bucket, other.owner, other.pattern): (own, other) for own, other in overlaps}
+    for own, other in unique.values():
         yield fail(
             f"function {other.owner} already has a rule for {_describe_rule(other)}",
             fix="delete that trigger in the SCF console, or set another bucket; then run "

@@ -108,6 +108,20 @@ def test_first_deployment_leaves_old_recordings_alone(account: Account, first: t
 
 
 @pytest.mark.process
+def test_first_deployment_of_everything_says_what_it_bills(account: Account, tmp_path: Path) -> None:
+    bucket = "everything-1250000000"
+    cos = account.clients.cos(REGION)
+    cos.create_bucket(bucket)
+    cos.put(bucket, "old.mp3", b"sound")
+    config = {**CONFIG, "SCRIBE_STAGE": "everything", "INPUT_BUCKETS": bucket, "SINCE": "all"}
+    _, output = account.deploy(DeployOptions(dry_run=True), config, env_file=tmp_path / ".env")
+    assert (
+        f"{bucket}: 1 recording (5 bytes) that it already contains will be transcribed and billed" in output
+    )
+    assert "untouched" not in output
+
+
+@pytest.mark.process
 def test_another_machine_adopts_the_deployed_since(
     account: Account, first: tuple[Path, str], tmp_path: Path
 ) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from localcloud.faults.decisions import FaultInjector
+from localcloud.faults.decisions import FaultDecisions
 from localcloud.faults.plan import KINDS, FaultPlan, FaultPlanError, KillRule, load_plan, parse_plan
 
 
-def injector(**members: Any) -> FaultInjector:
-    return FaultInjector(parse_plan(members))
+def injector(**members: Any) -> FaultDecisions:
+    return FaultDecisions(parse_plan(members))
 
 
 def test_empty_plan_injects_nothing() -> None:
