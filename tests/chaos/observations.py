@@ -14,6 +14,7 @@ from tests.chaos.expected import FORMATS, build_output_key
 
 # Requests are numbered when they arrive and stored when they end. This overlap also gets those that ended late.
 _OVERLAP = 1000
+_REFUSED_STATUSES = frozenset({401, 402, 403, 451})
 
 
 @dataclass(slots=True)
@@ -85,6 +86,12 @@ class Observations:
             for extension, output_key in keys.items()
             if output_key in self.outputs
         }
+
+
+def is_refused_submit(request: Row) -> bool:
+    """Check whether a request is a function's submit that CI refused because of the account."""
+    is_submit = bool(request["function"]) and request["method"] == "POST" and ".ci." in request["host"]
+    return is_submit and request["status"] in _REFUSED_STATUSES
 
 
 def observe(cloud: Cloud, recorder: Recorder, deployment: Deployment) -> Observations:

@@ -23,12 +23,11 @@ from tests.chaos.checks import (
 )
 from tests.chaos.cloud import Row
 from tests.chaos.expected import build_output_key, build_receipt_id, build_receipt_prefix
-from tests.chaos.observations import Observations
+from tests.chaos.observations import Observations, is_refused_submit
 from tests.chaos.run import Run
 from tests.chaos.workload import Action, Kind, Recording, Restore
 
 _MAX_HISTORIES = 5
-_REFUSED_SUBMITS = {("POST", status) for status in (401, 402, 403, 451)}
 _RECEIPT_STATES = ("open", "done", "waiting")
 _MAX_LINE_LENGTH = 600
 _MAX_NAME_LENGTH = 60
@@ -83,11 +82,7 @@ def format_verdict(summary: Mapping[str, Any], allowed: Collection[str] = ()) ->
 
 
 def _count_refused_submits(observations: Observations) -> int:
-    return sum(
-        row["function"] != "" and (row["method"], row["status"]) in _REFUSED_SUBMITS
-        for row in observations.recorder.requests
-        if ".ci." in row["host"]
-    )
+    return sum(map(is_refused_submit, observations.recorder.requests))
 
 
 def _describe_storm(run: Run) -> Iterator[str]:

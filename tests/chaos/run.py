@@ -14,7 +14,7 @@ from math import ceil
 from pathlib import Path
 from random import Random
 
-from tests.chaos.checks import LEFT_OPEN, Verdict, Violation, check_results
+from tests.chaos.checks import LEFT_OPEN, NO_MONEY_CODE, Verdict, Violation, check_results
 from tests.chaos.cloud import (
     AUDIT,
     RECONCILE,
@@ -26,7 +26,7 @@ from tests.chaos.cloud import (
 )
 from tests.chaos.deployment import FIRST_PLACE, Deployment, Place, choose_deployment
 from tests.chaos.expected import recognize
-from tests.chaos.observations import Observations, Recorder, observe
+from tests.chaos.observations import Observations, Recorder, is_refused_submit, observe
 from tests.chaos.workload import (
     Action,
     Kind,
@@ -46,6 +46,7 @@ _FAULT_SETTINGS = {"SWEEP_AFTER": "1"}
 _REPAIR_SETTINGS = {"SWEEP_AFTER": "0"}
 _SWEEP_INTERVAL_S = 2.0
 _IDLE_TIMEOUT_S = 300.0
+_REFUSAL_TIMEOUT_S, _REFUSAL_POLL_S = 15.0, 0.5
 _SECOND_SEED = 1_000_000  # added to the seed of the plan in the second stage
 _EVERY_EVENT_LOST = {"lost_event": 1.0}
 
@@ -93,6 +94,7 @@ class _Storm:
         self._plan = plan
         self._clock_skew_s = float(plan.get("clock_skew_s", 0))
         self._since_s = 0.0
+        self._awaited = Action.REFUSE
 
     def upload_from_before(self, recordings: Sequence[Recording]) -> None:
         """Upload what is in the bucket before Scribe is deployed; SINCE is the time afterwards, by COS's clock."""
@@ -174,11 +176,26 @@ class _Storm:
         elif step.action is Action.RESTORE:
             cloud.restore(key)
         elif step.action is Action.REFUSE and step.refusal:
+            self._awaited = step.action
             cloud.refuse_submits(*step.refusal)
         elif step.action is Action.FAIL_JOBS:
+            self._awaited = step.action
             cloud.fail_jobs()
         else:
+            self._wait_for_refusal(cloud)
             cloud.end_refusals()
+
+    def _wait_for_refusal(self, cloud: Cloud) -> None:
+        """Wait until something was refused: on a busy machine an event can be handled long after its upload."""
+        deadline_s = time.monotonic() + _REFUSAL_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            if self._awaited is Action.REFUSE:
+                rows = [row for row in self.recorder.requests if is_refused_submit(row)]
+            else:
+                rows = [row for row in cloud.jobs() if row["code"] == NO_MONEY_CODE]
+            if not all(row["fault"] for row in rows):
+                return
+            time.sleep(_REFUSAL_POLL_S)
 
 
 def _upload(cloud: Cloud, recording: Recording, body: bytes) -> None:
