@@ -196,7 +196,6 @@ def test_outputs_of_earlier_settings_are_never_recordings(tmp_path: Path) -> Non
         flow.upload("talk.wav", CONTENT_A)
         flow.upload("bad.wav", b"NOT AUDIO")
         flow.settle()
-        jobs = flow.jobs()
     moved = {"OUTPUT_BUCKET": OUTPUT_BUCKET, "OUTPUT_PREFIX": "texts/", "STATE_PREFIX": ".state/"}
     moved |= {"SINCE": "2100-01-01T00:00:00Z"}  # the recordings themselves are left alone
     with running_flow(tmp_path, settings | moved) as flow:
@@ -208,7 +207,8 @@ def test_outputs_of_earlier_settings_are_never_recordings(tmp_path: Path) -> Non
             flow.invoke("upload", flow.build_event(key))
         flow.sweep("audit")
         flow.settle()
-        assert [job["object"] for job in flow.jobs()] == [job["object"] for job in jobs]
+        # An event of a recording may be delivered again after the restart; an output is never submitted.
+        assert {job["object"] for job in flow.jobs()} == {"talk.wav", "bad.wav"}
 
 
 @contextmanager
