@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.logger import MAX_VALUE_LENGTH, Logger
@@ -117,6 +117,7 @@ def refuse_constant(name: str) -> None:
 
 
 @given(value=VALUES)
+@example(value=[float("nan"), {"a": float("-inf")}])
 @settings(max_examples=200, deadline=None)
 def test_any_value_is_written_as_a_json_value(value: Any) -> None:
     lines: list[str] = []

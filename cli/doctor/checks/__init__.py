@@ -1,6 +1,7 @@
 """The checks of `scribe doctor`, in the order in which they run. Each is a function from a CheckContext to findings.
 
-The functions are in modules by topic and change nothing; `runner.py` runs them. Scripts read the names.
+The functions are in modules by topic and change nothing; `runner.py` runs them. Before them `command.py` reports
+whether the settings are valid (`settings`) and the key can be read. Scripts read the names.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -204,3 +205,21 @@ def test_bucket_that_fails_does_not_stop_the_round(pipeline: InMemoryPipeline) -
     assert pipeline.audit_when_due().errors == 2
     pipeline.cloud.clear_hooks()
     assert count_statuses(pipeline.audit_when_due()) == {Status.SUBMITTED: 1}
+
+
+@pytest.mark.parametrize("start", ["a", "k" * 181])
+def test_receipts_of_the_key_after_the_cursor_are_seen(start: str) -> None:
+    """Receipts of long keys that begin alike sort by their digests, on both sides of the cursor."""
+    pipeline = build_pipeline()
+    keys = [f"{start}{number}.mp3" for number in range(8)]
+    for key in keys:
+        pipeline.upload(key, A)
+    pipeline.cloud.clock.advance(2)
+    for key in keys:
+        pipeline.ingest(key)
+    pipeline.run_and_notify()
+    pipeline.cloud.clock.advance(DUE_S)
+    for key in keys:
+        cursor = json.dumps({"bucket": INPUT_BUCKET, "key": key}).encode()
+        pipeline.cloud.put_object(OUTPUT_BUCKET, CURSOR, cursor)
+        assert audit(pipeline.ctx).counts == {}
