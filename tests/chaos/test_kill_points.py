@@ -36,7 +36,8 @@ from tests.chaos.kill_points import (
 )
 from tests.chaos.workload import compute_etag
 
-pytestmark = pytest.mark.process
+# Every point starts new processes, which takes minutes on a busy machine.
+pytestmark = [pytest.mark.process, pytest.mark.timeout(400)]
 
 UPLOAD = Scenario("upload", do_nothing, upload)
 CLOUDS = 3  # in parallel: most of the time is spent on new processes and on waiting for leases

@@ -22,6 +22,7 @@ def read_output(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str
     return summary, output.err
 
 
+@pytest.mark.timeout(400)  # four local clouds one after the other
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_faults_lose_nothing_and_pay_once(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     status = chaos(["--uploads", "60", "--seed", str(seed)])
