@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from shared.errors import CloudError, SettingsError
+from shared.errors import RequestRejected, SettingsError
 from shared.logger import Logger
 from shared.recordings.receipt_store import ReceiptStore
 from shared.settings import Settings, load_settings
-from shared.tencent import xml
 from shared.tencent.auth import load_credentials
 from shared.tencent.client import TencentClient
 from shared.tencent.cos import CosClient
@@ -37,12 +36,15 @@ class VersionedBuckets:
         self._known: dict[str, tuple[float, bool]] = {}
 
     def check(self, cos: CosClient, bucket: str, now_s: float) -> bool:
-        """Check a bucket. One that cannot be checked counts as versioned: that is the careful reading."""
+        """Check a bucket. One that the role may not check counts as versioned, for every process of that role.
+
+        Raises other errors: two processes with different answers would not see each other's claims.
+        """
         checked_s, is_versioned = self._known.get(bucket, (-math.inf, True))
         if not 0 <= now_s - checked_s < VERSIONING_TTL_S:
             try:
                 is_versioned = cos.has_versioning(bucket)
-            except (CloudError, xml.XmlError):
+            except RequestRejected:
                 is_versioned = True
             self._known[bucket] = (now_s, is_versioned)
         return is_versioned

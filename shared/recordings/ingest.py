@@ -175,10 +175,18 @@ def raise_unless_about_object(ctx: Context, bucket: str, key: str, error: Reques
     """Raise an error of HEAD after which the object is in the listing, unless its cause is the object itself.
 
     After a 400, the listing itself shows that the credentials are right. After a 403, one other recording must be
-    readable: if none is, the role is the cause.
+    readable: if none is, the role is the cause. A role that was changed a moment ago may be known by now, so the object
+    is asked for once more after its neighbour.
     """
-    if error.status == _FORBIDDEN and not _can_read_neighbour(ctx, bucket, key):
+    if error.status != _FORBIDDEN:
+        return
+    if not _can_read_neighbour(ctx, bucket, key):
         raise error
+    try:
+        ctx.input_cos.head(bucket, key)
+    except RequestRejected:
+        return
+    raise error
 
 
 def _can_read_neighbour(ctx: Context, bucket: str, key: str) -> bool:
@@ -264,14 +272,15 @@ def _start(
     options, invalid_reason = _parse_options(ctx, recording, head)
     superseded_job_ids = done_before.all_job_ids if done_before else ()
     receipt = _build_receipt(ctx, recording, options, head.modified_s, superseded_job_ids)
-    if invalid_reason:
-        return fail_recording(ctx, receipt, Failure(invalid_reason))
     store = ctx.receipts(recording.bucket)
-    if head.is_archived:
-        # It may have been moved to the archive while its job runs.
+    if invalid_reason or head.is_archived:
+        # Its job may run: the metadata, ENGINE or the storage class can have changed since.
         in_flight = store.get_open(recording.id)
         if in_flight:
             return Result.of(in_flight, Status.IN_PROGRESS)
+    if invalid_reason:
+        return fail_recording(ctx, receipt, Failure(invalid_reason))
+    if head.is_archived:
         return wait_for_restore(ctx, receipt)
     created = store.create(receipt, receipt.created_s)
     if created is None:

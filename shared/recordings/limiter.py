@@ -7,6 +7,7 @@ from shared.tencent.speech_models import JobFilter
 
 # Jobs per worker that keep the queue busy until the next sweep: jobs of a minute, for five minutes and more.
 QUEUE_DEPTH_PER_WORKER = 20
+MAX_REFUSED_IN_ROW = 5
 
 # Jobs that wait in a paused queue are in state Pause (436/98454); the page of 2020 calls them Submitted.
 UNFINISHED_STATES = ("Submitted", "Running", "Pause")
@@ -21,6 +22,16 @@ class InFlightLimiter:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._free_slots: dict[str, int] = {}
+        self._refused_in_row: dict[str, int] = {}
+
+    def note_outcome(self, bucket: str, *, is_refused: bool) -> None:
+        """Count refused submits in a row; after MAX_REFUSED_IN_ROW, what refuses them would refuse all others as well.
+
+        A few recordings that are refused for a reason of their own must not use up every sweep.
+        """
+        self._refused_in_row[bucket] = self._refused_in_row.get(bucket, 0) + 1 if is_refused else 0
+        if self._refused_in_row[bucket] >= MAX_REFUSED_IN_ROW:
+            self.block(bucket)
 
     def acquire(self, bucket: str) -> bool:
         """Take a slot; return False if none is left.

@@ -148,7 +148,13 @@ class ReceiptStore:
         if self.get_open(receipt.id):
             self.release_claim(receipt)
             return None
-        self._put(self._open_key(receipt.id), receipt)
+        # Create-only is void here, unless the bucket only counts as versioned because it could not be checked.
+        try:
+            self._put_create_only(self._open_key(receipt.id), receipt)
+        except AlreadyExists as error:
+            if not error.possibly_own_write or not self._is_own(self._open_key(receipt.id), receipt):
+                self.release_claim(receipt)
+                return None
         return receipt
 
     def _claim_in_versioned_bucket(self, claim: Receipt, now_s: float, lease_s: float) -> bool:

@@ -140,9 +140,8 @@ class _BucketSweep:
         result = self._run_step(
             receipt, partial(resume_attempt, self.ctx.for_region(receipt.region), receipt)
         )
-        if result and result.status is Status.DEFERRED:
-            # What refused this job would refuse the others as well.
-            self.limiter.block(receipt.bucket)
+        if result:
+            self.limiter.note_outcome(receipt.bucket, is_refused=result.status is Status.DEFERRED)
 
     def _acquire_slot(self, bucket: str) -> bool:
         """Ask the limiter for a slot. A queue that cannot be queried gets no new jobs in this sweep."""

@@ -171,7 +171,13 @@ class CosClient:
         response = self._send(
             "GET", bucket, "", parameters=(("versioning", ""),), action="GetBucketVersioning"
         )
-        return bool(xml.as_text(xml.parse_response(response.body, "VersioningConfiguration").get("Status")))
+        try:
+            configuration = xml.parse_response(response.body, "VersioningConfiguration")
+        except xml.XmlError as error:
+            raise OutcomeUnknown(
+                resource=bucket, status=response.status, code="BadVersioning", message=str(error)
+            ) from None
+        return bool(xml.as_text(configuration.get("Status")))
 
     def create_bucket(self, bucket: str) -> None:
         """Create a bucket. Raises AlreadyExists."""

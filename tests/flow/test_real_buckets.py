@@ -110,6 +110,34 @@ def test_touched_recording_keeps_its_transcripts_and_is_not_paid_again(start_flo
     assert len(flow.jobs()) == 1
 
 
+@pytest.mark.parametrize("reading", ["documented", "swapped", "media"])
+def test_jobs_are_read_under_every_reading_of_the_permissions(start_flow: StartFlow, reading: str) -> None:
+    """Tencent's pages disagree on which action reading a job and listing jobs needs."""
+    flow = start_flow("--ci-permissions", reading, SWEEP_AFTER="0")
+    flow.upload("notified.wav", CONTENT_A)
+    flow.settle()
+    assert flow.transcript("notified.wav")["text"]
+    flow.update_queue(notify="Off")
+    flow.upload("lost.wav", CONTENT_B)
+    flow.settle()
+    flow.put_dead_attempt("dead.wav", CONTENT_A, lease_s=-60)
+    flow.sweep()
+    flow.settle()
+    assert flow.transcript("lost.wav")["text"]
+
+
+def test_touched_recording_whose_event_was_lost_is_left_alone_by_the_audit(start_flow: StartFlow) -> None:
+    flow = start_flow(SWEEP_AFTER="0")
+    flow.upload("old.wav", CONTENT_A)
+    flow.settle()
+    flow.admin("PUT", "faults", {"seed": 1, "rates": {"lost_event": 1.0}})
+    wait_for_next_second()
+    flow.upload("old.wav", CONTENT_A)
+    flow.settle()
+    assert flow.sweep("audit")["result"]["audited"] == {"already_done": 1}
+    assert len(flow.jobs()) == 1
+
+
 @pytest.mark.parametrize("storage_class", ["ARCHIVE", "DEEP_ARCHIVE"])
 def test_archived_recording_is_submitted_after_its_restore(start_flow: StartFlow, storage_class: str) -> None:
     flow = start_flow("--restore-delay-ms", "0", SWEEP_AFTER="0")

@@ -106,7 +106,7 @@ class FakeCloud:
     """Buckets, jobs and queues in memory, the clock, and every request so far.
 
     `regions` names the region of a bucket outside `REGION`. `versioned` buckets ignore create-only, as COS does; those
-    also in `suspended` send no version id.
+    also in `suspended` send no version id. The speech service may not read `refused_keys`.
     `remaining_s` is what is left of the function's time limit.
     """
 
@@ -117,6 +117,7 @@ class FakeCloud:
     regions: dict[str, str] = field(default_factory=dict)
     versioned: set[str] = field(default_factory=set)
     suspended: set[str] = field(default_factory=set)
+    refused_keys: set[str] = field(default_factory=set)
     queues: list[Queue] = field(
         default_factory=lambda: [Queue("p1", "queue", "Active", max_size=1000, max_concurrent=5)]
     )

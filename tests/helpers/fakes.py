@@ -139,6 +139,8 @@ class FakeSpeech(SpeechClient):
             unfinished = [known for known in self.cloud.jobs.values() if known.state not in FINAL_STATES]
             if any(queue.max_size and len(unfinished) >= queue.max_size for queue in self.cloud.queues):
                 raise QueueFull(resource=bucket, status=403, code="QueueFull")
+            if job.input_key in self.cloud.refused_keys:
+                raise RequestRejected(resource=bucket, status=403, code="ResourceAccessDenied")
             return self.cloud.add_job(bucket, job)
 
     def get_jobs(

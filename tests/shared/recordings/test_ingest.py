@@ -359,3 +359,14 @@ def test_without_time_left_nothing_is_begun(pipeline: InMemoryPipeline) -> None:
     with pytest.raises(DeadlineExceeded):
         pipeline.ingest(KEY)
     assert pipeline.list_keys() == []
+
+
+def test_options_that_became_invalid_do_not_close_work_in_flight(pipeline: InMemoryPipeline) -> None:
+    """The metadata was changed while the job runs: its result is paid, and is still written."""
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.upload(KEY, A, channels="7")
+    assert pipeline.ingest(KEY).status is Status.IN_PROGRESS
+    assert pipeline.get_error(KEY) is None
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+    assert pipeline.count_jobs() == 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared.errors import RequestRejected
 from shared.recordings.failures import JOB_FAILURES, REJECTIONS, failure_from_rejection
 from shared.recordings.ingest import MAX_RETRY_PAUSE_S
+from shared.recordings.limiter import MAX_REFUSED_IN_ROW
 from shared.recordings.models import DEFERRED, MAX_SUPERSEDED_JOBS, TRANSCRIBED, Status
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses
@@ -126,21 +127,40 @@ def test_error_object_is_written_again_for_another_reason_only(pipeline: InMemor
     assert pipeline.get_open().refusal_code == error["code"] == "AccessDenied"
 
 
-def test_refused_submit_stops_the_submits_of_that_sweep_only(pipeline: InMemoryPipeline) -> None:
+def test_refused_submits_in_a_row_stop_the_submits_of_that_sweep_only(pipeline: InMemoryPipeline) -> None:
     refuse_submits(pipeline)
-    keys = [f"{number}.mp3" for number in range(4)]
+    keys = [f"{number}.mp3" for number in range(MAX_REFUSED_IN_ROW + 3)]
     for key in keys:
         pipeline.upload_and_ingest(key, A)
     pipeline.cloud.clear_hooks()
-    pipeline.take_requests()
-    refuse_submits(pipeline, times=1)
-    assert count_statuses(pipeline.sweep_when_due()) == {Status.DEFERRED: 4}
+    refuse_submits(pipeline, times=MAX_REFUSED_IN_ROW)
+    assert count_statuses(pipeline.sweep_when_due()) == {Status.DEFERRED: len(keys)}
     assert pipeline.count_jobs() == 0
-    # The refused one waits for its pause; the others are submitted by the next sweep.
-    assert count_statuses(pipeline.sweep_when_due()) == {Status.SUBMITTED: 3, Status.DEFERRED: 1}
+    # The refused ones wait for their pause; the others are submitted by the next sweep.
+    assert count_statuses(pipeline.sweep_when_due()) == {
+        Status.SUBMITTED: 3,
+        Status.DEFERRED: MAX_REFUSED_IN_ROW,
+    }
     pipeline.settle()
-    assert [pipeline.get_text(key) for key in keys] == [A.decode()] * 4
-    assert pipeline.count_jobs() == 4
+    assert [pipeline.get_text(key) for key in keys] == [A.decode()] * len(keys)
+    assert pipeline.count_jobs() == len(keys)
+
+
+def test_recordings_that_are_refused_again_and_again_do_not_stop_the_others(
+    pipeline: InMemoryPipeline,
+) -> None:
+    """Twelve come first in the order of the keys: more than one sweep tries."""
+    pipeline.cloud.refused_keys = {f"a-{number:02}.mp3" for number in range(12)}
+    for key in sorted(pipeline.cloud.refused_keys):
+        pipeline.upload_and_ingest(key, A)
+    refuse_submits(pipeline, times=1)
+    pipeline.upload_and_ingest("good.mp3", A)
+    for _ in range(8):
+        pipeline.sweep_when_due()
+    pipeline.cloud.run_jobs()
+    pipeline.sweep_when_due()
+    assert pipeline.get_text("good.mp3") == A.decode()
+    assert pipeline.count_jobs() == 1
 
 
 def test_refusal_in_one_bucket_does_not_stop_the_submits_of_another() -> None:

@@ -290,3 +290,15 @@ def test_dead_attempt_whose_recording_is_refused_keeps_its_paid_job(pipeline: In
     assert pipeline.get_text(KEY) == A.decode()
     assert pipeline.count_jobs() == 1
     assert pipeline.list_keys("transcripts/", OUTPUT_BUCKET)
+
+
+def test_role_that_becomes_known_a_moment_later_closes_nothing(pipeline: InMemoryPipeline) -> None:
+    """HEAD is refused once, and its neighbour can be read already: the event comes again."""
+    pipeline.upload("neighbour.mp3", A)
+    pipeline.upload(KEY, A)
+    refusal = RequestRejected(resource=KEY, status=403)
+    pipeline.cloud.before("HEAD", KEY, raise_error(refusal))
+    with pytest.raises(RequestRejected):
+        pipeline.ingest(KEY)
+    assert pipeline.list_done() == []
+    assert pipeline.ingest(KEY).status is Status.SUBMITTED
