@@ -9,16 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import (
+    CloudError,
     DeadlineExceeded,
     OutcomeUnknown,
+    RequestRejected,
     ScribeError,
     Throttled,
 )
-from shared.recordings.context import VersionedBuckets
+from shared.recordings.context import VERSIONING_TTL_S, VersionedBuckets
 from shared.recordings.ingest import ingest
 from shared.recordings.models import Status
 from shared.recordings.sweep import reconcile
-from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, Killed, raise_error
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, START_S, FakeCloud, Killed, raise_error
+from tests.helpers.fakes import FakeCos
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses
 from tests.helpers.interleaving import run_interleaved
 
@@ -112,6 +115,104 @@ def test_sweeps_at_once_pay_once_on_any_bucket(kind: str, is_submitted: bool, or
 def build_sweep(pipeline: InMemoryPipeline) -> Callable[[], object]:
     ctx = pipeline.build_context()
     return lambda: reconcile(ctx)
+
+
+@ANY_KIND
+@pytest.mark.parametrize("error", [Throttled, RequestRejected])
+@given(order=st.lists(st.integers(0, 2), max_size=60), refusals=st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_deferred_recording_is_submitted_once_by_sweeps_at_once(
+    kind: str, error: type[CloudError], order: list[int], refusals: int
+) -> None:
+    pipeline = build_pipeline(kind)
+    pipeline.cloud.before("POST", "", raise_error(error(resource=KEY, status=403)), times=refusals)
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.clock.advance(DUE_S)
+    run_interleaved(pipeline.cloud, order, *(build_sweep(pipeline) for _ in range(3)))
+    pipeline.cloud.clock.advance(3600)
+    pipeline.settle()
+    assert pipeline.count_jobs() == 1
+    assert pipeline.get_text(KEY) == A.decode()
+    assert pipeline.list_claims() == []
+
+
+@pytest.mark.parametrize("kind", ["versioned", "suspended"])
+@pytest.mark.parametrize("number", range(11))
+def test_delivery_that_is_killed_on_a_versioned_bucket_pays_once(kind: str, number: int) -> None:
+    pipeline = build_pipeline(kind)
+    pipeline.upload(KEY, A)
+    pipeline.cloud.kill_before(number)
+    try:
+        pipeline.ingest(KEY)
+    except Killed:
+        pipeline.cloud.clock.advance(DUE_S)  # the platform delivers the event again
+        pipeline.ingest(KEY)
+    pipeline.cloud.clear_hooks()
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+    assert pipeline.count_jobs() == 1
+    assert pipeline.list_claims() == []
+
+
+@pytest.mark.parametrize("kind", ["versioned", "suspended"])
+def test_failed_recording_on_a_versioned_bucket_is_submitted_again(kind: str) -> None:
+    pipeline = build_pipeline(kind)
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.end_job("s1", "Failed", "InternalError")
+    pipeline.notify("s1")
+    assert pipeline.list_claims() == []
+    pipeline.cloud.clock.advance(2)
+    assert pipeline.upload_and_ingest(KEY, A).status is Status.SUBMITTED
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+
+
+@pytest.mark.parametrize("kind", ["versioned", "suspended"])
+def test_content_that_comes_back_on_a_versioned_bucket_is_submitted_once(kind: str) -> None:
+    pipeline = build_pipeline(kind)
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.upload_and_ingest(KEY, b"other words")
+    pipeline.run_and_notify()
+    pipeline.cloud.clock.advance(2)
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+    assert pipeline.count_jobs() == 3
+    assert pipeline.list_claims() == []
+
+
+def test_versioning_is_asked_for_once_in_its_time(pipeline: InMemoryPipeline) -> None:
+    known, cos = VersionedBuckets(), FakeCos(pipeline.cloud)
+    times_s = [0, 1, VERSIONING_TTL_S - 1, VERSIONING_TTL_S, VERSIONING_TTL_S + 1]
+    answers, requests = [], []
+    for number, time_s in enumerate(times_s):
+        if number == 1:
+            pipeline.cloud.versioned.add(OUTPUT_BUCKET)
+        answers.append(known.check(cos, OUTPUT_BUCKET, START_S + time_s))
+        requests.append(count_requests(pipeline))
+    assert answers == [False, False, False, True, True]
+    assert requests == [1, 0, 0, 1, 0]
+    assert known.check(cos, INPUT_BUCKET, START_S) is False
+
+
+def test_clock_that_was_set_back_asks_again(pipeline: InMemoryPipeline) -> None:
+    known, cos = VersionedBuckets(), FakeCos(pipeline.cloud)
+    known.check(cos, OUTPUT_BUCKET, START_S)
+    known.check(cos, OUTPUT_BUCKET, START_S - 1)
+    assert count_requests(pipeline) == 2
+
+
+@ANY_KIND
+def test_bucket_that_the_role_may_not_check_counts_as_versioned(kind: str) -> None:
+    pipeline = build_pipeline(kind, is_cold=True)
+    denied = RequestRejected(resource=OUTPUT_BUCKET, status=403, code="AccessDenied")
+    pipeline.cloud.before("GET", "?versioning", raise_error(denied))
+    assert pipeline.upload_and_ingest(KEY, A).status is Status.SUBMITTED
+    assert pipeline.get_open().versioned
+    assert pipeline.ingest(KEY).status is Status.IN_PROGRESS
+    pipeline.settle()
+    assert pipeline.count_jobs() == 1
+    assert pipeline.list_claims() == []
 
 
 @pytest.mark.parametrize(
