@@ -39,11 +39,9 @@ class StandIn:
     appid: str
     secret_id: str
     secret_key: str
-    started_in_s: float
 
     @classmethod
     def start(cls, folder: Path, *options: str) -> StandIn:
-        started_s = time.monotonic()
         command = [sys.executable, "-m", "localcloud", "--port", "0", "--data", str(folder), *options]
         folder.mkdir(exist_ok=True)
         with (folder / "stderr.log").open("a") as log:
@@ -56,7 +54,7 @@ class StandIn:
             pytest.fail((folder / "stderr.log").read_text())
         ready = json.loads(line)
         params = {name: ready[name] for name in ("endpoint", "region", "appid", "secret_id", "secret_key")}
-        return cls(folder, process, started_in_s=time.monotonic() - started_s, **params)
+        return cls(folder, process, **params)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stop it and return its exit code."""
