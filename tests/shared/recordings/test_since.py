@@ -76,7 +76,7 @@ def test_restore_of_an_old_recording_costs_nothing(age_s: float) -> None:
 
 
 def test_restore_of_an_old_recording_that_was_taken_is_served() -> None:
-    # Its event came, or `scribe backfill` asked for it: the error object promises that the restore submits it.
+    # Its event came before SINCE was set: the error object promises that the restore submits it.
     pipeline = build_pipeline()
     put_old(pipeline)
     pipeline.cloud.change_object(INPUT_BUCKET, KEY, storage="ARCHIVE")
