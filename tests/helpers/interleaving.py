@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.helpers.fake_cloud import FakeCloud
+
+MAX_FUNCTIONS = 8
+MAX_PAUSE_S = 60.0  # no step of an invocation takes nearly as long; a test that waits longer says so and fails
+
+
+@functools.cache
+def _get_executor() -> ThreadPoolExecutor:
+    """Return the threads of this process: property tests need thousands of runs, and not new threads for each."""
+    return ThreadPoolExecutor(max_workers=MAX_FUNCTIONS)
 
 
 def run_interleaved(cloud: FakeCloud, order: Iterable[int], *functions: Callable[[], object]) -> list[object]:
@@ -14,7 +25,6 @@ def run_interleaved(cloud: FakeCloud, order: Iterable[int], *functions: Callable
     Each number of `order` lets that function go on until its next request. What is not ended after `order` runs to its
     end, one function after the other.
     """
-    results: list[object] = [None] * len(functions)
     may_run = [threading.Semaphore(0) for _ in functions]
     has_paused = threading.Semaphore(0)
     index_by_thread: dict[int, int] = {}
@@ -25,23 +35,23 @@ def run_interleaved(cloud: FakeCloud, order: Iterable[int], *functions: Callable
         has_paused.release()
         may_run[index].acquire()
 
-    def run(index: int) -> None:
+    def run(index: int) -> object:
         index_by_thread[threading.get_ident()] = index
         may_run[index].acquire()
         try:
-            results[index] = functions[index]()
+            return functions[index]()
         except BaseException as error:  # noqa: BLE001 - the test looks at it
-            results[index] = error
-        unfinished.discard(index)
-        has_paused.release()
+            return error
+        finally:
+            unfinished.discard(index)
+            has_paused.release()
 
     def resume(index: int) -> None:
         may_run[index].release()
-        has_paused.acquire()
+        assert has_paused.acquire(timeout=MAX_PAUSE_S), f"invocation {index} neither paused nor ended"
 
-    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(len(functions))]
-    for thread in threads:
-        thread.start()
+    assert len(functions) <= MAX_FUNCTIONS, "they would wait for each other's threads"
+    futures = [_get_executor().submit(run, index) for index in range(len(functions))]
     cloud.wait_for_turn = pause
     try:
         for index in order:
@@ -51,9 +61,9 @@ def run_interleaved(cloud: FakeCloud, order: Iterable[int], *functions: Callable
             resume(min(unfinished))
     finally:
         cloud.wait_for_turn = _do_not_wait
-    for thread in threads:
-        thread.join()
-    return results
+        for semaphore in may_run:
+            semaphore.release()  # no thread is left waiting after an error
+    return [future.result(timeout=MAX_PAUSE_S) for future in futures]
 
 
 def _do_not_wait() -> None:
