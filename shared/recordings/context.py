@@ -162,6 +162,7 @@ def build_context(client: TencentClient, settings: Settings, log: Logger) -> Con
         output_cos=CosClient(client, settings.output_region or settings.region),
         speech=SpeechClient(client, settings.region, settings.jobs_path),
         log=log,
+        now=client.now,
     )
 
 
