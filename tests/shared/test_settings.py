@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SettingsError
@@ -253,6 +253,7 @@ def test_every_known_format_can_be_chosen() -> None:
 @settings(max_examples=100, deadline=None)
 def test_prefix_that_is_no_folder_is_rejected_and_completed_in_the_message(name: str, prefix: str) -> None:
     prefix = prefix.strip().rstrip("/") or "out"
+    assume(prefix != "undefined")  # what Tencent's CLI writes for a variable that is not set
     assert f"{prefix}/" in load_mistakes({**MINIMUM, name: prefix})[0]
     if not prefix.startswith(("/", "transcripts", ".scribe")):
         assert load_settings({**MINIMUM, name: f"{prefix}/"})
