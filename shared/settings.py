@@ -252,6 +252,19 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
+def load_callback_tokens(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Load the valid tokens of CALLBACK_TOKEN and ignore the others. Raises nothing, whatever else is wrong.
+
+    For the check of a public request, which comes before all settings are read and checked.
+    """
+    return tuple(token for token in _split_list(environ.get("CALLBACK_TOKEN", "")) if not _check_token(token))
+
+
+def _split_list(value: str) -> list[str]:
+    """Split a list at its commas, without blanks, empty parts and repetitions."""
+    return list(dict.fromkeys(filter(None, (part.strip() for part in value.split(",")))))
+
+
 class _EnvironmentReader:
     """Reads and checks variables and collects every mistake."""
 
@@ -273,7 +286,7 @@ class _EnvironmentReader:
         self, name: str, check: Callable[[str], str], *, default: str = "", required: bool = False
     ) -> tuple[str, ...]:
         raw = self.environ.get(name, "").strip() or default
-        values = list(dict.fromkeys(filter(None, (part.strip() for part in raw.split(",")))))
+        values = _split_list(raw)
         if not values and (required or raw):
             self.mistakes.append(f"{name} names nothing" if raw else f"{name} is missing")
         return tuple(self._check(name, value, check) for value in values)
