@@ -48,7 +48,7 @@ class Functions:
             ctx.speech,
             log,
             ctx.now,
-            ctx.create_nonce,
+            ctx.create_secret,
             ctx.versioned_buckets,
         )
 
