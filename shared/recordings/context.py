@@ -119,8 +119,8 @@ class Context:
         return self.now() - parse_timestamp(modified) >= self.settings.sweep_after_s
 
     def is_expired(self, created_s: float) -> bool:
-        """Check whether work that began at this time (Unix seconds) is older than GIVE_UP_AFTER seconds."""
-        return self.now() - created_s > self.settings.give_up_after_s
+        """Check whether work that began at this time (Unix seconds) is older than GIVE_UP_AFTER. 0 means never."""
+        return self.settings.gives_up and self.now() - created_s > self.settings.give_up_after_s
 
 
 def parse_timestamp(text: str) -> float:
