@@ -181,10 +181,10 @@ def test_create_only_write_may_miss_a_new_object(client: TemporaryClient) -> Non
 def test_invalid_plan_is_rejected_with_all_errors(client: TemporaryClient, tmp_path: Path) -> None:
     client.cloud.set_faults(rates={"throttled": 1.0})
     wrong = {"rates": {"thrott": 1, "cut_after": 7}, "sed": 1}
-    response = httpx.put(f"{client.cloud.endpoint}/-/faults", json=wrong, trust_env=False)
+    response = client.cloud.send_admin("PUT", "faults", json=wrong)
     assert response.status_code == 400
     assert all(word in response.json()["error"] for word in ("rates.thrott", "rates.cut_after", "sed:"))
-    assert httpx.put(f"{client.cloud.endpoint}/-/faults", content=b"{", trust_env=False).status_code == 400
+    assert client.cloud.send_admin("PUT", "faults", content=b"{").status_code == 400
     assert client.cloud.admin("GET", "faults")["plan"]["rates"] == {"throttled": 1.0}
     assert (
         "localcloud cannot start: the fault plan is not valid: sed: Extra inputs are not permitted"
