@@ -33,6 +33,7 @@ from cli.doctor.models import Finding, Status
 from cli.doctor.runner import rerun_check, run_checks
 from cli.errors import OperatorError
 from cli.manifest.models import Manifest
+from cli.output import escape_line
 from cli.package import build
 from shared.settings import Settings
 
@@ -139,7 +140,7 @@ def _plan_env_file(configuration: Configuration, env_file: Path) -> Iterator[Ste
 
 def _print_warnings(console: Console, warnings: Sequence[str]) -> None:
     for warning in warnings:
-        console.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
+        console.print(Text(escape_line(f"! {warning}"), style="yellow"), soft_wrap=True)
 
 
 def _agree_to_pay(
@@ -188,10 +189,10 @@ def remove(console: Console, context: CliContext, confirm: Callable[[], bool]) -
 def print_plan(console: Console, steps: Sequence[Step]) -> None:
     """Print every step with its changes, then the number of steps of each kind."""
     for step in steps:
-        text = Text(f"{step.action.value} {step.description}", style=_COLORS[step.action])
+        text = Text(escape_line(f"{step.action.value} {step.description}"), style=_COLORS[step.action])
         console.print(text, soft_wrap=True)
         for change in step.changes:
-            console.print(Text(f"    {_format_change(change, step.action)}"), soft_wrap=True)
+            console.print(Text(escape_line(f"    {_format_change(change, step.action)}")), soft_wrap=True)
     count = Counter(step.action for step in steps)
     console.print(
         ", ".join(f"{count[action]} to {verb}" for action, verb in _VERBS.items() if count[action]) + "."
@@ -316,7 +317,7 @@ def _print_kept_resources(console: Console, state: CurrentState) -> None:
     ]
     lines += [f"role {name}: no permission to read it" for name in state.unreadable_roles]
     for line in lines:
-        console.print(Text(f"  {line}"), soft_wrap=True)
+        console.print(Text(escape_line(f"  {line}")), soft_wrap=True)
 
 
 def _format_change(change: Change, action: Action) -> str:
