@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from cli.config import PROJECT_FOLDER, CliContext
 from cli.errors import OperatorError
 from cli.local.samples import Upload
+from cli.output import SafeConsole
+from cli.redaction import SECRETS
 from localcloud.private_files import (
     make_private_folder,
     private_opener,
@@ -63,6 +63,9 @@ SETTINGS = {
 }
 
 
+_KEY_MEMBERS = ("secret_id", "secret_key")  # of the ready line
+
+
 class EmulatorError(OperatorError):
     """The local cloud did not start or does not run."""
 
@@ -96,6 +99,10 @@ class Emulator:
         try:
             ready: Any = json.loads(line)
             functions = ready.get("functions") or {}
+            # The key is for the user of that cloud; what opens its administration is not.
+            SECRETS.add_variables(
+                {name.upper(): str(value) for name, value in ready.items() if name not in _KEY_MEMBERS}
+            )
             return cls(
                 endpoint=ready["endpoint"],
                 region=ready["region"],
@@ -201,7 +208,7 @@ def _deploy(emulator: Emulator, data: Path) -> None:
     }
     write_private_text(env_file, "".join(f"{name}={value}\n" for name, value in config.items()))
     with open(log_file, "w", encoding="utf-8", opener=private_opener) as log:
-        console = Console(file=log, highlight=False)
+        console = SafeConsole(file=log, highlight=False)
         succeeded = deploy(console, CliContext(PROJECT_FOLDER, env_file, {}, data), DeployOptions())
     if not succeeded:
         raise EmulatorError(f"the deployment to the local cloud failed:\n{log_file.read_text('utf-8')}")

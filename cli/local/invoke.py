@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from cli.errors import OperatorError
 from cli.local.emulator import Emulator, EmulatorError
+from cli.output import escape_markup, print_json
 
 FUNCTION_TIMEOUT_S = 900.0  # the longest timeout of a function
 
@@ -71,14 +72,14 @@ def _print_invocation(console: Console, invocation: dict[str, Any]) -> None:
     colour = "green" if outcome == "ok" else "red"
     start = "cold" if invocation.get("cold") else "warm"
     console.print(
-        f"[bold]{escape(str(invocation.get('function')))}[/]: [{colour}]{escape(outcome)}[/]"
+        f"[bold]{escape_markup(invocation.get('function'))}[/]: [{colour}]{escape_markup(outcome)}[/]"
         f" in {float(invocation.get('duration_ms') or 0):.0f} ms ({start} start)"
     )
     for title, lines in (("Requests", invocation.get("requests")), ("Log", invocation.get("log"))):
         console.print(f"\n[bold]{title}[/]")
         for line in lines or ["(none)"]:
-            console.print(f"  {escape(str(line))}", soft_wrap=True)
+            console.print(f"  {escape_markup(line)}", soft_wrap=True)
     if invocation.get("error"):
         console.print(f"\n[bold]Error[/]\n  {escape(str(invocation['error']))}", soft_wrap=True)
     console.print("\n[bold]Result[/]")
-    console.print_json(json.dumps(invocation.get("result"), ensure_ascii=False))
+    print_json(console, invocation.get("result"))

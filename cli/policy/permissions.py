@@ -16,6 +16,7 @@ from cli.policy.diff import Permission
 from shared.settings import Settings, load_settings
 
 CI_ROLE = "CI_QCSRole"
+LOCK_FOLDER = "deploy-lock/"  # below STATE_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +314,9 @@ _SPEECH_ACTIONS = (
     "ci:DescribeAsrQueues",
     "ci:UpdateAsrQueue",
 )
-# For --copy-receipts.
+# For --copy-receipts, and for the lock of a deployment.
 _RECEIPT_ACTIONS = ("cos:GetObject", "cos:HeadObject", "cos:PutObject")
+_LOCK_ACTIONS = ("cos:DeleteObject",)
 # COS document 436/30580. PutBucket is for --make-buckets, GetBucket for doctor's count of recordings without a receipt.
 _BUCKET_ACTIONS = ("cos:HeadBucket", "cos:GetBucketVersioning", "cos:PutBucket", "cos:GetBucket")
 _ROLE_ACTIONS = (
@@ -344,6 +346,8 @@ def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]
         yield from _permissions_on(_BUCKET_ACTIONS, resource)
     for resource in scope.receipt_resources(""):
         yield from _permissions_on(_RECEIPT_ACTIONS, resource)
+    for resource in scope.receipt_resources(LOCK_FOLDER):
+        yield from _permissions_on(_LOCK_ACTIONS, resource)
 
 
 def role_admin_permissions() -> Iterator[Permission]:
