@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.errors import OutcomeUnknown
 from shared.tencent import xml
-from shared.tencent.client import MAX_BODY_BYTES, Request, RetryPolicy, TencentClient
+from shared.tencent.client import MAX_BODY_BYTES, MAX_RESPONSE_S, Request, RetryPolicy, TencentClient
 from shared.tencent.hosts import build_ci_account_host, build_ci_host
 from shared.tencent.speech_models import (
     BucketPage,
@@ -32,6 +32,7 @@ TAG = "SpeechRecognition"
 MAX_JOBS_PER_PAGE = 100
 MAX_BUCKETS_PER_PAGE = 100
 MAX_QUEUES_PER_PAGE = 100
+RESULT_TIMEOUT_S = 40.0  # for reading results of several hours
 MAX_JOB_PAGES, MAX_QUEUE_PAGES = 100, 10
 MAX_RESULT_BYTES = (
     48 * 1024 * 1024
@@ -140,6 +141,7 @@ class SpeechClient:
             f"/{self.jobs_path}/{','.join(job_ids)}",
             resource=f"{bucket}, job {','.join(job_ids)}",
             parsers={"ResultDetail": detail_parser} if detail_parser else {},
+            timeout_s=RESULT_TIMEOUT_S,
         )
         return parse_jobs(response)
 
@@ -277,6 +279,7 @@ class SpeechClient:
         body: bytes = b"",
         retry: RetryPolicy = RetryPolicy.IDEMPOTENT,
         parsers: Mapping[str, xml.ElementParser] | None = None,
+        timeout_s: float = MAX_RESPONSE_S,
     ) -> Mapping[str, Any]:
         """Send a request and return the Response element. Parameters without a value are left out.
 
@@ -297,6 +300,7 @@ class SpeechClient:
                 headers={"Content-Type": "application/xml"},
                 body=body,
                 retry=retry,
+                timeout_s=timeout_s,
                 max_bytes=MAX_BODY_BYTES if parsers is None else MAX_RESULT_BYTES,
                 action=_get_action(method, path),
             ),
