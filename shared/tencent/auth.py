@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -135,10 +136,15 @@ def _is_signed(name: str) -> bool:
 
 def _canonicalize(pairs: Iterable[tuple[str, str]]) -> tuple[str, str]:
     """Return the list of names and the line of `name=value`, both sorted by name."""
-    encoded = sorted((_encode(name).lower(), _encode(value)) for name, value in pairs)
+    encoded = sorted((_encode_name(name), _encode(value)) for name, value in pairs)
     names = ";".join(name for name, _ in encoded)
     line = "&".join(f"{name}={value}" for name, value in encoded)
     return names, line
+
+
+@lru_cache(maxsize=256)  # the same few names are in every request
+def _encode_name(name: str) -> str:
+    return _encode(name).lower()
 
 
 def _encode(text: str) -> str:
@@ -147,4 +153,4 @@ def _encode(text: str) -> str:
 
 
 def _hmac_sha1(key: str, message: str) -> str:
-    return hmac.new(key.encode(), message.encode(), hashlib.sha1).hexdigest()
+    return hmac.digest(key.encode(), message.encode(), "sha1").hex()  # in one call, which is faster than hmac.new

@@ -91,7 +91,9 @@ def build_request(
         return httpx.Request(
             method,
             _parse_origin(origin),
-            headers=_encode_headers(headers),
+            headers=[
+                (_encode_header_name(name), _encode_header_value(value)) for name, value in headers.items()
+            ],
             stream=httpx.ByteStream(body),  # `content=` would add headers
             extensions={
                 "target": target.encode("ascii"),
@@ -102,11 +104,20 @@ def build_request(
     raise httpx.LocalProtocolError(INVALID_REQUEST)
 
 
-def _encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-    for name, value in encoded:
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise httpx.LocalProtocolError(INVALID_REQUEST)
+@functools.lru_cache
+def _encode_header_name(name: str) -> bytes:
+    encoded = name.encode()
+    if not _HEADER_NAME.fullmatch(encoded):
+        raise httpx.LocalProtocolError(INVALID_REQUEST)
+    return encoded
+
+
+def _encode_header_value(value: str) -> bytes:
+    encoded = value.encode()
+    # The first check is the faster one, and enough for most values.
+    is_plain = value.isascii() and value.isprintable() and value.strip() == value
+    if not is_plain and not _HEADER_VALUE.fullmatch(encoded):
+        raise httpx.LocalProtocolError(INVALID_REQUEST)
     return encoded
 
 
