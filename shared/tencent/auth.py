@@ -153,4 +153,6 @@ def _encode(text: str) -> str:
 
 
 def _hmac_sha1(key: str, message: str) -> str:
-    return hmac.digest(key.encode(), message.encode(), "sha1").hex()  # in one call, which is faster than hmac.new
+    return hmac.digest(
+        key.encode(), message.encode(), "sha1"
+    ).hex()  # in one call, which is faster than hmac.new

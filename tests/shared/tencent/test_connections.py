@@ -284,6 +284,25 @@ def test_result_that_came_too_late_is_used_once(slow_resolver: SlowResolver) -> 
         assert slow_resolver.calls == calls
 
 
+def test_late_failure_of_a_lookup_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    released, calls = threading.Event(), []
+
+    def getaddrinfo(*_: Any, **__: Any) -> Any:
+        calls.append(threading.current_thread())
+        if len(calls) == 1:
+            released.wait(PATIENCE_S)
+            raise socket.gaierror(-3, "try again")
+        return [(2, 1, 6, "", (LIVING, 9))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    resolver = Resolver()
+    with pytest.raises(TimeoutError):
+        resolver.resolve(ENDPOINT_NAME, 9, 0.01)
+    released.set()
+    calls[0].join(PATIENCE_S)
+    assert resolver.resolve(ENDPOINT_NAME, 9, PATIENCE_S) == [LIVING]
+
+
 def test_lookup_that_failed_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     replies: list[Any] = [socket.gaierror(-3, "try again"), [(2, 1, 6, "", (LIVING, 9))]]
 

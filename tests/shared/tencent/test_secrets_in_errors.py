@@ -22,7 +22,7 @@ from shared.tencent.speech_models import JobRequest
 from shared.tencent.transport import Transport, create_http_client
 from tests.helpers.fake_server import FakeServer, MakeClient
 
-PRIVATE = "PRIVATE"
+PRIVATE = "confidential"
 BUCKET, REGION = "media-1250000000", "ap-chengdu"
 JOB = JobRequest("in/a.mp3", BUCKET, REGION, "raw/a.txt", "16k_zh")
 ODD = ["\n", "\r\n", "\0", "\t", " ", "\x7f", "\x1b[31m", "é", "\u2028", "\ud800", "\udcff", ":", ""]
