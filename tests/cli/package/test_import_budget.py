@@ -39,7 +39,7 @@ EVERY_FUNCTION = (
     | modules("shared", "errors events logger settings")
     | modules(
         "shared.tencent",
-        "auth client cos speech speech_models transport xml",
+        "auth client clock cos hosts resolver speech speech_models speech_xml transport xml",
     )
     | modules(
         "shared.recordings",
