@@ -229,7 +229,7 @@ def test_neighbour_who_may_only_upload_changes_no_other_recording(eager_flow: Fl
 
 
 def test_region_of_a_planted_receipt_reaches_no_other_host(eager_flow: Flow) -> None:
-    """Whoever may write below STATE_PREFIX plants receipts: open ones with and without a job."""
+    """Someone who may write below STATE_PREFIX plants receipts: open ones with and without a job."""
     flow = eager_flow
     for job_id in ("", "s" + "0" * 32):
         body = CONTENT_A + job_id.encode()
@@ -269,7 +269,7 @@ def check_hosts(flow: Flow) -> None:
 
 
 def cancel_job(flow: Flow, job_id: str) -> None:
-    """Cancel a job as the operator: whoever may cancel one job of the bucket may cancel every job."""
+    """Cancel a job as the operator: a key that may cancel one job of the bucket may cancel every job."""
     host = f"{INPUT_BUCKET}.ci.{REGION}.myqcloud.com"
     flow.pipeline.clients.cos.client.send(
         Request("PUT", host, f"/jobs/{job_id}", resource=job_id, parameters=(("cancel", ""),))
