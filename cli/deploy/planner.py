@@ -11,7 +11,8 @@ from cli.cloud.ci_bucket import BOUND
 from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
 from cli.config import CALLBACK_URL_NAME, SINCE_NAME, Commands
 from cli.deploy.notifications import is_notification_configured, is_paused, notifies_us
-from cli.deploy.receipts import MAX_COUNTED
+from cli.deploy.outputs import NameMove
+from cli.deploy.receipts import MAX_COUNTED, MAX_COUNTED_RECEIPTS
 from cli.deploy.recordings import RecordingCount
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import (
@@ -157,6 +158,34 @@ def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool
     return costs
 
 
+def list_losses(target: DeployTarget, state: CurrentState) -> list[str]:
+    """What will not be finished because of changed settings; the operator has to agree."""
+    follow_up = (
+        "the sweep of this deployment finishes only what needs nothing from that bucket any more"
+        if target.settings.output_bucket
+        else "no function looks there any more, so their paid jobs stay without transcripts"
+    )
+    return [
+        f"{bucket} is not in INPUT_BUCKETS any more, and {_count_open(count)}: {follow_up}. To have them finished, "
+        "keep it in INPUT_BUCKETS until they have their transcripts"
+        for bucket, count in state.abandoned_receipts.items()
+    ]
+
+
+def _count_open(count: int) -> str:
+    bound = "at least " if count >= MAX_COUNTED_RECEIPTS else ""
+    noun = "recording of it is" if count == 1 else "recordings of it are"
+    return f"{bound}{count:,} {noun} not finished"
+
+
+def describe_name_move(move: NameMove) -> str:
+    """Where the transcripts of a bucket go from now on."""
+    return (
+        f"{move.input_bucket}: from now on its transcripts go to {move.new}. Those that are there already stay where "
+        f"they are, in {move.current}. Nothing is transcribed or billed again for that"
+    )
+
+
 def _count_done(count: int | None) -> str:
     if count is None:
         return "every recording that is already done"
@@ -185,6 +214,7 @@ def list_plan_warnings(
             f"{SINCE_NAME} from {target.commands.env_file}: a first deployment then sets it to the current time"
             for bucket, count in state.added_recordings.items()
         ]
+    warnings += [describe_name_move(move) for move in state.name_moves]
     if not resume_queues:
         warnings += [
             f"{bucket}: {describe_paused_queue(queue)}. It stays paused, because an operator did that. To start it "
