@@ -26,7 +26,10 @@ def invoke(console: Console, data: Path, function: str, event_file: Path) -> boo
     emulator = _load_emulator(data)
     try:
         with httpx.Client(
-            base_url=f"{emulator.endpoint}/-/", timeout=FUNCTION_TIMEOUT_S, trust_env=False
+            base_url=f"{emulator.endpoint}/-/",
+            headers=emulator.admin_headers,
+            timeout=FUNCTION_TIMEOUT_S,
+            trust_env=False,
         ) as client:
             response = client.post(f"functions/{_find_function(client, function)}/invoke", json=event)
     except httpx.HTTPError as error:
@@ -34,6 +37,8 @@ def invoke(console: Console, data: Path, function: str, event_file: Path) -> boo
             f"the local cloud at {emulator.endpoint} does not respond ({error}). "
             f"Is `scribe local --data {data}` running?"
         ) from None
+    if response.status_code == httpx.codes.FORBIDDEN:
+        raise EmulatorError(f"the local cloud at {emulator.endpoint} is not the one that runs in {data}")
     if response.status_code == httpx.codes.NOT_FOUND:
         raise OperatorError(f"there is no function {function!r}; choose upload, callback or sweep")
     response.raise_for_status()

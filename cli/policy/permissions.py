@@ -188,6 +188,7 @@ TABLE = (
     Grant(
         "upload", "cos:HeadObject", _ON.TRANSCRIPT, "whether a recording uploaded again has its transcripts"
     ),
+    Grant("upload", "cos:DeleteObject", _ON.TRANSCRIPT, "transcripts of earlier content under the same key"),
     Grant("upload", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "how to claim a recording in that bucket"),
     Grant("upload", "cos:PutObject", _ON.CLAIM, "only one of several events submits, in a versioned bucket"),
     Grant("upload", "cos:DeleteObject", _ON.CLAIM, "the claim of an event that gives up"),
@@ -204,7 +205,10 @@ TABLE = (
         "callback", "cos:GetBucket", _ON.OUTPUT_LISTING, "whether the recording had other content in between"
     ),
     Grant("callback", "cos:PutObject", _ON.TRANSCRIPT, "the transcripts, or the error object"),
-    Grant("callback", "cos:DeleteObject", _ON.TRANSCRIPT, "an error object that is no longer true"),
+    Grant(
+        "callback", "cos:DeleteObject", _ON.TRANSCRIPT, "an error object, or words, that are no longer true"
+    ),
+    Grant("callback", "cos:HeadObject", _ON.TRANSCRIPT, "whether Scribe wrote the transcript beside its own"),
     Grant("callback", "cos:PutObject", _ON.DONE, "closes the receipt"),
     Grant("callback", "cos:DeleteObject", _ON.OPEN, "closes the receipt"),
     Grant("callback", "cos:DeleteObject", _ON.CLAIM, "the claims on the closed receipt"),

@@ -95,7 +95,9 @@ class Account:
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self.emulator.endpoint}/-/{path}"
-        response = httpx.request(method, url, json=body, trust_env=False, timeout=60)
+        response = httpx.request(
+            method, url, json=body, headers=self.emulator.admin_headers, trust_env=False, timeout=60
+        )
         assert response.status_code == 200, response.text
         return response.json()
 
