@@ -161,7 +161,7 @@ def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool
 def list_losses(target: DeployTarget, state: CurrentState) -> list[str]:
     """What will not be finished because of changed settings; the operator has to agree."""
     follow_up = (
-        "the sweep of this deployment finishes only what needs nothing from that bucket any more"
+        "the sweep writes transcripts only of jobs that it can still read, and an error object for the others"
         if target.settings.output_bucket
         else "no function looks there any more, so their paid jobs stay without transcripts"
     )
@@ -169,6 +169,7 @@ def list_losses(target: DeployTarget, state: CurrentState) -> list[str]:
         f"{bucket} is not in INPUT_BUCKETS any more, and {_count_open(count)}: {follow_up}. To have them finished, "
         "keep it in INPUT_BUCKETS until they have their transcripts"
         for bucket, count in state.abandoned_receipts.items()
+        if count is not None
     ]
 
 
@@ -240,6 +241,12 @@ def list_plan_warnings(
             for name, role in state.roles.items()
             if role and _exceeds_policy_limit(role, target.documents[name])
         ]
+    warnings += [
+        f"{bucket} was an input bucket, and this key has no permission to list its receipts: look in the COS console "
+        "below open/ in the folder of STATE_PREFIX whether recordings of it are not finished"
+        for bucket, count in state.abandoned_receipts.items()
+        if count is None
+    ]
     warnings += [
         f"{bucket} was an input bucket, and this key has no permission to read its speech queue: check in the Cloud "
         "Infinite console that the notification of the queue is off"

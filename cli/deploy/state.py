@@ -452,15 +452,17 @@ class CurrentState:
         return tuple(name for name in dict.fromkeys(names) if name not in self.settings.input_buckets)
 
     @cached_property
-    def abandoned_receipts(self) -> Mapping[str, int]:
-        """By former input bucket, the number of its open receipts; without those that cannot be listed."""
-        counts: dict[str, int] = {}
+    def abandoned_receipts(self) -> Mapping[str, int | None]:
+        """By former input bucket, the number of its open receipts if there are any; None if they cannot be listed."""
+        counts: dict[str, int | None] = {}
         for previous in self.previous_settings:
             for bucket in self.removed_buckets:
                 if bucket in previous.input_buckets and bucket not in counts:
-                    with suppress(RequestRejected):
+                    try:
                         counts[bucket] = count_open_receipts(self.clients, _find_receipts(previous, bucket))
-        return {bucket: count for bucket, count in counts.items() if count}
+                    except RequestRejected:
+                        counts[bucket] = None
+        return {bucket: count for bucket, count in counts.items() if count != 0}
 
     @cached_property
     def former_queues(self) -> Mapping[str, Queue | None]:

@@ -9,9 +9,11 @@ import pytest
 
 from cli.deploy.command import DeployOptions
 from cli.deploy.outputs import NameMove, OutputFolders, OutputPlace, find_moves, read_output_folders
+from cli.deploy.planner import list_losses, list_plan_warnings
 from shared.recordings.models import Recording
 from shared.settings import Settings, load_settings
 from tests.helpers.account import REGION, Account
+from tests.helpers.deployment import build_target, deployed_state, with_values
 from tests.helpers.receipts import build_receipt
 
 A, B, OUTPUT = "names-a-1250000000", "names-b-1250000000", "names-out-1250000000"
@@ -154,3 +156,13 @@ def test_bucket_with_open_receipts_is_not_left_unasked(
         cos.delete(state_bucket, key)
     passed, output = account.deploy(config=fewer, env_file=env_file)
     assert passed, output
+
+
+def test_receipts_of_a_former_bucket_that_cannot_be_listed_give_a_warning() -> None:
+    target = build_target()
+    state = with_values(deployed_state(target), abandoned_receipts={"old-1250000000": None})
+    assert list_losses(target, state) == []
+    [warning] = list_plan_warnings(target, state)
+    assert warning.startswith(
+        "old-1250000000 was an input bucket, and this key has no permission to list its"
+    )
