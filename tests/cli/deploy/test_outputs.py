@@ -74,7 +74,6 @@ CONFIG = {
     "INPUT_BUCKETS": A,
     "OUTPUT_BUCKET": OUTPUT,
     "CALLBACK_TOKEN": "a-token-for-names-01",
-    "SINCE": "2099-01-01T00:00:00Z",
 }
 BOTH = {**CONFIG, "INPUT_BUCKETS": f"{A},{B}"}
 APART = {**BOTH, "OUTPUT_BUCKET": ""}
