@@ -246,7 +246,6 @@ def _check_credential(name: str, value: str, file: Path) -> None:
     A line break at the end is the usual mistake with a pasted value. It is not stripped silently: other programs that
     read the same variable would fail.
     """
-    SECRETS.add(value)
     for problem, pattern in _CREDENTIAL_PROBLEMS:
         if pattern.search(value):
             place = "inside" if pattern.search(value.rstrip()) else "at its end"

@@ -163,7 +163,8 @@ def deploy(
         bool, typer.Option("--resume-queue", help="Start speech queues that are paused.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask: pay for the recordings that the plan names.")
+        bool,
+        typer.Option("--yes", help="Do not ask: accept the costs and open recordings that the plan names."),
     ] = False,
     env_file: EnvFile = ENV_FILE,
 ) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -18,7 +19,7 @@ from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.executor import execute_plan
 from cli.deploy.lock import Holder, LockPlace, StateLock, describe_process, lock_folder
-from cli.deploy.planner import create_plan, create_removal_plan, list_costs, list_plan_warnings
+from cli.deploy.planner import create_plan, create_removal_plan, list_costs, list_losses, list_plan_warnings
 from cli.deploy.preflight import check_conflicts, check_preconditions
 from cli.deploy.state import CurrentState
 from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token, save_first_since
@@ -31,7 +32,7 @@ from cli.deploy.target import (
     load_local_configuration,
     read_deployed_choices,
 )
-from cli.doctor.checks import ADDRESS, OLD_RECORDINGS
+from cli.doctor.checks import ADDRESS, NAMES, OLD_RECORDINGS, RECEIPT_CHECKS
 from cli.doctor.command import print_findings
 from cli.doctor.models import Finding, Status
 from cli.doctor.runner import rerun_check, run_checks
@@ -49,6 +50,19 @@ _VERBS = {Action.CREATE: "create", Action.CHANGE: "change", Action.DELETE: "dele
 
 class ConfirmationMissing(OperatorError):
     """The operator has to agree to something, and there is no terminal to ask on. Nothing was changed."""
+
+
+class Consequence(NamedTuple):
+    """Something that the operator has to agree to: the reason of a refusal, and the question."""
+
+    reason: str
+    question: str
+
+
+_PAY = Consequence("recordings would be billed", "Deploy this, and pay for these recordings?")
+_LEAVE = Consequence(
+    "recordings would not be finished", "Deploy this, and leave these recordings as they are?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +169,8 @@ def _deploy(
     warnings = list_plan_warnings(
         target, state, with_roles=options.with_roles, resume_queues=options.resume_queue
     )
-    _print_warnings(console, [*costs, *warnings])
+    losses = list_losses(target, state)
+    _print_warnings(console, [*costs, *losses, *warnings])
     if steps:
         print_plan(console, steps)
     else:
@@ -163,8 +178,8 @@ def _deploy(
     if options.dry_run:
         console.print("Dry run: nothing was changed.")
         return True
-    if costs and not options.yes:
-        if not _agree_to_pay(console, options, ask, commands):
+    if (costs or losses) and not options.yes:
+        if not _agree(console, options, ask, commands, _PAY if costs else _LEAVE):
             return False
         options = replace(options, yes=True)  # for the command that resumes
     if steps:
@@ -185,17 +200,21 @@ def _print_warnings(console: Console, warnings: Sequence[str]) -> None:
         console.print(Text(escape_line(f"! {warning}"), style="yellow"), soft_wrap=True)
 
 
-def _agree_to_pay(
-    console: Console, options: DeployOptions, ask: Callable[[str], bool] | None, commands: Commands
+def _agree(
+    console: Console,
+    options: DeployOptions,
+    ask: Callable[[str], bool] | None,
+    commands: Commands,
+    consequence: Consequence,
 ) -> bool:
-    """Ask whether to pay for what was printed. Raises ConfirmationMissing without a terminal."""
+    """Ask whether the operator accepts what was printed. Raises ConfirmationMissing without a terminal."""
     if not ask:
         agreed = replace(options, yes=True).as_command_line(commands)
         raise ConfirmationMissing(
-            "nothing was changed: recordings would be billed, as listed above, and there is no terminal to confirm "
-            f"that. To agree, run `{agreed}`"
+            f"nothing was changed: {consequence.reason}, as listed above, and there is no terminal to confirm that. To "
+            f"agree, run `{agreed}`"
         )
-    if ask("Deploy this, and pay for these recordings?"):
+    if ask(consequence.question):
         return True
     console.print("Nothing was changed.")
     return False
@@ -273,8 +292,8 @@ def verify_deployment(
                 NEW_ADDRESS_TIMEOUT_S,
             )
         for each in findings:
-            if each.fix == commands.resume_queue:
-                # It was paused before, the plan said so, and a deployment leaves it like that.
+            if each.fix == commands.resume_queue or each.name in RECEIPT_CHECKS:
+                # It was so before: a deployment leaves a paused queue paused, and finishes no recording.
                 yield replace(each, status=Status.NOTE)
                 continue
             # The deployment that just ended did not fix it.
@@ -335,8 +354,9 @@ def _print_verification(
         commands,
         job_callback=configuration.job_callback,
     )
-    # The plan said already what is old.
-    news = (each for each in findings if each.name != OLD_RECORDINGS or each.status is not Status.NOTE)
+    # The plan said already what is old, and where older transcripts are.
+    known = {OLD_RECORDINGS, NAMES}
+    news = (each for each in findings if each.name not in known or each.status is not Status.NOTE)
     count = print_findings(console, news, hide_ok=True)
     if count[Status.WRONG]:
         console.print(

@@ -11,7 +11,8 @@ from cli.cloud.ci_bucket import BOUND
 from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
 from cli.config import CALLBACK_URL_NAME, SINCE_NAME, Commands
 from cli.deploy.notifications import is_notification_configured, is_paused, notifies_us
-from cli.deploy.receipts import MAX_COUNTED
+from cli.deploy.outputs import NameMove
+from cli.deploy.receipts import MAX_COUNTED, MAX_COUNTED_RECEIPTS
 from cli.deploy.recordings import RecordingCount
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import (
@@ -157,6 +158,35 @@ def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool
     return costs
 
 
+def list_losses(target: DeployTarget, state: CurrentState) -> list[str]:
+    """What will not be finished because of changed settings; the operator has to agree."""
+    follow_up = (
+        "the sweep writes transcripts only of jobs that it can still read, and an error object for the others"
+        if target.settings.output_bucket
+        else "no function looks there any more, so their paid jobs stay without transcripts"
+    )
+    return [
+        f"{bucket} is not in INPUT_BUCKETS any more, and {_count_open(count)}: {follow_up}. To have them finished, "
+        "keep it in INPUT_BUCKETS until they have their transcripts"
+        for bucket, count in state.abandoned_receipts.items()
+        if count is not None
+    ]
+
+
+def _count_open(count: int) -> str:
+    bound = "at least " if count >= MAX_COUNTED_RECEIPTS else ""
+    noun = "recording of it is" if count == 1 else "recordings of it are"
+    return f"{bound}{count:,} {noun} not finished"
+
+
+def describe_name_move(move: NameMove) -> str:
+    """Where the transcripts of a bucket go from now on."""
+    return (
+        f"{move.input_bucket}: from now on its transcripts go to {move.new}. Those that are there already stay where "
+        f"they are, in {move.current}. Nothing is transcribed or billed again for that"
+    )
+
+
 def _count_done(count: int | None) -> str:
     if count is None:
         return "every recording that is already done"
@@ -185,6 +215,7 @@ def list_plan_warnings(
             f"{SINCE_NAME} from {target.commands.env_file}: a first deployment then sets it to the current time"
             for bucket, count in state.added_recordings.items()
         ]
+    warnings += [describe_name_move(move) for move in state.name_moves]
     if not resume_queues:
         warnings += [
             f"{bucket}: {describe_paused_queue(queue)}. It stays paused, because an operator did that. To start it "
@@ -210,6 +241,12 @@ def list_plan_warnings(
             for name, role in state.roles.items()
             if role and _exceeds_policy_limit(role, target.documents[name])
         ]
+    warnings += [
+        f"{bucket} was an input bucket, and this key has no permission to list its receipts: look in the COS console "
+        "below open/ in the folder of STATE_PREFIX whether recordings of it are not finished"
+        for bucket, count in state.abandoned_receipts.items()
+        if count is None
+    ]
     warnings += [
         f"{bucket} was an input bucket, and this key has no permission to read its speech queue: check in the Cloud "
         "Infinite console that the notification of the queue is off"

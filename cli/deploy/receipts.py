@@ -1,24 +1,28 @@
-"""The receipts of a deployment whose OUTPUT_BUCKET or STATE_PREFIX changes: what is missing in the new place, copying.
+"""The receipts of a deployment: open ones, those of other buckets, and those that a changed place would miss.
 
-Receipts record what is paid. The names in both places are listed in order and compared page by page, so that memory
-does not grow with their number.
+A place changes with OUTPUT_BUCKET or STATE_PREFIX; the missing receipts can be copied. Receipts record what is paid.
+The names in both places are listed in order and compared page by page, so that memory does not grow with their number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
 from cli.deploy.clients import Clients
-from shared.errors import NotFound
-from shared.recordings.receipt_store import STATE_METADATA
+from shared.errors import NotFound, RequestRejected
+from shared.recordings.models import InvalidReceipt, Receipt
+from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA
+from shared.tencent.cos import ObjectSummary
 
 MAX_COUNTED = 100_000
 MAX_PARALLEL_COPIES = 16
 BATCH_SIZE = 1000
+MAX_READ_RECEIPTS = 200  # of a bucket: a second or two
+MAX_COUNTED_RECEIPTS = 10_000  # in ten requests
 
 _DONE, _OPEN = "done", "open"
 _KINDS = (_DONE, "waiting", "raw", _OPEN)
@@ -40,11 +44,88 @@ class ReceiptPlace(NamedTuple):
         return f"{self.bucket}/{self.folder(_DONE)}"
 
 
+class OpenReceipts(NamedTuple):
+    """The open receipts of a bucket, and the keys of those that the functions cannot read.
+
+    `is_complete` if there are no more than were read.
+    """
+
+    receipts: tuple[Receipt, ...]
+    unreadable: tuple[str, ...]
+    is_complete: bool
+
+
+class ReceiptCount(NamedTuple):
+    """Numbers of open and closed receipts; those of more than MAX_COUNTED_RECEIPTS are cut."""
+
+    open: int
+    done: int
+
+    def __str__(self) -> str:
+        return f"{_format_count(self.open)} open and {_format_count(self.done)} closed"
+
+
+def _format_count(count: int) -> str:
+    return f"at least {count:,}" if count >= MAX_COUNTED_RECEIPTS else f"{count:,}"
+
+
 class MovedReceipts(NamedTuple):
     """Where the receipts of finished recordings are now, and where the new settings look for them."""
 
     current: ReceiptPlace
     new: ReceiptPlace
+
+
+def count_open_receipts(clients: Clients, place: ReceiptPlace) -> int:
+    """Count the recordings in flight, up to MAX_COUNTED_RECEIPTS. Raises CloudError."""
+    return _count(clients, place, _OPEN)
+
+
+def read_open_receipts(clients: Clients, place: ReceiptPlace, limit: int = MAX_READ_RECEIPTS) -> OpenReceipts:
+    """Read the first `limit` open receipts. Raises CloudError."""
+    cos = clients.cos(place.region)
+
+    def read(item: ObjectSummary) -> Receipt | str | None:
+        if item.size > MAX_RECEIPT_BYTES:
+            return item.key
+        try:
+            receipt = Receipt.from_json(cos.get(place.bucket, item.key, max_bytes=MAX_RECEIPT_BYTES).body)
+        except NotFound:  # closed since it was listed
+            return None
+        except (InvalidReceipt, RequestRejected):
+            return item.key
+        return receipt if item.key.endswith(f"/{receipt.id}") else item.key
+
+    items = islice(cos.iter_objects(place.bucket, prefix=place.folder(_OPEN)), limit + 1)
+    listed = list(items)
+    with ThreadPoolExecutor(MAX_PARALLEL_COPIES) as pool:
+        results = list(pool.map(read, listed[:limit]))
+    return OpenReceipts(
+        tuple(result for result in results if isinstance(result, Receipt)),
+        tuple(result for result in results if isinstance(result, str)),
+        is_complete=len(listed) <= limit,
+    )
+
+
+def count_other_receipts(
+    clients: Clients, bucket: str, region: str, state_prefix: str, known: Collection[str]
+) -> dict[str, ReceiptCount]:
+    """Count the receipts in a bucket that are of other input buckets than the known ones. Raises CloudError."""
+    cos = clients.cos(region)
+    names = {
+        prefix.rstrip("/").rpartition("/")[2]
+        for kind in (_OPEN, _DONE)
+        for prefix in cos.list_objects(bucket, prefix=f"{state_prefix}{kind}/", delimiter="/").prefixes
+    }
+    counts = {}
+    for name in sorted(names - set(known)):
+        place = ReceiptPlace(name, bucket, region, state_prefix)
+        counts[name] = ReceiptCount(_count(clients, place, _OPEN), _count(clients, place, _DONE))
+    return counts
+
+
+def _count(clients: Clients, place: ReceiptPlace, kind: str) -> int:
+    return sum(1 for _ in islice(_iter_names(clients, place, kind), MAX_COUNTED_RECEIPTS))
 
 
 def count_missing_receipts(clients: Clients, move: MovedReceipts) -> int:

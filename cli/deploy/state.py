@@ -21,7 +21,17 @@ from cli.cloud.scf import (
     find_public_url,
 )
 from cli.deploy.clients import Clients
-from cli.deploy.receipts import MovedReceipts, ReceiptPlace, count_missing_receipts
+from cli.deploy.outputs import NameMove, OutputFolders, find_moves, read_output_folders
+from cli.deploy.receipts import (
+    MovedReceipts,
+    OpenReceipts,
+    ReceiptCount,
+    ReceiptPlace,
+    count_missing_receipts,
+    count_open_receipts,
+    count_other_receipts,
+    read_open_receipts,
+)
 from cli.deploy.recordings import RecordingCount, count_old_recordings, count_recordings, is_recording
 from cli.manifest.models import CALLBACK, Manifest, TriggerSpec
 from cli.policy.permissions import load_function_settings
@@ -49,6 +59,8 @@ _READ_FOR_DEPLOYMENT = (
     "old_recordings",
     "missing_receipts",
     "added_recordings",
+    "name_moves",
+    "abandoned_receipts",
 )
 _FOLDER_SETTINGS = ("OUTPUT_PREFIX", "STATE_PREFIX")
 _AUDIT = "audit"  # the argument of the timer
@@ -322,6 +334,50 @@ class CurrentState:
                     )
         return counts
 
+    # Transcripts and receipts
+
+    @cached_property
+    def output_folders(self) -> OutputFolders:
+        """What is below OUTPUT_PREFIX of the output bucket; nothing without one, or if it cannot be listed."""
+        place = self.state_buckets[0]
+        if self.settings.output_bucket and place in self.existing_buckets:
+            with suppress(RequestRejected):
+                return read_output_folders(self.clients.cos(place.region), self.settings, place.name)
+        return OutputFolders()
+
+    @cached_property
+    def name_moves(self) -> tuple[NameMove, ...]:
+        """The input buckets whose transcripts go to another place than those of the deployed functions."""
+        moves = find_moves(self.previous_settings, self.settings, self.output_folders)
+        return tuple(dict.fromkeys(moves))
+
+    @cached_property
+    def open_receipts(self) -> Mapping[str, OpenReceipts]:
+        """The open receipts by input bucket; without buckets that cannot be listed."""
+        return {
+            bucket.name: read_open_receipts(self.clients, _find_receipts(self.settings, bucket.name))
+            for bucket in self.input_buckets
+            if self._state_bucket_for(bucket) in self.existing_buckets
+        }
+
+    @cached_property
+    def other_receipts(self) -> Mapping[BucketRef, Mapping[str, ReceiptCount]]:
+        """By bucket of receipts, the numbers of those of input buckets that are not this deployment's."""
+        return {
+            bucket: count_other_receipts(
+                self.clients,
+                bucket.name,
+                bucket.region,
+                self.settings.state_prefix,
+                self.settings.input_buckets if self.settings.output_bucket else (bucket.name,),
+            )
+            for bucket in self.state_buckets
+            if bucket in self.existing_buckets
+        }
+
+    def _state_bucket_for(self, bucket: BucketRef) -> BucketRef:
+        return self.state_buckets[0] if self.settings.output_bucket else bucket
+
     # Speech recognition
 
     @cached_property
@@ -394,6 +450,19 @@ class CurrentState:
         for triggers in self.triggers.values():
             names += [trigger.name.partition(".")[0] for trigger in triggers if trigger.type == "cos"]
         return tuple(name for name in dict.fromkeys(names) if name not in self.settings.input_buckets)
+
+    @cached_property
+    def abandoned_receipts(self) -> Mapping[str, int | None]:
+        """By former input bucket, the number of its open receipts if there are any; None if they cannot be listed."""
+        counts: dict[str, int | None] = {}
+        for previous in self.previous_settings:
+            for bucket in self.removed_buckets:
+                if bucket in previous.input_buckets and bucket not in counts:
+                    try:
+                        counts[bucket] = count_open_receipts(self.clients, _find_receipts(previous, bucket))
+                    except RequestRejected:
+                        counts[bucket] = None
+        return {bucket: count for bucket, count in counts.items() if count != 0}
 
     @cached_property
     def former_queues(self) -> Mapping[str, Queue | None]:

@@ -15,6 +15,7 @@ from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, TriggerInfo, parse_tri
 from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.notifications import build_notify_config
+from cli.deploy.outputs import OutputFolders
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import PackageRef
 from cli.deploy.target import DeployTarget
@@ -182,5 +183,7 @@ def _build_state(target: DeployTarget, **values: Any) -> CurrentState:
         "old_recordings": {},
         "missing_receipts": {},
         "added_recordings": {},
+        "output_folders": OutputFolders(),
+        "abandoned_receipts": {},
     }
     return with_values(state, **defaults, **values)

@@ -1,0 +1,130 @@
+"""Checks of what the functions wrote: recordings that wait, receipts that cannot be read, names, other deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+from cli.deploy.outputs import find_output_place
+from cli.deploy.receipts import MAX_READ_RECEIPTS
+from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+from shared.recordings.keys import uses_bucket_folders
+from shared.recordings.models import Receipt
+from shared.recordings.receipt_store import MAX_RECEIPT_BYTES
+
+MAX_AGE_S = 24 * 3600  # of an open receipt; a job takes minutes
+
+
+def check_waiting(context: CheckContext) -> Iterator[Finding]:
+    """Look for recordings that are not transcribed a day after they were taken."""
+    now_s = context.clients.now()
+    for bucket, listing in context.state.open_receipts.items():
+        waiting = sorted(
+            (receipt for receipt in listing.receipts if now_s - receipt.waits_since_s > MAX_AGE_S),
+            key=lambda receipt: receipt.waits_since_s,
+        )
+        if not waiting:
+            yield ok("no recording waits for more than a day", subject=bucket)
+            continue
+        noun = "recording waits" if len(waiting) == 1 else "recordings wait"
+        bound = "" if listing.is_complete else f"of the first {MAX_READ_RECEIPTS} open receipts, "
+        oldest = waiting[0]
+        reason, fix = _explain(oldest)
+        yield fail(
+            f"{bound}{len(waiting)} {noun} for more than a day, the oldest since "
+            f"{_format_time(oldest.waits_since_s)}: {oldest.key}: {reason}",
+            fix=fix,
+            subject=bucket,
+            blocks=False,
+        )
+
+
+def _explain(receipt: Receipt) -> tuple[str, str]:
+    """Why a recording waits, and what to do."""
+    if receipt.refusal_code:
+        return (
+            f"the job was refused {receipt.refusals} times, at last with {receipt.refusal_code}",
+            "remove the cause that this code names, such as a missing role or an empty balance",
+        )
+    if receipt.job_id:
+        return (
+            f"its job {receipt.job_id} has not ended",
+            "look at the job and its queue in the Cloud Infinite console, and read the sweep's log in the SCF console",
+        )
+    return (
+        "no job was submitted for it",
+        "check that the timer of the sweep runs, and read the sweep's log in the SCF console",
+    )
+
+
+def _format_time(time_s: float) -> str:
+    try:
+        return datetime.fromtimestamp(time_s, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return "an unknown time"
+
+
+def check_unreadable_receipts(context: CheckContext) -> Iterator[Finding]:
+    """Look for open receipts that no function can read, because of their size or their content."""
+    for bucket, listing in context.state.open_receipts.items():
+        if not listing.unreadable:
+            yield ok("every open receipt can be read", subject=bucket)
+            continue
+        count = len(listing.unreadable)
+        what = (
+            "object in the folder of open receipts is"
+            if count == 1
+            else "objects in the folder of open receipts are"
+        )
+        yield fail(
+            f"{count} {what} no receipt: larger than {MAX_RECEIPT_BYTES // 1024} KiB, or not readable. Example: "
+            f"{listing.unreadable[0]}",
+            fix="look at it in the COS console, find out who wrote it, and delete it; the audit then takes a recording "
+            "again that has no other receipt",
+            subject=bucket,
+            blocks=False,
+        )
+
+
+def check_names(context: CheckContext) -> Iterator[Finding]:
+    """Look for older transcripts in other places than the settings define."""
+    state, settings = context.state, context.state.settings
+    bucket = state.state_buckets[0]
+    if not settings.output_bucket:
+        yield ok("the transcripts are beside the recordings")
+        return
+    folders = state.output_folders
+    prefix = f"{bucket.name}/{settings.output_prefix}"
+    if uses_bucket_folders(settings) and folders.other:
+        places = ", ".join(str(find_output_place(settings, name)) for name in settings.input_buckets)
+        yield warn(
+            f"older transcripts are outside of the folders of the input buckets, for example {folders.other}: they are "
+            f"from before each bucket had its folder. New ones are in {places}",
+            fix="not needed: they stay valid, and nothing is billed again. To have all in one place, move them",
+            subject=bucket.name,
+        )
+    elif not uses_bucket_folders(settings) and folders.buckets:
+        yield warn(
+            f"older transcripts are in folders of input buckets ({', '.join(sorted(folders.buckets))}) below {prefix}: "
+            f"they are from a time with several input buckets. New ones are directly below {prefix}",
+            fix="not needed: they stay valid, and nothing is billed again. To have all in one place, move them",
+            subject=bucket.name,
+        )
+    else:
+        yield ok(f"all transcripts below {prefix} are where the settings define", subject=bucket.name)
+
+
+def check_other_deployments(context: CheckContext) -> Iterator[Finding]:
+    """Look for receipts of buckets that are not in INPUT_BUCKETS."""
+    for bucket, counts in context.state.other_receipts.items():
+        for name, count in counts.items():
+            yield warn(
+                f"it holds receipts of {name}, which is not in INPUT_BUCKETS: {count}. They belong to another "
+                "deployment, or to an earlier setting",
+                fix="if another deployment uses this bucket, give one of the two another OUTPUT_PREFIX and "
+                "STATE_PREFIX, because names of transcripts may meet. If it is an earlier setting and receipts are "
+                "open, put the bucket back into INPUT_BUCKETS until they are closed",
+                subject=bucket.name,
+            )
+        if not counts:
+            yield ok("all receipts are of this deployment's buckets", subject=bucket.name)
