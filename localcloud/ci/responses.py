@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -181,7 +182,8 @@ async def submit_job(ci: CiBackend, request: Request, bucket: Bucket) -> Respons
     ci.faults.maybe_refuse_account(request)
     spec = ci.submissions.parse(bucket, body)
     ci.faults.maybe_reject_full(request, spec)
-    job = ci.submit(spec)
+    signer = request.signer
+    job = ci.submit(replace(spec, submitter=signer.function or signer.secret_id if signer else ""))
     await ci.faults.maybe_delay_response(request, job, ci.is_notified)
     return xml_response(node("Response", job_node(job)))
 

@@ -13,6 +13,8 @@ from tests.chaos.cloud import FAST_OPTIONS
 
 ENABLED, SUSPENDED = "Enabled", "Suspended"
 _VERSIONINGS = ("", ENABLED, SUSPENDED)
+# Jobs take a moment and wait for each other, so that others see them, copy them, and can cancel their own.
+_QUEUE_OPTIONS = ("--job-delay-ms", "100", "--max-concurrent", "4")
 # So that outputs of the old prefixes would be recordings if only their names decided.
 _EXTENSIONS_OF_OUTPUTS = ("json", "txt", "srt", "vtt", "detail", "error")
 
@@ -68,7 +70,7 @@ class Deployment:
             ENABLED: ("--versioned", self.output_bucket),
             SUSPENDED: ("--suspended", self.output_bucket, "--suspended-version-id", "absent"),
         }
-        return (*FAST_OPTIONS, *options.get(self.versioning, ()))
+        return (*FAST_OPTIONS, *_QUEUE_OPTIONS, *options.get(self.versioning, ()))
 
 
 def choose_deployment(seed: int) -> Deployment:
