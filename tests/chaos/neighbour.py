@@ -241,8 +241,10 @@ class Neighbour:
             job_ids = [self._submit(body) for _ in range(_JOBS_PER_CANCELLATION if kind.is_cancelled else 1)]
             if kind.is_cancelled:
                 self._cancel(job_ids[-1])
-        except CloudError:
-            return  # such as an object that is not uploaded yet, or an injected fault
+        except CloudError as error:  # such as an object that is not uploaded yet, or an injected fault
+            self._hostility.jobs[f"not accepted, {how}"] += 1
+            self._record_step(key, f"forged job, {name}, {how}: {error}")
+            return
         self._hostility.jobs[f"{name}, {how}"] += 1
         self._record_step(key, f"forged job, {name}, {how}: {' '.join(job_ids)} {user_data}")
         if random.random() < _POST_RATE:

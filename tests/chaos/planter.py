@@ -8,8 +8,11 @@ receipt of an existing recording and deletes nothing: docs/security.md says what
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from random import Random
 from typing import Any, NamedTuple
 
@@ -32,6 +35,7 @@ GHOST_FOLDER = "ghosts/"  # the folder of all recordings that do not exist
 CURSORS = ("sweep-cursor", "audit-cursor")
 _STATES = ("open", "open", "open", "done", "waiting", "claim")
 _BIG_BYTES = 3 * 1024 * 1024
+_CURSOR_INTERVAL_S = 5.0
 _NO_RECEIPTS = (
     b"",
     b"\xff\xfe\x00 no text",
@@ -78,7 +82,10 @@ class PlantedObject(NamedTuple):
 
 
 def generate_objects(seed: int, now_s: float) -> Iterator[PlantedObject]:
-    """Generate what is planted in one stage. The keys of recordings that do not exist begin with GHOST_FOLDER."""
+    """Generate what is planted in one stage, without the cursors.
+
+    The keys of recordings that do not exist begin with GHOST_FOLDER.
+    """
     random = Random(f"planted {seed}")  # noqa: S311 - repeatable, not a secret
     for number, body in enumerate(_NO_RECEIPTS):
         ghost = _build_receipt({"key": f"{GHOST_FOLDER}no-receipt-{seed}-{number}.mp3"}, now_s)["id"]
@@ -96,8 +103,6 @@ def generate_objects(seed: int, now_s: float) -> Iterator[PlantedObject]:
             yield PlantedObject(f"{state}/{_name(state, receipt['id'])}", body, (receipt["id"],))
         if number % 3 == 0:
             yield PlantedObject(f"open/{elsewhere}", body, (elsewhere, receipt["id"]))
-    for name in CURSORS:
-        yield PlantedObject(name, random.choice((b"\xff\x00garbage", b"z" * _BIG_BYTES, b"~" * 3000)), ())
 
 
 def _name(state: str, receipt_id: str) -> str:
@@ -124,23 +129,45 @@ def _build_receipt(changes: dict[str, Any], now_s: float) -> dict[str, Any]:
     return {"id": compute_receipt_id(receipt["bucket"], receipt["key"], receipt["etag"]), **receipt}
 
 
-def plant(
-    cloud: Cloud,
-    output_bucket: str,
-    place: Place,
-    seed: int,
-    hostility: Hostility,
-    record_step: Callable[[str, str], None],
-) -> None:
-    """Plant everything below the state prefix, with a key that may do nothing else."""
-    resource = build_cos_resource(output_bucket, place.state_prefix)
-    cos = CosClient(create_client(cloud, build_document((["cos:PutObject"], resource))), REGION)
-    for item in generate_objects(seed, time.time()):
-        hostility.planted[item.name] = item.body
-        hostility.planted_ids |= set(item.ids)
-        try:
-            cos.put(output_bucket, place.state_prefix + item.name, item.body)
-        except CloudError as error:  # an injected fault; the put may have had its effect
-            record_step("", f"planted perhaps, {type(error).__name__}: {item.name[:100]}")
-            continue
-        record_step("", f"planted {item.name[:100]} ({len(item.body)} bytes)")
+class Planter:
+    """Plants everything below the state prefix at once, and then the cursors a few times."""
+
+    def __init__(
+        self, cloud: Cloud, output_bucket: str, place: Place, seed: int, hostility: Hostility
+    ) -> None:
+        resource = build_cos_resource(output_bucket, place.state_prefix)
+        self._cos = CosClient(create_client(cloud, build_document((["cos:PutObject"], resource))), REGION)
+        self._output_bucket = output_bucket
+        self._state_prefix = place.state_prefix
+        self._seed = seed
+        self._hostility = hostility
+        self._stop = threading.Event()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Plant until the block ends."""
+        for item in generate_objects(self._seed, time.time()):
+            self._hostility.planted_ids |= set(item.ids)
+            self._put(item.name, item.body)
+        with ThreadPoolExecutor(1) as threads:
+            future = threads.submit(self._plant_cursors)
+            try:
+                yield
+            finally:
+                self._stop.set()
+            future.result()
+
+    def _plant_cursors(self) -> None:
+        """Plant other cursors every few seconds: a sweep that ends deletes its own."""
+        bodies = [b"z" * _BIG_BYTES, b"~" * 3000, b"\xff\x00 garbage", b"../x\n"]
+        Random(f"cursors {self._seed}").shuffle(bodies)  # noqa: S311 - repeatable, not a secret
+        for body in bodies:
+            for name in CURSORS:
+                self._put(name, body)
+            if self._stop.wait(_CURSOR_INTERVAL_S):
+                return
+
+    def _put(self, name: str, body: bytes) -> None:
+        self._hostility.planted[name] = body
+        with suppress(CloudError):  # an injected fault; the put may have had its effect
+            self._cos.put(self._output_bucket, self._state_prefix + name, body)

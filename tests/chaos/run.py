@@ -28,7 +28,7 @@ from tests.chaos.deployment import FIRST_PLACE, Deployment, Place, choose_deploy
 from tests.chaos.expected import recognize
 from tests.chaos.neighbour import Hostility, Neighbour
 from tests.chaos.observations import Observations, Recorder, is_refused_submit, observe
-from tests.chaos.planter import plant
+from tests.chaos.planter import Planter
 from tests.chaos.trust import Violation, is_own
 from tests.chaos.workload import (
     Action,
@@ -66,10 +66,13 @@ class Run:
     seconds: float
 
 
-def run(data: Path, *, uploads: int, seed: int, plan: Row) -> Run:
-    """Upload with the faults of the plan, repair without faults, check the results. `data` is an empty folder."""
+def run(data: Path, *, uploads: int, seed: int, plan: Row, clocks_apart_s: int = 0) -> Run:
+    """Upload with the faults of the plan, repair without faults, check the results. `data` is an empty folder.
+
+    `clocks_apart_s`: instances of the functions have clocks that are this much behind, right, and this much ahead.
+    """
     start = time.monotonic()
-    deployment = choose_deployment(seed)
+    deployment = replace(choose_deployment(seed), clocks_apart_s=clocks_apart_s)
     recordings = generate_recordings(uploads, seed, deployment)
     schedule = schedule_steps(recordings, seed, has_refusals=bool(plan))
     storm = _Storm(data, deployment, plan)
@@ -132,17 +135,9 @@ class _Storm:
         if not self._plan:
             yield
             return
-        parts = (
-            cloud,
-            self._deployment.output_bucket,
-            place,
-            seed,
-            self.hostility,
-            self.recorder.record_step,
-        )
-        plant(*parts)
-        self._neighbour = Neighbour(*parts)
-        with self._neighbour.running():
+        attack = (cloud, self._deployment.output_bucket, place, seed, self.hostility)
+        self._neighbour = Neighbour(*attack, self.recorder.record_step)
+        with Planter(*attack).running(), self._neighbour.running():
             yield
         self._neighbour = None
 

@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.helpers.fake_cloud import FakeCloud
 
 MAX_FUNCTIONS = 8
-MAX_PAUSE_S = 60.0  # no step of an invocation takes nearly as long; a test that waits longer says so and fails
+MAX_PAUSE_S = (
+    60.0  # no step of an invocation takes nearly as long; a test that waits longer says so and fails
+)
 
 
 @functools.cache
