@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from shared.recordings.context import parse_timestamp
-from shared.recordings.ingest import check_skipped
+from shared.recordings.filters import check_skipped
 from shared.settings import Settings
 from shared.tencent.cos import CosClient, ObjectSummary
 

@@ -9,37 +9,30 @@ from collections.abc import Iterable, Sequence
 
 from shared.errors import NotFound, RequestRejected, safe_error_message
 from shared.events import NotifiedJob
+from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.context import Context, parse_timestamp
-from shared.recordings.failures import NO_RESULT_IN_TIME, Failure, fail_recording, failure_from_job
-from shared.recordings.ingest import (
-    UNREADABLE_STATUSES,
-    defer_to_sweep,
-    find_in_listing,
+from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
+from shared.recordings.ingest import defer_to_sweep, retry_later
+from shared.recordings.keys import raw_result_key
+from shared.recordings.models import FAILED, SUPERSEDED, TRANSCRIBED, Receipt, Result, Status
+from shared.recordings.outputs import (
+    delete_error_object,
+    fail_recording,
+    has_any_own_transcript,
     has_own_transcripts,
-    retry_later,
+    write_error_object,
+    write_transcripts,
 )
-from shared.recordings.keys import (
-    ERROR_EXTENSION,
-    OUTPUT_MARK,
-    TRANSCRIPT_MARK,
-    raw_result_key,
-    transcript_key,
-)
-from shared.recordings.models import (
-    FAILED,
-    SUPERSEDED,
-    TRANSCRIBED,
-    Receipt,
-    Result,
-    Status,
-    is_receipt_id,
-)
+from shared.recordings.proof import compute_nonce, is_own_job, parse_user_data
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
 from shared.transcript import RecordingRef, Transcript, build_transcript, parse_sentence, render_formats
 
 _UNKNOWN_JOB_STATUSES = frozenset({400, 404})
 _EMPTY_RESULT = JobResult(audio_seconds="", lines="", details=(), flash=())
+# CI stores the raw result before it says that the job is finished. A later one is not of this job: whoever may submit
+# jobs in the bucket can have the speech service write to any key.
+RAW_RESULT_TOLERANCE_S = 300.0
 
 
 def process_notification(ctx: Context, notified_jobs: Iterable[NotifiedJob]) -> list[Result]:
@@ -86,77 +79,65 @@ def fetch_jobs(ctx: Context, bucket: str, job_ids: Sequence[str]) -> JobLookup:
     return ctx.speech.get_jobs(bucket, job_ids, detail_parser=parse_sentence)
 
 
-def complete_job(ctx: Context, bucket: str, job: Job, *, receipt: Receipt | None = None) -> Result:
-    """End the work of a finished job, if it has a receipt and is not done yet.
+def complete_job(
+    ctx: Context, bucket: str, job: Job, *, receipt: Receipt | None = None, may_read_raw_result: bool = False
+) -> Result:
+    """End the work of a finished job, if it is the job of a receipt that is not done yet.
 
     Pass a `receipt` that was just read to save a request. A second call writes the same bytes. Costs at most five
     requests plus one per format. Raises CloudError, InvalidReceipt or DeadlineExceeded; the receipt is then still open.
     """
+    label = parse_user_data(job.user_data)
+    receipt_id = label.receipt_id if label and label.receipt_id.startswith(bucket + "/") else ""
     if job.state not in FINAL_STATES:
-        return Result(Status.JOB_RUNNING, bucket, job.input_key, job.user_data, job.job_id, job.state)
-    receipt = receipt or _get_open_receipt(ctx, bucket, job)
+        return Result(Status.JOB_RUNNING, bucket, job.input_key, receipt_id, job.job_id, job.state)
+    receipt = receipt or (ctx.receipts(bucket).get_open(receipt_id) if receipt_id else None)
     if receipt is None:
-        return _complete_without_open_receipt(ctx, bucket, job)
-    if not _belongs_to(receipt, bucket, job):
-        reason = "it is the job of another recording"
-        return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id, reason=reason)
+        return _complete_without_open_receipt(ctx, bucket, job, receipt_id)
     if job.job_id in receipt.superseded_job_ids:
         return _superseded_job(Status.IN_PROGRESS, receipt, job)
+    if receipt.bucket != bucket or not is_own_job(receipt, job):
+        reason = "it is not the job of this recording"
+        return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id, reason=reason)
     if job.state == SUCCESS:
-        return _write_transcripts(ctx, receipt, job)
-    if receipt.job_id not in {"", job.job_id}:
+        return _write_job_result(ctx, receipt, job, may_read_raw_result=may_read_raw_result)
+    if not receipt.job_id:
+        # Others can copy what the list of jobs shows. The sweep takes the first job with the secret for the real one.
+        reason = "the receipt does not note this job yet"
+        return Result.of(receipt, Status.IN_PROGRESS, job_id=job.job_id, reason=reason)
+    if receipt.job_id != job.job_id:
         return Result.of(receipt, Status.IN_PROGRESS, job_id=job.job_id, reason="a later job is running")
     return _fail_job(ctx, receipt, job)
 
 
-def expire_recording(ctx: Context, receipt: Receipt) -> Result:
+def expire_recording(ctx: Context, receipt: Receipt, failure: Failure | None = None) -> Result:
     """Report that no result came within GIVE_UP_AFTER. A later result still replaces the error object.
 
-    What was transcribed before keeps its transcripts.
+    What was transcribed before keeps its transcripts. `failure` is the reason if it is known better.
     """
     recovered = recover_transcripts(ctx, receipt)
     if recovered:
         return recovered
+    if failure:
+        return fail_recording(ctx, receipt, failure)  # the role may not look at the recording any more
     superseded = _close_if_superseded(ctx, receipt, receipt.job_id)
     return superseded or fail_recording(ctx, receipt, Failure(NO_RESULT_IN_TIME))
 
 
-def _get_open_receipt(ctx: Context, bucket: str, job: Job) -> Receipt | None:
-    return ctx.receipts(bucket).get_open(job.user_data) if _has_receipt_id(bucket, job) else None
-
-
-def _has_receipt_id(bucket: str, job: Job) -> bool:
-    """Check the job's UserData before it becomes a key: anyone with access to the bucket may set it."""
-    return is_receipt_id(job.user_data) and job.user_data.startswith(bucket + "/")
-
-
-def _complete_without_open_receipt(ctx: Context, bucket: str, job: Job) -> Result:
-    done = ctx.receipts(bucket).get_done(job.user_data) if _has_receipt_id(bucket, job) else None
-    if done is None:
-        return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id)
-    if job.job_id in done.superseded_job_ids:
+def _complete_without_open_receipt(ctx: Context, bucket: str, job: Job, receipt_id: str) -> Result:
+    done = ctx.receipts(bucket).get_done(receipt_id) if receipt_id else None
+    if done and job.job_id in done.superseded_job_ids:
         return _superseded_job(Status.ALREADY_DONE, done, job)
-    if done.state is FAILED and job.state == SUCCESS and _belongs_to(done, bucket, job):
-        return _write_transcripts(ctx, done, job)  # the receipt expired too early, and the result is paid for
+    if done is None or not is_own_job(done, job):
+        return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id)
+    if done.state is FAILED and job.state == SUCCESS:
+        return _write_job_result(ctx, done, job)  # the receipt expired too early, and the result is paid for
     return Result.of(done, Status.ALREADY_DONE, job_id=job.job_id, reason=done.outcome)
 
 
 def _superseded_job(status: Status, receipt: Receipt, job: Job) -> Result:
     reason = "an earlier job, from before the recording was uploaded again"
     return Result.of(receipt, status, job_id=job.job_id, reason=reason)
-
-
-def _belongs_to(receipt: Receipt, bucket: str, job: Job) -> bool:
-    """Check that this is the recorded job; another job with the receipt's id must at least be for the same recording.
-
-    Responses sometimes show the key with a leading slash, and never with white space at its ends.
-    """
-    is_same = receipt.job_id == job.job_id or _normalize_key(job.input_key) == _normalize_key(receipt.key)
-    return receipt.bucket == bucket and is_same
-
-
-def _normalize_key(key: str) -> str:
-    return key.strip().removeprefix("/")
 
 
 def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
@@ -176,17 +157,31 @@ def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
     return fail_recording(ctx, receipt.with_job(job.job_id), failure)
 
 
-def _write_transcripts(ctx: Context, receipt: Receipt, job: Job) -> Result:
+def _write_job_result(
+    ctx: Context, receipt: Receipt, job: Job, *, may_read_raw_result: bool = False
+) -> Result:
     superseded = _close_if_superseded(ctx, receipt, job.job_id)
     if superseded:
         return superseded
-    result = job.result or _EMPTY_RESULT
+    noted = receipt.with_job(job.job_id)
+    result = job.result
+    if result is None or not result.has_text:
+        # Nothing was said only if the service sends an empty text. Without any, the text may come a moment later.
+        recovered = recover_transcripts(ctx, receipt) if may_read_raw_result else None
+        if recovered:
+            return recovered
+        ended_s = parse_timestamp(job.ended) or ctx.now()
+        stored = _read_raw_result(ctx, noted, ended_s) if may_read_raw_result else None
+        if stored is None:
+            reason = "the job is finished, but its text is not there yet"
+            return Result.of(receipt, Status.JOB_RUNNING, job_id=job.job_id, reason=reason)
+        result = (result or _EMPTY_RESULT)._replace(lines=stored.lines)
     if not (result.details or result.lines or result.flash):
         # The service may have forgotten the words of a job of long ago, although it still knows the job.
         recovered = recover_transcripts(ctx, receipt)
         if recovered:
             return recovered
-    return _write_result(ctx, receipt.with_job(job.job_id), result)
+    return _write_result(ctx, noted, result)
 
 
 def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
@@ -203,39 +198,35 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         return superseded
     reason = "its transcripts are there"
     if not has_own_transcripts(ctx, receipt):
-        result = _read_raw_result(ctx, receipt)
+        result = _read_raw_result(ctx, receipt, done.finished_s)
         if result:
             return _write_result(ctx, receipt, result)
         ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
         reason = "its job and its raw result are gone"
-    _delete_error_object(ctx, receipt)
+    if has_any_own_transcript(ctx, receipt):
+        delete_error_object(ctx, receipt)
+    else:
+        write_error_object(ctx, receipt, Failure(RESULT_GONE))
     store.close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.ALREADY_DONE, reason=reason)
 
 
-def _read_raw_result(ctx: Context, receipt: Receipt) -> JobResult | None:
-    """Read the text that CI itself stored in the output bucket; None if it is gone."""
+def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> JobResult | None:
+    """Read the text that CI itself stored in the output bucket; None if it is gone, or was written after this time."""
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
     try:
-        lines = ctx.output_cos.get(bucket, raw_result_key(ctx.settings, receipt.id)).body
+        content = ctx.output_cos.get(bucket, raw_result_key(ctx.settings, receipt.id))
     except NotFound:
         return None
-    return _EMPTY_RESULT._replace(lines=lines.decode("utf-8", "replace"))
-
-
-def _delete_error_object(ctx: Context, receipt: Receipt) -> None:
-    bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    ctx.output_cos.delete(bucket, transcript_key(ctx.settings, receipt.bucket, receipt.key, ERROR_EXTENSION))
+    if content.head.modified_s > written_by_s + RAW_RESULT_TOLERANCE_S:
+        ctx.log.warning("raw_result_too_new", key=receipt.key, job_id=receipt.job_id)
+        return None
+    return _EMPTY_RESULT._replace(lines=content.body.decode("utf-8", "replace"))
 
 
 def _write_result(ctx: Context, receipt: Receipt, result: JobResult) -> Result:
-    bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    mark = {OUTPUT_MARK: f"{TRANSCRIPT_MARK} {receipt.job_id}"}
-    for output_format, content in render_formats(_build_transcript(receipt, result), ctx.settings.formats):
-        extension = output_format.extension.removeprefix(".")
-        key = transcript_key(ctx.settings, receipt.bucket, receipt.key, extension)
-        ctx.output_cos.put(bucket, key, content, content_type=output_format.content_type, metadata=mark)
-    _delete_error_object(ctx, receipt)
+    rendered = render_formats(_build_transcript(receipt, result), ctx.settings.formats)
+    write_transcripts(ctx, receipt, rendered)
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.TRANSCRIBED)
 
@@ -270,7 +261,7 @@ def _close_if_superseded(ctx: Context, receipt: Receipt, job_id: str) -> Result 
     """
     head = _get_content(ctx, receipt)
     has_same_content = head is not None and head.etag == receipt.etag
-    if head and has_same_content and head.modified_s == receipt.modified_s:
+    if head and has_same_content and head.modified_s in {0.0, receipt.modified_s}:
         return None
     may_be_same = has_same_content or head is None
     if may_be_same and not _may_have_read_other_content(ctx, receipt, job_id):
@@ -296,7 +287,8 @@ def close_superseded(ctx: Context, receipt: Receipt) -> Result:
     if head and head.etag == receipt.etag:
         # The content came back while the receipt was being closed, and its event may have met the open receipt.
         restarted = receipt.restart(head.modified_s, ctx.now())
-        if store.create(restarted._replace(nonce=ctx.create_nonce(), attempt=1), ctx.now()):
+        nonce = compute_nonce(ctx.create_secret())
+        if store.create(restarted._replace(nonce=nonce, attempt=1), ctx.now()):
             return Result.of(receipt, Status.DEFERRED, job_id="", reason="the content came back")
     return Result.of(receipt, Status.SUPERSEDED)
 
@@ -304,7 +296,7 @@ def close_superseded(ctx: Context, receipt: Receipt) -> Result:
 def head_recording(ctx: Context, receipt: Receipt) -> ObjectMetadata | None:
     """Return the recording's current metadata; None if it was deleted, which does not end its work: it is paid for."""
     try:
-        return ctx.input_cos.head(receipt.bucket, receipt.key)
+        return head_content(ctx, receipt.bucket, receipt.key)
     except NotFound:
         return None
 

@@ -1,10 +1,9 @@
-"""The context of one invocation: settings, clients, logger, clock and nonce factory."""
+"""The context of one invocation: settings, clients, logger, clock and source of secrets."""
 
 from __future__ import annotations
 
 import math
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -12,6 +11,7 @@ from typing import Any
 
 from shared.errors import RequestRejected, SettingsError
 from shared.logger import Logger
+from shared.recordings.proof import create_secret
 from shared.recordings.receipt_store import ReceiptStore
 from shared.settings import Settings, load_settings
 from shared.tencent.auth import load_credentials
@@ -22,11 +22,6 @@ from shared.tencent.speech import SpeechClient
 DEFAULT_TIME_LIMIT_MS = 60_000
 VERSIONING_TTL_S = 300.0  # after this time a bucket is checked again
 RESPONSE_MARGIN_S = 1.5  # to respond and log before the platform ends the process
-
-
-def create_nonce() -> str:
-    """Return a random text that identifies an attempt."""
-    return secrets.token_hex(8)
 
 
 class VersionedBuckets:
@@ -57,6 +52,7 @@ class Context:
     """What every step of an invocation uses.
 
     `input_cos` and `speech` work in the functions' region, `output_cos` in OUTPUT_REGION. `now` returns Unix seconds.
+    `deployment` is what the functions of one deployment have in common; "" if the platform does not say it.
     """
 
     def __init__(
@@ -67,8 +63,9 @@ class Context:
         speech: SpeechClient,
         log: Logger,
         now: Callable[[], float] = time.time,
-        create_nonce: Callable[[], str] = create_nonce,
+        create_secret: Callable[[], str] = create_secret,
         versioned_buckets: VersionedBuckets = _VERSIONED_BUCKETS,
+        deployment: str = "",
     ) -> None:
         self.settings = settings
         self.input_cos = input_cos
@@ -76,8 +73,9 @@ class Context:
         self.speech = speech
         self.log = log
         self.now = now
-        self.create_nonce = create_nonce
+        self.create_secret = create_secret
         self.versioned_buckets = versioned_buckets
+        self.deployment = deployment
 
     def remaining_s(self) -> float:
         """Return what is left of the function's time limit, in seconds."""
@@ -109,8 +107,9 @@ class Context:
             self.speech.for_region(region),
             self.log,
             self.now,
-            self.create_nonce,
+            self.create_secret,
             self.versioned_buckets,
+            self.deployment,
         )
 
     def is_due(self, modified: str) -> bool:
@@ -151,10 +150,21 @@ def create_context(context: Any, log: Logger) -> Context:
         log.error("invalid_configuration", error=str(error))
         raise
     client = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"), _start_countdown(scf_context))
-    return build_context(client, settings, log)
+    return build_context(client, settings, log, deployment=_get_deployment(scf_context, settings.region))
 
 
-def build_context(client: TencentClient, settings: Settings, log: Logger) -> Context:
+def _get_deployment(scf_context: Mapping[str, Any], region: str) -> str:
+    """Return what the functions of this deployment have in common: `<region>/<namespace>/<name before the last part>`.
+
+    Their names differ in the last part (serverless.yml); "" if the platform does not say the name.
+    """
+    namespace, name = scf_context.get("namespace"), scf_context.get("function_name")
+    if not isinstance(namespace, str) or not isinstance(name, str):
+        return ""
+    return f"{region}/{namespace}/{name.removesuffix(name.rpartition('-')[2])}"
+
+
+def build_context(client: TencentClient, settings: Settings, log: Logger, *, deployment: str = "") -> Context:
     """Build a context whose requests go through this client."""
     return Context(
         settings=settings,
@@ -162,6 +172,7 @@ def build_context(client: TencentClient, settings: Settings, log: Logger) -> Con
         output_cos=CosClient(client, settings.output_region or settings.region),
         speech=SpeechClient(client, settings.region, settings.jobs_path),
         log=log,
+        deployment=deployment,
     )
 
 

@@ -11,9 +11,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from shared.errors import CloudError
-from shared.recordings.context import Context
-from shared.recordings.keys import ERROR_EXTENSION, ERROR_MARK, OUTPUT_MARK, transcript_key
-from shared.recordings.models import FAILED, Receipt, Result, Status
+from shared.recordings.models import Receipt
 from shared.tencent.speech_models import CANCELLED, Job
 
 ERROR_SCHEMA, ERROR_VERSION = "urn:scribe:error", 1
@@ -105,6 +103,14 @@ _INSUFFICIENT_BALANCE = _operator_reason(
     FailureKind.ACCOUNT,
 )
 
+OTHER_REJECTION = FailureReason(
+    FailureKind.SERVICE,
+    "The speech service refused the job.",
+    "语音服务拒绝了该任务。",
+    "See code and message; if they do not help, show them and the request id to Tencent's support.",
+    "请查看 code 与 message；如仍无法解决，请将其与 request_id 提供给腾讯云支持。",
+)
+
 REJECTIONS: dict[str, FailureReason] = {
     "ResourceNotFound": FailureReason(
         FailureKind.RECORDING,
@@ -119,6 +125,9 @@ REJECTIONS: dict[str, FailureReason] = {
         "语音服务无法从存储桶下载该录音。",
         *_UPLOAD_AGAIN,
         retryable=True,
+    ),
+    **dict.fromkeys(
+        ("InvalidContent", "InvalidContentType", "InvalidUrl", "MissingContent"), OTHER_REJECTION
     ),
     "InvalidArgument": FailureReason(
         FailureKind.RECORDING,
@@ -163,14 +172,6 @@ REJECTIONS: dict[str, FailureReason] = {
     "AccountProblem": _INSUFFICIENT_BALANCE,
 }
 
-OTHER_REJECTION = FailureReason(
-    FailureKind.SERVICE,
-    "The speech service refused the job.",
-    "语音服务拒绝了该任务。",
-    "See code and message; if they do not help, show them and the request id to Tencent's support.",
-    "请查看 code 与 message；如仍无法解决，请将其与 request_id 提供给腾讯云支持。",
-)
-
 # A code that no list knows: the status says what it is about (401 and 403 the role or the key, 402 and 451 the
 # account). Nothing about the recording is wrong, so it is kept.
 _ACCESS_REFUSED = _operator_reason(
@@ -185,11 +186,9 @@ _REASONS_BY_STATUS = {
     403: _ACCESS_REFUSED,
     451: _INSUFFICIENT_BALANCE,
 }
-# The speech service answered about the request itself. Any other status without a known code says nothing about it.
-_PERMANENT_STATUSES = frozenset({400, 404, 413, 416, 422})
 _UNEXPECTED_RESPONSE = _operator_reason(
-    "The speech service gave an unexpected response; code and message say what is known.",
-    "语音服务返回了意外的响应，详见 code 与 message。",
+    "The speech service refused the job for a reason that Scribe does not know; see code and message.",
+    "语音服务以未知的原因拒绝了该任务，详见 code 与 message。",
     "If it lasts, show code, message and request id to Tencent's support",
     "如持续出现，请将 code、message 与 request_id 提供给腾讯云支持",
     FailureKind.SERVICE,
@@ -236,6 +235,35 @@ NO_RESULT_IN_TIME = FailureReason(
     "在 GIVE_UP_AFTER 规定的时间内没有得到结果。",
     "Look at the queue in the Cloud Infinite console: is it paused or very long? Then upload the recording again.",
     "请在数据万象控制台查看队列是否暂停或积压，然后重新上传。",
+    retryable=True,
+)
+
+LONG_WAIT = FailureReason(
+    FailureKind.SERVICE,
+    "The recording has waited for more than a day and is not submitted yet: the speech queue takes no job for it.",
+    "该录音已等待超过一天仍未提交：语音队列一直没有接收它。",
+    "Run `scribe doctor`: is the queue full or paused, or MAX_IN_FLIGHT too small? The recording is submitted "
+    "automatically: no one has to upload it again.",
+    "请运行 scribe doctor 检查队列是否已满或暂停、MAX_IN_FLIGHT 是否过小；录音会自动提交，无需重新上传。",
+    retryable=True,
+    retried_automatically=True,
+)
+
+RESULT_GONE = FailureReason(
+    FailureKind.SERVICE,
+    "The recording was transcribed before, but its transcripts were removed since, and the speech service keeps "
+    "results for a limited time only.",
+    "该录音此前已转写，但转写结果后来被移除，而语音服务仅在有限时间内保留结果。",
+    "If you need the transcript, upload the recording under another name; it is transcribed and billed again.",
+    "如需转写结果，请换一个文件名重新上传，将再次转写并计费。",
+)
+
+BUCKET_REMOVED = FailureReason(
+    FailureKind.SETTINGS,
+    "Its bucket was taken out of INPUT_BUCKETS before the transcript was there.",
+    "转写完成之前，其存储桶已从 INPUT_BUCKETS 中移除。",
+    "Put the bucket back into INPUT_BUCKETS, run `scribe deploy`, and upload the recording again.",
+    "请将该存储桶重新加入 INPUT_BUCKETS，运行 scribe deploy，然后重新上传该录音。",
     retryable=True,
 )
 
@@ -295,13 +323,14 @@ def invalid_metadata(reason: str) -> FailureReason:
 
 
 def failure_from_rejection(error: CloudError) -> Failure:
-    """Build the failure of a job that CI did not accept: by its code, or by what the status is about."""
+    """Build the failure of a job that CI did not accept: by its code, or by what the status is about.
+
+    Only a known code says that the recording itself is refused; after any other response the recording is kept.
+    """
     reason = REJECTIONS.get(error.code)
     if reason is None or not reason.retried_automatically:
         reason = _REASONS_BY_STATUS.get(error.status, reason)
-    if reason is None:
-        is_about_request = bool(error.code) and error.status in _PERMANENT_STATUSES
-        reason = OTHER_REJECTION if is_about_request else _UNEXPECTED_RESPONSE
+    reason = reason or _UNEXPECTED_RESPONSE
     if error.code.endswith("UnBinded"):
         # MediaBucketUnBinded is documented; the code for speech is not, so the suffix decides.
         reason = SPEECH_NOT_ENABLED
@@ -345,23 +374,3 @@ def render_error_object(receipt: Receipt, failure: Failure) -> bytes:
         "attempts": receipt.attempt,
     }
     return json.dumps(document, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
-
-
-def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
-    """Write the error object to the place of the transcripts."""
-    bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    key = transcript_key(ctx.settings, receipt.bucket, receipt.key, ERROR_EXTENSION)
-    ctx.output_cos.put(
-        bucket,
-        key,
-        render_error_object(receipt, failure),
-        content_type=ERROR_CONTENT_TYPE,
-        metadata={OUTPUT_MARK: ERROR_MARK},
-    )
-
-
-def fail_recording(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
-    """Write the error object, then close the receipt as FAILED."""
-    write_error_object(ctx, receipt, failure)
-    ctx.receipts(receipt.bucket).close(receipt.close(FAILED, ctx.now()))
-    return Result.of(receipt, Status.FAILED, reason=failure.reason.message)

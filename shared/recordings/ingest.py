@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
-
-from shared.errors import CloudError, NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
+from shared.errors import NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
+from shared.recordings.content import (
+    UNREADABLE_STATUSES,
+    find_in_listing,
+    head_content,
+    raise_unless_about_object,
+)
 from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.failures import (
     ARCHIVED,
@@ -18,19 +21,11 @@ from shared.recordings.failures import (
     UNSUPPORTED_KEY,
     Failure,
     FailureReason,
-    fail_recording,
     failure_from_rejection,
     invalid_metadata,
-    write_error_object,
 )
-from shared.recordings.keys import (
-    ERROR_EXTENSION,
-    OUTPUT_MARK,
-    TRANSCRIPT_MARK,
-    is_output_key,
-    raw_result_key,
-    transcript_key,
-)
+from shared.recordings.filters import check_skipped, check_skipped_by_metadata
+from shared.recordings.keys import raw_result_key
 from shared.recordings.models import (
     SUPERSEDED,
     TRANSCRIBED,
@@ -41,8 +36,14 @@ from shared.recordings.models import (
     Status,
 )
 from shared.recordings.options import InvalidOption, RecordingOptions, parse_options
-from shared.settings import Settings
-from shared.tencent.cos import ObjectMetadata, ObjectSummary
+from shared.recordings.outputs import (
+    fail_recording,
+    has_error_object,
+    has_own_transcripts,
+    write_error_object,
+)
+from shared.recordings.proof import compute_nonce, format_user_data
+from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import Job, JobRequest
 from shared.tencent.xml import XmlError
 
@@ -54,11 +55,6 @@ MIN_LEASE_FRACTION = 0.2
 # Pauses between two tries to submit a job that the service refuses because of the account or the role: each is twice
 # the one before.
 MAX_RETRY_PAUSE_S = 3600.0
-
-UNREADABLE_STATUSES = frozenset({400, 403})
-_FORBIDDEN = 403
-_MAX_NEIGHBOURS, _NEIGHBOURS_PER_PAGE = 5, 50
-_MEDIA_TYPES = ("audio/", "video/")
 
 
 def ingest(ctx: Context, bucket: str, key: str, *, is_restore: bool = False) -> Result:
@@ -74,12 +70,12 @@ def ingest(ctx: Context, bucket: str, key: str, *, is_restore: bool = False) -> 
     if skipped:
         return skipped
     try:
-        head = ctx.input_cos.head(bucket, key)
+        head = head_content(ctx, bucket, key)
     except NotFound:
         return Result(Status.OBJECT_NOT_FOUND, bucket, key)
     except RequestRejected as error:
         return _process_unreadable(ctx, bucket, key, error)
-    skipped = _check_skipped_by_metadata(ctx.settings, bucket, key, head)
+    skipped = check_skipped_by_metadata(ctx.settings, bucket, key, head)
     if skipped:
         return skipped
     recording = Recording(bucket, key, head.etag, head.size)
@@ -99,34 +95,6 @@ def _is_same_upload(head: ObjectMetadata, done: Receipt) -> bool:
     if done.modified_s:
         return head.modified_s in {0.0, done.modified_s}
     return head.modified_s <= done.finished_s
-
-
-def check_skipped(settings: Settings, bucket: str, key: str) -> Result | None:
-    """Return the result for an object that is not a recording to transcribe; None if it is one."""
-    if bucket not in settings.input_buckets:
-        return Result(Status.UNKNOWN_BUCKET, bucket, key)
-    if key.endswith("/"):
-        return Result(Status.SKIPPED, bucket, key, reason="a folder marker")
-    if is_output_key(settings, bucket, key):
-        return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
-    if not key.startswith(settings.input_prefix):
-        return Result(Status.SKIPPED, bucket, key, reason="outside INPUT_PREFIX")
-    if settings.has_recording_extension(key) is False:
-        return Result(Status.SKIPPED, bucket, key, reason="its extension is not in INPUT_EXTENSIONS")
-    return None
-
-
-def _check_skipped_by_metadata(
-    settings: Settings, bucket: str, key: str, head: ObjectMetadata
-) -> Result | None:
-    if OUTPUT_MARK in head.metadata:
-        return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
-    is_media = head.content_type.lower().startswith(_MEDIA_TYPES)
-    if settings.has_recording_extension(key) is None and not is_media:
-        return Result(
-            Status.SKIPPED, bucket, key, reason="no extension, and its Content-Type is not audio or video"
-        )
-    return None
 
 
 def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejected) -> Result:
@@ -156,66 +124,13 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
         )
     options = RecordingOptions(ctx.settings.engine, 1)
     superseded_job_ids = done.all_job_ids if done else ()
-    receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids)
+    receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids, ctx.create_secret())
     return fail_recording(ctx, receipt, unreadable_failure(error))
 
 
 def unreadable_failure(error: RequestRejected) -> Failure:
     """Build the failure of a recording that COS does not show."""
     return Failure(UNREADABLE, error.code, error.message, error.request_id)
-
-
-def find_in_listing(ctx: Context, bucket: str, key: str) -> ObjectSummary | None:
-    """Return what the listing says about an object; None if it does not exist. One request."""
-    page = ctx.input_cos.list_objects(bucket, prefix=key, limit=1)
-    return next((item for item in page.objects if item.key == key), None)
-
-
-def raise_unless_about_object(ctx: Context, bucket: str, key: str, error: RequestRejected) -> None:
-    """Raise an error of HEAD after which the object is in the listing, unless its cause is the object itself.
-
-    After a 400, the listing itself shows that the credentials are right. After a 403, one other recording must be
-    readable: if none is, the role is the cause. A role that was changed a moment ago may be known by now, so the object
-    is asked for once more after its neighbour.
-    """
-    if error.status != _FORBIDDEN:
-        return
-    if not _can_read_neighbour(ctx, bucket, key):
-        raise error
-    try:
-        ctx.input_cos.head(bucket, key)
-    except RequestRejected:
-        return
-    raise error
-
-
-def _can_read_neighbour(ctx: Context, bucket: str, key: str) -> bool:
-    for neighbour in islice(_iter_neighbours(ctx, bucket, key), _MAX_NEIGHBOURS):
-        try:
-            ctx.input_cos.head(bucket, neighbour)
-        except CloudError:
-            continue
-        return True
-    return False
-
-
-def _iter_neighbours(ctx: Context, bucket: str, key: str) -> Iterator[str]:
-    """Yield the keys of other recordings: after this one, and after the start of the bucket and of each own folder.
-
-    The role may read Scribe's own objects although it may not read recordings, and there can be thousands of them.
-    """
-    settings = ctx.settings
-    ends_of_folders = (
-        folder.removesuffix("/") + "0" for folder in (settings.state_prefix, settings.output_prefix)
-    )  # "0" follows "/" in the order of keys
-    keys_before = dict.fromkeys((key, "", *ends_of_folders))
-    for marker in keys_before:
-        page = ctx.input_cos.list_objects(
-            bucket, prefix=settings.input_prefix, marker=marker, limit=_NEIGHBOURS_PER_PAGE
-        )
-        for item in page.objects:
-            if item.key != key and check_skipped(settings, bucket, item.key) is None:
-                yield item.key
 
 
 def _already_done(done: Receipt) -> Result:
@@ -234,7 +149,7 @@ def _ingest_again(ctx: Context, recording: Recording, head: ObjectMetadata, done
         return _start(ctx, recording, head, done_before=done)
     store = ctx.receipts(recording.bucket)
     # An open receipt of other content may be about to write other transcripts.
-    is_complete = has_own_transcripts(ctx, done) and not _has_error_object(ctx, done)
+    is_complete = has_own_transcripts(ctx, done) and not has_error_object(ctx, done)
     if is_complete and not store.has_other_open(done):
         store.update_done(done._replace(modified_s=head.modified_s))
         return _already_done(done)
@@ -242,36 +157,13 @@ def _ingest_again(ctx: Context, recording: Recording, head: ObjectMetadata, done
     return Result.of(done, Status.REOPENED)
 
 
-def has_own_transcripts(ctx: Context, receipt: Receipt) -> bool:
-    """Check that every transcript is there and is of the receipt's job."""
-    mark = f"{TRANSCRIPT_MARK} {receipt.job_id}"
-    for name in ctx.settings.formats:
-        head = _head_output(ctx, receipt, name)
-        if head is None or head.metadata.get(OUTPUT_MARK) != mark:
-            return False
-    return True
-
-
-def _has_error_object(ctx: Context, receipt: Receipt) -> bool:
-    return _head_output(ctx, receipt, ERROR_EXTENSION) is not None
-
-
-def _head_output(ctx: Context, receipt: Receipt, extension: str) -> ObjectMetadata | None:
-    bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    try:
-        return ctx.output_cos.head(
-            bucket, transcript_key(ctx.settings, receipt.bucket, receipt.key, extension)
-        )
-    except NotFound:
-        return None
-
-
 def _start(
     ctx: Context, recording: Recording, head: ObjectMetadata, *, done_before: Receipt | None
 ) -> Result:
     options, invalid_reason = _parse_options(ctx, recording, head)
     superseded_job_ids = done_before.all_job_ids if done_before else ()
-    receipt = _build_receipt(ctx, recording, options, head.modified_s, superseded_job_ids)
+    secret = ctx.create_secret()
+    receipt = _build_receipt(ctx, recording, options, head.modified_s, superseded_job_ids, secret)
     store = ctx.receipts(recording.bucket)
     if invalid_reason or head.is_archived:
         # Its job may run: the metadata, ENGINE or the storage class can have changed since.
@@ -297,7 +189,7 @@ def _start(
                 ctx, recording.bucket, recording.key
             )  # other content was uploaded: start from HEAD again
         return _already_done(done)
-    return submit_job(ctx, receipt)
+    return submit_job(ctx, receipt, secret)
 
 
 def _build_receipt(
@@ -306,6 +198,7 @@ def _build_receipt(
     options: RecordingOptions,
     modified_s: float,
     superseded_job_ids: tuple[str, ...],
+    secret: str,
 ) -> Receipt:
     now_s = ctx.now()
     return Receipt(
@@ -317,12 +210,14 @@ def _build_receipt(
         size=recording.size,
         engine=options.engine,
         channels=options.channels,
-        nonce=ctx.create_nonce(),
+        nonce=compute_nonce(secret),
         attempt=1,
         modified_s=modified_s,
         created_s=now_s,
+        waits_since_s=now_s,
         lease_expires_s=now_s + ctx.settings.lease_s,
         superseded_job_ids=superseded_job_ids,
+        deployment=ctx.deployment,
     )
 
 
@@ -351,17 +246,19 @@ def _parse_options(
         return default, invalid_metadata(str(error))
 
 
-def submit_job(ctx: Context, receipt: Receipt) -> Result:
+def submit_job(ctx: Context, receipt: Receipt, secret: str) -> Result:
     """Submit the job of an open receipt that this attempt owns, and record the job's id in it.
+
+    The receipt holds the digest of `secret`, which is shown here for the first time.
 
     The receipt stays open until the work ends; the sweep continues from there. Raises CloudError or DeadlineExceeded if
     not even that could be recorded.
     """
-    if ctx.now() > receipt.lease_expires_s - MIN_LEASE_FRACTION * ctx.settings.lease_s:
+    if not has_lease(ctx, receipt):
         # Another attempt may start while this one submits. Nothing is paid; the sweep continues.
         return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
     try:
-        job = ctx.speech.create_job(receipt.bucket, _build_job_request(ctx, receipt))
+        job = ctx.speech.create_job(receipt.bucket, _build_job_request(ctx, receipt, secret))
     except XmlError:
         return fail_recording(ctx, receipt, Failure(UNSUPPORTED_KEY))
     except Throttled as error:
@@ -380,6 +277,11 @@ def submit_job(ctx: Context, receipt: Receipt) -> Result:
     return record_job(ctx, receipt, job)
 
 
+def has_lease(ctx: Context, receipt: Receipt) -> bool:
+    """Check that this attempt's lease lasts long enough for a submit: no other attempt starts before."""
+    return ctx.now() <= receipt.lease_expires_s - MIN_LEASE_FRACTION * ctx.settings.lease_s
+
+
 def record_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
     """Record the job of an open receipt in it."""
     submitted = receipt.with_job(job.job_id)
@@ -389,7 +291,7 @@ def record_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
 
 def defer_to_sweep(ctx: Context, receipt: Receipt, *, reason: str) -> Result:
     """Leave the submit to the sweep: no job is running, so the next attempt need not wait for the lease."""
-    _store_deferred(ctx, receipt, receipt.defer(ctx.now()))
+    keep_deferred(ctx, receipt, receipt.defer(ctx.now()))
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=reason)
 
 
@@ -402,11 +304,11 @@ def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
         write_error_object(ctx, receipt, failure)
     now_s = ctx.now()
     pause_s = min(MAX_RETRY_PAUSE_S, ctx.settings.sweep_after_s * 2.0 ** min(receipt.refusals, 20))
-    _store_deferred(ctx, receipt, receipt.defer_until(now_s + pause_s, now_s, failure.code))
+    keep_deferred(ctx, receipt, receipt.defer_until(now_s + pause_s, now_s, failure.code))
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=failure.reason.message)
 
 
-def _store_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
+def keep_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
     """Store a deferred receipt, and release its claim: there would be one for each try, for as long as it waits."""
     store = ctx.receipts(receipt.bucket)
     store.update(deferred)
@@ -414,7 +316,7 @@ def _store_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
         store.release_claim(receipt)
 
 
-def _build_job_request(ctx: Context, receipt: Receipt) -> JobRequest:
+def _build_job_request(ctx: Context, receipt: Receipt, secret: str) -> JobRequest:
     settings = ctx.settings
     return JobRequest(
         input_key=receipt.key,
@@ -423,7 +325,7 @@ def _build_job_request(ctx: Context, receipt: Receipt) -> JobRequest:
         output_key=raw_result_key(settings, receipt.id),
         engine=receipt.engine,
         channels=receipt.channels,
-        user_data=receipt.id,
+        user_data=format_user_data(receipt.id, secret),
         queue_id=settings.queue_id,
         callback_url=settings.callback_url,
         callback_format="JSON" if settings.callback_url else "",

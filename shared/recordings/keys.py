@@ -9,6 +9,8 @@ from shared.settings import Settings
 from shared.tencent.cos import MAX_KEY_BYTES
 
 ERROR_EXTENSION = "error.json"
+# Of every format that this or another version writes (shared/transcript/formats has those of this one).
+TRANSCRIPT_EXTENSIONS = ("json", "txt", "srt", "vtt", "html", "md", "docx", "csv", "podcast.json")
 
 # Metadata of every object that Scribe writes (`x-cos-meta-scribe-output`), so that it is never taken for a recording,
 # whatever the settings are by then. Its value is one of these, for a transcript with the id of its job.
@@ -23,13 +25,24 @@ _STATE_KEY = re.compile(r"(open|done|waiting|claim|raw)/[a-z0-9-]+/[0-9A-Za-z=_~
 def transcript_key(settings: Settings, bucket: str, key: str, extension: str) -> str:
     """Return the key of an output: `calls/a.mp3` becomes `transcripts/calls/a.mp3.<extension>`, in the output bucket.
 
-    If several input buckets share one OUTPUT_BUCKET, those after the first have a folder of their own: two recordings
-    of one name must not overwrite each other's transcripts.
+    If several input buckets share one OUTPUT_BUCKET, each has a folder of its own: two recordings of one name must not
+    overwrite each other's transcripts. So that names never meet, also when the list of buckets changes, a recording in
+    a folder that is named like a bucket of the same account is put below its own bucket's folder too.
     """
-    folder = ""
-    if settings.output_bucket and bucket in settings.input_buckets[1:]:
-        folder = bucket + "/"
+    has_folder = uses_bucket_folders(settings) or bucket not in settings.input_buckets
+    folder = bucket + "/" if has_folder or _is_in_folder_like_bucket(bucket, key) else ""
     return _shorten(settings.output_prefix + folder + key) + "." + extension
+
+
+def uses_bucket_folders(settings: Settings) -> bool:
+    """Check whether the outputs of each input bucket are in a folder with the bucket's name."""
+    return bool(settings.output_bucket) and len(settings.input_buckets) > 1
+
+
+def _is_in_folder_like_bucket(bucket: str, key: str) -> bool:
+    """Check whether the key's first folder could be a bucket's: `<name>-<appid>`, with the appid of this bucket."""
+    folder, slash, _ = key.partition("/")
+    return bool(slash) and folder.rpartition("-")[2] == bucket.rpartition("-")[2]
 
 
 def open_prefix(settings: Settings) -> str:

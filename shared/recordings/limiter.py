@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from shared.recordings.context import Context
+from shared.tencent.speech import MAX_JOBS_PER_PAGE
 from shared.tencent.speech_models import JobFilter
 
 # Jobs per worker that keep the queue busy until the next sweep: jobs of a minute, for five minutes and more.
 QUEUE_DEPTH_PER_WORKER = 20
 MAX_REFUSED_IN_ROW = 5
+MAX_SPARSE_PAGES = 20  # pages of a list may be empty, or shorter than asked for
 
 # Jobs that wait in a paused queue are in state Pause (436/98454); the page of 2020 calls them Submitted.
 UNFINISHED_STATES = ("Submitted", "Running", "Pause")
@@ -61,11 +65,6 @@ class InFlightLimiter:
     def _count_unfinished(self, bucket: str, queue_id: str, limit: int) -> int:
         """Count unfinished jobs; stop at the limit."""
         job_filter = JobFilter(queue_id=queue_id, states=UNFINISHED_STATES)
-        count, token = 0, ""
-        while count < limit:
-            page = self._ctx.speech.list_jobs(bucket, job_filter, token=token)
-            count += len(page.jobs)
-            token = page.next_token
-            if not token:
-                break
-        return count
+        max_pages = MAX_SPARSE_PAGES + limit // MAX_JOBS_PER_PAGE
+        jobs = self._ctx.speech.iter_jobs(bucket, job_filter, max_pages=max_pages)
+        return sum(1 for _ in islice(jobs, limit))

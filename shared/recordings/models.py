@@ -28,18 +28,22 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-RECEIPT_VERSION = 2
+from shared.tencent.hosts import is_region
+
+RECEIPT_VERSION = 3
 MAX_SORTABLE_BYTES = 180  # of the key, in the readable part of an id
 DIGEST_LENGTH = 32
 # Of a recording whose jobs fail for want of money, hour after hour. A search for a lost job looks at newer ones only.
 MAX_SUPERSEDED_JOBS = 50
+MAX_EARLIER_NONCES = 50
+_LAST_VERSION_WITHOUT_SECRETS = 2
 
 # Bytes that represent themselves in an id. The escapes of all others begin with a character that sorts where the byte
 # itself would, so ids sort exactly as keys do in a COS listing: recordings and receipts can be merged.
 _ESCAPES = ((b"0", "-"), (b"A", "="), (b"a", "_"))
 _RECEIPT_ID = re.compile(r"[a-z0-9-]{3,64}/[0-9A-Za-z=_~-]{1,600}![0-9a-f]{32}")
 
-# Member names of version 1, which is still read.
+# Member names of version 1, which is still read, as version 2 is.
 _VERSION_1_NAMES = {
     "lease_until_s": "lease_expires_s",
     "waiting": "deferred",
@@ -130,12 +134,15 @@ class InvalidReceipt(ValueError):
 class Receipt(NamedTuple):
     """The state of one recording. Times are Unix seconds.
 
-    `nonce` identifies the attempt that wrote it. `modified_s` is when the recording was written, by COS's clock, in
-    whole seconds. `outcome` is "" while the receipt is open. `superseded_job_ids` are earlier jobs with this receipt's
-    id, from before this content was uploaded again: they may have read other content, so their results are not used.
-    `refusals` counts how often the submit was refused in a row, with `refusal_code` at last, and `retry_at_s` is when
-    the sweep tries again.
+    `nonce` identifies the attempt that wrote it: the digest of its secret (proof.py). `earlier_nonces` are those of
+    attempts that may have left a job; `has_plain_user_data`: one of them may have been of a version without secrets.
+    `modified_s` is when the recording was written, by COS's clock, in whole seconds. `outcome` is "" while the receipt
+    is open. `superseded_job_ids` are earlier jobs with this receipt's id, from before this content was uploaded again:
+    they may have read other content, so their results are not used. `refusals` counts how often the submit was refused
+    in a row, with `refusal_code` at last, and `retry_at_s` is when the sweep tries again. `waits_since_s` is when the
+    work was first due; after a long wait the error object says so once (`is_wait_reported`).
     `versioned`: the receipt was created in a bucket with versioning, where claims have names of their own.
+    `deployment` tells the receipts of several deployments with one output bucket apart; "" is unknown.
     """
 
     id: str
@@ -160,6 +167,11 @@ class Receipt(NamedTuple):
     refusal_code: str = ""
     retry_at_s: float = 0.0
     versioned: bool = False
+    earlier_nonces: tuple[str, ...] = ()
+    has_plain_user_data: bool = False
+    waits_since_s: float = 0.0
+    is_wait_reported: bool = False
+    deployment: str = ""
 
     @property
     def recording(self) -> Recording:
@@ -210,9 +222,15 @@ class Receipt(NamedTuple):
         )
 
     def next_attempt(self, nonce: str, attempt: int, lease_expires_s: float) -> Receipt:
-        """Start another attempt (SUBMITTING) after a dead or deferred one."""
+        """Start another attempt (SUBMITTING) after a dead or deferred one, which may have left a job."""
+        earlier = tuple(filter(None, (*self.earlier_nonces, self.nonce)))
         return self._change(
-            SUBMITTING, nonce=nonce, attempt=attempt, lease_expires_s=lease_expires_s, deferred=False
+            SUBMITTING,
+            nonce=nonce,
+            earlier_nonces=earlier[-MAX_EARLIER_NONCES:],
+            attempt=attempt,
+            lease_expires_s=lease_expires_s,
+            deferred=False,
         )
 
     def close(self, outcome: ReceiptState, now_s: float) -> Receipt:
@@ -221,7 +239,14 @@ class Receipt(NamedTuple):
 
     def reopen(self, modified_s: float, now_s: float) -> Receipt:
         """Reopen a TRANSCRIBED receipt with its paid job (SUBMITTED), so that its transcripts are written again."""
-        return self._change(SUBMITTED, outcome="", finished_s=0.0, created_s=now_s, modified_s=modified_s)
+        return self._change(
+            SUBMITTED,
+            outcome="",
+            finished_s=0.0,
+            created_s=now_s,
+            waits_since_s=now_s,
+            modified_s=modified_s,
+        )
 
     def restart(self, modified_s: float, now_s: float) -> Receipt:
         """Start new work on the same content (DEFERRED); the jobs so far may have read other content."""
@@ -229,8 +254,13 @@ class Receipt(NamedTuple):
             DEFERRED,
             job_id="",
             superseded_job_ids=self.all_job_ids[-MAX_SUPERSEDED_JOBS:],
+            nonce="",
+            earlier_nonces=(),
+            has_plain_user_data=False,
             modified_s=modified_s,
             created_s=now_s,
+            waits_since_s=now_s,
+            is_wait_reported=False,
             lease_expires_s=now_s,
             deferred=True,
             outcome="",
@@ -257,9 +287,9 @@ class Receipt(NamedTuple):
 
     @classmethod
     def from_json(cls, body: bytes) -> Receipt:
-        """Parse what `to_json` wrote, in this version or in version 1. Unknown members are ignored.
+        """Parse what `to_json` wrote, in this version or an earlier one. Unknown members are ignored.
 
-        Raises InvalidReceipt.
+        Raises InvalidReceipt, also for a region of another form: it becomes a part of an address.
         """
         try:
             raw = {_VERSION_1_NAMES.get(name, name): value for name, value in json.loads(body).items()}
@@ -286,6 +316,15 @@ class Receipt(NamedTuple):
                 refusal_code=str(raw.get("refusal_code", "")),
                 retry_at_s=_parse_seconds(raw.get("retry_at_s", 0)),
                 versioned=bool(raw.get("versioned", False)),
+                earlier_nonces=tuple(map(str, raw.get("earlier_nonces", ()))),
+                has_plain_user_data=bool(
+                    raw.get(
+                        "has_plain_user_data", int(raw.get("version", 1)) <= _LAST_VERSION_WITHOUT_SECRETS
+                    )
+                ),
+                waits_since_s=_parse_seconds(raw.get("waits_since_s", raw["created_s"])),
+                is_wait_reported=bool(raw.get("is_wait_reported", False)),
+                deployment=str(raw.get("deployment", "")),
             )
             if receipt.is_open != (receipt.state in OPEN_STATES):
                 raise ValueError(receipt.outcome)  # noqa: TRY301 - an unknown outcome raises it too
@@ -293,6 +332,8 @@ class Receipt(NamedTuple):
             raise InvalidReceipt(f"not a receipt: {type(error).__name__}") from None
         if not is_receipt_id(receipt.id) or receipt.id != receipt.recording.id:
             raise InvalidReceipt("not a receipt: its id does not match its recording")
+        if not is_region(receipt.region):
+            raise InvalidReceipt("not a receipt: its region has not the form of a region")
         return receipt
 
 

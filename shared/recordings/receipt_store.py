@@ -25,12 +25,13 @@ from shared.recordings.keys import (
     open_prefix,
     waiting_prefix,
 )
-from shared.recordings.models import Receipt
+from shared.recordings.models import InvalidReceipt, Receipt
 from shared.settings import Settings
 from shared.tencent.cos import CosClient
 
 CONTENT_TYPE = "application/json"
 STATE_METADATA = {OUTPUT_MARK: STATE_MARK}
+MAX_RECEIPT_BYTES = 256 * 1024  # a receipt has a few kilobytes; anything else below open/ is not read
 MAX_DEAD_CLAIMS = 50  # consecutive attempts that were killed between their claim and their receipt
 MAX_LEASE_FACTOR = 1.5
 MAX_CLAIM_LOOKS, CLAIM_PAUSE_S = 4, 0.5
@@ -40,14 +41,18 @@ _CLAIM_NAME = re.compile(
 
 
 class OpenReceipt(NamedTuple):
-    """One entry of the list of open receipts: its id, and when it was last written (ISO 8601, UTC)."""
+    """One entry of the list of open receipts: its id, its size in bytes, and its last write (ISO 8601, UTC)."""
 
     id: str
     modified: str
+    size: int = 0
 
 
 class ReceiptStore:
-    """The receipts in one bucket. Methods raise CloudError or DeadlineExceeded; those that read, InvalidReceipt."""
+    """The receipts in one bucket. Methods raise CloudError or DeadlineExceeded; those that read, InvalidReceipt.
+
+    An object too large for a receipt is not read: InvalidReceipt.
+    """
 
     def __init__(
         self, cos: CosClient, settings: Settings, bucket: str, is_versioned: Callable[[str], bool]
@@ -191,13 +196,19 @@ class ReceiptStore:
         return any(item.key != own_key for item in self._cos.iter_objects(self._bucket, prefix=prefix))
 
     def iter_other_content(self, receipt: Receipt) -> Iterator[Receipt]:
-        """Yield open and closed receipts of other content under the same key. Two requests, and one per receipt."""
+        """Yield open and closed receipts of other content under the same key. Two requests, and one per receipt.
+
+        An object that is no receipt is passed over: it must not hold up the recordings beside it.
+        """
         id_prefix = receipt.id.rpartition("!")[0] + "!"
         for prefix in (open_prefix(self._settings), done_prefix(self._settings)):
             for item in self._cos.iter_objects(self._bucket, prefix=prefix + id_prefix):
-                other = self._read(item.key) if item.key != prefix + receipt.id else None
-                if other and other.key == receipt.key:
-                    yield other
+                if item.key == prefix + receipt.id or item.size > MAX_RECEIPT_BYTES:
+                    continue
+                with suppress(InvalidReceipt):
+                    other = self._read(item.key)
+                    if other and other.key == receipt.key:
+                        yield other
 
     def update(self, receipt: Receipt) -> None:
         """Overwrite an open receipt."""
@@ -242,7 +253,7 @@ class ReceiptStore:
         prefix = open_prefix(self._settings)
         marker = prefix + after if after else ""
         for item in self._cos.iter_objects(self._bucket, prefix=prefix, marker=marker):
-            yield OpenReceipt(item.key.removeprefix(prefix), item.modified)
+            yield OpenReceipt(item.key.removeprefix(prefix), item.modified, item.size)
 
     def _open_key(self, receipt_id: str) -> str:
         return open_prefix(self._settings) + receipt_id

@@ -5,55 +5,114 @@ Here is decided whether a job may be submitted again. Called by the sweep only.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
-from shared.errors import OutcomeUnknown, RequestRejected, ScribeError
+from shared.errors import RequestRejected, ScribeError
 from shared.recordings.complete import close_superseded, head_recording
+from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
 from shared.recordings.context import Context, parse_timestamp
-from shared.recordings.failures import fail_recording
+from shared.recordings.failures import LONG_WAIT, Failure
 from shared.recordings.ingest import (
-    UNREADABLE_STATUSES,
-    find_in_listing,
-    raise_unless_about_object,
+    has_lease,
+    keep_deferred,
     record_job,
     submit_job,
     unreadable_failure,
     wait_for_restore,
 )
 from shared.recordings.models import Receipt, Result, Status
+from shared.recordings.outputs import fail_recording, write_error_object
+from shared.recordings.proof import compute_nonce, is_own_job
+from shared.recordings.receipt_store import ReceiptStore
 from shared.tencent.speech_models import Job, JobFilter
 
 MAX_LOOKUP_PAGES = 100
-CLOCK_SKEW_S = 60
+# The clock of a function may differ from that of the speech service. Which job is meant is decided by its secret, so a
+# wide window costs a few requests at most.
+LOOKUP_MARGIN_S = 900.0
+LONG_WAIT_S = 86_400.0
 _BEIJING = timezone(timedelta(hours=8))
 
 
 def resume_attempt(ctx: Context, receipt: Receipt) -> Result:
     """Continue the work of a dead or deferred attempt. First look for a job that it may have left."""
     store = ctx.receipts(receipt.bucket)
-    claim = store.claim_next_attempt(receipt, ctx.create_nonce(), ctx.now(), ctx.settings.lease_s)
+    secret = ctx.create_secret()
+    claim = _claim(ctx, store, receipt, compute_nonce(secret))
+    if isinstance(claim, Result):
+        return claim
+    try:
+        ended, claim = _prepare_attempt(ctx, receipt, claim)
+    except Exception:
+        _release(ctx, store, claim)
+        raise
+    return ended or submit_job(ctx, claim, secret)
+
+
+def report_long_wait(ctx: Context, receipt: Receipt) -> Result:
+    """Write an error object for a recording that has waited for more than a day; it keeps waiting."""
+    store = ctx.receipts(receipt.bucket)
+    claim = _claim(ctx, store, receipt, compute_nonce(ctx.create_secret()))
+    if isinstance(claim, Result):
+        return claim
+    try:
+        ctx.log.error("recording_waits_long", bucket=receipt.bucket, key=receipt.key, receipt_id=receipt.id)
+        if not receipt.refusals:  # otherwise the error object says why the job is refused
+            write_error_object(ctx, receipt, Failure(LONG_WAIT))
+        if not has_lease(ctx, claim):
+            return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
+        keep_deferred(ctx, claim, claim.defer(ctx.now())._replace(is_wait_reported=True))
+    except Exception:
+        _release(ctx, store, claim)
+        raise
+    return Result.of(receipt, Status.DEFERRED, reason=LONG_WAIT.message)
+
+
+def has_waited_long(ctx: Context, receipt: Receipt) -> bool:
+    """Check whether a recording without a job has waited for a day, and no error object says so yet."""
+    is_long = ctx.now() - receipt.waits_since_s > LONG_WAIT_S
+    return is_long and receipt.deferred and not receipt.is_wait_reported
+
+
+def _claim(ctx: Context, store: ReceiptStore, receipt: Receipt, nonce: str) -> Receipt | Result:
+    """Claim the next attempt; the result if it belongs to another."""
+    claim = store.claim_next_attempt(receipt, nonce, ctx.now(), ctx.settings.lease_s)
     if claim is None:
         return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt claimed it")
     try:
-        if not store.is_unchanged(receipt):
-            # The receipt was stale: another attempt continued or ended the work and released its own claim.
-            store.release_claim(claim)
-            return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt continued")
-        ended, claim = _prepare_attempt(ctx, receipt, claim)
+        if store.is_unchanged(receipt):
+            return claim
     except Exception:
-        with suppress(ScribeError):
-            store.release_claim(claim)  # or the next sweeps would wait for it
+        _release(ctx, store, claim)
         raise
-    return ended or submit_job(ctx, claim)
+    # The receipt was stale: another attempt continued or ended the work and released its own claim.
+    _release(ctx, store, claim)
+    return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt continued")
+
+
+def _release(ctx: Context, store: ReceiptStore, claim: Receipt) -> None:
+    """Delete the claim of an attempt that does not continue, or the next sweeps would wait for it.
+
+    After its lease, the next attempt may count on it: then it stays.
+    """
+    if has_lease(ctx, claim):
+        with suppress(ScribeError):
+            store.release_claim(claim)
 
 
 def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Result | None, Receipt]:
     """Return the result if the work ends without a submit; else None and the receipt, stored as this attempt's own."""
-    job = None if receipt.deferred else find_job_by_receipt(ctx, receipt)
-    if job:
-        return record_job(ctx, claim, job), claim
     store = ctx.receipts(receipt.bucket)
+    if not receipt.deferred:
+        job = find_job_by_receipt(ctx, receipt)
+        if not has_lease(ctx, claim) or not store.is_unchanged(receipt):
+            # The search took so long that the next attempt may have begun, and noted a job.
+            _release(ctx, store, claim)
+            return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon"), claim
+        if job:
+            return record_job(ctx, claim, job), claim
     try:
         head = head_recording(ctx, claim)
     except RequestRejected as error:
@@ -88,39 +147,33 @@ def _end_unreadable(ctx: Context, claim: Receipt, error: RequestRejected) -> Res
 
 
 def find_job_by_receipt(ctx: Context, receipt: Receipt) -> Job | None:
-    """Return the job whose UserData is this receipt's id, or None if there is none. One request per 100 jobs.
+    """Return the first job that an attempt of this receipt submitted, or None. One request per queue and 100 jobs.
 
     Raises OutcomeUnknown if there are too many jobs to search: not found would not mean not submitted.
     """
-    job_filter = JobFilter(
-        queue_id=ctx.settings.queue_id or _get_queue_id(ctx, receipt.bucket),
-        created_from=_format_ci_time(receipt.created_s - CLOCK_SKEW_S),
-        created_to=_format_ci_time(
-            receipt.lease_expires_s + CLOCK_SKEW_S
-        ),  # no attempt submits after its lease
-        newest_first=False,
-    )
-    token = ""
-    for _ in range(MAX_LOOKUP_PAGES):
-        page = ctx.speech.list_jobs(receipt.bucket, job_filter, token=token)
-        for job in page.jobs:
-            if job.job_id and job.user_data == receipt.id and job.job_id not in receipt.superseded_job_ids:
-                return job
-        if not page.next_token:
-            return None
-        token = page.next_token
-    raise OutcomeUnknown(
-        resource=f"{receipt.bucket}/{receipt.key}",
-        code="TooManyJobs",
-        message="cannot determine whether it was submitted",
-    )
+    own_jobs = [
+        job
+        for job in _iter_jobs(ctx, receipt)
+        if job.job_id not in receipt.superseded_job_ids and is_own_job(receipt, job)
+    ]
+    # Who copies a secret from the list of jobs comes later than the job that showed it.
+    return min(own_jobs, key=lambda job: parse_timestamp(job.created), default=None)
+
+
+def _iter_jobs(ctx: Context, receipt: Receipt) -> Iterator[Job]:
+    """Yield the jobs of every queue of the bucket: QUEUE_ID may have changed, and another program have a queue."""
+    queue_ids = [queue.queue_id for queue in ctx.speech.iter_queues(receipt.bucket)]
+    if ctx.settings.queue_id:
+        queue_ids.insert(0, ctx.settings.queue_id)
+    for queue_id in dict.fromkeys(queue_ids or [""]):
+        job_filter = JobFilter(
+            queue_id=queue_id,
+            created_from=_format_ci_time(receipt.created_s - LOOKUP_MARGIN_S),
+            created_to=_format_ci_time(receipt.lease_expires_s + LOOKUP_MARGIN_S),
+            newest_first=False,
+        )
+        yield from ctx.speech.iter_jobs(receipt.bucket, job_filter, max_pages=MAX_LOOKUP_PAGES)
 
 
 def _format_ci_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, _BEIJING).strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _get_queue_id(ctx: Context, bucket: str) -> str:
-    """Return the bucket's queue: listing jobs requires its id (DescribeSpeechJobs 460/46230), and a bucket has one."""
-    queues = ctx.speech.list_queues(bucket).queues
-    return queues[0].queue_id if queues else ""

@@ -16,6 +16,7 @@ from shared.errors import (
     CloudError,
     DeadlineExceeded,
     NotFound,
+    RequestRejected,
     safe_error_message,
 )
 from shared.recordings.complete import (
@@ -25,12 +26,13 @@ from shared.recordings.complete import (
     recover_transcripts,
 )
 from shared.recordings.context import Context
+from shared.recordings.failures import BUCKET_REMOVED, Failure
 from shared.recordings.keys import cursor_key
 from shared.recordings.limiter import InFlightLimiter
 from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
-from shared.recordings.receipt_store import STATE_METADATA, OpenReceipt
-from shared.recordings.resume import resume_attempt
-from shared.tencent.client import UNREADABLE_RESPONSE
+from shared.recordings.outputs import fail_recording
+from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA, OpenReceipt
+from shared.recordings.resume import has_waited_long, report_long_wait, resume_attempt
 from shared.tencent.speech_models import FAILED as JOB_FAILED
 from shared.tencent.speech_models import Job
 
@@ -58,7 +60,7 @@ def reconcile(ctx: Context) -> Summary:
 
 
 class _BucketSweep:
-    """One pass over the open receipts of one state bucket. `cursor` is the last id that was processed."""
+    """One pass over the open receipts of one state bucket. `cursor` is the last id of the last batch that was begun."""
 
     def __init__(self, ctx: Context, state_bucket: str, summary: Summary) -> None:
         self.ctx = ctx
@@ -74,8 +76,9 @@ class _BucketSweep:
             due = (entry for entry in self.store.list_open(start_cursor) if self.ctx.is_due(entry.modified))
             for entries in _batches(due, JOBS_PER_QUERY):
                 self._check_deadline()
-                self._process(entries)
+                # Set before the work: if the time runs out here, the next sweep goes on after what was slow.
                 self.cursor = entries[-1].id
+                self._process(entries)
         except DeadlineExceeded:
             with suppress(DeadlineExceeded, CloudError):
                 self.ctx.output_cos.put(
@@ -93,11 +96,15 @@ class _BucketSweep:
             raise DeadlineExceeded("too little of the function's time limit is left")
 
     def _load_cursor(self) -> str:
+        """Return the cursor. One that cannot be read starts a new round."""
+        key = cursor_key(self.ctx.settings)
         try:
-            content = self.ctx.output_cos.get(self.state_bucket, cursor_key(self.ctx.settings))
+            return self.ctx.output_cos.get(self.state_bucket, key).body.decode("ascii", "ignore")
         except NotFound:
             return ""
-        return content.body.decode("ascii", "ignore")
+        except RequestRejected as error:
+            self.ctx.log.warning("sweep_cursor_unreadable", error=str(error))
+            return ""
 
     def _process(self, entries: Iterable[OpenReceipt]) -> None:
         with_jobs: list[Receipt] = []
@@ -116,30 +123,50 @@ class _BucketSweep:
             self._resume(receipt)
 
     def _read(self, entry: OpenReceipt) -> Receipt | None:
+        """Read a receipt; None if it is not one of this deployment's, or none at all, which is logged."""
         try:
+            if entry.size > MAX_RECEIPT_BYTES:
+                raise InvalidReceipt(f"not a receipt: it has {entry.size} bytes")  # noqa: TRY301 - as one that is read
             receipt = self.store.get_open(entry.id)
         except (InvalidReceipt, CloudError) as error:
             self.summary.add_error()
             self.ctx.log.error("receipt_unreadable", receipt_id=entry.id, error=str(error))
             return None
-        if receipt and receipt.bucket not in self.ctx.settings.input_buckets:
-            self.ctx.log.warning(
-                "receipt_skipped", receipt_id=entry.id, reason="its bucket is not in INPUT_BUCKETS any more"
+        if receipt and receipt.id != entry.id:
+            self.summary.add_error()
+            self.ctx.log.error(
+                "receipt_unreadable", receipt_id=entry.id, error="it is the receipt of another id"
+            )
+            return None
+        is_own = receipt and receipt.deployment and receipt.deployment == self.ctx.deployment
+        if receipt and self._is_removed(receipt) and not is_own:
+            # Another deployment's, or from before receipts named their deployment.
+            self.ctx.log.info(
+                "receipt_skipped", receipt_id=entry.id, reason="its bucket is not in INPUT_BUCKETS"
             )
             return None
         return receipt
+
+    def _is_removed(self, receipt: Receipt) -> bool:
+        return receipt.bucket not in self.ctx.settings.input_buckets
 
     def _is_attempt_over(self, receipt: Receipt) -> bool:
         """Check whether the lease expired. SWEEP_AFTER 0 (for tests) treats every attempt as dead."""
         return self.ctx.now() >= receipt.lease_expires_s or not self.ctx.settings.sweep_after_s
 
     def _resume(self, receipt: Receipt) -> None:
-        if self.ctx.now() < receipt.retry_at_s or not self._acquire_slot(receipt.bucket):
-            self.summary.add(Status.DEFERRED)
+        ctx = self.ctx.for_region(receipt.region)
+        if self._is_removed(receipt):
+            # Nothing more is paid for a bucket that the operator took out.
+            self._run_step(receipt, partial(fail_recording, ctx, receipt, Failure(BUCKET_REMOVED)))
             return
-        result = self._run_step(
-            receipt, partial(resume_attempt, self.ctx.for_region(receipt.region), receipt)
-        )
+        if ctx.now() < receipt.retry_at_s or not self._acquire_slot(receipt.bucket):
+            if has_waited_long(ctx, receipt):
+                self._run_step(receipt, partial(report_long_wait, ctx, receipt))
+            else:
+                self.summary.add(Status.DEFERRED)
+            return
+        result = self._run_step(receipt, partial(resume_attempt, ctx, receipt))
         if result:
             self.limiter.note_outcome(receipt.bucket, is_refused=result.status is Status.DEFERRED)
 
@@ -154,7 +181,10 @@ class _BucketSweep:
             return False
 
     def _complete_jobs(self, receipts: list[Receipt]) -> None:
-        """Complete receipts of one bucket and region in one query; one by one if CI rejects the query."""
+        """Complete receipts of one bucket and region in one query; one by one if that fails, for whatever reason.
+
+        One member, or one slow answer, must not hold up the others. A single member is reported when it is overdue.
+        """
         first = receipts[0]
         ctx = self.ctx.for_region(first.region)
         jobs: dict[str, Job] = {}
@@ -162,28 +192,39 @@ class _BucketSweep:
             lookup = fetch_jobs(ctx, first.bucket, [receipt.job_id for receipt in receipts])
             jobs = {job.job_id: job for job in lookup.jobs}
         except CloudError as error:
-            is_unreadable = error.code == UNREADABLE_RESPONSE
-            if len(receipts) > 1 and (is_unreadable or not error.retryable):
+            if len(receipts) > 1:
                 for receipt in receipts:
                     self._complete_jobs([receipt])
                 return
-            if is_unreadable and ctx.is_expired(first.created_s):
-                self._run_step(first, partial(expire_recording, ctx, first))
-                return
             if not isinstance(error, NotFound):
-                self.summary.add_error()
-                ctx.log.error("job_lookup_failed", bucket=first.bucket, error=str(error))
+                self._note_failed_lookup(ctx, first, error)
                 return
         for receipt in receipts:
             self._run_step(receipt, partial(self._complete, ctx, receipt, jobs.get(receipt.job_id)))
 
+    def _note_failed_lookup(self, ctx: Context, receipt: Receipt, error: CloudError) -> None:
+        if ctx.is_expired(receipt.created_s):
+            failure = Failure(BUCKET_REMOVED) if self._is_removed(receipt) else None
+            self._run_step(receipt, partial(expire_recording, ctx, receipt, failure))
+            return
+        self.summary.add_error()
+        ctx.log.error(
+            "job_lookup_failed",
+            bucket=receipt.bucket,
+            key=receipt.key,
+            job_id=receipt.job_id,
+            error=str(error),
+        )
+
     def _complete(self, ctx: Context, receipt: Receipt, job: Job | None) -> Result:
         if job and job.state == JOB_FAILED and self._clean_up_if_closed(receipt):
             return Result.of(receipt, Status.ALREADY_DONE)
-        result = complete_job(ctx, receipt.bucket, job, receipt=receipt) if job else None
+        result = None
+        if job:
+            result = complete_job(ctx, receipt.bucket, job, receipt=receipt, may_read_raw_result=True)
         if result is None and (recovered := recover_transcripts(ctx, receipt)):
             return recovered
-        is_unfinished = result is None or result.status is Status.JOB_RUNNING
+        is_unfinished = result is None or result.status in {Status.JOB_RUNNING, Status.UNKNOWN_JOB}
         if is_unfinished and ctx.is_expired(receipt.created_s):
             return expire_recording(ctx, receipt)
         if result is None:

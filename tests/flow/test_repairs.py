@@ -93,7 +93,7 @@ def test_paused_sweep_pays_nothing_after_another_finished(eager_flow: Flow) -> N
         eager_flow.settle()
         return "late"
 
-    ctx.create_nonce = pause
+    ctx.create_secret = pause
     assert resume_attempt(ctx, receipt).status is Status.IN_PROGRESS
     eager_flow.settle()
     assert len(eager_flow.jobs()) == 1

@@ -47,7 +47,7 @@ class Functions:
             ctx.speech,
             log,
             ctx.now,
-            ctx.create_nonce,
+            ctx.create_secret,
             ctx.versioned_buckets,
         )
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from shared.errors import DeadlineExceeded, NotFound
 from shared.tencent.auth import Credentials
 from shared.tencent.client import MIN_REMAINING_S, TencentClient
+from shared.tencent.speech import TAG
 from shared.tencent.speech_models import (
     CANCELLED,
     FAILED,
@@ -127,7 +128,7 @@ class FakeCloud:
     sleeps: list[float] = field(default_factory=list)
     remaining_s: float = 60.0
     page_size: int = 1000
-    nonce_numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    secret_numbers: Iterator[int] = field(default_factory=lambda: count(1))
     wait_for_turn: Callable[[], None] = lambda: None
     _hooks: list[_Hook] = field(default_factory=list)
     _job_buckets: dict[str, str] = field(default_factory=dict)
@@ -218,8 +219,11 @@ class FakeCloud:
             created=created,
             input_key=request.input_key,
             user_data=request.user_data,
+            tag=TAG,
             engine=request.engine,
             channels=request.channels,
+            output_bucket=request.output_bucket,
+            output_key=request.output_key,
         )
         self.job_requests.append(request)
         self.jobs[job.job_id] = job

@@ -227,7 +227,7 @@ def build_test_settings(**settings: Any) -> Settings:
 def build_test_context(
     cloud: FakeCloud, log_lines: list[dict[str, Any]] | None = None, **settings: Any
 ) -> Context:
-    """Build a context on the fakes. Log lines are parsed and collected; the nonces of a cloud are n1, n2, and so on."""
+    """Build a context on the fakes. Log lines are parsed and collected; secrets are secret-1, secret-2, and so on."""
     built = build_test_settings(**settings)
     lines = log_lines if log_lines is not None else []
     return Context(
@@ -237,6 +237,6 @@ def build_test_context(
         speech=FakeSpeech(cloud, built.region),
         log=Logger({}, lambda line: lines.append(json.loads(line))),
         now=cloud.clock.now,
-        create_nonce=lambda: f"n{next(cloud.nonce_numbers)}",
+        create_secret=lambda: f"secret-{next(cloud.secret_numbers)}",
         versioned_buckets=WarmVersionedBuckets(cloud),
     )

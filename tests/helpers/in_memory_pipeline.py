@@ -147,10 +147,12 @@ class InMemoryPipeline:
         return receipt
 
     def put_raw_result(self, key: str, body: bytes, text: str = "") -> None:
-        """Store what CI itself writes for a job: the recording's words, or another text."""
+        """Store what CI itself wrote when the job ended: the recording's words, or another text."""
         words = text or body.decode()
         raw_key = raw_result_key(self.ctx.settings, self.build_receipt(key, body).id)
         self.cloud.put_object(OUTPUT_BUCKET, raw_key, f"[0:0.000,0:1.500]  {words}\n".encode())
+        ended_s = min((receipt.finished_s for receipt in self.list_done()), default=self.cloud.clock.now())
+        self.cloud.change_object(OUTPUT_BUCKET, raw_key, modified_s=int(ended_s))
 
     def put_claim(self, receipt: Receipt) -> Receipt:
         """Store the claim of the next attempt, begun now, and return it."""
@@ -169,6 +171,7 @@ class InMemoryPipeline:
             region=REGION,
             nonce="first",
             created_s=now_s,
+            waits_since_s=now_s,
             lease_expires_s=now_s + self.ctx.settings.lease_s,
             modified_s=float(int(now_s)),
         )

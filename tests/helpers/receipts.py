@@ -25,5 +25,6 @@ def build_receipt(recording: Recording = RECORDING, **members: Any) -> Receipt:
         created_s=1_794_300_000.25,
         lease_expires_s=1_794_300_120.25,
         modified_s=1_794_300_000.0,
+        waits_since_s=1_794_300_000.25,
     )
     return receipt._replace(**members)

@@ -14,7 +14,6 @@ from shared.recordings.context import (
     build_context,
     create_context,
     create_logger,
-    create_nonce,
     parse_timestamp,
 )
 from tests.helpers.fake_cloud import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud
@@ -160,7 +159,3 @@ def test_every_line_names_function_and_request(
     create_logger("upload", context).info("upload_processed")
     line = json.loads(capsys.readouterr().out)
     assert (line["function"], line["request_id"]) == ("upload", request_id)
-
-
-def test_nonces_differ() -> None:
-    assert len({create_nonce() for _ in range(50)}) == 50

@@ -87,12 +87,13 @@ def test_failures_that_the_operator_can_fix_are_retried_automatically() -> None:
     assert set(EXPECTED_WORDS) - set(retried) == {"ResourceNotFound", "InvalidArgument"}
 
 
-@pytest.mark.parametrize("code", ["NewCode2027", "1015"])
-def test_unknown_rejection_keeps_code_and_message(code: str) -> None:
-    failure = failure_from_rejection(rejection(code, 400))
+@pytest.mark.parametrize("status", [307, 400, 404, 405, 409, 413, 416, 421, 422, 425])
+@pytest.mark.parametrize("code", ["NewCode2027", "1015", ""])
+def test_unknown_rejection_waits_and_keeps_code_and_message(status: int, code: str) -> None:
+    failure = failure_from_rejection(rejection(code, status))
     assert (failure.code, failure.cloud_message) == (code, f"says {code}")
     assert "refused" in failure.reason.message
-    assert not failure.reason.retryable
+    assert failure.reason.retried_automatically
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 451])

@@ -63,7 +63,7 @@ def test_job_names_recording_receipt_and_output(pipeline: InMemoryPipeline) -> N
             output_key=f".scribe/raw/{result.receipt_id}.txt",
             engine="16k_zh",
             channels=1,
-            user_data=result.receipt_id,
+            user_data=f"{result.receipt_id}#secret-1",
         )
     ]
 

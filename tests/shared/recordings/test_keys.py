@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.recordings.keys import (
     ERROR_EXTENSION,
+    TRANSCRIPT_EXTENSIONS,
     done_prefix,
     is_output_key,
     open_prefix,
@@ -90,14 +91,48 @@ def test_short_name_is_kept() -> None:
 
 def test_buckets_with_one_output_bucket_have_distinct_keys() -> None:
     shared = replace(ALONE, input_buckets=(BUCKET, SECOND), output_bucket=TEXTS)
-    assert transcript_key(shared, BUCKET, "a.mp3", "txt") == "transcripts/a.mp3.txt"
+    assert transcript_key(shared, BUCKET, "a.mp3", "txt") == f"transcripts/{BUCKET}/a.mp3.txt"
     assert transcript_key(shared, SECOND, "a.mp3", "txt") == f"transcripts/{SECOND}/a.mp3.txt"
 
 
-def test_second_bucket_moves_no_transcript_of_the_first() -> None:
-    before = replace(ALONE, output_bucket=TEXTS)
-    after = replace(before, input_buckets=(BUCKET, SECOND))
-    assert transcript_key(before, BUCKET, "a.mp3", "txt") == transcript_key(after, BUCKET, "a.mp3", "txt")
+def test_order_of_the_buckets_changes_no_name() -> None:
+    first = replace(ALONE, input_buckets=(BUCKET, SECOND), output_bucket=TEXTS)
+    second = replace(first, input_buckets=(SECOND, BUCKET))
+    for bucket in (BUCKET, SECOND):
+        assert transcript_key(first, bucket, "a.mp3", "txt") == transcript_key(second, bucket, "a.mp3", "txt")
+
+
+LISTS = [(BUCKET,), (SECOND,), (BUCKET, SECOND), (SECOND, BUCKET)]
+bucket_keys = keys | long_keys | keys.map(f"{SECOND}/".__add__) | keys.map(f"{BUCKET}/".__add__)
+
+
+@given(
+    first=bucket_keys,
+    second=bucket_keys,
+    lists=st.tuples(st.sampled_from(LISTS), st.sampled_from(LISTS)),
+    ending=st.sampled_from(ENDINGS),
+)
+@example(first=f"{SECOND}/x.mp3", second="x.mp3", lists=((BUCKET,), (BUCKET, SECOND)), ending="txt")
+@example(first=f"{SECOND}/x.mp3", second="x.mp3", lists=((BUCKET, SECOND), (BUCKET, SECOND)), ending="txt")
+@settings(max_examples=300, deadline=None)
+def test_names_of_two_buckets_never_meet_whatever_the_list(
+    first: str, second: str, lists: tuple[tuple[str, ...], tuple[str, ...]], ending: str
+) -> None:
+    """Also when the list of buckets changes between the two."""
+    then, now = (replace(ALONE, input_buckets=buckets, output_bucket=TEXTS) for buckets in lists)
+    if BUCKET in lists[0] and SECOND in lists[1] and (len(lists[0]) > 1 or len(lists[1]) > 1):
+        assert transcript_key(then, BUCKET, first, ending) != transcript_key(now, SECOND, second, ending)
+
+
+@pytest.mark.parametrize("folder", ["meeting-20261126", "call-1794300000", "2026-11", "a-1", "-1250000000x"])
+def test_folders_that_are_no_bucket_of_the_account_are_kept_as_they_are(folder: str) -> None:
+    assert transcript_key(ALONE, BUCKET, f"{folder}/a.mp3", "txt") == f"transcripts/{folder}/a.mp3.txt"
+
+
+def test_every_format_has_an_extension_that_is_removed_with_the_others() -> None:
+    assert {output_format.extension.removeprefix(".") for output_format in FORMATS.values()} <= set(
+        TRANSCRIPT_EXTENSIONS
+    )
 
 
 def test_buckets_with_own_outputs_have_no_folders() -> None:

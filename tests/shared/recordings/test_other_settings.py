@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Throttled
 from shared.recordings.audit import audit
-from shared.recordings.ingest import check_skipped
+from shared.recordings.filters import check_skipped
 from shared.recordings.keys import OUTPUT_MARK, claim_key, is_output_key, raw_result_key
 from shared.recordings.models import Recording, Status
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, raise_error

@@ -183,6 +183,7 @@ def test_defer_ends_the_lease_now() -> None:
 def test_next_attempt_takes_nonce_number_and_lease() -> None:
     assert changes(RECEIPTS[DEFERRED], RECEIPTS[DEFERRED].next_attempt("n2", 2, NOW_S + 120)) == {
         "nonce": "n2",
+        "earlier_nonces": ("n1",),
         "attempt": 2,
         "lease_expires_s": NOW_S + 120,
         "deferred": False,
@@ -204,6 +205,7 @@ def test_reopen_keeps_the_paid_job() -> None:
         "finished_s": 0.0,
         "modified_s": 1_794_300_500.0,
         "created_s": NOW_S,
+        "waits_since_s": NOW_S,
     }
 
 
@@ -213,8 +215,10 @@ def test_restart_keeps_the_earlier_jobs_as_superseded() -> None:
     assert changes(receipt, restarted) == {
         "job_id": "",
         "superseded_job_ids": ("s0", "s1"),
+        "nonce": "",
         "modified_s": 1_794_300_500.0,
         "created_s": NOW_S,
+        "waits_since_s": NOW_S,
         "lease_expires_s": NOW_S,
         "deferred": True,
         "outcome": "",

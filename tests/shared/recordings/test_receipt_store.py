@@ -313,4 +313,6 @@ def test_listing_says_when_a_receipt_was_written(
     pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
 ) -> None:
     store.create(receipt, START_S)
-    assert list(store.list_open()) == [OpenReceipt(receipt.id, "2026-11-10T08:40:00.000Z")]
+    assert list(store.list_open()) == [
+        OpenReceipt(receipt.id, "2026-11-10T08:40:00.000Z", len(receipt.to_json()))
+    ]

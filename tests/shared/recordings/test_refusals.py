@@ -58,10 +58,9 @@ def test_refusal_of_the_account_or_the_role_is_never_final(status: int, code: st
 
 @given(status=st.integers(300, 499), code=st.text("abcXYZ", max_size=8))
 @settings(max_examples=150, deadline=None)
-def test_any_refusal_ends_with_an_explanation(status: int, code: str) -> None:
+def test_any_unknown_refusal_waits_with_an_explanation(status: int, code: str) -> None:
     failure = failure_from_rejection(build_refusal(status, code))
-    is_about_request = bool(code) and status in {400, 404, 413, 416, 422}
-    assert failure.reason.retried_automatically is not is_about_request
+    assert failure.reason.retried_automatically
     assert failure.reason.message_zh.endswith("。")
 
 

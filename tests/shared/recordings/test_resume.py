@@ -55,12 +55,12 @@ def test_attempt_that_died_after_its_submit_is_not_paid_again(pipeline: InMemory
     assert_nothing_is_left(pipeline)
 
 
-def test_continuing_a_dead_attempt_costs_nine_requests(pipeline: InMemoryPipeline) -> None:
+def test_continuing_a_dead_attempt_costs_ten_requests(pipeline: InMemoryPipeline) -> None:
     receipt = leave_dead_attempt(pipeline, is_submitted=False)
     resume_attempt(pipeline.ctx, receipt)
     keys = [request.key for request in pipeline.take_requests()]
-    # Claim, read it back, read the receipt, queue, jobs, recording, store the attempt; then submit and record.
-    assert len(keys) == 7 + 2
+    # Claim, read it back, read the receipt, queue, jobs, receipt, recording, store the attempt; then submit and record.
+    assert len(keys) == 8 + 2
     assert [key for key in keys if key.startswith("/")] == ["/asrqueue", "/asr_jobs", "/asr_jobs"]
 
 

@@ -189,17 +189,28 @@ def test_content_that_comes_back_after_other_content_costs_no_second_job(
         assert pipeline.ingest(KEY).status is Status.ALREADY_DONE
 
 
-def test_error_object_of_other_content_does_not_stay_when_the_result_is_gone(
-    pipeline: InMemoryPipeline,
+@pytest.mark.parametrize("has_raw_result", [True, False])
+def test_content_that_comes_back_after_a_failure_is_never_without_an_outcome(
+    pipeline: InMemoryPipeline, has_raw_result: bool
 ) -> None:
     transcribe(pipeline)
+    if has_raw_result:
+        pipeline.put_raw_result(KEY, A)
     transcribe(pipeline, NOT_AUDIO)
-    assert pipeline.get_error(KEY) is not None
+    assert "could not recognise" in (pipeline.get_error(KEY) or {})["message"]
+    assert pipeline.get_text(KEY) is None
     forget_jobs(pipeline)
     pipeline.upload_and_ingest(KEY, A)
-    assert count_statuses(pipeline.sweep_when_due()) == {Status.ALREADY_DONE: 1}
-    assert pipeline.get_text(KEY) == A.decode()
-    assert pipeline.get_error(KEY) is None
+    pipeline.sweep_when_due()
+    error = pipeline.get_error(KEY)
+    if has_raw_result:
+        assert (pipeline.get_text(KEY), error) == (A.decode(), None)
+    else:
+        assert error is not None
+        assert "under another name" in error["next_step"]
+        assert pipeline.get_text(KEY) is None
+    assert pipeline.list_open() == []
+    assert pipeline.count_jobs() == 2
 
 
 def test_touch_while_other_content_is_transcribed_writes_its_words_last(pipeline: InMemoryPipeline) -> None:

@@ -1,0 +1,39 @@
+"""Which objects are recordings: by their key, their extension, and the metadata of those without one."""
+
+from __future__ import annotations
+
+from shared.recordings.keys import OUTPUT_MARK, is_output_key
+from shared.recordings.models import Result, Status
+from shared.settings import Settings
+from shared.tencent.cos import ObjectMetadata
+
+_MEDIA_TYPES = ("audio/", "video/")
+
+
+def check_skipped(settings: Settings, bucket: str, key: str) -> Result | None:
+    """Return the result for an object that is not a recording to transcribe; None if it is one."""
+    if bucket not in settings.input_buckets:
+        return Result(Status.UNKNOWN_BUCKET, bucket, key)
+    if key.endswith("/"):
+        return Result(Status.SKIPPED, bucket, key, reason="a folder marker")
+    if is_output_key(settings, bucket, key):
+        return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
+    if not key.startswith(settings.input_prefix):
+        return Result(Status.SKIPPED, bucket, key, reason="outside INPUT_PREFIX")
+    if settings.has_recording_extension(key) is False:
+        return Result(Status.SKIPPED, bucket, key, reason="its extension is not in INPUT_EXTENSIONS")
+    return None
+
+
+def check_skipped_by_metadata(
+    settings: Settings, bucket: str, key: str, head: ObjectMetadata
+) -> Result | None:
+    """Return the result for an object that its metadata shows not to be a recording; None if it is one."""
+    if OUTPUT_MARK in head.metadata:
+        return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
+    is_media = head.content_type.lower().startswith(_MEDIA_TYPES)
+    if settings.has_recording_extension(key) is None and not is_media:
+        return Result(
+            Status.SKIPPED, bucket, key, reason="no extension, and its Content-Type is not audio or video"
+        )
+    return None

@@ -1,0 +1,140 @@
+"""The outputs of a recording: its transcripts, or the error object that says why there are none. One outcome at a time.
+
+Each outcome replaces every other: what was written for earlier content, in formats of earlier settings, or as an error
+that is no longer true, goes. The new objects are written first, so something true is there at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from shared.errors import NotFound
+from shared.recordings.context import Context
+from shared.recordings.failures import ERROR_CONTENT_TYPE, Failure, render_error_object
+from shared.recordings.keys import (
+    ERROR_EXTENSION,
+    ERROR_MARK,
+    OUTPUT_MARK,
+    TRANSCRIPT_EXTENSIONS,
+    TRANSCRIPT_MARK,
+    transcript_key,
+)
+from shared.recordings.models import FAILED, Receipt, Result, Status
+from shared.tencent.cos import PAGE_SIZE, ObjectMetadata
+
+if TYPE_CHECKING:  # the function that submits jobs needs no transcript formats when it starts
+    from shared.transcript import Format
+
+
+def write_transcripts(ctx: Context, receipt: Receipt, rendered: Iterable[tuple[Format, bytes]]) -> None:
+    """Write the transcripts of the receipt's job; then remove an error object, and transcripts in other formats.
+
+    One request for each, and one to see what else is there.
+    """
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    mark = {OUTPUT_MARK: _transcript_mark(receipt)}
+    extensions = []
+    for output_format, content in rendered:
+        extension = output_format.extension.removeprefix(".")
+        key = _output_key(ctx, receipt, extension)
+        ctx.output_cos.put(bucket, key, content, content_type=output_format.content_type, metadata=mark)
+        extensions.append(extension)
+    _remove_others(ctx, receipt, kept=extensions)
+
+
+def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
+    """Write the error object to the place of the transcripts; then remove transcripts of earlier content."""
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    ctx.output_cos.put(
+        bucket,
+        _output_key(ctx, receipt, ERROR_EXTENSION),
+        render_error_object(receipt, failure),
+        content_type=ERROR_CONTENT_TYPE,
+        metadata={OUTPUT_MARK: ERROR_MARK},
+    )
+    _remove_others(ctx, receipt, kept=(ERROR_EXTENSION,))
+
+
+def fail_recording(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
+    """Write the error object, then close the receipt as FAILED."""
+    write_error_object(ctx, receipt, failure)
+    ctx.receipts(receipt.bucket).close(receipt.close(FAILED, ctx.now()))
+    return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
+
+
+def delete_error_object(ctx: Context, receipt: Receipt) -> None:
+    """Delete the error object of a recording whose transcripts are there."""
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    ctx.output_cos.delete(bucket, _output_key(ctx, receipt, ERROR_EXTENSION))
+
+
+def has_own_transcripts(ctx: Context, receipt: Receipt) -> bool:
+    """Check that every transcript is there and is of the receipt's job."""
+    for name in ctx.settings.formats:
+        head = _head(ctx, receipt, name)
+        if head is None or head.metadata.get(OUTPUT_MARK) != _transcript_mark(receipt):
+            return False
+    return True
+
+
+def has_any_own_transcript(ctx: Context, receipt: Receipt) -> bool:
+    """Check that a transcript of the receipt's job is there, in whatever format."""
+    heads = (_head(ctx, receipt, extension) for extension in _list_outputs(ctx, receipt))
+    return any(head and head.metadata.get(OUTPUT_MARK) == _transcript_mark(receipt) for head in heads)
+
+
+def has_error_object(ctx: Context, receipt: Receipt) -> bool:
+    """Check whether an error object is there."""
+    return _head(ctx, receipt, ERROR_EXTENSION) is not None
+
+
+def _transcript_mark(receipt: Receipt) -> str:
+    return f"{TRANSCRIPT_MARK} {receipt.job_id}"
+
+
+def _output_key(ctx: Context, receipt: Receipt, extension: str) -> str:
+    return transcript_key(ctx.settings, receipt.bucket, receipt.key, extension)
+
+
+def _head(ctx: Context, receipt: Receipt, extension: str) -> ObjectMetadata | None:
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    try:
+        return ctx.output_cos.head(bucket, _output_key(ctx, receipt, extension))
+    except NotFound:
+        return None
+
+
+def _remove_others(ctx: Context, receipt: Receipt, *, kept: Collection[str]) -> None:
+    """Remove every output of this recording that belongs to another outcome.
+
+    A transcript is removed only if it has Scribe's mark, so that a file which a user put there stays; and not if it is
+    of the receipt's own job, which another invocation may be writing at this moment.
+    """
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    for extension in _list_outputs(ctx, receipt):
+        if extension in kept:
+            continue
+        if extension != ERROR_EXTENSION and not _is_of_other_outcome(ctx, receipt, extension, kept):
+            continue
+        ctx.output_cos.delete(bucket, _output_key(ctx, receipt, extension))
+
+
+def _is_of_other_outcome(ctx: Context, receipt: Receipt, extension: str, kept: Collection[str]) -> bool:
+    head = _head(ctx, receipt, extension)
+    mark = head.metadata.get(OUTPUT_MARK, "") if head else ""
+    if not mark.startswith(TRANSCRIPT_MARK):
+        return False
+    return ERROR_EXTENSION not in kept or not receipt.job_id or mark != _transcript_mark(receipt)
+
+
+def _list_outputs(ctx: Context, receipt: Receipt) -> list[str]:
+    """Return the extensions of the outputs that are there, or may be if the listing is too long. One request."""
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    known = (*TRANSCRIPT_EXTENSIONS, ERROR_EXTENSION)
+    prefix = _output_key(ctx, receipt, "")
+    page = ctx.output_cos.list_objects(bucket, prefix=prefix, limit=PAGE_SIZE)
+    if page.next_marker:
+        return list(known)
+    keys = {item.key for item in page.objects}
+    return [extension for extension in known if prefix + extension in keys]
