@@ -36,11 +36,11 @@ from tests.chaos.deployment import Place
 
 BUCKET = f"neighbour-{APPID}"  # its own
 FORGED_TEXT = "forged words of a neighbour"
-_POLL_INTERVAL_S = 0.3
+_POLL_INTERVAL_S = 0.1
 _MAX_QUEUE_WAIT_S = 0.2
-_JOBS_PER_CANCELLATION = 6  # more than run at once, so that the last ones still wait
+_JOBS_PER_CANCELLATION = 10  # more than run at once, so that the last ones still wait
 _ALPHANUMERIC = string.ascii_letters + string.digits
-_FORGE_RATE, _COPY_RATE, _POST_RATE = 0.5, 0.4, 0.3
+_FORGE_RATE, _COPY_RATE, _POST_RATE = 0.4, 0.6, 0.3
 
 
 class Target(NamedTuple):
@@ -51,11 +51,15 @@ class Target(NamedTuple):
 
 
 class ForgedJob(NamedTuple):
-    """How a forged job differs from Scribe's own: `source` is where its recording comes from."""
+    """How a forged job differs from Scribe's own, beside the output bucket, which is the neighbour's.
+
+    `source` is where its recording comes from, `output` another key of the result.
+    """
 
     source: str = "the recording"
     engine: str = ENGINE
     channels: int = 1
+    output: str = ""
     fails: bool = False
     is_cancelled: bool = False
 
@@ -66,11 +70,12 @@ FORGED_JOBS = {
     "another object": ForgedJob(source="another recording"),
     "another engine": ForgedJob(engine="16k_zh"),
     "two channels": ForgedJob(engine="8k_en", channels=2),
+    "another output": ForgedJob(source="its bucket", output="out/text.txt"),
     "one that fails": ForgedJob(fails=True),
     "one without audio": ForgedJob(source="its bucket without audio"),
     "one that is cancelled": ForgedJob(is_cancelled=True),
 }
-_WEIGHTS = {name: 1 if kind.is_cancelled else 3 for name, kind in FORGED_JOBS.items()}
+_WEIGHTS = {name: 1 if kind.is_cancelled else 6 for name, kind in FORGED_JOBS.items()} | {"other words": 12}
 
 
 @dataclass(slots=True)
@@ -159,7 +164,7 @@ class Neighbour:
         self._cos = CosClient(client, REGION)
         self._speech = SpeechClient(client, REGION)
         self._output_bucket = output_bucket
-        self._claim_prefix = f"{place.state_prefix}claim/"
+        self._state_prefix = place.state_prefix
         self._seed = seed
         self._hostility = hostility
         self._record_step = record_step
@@ -223,8 +228,9 @@ class Neighbour:
 
     def _copy_nonces(self) -> None:
         """Submit jobs with the nonces in the names of claims: they are no secrets."""
-        for item in self._cos.iter_objects(self._output_bucket, prefix=self._claim_prefix):
-            name = item.key.removeprefix(self._claim_prefix)
+        prefix = f"{self._state_prefix}claim/"
+        for item in self._cos.iter_objects(self._output_bucket, prefix=prefix):
+            name = item.key.removeprefix(prefix)
             receipt_id, nonce = name.partition(".")[0], name.rpartition("-")[2]
             if name in self._copied or receipt_id not in self._keys:
                 continue
@@ -262,11 +268,13 @@ class Neighbour:
             url = f"https://{BUCKET}.cos.{REGION}.myqcloud.com/{quote(key)}"
             source = f"<Url>{_escape_xml(url)}</Url>"
         bucket = f"nowhere-{APPID}" if kind.fails else BUCKET
+        # In its own bucket it may write the same name as Scribe's jobs do.
+        output = kind.output or f"{self._state_prefix}raw/{user_data.partition('#')[0]}.txt"
         return (
             f"<Request><Tag>SpeechRecognition</Tag><Input>{source}</Input><Operation><SpeechRecognition>"
             f"<EngineModelType>{kind.engine}</EngineModelType><ChannelNum>{kind.channels}</ChannelNum>"
             "<ResTextFormat>2</ResTextFormat><ConvertNumMode>1</ConvertNumMode></SpeechRecognition>"
-            f"<Output><Region>{REGION}</Region><Bucket>{bucket}</Bucket><Object>out/text.txt</Object></Output>"
+            f"<Output><Region>{REGION}</Region><Bucket>{bucket}</Bucket><Object>{output}</Object></Output>"
             f"<UserData>{_escape_xml(user_data)}</UserData></Operation></Request>"
         ).encode()
 
