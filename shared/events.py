@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from shared.errors import EventError
-from shared.settings import REGION_NAME
 from shared.tencent import xml
+from shared.tencent.hosts import is_region
 
 # SCF document 583/9707.
 RESTORE_EVENTS, RESTORE_COMPLETED = "cos:ObjectRestore:", "cos:ObjectRestore:Completed"
@@ -106,14 +106,6 @@ def _parse_record(record: Any) -> ObjectEvent | InvalidRecord:
     region = next(filter(is_region, regions), "")
     other_key = raw_key if raw_key != key and _is_unicode(raw_key) else ""
     return ObjectEvent(bucket, region, key, event_name, other_key)
-
-
-def is_region(name: str) -> bool:
-    """Check the form of a region's name. The host of global acceleration says `accelerate`, which is not one.
-
-    A region becomes part of a host name that receives signed requests, so nothing else may pass.
-    """
-    return bool(REGION_NAME.fullmatch(name))
 
 
 def _split_url(url: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cli.cloud.client import Poller
 from shared.tencent import xml
 from shared.tencent.client import HttpResponse, Request, TencentClient
+from shared.tencent.hosts import build_ci_host
 
 BOUND = "on"
 BINDING_TIMEOUT_S = 30.0  # until a bucket that was bound is known to be
@@ -34,5 +35,5 @@ class CiBucketClient:
         return poller.poll(lambda: self.get_status(bucket), lambda status: status == BOUND, BINDING_TIMEOUT_S)
 
     def _send(self, method: str, bucket: str, action: str) -> HttpResponse:
-        host = f"{bucket}.ci.{self.region}.myqcloud.com"
+        host = build_ci_host(bucket, self.region)
         return self.client.send(Request(method, host, "/", resource=bucket, action=f"ci:{action}"))

@@ -18,6 +18,7 @@ from cli.cloud.scf import ScfClient
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
 from shared.tencent.cos import CosClient
+from shared.tencent.hosts import COS_SERVICE_HOST
 from shared.tencent.speech import SpeechClient
 
 ANONYMOUS_TIMEOUT_S = 20.0  # for the function's URL, cold start included
@@ -60,7 +61,7 @@ class Clients:
 
     def read_cloud_time(self) -> float | None:
         """The time of COS in Unix seconds, which needs no key; None without a date. Raises httpx.HTTPError."""
-        response = self.anonymous_request("GET", "https://service.cos.myqcloud.com/")
+        response = self.anonymous_request("GET", f"https://{COS_SERVICE_HOST}/")
         try:
             return parsedate_to_datetime(response.headers["date"]).timestamp()
         except (KeyError, ValueError):

@@ -31,6 +31,7 @@ from shared.settings import ALL_EXTENSIONS, Settings
 from shared.tencent import xml
 from shared.tencent.client import HttpResponse, Request, TencentClient
 from shared.tencent.cos import ObjectSummary
+from shared.tencent.hosts import COS_SERVICE_HOST, build_cos_host
 from shared.tencent.speech_models import Queue
 
 DENIED = (401, 403)  # statuses of CI and COS
@@ -52,7 +53,6 @@ _READ_FOR_DEPLOYMENT = (
 _FOLDER_SETTINGS = ("OUTPUT_PREFIX", "STATE_PREFIX")
 _AUDIT = "audit"  # the argument of the timer
 _REDIRECTED = (301, 307)  # a bucket in another region
-_COS_SERVICE_HOST = "service.cos.myqcloud.com"
 
 
 class BucketRef(NamedTuple):
@@ -63,8 +63,8 @@ class BucketRef(NamedTuple):
 
     @property
     def host(self) -> str:
-        """Its host on COS."""
-        return f"{self.name}.cos.{self.region}.myqcloud.com"
+        """Its host on COS. Raises RequestRejected for a name or a region of another form."""
+        return build_cos_host(self.name, self.region)
 
     def request(self, client: TencentClient, method: str, parameter: str = "") -> HttpResponse:
         """Send a request about the bucket itself. Raises CloudError."""
@@ -551,7 +551,7 @@ def get_queue(clients: Clients, bucket: str, queue_id: str) -> Queue | None:
 def list_account_buckets(client: TencentClient) -> tuple[BucketRef, ...]:
     """Every bucket of the account, from GET Service; empty if the key may not list them."""
     with suppress(CloudError, xml.XmlError):
-        response = client.send(Request("GET", _COS_SERVICE_HOST, "/", resource="the list of buckets"))
+        response = client.send(Request("GET", COS_SERVICE_HOST, "/", resource="the list of buckets"))
         members = xml.parse_response(response.body, "ListAllMyBucketsResult")
         return tuple(
             BucketRef(xml.as_text(bucket.get("Name")), xml.as_text(bucket.get("Location")))

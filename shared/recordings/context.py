@@ -173,6 +173,7 @@ def build_context(client: TencentClient, settings: Settings, log: Logger, *, dep
         speech=SpeechClient(client, settings.region, settings.jobs_path),
         log=log,
         deployment=deployment,
+        now=client.now,
     )
 
 

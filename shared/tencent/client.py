@@ -26,25 +26,33 @@ from shared.errors import (
     Throttled,
 )
 from shared.tencent.auth import Credentials, sign_request
+from shared.tencent.clock import PROCESS_CLOCK, ServerClock
+from shared.tencent.hosts import INVALID_ADDRESS, is_host
 from shared.tencent.transport import INVALID_RESPONSE, build_request, get_process_client, iterate_body
 from shared.tencent.xml import XmlError, parse_error
 
 CONNECT_TIMEOUT_S = 3.0
-READ_TIMEOUT_S = 20.0
+READ_TIMEOUT_S = 20.0  # of silence
 NON_IDEMPOTENT_TIMEOUT_S = (
     23.0  # a submit ends before another attempt may start (shared/recordings/ingest.py)
 )
 MIN_REMAINING_S = 1.0  # with less time left, a request would only be cut off
 MAX_ATTEMPTS = 3
 BACKOFF_BASE_S = 0.2
-CLOCK_SKEW_S = 60  # the official client starts the signature's validity this much earlier
+CLOCK_SKEW_S = 300  # a signature is valid from this much earlier on: the first request corrects the clock
 SIGNATURE_TTL_S = 900
-UNREADABLE_RESPONSE = "UnreadableAnswer"  # Scribe's own code for a response that is not XML
+MAX_BODY_BYTES = (
+    16 * 1024 * 1024
+)  # of a response that is kept; what is parsed while it is received may be longer
+# Scribe's own codes: for a response that is not XML, and for one that is too long.
+UNREADABLE_RESPONSE, TOO_LARGE = "UnreadableAnswer", "TooLarge"
 
 _THROTTLED_CODES = frozenset({"SlowDown", "RequestLimitExceeded", "TooManyRequests"})
 _NOT_FOUND_CODES = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchResource", "QueueNotFound"})
 _DENIED_STATUSES = frozenset({401, 403})
 _SUCCESS_STATUSES, _SERVER_ERROR_STATUSES = range(200, 300), range(500, 600)
+_MAX_ERROR_BYTES = 65_536  # of the body of an error response
+_SAME_RESPONSE_AGAIN = frozenset({UNREADABLE_RESPONSE, TOO_LARGE})
 _STATUS_NOT_FOUND, _STATUS_TIMEOUT, _STATUS_TOO_MANY = 404, 408, 429
 _EXISTS_CODES = frozenset({"FileAlreadyExists", "BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 
@@ -69,6 +77,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     retry: RetryPolicy = RetryPolicy.IDEMPOTENT
+    max_bytes: int = MAX_BODY_BYTES  # of the response; more is not read
     action: str = ""  # the CAM action, such as cos:GetObject, which the error response does not name
 
 
@@ -84,7 +93,8 @@ class TencentClient:
     """Sends the requests of one invocation.
 
     `endpoint` receives every request over plain HTTP on a loopback address, Host and path unchanged. `remaining_s`
-    returns what is left of the function's time limit. Tests can replace the other fields.
+    returns what is left of the function's time limit. `machine_now` returns Unix seconds by this machine's clock, which
+    `clock` corrects. Tests can replace the other fields.
     """
 
     def __init__(
@@ -94,7 +104,8 @@ class TencentClient:
         remaining_s: Callable[[], float] = lambda: 60.0,
         *,
         http_client: Callable[[], httpx.Client] = get_process_client,
-        now: Callable[[], float] = time.time,
+        machine_now: Callable[[], float] = time.time,
+        clock: ServerClock = PROCESS_CLOCK,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random_module.random,
     ) -> None:
@@ -102,13 +113,26 @@ class TencentClient:
         self.endpoint = endpoint
         self.remaining_s = remaining_s
         self.http_client = http_client
-        self.now = now
+        self.machine_now = machine_now
+        self.clock = clock
         self.sleep = sleep
         self.random = random
 
+    def now(self) -> float:
+        """Return Unix seconds by the clock of COS and CI, as far as their responses have shown it."""
+        return self.machine_now() + self.clock.offset_s
+
     def send(self, request: Request) -> HttpResponse:
-        """Return a 2xx response. Raises DeadlineExceeded or a CloudError."""
-        return self._send(request, read_response)
+        """Return a 2xx response. Raises DeadlineExceeded or a CloudError.
+
+        A response of more than `request.max_bytes` is an error with the code TOO_LARGE: RequestRejected, unless the
+        request may have changed something.
+        """
+
+        def read(head: HttpResponse, pieces: Iterator[bytes]) -> HttpResponse:
+            return head._replace(body=b"".join(pieces))
+
+        return self._send(request, read)
 
     def stream(self, request: Request, parse: Callable[[Iterator[bytes]], _T]) -> _T:
         """Return what `parse` makes of the body of a 2xx response, which it receives in pieces.
@@ -117,21 +141,21 @@ class TencentClient:
         XmlError. `parse` is called again when the request is sent again, because a response may break off.
         """
 
-        def read(response: httpx.Response) -> _T:
+        def read(head: HttpResponse, pieces: Iterator[bytes]) -> _T:
             try:
-                return parse(iterate_body(response))
+                return parse(pieces)
             except XmlError as error:
                 raise OutcomeUnknown(
                     resource=request.resource,
-                    status=response.status_code,
+                    status=head.status,
                     code=UNREADABLE_RESPONSE,
                     message=str(error),
-                    request_id=_get_request_id(_decode_headers(response)),
+                    request_id=_get_request_id(head.headers),
                 ) from None
 
         return self._send(request, read)
 
-    def _send(self, request: Request, read: Callable[[httpx.Response], _T]) -> _T:
+    def _send(self, request: Request, read: Callable[[HttpResponse, Iterator[bytes]], _T]) -> _T:
         max_attempts = MAX_ATTEMPTS if request.retry is RetryPolicy.IDEMPOTENT else 1
         for attempt in range(1, max_attempts + 1):
             try:
@@ -143,8 +167,8 @@ class TencentClient:
                 pause_s = self._backoff_s(attempt)
                 if attempt == max_attempts or self.remaining_s() < pause_s + MIN_REMAINING_S:
                     raise  # the reason of the failure says more than the lack of time
-                if error.code == UNREADABLE_RESPONSE:
-                    raise  # the response would be the same
+                if error.code in _SAME_RESPONSE_AGAIN:
+                    raise
                 self.sleep(pause_s)
         raise AssertionError("unreachable")  # the last attempt returns or raises
 
@@ -153,24 +177,40 @@ class TencentClient:
         max_pause_s = BACKOFF_BASE_S * 2.0 ** (attempt + 1)
         return max_pause_s * (0.5 + self.random() / 2)
 
-    def _send_once(self, request: Request, read: Callable[[httpx.Response], _T]) -> _T:
+    def _send_once(self, request: Request, read: Callable[[HttpResponse, Iterator[bytes]], _T]) -> _T:
         seconds = self.remaining_s()
         if seconds < MIN_REMAINING_S:
             raise DeadlineExceeded(
                 f"{request.resource}: only {max(seconds, 0):.1f} s of the function's time are left"
             )
         try:
-            response = self.http_client().send(self._sign(request, seconds), stream=True)
+            signed = self._sign(request, seconds)
+            sent_s = self.machine_now()
+            response = self.http_client().send(signed, stream=True)
             try:
-                if response.status_code in _SUCCESS_STATUSES:
-                    return read(response)
-                raise _build_error(request, read_response(response))
+                head = read_head(response)
+                self._read_date(head.headers, sent_s)
+                if head.status in _SUCCESS_STATUSES:
+                    return read(head, _iterate_limited(request, head, iterate_body(response)))
+                raise _build_error(request, head._replace(body=_read_start(iterate_body(response))))
             finally:
                 response.close()
         except httpx.TransportError as error:
             raise _map_transport_error(request, error) from None
 
+    def _read_date(self, headers: Mapping[str, str], sent_s: float) -> None:
+        """Correct the clock by a response of COS or CI, but not by one of a gateway before them."""
+        date = headers.get("date")
+        if date and _get_request_id(headers):
+            self.clock.read_date(date, sent_s, self.machine_now)
+
     def _sign(self, request: Request, seconds: float) -> httpx.Request:
+        if not is_host(request.host):
+            raise RequestRejected(
+                resource=request.resource,
+                code=INVALID_ADDRESS,
+                message="the host is not one of COS or CI; nothing was sent",
+            )
         headers = {"Host": request.host, **request.headers}
         if request.method in {"PUT", "POST"}:
             headers["Content-Length"] = str(len(request.body))
@@ -211,13 +251,45 @@ def build_request_target(path: str, parameters: tuple[tuple[str, str], ...]) -> 
     return f"{target}?{query}" if query else target
 
 
-def read_response(response: httpx.Response) -> HttpResponse:
-    """Read a response to its end. Raises httpx.TransportError."""
-    return HttpResponse(response.status_code, _decode_headers(response), b"".join(iterate_body(response)))
+def read_head(response: httpx.Response) -> HttpResponse:
+    """Return status and headers of a response whose body was not read yet."""
+    headers = {_decode(name).lower(): _decode(value) for name, value in response.headers.raw}
+    return HttpResponse(response.status_code, headers, b"")
 
 
-def _decode_headers(response: httpx.Response) -> dict[str, str]:
-    return {_decode(name).lower(): _decode(value) for name, value in response.headers.raw}
+def _iterate_limited(request: Request, head: HttpResponse, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the body of a 2xx response. Raises an error with the code TOO_LARGE."""
+    length = head.headers.get("content-length", "")
+    _check_size(request, head, int(length) if length.isdecimal() and request.method != "HEAD" else 0)
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        _check_size(request, head, size)
+        yield piece
+
+
+def _check_size(request: Request, head: HttpResponse, size: int) -> None:
+    if size <= request.max_bytes:
+        return
+    # Anything but a GET has taken effect.
+    error_class = RequestRejected if request.method == "GET" else OutcomeUnknown
+    raise error_class(
+        resource=request.resource,
+        status=head.status,
+        code=TOO_LARGE,
+        message=f"the response has more than {request.max_bytes:,} bytes; the rest was not read",
+        request_id=_get_request_id(head.headers),
+    )
+
+
+def _read_start(pieces: Iterator[bytes]) -> bytes:
+    """Read the body of an error response, or the start of a long one. Raises httpx.TransportError."""
+    body = b""
+    for piece in pieces:
+        body += piece
+        if len(body) >= _MAX_ERROR_BYTES:
+            break
+    return body[:_MAX_ERROR_BYTES]
 
 
 def _decode(raw: bytes) -> str:

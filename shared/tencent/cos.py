@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from shared.errors import OutcomeUnknown
 from shared.tencent import xml
-from shared.tencent.client import HttpResponse, Request, TencentClient
+from shared.tencent.client import MAX_BODY_BYTES, HttpResponse, Request, TencentClient
+from shared.tencent.clock import parse_http_date
+from shared.tencent.hosts import build_cos_host
 
 METADATA_PREFIX = "x-cos-meta-"
 MAX_KEY_BYTES = 850  # COS error codes 436/7730: InvalidURI
@@ -26,11 +27,15 @@ PAGE_SIZE = 1000  # GET Bucket: default and maximum of max-keys
 _OBJECT_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 _BUCKET_ACTIONS = {"GET": "GetBucket", "PUT": "PutBucket"}
 
+_WEAK = re.compile(r"^[wW]/")
+_HEX_ETAG = re.compile(r"[0-9A-Fa-f]+(?:-[0-9]+)?")  # MD5, or the form of a multipart upload
+
 
 class ObjectMetadata(NamedTuple):
     """What HEAD returns: `etag` without quotes, `size` in bytes, `metadata` names without x-cos-meta-.
 
-    `modified_s` is the time of the last write in Unix seconds; 0 if COS did not send it. `storage` is the class and,
+    `etag` is "" if COS did not send it. `modified_s` is the time of the last write in Unix seconds; 0 if COS did not
+    send it: a listing has both. `storage` is the class and,
     with INTELLIGENT_TIERING, the tier; `restore` is the header x-cos-restore (COS document 436/7745).
     """
 
@@ -120,13 +125,13 @@ class CosClient:
             headers["x-cos-forbid-overwrite"] = "true"
         response = self._send("PUT", bucket, key, headers=headers, body=body)
         return PutResult(
-            etag=_unquote_etag(response.headers.get("etag", "")),
+            etag=_normalize_etag(response.headers.get("etag", "")),
             version_id=response.headers.get("x-cos-version-id", ""),
         )
 
-    def get(self, bucket: str, key: str) -> ObjectContent:
-        """Return an object's metadata and bytes. Raises NotFound."""
-        response = self._send("GET", bucket, key)
+    def get(self, bucket: str, key: str, *, max_bytes: int = MAX_BODY_BYTES) -> ObjectContent:
+        """Return an object's metadata and bytes. Raises NotFound, and RequestRejected (TOO_LARGE) for a longer one."""
+        response = self._send("GET", bucket, key, max_bytes=max_bytes)
         return ObjectContent(_parse_metadata(response), response.body)
 
     def head(self, bucket: str, key: str) -> ObjectMetadata:
@@ -146,7 +151,11 @@ class CosClient:
     def list_objects(
         self, bucket: str, *, prefix: str = "", delimiter: str = "", marker: str = "", limit: int = PAGE_SIZE
     ) -> ListPage:
-        """Return up to `limit` (at most 1,000) objects with keys after `marker`, in UTF-8 byte order."""
+        """Return up to `limit` (at most 1,000) objects with keys after `marker`, in UTF-8 byte order.
+
+        Raises OutcomeUnknown (BadListing) if more pages follow and the response does not say where: an end that is not
+        one would hide recordings.
+        """
         parameters = (
             ("prefix", prefix),
             ("delimiter", delimiter),
@@ -154,15 +163,17 @@ class CosClient:
             ("max-keys", str(limit)),
             ("encoding-type", "url"),
         )
-        return _parse_page(self._send("GET", bucket, "", parameters=parameters), bucket)
+        page = _parse_page(self._send("GET", bucket, "", parameters=parameters), bucket)
+        if page.next_marker and page.next_marker.encode() <= marker.encode():
+            raise _build_listing_error(bucket, "its marker does not advance")
+        return page
 
     def iter_objects(self, bucket: str, *, prefix: str = "", marker: str = "") -> Iterator[ObjectSummary]:
         """Yield every object below `prefix`, page by page: memory does not grow with the bucket."""
         while True:
             page = self.list_objects(bucket, prefix=prefix, marker=marker)
             yield from page.objects
-            # A marker that does not advance would request the same page forever.
-            if not page.next_marker or page.next_marker == marker:
+            if not page.next_marker:
                 return
             marker = page.next_marker
 
@@ -192,31 +203,35 @@ class CosClient:
         parameters: tuple[tuple[str, str], ...] = (),
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
+        max_bytes: int = MAX_BODY_BYTES,
         action: str = "",
     ) -> HttpResponse:
         action = action or (_OBJECT_ACTIONS if key else _BUCKET_ACTIONS)[method]
         return self.client.send(
             Request(
                 method=method,
-                host=f"{bucket}.cos.{self.region}.myqcloud.com",
+                host=build_cos_host(bucket, self.region),
                 path="/" + key,
                 resource=f"{bucket}/{key}",
                 parameters=parameters,
                 headers=headers or {},
                 body=body,
+                max_bytes=max_bytes,
                 action=f"cos:{action}",
             )
         )
 
 
-def _unquote_etag(etag: str) -> str:
-    return etag.strip('"')
+def _normalize_etag(etag: str) -> str:
+    """Return an ETag as every other response writes it: a proxy may weaken it, or a client compare upper case."""
+    etag = _WEAK.sub("", etag.strip()).strip('"')
+    return etag.lower() if _HEX_ETAG.fullmatch(etag) else etag
 
 
 def _parse_metadata(response: HttpResponse) -> ObjectMetadata:
     size = response.headers.get("content-length", "")
     return ObjectMetadata(
-        etag=_unquote_etag(response.headers.get("etag", "")),
+        etag=_normalize_etag(response.headers.get("etag", "")),
         size=int(size) if size.isdigit() else len(response.body),
         storage=" ".join(
             response.headers.get(name, "") for name in ("x-cos-storage-class", "x-cos-storage-tier")
@@ -225,7 +240,7 @@ def _parse_metadata(response: HttpResponse) -> ObjectMetadata:
         .upper(),
         restore=response.headers.get("x-cos-restore", ""),
         content_type=response.headers.get("content-type", ""),
-        modified_s=_parse_http_date(response.headers.get("last-modified", "")),
+        modified_s=parse_http_date(response.headers.get("last-modified", "")),
         metadata={
             name.removeprefix(METADATA_PREFIX): unquote(value)
             for name, value in response.headers.items()
@@ -234,25 +249,15 @@ def _parse_metadata(response: HttpResponse) -> ObjectMetadata:
     )
 
 
-def _parse_http_date(http_date: str) -> float:
-    try:
-        date = parsedate_to_datetime(http_date)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return 0.0
-    return date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp()
-
-
 def _parse_page(response: HttpResponse, bucket: str) -> ListPage:
     try:
         result = xml.parse_response(response.body, "ListBucketResult")
     except xml.XmlError as error:
-        raise OutcomeUnknown(
-            resource=bucket, status=response.status, code="BadListing", message=str(error)
-        ) from None
+        raise _build_listing_error(bucket, str(error)) from None
     objects = tuple(
         ObjectSummary(
             key=unquote(xml.as_text(item.get("Key"))),
-            etag=_unquote_etag(xml.as_text(item.get("ETag"))),
+            etag=_normalize_etag(xml.as_text(item.get("ETag"))),
             size=xml.as_int(item.get("Size")),
             modified=xml.as_text(item.get("LastModified")),
         )
@@ -266,4 +271,10 @@ def _parse_page(response: HttpResponse, bucket: str) -> ListPage:
     if xml.as_text(result.get("IsTruncated")) == "true":
         # NextMarker may be missing without a delimiter; the last key then serves as the marker.
         next_marker = unquote(xml.as_text(result.get("NextMarker"))) or (objects[-1].key if objects else "")
+        if not next_marker:
+            raise _build_listing_error(bucket, "it is truncated and names no marker for the next page")
     return ListPage(objects, prefixes, next_marker)
+
+
+def _build_listing_error(bucket: str, message: str) -> OutcomeUnknown:
+    return OutcomeUnknown(resource=bucket, status=200, code="BadListing", message=message)

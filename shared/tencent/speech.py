@@ -11,7 +11,8 @@ from typing import Any
 
 from shared.errors import OutcomeUnknown
 from shared.tencent import xml
-from shared.tencent.client import Request, RetryPolicy, TencentClient
+from shared.tencent.client import MAX_BODY_BYTES, Request, RetryPolicy, TencentClient
+from shared.tencent.hosts import build_ci_account_host, build_ci_host
 from shared.tencent.speech_models import (
     BucketPage,
     Job,
@@ -30,10 +31,16 @@ from shared.tencent.xml import as_int, as_list, as_mapping, as_text
 TAG = "SpeechRecognition"
 MAX_JOBS_PER_PAGE = 100
 MAX_BUCKETS_PER_PAGE = 100
+MAX_QUEUES_PER_PAGE = 100
+MAX_JOB_PAGES, MAX_QUEUE_PAGES = 100, 10
+MAX_RESULT_BYTES = (
+    48 * 1024 * 1024
+)  # results are parsed while they are received; five hours of speech are 13 MB
 
 # A hundred results of hours each would not fit into a function's memory.
 _WITHOUT_RESULTS = dict.fromkeys(("SpeechRecognitionResult", "ResultDetail", "FlashResult"), xml.drop_element)
 
+_TEXT_ELEMENTS = ("Result", "ResultDetail", "FlashResult")
 
 # The CAM action of each request, by its method and the first part of its path, and whether an id follows (CI document
 # 1045/49896; of `jobs`, 436/120621).
@@ -158,9 +165,30 @@ class SpeechClient:
             parameters=parameters,
             parsers=_WITHOUT_RESULTS,
         )
-        page = parse_job_page(response)
-        # A repeated token, or an empty page, would request pages forever.
-        return page if page.jobs and page.next_token != token else JobPage(page.jobs, "")
+        return parse_job_page(response)
+
+    def iter_jobs(
+        self, bucket: str, job_filter: JobFilter, *, max_pages: int = MAX_JOB_PAGES
+    ) -> Iterator[Job]:
+        """Yield the jobs of all pages, without results.
+
+        Raises OutcomeUnknown if the list has more pages or cannot be followed: a job that is not found would not mean
+        that there is none.
+        """
+        tokens = {""}
+        token = ""
+        for _ in range(max_pages):
+            page = self.list_jobs(bucket, job_filter, token=token)
+            yield from page.jobs
+            token = page.next_token
+            if not token:
+                return
+            if token in tokens:
+                raise _build_list_error(
+                    f"{bucket}, jobs", "BadListing", "it names a page that was read already"
+                )
+            tokens.add(token)
+        raise _build_list_error(f"{bucket}, jobs", "TooManyJobs", f"it has more than {max_pages} pages")
 
     def list_queues(
         self,
@@ -187,6 +215,24 @@ class SpeechClient:
         )
         return parse_queue_page(response)
 
+    def iter_queues(self, bucket: str) -> Iterator[Queue]:
+        """Yield every queue of a bucket. Raises OutcomeUnknown if the pages do not have as many as the list says."""
+        queue_ids: set[str] = set()
+        resource = f"{bucket}, queues"
+        for number in range(1, MAX_QUEUE_PAGES + 1):
+            page = self.list_queues(bucket, page=number, page_size=MAX_QUEUES_PER_PAGE)
+            new_queues = [queue for queue in page.queues if queue.queue_id not in queue_ids]
+            queue_ids.update(queue.queue_id for queue in new_queues)
+            yield from new_queues
+            if not page.total and (not new_queues or len(page.queues) < MAX_QUEUES_PER_PAGE):
+                return  # the list does not say how many there are, and this is its last page
+            if page.total and len(queue_ids) >= page.total:
+                return
+            if not new_queues:
+                counts = f"{len(queue_ids)} of {page.total} queues"
+                raise _build_list_error(resource, "BadListing", f"its pages show {counts}")
+        raise _build_list_error(resource, "TooManyQueues", f"it has more than {MAX_QUEUE_PAGES} pages")
+
     def update_queue(self, bucket: str, queue: Queue) -> Queue:
         """PUT /asrqueue/<id>: replace name, state and notification. Read the queue first and change that value."""
         response = self._send(
@@ -199,7 +245,7 @@ class SpeechClient:
         return parse_queue(as_mapping(response.get("Queue")))
 
     def _bucket_host(self, bucket: str) -> str:
-        return f"{bucket}.ci.{self.region}.myqcloud.com"
+        return build_ci_host(bucket, self.region)
 
     def _get_bucket_list(
         self,
@@ -217,7 +263,7 @@ class SpeechClient:
             "pageNumber": str(page),
             "pageSize": str(page_size),
         }
-        host = f"ci.{self.region}.myqcloud.com"
+        host = build_ci_account_host(self.region)
         return self._send("GET", host, path, resource=f"{path} in {self.region}", parameters=parameters)
 
     def _send(
@@ -251,10 +297,15 @@ class SpeechClient:
                 headers={"Content-Type": "application/xml"},
                 body=body,
                 retry=retry,
+                max_bytes=MAX_BODY_BYTES if parsers is None else MAX_RESULT_BYTES,
                 action=_get_action(method, path),
             ),
             parse,
         )
+
+
+def _build_list_error(resource: str, code: str, message: str) -> OutcomeUnknown:
+    return OutcomeUnknown(resource=resource, code=code, message=f"the list is not complete: {message}")
 
 
 def _get_action(method: str, path: str) -> str:
@@ -357,6 +408,7 @@ def _parse_result(result: Mapping[str, Any]) -> JobResult:
         flash=tuple(map(as_mapping, as_list(result.get("FlashResult")))),
         object_name=as_text(result.get("ObjectName")),
         detail_object_name=as_text(result.get("DetailObjectName")),
+        has_text=any(name in result for name in _TEXT_ELEMENTS),
     )
 
 

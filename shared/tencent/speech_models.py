@@ -34,7 +34,10 @@ class JobRequest(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """The result of a finished job. `details` holds what the caller's parser made of each ResultDetail."""
+    """The result of a finished job. `details` holds what the caller's parser made of each ResultDetail.
+
+    `has_text` is False if the response has no element for the text at all: an empty one means that nothing was said.
+    """
 
     audio_seconds: str
     lines: str
@@ -42,6 +45,7 @@ class JobResult(NamedTuple):
     flash: tuple[Mapping[str, Any], ...]
     object_name: str = ""
     detail_object_name: str = ""
+    has_text: bool = True
 
 
 class Job(NamedTuple):
@@ -83,7 +87,7 @@ class JobFilter(NamedTuple):
 
 
 class JobPage(NamedTuple):
-    """One page of a job list. `next_token` is "" on the last page."""
+    """One page of a job list. `next_token` is "" on the last page; other pages may be empty too."""
 
     jobs: tuple[Job, ...]
     next_token: str

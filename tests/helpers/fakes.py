@@ -11,6 +11,7 @@ from shared.errors import AlreadyExists, NotFound, QueueFull, RequestRejected
 from shared.logger import Logger
 from shared.recordings.context import Context, VersionedBuckets
 from shared.settings import Settings
+from shared.tencent.client import MAX_BODY_BYTES, TOO_LARGE
 from shared.tencent.cos import CosClient, ListPage, ObjectContent, ObjectMetadata, ObjectSummary, PutResult
 from shared.tencent.speech import SpeechClient
 from shared.tencent.speech_models import (
@@ -62,9 +63,11 @@ class FakeCos(CosClient):
         has_id = is_versioned and bucket not in self.cloud.suspended
         return PutResult(stored.etag, f"version-{len(self.cloud.requests)}" if has_id else "")
 
-    def get(self, bucket: str, key: str) -> ObjectContent:
+    def get(self, bucket: str, key: str, *, max_bytes: int = MAX_BODY_BYTES) -> ObjectContent:
         with self.cloud.request("GET", bucket, key, self.region):
             stored = self._load(bucket, key)
+            if len(stored.body) > max_bytes:
+                raise RequestRejected(resource=f"{bucket}/{key}", status=200, code=TOO_LARGE)
             return ObjectContent(_as_metadata(stored), stored.body)
 
     def head(self, bucket: str, key: str) -> ObjectMetadata:

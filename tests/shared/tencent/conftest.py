@@ -5,6 +5,7 @@ import pytest
 
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
+from shared.tencent.clock import ServerClock
 from tests.helpers.fake_server import FakeServer, MakeClient
 
 
@@ -23,7 +24,8 @@ def make_client(server: FakeServer) -> MakeClient:
             endpoint=endpoint,
             remaining_s=lambda: server.remaining_s,
             http_client=lambda: http_client,
-            now=lambda: 1_700_000_000.0,
+            machine_now=lambda: 1_700_000_000.0,
+            clock=ServerClock(),
             sleep=server.pauses.append,
             random=lambda: 0.5,
         )

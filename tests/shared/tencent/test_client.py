@@ -55,7 +55,7 @@ def test_cos_request_sends_its_own_token_header(make_client: MakeClient, server:
 
 def test_signature_is_valid_before_now(client: TencentClient, server: FakeServer) -> None:
     client.send(GET)
-    assert "q-sign-time=1699999940;1700000900&" in server.last_request.headers["authorization"]
+    assert "q-sign-time=1699999700;1700000900&" in server.last_request.headers["authorization"]
 
 
 def test_endpoint_receives_the_real_host(make_client: MakeClient, server: FakeServer) -> None:
@@ -187,6 +187,25 @@ def test_gateway_timeout_is_retried(client: TencentClient, server: FakeServer) -
     server.replies = [httpx.Response(408), httpx.Response(200)]
     client.send(GET)
     assert len(server.requests) == 2
+
+
+def test_long_error_body_is_not_read_to_its_end(client: TencentClient, server: FakeServer) -> None:
+    pieces_read = []
+
+    def send_pieces() -> Iterator[bytes]:
+        yield error_body("AccessDenied").ljust(60_000)
+        for number in range(100):
+            pieces_read.append(number)
+            yield b" " * 10_000
+
+    class LongBody(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            return send_pieces()
+
+    server.replies = [httpx.Response(403, stream=LongBody())]
+    with pytest.raises(RequestRejected) as caught:
+        client.send(GET)
+    assert (caught.value.code, len(pieces_read)) == ("AccessDenied", 1)
 
 
 def test_entity_bomb_in_error_body_is_not_expanded(client: TencentClient, server: FakeServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import httpx
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.errors import AlreadyExists, NotFound, OutcomeUnknown, RequestRejected
 from shared.tencent.auth import Credentials
-from shared.tencent.client import TencentClient
+from shared.tencent.client import TOO_LARGE, TencentClient
 from shared.tencent.cos import CosClient, ObjectMetadata, ObjectSummary, PutResult
 from tests.helpers.fake_server import FakeServer, MakeClient
 
@@ -227,10 +228,106 @@ def test_pages_are_requested_lazily(cos: CosClient, server: FakeServer) -> None:
     assert len(server.requests) == 1
 
 
-def test_repeated_marker_ends_the_listing(cos: CosClient, server: FakeServer) -> None:
-    server.replies = [listing(contents("a"), truncated=True, next_marker="a")]
-    assert [item.key for item in cos.iter_objects(BUCKET)] == ["a", "a"]
-    assert len(server.requests) == 2
+@pytest.mark.parametrize("next_marker", ["b", "a", None])
+def test_listing_that_does_not_advance_is_no_end(
+    cos: CosClient, server: FakeServer, next_marker: str | None
+) -> None:
+    """A bucket whose end was not reached must not look as if the rest of it were empty."""
+    parts = [] if next_marker is None else [contents("a")]
+    server.replies = [
+        listing(contents("b"), truncated=True),
+        listing(*parts, truncated=True, next_marker=next_marker),
+    ]
+    keys: list[str] = []
+    with pytest.raises(OutcomeUnknown) as caught:
+        keys.extend(item.key for item in cos.iter_objects(BUCKET))
+    assert (caught.value.code, len(server.requests)) == ("BadListing", 2)
+
+
+def test_folder_may_be_the_marker(cos: CosClient, server: FakeServer) -> None:
+    folder = "<CommonPrefixes><Prefix>a%2F</Prefix></CommonPrefixes>"
+    server.replies = [listing(folder, truncated=True, next_marker="a/")]
+    assert cos.list_objects(BUCKET, delimiter="/").next_marker == "a/"
+    server.replies = [listing(folder, truncated=True)]
+    with pytest.raises(OutcomeUnknown, match="BadListing"):
+        cos.list_objects(BUCKET, delimiter="/")
+
+
+MD5 = "9a0364b9e99bb480dd25e1f0284c8555"
+
+
+@pytest.mark.parametrize(
+    ("etag", "expected"),
+    [
+        (f'"{MD5}"', MD5),
+        (MD5, MD5),
+        (f'"{MD5.upper()}"', MD5),
+        (f'W/"{MD5}"', MD5),
+        (f'w/"{MD5.upper()}"', MD5),
+        (f' "{MD5}" ', MD5),
+        (f'W/"{MD5.upper()}-12"', f"{MD5}-12"),
+        ('"Not-Hex"', "Not-Hex"),
+        ('""', ""),
+    ],
+)
+def test_etag_reads_the_same_wherever_it_is_from(
+    cos: CosClient, server: FakeServer, etag: str, expected: str
+) -> None:
+    """Otherwise the same recording would count as another one, and be paid for twice."""
+    server.replies = [httpx.Response(200, headers={"ETag": etag, "Content-Length": "0"})]
+    assert cos.head(BUCKET, "k").etag == cos.get(BUCKET, "k").head.etag == expected
+    assert cos.put(BUCKET, "k", b"").etag == expected
+    server.replies = [listing(contents("k", etag=etag.replace('"', "&quot;")))]
+    assert cos.list_objects(BUCKET).objects[0].etag == expected
+
+
+def test_head_without_etag_and_time_has_neither(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [httpx.Response(200, headers={"Content-Length": "5"})]
+    head = cos.head(BUCKET, "k")
+    assert (head.etag, head.modified_s, head.size) == ("", 0.0, 5)
+
+
+class CountedBody(httpx.SyncByteStream):
+    """A body of many pieces, which counts those that were read."""
+
+    def __init__(self, pieces: int = 1000) -> None:
+        self.pieces, self.read, self.is_closed = pieces, 0, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(self.pieces):
+            self.read += 1
+            yield b"x" * 100
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(("headers", "pieces_read"), [({}, 11), ({"Content-Length": "100000"}, 0)])
+def test_object_that_is_too_large_is_not_read(
+    cos: CosClient, server: FakeServer, headers: dict[str, str], pieces_read: int
+) -> None:
+    body = CountedBody()
+    server.replies = [httpx.Response(200, headers=headers, stream=body)]
+    with pytest.raises(RequestRejected, match="more than 1,000 bytes") as caught:
+        cos.get(BUCKET, "k", max_bytes=1000)
+    assert (caught.value.code, body.read, body.is_closed, len(server.requests)) == (
+        TOO_LARGE,
+        pieces_read,
+        True,
+        1,
+    )
+
+
+def test_object_of_the_largest_size_is_read(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [httpx.Response(200, stream=CountedBody(10))]
+    assert len(cos.get(BUCKET, "k", max_bytes=1000).body) == 1000
+
+
+def test_write_with_an_endless_response_may_have_happened(cos: CosClient, server: FakeServer) -> None:
+    server.replies = [httpx.Response(200, headers={"Content-Length": "99999999"}, stream=CountedBody())]
+    with pytest.raises(OutcomeUnknown, match=TOO_LARGE):
+        cos.put(BUCKET, "k", b"")
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "hello", "<html><body>busy</body></html>", "<Response/>"])

@@ -221,8 +221,8 @@ def test_failed_job_has_its_exact_code_and_message(speech: SpeechClient, server:
         (job("<JobId>s1</JobId>") + "<NextToken/>", ""),
         (job("<JobId>s1</JobId>") + "<NextToken>0</NextToken>", ""),
         (job("<JobId>s1</JobId>"), ""),
-        (job("<JobId>s1</JobId>") + "<NextToken>21</NextToken>", ""),  # the token of this page
-        ("<NextToken>22</NextToken>", ""),  # an empty page
+        (job("<JobId>s1</JobId>") + "<NextToken>21</NextToken>", "21"),  # the token of this page
+        ("<NextToken>22</NextToken>", "22"),  # an empty page that is not the last
     ],
 )
 def test_last_page_of_jobs_is_recognised(

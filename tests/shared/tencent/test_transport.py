@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from shared.tencent import transport
-from shared.tencent.client import HttpResponse, read_response
+from shared.tencent.client import HttpResponse, read_head
 from shared.tencent.transport import (
     MAX_IDLE_S,
     Transport,
@@ -28,6 +28,7 @@ from shared.tencent.transport import (
     create_http_client,
     get_process_client,
     get_tls_context,
+    iterate_body,
 )
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -42,7 +43,7 @@ def send(client: httpx.Client, request: httpx.Request) -> HttpResponse:
     """Send as TencentClient does."""
     response = client.send(request, stream=True)
     try:
-        return read_response(response)
+        return read_head(response)._replace(body=b"".join(iterate_body(response)))
     finally:
         response.close()
 
