@@ -23,6 +23,7 @@ from random import Random
 from dotenv.parser import parse_stream
 
 from cli.errors import OperatorError
+from cli.redaction import SECRETS
 from shared.tencent.auth import Credentials
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]  # holds serverless.yml
@@ -40,11 +41,19 @@ KEY_VARIABLES = (
     ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY", "TENCENT_TOKEN"),
 )
 SECRET_NAMES = (TOKEN_NAME, *(name for _, *secrets in KEY_VARIABLES for name in secrets))
+_CREDENTIAL_NAMES = frozenset({TOKEN_NAME, *(name for names in KEY_VARIABLES for name in names)})
 
 _REQUIRED = frozenset(
     {"REGION", "INPUT_BUCKETS"}
 )  # the environment alone is enough when it sets one of these
 _SDK_PROFILE = Path(".tencentcloud") / "credentials"  # an ini file; the SDK's ProfileCredential
+_PROFILE_NAMES = ("secret_id", "secret_key", "token")
+_CREDENTIAL_PROBLEMS = (
+    ("a line break", re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")),
+    ("white space", re.compile(r"\s")),
+    ("a control character", re.compile(r"[\x00-\x1f\x7f-\x9f]")),
+    ("a character outside of ASCII", re.compile(r"[^\x00-\x7f]")),
+)
 _TOKEN_CHARACTERS = string.ascii_letters + string.digits
 _EMPTY_VALUE = r"^(\s*(?:export\s+)?{name}\s*=)\s*(?:''|\"\")?\s*(?:#.*)?$"
 _YES, _NO = 0, 1  # exit statuses of git check-ignore and git ls-files --error-unmatch; any other is an error
@@ -149,9 +158,11 @@ def load_config(env_file: Path, environ: Mapping[str, str]) -> dict[str, str]:
     An empty variable in `environ` does not hide the one in the file. `SCRIBE_STAGE` defaults to `prod`,
     `SCF_ROLE_NAME` to `scribe-<stage>`. The token of a temporary key counts only where its key is set as well: one
     that an earlier login left in the shell is not sent with the key from the file. Raises EnvFileNotFound when there
-    is no file and `environ` has neither REGION nor INPUT_BUCKETS, OperatorError when the file cannot be read; the
-    message quotes nothing from the file.
+    is no file and `environ` has neither REGION nor INPUT_BUCKETS, OperatorError when the file cannot be read or the
+    callback token has white space; the message quotes nothing from the file. Secrets are hidden from now on.
     """
+    SECRETS.add_variables({name: value for name, value in environ.items() if name in _CREDENTIAL_NAMES})
+    SECRETS.add_variables({CALLBACK_URL_NAME: environ.get(CALLBACK_URL_NAME, "")})
     process_values, file_values = _strip_empty(environ), _read_env_file(env_file)
     if not env_file.exists() and not _REQUIRED & process_values.keys():
         raise EnvFileNotFound(env_file)
@@ -161,6 +172,9 @@ def load_config(env_file: Path, environ: Mapping[str, str]) -> dict[str, str]:
         sources = [source for source in (process_values, file_values) if {id_name, key_name} & source.keys()]
         if sources and {id_name, key_name, token_name} <= sources[0].keys():
             config[token_name] = sources[0][token_name]
+    for number, token in enumerate(config.get(TOKEN_NAME, "").split(",")):
+        # A space after a comma is usual.
+        _check_credential(TOKEN_NAME, token.lstrip(" ") if number else token, env_file)
     config.setdefault("SCRIBE_STAGE", DEFAULT_STAGE)
     config.setdefault("SCF_ROLE_NAME", f"scribe-{config['SCRIBE_STAGE']}")
     return config
@@ -171,15 +185,20 @@ def load_operator_credentials(
 ) -> Credentials:
     """Load the operator's key: the first spelling with both id and key, else the SDK's profile below `home`.
 
-    Raises OperatorError, which names the variables to set and `env_file`, and quotes no value.
+    Nothing is stripped: a key with white space or control characters is refused. Raises OperatorError, which names the
+    variables to set and `env_file`, and quotes no value.
     """
     incomplete = []
-    for id_name, key_name, token_name in KEY_VARIABLES:
-        secret_id, secret_key = config.get(id_name, "").strip(), config.get(key_name, "").strip()
-        if secret_id and secret_key:
-            return Credentials(secret_id, secret_key, config.get(token_name, "").strip())
-        if secret_id or secret_key:
-            present, absent = (id_name, key_name) if secret_id else (key_name, id_name)
+    for names in KEY_VARIABLES:
+        id_name, key_name, _ = names
+        values = [config.get(name, "") for name in names]
+        has_id, has_key, has_token = (bool(value.strip()) for value in values)
+        if has_id and has_key:
+            for name, value in zip(names, values, strict=True):
+                _check_credential(name, value if value.strip() else "", env_file)
+            return _create_credentials(values[0], values[1], values[2] if has_token else "")
+        if has_id or has_key:
+            present, absent = (id_name, key_name) if has_id else (key_name, id_name)
             incomplete.append(f"{present} is set, but {absent} is not")
     credentials = _read_sdk_profile(home / _SDK_PROFILE)
     if credentials and not incomplete:  # half a key in .env means that account, not the one of the profile
@@ -204,15 +223,44 @@ def _read_sdk_profile(file: Path) -> Credentials | None:
             "secret_key = ..."
         ) from None
     section = profile["default"] if profile.has_section("default") else {}
-    secret_id, secret_key = section.get("secret_id", "").strip(), section.get("secret_key", "").strip()
+    # The parser strips each line; a value that continues on the next one keeps its line break.
+    secret_id, secret_key, token = (section.get(name, "") for name in _PROFILE_NAMES)
     if not (secret_id and secret_key):
         return None
-    return Credentials(secret_id, secret_key, section.get("token", "").strip())
+    for name, value in zip(_PROFILE_NAMES, (secret_id, secret_key, token), strict=True):
+        _check_credential(name, value, file)
+    return _create_credentials(secret_id, secret_key, token)
+
+
+def _create_credentials(secret_id: str, secret_key: str, token: str) -> Credentials:
+    """Build the key, whose parts are hidden from now on."""
+    SECRETS.add_id(secret_id)
+    SECRETS.add(secret_key)
+    SECRETS.add(token)
+    return Credentials(secret_id, secret_key, token)
+
+
+def _check_credential(name: str, value: str, file: Path) -> None:
+    """Raise OperatorError if a value holds what no key or token has; the message describes it without quoting.
+
+    A line break at the end is the usual mistake with a pasted value. It is not stripped silently: other programs that
+    read the same variable would fail.
+    """
+    SECRETS.add(value)
+    for problem, pattern in _CREDENTIAL_PROBLEMS:
+        if pattern.search(value):
+            place = "inside" if pattern.search(value.rstrip()) else "at its end"
+            raise OperatorError(
+                f"{name} has {problem} {place}, which no key or token has (in {file} or in the environment): remove it "
+                "and copy the value again"
+            )
 
 
 def generate_token(random: Random) -> str:
     """Generate a callback token that needs no quoting in a URL. `random` is SystemRandom except in tests."""
-    return "".join(random.choice(_TOKEN_CHARACTERS) for _ in range(TOKEN_LENGTH))
+    token = "".join(random.choice(_TOKEN_CHARACTERS) for _ in range(TOKEN_LENGTH))
+    SECRETS.add(token)
+    return token
 
 
 def check_secrets_not_tracked(env_file: Path) -> str:
@@ -284,12 +332,18 @@ def _read_env_file(env_file: Path) -> dict[str, str]:
             )
         if binding.key is not None:
             values[binding.key] = binding.value or ""
+    SECRETS.add_variables(values)
     return _strip_empty(values)
 
 
 def _strip_empty(variables: Mapping[str, str]) -> dict[str, str]:
-    # The functions strip values too: a trigger must have the same text as the setting that they read.
-    return {name: value.strip() for name, value in variables.items() if value.strip()}
+    # The functions strip values too: a trigger must have the same text as the setting that they read. A credential is
+    # kept as it is, so that the check sees its white space.
+    return {
+        name: value if name in _CREDENTIAL_NAMES else value.strip()
+        for name, value in variables.items()
+        if value.strip()
+    }
 
 
 def _read_text(env_file: Path) -> str:

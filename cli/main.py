@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -20,9 +20,25 @@ from cli.local.demo import run_demo
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, deploy_local_pipeline
 from cli.local.invoke import invoke as invoke_function
 from cli.local.samples import load_sample_uploads
-from shared.errors import ScribeError
+from cli.output import create_console, escape_line, escape_markup, print_stack_trace, protect_streams
+from cli.redaction import SECRETS
+from shared.errors import CloudError, ScribeError
 
-app = typer.Typer(
+
+class ScribeApp(typer.Typer):
+    """The application. Everything that it prints passes `cli/output.py`, a stack trace too."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line. Raises SystemExit."""
+        protect_streams()
+        try:
+            return super().__call__(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - a bug; its text may quote a secret
+            print_stack_trace(error)
+            raise SystemExit(1) from None
+
+
+app = ScribeApp(
     help="Automatic transcription: upload a recording to COS, get its transcript in COS.",
     no_args_is_help=True,
     add_completion=False,
@@ -80,7 +96,7 @@ def demo(
 
     Deploys Scribe to a local cloud and uploads recordings to it. Needs no account.
     """
-    console = Console(highlight=False)
+    console = create_console()
     if not _run(console, lambda: run_demo(console, files or [], folder)):
         raise typer.Exit(1)
 
@@ -92,7 +108,7 @@ def local(
     ] = LOCAL_FOLDER,
 ) -> None:
     """Keep a local cloud with Scribe running, for any COS client."""
-    console = Console(highlight=False)
+    console = create_console()
     _run(console, lambda: _serve(console, data))
 
 
@@ -111,7 +127,7 @@ def invoke(
 
     Prints its requests, its log and its result.
     """
-    console = Console(highlight=False)
+    console = create_console()
     if not _run(console, lambda: invoke_function(console, data, function, event)):
         raise typer.Exit(1)
 
@@ -155,7 +171,7 @@ def deploy(
     # The Tencent SDK takes a third of a second to import; the other commands do not need it.
     from cli.deploy import command  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = create_console()
     _warn_if_tracked(env_file)
     options = command.DeployOptions(
         dry_run=dry_run,
@@ -181,7 +197,7 @@ def remove(
     """Delete functions, triggers and roles. Keeps buckets and objects."""
     from cli.deploy import command  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = create_console()
     if not _run(
         console, lambda: command.remove(console, create_context(env_file), lambda: yes or _confirm())
     ):
@@ -197,7 +213,7 @@ def doctor(
     """Check the deployment and print a fix for each failure."""
     from cli.doctor import command  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = create_console()
     _warn_if_tracked(env_file)
     if not _run(console, lambda: command.doctor(console, create_context(env_file), as_json=as_json)):
         raise typer.Exit(1)
@@ -218,7 +234,7 @@ def policy(
     """Print the CAM policies: what each role may do, and why."""
     from cli.policy import command  # noqa: PLC0415
 
-    console, stderr = Console(highlight=False), Console(highlight=False, stderr=True)
+    console, stderr = create_console(), create_console(stderr=True)
     options = command.PolicyOptions(which, as_json=as_json, create_role=create_role)
     _run(console, lambda: command.policy(console, stderr, options, create_context(env_file)))
 
@@ -232,7 +248,7 @@ def _confirm() -> bool:
 
 def _warn_if_tracked(env_file: Path) -> None:
     if warning := check_secrets_not_tracked(env_file):
-        Console(stderr=True, highlight=False).print(f"! {escape(warning)}", style="yellow", soft_wrap=True)
+        create_console(stderr=True).print(f"! {escape_markup(warning)}", style="yellow", soft_wrap=True)
 
 
 def _serve(console: Console, data: Path) -> None:
@@ -241,8 +257,11 @@ def _serve(console: Console, data: Path) -> None:
         for upload in load_sample_uploads():
             pipeline.upload(upload)
         endpoint, region = emulator.endpoint, emulator.region
+        # This key opens the cloud on this machine only, and its user needs it.
+        for value in (emulator.secret_id, emulator.secret_key):
+            SECRETS.remove(value)
         lines = [
-            f"Local cloud at [bold]{endpoint}[/], data in {escape(str(data))}. The samples are uploaded.",
+            f"Local cloud at [bold]{endpoint}[/], data in {escape_markup(data)}. The samples are uploaded.",
             f"Upload to {INPUT_BUCKET}; the transcripts appear in {OUTPUT_BUCKET}.",
             "",
             "With any COS client:",
@@ -255,7 +274,7 @@ def _serve(console: Console, data: Path) -> None:
             "",
             "In another terminal:",
             "  scribe invoke upload events/cos-put.json",
-            f"  {escape(Commands(data / '.env').doctor)}    (also deploy and remove)",
+            f"  {escape_markup(Commands(data / '.env').doctor)}    (also deploy and remove)",
             "Ctrl-C stops it.",
         ]
         for line in lines:
@@ -275,15 +294,16 @@ def _run(console: Console, work: Callable[[], T]) -> T:
         raise typer.Exit(INTERRUPTED) from None
     except (OperatorError, ScribeError, OSError, ValueError) as error:
         message = escape(format_error(error))
-        Console(stderr=True, highlight=False).print(f"[red]scribe:[/] {message}", soft_wrap=True)
+        create_console(stderr=True).print(f"[red]scribe:[/] {message}", soft_wrap=True)
         raise typer.Exit(1) from None
 
 
 def format_error(error: Exception) -> str:
     """Format an error as one line. A message of the operating system is cut: it can list thousands of files."""
     if not isinstance(error, OSError):
-        return str(error)
-    files = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
+        # Only our own messages have several lines; the cloud's may quote a name with a line break.
+        return escape_line(str(error)) if isinstance(error, CloudError) else str(error)
+    files = " and ".join(escape_line(str(name)) for name in (error.filename, error.filename2) if name)
     text = error.strerror or str(error)
     text = text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[:MAX_MESSAGE_LENGTH]}..."
     return f"{files}: {text}" if files else text

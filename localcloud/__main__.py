@@ -24,6 +24,7 @@ from localcloud.ci.backend import CiOptions
 from localcloud.cos.backend import CosOptions
 from localcloud.faults.plan import FaultPlanError, load_plan
 from localcloud.http.server import HttpProtocol
+from localcloud.private_files import make_new_files_private, make_private_folder, write_private_text
 from localcloud.runtime.models import DeploymentError
 
 _PROPAGATION_DELAY_MS = 200
@@ -192,6 +193,7 @@ def _format_ready_line(cloud: Cloud, endpoint: str) -> str:
             "appid": options.appid,
             "secret_id": credential.secret_id,
             "secret_key": credential.secret_key,
+            "admin_secret": cloud.admin_secret,
             "functions": {name: {"url": url} for name, url in cloud.functions.urls.items()},
             "pid": os.getpid(),
         }
@@ -206,7 +208,7 @@ async def serve(options: CloudOptions, listener: socket.socket) -> None:
 
     def announce() -> None:
         line = _format_ready_line(cloud, endpoint)
-        ready_file.write_text(line + "\n", encoding="utf-8")
+        write_private_text(ready_file, line + "\n")
         print(line, flush=True)  # noqa: T201 - the only output on stdout
 
     server = _Server(
@@ -239,6 +241,7 @@ async def serve(options: CloudOptions, listener: socket.socket) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 after a clean stop, 1 if the cloud cannot start."""
     parsed = _parse_arguments(arguments)
+    make_new_files_private()
     try:
         options = _build_options(parsed)
     except FaultPlanError as error:
@@ -247,11 +250,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for name in ("httpx", "httpcore", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    options.data.mkdir(parents=True, exist_ok=True)
     # asyncio disables Nagle's algorithm only if the protocol is IPPROTO_TCP; otherwise a response takes 44 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            make_private_folder(options.data)
             listener.bind(("127.0.0.1", parsed.port))
             asyncio.run(serve(options, listener))
         except (DeploymentError, PolicyFileError, OSError) as error:

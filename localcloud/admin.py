@@ -1,4 +1,7 @@
-"""The stand-in's own pages under /-/, for tools and tests: access log, invocations, jobs, faults. Unsigned."""
+"""The stand-in's own pages under /-/, for tools and tests: access log, invocations, jobs, faults.
+
+They need no signature, but the secret of the ready line: see auth/local_access.py.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from localcloud.access_log import AccessLog, AccessLogEntry
@@ -31,6 +31,13 @@ from localcloud.auth.cos_signature import (
     verify_signature,
 )
 from localcloud.auth.credentials import Credential, CredentialStore
+from localcloud.auth.local_access import (
+    SECRET_HEADER,
+    has_page_signature,
+    has_secret,
+    is_from_web_page,
+    sign_page,
+)
 from localcloud.auth.policy import load_policy_file
 from localcloud.cam.service import CamService
 from localcloud.ci import exceptions as ci_errors
@@ -57,6 +64,7 @@ from localcloud.store import Store
 _log = logging.getLogger("localcloud")
 # A body is read before its request is rejected, so that the client receives the response.
 _MAX_DISCARDED_BYTES = 1024 * 1024
+_CODE_URL_LIFETIME_S = 600
 
 # Variables that serverless.yml needs from the person who deploys; they have no meaning here.
 _MANIFEST_VARIABLES = {"SCRIBE_STAGE": "local", "SCF_ROLE_NAME": "local"}
@@ -106,6 +114,8 @@ class Cloud:
         Raises DeploymentError with all errors in serverless.yml, and PolicyFileError.
         """
         self.options = options
+        self.admin_secret = secrets.token_hex(32)
+        self._own_origins = (endpoint, endpoint.replace("127.0.0.1", "localhost"))
         self.store = Store(options.data)
         self.access_log = AccessLog()
         self.faults = Faults(options.faults, self.store, self._kill)
@@ -159,7 +169,7 @@ class Cloud:
             self.functions.registry,
             region=options.region,
             appid=options.appid,
-            endpoint=endpoint,
+            build_code_url=self._build_code_url,
             deploy_delay_s=options.deploy_delay_s,
             find_taken_rule=lambda bucket: self.faults.switches.taken_rules.get(bucket, ""),
             has_bucket=lambda name: self.cos.buckets.get(name) is not None,
@@ -214,6 +224,10 @@ class Cloud:
             body = cos_errors.error_body(invalid_uri, "/", "none")
             await Response(body, 400, media_type=XML_TYPE)(scope, receive, send)
             return
+        refusal = self._find_refusal(request)
+        if refusal:
+            await _refuse(request, refusal, scope, receive, send)
+            return
         if request.target.service is ServiceName.ADMIN:
             await self._admin({**scope, "path": request.path}, receive, send)
             return
@@ -229,6 +243,31 @@ class Cloud:
         add_service_headers(request, response, self.faults.clock())
         self.access_log.add(_build_log_entry(request, number, started_s, response.status_code))
         await response(scope, receive, send)
+
+    def _find_refusal(self, request: Request) -> str:
+        """Return why an unsigned request is refused, or an empty text: COS, CI and API 3.0 need signatures."""
+        service = request.target.service
+        if service not in (ServiceName.ADMIN, ServiceName.OTHER):
+            return ""
+        if is_from_web_page(request.headers, self._own_origins):
+            return "pages of web sites cannot use this cloud"
+        if service is ServiceName.OTHER:
+            is_unknown_host = not self.functions.owns_host(request.host)
+            if is_unknown_host and request.path.startswith("/-/"):
+                return "the pages below /-/ are on 127.0.0.1 and localhost only"
+        elif not self._may_use_admin_pages(request):
+            return f"send the admin_secret of the ready line as {SECRET_HEADER}"
+        return ""
+
+    def _may_use_admin_pages(self, request: Request) -> bool:
+        secret, now_s = self.admin_secret, time.time()
+        return has_secret(request.headers, secret) or (
+            request.method == "GET" and has_page_signature(request.path, request.parameters, secret, now_s)
+        )
+
+    def _build_code_url(self, function: str) -> str:
+        expires_s = int(time.time() + _CODE_URL_LIFETIME_S)
+        return f"{self._own_origins[0]}{sign_page(f'/-/code/{function}.zip', self.admin_secret, expires_s)}"
 
     async def _respond(self, request: Request) -> Response:
         """Turn every error into a response. Raises only ClientDisconnect and ConnectionAborted."""
@@ -286,6 +325,15 @@ class Cloud:
         if request.target.is_ci:
             return await dispatch_ci(self.ci, request)
         return await self.functions.handle_request(request)
+
+
+async def _refuse(request: Request, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a 403 to a request that has no effect."""
+    try:
+        await request.body(_MAX_DISCARDED_BYTES)
+    except ClientDisconnect:
+        return
+    await JSONResponse({"error": reason}, 403)(scope, receive, send)
 
 
 def _error_response(request: Request, error: ServiceError) -> Response:

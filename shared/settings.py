@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,12 @@ EVERYTHING = "all"  # the value of SINCE for: every recording, however old
 JOBS_PATHS = ("asr_jobs", "jobs")
 MIN_TOKEN_LENGTH = 16
 MAX_PREFIX_BYTES = 100
+MAX_SWEEP_AFTER_S = 86_400
+MAX_FUTURE_S = 86_400.0  # of SINCE; clocks differ by less
+# What input methods and documents write instead of ASCII: the full-width forms, and punctuation.
+FULL_WIDTH = frozenset(map(chr, range(0xFF01, 0xFF5F))) | frozenset("，、；：。“”‘’„「」『』《》〈〉【】　—")
+ASCII_QUOTES = ('"', "'", "`")
+ALL_QUOTES = (*ASCII_QUOTES, *"“”‘’„「」『』＂＇«»")
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{0,48}-[0-9]{5,12}")
 REGION_NAME = re.compile(r"[a-z]{2,3}-[a-z0-9-]{2,24}")
@@ -42,9 +49,11 @@ class Settings:
     input_buckets: tuple[str, ...]
     """Everyone. The buckets with the recordings: full names (`name-appid`), separated by commas.
 
-    Scribe transcribes the recordings in these buckets. Events of other buckets are refused.
+    Scribe transcribes the recordings in these buckets. Events of other buckets are refused. A bucket that is named
+    twice counts once.
     Example: INPUT_BUCKETS=recordings-1250000000,calls-1250000000
     Wrong: INPUT_BUCKETS=recordings
+    Wrong: INPUT_BUCKETS=recordings-1250000000，calls-1250000000
     """
     callback_tokens: tuple[str, ...] = field(repr=False)
     """Everyone. The secret at the end of the address that Cloud Infinite notifies: `<function URL>/<token>`.
@@ -65,8 +74,8 @@ class Settings:
     input_prefix: str = ""
     """Some. Only recordings with a key that begins with it are transcribed.
 
-    It does not start with a slash and has at most 100 bytes. It may not be inside OUTPUT_PREFIX or STATE_PREFIX of the
-    same bucket.
+    It does not start with a slash, has at most 100 bytes, and no quotes around it. It may not be inside OUTPUT_PREFIX
+    or STATE_PREFIX of the same bucket.
     Empty: every object in the input buckets
     Example: INPUT_PREFIX=incoming/
     Wrong: INPUT_PREFIX=/incoming/
@@ -86,11 +95,12 @@ class Settings:
 
     `scribe deploy` sets it to the time of the first deployment, so that recordings that are already in the bucket cost
     nothing. `all` transcribes them too; `scribe deploy` says how many there are and asks. A recording that is uploaded
-    now is always transcribed.
+    now is always transcribed. A time in the future is refused: the audit would not find a recording that was missed.
     Empty: every recording; `scribe deploy` fills it in
     Example: SINCE=2026-11-01T00:00:00+08:00
     Wrong: SINCE=yesterday
     Wrong: SINCE=2026-11-01
+    Wrong: SINCE=2926-11-01T00:00:00+08:00
     """
     output_bucket: str = ""
     """Everyone. The bucket for transcripts and receipts, by its full name. Best without versioning.
@@ -115,7 +125,7 @@ class Settings:
     output_prefix: str = "transcripts/"
     """Some. The folder of the transcripts: `calls/a.mp3` becomes `transcripts/calls/a.mp3.txt`. It ends with a slash.
 
-    It may not be inside STATE_PREFIX.
+    It may not be inside STATE_PREFIX, nor STATE_PREFIX inside it: the name of a recording must not select a receipt.
     Example: OUTPUT_PREFIX=text/
     Wrong: OUTPUT_PREFIX=text
     Wrong: OUTPUT_PREFIX=.scribe/text/
@@ -128,6 +138,7 @@ class Settings:
     Example: STATE_PREFIX=.state/
     Wrong: STATE_PREFIX=.state
     Wrong: STATE_PREFIX=/state/
+    Wrong: STATE_PREFIX=transcripts/state/
     """
     formats: tuple[str, ...] = DEFAULT_FORMATS
     """Some. The files that are written for each recording, separated by commas; [their content](transcript.md).
@@ -155,19 +166,25 @@ class Settings:
     """Some. Seconds. The sweep and the audit skip receipts and recordings that are younger.
 
     A smaller value repairs a lost event or notification sooner. 0 is for tests: all open work is due, also work in
-    progress.
+    progress. It is at most a day.
     Example: SWEEP_AFTER=900
     Wrong: SWEEP_AFTER=5m
+    Wrong: SWEEP_AFTER=90000
     """
     give_up_after_s: int = 86_400
     """Some. Seconds. A recording that has no result after this time gets an error object; a later result replaces it.
 
+    0 means never: it stays open until there is a result. Any other value is longer than SWEEP_AFTER, because a
+    recording must not fail when it is looked at for the first time.
     Example: GIVE_UP_AFTER=172800
+    Example: GIVE_UP_AFTER=0
     Wrong: GIVE_UP_AFTER="2 days"
+    Wrong: GIVE_UP_AFTER=300
     """
     max_in_flight: int = 0
     """Some. The maximum number of unfinished jobs in the queue when the sweep submits deferred recordings.
 
+    0 is the same as empty.
     Empty: the limits of the queue
     Example: MAX_IN_FLIGHT=50
     Wrong: MAX_IN_FLIGHT=many
@@ -206,6 +223,11 @@ class Settings:
         return bool(stem) and extension.lower() in {each.lower() for each in self.input_extensions}
 
     @property
+    def gives_up(self) -> bool:
+        """Whether a recording without a result fails at some time: GIVE_UP_AFTER is not 0."""
+        return self.give_up_after_s != 0
+
+    @property
     def lease_s(self) -> float:
         """Return the lease of an attempt in seconds: longer than any upload function runs.
 
@@ -239,9 +261,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         formats=reader.read_list("FORMATS", _check_format, default=",".join(DEFAULT_FORMATS)),
         engine=reader.read_text("ENGINE", _check_engine, default="16k_zh"),
         queue_id=reader.read_text("QUEUE_ID", _check_queue),
-        sweep_after_s=reader.read_int("SWEEP_AFTER", default=300),
-        give_up_after_s=reader.read_int("GIVE_UP_AFTER", default=86_400),
-        max_in_flight=reader.read_int("MAX_IN_FLIGHT", default=0),
+        sweep_after_s=reader.read_int("SWEEP_AFTER", _check_sweep_after, default=300),
+        give_up_after_s=reader.read_int("GIVE_UP_AFTER", _check_int, default=86_400),
+        max_in_flight=reader.read_int("MAX_IN_FLIGHT", _check_int, default=0),
         jobs_path=reader.read_text("JOBS_PATH", _check_jobs_path, default="asr_jobs"),
         callback_url=reader.read_text("CALLBACK_URL", _check_callback_url),
         cloud_endpoint=reader.read_text("CLOUD_ENDPOINT", _check_loopback),
@@ -250,6 +272,19 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     if reader.mistakes:
         raise SettingsError(reader.mistakes)
     return settings
+
+
+def load_callback_tokens(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Load the valid tokens of CALLBACK_TOKEN and ignore the others. Raises nothing, whatever else is wrong.
+
+    For the check of a public request, which comes before all settings are read and checked.
+    """
+    return tuple(token for token in _split_list(environ.get("CALLBACK_TOKEN", "")) if not _check_token(token))
+
+
+def _split_list(value: str) -> list[str]:
+    """Split a list at its commas, without blanks, empty parts and repetitions."""
+    return list(dict.fromkeys(filter(None, (part.strip() for part in value.split(",")))))
 
 
 class _EnvironmentReader:
@@ -273,26 +308,36 @@ class _EnvironmentReader:
         self, name: str, check: Callable[[str], str], *, default: str = "", required: bool = False
     ) -> tuple[str, ...]:
         raw = self.environ.get(name, "").strip() or default
-        values = list(dict.fromkeys(filter(None, (part.strip() for part in raw.split(",")))))
+        values = _split_list(raw)
         if not values and (required or raw):
             self.mistakes.append(f"{name} names nothing" if raw else f"{name} is missing")
         return tuple(self._check(name, value, check) for value in values)
 
-    def read_int(self, name: str, *, default: int) -> int:
-        value = self.read_text(name, _check_int, default=str(default))
-        return int(value) if not _check_int(value) else default
+    def read_int(self, name: str, check: Callable[[str], str], *, default: int) -> int:
+        value = self.read_text(name, check, default=str(default))
+        return int(value) if not check(value) else default
 
     def read_time(self, name: str) -> float:
         """Return Unix seconds; 0 for everything, an empty value or a wrong one."""
-        time = _parse_time(self.read_text(name, _check_since))
-        return time.timestamp() if time else 0.0
+        since = _parse_time(self.read_text(name, _check_since))
+        return since.timestamp() if since else 0.0
 
     def _check(self, name: str, value: str, check: Callable[[str], str]) -> str:
         """Check a value. Tencent's CLI writes `undefined` for an unset variable of serverless.yml."""
         mistake = check(value) if value != "undefined" else "was not set when the function was deployed"
         if mistake:
-            self.mistakes.append(f"{name} {mistake}")
+            self.mistakes.append(f"{name} {mistake}{_find_typing_hint(value)}")
         return value
+
+
+def _find_typing_hint(value: str) -> str:
+    """Explain what an input method or a copied document puts into a value; "" if there is nothing of that kind."""
+    full_width = next((character for character in value if character in FULL_WIDTH), "")
+    if full_width:
+        return f" (it has the full-width character {full_width}: type the ASCII one)"
+    if len(value) > 1 and (value[0] in ASCII_QUOTES or value[-1] in ASCII_QUOTES):
+        return " (write it without quotes)"
+    return ""
 
 
 def _check_bucket(value: str) -> str:
@@ -319,6 +364,12 @@ def _check_queue(value: str) -> str:
 
 
 def _check_prefix(value: str) -> str:
+    if not value.isprintable():
+        return f"is {value!r}: it has a character that cannot be printed"
+    if value[:1] in ALL_QUOTES or value[-1:] in ALL_QUOTES:
+        return f"is {value!r}: the quotes would be a part of the prefix"
+    if not {".", ".."}.isdisjoint(value.split("/")):
+        return f"is {value!r}: a URL cannot have . or .. as the name of a folder"
     if len(value.encode("utf-8", "replace")) > MAX_PREFIX_BYTES:
         return f"has more than {MAX_PREFIX_BYTES} bytes: with a recording's name it would not fit into a key"
     return f"is {value!r}: a prefix does not start with a slash" if value.startswith("/") else ""
@@ -338,7 +389,10 @@ def _check_extension(value: str) -> str:
 
 
 def _check_since(value: str) -> str:
-    if value == EVERYTHING or _parse_time(value) is not None:
+    since = _parse_time(value)
+    if since is not None and since.timestamp() > time.time() + MAX_FUTURE_S:
+        return f"is {value!r}, in the future: the audit would not find a recording that was missed"
+    if value == EVERYTHING or since is not None:
         return ""
     return (
         f"is {value!r}, not {EVERYTHING} and not a time with its time zone such as 2026-11-01T00:00:00+08:00"
@@ -347,10 +401,10 @@ def _check_since(value: str) -> str:
 
 def _parse_time(value: str) -> datetime | None:
     try:
-        time = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        parsed = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError:
         return None
-    return time if time.tzinfo else None
+    return parsed if parsed.tzinfo else None
 
 
 def _check_callback_url(value: str) -> str:
@@ -361,7 +415,9 @@ def _check_callback_url(value: str) -> str:
     except ValueError:
         host = ""
     is_encrypted = bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)))
-    if is_encrypted and parts.username is None and not parts.query:
+    # A fragment is never sent, and `urlsplit` drops line breaks, which a sender may not.
+    is_whole = value.isascii() and value.isprintable() and not {"?", "#", " "} & set(value)
+    if is_encrypted and is_whole and parts.username is None:
         return ""
     return "is not an address such as https://<function URL>/<token>"
 
@@ -381,6 +437,14 @@ def _check_jobs_path(value: str) -> str:
 
 def _check_int(value: str) -> str:
     return "" if re.fullmatch(r"[0-9]{1,9}", value) else f"is {value[:20]!r}, not a whole number"
+
+
+def _check_sweep_after(value: str) -> str:
+    if not _check_int(value) and int(value) > MAX_SWEEP_AFTER_S:
+        return (
+            f"is {value}, more than {MAX_SWEEP_AFTER_S}: the sweep would repair nothing for longer than a day"
+        )
+    return _check_int(value)
 
 
 def _check_token(value: str) -> str:
@@ -403,7 +467,9 @@ def _check_loopback(value: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return mistake
-    if parts.scheme != "http" or parts.path.strip("/") or parts.query or parts.username is not None:
+    if parts.scheme != "http" or parts.path.strip("/") or parts.username is not None:
+        return mistake
+    if not value.isascii() or not value.isprintable() or {"?", "#", " "} & set(value):
         return mistake
     return "" if _is_loopback(host) else mistake
 
@@ -444,5 +510,15 @@ def _find_conflicts(settings: Settings) -> list[str]:
     if settings.output_prefix.startswith(settings.state_prefix):
         mistakes.append(
             f"OUTPUT_PREFIX {settings.output_prefix!r} is inside STATE_PREFIX {settings.state_prefix!r}"
+        )
+    elif settings.state_prefix.startswith(settings.output_prefix):
+        mistakes.append(
+            f"STATE_PREFIX {settings.state_prefix!r} is inside OUTPUT_PREFIX {settings.output_prefix!r}: "
+            "a recording's name could select a receipt"
+        )
+    if 0 < settings.give_up_after_s <= settings.sweep_after_s:
+        mistakes.append(
+            f"GIVE_UP_AFTER {settings.give_up_after_s} is not longer than SWEEP_AFTER {settings.sweep_after_s}: "
+            "a recording would fail when it is looked at for the first time; 0 means never"
         )
     return mistakes

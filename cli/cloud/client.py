@@ -30,6 +30,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
 from cli.errors import OperatorError
+from cli.output import escape_line
 from shared.tencent.auth import Credentials
 
 API_TIMEOUT_S = 60  # for one response; uploading a zip of a few MiB over a slow line needs most of it
@@ -90,7 +91,8 @@ class ApiError(OperatorError):
         self.action, self.code, self.message, self.request_id = action, code, message, request_id
         self.service = service
         suffix = f" (request {request_id})" if request_id else ""
-        super().__init__(f"{action}: {code}: {message}{suffix}")
+        # The message is the cloud's; it may quote a name with control characters.
+        super().__init__(escape_line(f"{action}: {code}: {message}{suffix}"))
 
     @property
     def is_denied(self) -> bool:

@@ -9,6 +9,7 @@ from cli.cloud.cam import CREATE_SCF_ROLE
 from cli.cloud.client import ApiError
 from cli.config import Commands
 from cli.errors import OperatorError
+from cli.output import escape_line
 from shared.errors import CloudError
 
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
@@ -90,7 +91,9 @@ def add_hint(error: Exception, commands: Commands) -> str:
         reason = error.strerror or str(error)
         return f"{error.filename}: {reason}" if error.filename else reason
     hint = _permission_hint(error, commands) or _code_hint(error, commands)
-    return f"{error}. What to do: {hint}" if hint else str(error)
+    # The cloud's message may quote a name with a line break.
+    message = escape_line(str(error))
+    return f"{message}. What to do: {hint}" if hint else message
 
 
 @contextmanager

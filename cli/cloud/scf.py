@@ -12,6 +12,7 @@ from typing import Any
 from cli.cloud.client import ApiClient, ApiError, Poller
 from cli.errors import OperatorError
 from cli.manifest.models import TriggerSpec, parse_event
+from cli.redaction import SECRETS
 
 PAGE_SIZE = 100
 STABLE_TIMEOUT_S = 180.0  # until a function is Active or deleted; some seconds are usual
@@ -462,7 +463,7 @@ def _parse_function(info: Mapping[str, Any]) -> FunctionInfo:
         timeout_s=int(info.get("Timeout") or 0),
         init_timeout_s=int(info.get("InitTimeout") or 0),
         public_network=(info.get("PublicNetConfig") or {}).get("PublicNetStatus") == "ENABLE",
-        variables=_parse_pairs((info.get("Environment") or {}).get("Variables")),
+        variables=_parse_variables(info),
         tags=_parse_pairs(info.get("Tags")),
         type=str(info.get("Type") or "Event"),
     )
@@ -470,6 +471,13 @@ def _parse_function(info: Mapping[str, Any]) -> FunctionInfo:
 
 def _format_reason(reason: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (str(reason.get("ErrorCode") or ""), str(reason.get("ErrorMessage") or ""))))
+
+
+def _parse_variables(info: Mapping[str, Any]) -> dict[str, str]:
+    """The environment of a function. Its secrets are hidden from now on."""
+    variables = _parse_pairs((info.get("Environment") or {}).get("Variables"))
+    SECRETS.add_variables(variables)
+    return variables
 
 
 def _parse_pairs(pairs: Any) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,15 +17,18 @@ from cli.cloud.hints import error_hints
 from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.executor import execute_plan
+from cli.deploy.lock import Holder, LockPlace, StateLock, describe_process, lock_folder
 from cli.deploy.planner import create_plan, create_removal_plan, list_costs, list_plan_warnings
 from cli.deploy.preflight import check_conflicts, check_preconditions
 from cli.deploy.state import CurrentState
 from cli.deploy.steps import Action, Change, PackageRef, Step, save_callback_token, save_first_since
 from cli.deploy.target import (
     Configuration,
+    LocalConfiguration,
     build_target,
     complete_callback_url,
-    load_configuration,
+    complete_configuration,
+    load_local_configuration,
     read_deployed_choices,
 )
 from cli.doctor.checks import ADDRESS, OLD_RECORDINGS
@@ -33,6 +37,7 @@ from cli.doctor.models import Finding, Status
 from cli.doctor.runner import rerun_check, run_checks
 from cli.errors import OperatorError
 from cli.manifest.models import Manifest
+from cli.output import escape_line
 from cli.package import build
 from shared.settings import Settings
 
@@ -87,17 +92,51 @@ def deploy(
     """Create or update everything in serverless.yml, then verify it. True if no check failed.
 
     `confirm` asks the operator; without a terminal it is None, and what has to be asked is refused. With `dry_run`
-    nothing is changed, in the cloud or on this machine. Raises OperatorError, ScribeError.
+    nothing is changed, in the cloud or on this machine. Raises OperatorError (DeploymentLocked if another deployment is
+    running), ScribeError.
     """
-    commands = context.commands
-    ask = None if options.dry_run or options.yes else confirm
+    if options.dry_run:
+        return _deploy(console, _load_local(context, options), options, None, None)
+    holder = describe_process(time.time())
+    with lock_folder(context.env_file, holder, context.commands):
+        local = _load_local(context, options)
+        # Before anything is read: a plan from before another deployment's changes would be wrong, and so would a token.
+        lock = _create_lock(local, holder)
+        with lock.held():
+            return _deploy(console, local, options, confirm, lock)
+
+
+def _load_local(context: CliContext, options: DeployOptions) -> LocalConfiguration:
+    """Load .env and serverless.yml. Raises OperatorError."""
+    with error_hints(context.commands):
+        return load_local_configuration(context, options.callback)
+
+
+def _create_lock(local: LocalConfiguration, holder: Holder) -> StateLock:
+    state = CurrentState(local.clients, local.manifest, local.settings)
+    place = LockPlace.for_deployment(local.manifest, local.settings, state.state_buckets)
+    return StateLock(local.clients.cos(place.bucket.region), place, holder, local.context.commands)
+
+
+def _deploy(
+    console: Console,
+    local: LocalConfiguration,
+    options: DeployOptions,
+    confirm: Callable[[str], bool] | None,
+    lock: StateLock | None,
+) -> bool:
+    """Deploy with the lock; a dry run has none."""
+    context, commands = local.context, local.context.commands
+    ask = None if options.yes else confirm
     with error_hints(commands):
-        configuration = load_configuration(context, options.callback)
+        configuration = complete_configuration(local)
         package = _build_package(console)
         state = _read_state(console, configuration, CurrentState.load_for_deployment)
         target = build_target(configuration, package, state.identity.owner_uin, commands)
         check_preconditions(target, state, create_buckets=options.make_buckets, with_roles=options.with_roles)
         check_conflicts(target, state, take_over=options.take_over)
+        if lock:
+            lock.require()
         if state.missing_receipts and ask and not options.copy_receipts:
             options = replace(options, copy_receipts=ask(_ask_to_copy(state)))
         steps = create_plan(
@@ -107,7 +146,11 @@ def deploy(
             resume_queues=options.resume_queue,
             copy_receipts=options.copy_receipts,
         )
-    steps = (*_plan_env_file(configuration, context.env_file), *steps)
+    # The token is saved after the lock is held: if its bucket is missing, that is after the bucket is created.
+    count = len(state.missing_buckets)
+    steps = (*steps[:count], *_plan_env_file(configuration, context.env_file), *steps[count:])
+    if lock and not lock.is_held:
+        steps = tuple(lock.acquire_after(step) if lock.creates_bucket(step) else step for step in steps)
     costs = list_costs(target, state, copy_receipts=options.copy_receipts)
     warnings = list_plan_warnings(
         target, state, with_roles=options.with_roles, resume_queues=options.resume_queue
@@ -139,7 +182,7 @@ def _plan_env_file(configuration: Configuration, env_file: Path) -> Iterator[Ste
 
 def _print_warnings(console: Console, warnings: Sequence[str]) -> None:
     for warning in warnings:
-        console.print(Text(f"! {warning}", style="yellow"), soft_wrap=True)
+        console.print(Text(escape_line(f"! {warning}"), style="yellow"), soft_wrap=True)
 
 
 def _agree_to_pay(
@@ -166,11 +209,20 @@ def _ask_to_copy(state: CurrentState) -> str:
 def remove(console: Console, context: CliContext, confirm: Callable[[], bool]) -> bool:
     """Print what will be deleted, ask with `confirm`, and delete it. True if nothing of the deployment is left.
 
-    Raises OperatorError, ScribeError.
+    Raises OperatorError (DeploymentLocked if a deployment is running), ScribeError.
     """
-    commands = context.commands
+    holder = describe_process(time.time())
+    with lock_folder(context.env_file, holder, context.commands):
+        local = _load_local(context, DeployOptions())
+        with _create_lock(local, holder).held():
+            return _remove(console, local, confirm)
+
+
+def _remove(console: Console, local: LocalConfiguration, confirm: Callable[[], bool]) -> bool:
+    """Remove the deployment with the lock."""
+    commands = local.context.commands
     with error_hints(commands):
-        configuration = load_configuration(context)
+        configuration = complete_configuration(local)
         state = _read_state(console, configuration, CurrentState.load_for_removal)
     steps = create_removal_plan(configuration, state)
     if not steps:
@@ -188,10 +240,10 @@ def remove(console: Console, context: CliContext, confirm: Callable[[], bool]) -
 def print_plan(console: Console, steps: Sequence[Step]) -> None:
     """Print every step with its changes, then the number of steps of each kind."""
     for step in steps:
-        text = Text(f"{step.action.value} {step.description}", style=_COLORS[step.action])
+        text = Text(escape_line(f"{step.action.value} {step.description}"), style=_COLORS[step.action])
         console.print(text, soft_wrap=True)
         for change in step.changes:
-            console.print(Text(f"    {_format_change(change, step.action)}"), soft_wrap=True)
+            console.print(Text(escape_line(f"    {_format_change(change, step.action)}")), soft_wrap=True)
     count = Counter(step.action for step in steps)
     console.print(
         ", ".join(f"{count[action]} to {verb}" for action, verb in _VERBS.items() if count[action]) + "."
@@ -316,7 +368,7 @@ def _print_kept_resources(console: Console, state: CurrentState) -> None:
     ]
     lines += [f"role {name}: no permission to read it" for name in state.unreadable_roles]
     for line in lines:
-        console.print(Text(f"  {line}"), soft_wrap=True)
+        console.print(Text(escape_line(f"  {line}")), soft_wrap=True)
 
 
 def _format_change(change: Change, action: Action) -> str:

@@ -12,6 +12,7 @@ from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.steps import Action, Step, StepSkipped
 from cli.errors import OperatorError
+from cli.output import escape_line
 from shared.errors import ScribeError
 
 _DONE = {Action.CREATE: "created", Action.CHANGE: "changed", Action.DELETE: "deleted"}
@@ -32,20 +33,20 @@ def execute_plan(
         try:
             step.apply(clients)
         except StepSkipped as skipped:
-            console.print(Text(f"! {skipped}", style="yellow"), soft_wrap=True)
+            console.print(Text(escape_line(f"! {skipped}"), style="yellow"), soft_wrap=True)
             continue
         except (OperatorError, ScribeError, OSError) as error:
             _print_remaining(console, steps, number, resume)
-            raise ExecutionFailed(f"{step.description}: {add_hint(error, commands)}") from None
+            raise ExecutionFailed(f"{escape_line(step.description)}: {add_hint(error, commands)}") from None
         except KeyboardInterrupt:
             _print_remaining(console, steps, number, resume)
             raise
-        console.print(Text(f"{_DONE[step.action]} {step.description}"), soft_wrap=True)
+        console.print(Text(escape_line(f"{_DONE[step.action]} {step.description}")), soft_wrap=True)
 
 
 def _print_remaining(console: Console, steps: Sequence[Step], number: int, resume: str) -> None:
     """The step at `number` may be done in part: each can be applied again."""
     console.print(f"\nStopped after {number} of {len(steps)} steps. Remaining:")
     for step in steps[number:]:
-        console.print(Text(f"  {step.action.value} {step.description}"), soft_wrap=True)
+        console.print(Text(escape_line(f"  {step.action.value} {step.description}")), soft_wrap=True)
     console.print(Text(f"Completed steps are kept. Resume with: {resume}"), soft_wrap=True)

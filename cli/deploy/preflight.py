@@ -12,6 +12,7 @@ from cli.deploy.state import CurrentState
 from cli.deploy.steps import MAX_URL_LENGTH
 from cli.deploy.target import DeployTarget
 from cli.errors import OperatorError
+from cli.output import escape_line
 from shared.tencent.speech_models import NotifyConfig
 
 
@@ -20,7 +21,7 @@ class PreflightFailed(OperatorError):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n  ".join(["nothing was changed:", *problems]))
+        super().__init__("\n  ".join(["nothing was changed:", *map(escape_line, problems)]))
 
 
 def check_preconditions(

@@ -76,27 +76,51 @@ class DeployTarget:
     job_callback: bool = False
 
 
-def load_configuration(context: CliContext, callback: str = "") -> Configuration:
-    """Load `.env`, the environment and serverless.yml; what they leave open is taken from the deployed functions.
+@dataclass(frozen=True, slots=True)
+class LocalConfiguration:
+    """What .env, the environment and serverless.yml say, before anything is read from the cloud.
 
-    That is the callback token, SINCE, and what notifies of jobs (`callback`: queue, job, or "" as in .env). For a first
-    deployment a token is generated, and SINCE is now. Raises OperatorError and SettingsError with every mistake,
-    ApiError.
+    `generated_token` is in the manifest if .env has none: with it everything else is validated, and the names of the
+    functions are known. `callback` is the choice of what notifies of jobs, "" if it is open.
+    """
+
+    context: CliContext
+    config: Mapping[str, str] = field(repr=False)
+    callback: str
+    generated_token: str = field(repr=False)
+    manifest: Manifest
+    settings: Settings
+    clients: Clients
+
+
+def load_local_configuration(context: CliContext, callback: str = "") -> LocalConfiguration:
+    """Load `.env`, the environment and serverless.yml. `callback` is queue, job, or "" as in .env.
+
+    Raises OperatorError and SettingsError with every mistake.
     """
     config = context.load_config()
     choice = parse_callback_choice(config, callback, context.env_file)
     generated = "" if config.get(TOKEN_NAME) else generate_token(random.SystemRandom())
-    # With the generated token everything else is validated, and the names of the functions are known.
     manifest = load_manifest(context.folder, {TOKEN_NAME: generated, **config}, context.env_file)
     settings = load_manifest_settings(manifest, config)
     credentials = context.load_credentials(config)
     clients = Clients.create(credentials, manifest.region, settings.cloud_endpoint.rstrip("/"))
-    deployed = read_deployed_choices(clients, manifest)
-    new_token = "" if deployed.token else generated
+    return LocalConfiguration(context, config, choice, generated, manifest, settings, clients)
+
+
+def complete_configuration(local: LocalConfiguration) -> Configuration:
+    """Take what .env leaves open from the deployed functions: the callback token, SINCE, and what notifies of jobs.
+
+    For a first deployment the token is the generated one, and SINCE is now. Raises OperatorError, SettingsError,
+    ApiError.
+    """
+    context, config, clients = local.context, local.config, local.clients
+    deployed = read_deployed_choices(clients, local.manifest)
+    new_token = "" if deployed.token else local.generated_token
     new_since = "" if config.get(SINCE_NAME) or deployed.exists else _format_now(clients)
     completed = complete_config({TOKEN_NAME: new_token, SINCE_NAME: new_since, **config}, deployed)
     manifest = load_manifest(context.folder, completed, context.env_file)
-    job_callback = uses_job_callback(config, choice, deployed)
+    job_callback = uses_job_callback(config, local.callback, deployed)
     settings = load_manifest_settings(manifest, config)
     if job_callback:
         manifest = complete_callback_url(manifest, deployed.callback_url, settings.callback_tokens[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -28,11 +27,14 @@ from cli.doctor.models import Finding, Status, fail, ok
 from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
 from cli.manifest.loader import load_manifest
+from cli.output import escape_markup, print_json
 from cli.package import PackageError, build
 from shared.errors import ScribeError
 
 # Without a token, here or deployed, everything else can still be checked.
 _NO_TOKEN = "not-chosen-by-anybody-yet"  # noqa: S105 - not a secret
+
+SETTINGS = "settings"  # the check of the configuration, before all others
 
 _ICONS = {
     Status.OK: "[green]✓[/]",
@@ -48,7 +50,7 @@ def doctor(console: Console, context: CliContext, *, as_json: bool) -> bool:
         findings = list(run_doctor(context))
         passed = all(finding.status is not Status.WRONG for finding in findings)
         document = {"ok": passed, "findings": [finding.as_json() for finding in findings]}
-        console.out(json.dumps(document, ensure_ascii=False, indent=2))
+        print_json(console, document)
         return passed
     count = print_findings(console, run_doctor(context))
     passed = not count[Status.WRONG]
@@ -67,9 +69,9 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
         settings = load_manifest_settings(manifest, config)
     except (OperatorError, ScribeError) as error:
         fix = f"correct {context.env_file} or serverless.yml"
-        yield replace(fail(str(error), fix=fix), name="settings")
+        yield replace(fail(str(error), fix=fix), name=SETTINGS)
         return
-    yield replace(ok("serverless.yml and the settings are valid"), name="settings")
+    yield replace(ok("serverless.yml and the settings are valid"), name=SETTINGS)
     try:
         credentials = context.load_credentials(config)
     except OperatorError as error:
@@ -114,10 +116,12 @@ def print_findings(
 def _print_finding(console: Console, finding: Finding) -> None:
     """Print an icon, or the status in words if the output is not a terminal, then the fix."""
     mark = _ICONS[finding.status] if console.is_terminal else f"{finding.status.value:<7}"
-    subject = f" {escape(finding.subject)}" if finding.subject else ""
-    console.print(f"{mark} [bold]{finding.name}[/]{subject}: {escape(finding.message)}", soft_wrap=True)
+    subject = f" {escape_markup(finding.subject)}" if finding.subject else ""
+    # The mistakes in serverless.yml and .env have a line each.
+    message = escape(finding.message) if finding.name == SETTINGS else escape_markup(finding.message)
+    console.print(f"{mark} [bold]{finding.name}[/]{subject}: {message}", soft_wrap=True)
     if finding.fix and finding.status is not Status.OK:
-        console.print(f"    fix: {escape(finding.fix)}", soft_wrap=True)
+        console.print(f"    fix: {escape_markup(finding.fix)}", soft_wrap=True)
 
 
 def _build_label() -> str:

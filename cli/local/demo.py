@@ -18,6 +18,7 @@ from rich.table import Table
 
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, SETTINGS, LocalPipeline, deploy_local_pipeline
 from cli.local.samples import ExpectedTranscript, Upload, build_uploads, load_sample_uploads
+from cli.output import escape_markup
 from shared.settings import load_settings
 from shared.tencent.cos import CosClient
 
@@ -82,7 +83,7 @@ def run_demo(console: Console, files: Sequence[Path], folder: Path) -> bool:
     if mismatches:
         console.print(f"\n[red]{len(mismatches)} of {len(results)} recordings failed.[/]")
     elif files:
-        console.print(f"\nThe transcripts are in {escape(str(folder / OUTPUT_PREFIX))}.")
+        console.print(f"\nThe transcripts are in {escape_markup(folder / OUTPUT_PREFIX)}.")
     else:
         console.print("\nAll expected words and files are there. Next:")
         console.print("  scribe demo FILE...  transcribes your own recordings (in English)", soft_wrap=True)
@@ -97,7 +98,7 @@ def _upload_and_wait(
     for upload in uploads:
         pipeline.upload(upload)
         upload_times[upload] = time.monotonic()
-        console.print(f"↑ {escape(upload.key)} uploaded to {INPUT_BUCKET}")
+        console.print(f"↑ {escape_markup(upload.key)} uploaded to {INPUT_BUCKET}")
     megabytes = sum(upload.path.stat().st_size for upload in uploads) / 1e6
     timeout_s = TIMEOUT_S + TIMEOUT_PER_MEGABYTE_S * megabytes
     results = []
@@ -197,7 +198,8 @@ def _split_words(text: str) -> list[str]:
 def format_line(result: UploadResult) -> str:
     """Format one result as a line of console markup."""
     mark = "[red]✗[/]" if find_mismatches(result) else "[green]✓[/]"
-    return f"{mark} {escape(result.upload.key)} ({result.seconds:.1f} s): {escape(format_outcome(result))}"
+    outcome = escape_markup(format_outcome(result))
+    return f"{mark} {escape_markup(result.upload.key)} ({result.seconds:.1f} s): {outcome}"
 
 
 def format_outcome(result: UploadResult) -> str:
@@ -219,11 +221,11 @@ def build_table(results: Sequence[UploadResult], folder: Path) -> Table:
     for result in results:
         outcome = format_outcome(result)
         lines = [
-            escape(outcome),
-            *(f"[red]{escape(text)}[/]" for text in find_mismatches(result) if text != outcome),
+            escape_markup(outcome),
+            *(f"[red]{escape_markup(text)}[/]" for text in find_mismatches(result) if text != outcome),
         ]
         table.add_row(
-            escape(result.upload.key),
+            escape_markup(result.upload.key),
             _format_duration(result),
             f"{result.seconds:.1f} s",
             "\n".join(lines),
@@ -244,11 +246,12 @@ def print_transcript(console: Console, results: Sequence[UploadResult], folder: 
         return
     key, body = result.files["txt"]
     lines = body.decode("utf-8").splitlines()
-    console.print(f"\nText of [bold]{escape(result.upload.key)}[/]:")
+    console.print(f"\nText of [bold]{escape_markup(result.upload.key)}[/]:")
     console.print(escape("\n".join(lines[:MAX_PRINTED_LINES])))
     if len(lines) > MAX_PRINTED_LINES:
         console.print(
-            f"... {len(lines) - MAX_PRINTED_LINES} more lines in {escape(str(folder / key))}", soft_wrap=True
+            f"... {len(lines) - MAX_PRINTED_LINES} more lines in {escape_markup(folder / key)}",
+            soft_wrap=True,
         )
 
 
@@ -263,9 +266,9 @@ def print_errors(console: Console, results: Sequence[UploadResult]) -> None:
                 result.upload.key
             )
     for fields, keys in recordings.items():
-        console.print(f"\nError object of [bold]{escape(', '.join(keys))}[/]:")
+        console.print(f"\nError object of [bold]{escape_markup(', '.join(keys))}[/]:")
         for name, text in fields:
-            console.print(f"  {name}: {escape(text)}")
+            console.print(f"  {name}: {escape_markup(text)}")
 
 
 def create_results_folder(folder: Path) -> None:

@@ -10,15 +10,21 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from cli.config import PROJECT_FOLDER, CliContext
 from cli.errors import OperatorError
 from cli.local.samples import Upload
+from cli.output import SafeConsole
+from cli.redaction import SECRETS
+from localcloud.private_files import (
+    make_private_folder,
+    private_opener,
+    write_private_bytes,
+    write_private_text,
+)
 from shared.errors import AlreadyExists
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
@@ -57,13 +63,19 @@ SETTINGS = {
 }
 
 
+_KEY_MEMBERS = ("secret_id", "secret_key")  # of the ready line
+
+
 class EmulatorError(OperatorError):
     """The local cloud did not start or does not run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """A running local cloud. `callback_url` is the URL of the callback function, without the token."""
+    """A running local cloud. `callback_url` is the URL of the callback function, without the token.
+
+    `admin_secret` is what its pages below /-/ ask for.
+    """
 
     endpoint: str
     region: str
@@ -71,6 +83,12 @@ class Emulator:
     secret_id: str
     secret_key: str
     callback_url: str
+    admin_secret: str = field(default="", repr=False)
+
+    @property
+    def admin_headers(self) -> Mapping[str, str]:
+        """The headers that its pages below /-/ ask for."""
+        return {"x-localcloud-secret": self.admin_secret}
 
     @classmethod
     def from_ready_line(cls, line: str) -> Emulator:
@@ -81,6 +99,10 @@ class Emulator:
         try:
             ready: Any = json.loads(line)
             functions = ready.get("functions") or {}
+            # The key is for the user of that cloud; what opens its administration is not.
+            SECRETS.add_variables(
+                {name.upper(): str(value) for name, value in ready.items() if name not in _KEY_MEMBERS}
+            )
             return cls(
                 endpoint=ready["endpoint"],
                 region=ready["region"],
@@ -88,6 +110,7 @@ class Emulator:
                 secret_id=ready["secret_id"],
                 secret_key=ready["secret_key"],
                 callback_url=(functions.get("callback") or {}).get("url", ""),
+                admin_secret=ready.get("admin_secret", ""),
             )
         except (ValueError, KeyError, AttributeError) as error:
             raise EmulatorError(f"the ready line of the local cloud cannot be parsed: {error}") from None
@@ -126,8 +149,8 @@ class LocalPipeline:
         """Upload one file. A sidecar text is stored with it: the local cloud returns that text as the transcript."""
         if upload.sidecar.is_file():
             path = self.data / "buckets" / INPUT_BUCKET / (upload.key + ".transcript.txt")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(upload.sidecar.read_bytes())
+            make_private_folder(path.parent)
+            write_private_bytes(path, upload.sidecar.read_bytes())
         self.clients.cos.put(INPUT_BUCKET, upload.key, upload.path.read_bytes(), metadata=upload.metadata)
 
 
@@ -140,9 +163,9 @@ def start_emulator(
     Raises EmulatorError when it does not start.
     """
     log_path = data / "localcloud.log"
-    data.mkdir(parents=True, exist_ok=True)
+    make_private_folder(data)
     command = [sys.executable, "-m", "localcloud", "--port", "0", "--data", str(data), *arguments]
-    with log_path.open("ab") as log:
+    with open(log_path, "ab", opener=private_opener) as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
             command,
             stdout=subprocess.PIPE,
@@ -183,9 +206,9 @@ def _deploy(emulator: Emulator, data: Path) -> None:
         "TENCENT_SECRET_ID": emulator.secret_id,
         "TENCENT_SECRET_KEY": emulator.secret_key,
     }
-    env_file.write_text("".join(f"{name}={value}\n" for name, value in config.items()), "utf-8")
-    with log_file.open("w", encoding="utf-8") as log:
-        console = Console(file=log, highlight=False)
+    write_private_text(env_file, "".join(f"{name}={value}\n" for name, value in config.items()))
+    with open(log_file, "w", encoding="utf-8", opener=private_opener) as log:
+        console = SafeConsole(file=log, highlight=False)
         succeeded = deploy(console, CliContext(PROJECT_FOLDER, env_file, {}, data), DeployOptions())
     if not succeeded:
         raise EmulatorError(f"the deployment to the local cloud failed:\n{log_file.read_text('utf-8')}")

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from cli.errors import OperatorError
 from cli.local.emulator import Emulator, EmulatorError
+from cli.output import escape_markup, print_json
 
 FUNCTION_TIMEOUT_S = 900.0  # the longest timeout of a function
 
@@ -25,7 +26,10 @@ def invoke(console: Console, data: Path, function: str, event_file: Path) -> boo
     emulator = _load_emulator(data)
     try:
         with httpx.Client(
-            base_url=f"{emulator.endpoint}/-/", timeout=FUNCTION_TIMEOUT_S, trust_env=False
+            base_url=f"{emulator.endpoint}/-/",
+            headers=emulator.admin_headers,
+            timeout=FUNCTION_TIMEOUT_S,
+            trust_env=False,
         ) as client:
             response = client.post(f"functions/{_find_function(client, function)}/invoke", json=event)
     except httpx.HTTPError as error:
@@ -33,6 +37,8 @@ def invoke(console: Console, data: Path, function: str, event_file: Path) -> boo
             f"the local cloud at {emulator.endpoint} does not respond ({error}). "
             f"Is `scribe local --data {data}` running?"
         ) from None
+    if response.status_code == httpx.codes.FORBIDDEN:
+        raise EmulatorError(f"the local cloud at {emulator.endpoint} is not the one that runs in {data}")
     if response.status_code == httpx.codes.NOT_FOUND:
         raise OperatorError(f"there is no function {function!r}; choose upload, callback or sweep")
     response.raise_for_status()
@@ -66,14 +72,14 @@ def _print_invocation(console: Console, invocation: dict[str, Any]) -> None:
     colour = "green" if outcome == "ok" else "red"
     start = "cold" if invocation.get("cold") else "warm"
     console.print(
-        f"[bold]{escape(str(invocation.get('function')))}[/]: [{colour}]{escape(outcome)}[/]"
+        f"[bold]{escape_markup(invocation.get('function'))}[/]: [{colour}]{escape_markup(outcome)}[/]"
         f" in {float(invocation.get('duration_ms') or 0):.0f} ms ({start} start)"
     )
     for title, lines in (("Requests", invocation.get("requests")), ("Log", invocation.get("log"))):
         console.print(f"\n[bold]{title}[/]")
         for line in lines or ["(none)"]:
-            console.print(f"  {escape(str(line))}", soft_wrap=True)
+            console.print(f"  {escape_markup(line)}", soft_wrap=True)
     if invocation.get("error"):
         console.print(f"\n[bold]Error[/]\n  {escape(str(invocation['error']))}", soft_wrap=True)
     console.print("\n[bold]Result[/]")
-    console.print_json(json.dumps(invocation.get("result"), ensure_ascii=False))
+    print_json(console, invocation.get("result"))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import yaml
 
 from cli.errors import OperatorError
+from cli.output import escape_line
 
 YamlPath = tuple[str | int, ...]  # the keys and list positions that lead to a value, from the top of the file
 
@@ -98,10 +99,10 @@ class ErrorCollector:
         return [self._redact(text) for text in (*missing, *(text for _, text in sorted(self._texts)))]
 
     def _redact(self, text: str) -> str:
-        """Remove secrets: a token can be in the wrong place, and a message quotes what is there."""
+        """Remove secrets and line breaks: a token can be in the wrong place, and a message quotes what is there."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        return escape_line(text)
 
     def _find_line(self, path: YamlPath) -> int:
         """Return the line of the value, or of the part in which it is missing, counted from 1."""

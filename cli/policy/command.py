@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from cli.cloud.cam import CamClient
 from cli.cloud.client import ApiClient, get_caller_identity
@@ -17,6 +15,7 @@ from cli.config import CliContext
 from cli.errors import OperatorError
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
+from cli.output import escape_markup, print_json
 from cli.policy.documents import deployer_policy, function_policy, role_admin_policy
 from cli.policy.permissions import FUNCTIONS, grants_for, load_function_settings, scope_for_function
 
@@ -62,7 +61,7 @@ def policy(console: Console, stderr: Console, options: PolicyOptions, context: C
     policies = [each for each in _build_policies(manifest, uin) if options.name in {"", each.name}]
     if options.as_json:
         documents = {each.name: each.document for each in policies}
-        console.out(json.dumps(documents.get(options.name) or documents, ensure_ascii=False, indent=2))
+        print_json(console, documents.get(options.name) or documents)
         return
     for each in policies:
         _print_policy(console, each)
@@ -123,18 +122,18 @@ def _create_roles(console: Console, name: str, manifest: Manifest, api: ApiClien
         role_name = manifest.functions[key].role
         changed = cam.ensure_role(role_name, function_policy(key, scope_for_function(manifest, key, uin)))
         console.print(
-            f"{escape(role_name)}: {'created or updated' if changed else 'unchanged'}", soft_wrap=True
+            f"{escape_markup(role_name)}: {'created or updated' if changed else 'unchanged'}", soft_wrap=True
         )
         role = cam.get_role(role_name)
         others = [policy for policy in role.policies if policy != role_name] if role else []
         if others:
             console.print(
-                f"  other policies of the role, unchanged: {escape(', '.join(others))}", soft_wrap=True
+                f"  other policies of the role, unchanged: {escape_markup(', '.join(others))}", soft_wrap=True
             )
 
 
 def _print_policy(console: Console, printed: _NamedPolicy) -> None:
-    console.print(f"[bold]{printed.name}[/]: {escape(printed.title)}", soft_wrap=True)
+    console.print(f"[bold]{printed.name}[/]: {escape_markup(printed.title)}", soft_wrap=True)
     for reason in printed.reasons:
-        console.print(f"  {escape(reason)}", soft_wrap=True)
-    console.out(json.dumps(printed.document, ensure_ascii=False, indent=2))
+        console.print(f"  {escape_markup(reason)}", soft_wrap=True)
+    print_json(console, printed.document)

@@ -16,6 +16,7 @@ from cli.policy.diff import Permission
 from shared.settings import Settings, load_settings
 
 CI_ROLE = "CI_QCSRole"
+LOCK_FOLDER = "deploy-lock/"  # below STATE_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,7 @@ TABLE = (
     Grant(
         "upload", "cos:HeadObject", _ON.TRANSCRIPT, "whether a recording uploaded again has its transcripts"
     ),
+    Grant("upload", "cos:DeleteObject", _ON.TRANSCRIPT, "transcripts of earlier content under the same key"),
     Grant("upload", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "how to claim a recording in that bucket"),
     Grant("upload", "cos:PutObject", _ON.CLAIM, "only one of several events submits, in a versioned bucket"),
     Grant("upload", "cos:DeleteObject", _ON.CLAIM, "the claim of an event that gives up"),
@@ -203,7 +205,10 @@ TABLE = (
         "callback", "cos:GetBucket", _ON.OUTPUT_LISTING, "whether the recording had other content in between"
     ),
     Grant("callback", "cos:PutObject", _ON.TRANSCRIPT, "the transcripts, or the error object"),
-    Grant("callback", "cos:DeleteObject", _ON.TRANSCRIPT, "an error object that is no longer true"),
+    Grant(
+        "callback", "cos:DeleteObject", _ON.TRANSCRIPT, "an error object, or words, that are no longer true"
+    ),
+    Grant("callback", "cos:HeadObject", _ON.TRANSCRIPT, "whether Scribe wrote the transcript beside its own"),
     Grant("callback", "cos:PutObject", _ON.DONE, "closes the receipt"),
     Grant("callback", "cos:DeleteObject", _ON.OPEN, "closes the receipt"),
     Grant("callback", "cos:DeleteObject", _ON.CLAIM, "the claims on the closed receipt"),
@@ -309,8 +314,9 @@ _SPEECH_ACTIONS = (
     "ci:DescribeAsrQueues",
     "ci:UpdateAsrQueue",
 )
-# For --copy-receipts.
+# For --copy-receipts, and for the lock of a deployment.
 _RECEIPT_ACTIONS = ("cos:GetObject", "cos:HeadObject", "cos:PutObject")
+_LOCK_ACTIONS = ("cos:DeleteObject",)
 # COS document 436/30580. PutBucket is for --make-buckets, GetBucket for doctor's count of recordings without a receipt.
 _BUCKET_ACTIONS = ("cos:HeadBucket", "cos:GetBucketVersioning", "cos:PutBucket", "cos:GetBucket")
 _ROLE_ACTIONS = (
@@ -340,6 +346,8 @@ def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]
         yield from _permissions_on(_BUCKET_ACTIONS, resource)
     for resource in scope.receipt_resources(""):
         yield from _permissions_on(_RECEIPT_ACTIONS, resource)
+    for resource in scope.receipt_resources(LOCK_FOLDER):
+        yield from _permissions_on(_LOCK_ACTIONS, resource)
 
 
 def role_admin_permissions() -> Iterator[Permission]:

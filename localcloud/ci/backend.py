@@ -109,6 +109,7 @@ class CiBackend:
         """Connect the parts."""
         self.cos = cos
         self.faults = faults.jobs
+        self.answers = faults.job_answers
         self.switches = faults.switches
         self.queues = QueueStore(
             store,

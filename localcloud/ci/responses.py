@@ -182,6 +182,9 @@ async def submit_job(ci: CiBackend, request: Request, bucket: Bucket) -> Respons
     ci.faults.maybe_refuse_account(request)
     spec = ci.submissions.parse(bucket, body)
     ci.faults.maybe_reject_full(request, spec)
+    answer = ci.answers.find_submit_answer_without_code(request, spec)
+    if answer is not None:
+        return answer
     signer = request.signer
     job = ci.submit(replace(spec, submitter=signer.function or signer.secret_id if signer else ""))
     await ci.faults.maybe_delay_response(request, job, ci.is_notified)
@@ -194,13 +197,18 @@ async def describe_jobs(ci: CiBackend, request: Request, bucket: Bucket) -> Resp
     if not 1 <= len(job_ids) <= _MAX_JOB_IDS:
         raise invalid_argument(f"One call names 1 to {_MAX_JOB_IDS} jobs.")
     jobs = [(job_id, ci.jobs.get(bucket.name, job_id)) for job_id in job_ids]
-    return xml_response(
+    known = [job for _, job in jobs if job]
+    answer = ci.answers.find_failed_answer(request, known)
+    if answer is not None:
+        return answer
+    response = xml_response(
         node(
             "Response",
-            *(job_node(job) for _, job in jobs if job),
+            *(ci.answers.build_job_node(request, job, is_look=True) for job in known),
             *(node("NonExistJobIds", job_id) for job_id, job in jobs if not job),
         )
     )
+    return ci.answers.maybe_drip(request, known, response)
 
 
 async def list_jobs(ci: CiBackend, request: Request, bucket: Bucket) -> Response:
@@ -225,11 +233,14 @@ async def list_jobs(ci: CiBackend, request: Request, bucket: Bucket) -> Response
         newest_first=order == "Desc",
         limit=size + 1,
     )
+    empty_page_token = ci.answers.find_token_of_empty_page(request, jobs, token, newest_first=order == "Desc")
+    if empty_page_token is not None:
+        return xml_response(node("Response", node("NextToken", empty_page_token)))
     page = jobs[:size]
     return xml_response(
         node(
             "Response",
-            *(job_node(job) for job in page),
+            *(ci.answers.build_job_node(request, job, is_look=False) for job in page),
             node("NextToken", page[-1].number) if len(jobs) > size else None,
         )
     )

@@ -115,8 +115,11 @@ def hot_word_table_node(table: HotWordTable) -> Node:
     )
 
 
-def job_node(job: Job, *, in_notification: bool = False) -> Node:
-    """Build a JobsDetail element. A notification's Operation has no SpeechRecognition parameters (D-CB)."""
+def job_node(job: Job, *, in_notification: bool = False, has_text: bool = True) -> Node:
+    """Build a JobsDetail element. A notification's Operation has no SpeechRecognition parameters (D-CB).
+
+    Without `has_text` the result has its duration and the name of its object only.
+    """
     spec = job.spec
     return node(
         "JobsDetail",
@@ -142,7 +145,7 @@ def job_node(job: Job, *, in_notification: bool = False) -> Node:
                 node("Region", spec.output.region),
             ),
             None if in_notification else _params_node(spec.speech),
-            _result_node(job),
+            _result_node(job, has_text=has_text),
             node("TemplateId", spec.template_id) if spec.template_id else None,
             node("TemplateName", spec.template_name) if spec.template_id else None,
             node("UserData", spec.user_data) if spec.user_data else None,
@@ -154,11 +157,17 @@ def job_node(job: Job, *, in_notification: bool = False) -> Node:
     )
 
 
-def _result_node(job: Job) -> Node | None:
+def _result_node(job: Job, *, has_text: bool) -> Node | None:
     """Build SpeechRecognitionResult; None for a job without a result."""
     if job.recognition is None:
         return None
     params, recognition = job.spec.speech, job.recognition
+    if not has_text:
+        return node(
+            "SpeechRecognitionResult",
+            node("AudioTime", _format_seconds(recognition.duration_ms)),
+            node("ObjectName", job.spec.output.object),
+        )
     if params.is_flash:
         content = build_flash_result(params, recognition)
     else:

@@ -28,11 +28,21 @@ KINDS = (
     "cut_before",
     "cut_after",
     "slow_answer",
+    "drip",
+    "head_without_etag",
+    "head_weak_etag",
+    "head_upper_etag",
+    "head_without_last_modified",
     # speech jobs
     "queue_full",
     "refused_account",
     "job_failed",
     "job_failed_no_money",
+    "submit_without_code",
+    "success_without_result",
+    "bad_member",
+    "drip_member",
+    "empty_page_with_token",
     # instances of functions
     "killed_before_request",
     "killed_after_request",
@@ -93,7 +103,9 @@ class FaultPlan(_Model):
     """The faults to inject. `rates` holds kinds with a probability above 0.
 
     `until`: each kind is injected in its first `until` events only. `delay_ms`: shortest and longest delay of the late
-    and slow kinds, and of the second of two deliveries. `clock_skew_s`: how far the cloud's clock is ahead.
+    and slow kinds, and of the second of two deliveries. `jobs`: if not empty, only jobs of recordings with these keys
+    get bad_member, drip_member and success_without_result. `looks`: how often a function looks at a job until
+    success_without_result ends for it. `clock_skew_s`: how far the cloud's clock is ahead.
     """
 
     seed: int = 0
@@ -110,6 +122,8 @@ class FaultPlan(_Model):
         500,
     )
     kill: KillRule | None = None
+    jobs: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    looks: Annotated[int, Field(ge=1)] = 2
     clock_skew_s: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
     @property

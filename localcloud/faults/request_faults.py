@@ -1,4 +1,4 @@
-"""Injects faults into requests that are signed with a temporary credential: errors, cut connections, delays, kills.
+"""Injects faults into requests that are signed with a temporary credential: errors, cuts, delays, headers, kills.
 
 Requests with the operator's permanent credential are never affected, nor are requests with an invalid signature.
 """
@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from starlette.responses import Response
 
@@ -17,7 +18,7 @@ from localcloud.auth.credentials import Credential
 from localcloud.faults.decisions import FaultDecisions
 from localcloud.http.errors import ServiceError
 from localcloud.http.request import Request
-from localcloud.http.response import close_response
+from localcloud.http.response import DrippingResponse, close_response
 
 # A body is read before its request is rejected, so that the client receives the response.
 _MAX_DISCARDED_BYTES = 1024 * 1024
@@ -109,7 +110,37 @@ class RequestFaults:
         except BaseException:
             close_response(response)
             raise
+        return self._change_response(request, response, event_id)
+
+    def _change_response(self, request: Request, response: Response, event_id: str) -> Response:
+        if (
+            request.method == "HEAD"
+            and request.target.is_cos
+            and request.key
+            and response.status_code == HTTPStatus.OK
+        ):
+            self._change_head(request, response, event_id)
+        if self._injector.should_inject("drip", event_id):
+            request.fault = "drip"
+            return DrippingResponse(response)
         return response
+
+    def _change_head(self, request: Request, response: Response, event_id: str) -> None:
+        """Change the headers of an object in ways that HTTP allows and COS is not known for."""
+        headers = response.headers
+        etag = headers.get("etag", "")
+        for kind, name, value in (
+            ("head_without_etag", "etag", ""),
+            ("head_weak_etag", "etag", f"W/{etag}"),
+            ("head_upper_etag", "etag", etag.upper()),
+            ("head_without_last_modified", "last-modified", ""),
+        ):
+            if name in headers and self._injector.should_inject(kind, event_id):
+                request.fault = kind
+                if value:
+                    headers[name] = value
+                else:
+                    del headers[name]
 
     async def _before(self, request: Request, number: int, event_id: str) -> None:
         assert request.signer is not None
@@ -143,6 +174,11 @@ class RequestFaults:
         if request.target.is_ci and request.method == "POST":
             digest = hashlib.sha256(await request.peek_body(_MAX_DISCARDED_BYTES)).hexdigest()
         return self._injector.event_id(f"{request.method} {request.host_name} {path} {digest}")
+
+
+def is_from_function(request: Request) -> bool:
+    """Whether a request is signed with a temporary credential, as those of functions are."""
+    return request.signer is not None and bool(request.signer.token)
 
 
 def _abort(request: Request, kind: str) -> None:

@@ -19,8 +19,9 @@ from localcloud.ci.models import Job, JobSpec, JobStore, Output
 from localcloud.ci.notifier import OutgoingNotification
 from localcloud.ci.serializers import render_notification
 from localcloud.faults.decisions import FaultDecisions, SkewedClock
+from localcloud.faults.job_answers import JobAnswers
 from localcloud.faults.plan import FaultPlan
-from localcloud.faults.request_faults import InstanceKiller, RequestFaults
+from localcloud.faults.request_faults import InstanceKiller, RequestFaults, is_from_function
 from localcloud.faults.switches import Switches
 from localcloud.http.request import Request
 from localcloud.speech.models import Recognition, RecognitionError, Sentence
@@ -67,6 +68,7 @@ class Faults:
         self.objects = ObjectFaults(self._injector)
         self.events = EventFaults(self._injector)
         self.jobs = JobFaults(self._injector, store, self.switches)
+        self.job_answers = JobAnswers(self._injector)
         self.notifications = NotificationFaults(self._injector, self._job_store, self.jobs)
         self.requests = RequestFaults(self._injector, self._killer, self._get_job_label)
 
@@ -78,6 +80,7 @@ class Faults:
         """Replace the plan. An empty one ends the faults and keeps the numbers of injected faults."""
         self._injector.set_plan(plan)
         self._killer.reset()
+        self.job_answers.reset()
 
     def report(self) -> dict[str, Any]:
         """Return the current plan, and the number of injected faults by kind."""
@@ -112,7 +115,7 @@ class JobFaults:
 
     def maybe_refuse_account(self, request: Request) -> None:
         """Raise 451, 402 or 403 for a function's submit, if the plan says so; all submits of a stretch get the same."""
-        if not _is_from_function(request) or "refused_account" not in self._injector.plan.rates:
+        if not is_from_function(request) or "refused_account" not in self._injector.plan.rates:
             return
         stretch = self._injector.stretch_id("submits of functions", _STRETCH_LENGTH)
         if self._injector.should_inject("refused_account", stretch):
@@ -122,7 +125,7 @@ class JobFaults:
 
     def maybe_reject_full(self, request: Request, spec: JobSpec) -> None:
         """Raise QueueFull for a function's submit, if the plan says so."""
-        if _is_from_function(request) and self._should_inject("queue_full", spec):
+        if is_from_function(request) and self._should_inject("queue_full", spec):
             request.fault = "queue_full"
             raise CiError(400, "QueueFull", "The queue holds too many open jobs already.")
 
@@ -130,7 +133,7 @@ class JobFaults:
         self, request: Request, job: Job, is_notified: Callable[[str], bool]
     ) -> None:
         """Delay the response to a function's submit until its job was notified, for 2 s at most."""
-        if not _is_from_function(request) or not self._should_inject("early_notification", job.spec):
+        if not is_from_function(request) or not self._should_inject("early_notification", job.spec):
             return
         request.fault = "early_notification"
         deadline_s = time.monotonic() + _MAX_HOLD_S
@@ -159,10 +162,6 @@ class JobFaults:
     def marks(self) -> dict[str, str]:
         """Return the marked jobs: by the kind of their failure, or `foreign` for one that was not submitted."""
         return dict(self._db.execute("SELECT job_id, mark FROM job_marks"))
-
-
-def _is_from_function(request: Request) -> bool:
-    return request.signer is not None and bool(request.signer.token)
 
 
 class NotificationFaults:

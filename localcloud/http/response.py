@@ -8,8 +8,9 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import BinaryIO
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from localcloud.http.request import Request
 from localcloud.xml import Node, serialize
@@ -17,6 +18,7 @@ from localcloud.xml import Node, serialize
 # Exactly this: the Python SDK parses some responses only when no charset follows the type.
 XML_TYPE = "application/xml"
 _CHUNK_BYTES = 256 * 1024
+_DRIP_INTERVAL_S = 1.0
 # The Python SDK returns headers as a plain dict, so its callers (and the SDK itself) depend on these spellings.
 _HEADER_SPELLINGS = {
     name.lower().encode(): name.encode()
@@ -76,8 +78,45 @@ class FileRangeResponse(Response):
         self._file.close()
 
 
+class DrippingResponse(Response):
+    """Sends another response with a second between any two bytes of its body, until the client disconnects."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(None, response.status_code)
+        self.raw_headers = response.raw_headers
+        self.response = response
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        self.response.raw_headers = self.raw_headers
+        disconnect = asyncio.create_task(_wait_for_disconnect(receive))
+
+        async def drip(message: Message) -> None:
+            body = message.get("body", b"")
+            for number in range(len(body) - 1):
+                await send({**message, "body": body[number : number + 1], "more_body": True})
+                await asyncio.wait([disconnect], timeout=_DRIP_INTERVAL_S)
+                if disconnect.done():
+                    raise ClientDisconnect
+            await send({**message, "body": body[-1:]} if body else message)
+
+        try:
+            await self.response(scope, receive, drip)
+        except ClientDisconnect:
+            pass
+        finally:
+            disconnect.cancel()
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def close_response(response: Response) -> None:
     """Release a response that will not be sent."""
+    if isinstance(response, DrippingResponse):
+        close_response(response.response)
     if isinstance(response, FileRangeResponse):
         response.close()
 

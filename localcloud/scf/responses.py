@@ -85,7 +85,7 @@ class FunctionApi:
         is_reserved: Callable[[str], bool],
         is_assumable: Callable[[str], bool],
         has_service_role: Callable[[], bool],
-        code_url: str,
+        build_code_url: Callable[[str], str],
         propagation_delay_s: float,
     ) -> None:
         """`is_reserved`: whether a function of that name was not deployed with the API; `is_assumable`: SCF's roles.
@@ -99,7 +99,7 @@ class FunctionApi:
         self._is_reserved = is_reserved
         self._is_assumable = is_assumable
         self._has_service_role = has_service_role
-        self._code_url = code_url
+        self._build_code_url = build_code_url
         self._propagation_delay_s = propagation_delay_s
         self._deleted_until_s: dict[str, float] = {}
 
@@ -185,7 +185,7 @@ class FunctionApi:
         request = parse_params(QualifiedParams, params)
         record = _require_function(self._functions, request)
         request.check_qualifier()
-        return {"Url": f"{self._code_url}/{record.name}.zip", "CodeSha256": record.code.sha256}
+        return {"Url": self._build_code_url(record.name), "CodeSha256": record.code.sha256}
 
     async def list(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """ListFunctions, by name."""

@@ -28,7 +28,7 @@ class ScfService:
         *,
         region: str,
         appid: str,
-        endpoint: str,
+        build_code_url: Callable[[str], str],
         deploy_delay_s: float,
         find_taken_rule: Callable[[str], str],
         has_bucket: Callable[[str], bool],
@@ -37,10 +37,11 @@ class ScfService:
         has_service_role: Callable[[], bool],
         can_write_buckets: Callable[[], bool],
     ) -> None:
-        """What was deployed before runs again in `registry`; `endpoint` serves the uploaded code.
+        """What was deployed before runs again in `registry`.
 
-        `propagation_delay_s`: how long a deletion or a URL is not yet known everywhere. `has_service_role`: whether the
-        account has SCF_QcsRole; `can_write_buckets`: whether that role may write rules to buckets.
+        `build_code_url` returns the URL of a function's uploaded code. `propagation_delay_s`: how long a deletion
+        or a URL is not yet known everywhere. `has_service_role`: whether the account has SCF_QcsRole;
+        `can_write_buckets`: whether that role may write rules to buckets.
         `find_taken_rule`: the error code for a bucket whose rule another product has, or an empty string.
         """
         self._region = Region(region, appid)
@@ -56,7 +57,7 @@ class ScfService:
             is_reserved=reserved_names.__contains__,
             is_assumable=is_assumable,
             has_service_role=has_service_role,
-            code_url=f"{endpoint}/-/code",
+            build_code_url=build_code_url,
             propagation_delay_s=propagation_delay_s,
         )
         triggers = TriggerApi(

@@ -21,6 +21,7 @@ from shared.recordings.models import Recording, Status, Summary, sortable_key
 from shared.recordings.receipt_store import STATE_METADATA
 from shared.tencent.cos import ObjectSummary
 
+MAX_CURSOR_BYTES = 4096
 RESERVED_S = 15.0  # for the current recording, and to store the cursor
 
 
@@ -75,7 +76,9 @@ def _cursor_bucket(ctx: Context) -> str:
 def _load_cursor(ctx: Context) -> _Position:
     """Read the cursor. One that cannot be read starts a new round: nothing is lost or paid by that."""
     try:
-        body = ctx.output_cos.get(_cursor_bucket(ctx), audit_cursor_key(ctx.settings)).body
+        body = ctx.output_cos.get(
+            _cursor_bucket(ctx), audit_cursor_key(ctx.settings), max_bytes=MAX_CURSOR_BYTES
+        ).body
         members = json.loads(body)
         return _Position(str(members["bucket"]), str(members["key"]))
     except NotFound:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from shared.errors import NotFound, RequestRejected, safe_error_message
+from shared.errors import CloudError, NotFound, RequestRejected, safe_error_message
 from shared.events import NotifiedJob
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.context import Context, parse_timestamp
@@ -24,6 +24,7 @@ from shared.recordings.outputs import (
     write_transcripts,
 )
 from shared.recordings.proof import compute_nonce, is_own_job, parse_user_data
+from shared.tencent.client import TOO_LARGE
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
 from shared.transcript import RecordingRef, Transcript, build_transcript, parse_sentence, render_formats
@@ -58,19 +59,22 @@ def process_notification(ctx: Context, notified_jobs: Iterable[NotifiedJob]) -> 
 
 def _process_job(ctx: Context, notified_job: NotifiedJob) -> Result:
     job_id, hint = notified_job
+    failure: CloudError | None = None
     # Only the operator's buckets are queried; the hint, which anyone could send, only decides the order.
     for bucket in sorted(ctx.settings.input_buckets, key=lambda bucket: bucket != hint):
         try:
             lookup = fetch_jobs(ctx, bucket, [job_id])
-        except RequestRejected as error:
-            if error.status not in _UNKNOWN_JOB_STATUSES:
-                raise
+        except CloudError as error:
             # An unknown id is no error in the documented responses, but an id of another form may be one.
-            ctx.log.warning("job_lookup_rejected", job_id=job_id, bucket=bucket, error=str(error))
+            is_unknown = isinstance(error, RequestRejected) and error.status in _UNKNOWN_JOB_STATUSES
+            failure = failure if is_unknown else error
+            ctx.log.warning("job_lookup_failed", job_id=job_id, bucket=bucket, error=str(error))
             continue
         for job in lookup.jobs:
             if job.job_id == job_id:
                 return complete_job(ctx, bucket, job)
+    if failure:
+        raise failure
     return Result(Status.UNKNOWN_JOB, job_id=job_id, reason="no input bucket has this job")
 
 
@@ -217,6 +221,11 @@ def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> Job
     try:
         content = ctx.output_cos.get(bucket, raw_result_key(ctx.settings, receipt.id))
     except NotFound:
+        return None
+    except RequestRejected as error:
+        if error.code != TOO_LARGE:
+            raise
+        ctx.log.warning("raw_result_too_large", key=receipt.key, job_id=receipt.job_id)
         return None
     if content.head.modified_s > written_by_s + RAW_RESULT_TOLERANCE_S:
         ctx.log.warning("raw_result_too_new", key=receipt.key, job_id=receipt.job_id)

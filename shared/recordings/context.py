@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -20,6 +21,7 @@ from shared.tencent.cos import CosClient
 from shared.tencent.speech import SpeechClient
 
 DEFAULT_TIME_LIMIT_MS = 60_000
+_CI_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
 VERSIONING_TTL_S = 300.0  # after this time a bucket is checked again
 RESPONSE_MARGIN_S = 1.5  # to respond and log before the platform ends the process
 
@@ -117,14 +119,17 @@ class Context:
         return self.now() - parse_timestamp(modified) >= self.settings.sweep_after_s
 
     def is_expired(self, created_s: float) -> bool:
-        """Check whether work that began at this time (Unix seconds) is older than GIVE_UP_AFTER seconds."""
-        return self.now() - created_s > self.settings.give_up_after_s
+        """Check whether work that began at this time (Unix seconds) is older than GIVE_UP_AFTER. 0 means never."""
+        return self.settings.gives_up and self.now() - created_s > self.settings.give_up_after_s
 
 
-def parse_timestamp(modified: str) -> float:
-    """Parse the ISO 8601 time of a listing as Unix seconds; an unreadable one counts as 0, long ago."""
+def parse_timestamp(text: str) -> float:
+    """Parse the ISO 8601 time of a listing or a job as Unix seconds; an unreadable one counts as 0, long ago.
+
+    COS writes `Z`, CI `+0800`; Python 3.10 reads neither.
+    """
     try:
-        parsed = datetime.fromisoformat(modified.replace("Z", "+00:00"))
+        parsed = datetime.fromisoformat(_CI_OFFSET.sub(r"\1:\2", text.replace("Z", "+00:00")))
     except ValueError:
         return 0.0
     return parsed.replace(tzinfo=parsed.tzinfo or timezone.utc).timestamp()

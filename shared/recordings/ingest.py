@@ -16,6 +16,7 @@ from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.failures import (
     ARCHIVED,
     EMPTY,
+    LONG_WAIT,
     TOO_LARGE,
     UNREADABLE,
     UNSUPPORTED_KEY,
@@ -55,6 +56,7 @@ MIN_LEASE_FRACTION = 0.2
 # Pauses between two tries to submit a job that the service refuses because of the account or the role: each is twice
 # the one before.
 MAX_RETRY_PAUSE_S = 3600.0
+LONG_WAIT_S = 86_400.0
 
 
 def ingest(ctx: Context, bucket: str, key: str, *, is_restore: bool = False) -> Result:
@@ -291,8 +293,25 @@ def record_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
 
 def defer_to_sweep(ctx: Context, receipt: Receipt, *, reason: str) -> Result:
     """Leave the submit to the sweep: no job is running, so the next attempt need not wait for the lease."""
-    keep_deferred(ctx, receipt, receipt.defer(ctx.now()))
+    deferred = receipt.defer(ctx.now())
+    if has_waited_long(ctx, deferred):
+        deferred = write_wait_report(ctx, deferred)
+    keep_deferred(ctx, receipt, deferred)
     return Result.of(receipt, Status.DEFERRED, job_id="", reason=reason)
+
+
+def has_waited_long(ctx: Context, receipt: Receipt) -> bool:
+    """Check whether a recording without a job has waited for a day, and nothing says so yet."""
+    is_long = ctx.now() - receipt.waits_since_s > LONG_WAIT_S
+    return is_long and receipt.deferred and not receipt.is_wait_reported
+
+
+def write_wait_report(ctx: Context, receipt: Receipt) -> Receipt:
+    """Write the error object of a recording that has waited long, and return its receipt; it keeps waiting."""
+    ctx.log.error("recording_waits_long", bucket=receipt.bucket, key=receipt.key, receipt_id=receipt.id)
+    if not receipt.refusals:  # otherwise the error object says why the job is refused
+        write_error_object(ctx, receipt, Failure(LONG_WAIT))
+    return receipt._replace(is_wait_reported=True)
 
 
 def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from shared.errors import AlreadyExists, NotFound, Throttled
+from shared.errors import AlreadyExists, NotFound, RequestRejected, Throttled
 from shared.recordings.keys import (
     OUTPUT_MARK,
     STATE_MARK,
@@ -27,6 +27,7 @@ from shared.recordings.keys import (
 )
 from shared.recordings.models import InvalidReceipt, Receipt
 from shared.settings import Settings
+from shared.tencent.client import TOO_LARGE
 from shared.tencent.cos import CosClient
 
 CONTENT_TYPE = "application/json"
@@ -268,9 +269,14 @@ class ReceiptStore:
 
     def _read(self, key: str) -> Receipt | None:
         try:
-            return Receipt.from_json(self._cos.get(self._bucket, key).body)
+            content = self._cos.get(self._bucket, key, max_bytes=MAX_RECEIPT_BYTES)
         except NotFound:
             return None
+        except RequestRejected as error:
+            if error.code != TOO_LARGE:
+                raise
+            raise InvalidReceipt(f"not a receipt: it has more than {MAX_RECEIPT_BYTES} bytes") from None
+        return Receipt.from_json(content.body)
 
 
 def _is_live_claim(key: str, now_s: float, lease_s: float) -> bool:

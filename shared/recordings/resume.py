@@ -13,7 +13,7 @@ from shared.errors import RequestRejected, ScribeError
 from shared.recordings.complete import close_superseded, head_recording
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
 from shared.recordings.context import Context, parse_timestamp
-from shared.recordings.failures import LONG_WAIT, Failure
+from shared.recordings.failures import LONG_WAIT
 from shared.recordings.ingest import (
     has_lease,
     keep_deferred,
@@ -21,9 +21,10 @@ from shared.recordings.ingest import (
     submit_job,
     unreadable_failure,
     wait_for_restore,
+    write_wait_report,
 )
 from shared.recordings.models import Receipt, Result, Status
-from shared.recordings.outputs import fail_recording, write_error_object
+from shared.recordings.outputs import fail_recording
 from shared.recordings.proof import compute_nonce, is_own_job
 from shared.recordings.receipt_store import ReceiptStore
 from shared.tencent.speech_models import Job, JobFilter
@@ -32,7 +33,6 @@ MAX_LOOKUP_PAGES = 100
 # The clock of a function may differ from that of the speech service. Which job is meant is decided by its secret, so a
 # wide window costs a few requests at most.
 LOOKUP_MARGIN_S = 900.0
-LONG_WAIT_S = 86_400.0
 _BEIJING = timezone(timedelta(hours=8))
 
 
@@ -58,22 +58,14 @@ def report_long_wait(ctx: Context, receipt: Receipt) -> Result:
     if isinstance(claim, Result):
         return claim
     try:
-        ctx.log.error("recording_waits_long", bucket=receipt.bucket, key=receipt.key, receipt_id=receipt.id)
-        if not receipt.refusals:  # otherwise the error object says why the job is refused
-            write_error_object(ctx, receipt, Failure(LONG_WAIT))
+        reported = write_wait_report(ctx, claim)
         if not has_lease(ctx, claim):
             return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
-        keep_deferred(ctx, claim, claim.defer(ctx.now())._replace(is_wait_reported=True))
+        keep_deferred(ctx, claim, reported.defer(ctx.now()))
     except Exception:
         _release(ctx, store, claim)
         raise
     return Result.of(receipt, Status.DEFERRED, reason=LONG_WAIT.message)
-
-
-def has_waited_long(ctx: Context, receipt: Receipt) -> bool:
-    """Check whether a recording without a job has waited for a day, and no error object says so yet."""
-    is_long = ctx.now() - receipt.waits_since_s > LONG_WAIT_S
-    return is_long and receipt.deferred and not receipt.is_wait_reported
 
 
 def _claim(ctx: Context, store: ReceiptStore, receipt: Receipt, nonce: str) -> Receipt | Result:

@@ -27,18 +27,20 @@ from shared.recordings.complete import (
 )
 from shared.recordings.context import Context
 from shared.recordings.failures import BUCKET_REMOVED, Failure
+from shared.recordings.ingest import has_waited_long
 from shared.recordings.keys import cursor_key
 from shared.recordings.limiter import InFlightLimiter
 from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
 from shared.recordings.outputs import fail_recording
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA, OpenReceipt
-from shared.recordings.resume import has_waited_long, report_long_wait, resume_attempt
+from shared.recordings.resume import report_long_wait, resume_attempt
 from shared.tencent.speech_models import FAILED as JOB_FAILED
 from shared.tencent.speech_models import Job
 
 JOBS_PER_QUERY = 10
 # Results come with the jobs: ten short ones or one of five hours, an hour of MP3 being about 60 MB.
 MAX_BYTES_PER_QUERY = 60_000_000
+MAX_CURSOR_BYTES = 4096
 RESERVED_S = 15.0  # for the current batch, and to store the cursor
 
 
@@ -99,7 +101,9 @@ class _BucketSweep:
         """Return the cursor. One that cannot be read starts a new round."""
         key = cursor_key(self.ctx.settings)
         try:
-            return self.ctx.output_cos.get(self.state_bucket, key).body.decode("ascii", "ignore")
+            return self.ctx.output_cos.get(self.state_bucket, key, max_bytes=MAX_CURSOR_BYTES).body.decode(
+                "ascii", "ignore"
+            )
         except NotFound:
             return ""
         except RequestRejected as error:

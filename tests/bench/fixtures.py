@@ -18,6 +18,7 @@ from cli.local.emulator import (
     OUTPUT_BUCKET,
     REGION,
     SETTINGS,
+    Emulator,
     LocalPipeline,
     OperatorClients,
     start_emulator,
@@ -60,15 +61,15 @@ def running_bench_cloud(data: Path, *, max_concurrent_jobs: int) -> Iterator[Ben
         operator.speech.enable_bucket(INPUT_BUCKET)
         with httpx.Client(base_url=emulator.endpoint, trust_env=False, timeout=CALL_TIMEOUT_S) as client:
             pipeline = LocalPipeline(emulator, operator, data)
-            yield BenchCloud(pipeline, client, _build_function_environ(emulator.endpoint, client))
+            yield BenchCloud(pipeline, client, _build_function_environ(emulator, client))
 
 
-def _build_function_environ(endpoint: str, client: httpx.Client) -> dict[str, str]:
-    key = client.post("/-/keys").raise_for_status().json()
+def _build_function_environ(emulator: Emulator, client: httpx.Client) -> dict[str, str]:
+    key = client.post("/-/keys", headers=emulator.admin_headers).raise_for_status().json()
     return {
         **SETTINGS,
         "SWEEP_AFTER": "0",  # every open receipt is due
-        "CLOUD_ENDPOINT": endpoint,
+        "CLOUD_ENDPOINT": emulator.endpoint,
         "TENCENTCLOUD_REGION": REGION,
         "TENCENTCLOUD_SECRETID": key["secret_id"],
         "TENCENTCLOUD_SECRETKEY": key["secret_key"],

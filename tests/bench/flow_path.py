@@ -122,9 +122,11 @@ def measure(emulator: Emulator, operator: OperatorClients, key: str) -> dict[str
     """Run the four events of one recording and record each. The recording ends with its transcripts written."""
     operator.cos.put(INPUT_BUCKET, key, b"speech " * 300)
     paths = {"upload": record(lambda: upload.main_handler(upload_event(key), CONTEXT))}
-    idle = httpx.get(f"{emulator.endpoint}/-/idle?timeout={IDLE_TIMEOUT_S}", trust_env=False, timeout=60)
-    assert idle.json() is True
-    jobs = httpx.get(f"{emulator.endpoint}/-/jobs", trust_env=False).json()
+    with httpx.Client(
+        base_url=f"{emulator.endpoint}/-/", headers=emulator.admin_headers, trust_env=False, timeout=60
+    ) as client:
+        assert client.get(f"idle?timeout={IDLE_TIMEOUT_S}").json() is True
+        jobs = client.get("jobs").json()
     event = notification_event(jobs[-1]["job_id"])
     paths["notification, 4 formats"] = record(lambda: callback.main_handler(event, CONTEXT))
     paths["redelivered event"] = record(lambda: upload.main_handler(upload_event(key), CONTEXT))

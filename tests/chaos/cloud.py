@@ -164,7 +164,9 @@ class Cloud:
         return dict(self._request(method, path, body))
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
-        return self.client.request(method, f"/-/{path}", json=body).raise_for_status().json()
+        headers = self.pipeline.emulator.admin_headers
+        response = self.client.request(method, f"/-/{path}", json=body, headers=headers)
+        return response.raise_for_status().json()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import httpx
@@ -225,7 +226,8 @@ def test_outputs_of_earlier_settings_are_never_recordings(tmp_path: Path) -> Non
         flow.upload("bad.wav", b"NOT AUDIO")
         flow.settle()
     moved = {"OUTPUT_BUCKET": OUTPUT_BUCKET, "OUTPUT_PREFIX": "texts/", "STATE_PREFIX": ".state/"}
-    moved |= {"SINCE": "2100-01-01T00:00:00Z"}  # the recordings themselves are left alone
+    later = datetime.now(timezone.utc) + timedelta(hours=1)
+    moved |= {"SINCE": later.isoformat()}  # the recordings themselves are left alone
     with running_flow(tmp_path, settings | moved) as flow:
         keys = [item.key for item in flow.pipeline.clients.cos.iter_objects(INPUT_BUCKET)]
         outputs = [key for key in keys if key not in {"talk.wav", "bad.wav"}]

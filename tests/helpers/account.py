@@ -25,7 +25,7 @@ from cli.manifest.models import (
     Manifest,
 )
 from cli.policy.documents import deployer_policy
-from cli.policy.permissions import load_function_settings, scope_from_settings
+from cli.policy.permissions import LOCK_FOLDER, load_function_settings, scope_from_settings
 from shared.settings import Settings
 from shared.tencent.auth import Credentials
 
@@ -95,7 +95,9 @@ class Account:
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self.emulator.endpoint}/-/{path}"
-        response = httpx.request(method, url, json=body, trust_env=False, timeout=60)
+        response = httpx.request(
+            method, url, json=body, headers=self.emulator.admin_headers, trust_env=False, timeout=60
+        )
         assert response.status_code == 200, response.text
         return response.json()
 
@@ -104,10 +106,10 @@ class Account:
         return max((row["number"] for row in self.admin("GET", "requests?since=0")), default=0)
 
     def list_writes(self, since: int) -> list[str]:
-        """List the actions after this request that could change something."""
+        """List the actions after this request that could change something, without those on the deployment's lock."""
         rows = self.admin("GET", f"requests?since={since}")
         assert rows, "no request was sent"
-        actions = [row["action"] for row in rows if row["secret_id"]]
+        actions = [row["action"] for row in rows if row["secret_id"] and LOCK_FOLDER not in row["path"]]
         return [action for action in actions if not action.partition(":")[2].startswith(READ_ACTIONS)]
 
     def create_key(self, policy: Mapping[str, Any]) -> dict[str, str]:

@@ -105,7 +105,13 @@ class Deployment:
         return CliContext(ROOT, self.folder / "none.env", process, self.folder)
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
-        response = httpx.request(method, f"{self.emulator.endpoint}/-/{path}", json=body, trust_env=False)
+        response = httpx.request(
+            method,
+            f"{self.emulator.endpoint}/-/{path}",
+            json=body,
+            headers=self.emulator.admin_headers,
+            trust_env=False,
+        )
         assert response.is_success, response.text
         return response.json()
 

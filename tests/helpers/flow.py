@@ -80,7 +80,9 @@ class Flow:
         )
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
-        response = self.client.request(method, f"/-/{path}", json=body)
+        response = self.client.request(
+            method, f"/-/{path}", json=body, headers=self.pipeline.emulator.admin_headers
+        )
         assert response.status_code < 300, response.text
         return response.json()
 

@@ -39,13 +39,16 @@ class StandIn:
     appid: str
     secret_id: str
     secret_key: str
+    admin_secret: str
 
     @classmethod
-    def start(cls, folder: Path, *options: str) -> StandIn:
+    def start(cls, folder: Path, *options: str, umask: int = -1) -> StandIn:
         command = [sys.executable, "-m", "localcloud", "--port", "0", "--data", str(folder), *options]
         folder.mkdir(exist_ok=True)
         with (folder / "stderr.log").open("a") as log:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, umask=umask
+            )
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
@@ -53,7 +56,8 @@ class StandIn:
             process.wait(TIMEOUT_S)
             pytest.fail((folder / "stderr.log").read_text())
         ready = json.loads(line)
-        params = {name: ready[name] for name in ("endpoint", "region", "appid", "secret_id", "secret_key")}
+        names = ("endpoint", "region", "appid", "secret_id", "secret_key", "admin_secret")
+        params = {name: ready[name] for name in names}
         return cls(folder, process, **params)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -71,10 +75,23 @@ class StandIn:
     def ci_host(self, bucket: str) -> str:
         return f"{bucket}.ci.{self.region}.myqcloud.com"
 
+    @property
+    def admin_headers(self) -> dict[str, str]:
+        """What the admin pages ask for."""
+        return {"x-localcloud-secret": self.admin_secret}
+
+    def send_admin(
+        self, method: str, path: str, *, json: object = None, content: bytes | None = None
+    ) -> httpx.Response:
+        """Send a request to an admin page; the response may be an error."""
+        url, headers = f"{self.endpoint}/-/{path}", self.admin_headers
+        return httpx.request(
+            method, url, json=json, content=content, headers=headers, trust_env=False, timeout=TIMEOUT_S
+        )
+
     def admin(self, method: str, path: str, body: object = None) -> Any:
         """Send a request to an admin page; returns its JSON."""
-        url = f"{self.endpoint}/-/{path}"
-        response = httpx.request(method, url, json=body, trust_env=False, timeout=TIMEOUT_S)
+        response = self.send_admin(method, path, json=body)
         assert response.status_code == 200, response.text
         return response.json()
 

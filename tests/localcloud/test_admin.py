@@ -32,14 +32,16 @@ def test_every_request_is_in_the_access_log(cloud: StandIn, raw: RawClient, buck
 
 def test_admin_pages_are_on_both_loopback_names(cloud: StandIn, raw: RawClient) -> None:
     for name in ("127.0.0.1", "localhost"):
-        assert raw.target("GET", "/-/health", {"host": name}).json() == {"status": "ok"}
-    assert raw.target("GET", "/", {"host": "localhost"}).status_code == 404
+        headers = {"host": name, **cloud.admin_headers}
+        assert raw.target("GET", "/-/health", headers).json() == {"status": "ok"}
+    assert raw.target("GET", "/", headers).status_code == 404
 
 
 @pytest.mark.parametrize("page", ["timer/none", "functions/none/invoke", "ai_bucket/none"])
 def test_admin_page_of_unknown_thing_is_404(cloud: StandIn, raw: RawClient, page: str) -> None:
     before = cloud.admin("GET", "invocations")
-    assert raw.target("POST", f"/-/{page}", {"host": "localhost"}).status_code == 404
+    headers = {"host": "localhost", **cloud.admin_headers}
+    assert raw.target("POST", f"/-/{page}", headers).status_code == 404
     assert cloud.admin("GET", "invocations") == before
 
 

@@ -105,7 +105,7 @@ def test_admin_pages_invoke_functions_and_timers(cloud_with_functions: StandIn) 
     cloud.wait_idle()
     assert cloud.admin("GET", "invocations")[-1]["result"] == "reconcile"
     event = {"path": "/x", "body": ""}
-    response = httpx.post(f"{cloud.endpoint}/-/functions/callback/invoke", json=event, trust_env=False)
+    response = cloud.send_admin("POST", "functions/callback/invoke", json=event)
     assert response.json()["result"]["statusCode"] == 403
 
 

@@ -32,7 +32,9 @@ def test_signal_stops_it_cleanly(start_cloud: StartCloud, number: int) -> None:
     cloud = start_cloud()
     assert cloud.ready()["pid"] == cloud.process.pid
     with httpx.Client(base_url=cloud.endpoint, trust_env=False) as client:
-        client.get("/-/health")  # a kept-alive connection must not delay the stop
+        client.get(
+            "/-/health", headers=cloud.admin_headers
+        )  # a kept-alive connection must not delay the stop
         started_s = time.monotonic()
         assert cloud.stop(number) == 0
         assert time.monotonic() - started_s < 5
@@ -50,6 +52,7 @@ def test_ready_line_has_what_clients_need(start_cloud: StartCloud) -> None:
         "appid": "1259999999",
         "secret_id": "AKIDMINE",
         "secret_key": "mine",
+        "admin_secret": cloud.admin_secret,
         "functions": {},
         "pid": cloud.process.pid,
     }

@@ -65,7 +65,7 @@ class Account:
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with (
         start_emulator(tmp_path_factory.mktemp("cloud"), {}) as emulator,
-        httpx.Client(base_url=emulator.endpoint, trust_env=False) as http,
+        httpx.Client(base_url=emulator.endpoint, headers=emulator.admin_headers, trust_env=False) as http,
     ):
         key = Credentials(emulator.secret_id, emulator.secret_key)
         yield Account(ApiClient(key, emulator.region, emulator.endpoint), http)

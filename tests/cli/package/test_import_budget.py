@@ -115,7 +115,8 @@ def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
     cloud.clients.cos.put(INPUT_BUCKET, "a.wav", b"speech " * 300)
     submitted = cloud.first_event("upload", build_event("a.wav"))
     (recording,) = submitted["response"]["recordings"]
-    assert httpx.get(f"{cloud.emulator.endpoint}/-/idle?timeout=20", trust_env=False).json() is True
+    idle_url = f"{cloud.emulator.endpoint}/-/idle?timeout=20"
+    assert httpx.get(idle_url, headers=cloud.emulator.admin_headers, trust_env=False).json() is True
     notified = cloud.first_event("callback", build_notification(recording["job_id"]))
     swept = cloud.first_event("sweep", {"Message": "reconcile"})
 

@@ -46,8 +46,8 @@ class LimitedClient:
     rows_before: ClassVar[int] = 0
 
     def __init__(self, raw: RawClient, *policies: Policy) -> None:
-        self.raw, self.admin_url = raw, f"{raw.cloud.endpoint}/-"
-        self.key: IssuedKey = raw.client.post(f"{self.admin_url}/keys", json={"policies": policies}).json()
+        self.raw = raw
+        self.key: IssuedKey = raw.cloud.admin("POST", "keys", {"policies": policies})
 
     def send(
         self,
@@ -68,7 +68,7 @@ class LimitedClient:
 
     def list_required_permissions(self) -> list[tuple[str, str]]:
         """The permissions in the access log of this credential's requests."""
-        rows = self.raw.client.get(f"{self.admin_url}/requests?since={LimitedClient.rows_before}").json()
+        rows = self.raw.cloud.admin("GET", f"requests?since={LimitedClient.rows_before}")
         LimitedClient.rows_before = rows[-1]["number"]
         return [(row["action"], row["resource"]) for row in rows if row["secret_id"] == self.key["secret_id"]]
 
@@ -298,7 +298,7 @@ def test_create_function_needs_the_namespace_resource(
 
 
 def test_credential_with_invalid_policy_is_not_issued(cloud: StandIn) -> None:
-    response = httpx.post(f"{cloud.endpoint}/-/keys", json={"policies": [{"version": "1"}]}, trust_env=False)
+    response = cloud.send_admin("POST", "keys", json={"policies": [{"version": "1"}]})
     assert (response.status_code, "version" in response.json()["error"]) == (400, True)
 
 

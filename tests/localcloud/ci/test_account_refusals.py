@@ -127,9 +127,8 @@ def test_refusal_is_for_one_operation_or_for_all(
 
 
 def test_invalid_refusal_is_rejected(submitter: Submitter) -> None:
-    url = f"{submitter.cloud.endpoint}/-/refuse"
     for wrong in ({}, {"status": 200}, {"status": 451, "operation": "x"}, {"status": 451, "body": "json"}):
-        assert submitter.raw.client.put(url, json=wrong).status_code == 400
+        assert submitter.cloud.send_admin("PUT", "refuse", json=wrong).status_code == 400
     assert submitter.cloud.admin("GET", "refuse") == []
 
 

@@ -78,7 +78,9 @@ def test_binding_needs_its_permissions(cloud: StandIn, raw: RawClient, bucket: s
     assert send("ci:CreateCIBucket", "PUT", {"unbind": ""}) == 401
 
 
-def test_status_is_one_of_three(cloud: StandIn, raw: RawClient, bucket: str) -> None:
-    url = f"{cloud.endpoint}/-/ci_buckets"
-    assert raw.client.put(url, json={"bucket": bucket, "status": "maybe"}).status_code == 400
-    assert raw.client.put(url, json={"bucket": "none", "status": "on"}).status_code == 404
+def test_status_is_one_of_three(cloud: StandIn, bucket: str) -> None:
+    for body, status in (
+        ({"bucket": bucket, "status": "maybe"}, 400),
+        ({"bucket": "none", "status": "on"}, 404),
+    ):
+        assert cloud.send_admin("PUT", "ci_buckets", json=body).status_code == status

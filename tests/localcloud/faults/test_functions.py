@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
 import pytest
 
 from tests.localcloud.clients import MakeRaw, RawClient
@@ -51,8 +50,7 @@ class WriterFunctions:
 
     def invoke_other(self, name: str) -> dict[str, Any]:
         event = {"Records": [{"cos": {"cosObject": {"key": f"/bucket/in/{name}"}}}]}
-        url = f"{self.cloud.endpoint}/-/functions/other/invoke"
-        return dict(httpx.post(url, json=event, trust_env=False, timeout=20).json())
+        return dict(self.cloud.send_admin("POST", "functions/other/invoke", json=event).json())
 
 
 class StartWriters(Protocol):

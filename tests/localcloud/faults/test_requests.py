@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -97,6 +98,46 @@ def test_reads_and_errors_get_faults_too(client: TemporaryClient) -> None:
     assert [client.status("GET", path) for path in ("/present", "/missing")] == [500, 500]
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "pattern"),
+    [
+        ("head_without_etag", "etag", ""),
+        ("head_weak_etag", "etag", 'W/"[0-9a-f]{32}"'),
+        ("head_upper_etag", "etag", '"[0-9A-F]{32}"'),
+        ("head_without_last_modified", "last-modified", ""),
+    ],
+)
+def test_head_of_an_object_has_odd_headers(
+    client: TemporaryClient, kind: str, name: str, pattern: str
+) -> None:
+    client.raw.send("PUT", client.host, "/a", body=b"xyz")
+    plain = client.send("HEAD", "/a")
+    client.cloud.set_faults(rates={kind: 1.0})
+    odd = client.send("HEAD", "/a")
+    assert re.fullmatch(pattern, odd.headers.get(name, ""))
+    assert odd.headers.get(name) != plain.headers[name]
+    assert odd.headers.get(name, "").lower().removeprefix("w/") in {"", plain.headers[name]}
+    assert odd.headers["content-length"] == "3"
+    same = ("GET", client.send("GET", "/a")), ("HEAD", client.raw.send("HEAD", client.host, "/a"))
+    assert [(method, other.headers[name]) for method, other in same] == [
+        ("GET", plain.headers[name]),
+        ("HEAD", plain.headers[name]),
+    ]
+    assert client.send("HEAD", "/missing").status_code == 404
+    assert client.cloud.injected_faults() == {kind: 1}
+
+
+def test_answer_drips(client: TemporaryClient) -> None:
+    client.raw.send("PUT", client.host, "/a", body=b"xyz")
+    client.cloud.set_faults(rates={"drip": 1.0})
+    started_s = time.monotonic()
+    assert client.send("GET", "/a").content == b"xyz"
+    assert 1.9 < time.monotonic() - started_s < 10
+    assert client.raw.send("GET", client.host, "/a").content == b"xyz"
+    assert client.send("PUT", "/b", b"1").status_code == 200
+    assert {row["fault"] for row in client.cloud.admin("GET", "requests")} == {"", "drip"}
+
+
 def test_large_body_can_be_rejected(client: TemporaryClient) -> None:
     client.cloud.set_faults(rates={"server_error_before": 1.0}, until=1)
     assert client.status("PUT", "/large", b"x" * 3_000_000) in (0, 500, 503)
@@ -181,10 +222,10 @@ def test_create_only_write_may_miss_a_new_object(client: TemporaryClient) -> Non
 def test_invalid_plan_is_rejected_with_all_errors(client: TemporaryClient, tmp_path: Path) -> None:
     client.cloud.set_faults(rates={"throttled": 1.0})
     wrong = {"rates": {"thrott": 1, "cut_after": 7}, "sed": 1}
-    response = httpx.put(f"{client.cloud.endpoint}/-/faults", json=wrong, trust_env=False)
+    response = client.cloud.send_admin("PUT", "faults", json=wrong)
     assert response.status_code == 400
     assert all(word in response.json()["error"] for word in ("rates.thrott", "rates.cut_after", "sed:"))
-    assert httpx.put(f"{client.cloud.endpoint}/-/faults", content=b"{", trust_env=False).status_code == 400
+    assert client.cloud.send_admin("PUT", "faults", content=b"{").status_code == 400
     assert client.cloud.admin("GET", "faults")["plan"]["rates"] == {"throttled": 1.0}
     assert (
         "localcloud cannot start: the fault plan is not valid: sed: Extra inputs are not permitted"

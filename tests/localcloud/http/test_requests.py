@@ -16,7 +16,8 @@ def test_absolute_form_target_selects_bucket(cloud: StandIn, raw: RawClient, buc
     headers = {"host": host, "authorization": raw.sign("GET", "/a b", {}, {"host": host})}
     response = raw.target("GET", f"http://{host}/a%20b", headers)
     assert (response.status_code, response.content) == (200, b"x")
-    health = raw.target("GET", f"{cloud.endpoint}/-/health", {"host": cloud.endpoint.removeprefix("http://")})
+    headers = {"host": cloud.endpoint.removeprefix("http://"), **cloud.admin_headers}
+    health = raw.target("GET", f"{cloud.endpoint}/-/health", headers)
     assert health.json() == {"status": "ok"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,24 @@ def test_function_is_shown_as_created(scf: Scf) -> None:
     address = scf.call("GetFunctionAddress", FunctionName=name)
     assert address["CodeSha256"] == hashlib.sha256(content).hexdigest()
     assert httpx.get(address["Url"], trust_env=False).content == content
+
+
+def test_url_of_the_code_is_signed_and_expires(scf: Scf) -> None:
+    name = scf.create(**SETTINGS)
+    url = httpx.URL(scf.call("GetFunctionAddress", FunctionName=name)["Url"])
+    params = dict(url.params)
+    assert 590 < int(params["expires"]) - time.time() <= 600
+
+    def get(**changes: str) -> int:
+        changed = {key: value for key, value in {**params, **changes}.items() if value}
+        return httpx.get(url.copy_with(params=changed), trust_env=False).status_code
+
+    assert get() == 200
+    assert get(expires=str(int(params["expires"]) + 1)) == 403
+    assert get(expires="") == get(signature="") == get(signature="x") == 403
+    other = url.copy_with(path="/-/requests")
+    assert httpx.get(other, trust_env=False).status_code == 403
+    assert httpx.delete(url.copy_with(path="/-/jobs"), trust_env=False).status_code == 403
 
 
 def test_update_keeps_absent_settings_and_replaces_environment(scf: Scf) -> None:

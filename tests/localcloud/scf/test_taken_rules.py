@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.localcloud.clients import CosSdk, RawClient
+from tests.localcloud.clients import CosSdk
 from tests.localcloud.scf.client import Scf
 from tests.localcloud.stand_in import StandIn
 
@@ -38,7 +38,7 @@ def test_trigger_is_refused_while_the_rule_is_taken(scf: Scf, sdk: CosSdk, bucke
     scf.create_trigger(name, "cos", host, CREATED)
 
 
-def test_code_is_one_of_two(cloud: StandIn, raw: RawClient) -> None:
-    url = f"{cloud.endpoint}/-/taken_rules"
-    assert raw.client.put(url, json={"bucket": "b", "code": "Other"}).status_code == 400
+def test_code_is_one_of_two(cloud: StandIn) -> None:
+    body = {"bucket": "b", "code": "Other"}
+    assert cloud.send_admin("PUT", "taken_rules", json=body).status_code == 400
     assert cloud.admin("GET", "taken_rules") == {}

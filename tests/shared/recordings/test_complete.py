@@ -190,7 +190,7 @@ def test_rejected_query_goes_on_with_the_next_bucket() -> None:
     pipeline.cloud.before("GET", "/asr_jobs", raise_error(rejection))
     results = process_notification(pipeline.ctx, [NotifiedJob("s1", SECOND_BUCKET)])
     assert [result.status for result in results] == [Status.TRANSCRIBED]
-    assert "job_lookup_rejected" in pipeline.get_events("warning")
+    assert "job_lookup_failed" in pipeline.get_events("warning")
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,23 @@ def test_failed_query_is_raised_and_the_receipt_stays_open(
         pipeline.notify("s1")
     assert pipeline.get_open().job_id == "s1"
     assert pipeline.get_events("error") == ["job_failed"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RequestRejected(resource="s1", status=403, code="AccessDenied"),
+        OutcomeUnknown(resource="s1", status=500),
+    ],
+    ids=str,
+)
+def test_bucket_that_cannot_be_queried_does_not_hide_the_job_of_another(error: Exception) -> None:
+    pipeline = build_two_buckets()
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.before("GET", "/asr_jobs", raise_error(error))
+    results = process_notification(pipeline.ctx, [NotifiedJob("s1", SECOND_BUCKET)])
+    assert [result.status for result in results] == [Status.TRANSCRIBED]
 
 
 def test_failure_of_one_job_does_not_stop_the_others(pipeline: InMemoryPipeline) -> None:

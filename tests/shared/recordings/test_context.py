@@ -95,6 +95,12 @@ def test_work_expires_after_give_up_after(age_s: float, is_expired: bool) -> Non
     assert build_test_context(cloud).is_expired(cloud.clock.now() - age_s) is is_expired
 
 
+@pytest.mark.parametrize("age_s", [0, 1, 86_401, 1e9])
+def test_work_never_expires_with_give_up_after_0(age_s: float) -> None:
+    cloud = FakeCloud()
+    assert build_test_context(cloud, give_up_after_s=0).is_expired(cloud.clock.now() - age_s) is False
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

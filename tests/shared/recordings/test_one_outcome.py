@@ -1,0 +1,139 @@
+"""Success, failure and waiting replace one another completely, whatever was written before."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import RequestRejected
+from shared.recordings.keys import OUTPUT_MARK
+from shared.recordings.models import Status
+from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, raise_error
+from tests.helpers.in_memory_pipeline import InMemoryPipeline
+
+KEY = "calls/a.mp3"
+A, B = b"words of the first content", b"other words"
+ALL_FORMATS = ("json", "txt", "srt", "vtt")
+
+
+@pytest.fixture
+def pipeline() -> InMemoryPipeline:
+    return InMemoryPipeline(formats=ALL_FORMATS)
+
+
+def list_extensions(pipeline: InMemoryPipeline) -> list[str]:
+    prefix = f"transcripts/{KEY}."
+    return sorted(key.removeprefix(prefix) for key in pipeline.list_keys(prefix))
+
+
+def transcribe(pipeline: InMemoryPipeline, body: bytes = A) -> None:
+    pipeline.cloud.clock.advance(2)
+    pipeline.upload_and_ingest(KEY, body)
+    pipeline.run_and_notify()
+
+
+def upload_failing(pipeline: InMemoryPipeline, kind: str) -> None:
+    """Upload content that gets no transcript, for a reason of this kind."""
+    pipeline.cloud.clock.advance(2)
+    body = kind.encode()
+    if kind == "job":
+        pipeline.upload_and_ingest(KEY, NOT_AUDIO)
+        pipeline.run_and_notify()
+    elif kind == "empty":
+        pipeline.upload_and_ingest(KEY, b"")
+    elif kind == "metadata":
+        pipeline.upload_and_ingest(KEY, body, engine="no engine")
+    elif kind == "refused":
+        refusal = RequestRejected(resource="x", status=403, code="AccessDenied")
+        pipeline.cloud.before("POST", "", raise_error(refusal))
+        pipeline.upload_and_ingest(KEY, body)
+    elif kind == "archived":
+        pipeline.upload(KEY, body)
+        pipeline.cloud.change_object(INPUT_BUCKET, KEY, storage="ARCHIVE")
+        assert pipeline.ingest(KEY).status is Status.WAITING
+    elif kind == "expired":
+        pipeline.upload_and_ingest(KEY, body)
+        pipeline.cloud.clock.advance(2 * 86_400)
+        pipeline.sweep()
+
+
+FAILING = ["job", "empty", "metadata", "refused", "archived", "expired"]
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_words_of_earlier_content_do_not_stay_beside_a_failure(pipeline: InMemoryPipeline, kind: str) -> None:
+    transcribe(pipeline)
+    upload_failing(pipeline, kind)
+    assert list_extensions(pipeline) == ["error.json"]
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_error_object_does_not_stay_beside_later_words(pipeline: InMemoryPipeline, kind: str) -> None:
+    upload_failing(pipeline, kind)
+    assert list_extensions(pipeline) == ["error.json"]
+    pipeline.cloud.clear_hooks()
+    transcribe(pipeline)
+    assert list_extensions(pipeline) == sorted(ALL_FORMATS)
+    assert pipeline.get_text(KEY) == A.decode()
+
+
+def test_formats_that_are_written_no_more_do_not_keep_earlier_words(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline)
+    pipeline.ctx = pipeline.build_context(formats=("txt",))
+    transcribe(pipeline, B)
+    assert list_extensions(pipeline) == ["txt"]
+    assert pipeline.get_text(KEY) == B.decode()
+
+
+def test_file_of_a_user_beside_the_transcripts_stays(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline)
+    pipeline.cloud.put_object(OUTPUT_BUCKET, f"transcripts/{KEY}.docx", b"notes of a user")
+    pipeline.cloud.put_object(OUTPUT_BUCKET, f"transcripts/{KEY}.summary.txt", b"more notes")
+    upload_failing(pipeline, "job")
+    assert list_extensions(pipeline) == ["docx", "error.json", "summary.txt"]
+
+
+def test_outputs_of_other_recordings_with_a_longer_name_stay(pipeline: InMemoryPipeline) -> None:
+    longer = f"{KEY}.wav"
+    pipeline.upload_and_ingest(longer, A)
+    transcribe(pipeline, B)
+    upload_failing(pipeline, "job")
+    assert pipeline.get_text(longer) == A.decode()
+
+
+def test_more_outputs_than_one_page_lists_are_replaced_too() -> None:
+    pipeline = InMemoryPipeline(formats=("txt",))
+    pipeline.cloud.page_size = 3
+    for number in range(6):
+        mark = {OUTPUT_MARK: "transcript s77"}
+        pipeline.cloud.put_object(OUTPUT_BUCKET, f"transcripts/{KEY}.0{number}.txt", b"others", mark)
+    transcribe(pipeline)
+    upload_failing(pipeline, "job")
+    assert [key for key in list_extensions(pipeline) if not key.startswith("0")] == ["error.json"]
+
+
+def test_success_costs_no_more_requests_than_before(pipeline: InMemoryPipeline) -> None:
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.run_jobs()
+    pipeline.take_requests()
+    pipeline.notify("s1")
+    # Job, receipt, recording; the transcripts, one listing; the closed receipt, the open one deleted.
+    assert len(pipeline.take_requests()) == 3 + len(ALL_FORMATS) + 1 + 2
+
+
+@given(steps=st.lists(st.sampled_from(["transcribe", "other words", *FAILING]), min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_any_order_of_outcomes_leaves_the_last_one_only(steps: list[str]) -> None:
+    pipeline = InMemoryPipeline(formats=ALL_FORMATS)
+    for number, step in enumerate(steps):
+        pipeline.cloud.clear_hooks()
+        pipeline.cloud.clock.advance(10)
+        if step == "transcribe":
+            transcribe(pipeline, A + str(number).encode())
+        elif step == "other words":
+            transcribe(pipeline, B + str(number).encode())
+        else:
+            upload_failing(pipeline, step)
+        extensions = list_extensions(pipeline)
+        assert extensions in (["error.json"], sorted(ALL_FORMATS)), (step, extensions)
