@@ -38,6 +38,7 @@ BUCKET = f"neighbour-{APPID}"  # its own
 FORGED_TEXT = "forged words of a neighbour"
 _POLL_INTERVAL_S = 0.1
 _MAX_QUEUE_WAIT_S = 0.2
+_RETRY_PAUSE_S = 0.1
 _JOBS_PER_CANCELLATION = 10  # more than run at once, so that the last ones still wait
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _FORGE_RATE, _COPY_RATE, _POST_RATE = 0.4, 0.6, 0.3
@@ -238,7 +239,7 @@ class Neighbour:
             random = Random(f"{self._seed} {name}")  # noqa: S311 - repeatable, not a secret
             self._forge(random, self._keys[receipt_id], f"{receipt_id}#{nonce}", "with the nonce of a claim")
 
-    def _forge(self, random: Random, key: str, user_data: str, how: str) -> None:
+    def _forge(self, random: Random, key: str, user_data: str, how: str, tries: int = 3) -> None:
         """Submit one forged job, and sometimes post a notification about it."""
         name = random.choices(tuple(_WEIGHTS), tuple(_WEIGHTS.values()))[0]
         kind = FORGED_JOBS[name]
@@ -248,6 +249,9 @@ class Neighbour:
             if kind.is_cancelled:
                 self._cancel(job_ids[-1])
         except CloudError as error:  # such as an object that is not uploaded yet, or an injected fault
+            if tries > 1 and not self._stop.wait(_RETRY_PAUSE_S):
+                self._forge(random, key, user_data, how, tries - 1)
+                return
             self._hostility.jobs[f"not accepted, {how}"] += 1
             self._record_step(key, f"forged job, {name}, {how}: {error}")
             return
