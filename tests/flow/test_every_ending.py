@@ -99,11 +99,30 @@ def test_superseded_job_does_not_replace_error_of_restored_content(
     eager_flow.settle()
     eager_flow.update_queue(state="Active")
     eager_flow.settle()
-    transcript_b = eager_flow.output("transcripts/flip.wav.json")
-    assert eager_flow.error("flip.wav")["recording"]["etag"] == ETAG_A
-    eager_flow.notify(render_notification(older_job))
-    assert eager_flow.error("flip.wav")["recording"]["etag"] == ETAG_A
-    assert eager_flow.output("transcripts/flip.wav.json") == transcript_b
+    for _ in range(2):
+        assert eager_flow.error("flip.wav")["recording"]["etag"] == ETAG_A
+        assert not eager_flow.has("transcripts/flip.wav.json")  # the words of the content before
+        eager_flow.notify(render_notification(older_job))
+
+
+def test_empty_upload_replaces_the_words_of_earlier_content(eager_flow: Flow) -> None:
+    eager_flow.upload("replaced.wav", CONTENT_A)
+    eager_flow.settle()
+    assert eager_flow.has("transcripts/replaced.wav.txt")
+    eager_flow.upload("replaced.wav", b"")
+    eager_flow.settle()
+    assert eager_flow.outputs("transcripts/replaced.wav.") == ["transcripts/replaced.wav.error.json"]
+
+
+def test_sweep_replaces_the_error_object_of_earlier_content(eager_flow: Flow) -> None:
+    eager_flow.upload("replaced.wav", b"")
+    eager_flow.settle()
+    eager_flow.update_queue(notify="Off")
+    eager_flow.upload("replaced.wav", CONTENT_A)
+    eager_flow.settle()
+    eager_flow.sweep()
+    assert eager_flow.has("transcripts/replaced.wav.txt")
+    assert not eager_flow.has("transcripts/replaced.wav.error.json")
 
 
 def test_superseded_job_is_not_mistaken_for_lost_submit(eager_flow: Flow) -> None:

@@ -14,6 +14,7 @@ import httpx
 from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, LocalPipeline
 from shared.errors import NotFound
 from shared.recordings.models import Receipt, Recording
+from shared.recordings.proof import compute_nonce, parse_user_data
 from tests.helpers.receipts import build_receipt
 
 # Contents of a recording that a test replaces by each other.
@@ -127,7 +128,7 @@ class Flow:
         return self.client.request(method, path, content=body, headers={"Host": host})
 
     def put_dead_attempt(self, key: str, body: bytes, *, lease_s: float) -> Receipt:
-        """Store the receipt of an attempt that died an hour ago before it recorded a job.
+        """Store the receipt of an attempt that died an hour ago before it recorded its job, if it submitted one.
 
         Its lease expires in `lease_s` seconds.
         """
@@ -138,13 +139,19 @@ class Flow:
             recording,
             region="ap-guangzhou",
             engine="16k_en",
-            nonce="dead",
+            nonce=self._find_nonce(recording.id),
             created_s=now_s - 3600,
             lease_expires_s=now_s + lease_s,
             modified_s=0.0,
         )
         self.pipeline.clients.cos.put(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", receipt.to_json())
         return receipt
+
+    def _find_nonce(self, receipt_id: str) -> str:
+        """Return the nonce of the attempt whose job has this receipt's id."""
+        labels = [parse_user_data(job["user_data"]) for job in self.jobs()]
+        secrets = [label.secret for label in labels if label and label.receipt_id == receipt_id]
+        return compute_nonce(secrets[-1]) if secrets else "dead"
 
 
 class StartFlow(Protocol):

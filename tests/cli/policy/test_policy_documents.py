@@ -83,7 +83,11 @@ def test_resources_contain_prefixes_regions_and_every_bucket() -> None:
     document = function_policy("upload", scope)
     assert list_actions(document, f"{COS}:b-1250000000/录音/*") == {"cos:HeadObject"}
     beijing = "qcs::cos:ap-beijing:uid/1250000000:transcripts-1250000000"
-    assert list_actions(document, f"{beijing}/texts/*") == {"cos:HeadObject", "cos:PutObject"}
+    assert list_actions(document, f"{beijing}/texts/*") == {
+        "cos:DeleteObject",
+        "cos:HeadObject",
+        "cos:PutObject",
+    }
     assert "cos:PutObject" in list_actions(document, f"{beijing}/state/open/*")
     assert "录音" in serialize_document(document)
 
