@@ -28,10 +28,10 @@ def check_outputs(
     outputs: Mapping[str, bytes],
     *jobs: Row,
     hostility: Hostility | None = None,
-    requests: tuple[str, ...] = (),
+    hosts: tuple[str, ...] = (),
 ) -> list[str]:
     """Check a recording of the speech SPEECH with these outputs; return the kinds of violations."""
-    recorder = Recorder()
+    recorder = Recorder(_requests={(0, number): {"host": host} for number, host in enumerate(hosts)})
     observations = Observations(
         outputs, {KEY: compute_etag(FIRST)}, [], jobs, recorder, hostility=hostility or Hostility()
     )
@@ -131,7 +131,9 @@ def test_planted_objects_are_left_alone_unless_they_have_outputs() -> None:
     ],
 )
 def test_request_for_another_host_is_found(host: str, is_right: bool) -> None:
-    assert [violation.kind for violation in find_other_hosts([{"host": host}])] == [FORGED] * (not is_right)
+    expected = [] if is_right else [FORGED]
+    assert [violation.kind for violation in find_other_hosts([{"host": host}])] == expected
+    assert check_outputs(build_outputs(OWN_ID), OWN_JOB, hosts=(host,)) == expected
 
 
 def test_post_without_the_token_must_be_refused() -> None:
