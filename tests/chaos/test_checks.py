@@ -34,36 +34,7 @@ from tests.chaos.workload import (
     generate_recordings,
     schedule_steps,
 )
-
-KEY, FIRST, OTHER = "calls/1.mp3", b"speech first", b"speech other"
-SPEECH = Speech(((0, 900, "hello"),))
-
-
-def build_job(body: bytes, state: str) -> Row:
-    fault = "job_failed" if state == "Failed" else ""
-    return {
-        "user_data": build_receipt_id(KEY, body),
-        "object": KEY,
-        "job_id": "s1",
-        "state": state,
-        "code": "",
-        "created": "2026-11-26T10:00:00+0800",
-        "fault": fault,
-        "paid": True,
-        "submitter": "upload",
-    }
-
-
-def build_transcripts(speech: Speech, body: bytes) -> dict[str, bytes]:
-    """Build the transcripts of the recording for this content, with this speech."""
-    sentences = [{"start_ms": start, "end_ms": end, "text": text} for start, end, text in speech.sentences]
-    texts = {
-        "json": json.dumps({"recording": {"etag": compute_etag(body)}, "sentences": sentences}),
-        "txt": " ".join(speech.words),
-        "srt": "1\n00:00:00,000 --> 00:00:00,900\n" + " ".join(speech.words),
-        "vtt": "WEBVTT\n\n00:00.000 --> 00:00.900\n" + " ".join(speech.words),
-    }
-    return {build_output_key(KEY, extension): text.encode() for extension, text in texts.items()}
+from tests.helpers.chaos import FIRST, KEY, OTHER, SPEECH, build_job, build_transcripts
 
 
 def check_error_object(bodies: tuple[bytes, ...], *jobs: Row) -> Verdict:

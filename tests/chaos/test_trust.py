@@ -15,9 +15,9 @@ from tests.chaos.expected import build_output_key, build_receipt_id
 from tests.chaos.neighbour import FORGED_TEXT, Hostility, compute_receipt_id
 from tests.chaos.observations import Observations, Recorder
 from tests.chaos.planter import GHOST_FOLDER, generate_objects
-from tests.chaos.test_checks import FIRST, KEY, SPEECH, build_job, build_transcripts
 from tests.chaos.trust import FORGED, find_other_hosts
 from tests.chaos.workload import Recording, compute_etag, generate_recordings
+from tests.helpers.chaos import FIRST, KEY, SPEECH, build_job, build_transcripts
 
 OWN_ID, FOREIGN_ID = "s" + "a" * 32, "s" + "b" * 32
 OWN_JOB = {**build_job(FIRST, "Success"), "job_id": OWN_ID}
