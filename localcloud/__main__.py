@@ -28,6 +28,8 @@ from localcloud.private_files import make_new_files_private, make_private_folder
 from localcloud.runtime.models import DeploymentError
 
 _PROPAGATION_DELAY_MS = 200
+_CLOCK_OPTION = "--function-clock-offsets"
+_MAX_CLOCK_OFFSET_S = 10 * 365 * 86_400
 _SHUTDOWN_TIMEOUT_S = 3  # for requests that are still being handled when the cloud stops
 
 
@@ -93,6 +95,13 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="instances of each function at the same time; further events wait",
     )
     parser.add_argument(
+        _CLOCK_OPTION,
+        type=_parse_offsets,
+        default=(0.0,),
+        metavar="SECONDS,...",
+        help="how far the clock of each new instance of a function is ahead (-240,0,240), in turn",
+    )
+    parser.add_argument(
         "--deploy-delay-ms", type=int, default=300, help="how long a function is Creating or Updating"
     )
     parser.add_argument(
@@ -123,7 +132,26 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         " InvalidAuthorization and SignatureExpired",
     )
     parser.add_argument("--faults", default="{}", help="fault injection plan: a JSON file, or JSON text")
-    return parser.parse_args(arguments)
+    return parser.parse_args(_join_clock_option(sys.argv[1:] if arguments is None else arguments))
+
+
+def _parse_offsets(text: str) -> tuple[float, ...]:
+    try:
+        offsets_s = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not numbers of seconds with commas: {text!r}") from None
+    if not all(abs(offset_s) <= _MAX_CLOCK_OFFSET_S for offset_s in offsets_s):
+        raise argparse.ArgumentTypeError(f"an offset is at most {_MAX_CLOCK_OFFSET_S} seconds")
+    return offsets_s
+
+
+def _join_clock_option(arguments: Sequence[str]) -> list[str]:
+    """Join the option for clocks with its value: argparse takes a value that begins with a minus for an option."""
+    words = list(arguments)
+    if _CLOCK_OPTION in words[:-1]:
+        index = words.index(_CLOCK_OPTION)
+        words[index : index + 2] = [f"{_CLOCK_OPTION}={words[index + 1]}"]
+    return words
 
 
 def _build_options(arguments: argparse.Namespace) -> CloudOptions:
@@ -146,6 +174,7 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
         suspended=tuple(arguments.suspended),
         retry_delay_s=arguments.retry_delay,
         max_instances=max(1, arguments.max_instances),
+        clock_offsets_s=arguments.function_clock_offsets,
         deploy_delay_s=arguments.deploy_delay_ms / 1000,
         propagation_delay_s=propagation_delay_s,
         faults=load_plan(arguments.faults),

@@ -144,6 +144,8 @@ class _AdminPages:
     async def jobs(self, request: Request) -> Response:
         """Return every job and its state. `paid`: it was submitted; `fault`: what the fault plan did to it.
 
+        `submitter` is the function that submitted it, else the secret id of the key.
+
         DELETE lets CI forget the jobs that have ended, as it does after some time: no call of CI finds them any more,
         and only this page still has them (`forgotten`). With `?object=key`, only the jobs of one recording.
         """
@@ -163,6 +165,7 @@ class _AdminPages:
                     "output": asdict(job.spec.output),
                     "engine": job.spec.speech.engine,
                     "user_data": job.spec.user_data,
+                    "submitter": job.spec.submitter,
                     "created": format_timestamp(job.created_s),
                     "started": format_timestamp(job.started_s),
                     "ended": format_timestamp(job.ended_s),

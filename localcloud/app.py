@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect
@@ -77,7 +78,7 @@ class CloudOptions:
     `propagation_delay_s`: how long new roles, policies, queues and URLs are not yet known everywhere. `is_bare`: in a
     new data folder no bucket is bound to CI, and the service roles do not exist. `ci_permissions`: which actions the
     queries of speech jobs need. `ci_signature_error`: the code for a wrong signature, access-denied or
-    invalid-authorization.
+    invalid-authorization. `clock_offsets_s`: how far the clocks of new instances of functions are ahead, in turn.
     """
 
     data: Path
@@ -93,6 +94,7 @@ class CloudOptions:
     suspended: tuple[str, ...] = ()
     retry_delay_s: float = 1.0
     max_instances: int = 4
+    clock_offsets_s: tuple[float, ...] = (0.0,)
     deploy_delay_s: float = 0.3
     propagation_delay_s: float = 0.0
     faults: FaultPlan = field(default_factory=FaultPlan)
@@ -142,6 +144,7 @@ class Cloud:
             retry_delay_s=options.retry_delay_s,
             timers=options.timers,
             max_instances=options.max_instances,
+            clock_offsets_s=options.clock_offsets_s,
             faults=self.faults,
             policies_for_role=self.cam.policies_for_role,
         )
@@ -222,7 +225,8 @@ class Cloud:
         except InvalidEncoding as error:
             invalid_uri = ServiceError(400, "InvalidURI", f"The URL is not UTF-8: {error}")
             body = cos_errors.error_body(invalid_uri, "/", "none")
-            await Response(body, 400, media_type=XML_TYPE)(scope, receive, send)
+            headers = {"date": formatdate(self.faults.clock(), usegmt=True)}
+            await Response(body, 400, headers, XML_TYPE)(scope, receive, send)
             return
         refusal = self._find_refusal(request)
         if refusal:

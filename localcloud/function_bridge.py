@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -40,6 +40,7 @@ class FunctionRuntime:
         retry_delay_s: float,
         timers: bool,
         max_instances: int,
+        clock_offsets_s: Sequence[float],
         faults: Faults,
         policies_for_role: Callable[[str], tuple[PolicyDocument, ...] | None],
     ) -> None:
@@ -60,6 +61,7 @@ class FunctionRuntime:
             requests_for=access_log.requests_for,
             retry_delay_s=retry_delay_s,
             max_instances=max_instances,
+            clock_offsets_s=clock_offsets_s,
             deliver=faults.events.deliver,
             change_url=faults.events.change_url,
         )

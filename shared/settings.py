@@ -105,11 +105,11 @@ class Settings:
     output_bucket: str = ""
     """Everyone. The bucket for transcripts and receipts, by its full name. Best without versioning.
 
-    If several input buckets share it, the transcripts of every bucket except the first are in a folder with the name of
-    the input bucket, e.g. `transcripts/calls-1250000000/a.mp3.txt`. The receipts in it record what is paid. When you
-    change this setting, also from empty to a bucket or back, `scribe deploy` offers to copy the receipts along
-    (`--copy-receipts`), best while nothing is being transcribed; without them every recording is transcribed and billed
-    again, so it asks first.
+    If several input buckets share it, the transcripts of each are in a folder with the name of the input bucket, e.g.
+    `transcripts/calls-1250000000/a.mp3.txt`: names never meet, whatever the order of the list. The receipts in it
+    record what is paid. When you change this setting, also from empty to a bucket or back, `scribe deploy` offers to
+    copy the receipts along (`--copy-receipts`), best while nothing is being transcribed; without them every recording
+    is transcribed and billed again, so it asks first.
     Empty: the bucket of the recording
     Example: OUTPUT_BUCKET=transcripts-1250000000
     Wrong: OUTPUT_BUCKET=transcripts

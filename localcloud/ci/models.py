@@ -151,7 +151,8 @@ class JobSpec:
     """What a submitted job has to do.
 
     `input_object` is the recording as the request names it, `input_key` the object key that it resolved to; `input_url`
-    is empty unless the request named the recording by URL.
+    is empty unless the request named the recording by URL. `submitter` is the function that signed the request, else
+    the secret id of its key.
     """
 
     bucket: str
@@ -169,6 +170,7 @@ class JobSpec:
     level: int
     callback: str
     callback_format: str
+    submitter: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -184,7 +185,8 @@ async def submit_job(ci: CiBackend, request: Request, bucket: Bucket) -> Respons
     answer = ci.answers.find_submit_answer_without_code(request, spec)
     if answer is not None:
         return answer
-    job = ci.submit(spec)
+    signer = request.signer
+    job = ci.submit(replace(spec, submitter=signer.function or signer.secret_id if signer else ""))
     await ci.faults.maybe_delay_response(request, job, ci.is_notified)
     return xml_response(node("Response", job_node(job)))
 

@@ -218,6 +218,7 @@ class NotificationFaults:
             output=output,
             user_data=_FOREIGN_USER_DATA,
             input_url="",
+            submitter="",
         )
         foreign = self._jobs.add(spec, "Running")
         self._jobs.start(foreign)

@@ -2,7 +2,8 @@
 
 Started as a plain script in a clean environment, so it imports nothing of the stand-in. Arguments: the
 number of the open socket to the platform, the mark that ends the output of an invocation, the module's file,
-the function's name. Messages on the socket are JSON, each preceded by its length in four bytes.
+the function's name, how many seconds its clock is ahead. Messages on the socket are JSON, each preceded by its length
+in four bytes.
 """
 
 import importlib.util
@@ -13,6 +14,7 @@ import resource
 import socket
 import struct
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +111,67 @@ def _send(platform: socket.socket, mark: bytes, response: dict[str, Any]) -> Non
     platform.sendall(LENGTH.pack(len(data)) + data)
 
 
+def _shift_clock(offset_s: float) -> None:
+    """Let this process read its clock `offset_s` seconds ahead. Clocks that only measure durations stay."""
+    real_time, real_time_ns, real_clock = time.time, time.time_ns, time.clock_gettime
+    offset_ns = round(offset_s * 1e9)
+
+    def clock_gettime(clock: int) -> float:
+        return real_clock(clock) + (offset_s if clock == time.CLOCK_REALTIME else 0)
+
+    shifted: dict[str, Callable[..., Any]] = {
+        "time": lambda: real_time() + offset_s,
+        "time_ns": lambda: real_time_ns() + offset_ns,
+        "clock_gettime": clock_gettime,
+        **{name: _with_own_time(getattr(time, name)) for name in ("gmtime", "localtime", "ctime")},
+    }
+    for name, function in shifted.items():
+        setattr(time, name, function)
+    _shift_datetime()
+
+
+def _with_own_time(convert: Callable[[float], Any]) -> Callable[..., Any]:
+    """Let a conversion that has the current time as its default use time.time."""
+    return lambda seconds=None: convert(time.time() if seconds is None else seconds)
+
+
+def _shift_datetime() -> None:
+    """Replace the classes of the module `datetime` by ones whose current time is that of time.time."""
+    import datetime as dt  # noqa: PLC0415 - an instance without an offset starts without it
+
+    real_datetime, real_date = dt.datetime, dt.date
+
+    class AnyDatetime(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, real_datetime)
+
+    class AnyDate(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, real_date)
+
+    class ShiftedDatetime(dt.datetime, metaclass=AnyDatetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> Any:
+            return cls.fromtimestamp(time.time(), tz)
+
+        @classmethod
+        def utcnow(cls) -> Any:
+            return cls.fromtimestamp(time.time(), dt.timezone.utc).replace(tzinfo=None)
+
+        @classmethod
+        def today(cls) -> Any:
+            return cls.fromtimestamp(time.time())
+
+    class ShiftedDate(dt.date, metaclass=AnyDate):
+        @classmethod
+        def today(cls) -> Any:
+            return cls.fromtimestamp(time.time())
+
+    for name, shifted in (("datetime", ShiftedDatetime), ("date", ShiftedDate)):
+        shifted.__name__ = shifted.__qualname__ = name
+        setattr(dt, name, shifted)
+
+
 if __name__ == "__main__":
     del sys.path[0]  # this script's own folder, whose modules are not the user's
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
@@ -117,4 +180,6 @@ if __name__ == "__main__":
     _platform.set_inheritable(False)
     os.register_at_fork(after_in_child=_platform.close)  # so that the socket closes when the instance ends
     _module_file, _function = Path(sys.argv[3]), sys.argv[4]
+    if float(sys.argv[5]):
+        _shift_clock(float(sys.argv[5]))
     main(_platform, b"\0" + sys.argv[2].encode(), _module_file, _function)

@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +54,16 @@ class TemporaryCredentials:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeEnvironment:
-    """What all functions have in common: home folder, endpoint of the cloud, region, account."""
+    """What all functions have in common: home folder, endpoint of the cloud, region, account.
+
+    `next_clock_offset_s` returns how many seconds the clock of the next instance is ahead.
+    """
 
     home: Path
     endpoint: str
     region: str
     appid: str
+    next_clock_offset_s: Callable[[], float] = lambda: 0.0
 
 
 def build_environment(function: Function, runtime: RuntimeEnvironment) -> dict[str, str]:
@@ -148,13 +152,15 @@ class Instance:
         self.is_alive = True
 
     @classmethod
-    async def start(cls, function: Function, variables: Mapping[str, str], folder: Path) -> "Instance":
+    async def start(
+        cls, function: Function, variables: Mapping[str, str], folder: Path, clock_offset_s: float = 0.0
+    ) -> "Instance":
         """Start the process, which loads the function; `load` waits for that."""
         own_socket, instance_socket = socket.socketpair()
         output, output_end = os.pipe()
         mark = secrets.token_hex(8)
         try:
-            process = _spawn(function, variables, folder, instance_socket, output_end, mark)
+            process = _spawn(function, variables, folder, instance_socket, output_end, mark, clock_offset_s)
         except BaseException:
             own_socket.close()
             os.close(output)
@@ -307,11 +313,12 @@ def _spawn(
     platform: socket.socket,
     output: int,
     mark: str,
+    clock_offset_s: float,
 ) -> "subprocess.Popen[bytes]":
     handler_name = function.handler.rpartition(".")[2]
     command = [sys.executable, str(_BOOTSTRAP), str(platform.fileno()), mark]
     return subprocess.Popen(  # noqa: S603 -- our own interpreter and script
-        [*command, str(function.module_file), handler_name],
+        [*command, str(function.module_file), handler_name, str(clock_offset_s)],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
@@ -415,6 +422,8 @@ class InstancePool:
         if self._closed:
             raise RuntimeError("the functions are closed")
         variables = build_environment(self.function, self._runtime)
-        instance = await Instance.start(self.function, variables, self.function.folder)
+        instance = await Instance.start(
+            self.function, variables, self.function.folder, self._runtime.next_clock_offset_s()
+        )
         self._instances.add(instance)
         return instance

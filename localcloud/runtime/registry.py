@@ -1,10 +1,11 @@
 """The functions that can run at this moment and their triggers; both can change at run time."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,6 +52,7 @@ class FunctionRegistry:
         requests_for: Callable[[str], list[str]],
         retry_delay_s: float = 1.0,
         max_instances: int = 4,
+        clock_offsets_s: Sequence[float] = (0.0,),
         deliver: Deliver = lambda _label, send: send(),
         change_url: ChangeUrl = lambda _label, url: url,
     ) -> None:
@@ -59,11 +61,13 @@ class FunctionRegistry:
         `endpoint` becomes the functions' CLOUD_ENDPOINT. `issue_credentials` (function, request id) creates the
         credentials of one invocation, `requests_for` (request id) returns the requests that were sent with them. A
         failed asynchronous event is retried after `retry_delay_s` (a minute in the cloud). Up to `max_instances` of a
-        function run at the same time; more events wait.
+        function run at the same time; more events wait. `clock_offsets_s`: how far the clocks of new instances are
+        ahead, in turn.
         """
         home = state_folder.resolve() / "home"
         home.mkdir(parents=True, exist_ok=True)
-        self._runtime = RuntimeEnvironment(home, endpoint, region, appid)
+        next_clock_offset_s = cycle(clock_offsets_s).__next__
+        self._runtime = RuntimeEnvironment(home, endpoint, region, appid, next_clock_offset_s)
         self._invocation_log = InvocationLog(state_folder / "logs")
         self._runner = InvocationRunner(
             self._runtime,

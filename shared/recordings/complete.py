@@ -31,8 +31,8 @@ from shared.transcript import RecordingRef, Transcript, build_transcript, parse_
 
 _UNKNOWN_JOB_STATUSES = frozenset({400, 404})
 _EMPTY_RESULT = JobResult(audio_seconds="", lines="", details=(), flash=())
-# CI stores the raw result before it says that the job is finished. A later one is not of this job: whoever may submit
-# jobs in the bucket can have the speech service write to any key.
+# CI stores the raw result before it says that the job is finished. A later one is not of this job: a user who may
+# submit jobs in the bucket can have the speech service write to any key.
 RAW_RESULT_TOLERANCE_S = 300.0
 
 
@@ -103,14 +103,14 @@ def complete_job(
     if receipt.bucket != bucket or not is_own_job(receipt, job):
         reason = "it is not the job of this recording"
         return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id, reason=reason)
-    if job.state == SUCCESS:
-        return _write_job_result(ctx, receipt, job, may_read_raw_result=may_read_raw_result)
     if not receipt.job_id:
         # Others can copy what the list of jobs shows. The sweep takes the first job with the secret for the real one.
         reason = "the receipt does not note this job yet"
         return Result.of(receipt, Status.IN_PROGRESS, job_id=job.job_id, reason=reason)
     if receipt.job_id != job.job_id:
         return Result.of(receipt, Status.IN_PROGRESS, job_id=job.job_id, reason="a later job is running")
+    if job.state == SUCCESS:
+        return _write_job_result(ctx, receipt, job, may_read_raw_result=may_read_raw_result)
     return _fail_job(ctx, receipt, job)
 
 
@@ -134,7 +134,7 @@ def _complete_without_open_receipt(ctx: Context, bucket: str, job: Job, receipt_
         return _superseded_job(Status.ALREADY_DONE, done, job)
     if done is None or not is_own_job(done, job):
         return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id)
-    if done.state is FAILED and job.state == SUCCESS:
+    if done.state is FAILED and job.state == SUCCESS and done.job_id == job.job_id:
         return _write_job_result(ctx, done, job)  # the receipt expired too early, and the result is paid for
     return Result.of(done, Status.ALREADY_DONE, job_id=job.job_id, reason=done.outcome)
 

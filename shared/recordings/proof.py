@@ -16,8 +16,7 @@ import secrets
 from typing import NamedTuple
 
 from shared.recordings.models import DIGEST_LENGTH, Receipt, is_receipt_id
-from shared.tencent.speech import TAG
-from shared.tencent.speech_models import Job
+from shared.tencent.speech_models import TAG, Job
 
 _SEPARATOR = "#"  # in no receipt id
 _RAW_FOLDER, _RAW_EXTENSION = "raw/", ".txt"

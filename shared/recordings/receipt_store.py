@@ -34,6 +34,7 @@ CONTENT_TYPE = "application/json"
 STATE_METADATA = {OUTPUT_MARK: STATE_MARK}
 MAX_RECEIPT_BYTES = 256 * 1024  # a receipt has a few kilobytes; anything else below open/ is not read
 MAX_DEAD_CLAIMS = 50  # consecutive attempts that were killed between their claim and their receipt
+FIRST_CLAIM = 2  # the first attempt creates the receipt and needs no claim
 MAX_LEASE_FACTOR = 1.5
 MAX_CLAIM_LOOKS, CLAIM_PAUSE_S = 4, 0.5
 _CLAIM_NAME = re.compile(
@@ -227,12 +228,11 @@ class ReceiptStore:
     def delete_open(self, receipt: Receipt) -> None:
         """Delete an open receipt whose work is closed in done/, and the claims of its attempts."""
         self._cos.delete(self._bucket, self._open_key(receipt.id))
-        if receipt.versioned:
+        if receipt.versioned or receipt.attempt > FIRST_CLAIM:
             for key in self._list_claims(receipt.id):
                 self._cos.delete(self._bucket, key)
-            return
-        for attempt in range(2, receipt.attempt + 1):
-            self._cos.delete(self._bucket, claim_key(self._settings, receipt.id, attempt))
+        elif receipt.attempt == FIRST_CLAIM:
+            self._cos.delete(self._bucket, claim_key(self._settings, receipt.id, receipt.attempt))
 
     def release_claim(self, claim: Receipt) -> None:
         """Delete the claim of an attempt that does not continue."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +24,9 @@ ID_NAME, KEY_NAME, TOKEN_NAME = (
     "TENCENTCLOUD_SECRETKEY",
     "TENCENTCLOUD_SESSIONTOKEN",
 )
+
+INVALID_CREDENTIAL = "contains a blank, a line break or another character that no key of Tencent Cloud has"
+_CREDENTIAL = re.compile(r"[!-~]*")  # printable ASCII: it becomes part of a header
 
 # The headers that the official client signs (cos-python-sdk-v5, cos_auth.py), and Date, as in the document's samples.
 SIGNED_HEADERS = frozenset({
@@ -59,14 +64,25 @@ def load_credentials(context: Mapping[str, Any], environ: Mapping[str, str]) -> 
     """Load the credentials of this invocation: from `context['environment']` (JSON text), else from the environment.
 
     Read on each invocation, because temporary credentials rotate. Raises SettingsError if neither has them: the
-    function has no execution role.
+    function has no execution role. Also if a part holds what no key does, such as a line break from a copied text: the
+    errors of HTTP libraries would quote it.
     """
     for source in (_parse_context_environment(context), environ):
         if source.get(ID_NAME) and source.get(KEY_NAME):
+            names = [
+                name for name in (ID_NAME, KEY_NAME, TOKEN_NAME) if not is_credential(source.get(name, ""))
+            ]
+            if names:
+                raise SettingsError([f"{name} {INVALID_CREDENTIAL}" for name in names])
             return Credentials(source[ID_NAME], source[KEY_NAME], source.get(TOKEN_NAME, ""))
     raise SettingsError(
         [f"{ID_NAME} and {KEY_NAME} are missing: give the function an execution role (or set both)"]
     )
+
+
+def is_credential(text: str) -> bool:
+    """Check that a part of a key holds nothing but printable ASCII."""
+    return bool(_CREDENTIAL.fullmatch(text))
 
 
 def _parse_context_environment(context: Mapping[str, Any]) -> Mapping[str, str]:
@@ -120,10 +136,15 @@ def _is_signed(name: str) -> bool:
 
 def _canonicalize(pairs: Iterable[tuple[str, str]]) -> tuple[str, str]:
     """Return the list of names and the line of `name=value`, both sorted by name."""
-    encoded = sorted((_encode(name).lower(), _encode(value)) for name, value in pairs)
+    encoded = sorted((_encode_name(name), _encode(value)) for name, value in pairs)
     names = ";".join(name for name, _ in encoded)
     line = "&".join(f"{name}={value}" for name, value in encoded)
     return names, line
+
+
+@lru_cache(maxsize=256)  # the same few names are in every request
+def _encode_name(name: str) -> str:
+    return _encode(name).lower()
 
 
 def _encode(text: str) -> str:
@@ -132,4 +153,6 @@ def _encode(text: str) -> str:
 
 
 def _hmac_sha1(key: str, message: str) -> str:
-    return hmac.new(key.encode(), message.encode(), hashlib.sha1).hexdigest()
+    return hmac.digest(
+        key.encode(), message.encode(), "sha1"
+    ).hex()  # in one call, which is faster than hmac.new

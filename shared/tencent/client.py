@@ -6,8 +6,10 @@ Connections belong to the process and outlive the invocation; credentials and th
 from __future__ import annotations
 
 import random as random_module
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -28,11 +30,20 @@ from shared.errors import (
 from shared.tencent.auth import Credentials, sign_request
 from shared.tencent.clock import PROCESS_CLOCK, ServerClock
 from shared.tencent.hosts import INVALID_ADDRESS, is_host
-from shared.tencent.transport import INVALID_RESPONSE, build_request, get_process_client, iterate_body
+from shared.tencent.transport import (
+    INVALID_ORIGIN,
+    INVALID_REQUEST,
+    INVALID_RESPONSE,
+    TotalTimeout,
+    build_request,
+    get_process_client,
+    iterate_body,
+)
 from shared.tencent.xml import XmlError, parse_error
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 20.0  # of silence
+MAX_RESPONSE_S = 20.0  # for one try of an idempotent request, from its first byte to the last of the response
 NON_IDEMPOTENT_TIMEOUT_S = (
     23.0  # a submit ends before another attempt may start (shared/recordings/ingest.py)
 )
@@ -44,13 +55,15 @@ SIGNATURE_TTL_S = 900
 MAX_BODY_BYTES = (
     16 * 1024 * 1024
 )  # of a response that is kept; what is parsed while it is received may be longer
-# Scribe's own codes: for a response that is not XML, and for one that is too long.
-UNREADABLE_RESPONSE, TOO_LARGE = "UnreadableAnswer", "TooLarge"
+# Scribe's own codes: for a response that is not XML, for one that is too long, and for a request that cannot be sent.
+UNREADABLE_RESPONSE, TOO_LARGE, CANNOT_BE_SENT = "UnreadableAnswer", "TooLarge", "CannotBeSent"
+MIN_SECRET_LENGTH = 8  # of a credential that is removed from messages
 
 _THROTTLED_CODES = frozenset({"SlowDown", "RequestLimitExceeded", "TooManyRequests"})
 _NOT_FOUND_CODES = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchResource", "QueueNotFound"})
 _DENIED_STATUSES = frozenset({401, 403})
 _SUCCESS_STATUSES, _SERVER_ERROR_STATUSES = range(200, 300), range(500, 600)
+_SIGNATURE = re.compile(r"q-signature=[0-9A-Za-z]+")
 _MAX_ERROR_BYTES = 65_536  # of the body of an error response
 _SAME_RESPONSE_AGAIN = frozenset({UNREADABLE_RESPONSE, TOO_LARGE})
 _STATUS_NOT_FOUND, _STATUS_TIMEOUT, _STATUS_TOO_MANY = 404, 408, 429
@@ -77,6 +90,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     retry: RetryPolicy = RetryPolicy.IDEMPOTENT
+    timeout_s: float = MAX_RESPONSE_S  # for one try; NON_IDEMPOTENT_TIMEOUT_S if it is not idempotent
     max_bytes: int = MAX_BODY_BYTES  # of the response; more is not read
     action: str = ""  # the CAM action, such as cos:GetObject, which the error response does not name
 
@@ -163,6 +177,8 @@ class TencentClient:
             except AlreadyExists as error:
                 error.possibly_own_write = attempt > 1
                 raise
+            except TotalTimeout as error:  # another try would take as long, and hold up everything else
+                raise OutcomeUnknown(resource=request.resource, code="NoAnswer", message=str(error)) from None
             except (Throttled, OutcomeUnknown) as error:
                 pause_s = self._backoff_s(attempt)
                 if attempt == max_attempts or self.remaining_s() < pause_s + MIN_REMAINING_S:
@@ -184,7 +200,7 @@ class TencentClient:
                 f"{request.resource}: only {max(seconds, 0):.1f} s of the function's time are left"
             )
         try:
-            signed = self._sign(request, seconds)
+            signed = self._build_signed(request, seconds)
             sent_s = self.machine_now()
             response = self.http_client().send(signed, stream=True)
             try:
@@ -192,9 +208,11 @@ class TencentClient:
                 self._read_date(head.headers, sent_s)
                 if head.status in _SUCCESS_STATUSES:
                     return read(head, _iterate_limited(request, head, iterate_body(response)))
-                raise _build_error(request, head._replace(body=_read_start(iterate_body(response))))
+                raise self._build_error(request, head._replace(body=_read_start(iterate_body(response))))
             finally:
                 response.close()
+        except TotalTimeout:
+            raise
         except httpx.TransportError as error:
             raise _map_transport_error(request, error) from None
 
@@ -204,13 +222,19 @@ class TencentClient:
         if date and _get_request_id(headers):
             self.clock.read_date(date, sent_s, self.machine_now)
 
-    def _sign(self, request: Request, seconds: float) -> httpx.Request:
+    def _build_signed(self, request: Request, seconds: float) -> httpx.Request:
+        """Build the request. Raises RequestRejected for one that HTTP cannot carry, or that is for another host."""
         if not is_host(request.host):
             raise RequestRejected(
                 resource=request.resource,
                 code=INVALID_ADDRESS,
                 message="the host is not one of COS or CI; nothing was sent",
             )
+        with suppress(UnicodeError):  # it holds a header as a whole
+            return self._sign(request, seconds)
+        raise RequestRejected(resource=request.resource, code=CANNOT_BE_SENT, message=INVALID_REQUEST)
+
+    def _sign(self, request: Request, seconds: float) -> httpx.Request:
         headers = {"Host": request.host, **request.headers}
         if request.method in {"PUT", "POST"}:
             headers["Content-Length"] = str(len(request.body))
@@ -238,10 +262,33 @@ class TencentClient:
             request.body,
             connect_timeout_s=CONNECT_TIMEOUT_S,
             read_timeout_s=READ_TIMEOUT_S,
-            total_timeout_s=seconds
-            if request.retry is RetryPolicy.IDEMPOTENT
-            else min(seconds, NON_IDEMPOTENT_TIMEOUT_S),
+            total_timeout_s=min(
+                seconds,
+                request.timeout_s if request.retry is RetryPolicy.IDEMPOTENT else NON_IDEMPOTENT_TIMEOUT_S,
+            ),
         )
+
+    def _build_error(self, request: Request, response: HttpResponse) -> CloudError:
+        status = response.status
+        code, message, request_id = map(self._hide_secrets, parse_error(response.body))
+        request_id = request_id or _get_request_id(response.headers)
+        if (
+            request.action and status in _DENIED_STATUSES and code in {"AccessDenied", ""}
+        ):  # "": the answer to a HEAD
+            message = (
+                f"{message} This needs {request.action}; `scribe doctor` compares roles with needs.".lstrip()
+            )
+        error_class = _error_class(request.method, status, code)
+        return error_class(
+            resource=request.resource, status=status, code=code, message=message, request_id=request_id
+        )
+
+    def _hide_secrets(self, text: str) -> str:
+        """Remove what an error response may quote of the request's headers."""
+        for secret in (self.credentials.secret_key, self.credentials.token):
+            if len(secret) >= MIN_SECRET_LENGTH:
+                text = text.replace(secret, "***")
+        return _SIGNATURE.sub("q-signature=***", text)
 
 
 def build_request_target(path: str, parameters: tuple[tuple[str, str], ...]) -> str:
@@ -305,29 +352,16 @@ def _get_request_id(headers: Mapping[str, str]) -> str:
 
 
 def _map_transport_error(request: Request, error: httpx.TransportError) -> CloudError:
-    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
-        return RequestRejected(resource=request.resource, code="CannotBeSent", message=str(error))
+    # Texts of these classes may quote a header, and so a credential.
+    if isinstance(error, httpx.LocalProtocolError):
+        return RequestRejected(resource=request.resource, code=CANNOT_BE_SENT, message=INVALID_REQUEST)
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return RequestRejected(resource=request.resource, code=CANNOT_BE_SENT, message=INVALID_ORIGIN)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return Throttled(resource=request.resource, code="NoConnection", message=str(error))
     # Other texts of this class may quote the response, which may be a transcript.
     message = INVALID_RESPONSE if isinstance(error, httpx.RemoteProtocolError) else str(error)
     return OutcomeUnknown(resource=request.resource, code="NoAnswer", message=message)
-
-
-def _build_error(request: Request, response: HttpResponse) -> CloudError:
-    status = response.status
-    code, message, request_id = parse_error(response.body)
-    request_id = request_id or _get_request_id(response.headers)
-    if (
-        request.action and status in _DENIED_STATUSES and code in {"AccessDenied", ""}
-    ):  # "": the answer to a HEAD
-        message = (
-            f"{message} This needs {request.action}; `scribe doctor` compares roles with needs.".lstrip()
-        )
-    error_class = _error_class(request.method, status, code)
-    return error_class(
-        resource=request.resource, status=status, code=code, message=message, request_id=request_id
-    )
 
 
 def _error_class(method: str, status: int, code: str) -> type[CloudError]:

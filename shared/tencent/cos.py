@@ -9,13 +9,14 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from shared.errors import OutcomeUnknown
+from shared.errors import OutcomeUnknown, RequestRejected
 from shared.tencent import xml
-from shared.tencent.client import MAX_BODY_BYTES, HttpResponse, Request, TencentClient
+from shared.tencent.client import CANNOT_BE_SENT, MAX_BODY_BYTES, HttpResponse, Request, TencentClient
 from shared.tencent.clock import parse_http_date
 from shared.tencent.hosts import build_cos_host
 
@@ -27,6 +28,7 @@ PAGE_SIZE = 1000  # GET Bucket: default and maximum of max-keys
 _OBJECT_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 _BUCKET_ACTIONS = {"GET": "GetBucket", "PUT": "PutBucket"}
 
+_OUTER_BLANKS = re.compile(r"^ +| +$")
 _WEAK = re.compile(r"^[wW]/")
 _HEX_ETAG = re.compile(r"[0-9A-Fa-f]+(?:-[0-9]+)?")  # MD5, or the form of a multipart upload
 
@@ -120,7 +122,7 @@ class CosClient:
             "Content-MD5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode(),
         }
         for name, value in (metadata or {}).items():
-            headers[METADATA_PREFIX + name.lower()] = quote(value, safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~-.")
+            headers[METADATA_PREFIX + name.lower()] = _encode_metadata(f"{bucket}/{key}", value)
         if create_only:
             headers["x-cos-forbid-overwrite"] = "true"
         response = self._send("PUT", bucket, key, headers=headers, body=body)
@@ -220,6 +222,14 @@ class CosClient:
                 action=f"cos:{action}",
             )
         )
+
+
+def _encode_metadata(resource: str, value: str) -> str:
+    with suppress(UnicodeError):  # it holds the value
+        encoded = quote(value, safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~-.")
+        # A header's value cannot begin or end with a blank.
+        return _OUTER_BLANKS.sub(lambda blanks: "%20" * len(blanks[0]), encoded)
+    raise RequestRejected(resource=resource, code=CANNOT_BE_SENT, message="the metadata is not Unicode")
 
 
 def _normalize_etag(etag: str) -> str:

@@ -6,6 +6,7 @@ Times are the API's own text, e.g. `2020-08-20T17:43:01+0800`; a time that is no
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+TAG = "SpeechRecognition"  # of every job of this API
 SUCCESS, FAILED, CANCELLED = "Success", "Failed", "Cancel"
 FINAL_STATES = frozenset({SUCCESS, FAILED, CANCELLED})  # Submitted, Running and Pause continue
 

@@ -1,6 +1,7 @@
 """HTTP transport of the functions: httpx over httpcore, with one deadline for a whole request.
 
-httpx's own timeouts apply to one socket operation, so a response that arrives byte by byte has no time limit.
+httpx's own timeouts apply to one socket operation, so a response that arrives byte by byte has no time limit, and names
+are resolved without one.
 Connections are kept between requests and invocations; those that died while the function was frozen are not used.
 """
 
@@ -8,34 +9,44 @@ from __future__ import annotations
 
 import functools
 import logging
-import socket
+import re
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar
 from typing import Any, cast
 
 import httpcore
 import httpx
 
+from shared.tencent.resolver import Resolver
+
 TOTAL_TIMEOUT = "total_timeout"  # request extension: seconds until the end of the response's body
 MAX_IDLE_S = 5.0  # longer than any pause within an invocation
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024  # five hours of speech are 13 MB, and a function's memory is small
 
 INVALID_RESPONSE = "the response was cut short or is not HTTP"
-_INVALID_REQUEST = "the method, target or headers hold what HTTP cannot carry"
-_INVALID_ORIGIN = "the address is not that of an HTTP server"
+INVALID_REQUEST = "the method, target or headers hold what HTTP cannot carry"
+INVALID_ORIGIN = "the address is not that of an HTTP server"
 _STATUSES_WITHOUT_BODY = (204, 304)
 _FIRST_ERROR_STATUS = 300
 _PIECE_BYTES = 65536
+_TIMER_RESOLUTION_S = 0.001  # of a socket's timeout
+# RFC 9110, section 5: what a header's name and value may hold. h11 quotes a value that it refuses.
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(rb"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")
 _HEAD_END = b"\r\n\r\n"
 _INTERIM_RESPONSE = b"HTTP/1.1 1"  # 100 to 199: another response follows
 
 # SCF sets the root logger to DEBUG; these loggers would write every address and every header, tokens included.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class TotalTimeout(httpx.ReadTimeout):
+    """The request used up its whole time; another try would take as long."""
 
 
 def create_http_client(transport: httpx.BaseTransport) -> httpx.Client:
@@ -76,11 +87,13 @@ def build_request(
     `origin` is like `https://host`, `target` is percent-encoded. Raises httpx.LocalProtocolError or
     httpx.UnsupportedProtocol.
     """
-    try:
+    with suppress(UnicodeError):  # it holds a header as a whole
         return httpx.Request(
             method,
             _parse_origin(origin),
-            headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+            headers=[
+                (_encode_header_name(name), _encode_header_value(value)) for name, value in headers.items()
+            ],
             stream=httpx.ByteStream(body),  # `content=` would add headers
             extensions={
                 "target": target.encode("ascii"),
@@ -88,8 +101,24 @@ def build_request(
                 TOTAL_TIMEOUT: total_timeout_s,
             },
         )
-    except UnicodeError:
-        raise httpx.LocalProtocolError(_INVALID_REQUEST) from None
+    raise httpx.LocalProtocolError(INVALID_REQUEST)
+
+
+@functools.lru_cache
+def _encode_header_name(name: str) -> bytes:
+    encoded = name.encode()
+    if not _HEADER_NAME.fullmatch(encoded):
+        raise httpx.LocalProtocolError(INVALID_REQUEST)
+    return encoded
+
+
+def _encode_header_value(value: str) -> bytes:
+    encoded = value.encode()
+    # The first check is the faster one, and enough for most values.
+    is_plain = value.isascii() and value.isprintable() and value.strip() == value
+    if not is_plain and not _HEADER_VALUE.fullmatch(encoded):
+        raise httpx.LocalProtocolError(INVALID_REQUEST)
+    return encoded
 
 
 @functools.lru_cache
@@ -97,9 +126,9 @@ def _parse_origin(origin: str) -> httpx.URL:
     try:
         url = httpx.URL(origin)
     except httpx.InvalidURL:
-        raise httpx.UnsupportedProtocol(_INVALID_ORIGIN) from None
+        raise httpx.UnsupportedProtocol(INVALID_ORIGIN) from None
     if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > 65535:  # noqa: PLR2004 - TCP's last port
-        raise httpx.UnsupportedProtocol(_INVALID_ORIGIN)
+        raise httpx.UnsupportedProtocol(INVALID_ORIGIN)
     return url
 
 
@@ -112,7 +141,8 @@ class Transport(httpx.BaseTransport):
     """Sends requests of `build_request` over kept connections. Threads may share it.
 
     Raises httpx.ConnectError if nothing was sent, httpx.LocalProtocolError if HTTP cannot carry the request, and
-    another httpx.TransportError if the outcome is unknown. No message quotes a request or a response.
+    another httpx.TransportError if the outcome is unknown: TotalTimeout if there was no more time. No message quotes a
+    request or a response.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
@@ -124,6 +154,7 @@ class Transport(httpx.BaseTransport):
         """Send a request. Its deadline also applies while the body of the response is read."""
         url, extensions = request.url, request.extensions
         pool = self._get_pool(url.scheme)  # before the clock starts: it may create a TLS context
+        deadline_s = time.monotonic() + extensions[TOTAL_TIMEOUT]
         core_request = httpcore.Request(
             request.method,
             httpcore.URL(
@@ -131,9 +162,9 @@ class Transport(httpx.BaseTransport):
             ),
             headers=request.headers.raw,
             content=cast("Iterable[bytes]", request.stream),
-            extensions={"timeout": _build_limits(extensions["timeout"], extensions[TOTAL_TIMEOUT])},
+            extensions={"timeout": _build_limits(extensions["timeout"], deadline_s)},
         )
-        with _mapped_errors():
+        with _mapped_errors(deadline_s):
             response = pool.handle_request(core_request)
         try:
             _check_response(request.method, response)
@@ -142,7 +173,7 @@ class Transport(httpx.BaseTransport):
             raise
         # httpx parses Location even if it follows no redirect, and rejects the response if it is no address.
         headers = [(name, value) for name, value in response.headers if name.lower() != b"location"]
-        return httpx.Response(response.status, headers=headers, stream=_ResponseBody(response))
+        return httpx.Response(response.status, headers=headers, stream=_ResponseBody(response, deadline_s))
 
     def close(self) -> None:
         """Close all connections."""
@@ -186,13 +217,12 @@ class _Limit(float):
             raise httpcore.ConnectTimeout("timed out") from None
 
 
-def _build_limits(timeouts: Mapping[str, float], total_s: float) -> dict[str, _Limit]:
-    now_s = time.monotonic()
+def _build_limits(timeouts: Mapping[str, float], deadline_s: float) -> dict[str, _Limit]:
     limits = {name: _Limit(seconds) for name, seconds in timeouts.items()}
     for limit in limits.values():
-        limit.deadline_s = now_s + total_s
+        limit.deadline_s = deadline_s
     # One limit for name resolution, TCP and TLS together.
-    limits["connect"].deadline_s = now_s + min(total_s, limits["connect"])
+    limits["connect"].deadline_s = min(deadline_s, time.monotonic() + limits["connect"])
     return limits
 
 
@@ -202,6 +232,7 @@ class _Backend(httpcore.NetworkBackend):
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._backend = httpcore.SyncBackend()
+        self._resolver = Resolver()
 
     def connect_tcp(
         self,
@@ -211,30 +242,48 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
-        """Open a connection. Raises httpcore.ConnectError or ConnectTimeout."""
+        """Open a connection. Raises httpcore.ConnectError or ConnectTimeout.
+
+        The addresses share one limit, and each has an equal part of what is left: one that does not respond leaves time
+        for the next.
+        """
         limit = cast("_Limit", timeout)
+        addresses = self._resolve(host, port, limit)
         reason: Exception = httpcore.ConnectError("the host has no address")
+        for number, address in enumerate(addresses):
+            timeout_s = limit.get_connect_s() / (len(addresses) - number)
+            try:
+                stream = self._backend.connect_tcp(address, port, timeout_s, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                self._resolver.note_failure(address)
+                reason = error
+            else:
+                self._resolver.note_success(address)
+                note_failure = functools.partial(self._resolver.note_failure, address)
+                return _Stream(stream, self._now, note_failure).check_connected(limit)
+        raise reason
+
+    def _resolve(self, host: str, port: int, limit: _Limit) -> list[str]:
         try:
-            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return self._resolver.resolve(host, port, limit.get_connect_s())
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from None
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(_describe(error)) from None
-        for _, _, _, _, (address, *_) in addresses:  # all addresses share one limit
-            try:
-                stream = self._backend.connect_tcp(
-                    str(address), port, limit.get_connect_s(), local_address, socket_options
-                )
-                return _Stream(stream, self._now).check_connected(limit)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                reason = error
-        raise reason
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection, plain or TLS, that keeps the deadline and notices when it is too old to be used again."""
+    """A connection, plain or TLS, that keeps the deadline and notices when it is too old to be used again.
 
-    def __init__(self, stream: httpcore.NetworkStream, now: Callable[[], float]) -> None:
+    `note_failure` is called when the other side does not respond.
+    """
+
+    def __init__(
+        self, stream: httpcore.NetworkStream, now: Callable[[], float], note_failure: Callable[[], None]
+    ) -> None:
         self._stream = stream
         self._now = now
+        self._note_failure = note_failure
         self._last_used_s = now()
         self._head: bytes | None = b""  # of the current response; None after its end
         self._body_bytes = 0  # received after the head
@@ -252,7 +301,11 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what was received, b"" at the end of the connection."""
-        received = self._stream.read(max_bytes, cast("_Limit", timeout).get_remaining_s())
+        try:
+            received = self._stream.read(max_bytes, cast("_Limit", timeout).get_remaining_s())
+        except httpcore.TimeoutException:
+            self._note_failure()
+            raise
         self._last_used_s = self._now()
         self._count_body(received)
         return received
@@ -285,8 +338,12 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Return the same connection under TLS. Raises httpcore.ConnectError or ConnectTimeout."""
         limit = cast("_Limit", timeout)
-        stream = self._stream.start_tls(ssl_context, server_hostname, limit.get_connect_s())
-        return _Stream(stream, self._now).check_connected(limit)
+        try:
+            stream = self._stream.start_tls(ssl_context, server_hostname, limit.get_connect_s())
+        except (httpcore.ConnectError, httpcore.ConnectTimeout):
+            self._note_failure()
+            raise
+        return _Stream(stream, self._now, self._note_failure).check_connected(limit)
 
     def close(self) -> None:
         """Close the connection."""
@@ -310,12 +367,13 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _ResponseBody(httpx.SyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
+    def __init__(self, response: httpcore.Response, deadline_s: float) -> None:
         self._response = response
+        self._deadline_s = deadline_s
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
-        with _mapped_errors():
+        with _mapped_errors(self._deadline_s):
             for chunk in self._response.iter_stream():
                 size += len(chunk)
                 if size > MAX_RESPONSE_BYTES:
@@ -344,17 +402,19 @@ def _check_response(method: str, response: httpcore.Response) -> None:
 
 
 @contextmanager
-def _mapped_errors() -> Iterator[None]:
+def _mapped_errors(deadline_s: float) -> Iterator[None]:
     """Map httpcore's errors to those of httpx, without texts that may quote a request or a response."""
     try:
         yield
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
         raise httpx.ConnectError(_describe(error)) from None
     except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol):
-        raise httpx.LocalProtocolError(_INVALID_REQUEST) from None
+        raise httpx.LocalProtocolError(INVALID_REQUEST) from None
     except httpcore.ProtocolError:
         raise httpx.RemoteProtocolError(INVALID_RESPONSE) from None
     except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+        if time.monotonic() >= deadline_s - _TIMER_RESOLUTION_S:
+            raise TotalTimeout("timed out: the response was too slow") from None
         raise httpx.ReadError(_describe(error)) from None
 
 

@@ -26,7 +26,14 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--racy", action="store_true", help="let create-only writes race; recordings may be paid twice"
     )
-    parser.add_argument("--calm", action="store_true", help="no faults")
+    parser.add_argument("--calm", action="store_true", help="no faults and no neighbours")
+    parser.add_argument(
+        "--clocks-apart",
+        type=int,
+        default=0,
+        metavar="SECONDS",
+        help="let the clocks of function instances be this much behind, right, or this much ahead",
+    )
     parser.add_argument("--data", type=Path, help="an empty folder in which the local cloud's data is kept")
     return parser.parse_args(arguments)
 
@@ -36,7 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse_arguments(arguments)
     plan = {} if options.calm else build_fault_plan(options.seed, racy=options.racy)
     with TemporaryDirectory(prefix="scribe-chaos-") as folder:
-        result = run(options.data or Path(folder), uploads=options.uploads, seed=options.seed, plan=plan)
+        result = run(
+            options.data or Path(folder),
+            uploads=options.uploads,
+            seed=options.seed,
+            plan=plan,
+            clocks_apart_s=options.clocks_apart,
+        )
     summary = build_summary(result, options.uploads, options.seed)
     allowed = {PAID_TWICE} if options.racy else set()
     sys.stdout.write(json.dumps(summary) + "\n")

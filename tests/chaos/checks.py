@@ -9,36 +9,26 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET
+from cli.local.emulator import CALLBACK_TOKEN
 from shared.recordings.failures import ARCHIVED
 from shared.recordings.keys import ERROR_EXTENSION
 from tests.chaos.cloud import Row
 from tests.chaos.expected import (
     FORMATS,
     Speech,
-    build_output_key,
     build_receipt_id,
     build_receipt_prefix,
     find_difference,
 )
 from tests.chaos.observations import Observations
+from tests.chaos.trust import FORGED, Violation, find_forged, is_own
 from tests.chaos.workload import NEVER_TRANSCRIBED, UNREADABLE, Kind, Recording, Restore, compute_etag
 
 LOST, PAID_TWICE, SURPRISE, WRONG = "lost", "paid_twice", "paid_by_surprise", "wrong"
-ERROR_BESIDE, FORGED, LEFT_OPEN, SECRET = "error_beside_transcripts", "forged", "left_open", "secrets_logged"
+ERROR_BESIDE, LEFT_OPEN, SECRET = "error_beside_transcripts", "left_open", "secrets_logged"
 KINDS = (LOST, PAID_TWICE, SURPRISE, WRONG, ERROR_BESIDE, FORGED, LEFT_OPEN, SECRET)
 NO_MONEY_CODE = "FailedOperation.UserHasNoAmount"
-_FORGED_WORD = b"forged"  # in no recording
 _SECRETS = (CALLBACK_TOKEN, "q-sign-algorithm", "q-signature", "security-token")
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """Something that is wrong. `key` is that of the recording, or empty."""
-
-    kind: str
-    key: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,7 @@ def check_results(
         violations += jobs.find_second_payments(recording)
         violations += _find_error_beside_transcripts(recording, observations)
     violations += jobs.find_surprises(recordings)
-    violations += _find_forged(recordings, observations)
+    violations += find_forged(recordings, observations)
     violations += _find_open_receipts(recordings, observations)
     violations += _find_logged_secrets(observations, (*_SECRETS, *secrets))
     return Verdict(tuple(violations), errors_expected, of_unseen_content)
@@ -217,17 +207,17 @@ def _check_error(
 
 
 class _PaidJobs:
-    """The paid jobs by receipt id, which they have as UserData. `rows` are in the order of submission."""
+    """Scribe's own jobs by receipt id, with which their UserData begins. `rows` are in the order of submission."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = [row for row in rows if row["paid"]]
+        self._rows = [row for row in rows if is_own(row)]
         self._states: dict[str, Counter[str]] = {}
         self._last_states: dict[str, str] = {}
-        self._injected_failures = {row["user_data"] for row in rows if row["fault"] == "job_failed"}
+        self._injected_failures = {_get_receipt_id(row) for row in self._rows if row["fault"] == "job_failed"}
         for row in self._rows:
             state = NO_MONEY_CODE if row.get("code") == NO_MONEY_CODE else row["state"]
-            self._states.setdefault(row["user_data"], Counter())[state] += 1
-            self._last_states[row["user_data"]] = state
+            self._states.setdefault(_get_receipt_id(row), Counter())[state] += 1
+            self._last_states[_get_receipt_id(row)] = state
 
     def get_last_state(self, receipt_id: str) -> str:
         """Return the state of the job that was submitted last, or "" if there is none."""
@@ -278,7 +268,7 @@ class _PaidJobs:
                 recording.restore is Restore.NEVER or row["code"] == "FailedOperation.ErrorDownFile"
             ):
                 yield Violation(SURPRISE, recording.key, f"for an archived recording: {evidence}")
-            elif row["user_data"] not in receipt_ids:
+            elif _get_receipt_id(row) not in receipt_ids:
                 yield Violation(SURPRISE, recording.key, f"for content that was never uploaded: {evidence}")
 
     def _list_evidence(self, recording: Recording) -> list[str]:
@@ -289,22 +279,9 @@ class _PaidJobs:
         ]
 
 
-def _find_forged(recordings: Sequence[Recording], observations: Observations) -> Iterator[Violation]:
-    allowed = {
-        build_output_key(recording.key, extension, place): recording.key
-        for place in observations.deployment.places
-        for recording in recordings
-        for extension in (*FORMATS, ERROR_EXTENSION)
-    }
-    for key, body in observations.transcripts.items():
-        if key not in allowed:
-            yield Violation(FORGED, "", f"an output for a recording that was never uploaded: {key}")
-        if _FORGED_WORD in body.lower():
-            yield Violation(FORGED, allowed.get(key, ""), f"forged words in {key}")
-    for key in set(observations.input_etags) - {recording.key for recording in recordings}:
-        yield Violation(FORGED, "", f"an object in the input bucket that was never uploaded: {key}")
-    for bucket in set(observations.buckets) - {INPUT_BUCKET, OUTPUT_BUCKET}:
-        yield Violation(FORGED, "", f"an unexpected bucket: {bucket}")
+def _get_receipt_id(row: Row) -> str:
+    """Return the start of a job's UserData: a secret follows that no check needs."""
+    return str(row["user_data"]).partition("#")[0]
 
 
 def _find_open_receipts(recordings: Sequence[Recording], observations: Observations) -> Iterator[Violation]:

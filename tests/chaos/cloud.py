@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +149,10 @@ class Cloud:
         """Let CI forget the jobs that have ended."""
         self._request("DELETE", "jobs")
 
+    def issue_key(self, policy: Row) -> Row:
+        """Issue a temporary key that may do only what a policy allows."""
+        return self._request_row("POST", "keys", {"policies": [policy]})
+
     def stop_instances(self) -> None:
         """End the functions' processes: the next event of each function is a cold start."""
         self._request("DELETE", "instances")
@@ -198,19 +202,32 @@ def build_customer_key_headers() -> dict[str, str]:
 
 
 def repair(
-    cloud: Cloud, idle_timeout_s: float, bucket: str = OUTPUT_BUCKET, state_prefix: str = ".scribe/"
+    cloud: Cloud,
+    idle_timeout_s: float,
+    bucket: str = OUTPUT_BUCKET,
+    state_prefix: str = ".scribe/",
+    is_planted: Callable[[str], bool] = lambda _name: False,
 ) -> str:
-    """Sweep and audit until a round changes nothing. Return "", or why the repair did not end."""
+    """Sweep and audit until a round changes nothing. Return "", or why the repair did not end.
+
+    `is_planted` tells which objects below the state prefix, by their name there, are no work of Scribe's.
+    """
+
+    def list_etags() -> dict[str, str]:
+        objects = cloud.pipeline.clients.cos.iter_objects(bucket)
+        etags = {item.key: item.etag for item in objects}
+        return {key: etags[key] for key in etags if not is_planted(key.removeprefix(state_prefix))}
+
     cloud.wait_until_idle(idle_timeout_s)
     deadline_s = time.monotonic() + _REPAIR_TIMEOUT_S
-    etags = _list_etags(cloud, bucket)
+    etags = list_etags()
     while True:
         calls = []
         for message in (RECONCILE, AUDIT):
             calls.append(cloud.sweep(message))
             if not cloud.wait_until_idle(idle_timeout_s):
                 return "the pipeline does not become idle"
-        etags_before, etags = etags, _list_etags(cloud, bucket)
+        etags_before, etags = etags, list_etags()
         open_receipts = [key for key in etags if key.startswith(state_prefix + "open/")]
         if not open_receipts and etags_before == etags and all(call["outcome"] == "ok" for call in calls):
             return ""
@@ -220,7 +237,3 @@ def repair(
             time.sleep(_REPAIR_PAUSE_S)
     results = [call["error"] or call["result"] for call in calls]
     return f"the repair does not end, {len(open_receipts)} receipts are open; the last results are {results}"
-
-
-def _list_etags(cloud: Cloud, bucket: str) -> dict[str, str]:
-    return {item.key: item.etag for item in cloud.pipeline.clients.cos.iter_objects(bucket)}

@@ -13,6 +13,8 @@ from tests.chaos.cloud import FAST_OPTIONS
 
 ENABLED, SUSPENDED = "Enabled", "Suspended"
 _VERSIONINGS = ("", ENABLED, SUSPENDED)
+# Jobs take a moment and wait for each other, so that others see them, copy them, and can cancel their own.
+_QUEUE_OPTIONS = ("--job-delay-ms", "300", "--max-concurrent", "8")
 # So that outputs of the old prefixes would be recordings if only their names decided.
 _EXTENSIONS_OF_OUTPUTS = ("json", "txt", "srt", "vtt", "detail", "error")
 
@@ -32,10 +34,12 @@ class Deployment:
     """The deployment of a run. `versioning` is that of the output bucket: "" if it never had any.
 
     `moves`: outputs are in the input bucket, and the prefixes change in the middle; the receipts are copied along.
+    `clocks_apart_s`: how far the clocks of instances of the functions are behind and ahead.
     """
 
     versioning: str = ""
     moves: bool = False
+    clocks_apart_s: int = 0
 
     @property
     def output_bucket(self) -> str:
@@ -68,7 +72,13 @@ class Deployment:
             ENABLED: ("--versioned", self.output_bucket),
             SUSPENDED: ("--suspended", self.output_bucket, "--suspended-version-id", "absent"),
         }
-        return (*FAST_OPTIONS, *options.get(self.versioning, ()))
+        offsets = (f"--function-clock-offsets=-{self.clocks_apart_s},0,{self.clocks_apart_s}",)
+        return (
+            *FAST_OPTIONS,
+            *_QUEUE_OPTIONS,
+            *options.get(self.versioning, ()),
+            *(offsets if self.clocks_apart_s else ()),
+        )
 
 
 def choose_deployment(seed: int) -> Deployment:

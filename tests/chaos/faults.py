@@ -25,6 +25,10 @@ _RATES = {
     "cut_before": 0.004,
     "cut_after": 0.006,
     "slow_answer": 0.004,
+    "head_without_etag": 0.01,
+    "head_weak_etag": 0.01,
+    "head_upper_etag": 0.01,
+    "head_without_last_modified": 0.01,
     "killed_before_request": 0.003,
     "killed_after_request": 0.004,
     # CI's queue and engine
@@ -32,6 +36,14 @@ _RATES = {
     "job_failed": 0.03,
     "job_failed_no_money": 0.02,
     "refused_account": 0.1,
+    "submit_without_code": 0.02,
+    # CI's answers about jobs
+    "success_without_result": 0.05,
+    "bad_member": 0.01,
+    "empty_page_with_token": 0.1,
+    # answers that come one byte a second: few, because each holds up its reader until a limit
+    "drip": 0.0002,
+    "drip_member": 0.002,
 }
 _RACY_RATE = 0.5
 _CLOCK_SKEWS_S = (0, 3, -3)

@@ -11,6 +11,7 @@ from shared.recordings.keys import ERROR_EXTENSION
 from tests.chaos.cloud import Cloud, Row
 from tests.chaos.deployment import Deployment, Place
 from tests.chaos.expected import FORMATS, build_output_key
+from tests.chaos.neighbour import Hostility
 
 # Requests are numbered when they arrive and stored when they end. This overlap also gets those that ended late.
 _OVERLAP = 1000
@@ -62,6 +63,7 @@ class Observations:
     jobs: Sequence[Row]
     recorder: Recorder
     deployment: Deployment = field(default_factory=Deployment)
+    hostility: Hostility = field(default_factory=Hostility)
 
     @property
     def transcripts(self) -> dict[str, bytes]:
@@ -70,10 +72,13 @@ class Observations:
         return {key: body for key, body in self.outputs.items() if key.startswith(prefixes)}
 
     def receipts(self, state: str) -> dict[str, bytes]:
-        """Return the receipts that are `open`, `done` or `waiting` at the end, by id."""
-        prefix = f"{self.deployment.places[0].state_prefix}{state}/"
+        """Return the receipts that are `open`, `done` or `waiting` at the end, by id, without what was planted."""
+        state_prefix = self.deployment.places[0].state_prefix
+        prefix = f"{state_prefix}{state}/"
         return {
-            key.removeprefix(prefix): body for key, body in self.outputs.items() if key.startswith(prefix)
+            key.removeprefix(prefix): body
+            for key, body in self.outputs.items()
+            if key.startswith(prefix) and not self.hostility.is_planted(key.removeprefix(state_prefix))
         }
 
     def results(self, key: str, place: Place) -> dict[str, bytes]:
@@ -94,7 +99,7 @@ def is_refused_submit(request: Row) -> bool:
     return is_submit and request["status"] in _REFUSED_STATUSES
 
 
-def observe(cloud: Cloud, recorder: Recorder, deployment: Deployment) -> Observations:
+def observe(cloud: Cloud, recorder: Recorder, deployment: Deployment, hostility: Hostility) -> Observations:
     """Collect everything at the end of a run."""
     recorder.collect(cloud)
     own_prefixes = tuple(prefix for place in deployment.places for prefix in place)
@@ -109,4 +114,5 @@ def observe(cloud: Cloud, recorder: Recorder, deployment: Deployment) -> Observa
         buckets=sorted(folder.name for folder in (cloud.pipeline.data / "buckets").iterdir()),
         jobs=cloud.jobs(),
         recorder=recorder,
+        hostility=hostility,
     )

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from tests.chaos.checks import (
     ERROR_BESIDE,
-    FORGED,
     KINDS,
     LEFT_OPEN,
     LOST,
@@ -25,6 +24,7 @@ from tests.chaos.cloud import Row
 from tests.chaos.expected import build_output_key, build_receipt_id, build_receipt_prefix
 from tests.chaos.observations import Observations, is_refused_submit
 from tests.chaos.run import Run
+from tests.chaos.trust import FORGED, is_own
 from tests.chaos.workload import Action, Kind, Recording, Restore
 
 _MAX_HISTORIES = 5
@@ -49,14 +49,17 @@ def build_summary(run: Run, uploads: int, seed: int) -> dict[str, Any]:
     return {
         "uploads": uploads,
         "seed": seed,
-        "jobs_paid": sum(row["paid"] for row in run.observations.jobs),
+        "jobs_paid": sum(map(is_own, run.observations.jobs)),
         **{kind: run.verdict.count(kind) for kind in KINDS},
         "errors_expected": run.verdict.errors_expected,
         "of_unseen_content": run.verdict.of_unseen_content,
         "submits_refused": _count_refused_submits(run.observations),
-        "jobs_without_money": sum(row["code"] == NO_MONEY_CODE for row in run.observations.jobs),
+        "jobs_without_money": _count_jobs_without_money(run.observations),
         "requests_per_upload": round(function_requests / uploads, 1),
         "storm": list(_describe_storm(run)),
+        "forged_jobs": dict(sorted(run.observations.hostility.jobs.items())),
+        "forged_posts": dict(sorted(run.observations.hostility.posts.items())),
+        "planted": len(run.observations.hostility.planted),
         "faults_struck": run.faults,
         "seconds": round(run.seconds, 1),
     }
@@ -85,6 +88,10 @@ def _count_refused_submits(observations: Observations) -> int:
     return sum(map(is_refused_submit, observations.recorder.requests))
 
 
+def _count_jobs_without_money(observations: Observations) -> int:
+    return sum(is_own(row) and row["code"] == NO_MONEY_CODE for row in observations.jobs)
+
+
 def _describe_storm(run: Run) -> Iterator[str]:
     """Describe what was uploaded beside ordinary recordings, and what was done to the account and the deployment."""
     kinds = Counter(recording.kind for recording in run.recordings)
@@ -106,8 +113,13 @@ def _describe_storm(run: Run) -> Iterator[str]:
             count = _count_refused_submits(run.observations)
             yield f"{count} submits refused (for a while all with {step.refusal.status})"
         if step.action is Action.FAIL_JOBS:
-            count = sum(row["code"] == NO_MONEY_CODE for row in run.observations.jobs)
+            count = _count_jobs_without_money(run.observations)
             yield f"{count} jobs without money (for a while all)"
+    hostility = run.observations.hostility
+    if hostility.planted:
+        yield f"{sum(hostility.jobs.values())} forged jobs"
+        yield f"{sum(hostility.posts.values())} forged notifications"
+        yield f"{len(hostility.planted)} planted objects"
     yield f"versioning {deployment.versioning.lower() or 'never switched on'}"
     if deployment.moves:
         yield "outputs in the input bucket, both prefixes changed in the middle"
@@ -132,7 +144,11 @@ def format_history(recording: Recording, observations: Observations) -> list[str
     for state in _RECEIPT_STATES:
         ids += [receipt_id for receipt_id in observations.receipts(state) if receipt_id.startswith(prefix)]
     ids = list(dict.fromkeys(ids))
-    jobs = [row for row in observations.jobs if row["object"] == recording.key or row["user_data"] in ids]
+    jobs = [
+        row
+        for row in observations.jobs
+        if row["object"] == recording.key or row["user_data"].partition("#")[0] in ids
+    ]
     names = [recording.key, *ids, *(row["job_id"] for row in jobs)]
     events = sorted(
         (
@@ -143,7 +159,8 @@ def format_history(recording: Recording, observations: Observations) -> list[str
     )
     lines = [f"{_format_time(time_s)} {text}" for time_s, text in events]
     lines += [
-        f"job {row['job_id']} {row['state']} {row['code']} {row['fault']} at {row['created']}: {row['user_data']}"
+        f"job {row['job_id']} of {row['submitter']} {row['state']} {row['code']} {row['fault']} at {row['created']}:"
+        f" {row['user_data']}"
         for row in jobs
     ]
     for state in _RECEIPT_STATES:

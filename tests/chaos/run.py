@@ -14,7 +14,7 @@ from math import ceil
 from pathlib import Path
 from random import Random
 
-from tests.chaos.checks import LEFT_OPEN, NO_MONEY_CODE, Verdict, Violation, check_results
+from tests.chaos.checks import LEFT_OPEN, NO_MONEY_CODE, Verdict, check_results
 from tests.chaos.cloud import (
     AUDIT,
     RECONCILE,
@@ -26,7 +26,10 @@ from tests.chaos.cloud import (
 )
 from tests.chaos.deployment import FIRST_PLACE, Deployment, Place, choose_deployment
 from tests.chaos.expected import recognize
+from tests.chaos.neighbour import Hostility, Neighbour
 from tests.chaos.observations import Observations, Recorder, is_refused_submit, observe
+from tests.chaos.planter import Planter
+from tests.chaos.trust import Violation, is_own
 from tests.chaos.workload import (
     Action,
     Kind,
@@ -63,10 +66,13 @@ class Run:
     seconds: float
 
 
-def run(data: Path, *, uploads: int, seed: int, plan: Row) -> Run:
-    """Upload with the faults of the plan, repair without faults, check the results. `data` is an empty folder."""
+def run(data: Path, *, uploads: int, seed: int, plan: Row, clocks_apart_s: int = 0) -> Run:
+    """Upload with the faults of the plan, repair without faults, check the results. `data` is an empty folder.
+
+    `clocks_apart_s`: instances of the functions have clocks that are this much behind, right, and this much ahead.
+    """
     start = time.monotonic()
-    deployment = choose_deployment(seed)
+    deployment = replace(choose_deployment(seed), clocks_apart_s=clocks_apart_s)
     recordings = generate_recordings(uploads, seed, deployment)
     schedule = schedule_steps(recordings, seed, has_refusals=bool(plan))
     storm = _Storm(data, deployment, plan)
@@ -89,6 +95,8 @@ class _Storm:
         self.recorder = Recorder()
         self.faults: Counter[str] = Counter()
         self.repair_errors: list[str] = []
+        self.hostility = Hostility()
+        self._neighbour: Neighbour | None = None
         self._data = data
         self._deployment = deployment
         self._plan = plan
@@ -112,7 +120,7 @@ class _Storm:
         with self._running_cloud(place, _FAULT_SETTINGS) as cloud:
             cloud.set_faults({**self._plan, "seed": seed} if self._plan else {})
             with _sweeping(cloud, self.recorder):
-                with ThreadPoolExecutor(len(threads)) as pool:
+                with self._neighbours(cloud, place, seed), ThreadPoolExecutor(len(threads)) as pool:
                     for future in [pool.submit(self._take_steps, cloud, steps) for steps in threads]:
                         future.result()
                 cloud.end_refusals()
@@ -120,6 +128,18 @@ class _Storm:
             cloud.set_faults({})
             cloud.wait_until_idle(_IDLE_TIMEOUT_S)
             self.faults.update(cloud.count_faults())
+
+    @contextmanager
+    def _neighbours(self, cloud: Cloud, place: Place, seed: int) -> Iterator[None]:
+        """Let the neighbours attack until the block ends, unless the run is without faults."""
+        if not self._plan:
+            yield
+            return
+        attack = (cloud, self._deployment.output_bucket, place, seed, self.hostility)
+        self._neighbour = Neighbour(*attack, self.recorder.record_step)
+        with Planter(*attack).running(), self._neighbour.running():
+            yield
+        self._neighbour = None
 
     def run_middle(self) -> None:
         """Repair, let CI forget every job, and copy the receipts if the prefixes are about to change."""
@@ -141,11 +161,17 @@ class _Storm:
             cloud.set_faults({})
             self._repair(cloud, place)
             emulator = cloud.pipeline.emulator
-            observations = observe(cloud, self.recorder, self._deployment)
+            observations = observe(cloud, self.recorder, self._deployment, self.hostility)
         return observations, (emulator.secret_id, emulator.secret_key)
 
     def _repair(self, cloud: Cloud, place: Place) -> None:
-        error = repair(cloud, _IDLE_TIMEOUT_S, self._deployment.output_bucket, place.state_prefix)
+        error = repair(
+            cloud,
+            _IDLE_TIMEOUT_S,
+            self._deployment.output_bucket,
+            place.state_prefix,
+            self.hostility.is_planted,
+        )
         self.repair_errors += [error] if error else []
 
     @contextmanager
@@ -165,6 +191,8 @@ class _Storm:
         recording, key = step.recording, step.recording.key if step.recording else ""
         etag = compute_etag(step.body) if step.action is Action.UPLOAD else ""
         self.recorder.record_step(key, f"{step.action.value} {etag}".rstrip())
+        if self._neighbour and etag:
+            self._neighbour.expect(key, etag)
         if step.action is Action.UPLOAD and recording:
             _upload(cloud, recording, step.body)
         elif step.action is Action.TOUCH:
@@ -192,7 +220,7 @@ class _Storm:
             if self._awaited is Action.REFUSE:
                 rows = [row for row in self.recorder.requests if is_refused_submit(row)]
             else:
-                rows = [row for row in cloud.jobs() if row["code"] == NO_MONEY_CODE]
+                rows = [row for row in cloud.jobs() if is_own(row) and row["code"] == NO_MONEY_CODE]
             if not all(row["fault"] for row in rows):
                 return
             time.sleep(_REFUSAL_POLL_S)

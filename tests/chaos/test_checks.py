@@ -50,6 +50,7 @@ def build_job(body: bytes, state: str) -> Row:
         "created": "2026-11-26T10:00:00+0800",
         "fault": fault,
         "paid": True,
+        "submitter": "upload",
     }
 
 

@@ -23,14 +23,23 @@ def read_output(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str
 
 
 @pytest.mark.timeout(400)  # four local clouds one after the other
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_faults_lose_nothing_and_pay_once(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    status = chaos(["--uploads", "60", "--seed", str(seed)])
+@pytest.mark.parametrize(
+    "options",
+    [("--seed", "1"), ("--seed", "2"), ("--seed", "3", "--clocks-apart", "240")],
+    ids=["seed 1", "seed 2", "clocks apart"],
+)
+def test_faults_and_neighbours_lose_forge_and_pay_nothing(
+    options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = chaos(["--uploads", "60", *options])
     summary, messages = read_output(capsys)
     assert status == 0, summary
     assert sum(summary["faults_struck"].values()) > 30
     assert summary["submits_refused"] > 0
     assert summary["jobs_without_money"] > 0
+    assert sum(summary["forged_jobs"].values()) > 10
+    assert set(summary["forged_posts"]) == {"with the token", "without the token"}
+    assert summary["planted"] > 40
     assert "faults: nothing lost, nothing paid twice" in messages.splitlines()[-1]
 
 

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple, NoReturn
 from shared.errors import DeadlineExceeded, NotFound
 from shared.tencent.auth import Credentials
 from shared.tencent.client import MIN_REMAINING_S, TencentClient
-from shared.tencent.speech import TAG
 from shared.tencent.speech_models import (
     CANCELLED,
     FAILED,
     FINAL_STATES,
     SUCCESS,
+    TAG,
     Job,
     JobRequest,
     JobResult,

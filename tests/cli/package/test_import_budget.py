@@ -39,11 +39,11 @@ EVERY_FUNCTION = (
     | modules("shared", "errors events logger settings")
     | modules(
         "shared.tencent",
-        "auth client cos speech speech_models transport xml",
+        "auth client clock cos hosts resolver speech speech_models speech_xml transport xml",
     )
     | modules(
         "shared.recordings",
-        "context failures ingest keys models options receipt_store",
+        "content context failures filters ingest keys models options outputs proof receipt_store",
     )
 )
 RESULTS = modules("shared.recordings", "complete") | modules(

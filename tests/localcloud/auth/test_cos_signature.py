@@ -208,6 +208,7 @@ V1_VALUE = authorization("host", "", VECTORS[0].signature)
         (V1_VALUE.replace(ID, "AKIDSOMEBODYELSE"), NOW, SignatureErrorReason.UNKNOWN_KEY),
         (V1_VALUE, 1_700_010_061.0, SignatureErrorReason.EXPIRED),
         (V1_VALUE, 1_699_990_000.0, SignatureErrorReason.TOO_EARLY),
+        (V1_VALUE, 1_699_999_999.9, SignatureErrorReason.TOO_EARLY),
         (V1_VALUE.replace("9b5d62f5", "00000000"), NOW, SignatureErrorReason.BAD_SIGNATURE),
         (
             V1_VALUE.replace("q-header-list=host", "q-header-list=host;date"),

@@ -89,3 +89,10 @@ def test_jobs_and_objects_survive_restart(make_queue: MakeQueue, receiver: Recei
     notification = receiver.next_job()
     assert (notification["JobId"], notification["State"]) == (interrupted, "Success")
     second_queue.cloud.wait_idle()
+
+
+def test_list_of_jobs_names_who_submitted_each(queue: SpeechQueue) -> None:
+    key = queue.cloud.admin("POST", "keys")
+    jobs = [queue.submit(), queue.submit(issued_key=key)]
+    submitters = {job["job_id"]: job["submitter"] for job in queue.cloud.admin("GET", "jobs")}
+    assert [submitters[job] for job in jobs] == [queue.cloud.secret_id, key["secret_id"]]

@@ -214,6 +214,7 @@ def test_invalid_authorization_is_403(
     [
         ({"window": (-900, -1)}, "AccessDenied"),
         ({"window": (3600, 7200)}, "RequestTimeTooSkewed"),
+        ({"window": (30, 600)}, "RequestTimeTooSkewed"),
         ({"secret_id": "AKIDUNKNOWN"}, "InvalidAccessKeyId"),
         ({"secret_key": "wrong"}, "SignatureDoesNotMatch"),
     ],

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.process
 SCRIPT = """
 import resource, sys
 from shared.tencent import xml
-from shared.tencent.speech import parse_jobs
+from shared.tencent.speech_xml import parse_jobs
 from shared.transcript import FORMATS, RecordingRef, build_transcript, parse_sentence
 
 def answer():

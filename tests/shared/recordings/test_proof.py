@@ -141,6 +141,34 @@ def test_forged_success_does_not_replace_a_failure(pipeline: InMemoryPipeline) -
     assert failed.state is FAILED
 
 
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_success_of_an_exact_copy_is_not_used(pipeline: InMemoryPipeline, is_noted: bool) -> None:
+    """A copy can read a recording of the neighbour's bucket, which has the same key."""
+    if is_noted:
+        pipeline.upload_and_ingest(KEY, A)
+        request = pipeline.cloud.job_requests[-1]
+    else:
+        request = lose_submit(pipeline)
+    pipeline.cloud.clock.advance(1)
+    job_id = add_forged_job(pipeline, request)
+    pipeline.cloud.run_jobs(job_id)
+    assert pipeline.notify_one(job_id).status is Status.IN_PROGRESS
+    assert pipeline.list_keys("transcripts/") == []
+    pipeline.settle()
+    assert (pipeline.get_done().state, pipeline.get_done().job_id) == (TRANSCRIBED, "s1")
+
+
+def test_success_of_an_exact_copy_does_not_replace_a_failure(pipeline: InMemoryPipeline) -> None:
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.end_job("s1", JOB_FAILED, "FailedOperation.Unlisted")
+    pipeline.notify("s1")
+    failed = pipeline.get_done()
+    job_id = add_forged_job(pipeline, pipeline.cloud.job_requests[0])
+    pipeline.cloud.run_jobs(job_id)
+    assert pipeline.notify_one(job_id).status is Status.ALREADY_DONE
+    assert pipeline.get_done() == failed
+
+
 def test_secret_appears_nowhere_before_the_job_that_shows_it() -> None:
     pipeline = InMemoryPipeline()
     shown: list[str] = []
@@ -228,7 +256,7 @@ def test_secrets_differ_and_fit_into_user_data() -> None:
 
 
 def test_noted_job_of_another_recording_writes_nothing() -> None:
-    """A receipt that somebody else wrote may note any job: its words are not those of the recording."""
+    """A receipt that another program wrote may note any job: its words are not those of the recording."""
     pipeline = InMemoryPipeline(FakeCloud(), formats=("txt",))
     pipeline.upload(KEY, A)
     pipeline.upload(OTHER_KEY, B)

@@ -237,6 +237,16 @@ def test_claims_are_deleted_with_the_receipt(
     assert pipeline.list_keys() == []
 
 
+def test_receipt_of_any_attempt_is_deleted_with_few_requests(
+    pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
+) -> None:
+    store.create(receipt, START_S)
+    pipeline.cloud.requests.clear()
+    store.delete_open(receipt._replace(attempt=10**18))
+    assert len(pipeline.cloud.requests) == 2
+    assert pipeline.list_keys() == []
+
+
 def test_receipt_is_unchanged_until_another_attempt_writes_it(store: ReceiptStore, receipt: Receipt) -> None:
     store.create(receipt, START_S)
     assert store.is_unchanged(receipt)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import AlreadyExists, NotFound, OutcomeUnknown, RequestRejected
@@ -84,6 +84,8 @@ metadata_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, m
 
 
 @given(value=metadata_texts)
+@example("  a ")
+@example(" ")
 @settings(max_examples=100, deadline=None)
 def test_metadata_of_any_text_survives(value: str) -> None:
     stored: dict[str, str] = {}
