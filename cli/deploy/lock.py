@@ -286,10 +286,12 @@ class StateLock:
                 self._write(self._holder.as_json())
 
     def _delete(self) -> None:
+        """Delete the lock. The error that ends the deployment is the one to report, not one from here."""
         try:
             self._cos.delete(self._place.bucket.name, self._key)
         except RequestRejected:  # a key with the policy of an older version may write, but not delete
             with suppress(CloudError):
                 self._write(b"")
-        except CloudError:
-            return
+        except Exception:  # noqa: BLE001 - the interrupted request may have left its connection in any state
+            with suppress(Exception):
+                self._cos.delete(self._place.bucket.name, self._key)

@@ -31,8 +31,8 @@ from shared.transcript import RecordingRef, Transcript, build_transcript, parse_
 
 _UNKNOWN_JOB_STATUSES = frozenset({400, 404})
 _EMPTY_RESULT = JobResult(audio_seconds="", lines="", details=(), flash=())
-# CI stores the raw result before it says that the job is finished. A later one is not of this job: whoever may submit
-# jobs in the bucket can have the speech service write to any key.
+# CI stores the raw result before it says that the job is finished. A later one is not of this job: a user who may
+# submit jobs in the bucket can have the speech service write to any key.
 RAW_RESULT_TOLERANCE_S = 300.0
 
 

@@ -17,7 +17,8 @@ TRANSCRIPT_EXTENSIONS = ("json", "txt", "srt", "vtt", "html", "md", "docx", "csv
 OUTPUT_MARK = "scribe-output"
 TRANSCRIPT_MARK, ERROR_MARK, STATE_MARK = "transcript", "error", "state"
 _MAX_EXTENSION_LENGTH = len("." + ERROR_EXTENSION)
-_ERROR_STEM = ".error"
+# Names whose output could be that of another recording: extensions of two parts, and the end of a name that was cut.
+_AMBIGUOUS_STEM = re.compile(r"(\.error|\.podcast|~[0-9a-f]{16})$")
 # The end of the key of a receipt, a claim or a raw result: CI writes the last, so it has no mark.
 _STATE_KEY = re.compile(r"(open|done|waiting|claim|raw)/[a-z0-9-]+/[0-9A-Za-z=_~-]+![0-9a-f]{32}(\..*)?$")
 
@@ -98,11 +99,12 @@ def is_output_key(settings: Settings, bucket: str, key: str) -> bool:
 def _shorten(name: str) -> str:
     """Leave room for the extension: cut a name that is too long, and add a digest to keep names distinct.
 
-    A recording `a.mp3.error` gets a digest too: its transcript would replace the error object of `a.mp3`.
+    A recording `a.mp3.error` gets a digest too: its transcript would replace the error object of `a.mp3`; and one that
+    is named like a cut name with its digest, which anyone can compute.
     """
     raw = name.encode("utf-8", "surrogatepass")
     max_bytes = MAX_KEY_BYTES - _MAX_EXTENSION_LENGTH
-    if len(raw) <= max_bytes and not name.endswith(_ERROR_STEM):
+    if len(raw) <= max_bytes and not _AMBIGUOUS_STEM.search(name):
         return name
     suffix = "~" + hashlib.sha256(raw).hexdigest()[:16]
     return raw[: max_bytes - len(suffix)].decode("utf-8", "ignore") + suffix

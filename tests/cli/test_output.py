@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.markup import escape
@@ -59,6 +59,7 @@ def test_control_characters_are_escaped_and_other_languages_are_not() -> None:
     assert escape_line(CHINESE) == CHINESE
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_escaped_line_has_only_what_a_terminal_shows(text: str) -> None:
     escaped = escape_line(text)
@@ -91,6 +92,7 @@ def test_table_stays_aligned() -> None:
     assert any(CHINESE in line for line in lines)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(st.text() | st.none() | st.integers(), lambda v: st.lists(v) | st.dictionaries(st.text(), v))
 )
@@ -103,6 +105,7 @@ def test_json_is_valid_and_has_the_same_values(document: object) -> None:
 
 
 @pytest.mark.usefixtures("_known_key")
+@settings(deadline=None)
 @given(st.text(max_size=4), st.text(max_size=4))
 def test_json_with_a_secret_is_valid_and_does_not_show_it(before: str, after: str) -> None:
     document = {f"{before}{KEY}": [f"{before}\n{KEY}{after}", {"x": repr(f"{KEY}\n")}], "n": 1}

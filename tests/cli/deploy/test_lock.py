@@ -117,6 +117,15 @@ def test_interrupted_acquisition_leaves_no_lock(error: BaseException, method: st
     assert list_locks(cloud) == []
 
 
+@pytest.mark.parametrize("error", [OutcomeUnknown(resource="a"), RuntimeError("the connection is broken")])
+def test_broken_connection_does_not_keep_the_lock(error: Exception) -> None:
+    cloud = FakeCloud()
+    cloud.before("DELETE", "", raise_error(error))
+    with pytest.raises(KeyboardInterrupt), create_lock(cloud, "a").held():
+        raise KeyboardInterrupt
+    assert list_locks(cloud) == []
+
+
 def test_lock_that_cannot_be_deleted_is_marked_as_released() -> None:
     cloud = FakeCloud()
     with create_lock(cloud, "a").held():
@@ -247,7 +256,7 @@ def test_interrupted_deployment_releases_its_locks(
             time.sleep(0.02)
         assert f"process {process.pid}" in json.loads(cos.get(bucket, locks[0].key).body)["holder"]
         process.send_signal(ending)
-        process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=30)
     locks = list(cos.iter_objects(bucket, prefix=f".scribe/{LOCK_FOLDER}"))
     if ending is signal.SIGKILL:
         # The kernel released the lock of the folder; the one in the bucket expires.
@@ -255,6 +264,6 @@ def test_interrupted_deployment_releases_its_locks(
             pass
         cos.delete(bucket, locks[0].key)
     else:
-        assert process.returncode == 130
+        assert process.returncode == 130, stdout + stderr
         assert locks == []
         assert not (tmp_path / ".env.lock").exists()

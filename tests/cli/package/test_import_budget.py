@@ -43,7 +43,7 @@ EVERY_FUNCTION = (
     )
     | modules(
         "shared.recordings",
-        "context failures ingest keys models options receipt_store",
+        "content context failures filters ingest keys models options outputs proof receipt_store",
     )
 )
 RESULTS = modules("shared.recordings", "complete") | modules(

@@ -72,6 +72,30 @@ def test_two_recordings_have_two_transcripts(first: str, second: str, ending: st
     assert transcript_key(ALONE, BUCKET, first, ending) != transcript_key(ALONE, BUCKET, second, ending)
 
 
+NAMED_LIKE_OUTPUTS = st.sampled_from(
+    ["", "~b84991d81b77da3f", ".error", ".podcast", ".error.json", ".json", "~0"]
+)
+
+
+@given(
+    key=keys | long_keys, endings=st.lists(NAMED_LIKE_OUTPUTS, max_size=3), ending=st.sampled_from(ENDINGS)
+)
+@example(key="calls/" + "a" * 830 + ".mp3", endings=[], ending="txt")
+@settings(max_examples=200, deadline=None)
+def test_recording_named_like_an_output_has_names_of_its_own(
+    key: str, endings: list[str], ending: str
+) -> None:
+    """Anyone who may upload can compute the name of another recording's outputs, and choose that name."""
+    taken = {
+        transcript_key(ALONE, BUCKET, key, extension)
+        for extension in (*TRANSCRIPT_EXTENSIONS, ERROR_EXTENSION)
+    }
+    stem = transcript_key(ALONE, BUCKET, key, "txt").removeprefix("transcripts/").removesuffix(".txt")
+    for other in {stem, stem + "".join(endings), key + "".join(endings)} - {key}:
+        for extension in (*TRANSCRIPT_EXTENSIONS, ERROR_EXTENSION):
+            assert transcript_key(ALONE, BUCKET, other, extension) not in taken, (other, extension)
+
+
 @given(key=keys | long_keys)
 @settings(max_examples=100, deadline=None)
 def test_outputs_of_one_recording_have_distinct_keys(key: str) -> None:

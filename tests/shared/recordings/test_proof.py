@@ -256,7 +256,7 @@ def test_secrets_differ_and_fit_into_user_data() -> None:
 
 
 def test_noted_job_of_another_recording_writes_nothing() -> None:
-    """A receipt that somebody else wrote may note any job: its words are not those of the recording."""
+    """A receipt that another program wrote may note any job: its words are not those of the recording."""
     pipeline = InMemoryPipeline(FakeCloud(), formats=("txt",))
     pipeline.upload(KEY, A)
     pipeline.upload(OTHER_KEY, B)
