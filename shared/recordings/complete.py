@@ -13,7 +13,7 @@ from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head
 from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
 from shared.recordings.ingest import defer_to_sweep, retry_later
-from shared.recordings.keys import raw_result_key
+from shared.recordings.keys import OUTPUT_MARK, raw_result_key
 from shared.recordings.models import FAILED, SUPERSEDED, TRANSCRIBED, Receipt, Result, Status
 from shared.recordings.outputs import (
     delete_error_object,
@@ -227,7 +227,9 @@ def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> Job
             raise
         ctx.log.warning("raw_result_too_large", key=receipt.key, job_id=receipt.job_id)
         return None
-    if content.head.modified_s > written_by_s + RAW_RESULT_TOLERANCE_S:
+    # A copy to another place is new too, but has Scribe's mark, which the speech service cannot write.
+    is_copy = OUTPUT_MARK in content.head.metadata
+    if not is_copy and content.head.modified_s > written_by_s + RAW_RESULT_TOLERANCE_S:
         ctx.log.warning("raw_result_too_new", key=receipt.key, job_id=receipt.job_id)
         return None
     return _EMPTY_RESULT._replace(lines=content.body.decode("utf-8", "replace"))

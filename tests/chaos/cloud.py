@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, REGION, LocalPipeline
+from shared.recordings.keys import OUTPUT_MARK, STATE_MARK
 from shared.tencent.client import Request
 from tests.helpers.permissions import build_scope, write_policies
 from tests.helpers.pipeline import running_pipeline
@@ -68,9 +69,10 @@ class Cloud:
         self._request("PUT", "objects", {"bucket": INPUT_BUCKET, "key": key, "denied": True})
 
     def copy_folder(self, bucket: str, prefix: str, new_prefix: str) -> None:
-        """Copy every object below a prefix to another one."""
+        """Copy every object below a prefix to another one, with the mark that `scribe deploy` gives its copies."""
+        headers = {"x-cos-metadata-directive": "Replaced", f"x-cos-meta-{OUTPUT_MARK}": STATE_MARK}
         for key in self.list_keys(bucket, prefix):
-            self._copy_object(bucket, key, new_prefix + key.removeprefix(prefix), {})
+            self._copy_object(bucket, key, new_prefix + key.removeprefix(prefix), headers)
 
     def _copy_object(self, bucket: str, key: str, new_key: str, headers: Mapping[str, str]) -> None:
         source = f"{bucket}.cos.{REGION}.myqcloud.com/{quote(key)}"

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import CloudError, DeadlineExceeded, OutcomeUnknown, RequestRejected, Throttled
 from shared.recordings.models import FAILED, TRANSCRIBED, Recording, Status
-from shared.recordings.receipt_store import MAX_RECEIPT_BYTES
+from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import SUCCESS, JobLookup, JobResult
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, raise_error
@@ -199,6 +199,18 @@ def test_raw_text_that_was_written_after_the_job_is_not_used(pipeline: InMemoryP
     pipeline.sweep_when_due()
     assert pipeline.list_keys("transcripts/") == []
     assert "raw_result_too_new" in pipeline.get_events("warning")
+
+
+def test_raw_text_that_a_deployment_copied_to_another_place_is_used(pipeline: InMemoryPipeline) -> None:
+    end_without_text(pipeline, None)
+    job = pipeline.cloud.jobs["s1"]
+    pipeline.cloud.jobs["s1"] = job._replace(ended=job.created)
+    pipeline.cloud.clock.advance(3600)
+    raw_key = f".scribe/raw/{pipeline.get_open().id}.txt"
+    text = b"[0:0.000,0:1.500]  late words\n"
+    pipeline.cloud.put_object(OUTPUT_BUCKET, raw_key, text, metadata=STATE_METADATA)
+    pipeline.sweep_when_due()
+    assert pipeline.get_text("a.mp3") == "late words"
 
 
 def test_success_without_text_ends_when_it_is_overdue(pipeline: InMemoryPipeline) -> None:
