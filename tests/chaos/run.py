@@ -120,10 +120,12 @@ class _Storm:
         with self._running_cloud(place, _FAULT_SETTINGS) as cloud:
             cloud.set_faults({**self._plan, "seed": seed} if self._plan else {})
             with _sweeping(cloud, self.recorder):
-                with self._neighbours(cloud, place, seed), ThreadPoolExecutor(len(threads)) as pool:
-                    for future in [pool.submit(self._take_steps, cloud, steps) for steps in threads]:
-                        future.result()
-                cloud.end_refusals()
+                with self._neighbours(cloud, place, seed):
+                    with ThreadPoolExecutor(len(threads)) as pool:
+                        for future in [pool.submit(self._take_steps, cloud, steps) for steps in threads]:
+                            future.result()
+                    cloud.end_refusals()
+                    cloud.wait_until_idle(_IDLE_TIMEOUT_S)  # late events bring more jobs that can be copied
                 cloud.wait_until_idle(_IDLE_TIMEOUT_S)
             cloud.set_faults({})
             cloud.wait_until_idle(_IDLE_TIMEOUT_S)
