@@ -28,6 +28,7 @@ from shared.recordings.failures import (
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata
 from shared.recordings.keys import raw_result_key
 from shared.recordings.models import (
+    FAILED,
     SUPERSEDED,
     TRANSCRIBED,
     WAITING,
@@ -39,6 +40,7 @@ from shared.recordings.models import (
 from shared.recordings.options import InvalidOption, RecordingOptions, parse_options
 from shared.recordings.outputs import (
     fail_recording,
+    fail_unsubmitted,
     has_error_object,
     has_own_transcripts,
     write_error_object,
@@ -127,7 +129,7 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
     options = RecordingOptions(ctx.settings.engine, 1)
     superseded_job_ids = done.all_job_ids if done else ()
     receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids, ctx.create_secret())
-    return fail_recording(ctx, receipt, unreadable_failure(error))
+    return _fail_unsubmitted(ctx, receipt, unreadable_failure(error))
 
 
 def unreadable_failure(error: RequestRejected) -> Failure:
@@ -173,7 +175,7 @@ def _start(
         if in_flight:
             return Result.of(in_flight, Status.IN_PROGRESS)
     if invalid_reason:
-        return fail_recording(ctx, receipt, Failure(invalid_reason))
+        return _fail_unsubmitted(ctx, receipt, Failure(invalid_reason))
     if head.is_archived:
         return wait_for_restore(ctx, receipt)
     created = store.create(receipt, receipt.created_s)
@@ -183,7 +185,8 @@ def _start(
     if head.was_restored:
         store.delete_waiting(receipt.id)
     done = store.get_done(recording.id)
-    if done and done != done_before:
+    is_other_upload = done is not None and done.state is FAILED and not _is_same_upload(head, done)
+    if done and done != done_before and not is_other_upload:
         # While this attempt was paused, another began and ended: its receipt was in done/ before it left open/.
         store.delete_open(receipt)
         if done.state is SUPERSEDED:
@@ -192,6 +195,11 @@ def _start(
             )  # other content was uploaded: start from HEAD again
         return _already_done(done)
     return submit_job(ctx, receipt, secret)
+
+
+def _fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
+    failed = fail_unsubmitted(ctx, receipt, failure)
+    return failed or Result.of(receipt, Status.ALREADY_DONE, reason="a later upload was transcribed")
 
 
 def _build_receipt(

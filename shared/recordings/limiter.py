@@ -29,13 +29,12 @@ class InFlightLimiter:
         self._refused_in_row: dict[str, int] = {}
 
     def note_outcome(self, bucket: str, *, is_refused: bool) -> None:
-        """Count refused submits in a row; after MAX_REFUSED_IN_ROW, what refuses them would refuse all others as well.
-
-        A few recordings that are refused for a reason of their own must not use up every sweep.
-        """
+        """Count refused submits in a row."""
         self._refused_in_row[bucket] = self._refused_in_row.get(bucket, 0) + 1 if is_refused else 0
-        if self._refused_in_row[bucket] >= MAX_REFUSED_IN_ROW:
-            self.block(bucket)
+
+    def is_refusing(self, bucket: str) -> bool:
+        """Check for MAX_REFUSED_IN_ROW: what refuses them would refuse all others that were refused before as well."""
+        return self._refused_in_row.get(bucket, 0) >= MAX_REFUSED_IN_ROW
 
     def acquire(self, bucket: str) -> bool:
         """Take a slot; return False if none is left.

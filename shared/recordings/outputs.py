@@ -20,7 +20,7 @@ from shared.recordings.keys import (
     TRANSCRIPT_MARK,
     transcript_key,
 )
-from shared.recordings.models import FAILED, Receipt, Result, Status
+from shared.recordings.models import FAILED, TRANSCRIBED, Receipt, Result, Status
 from shared.tencent.cos import PAGE_SIZE, ObjectMetadata
 
 if TYPE_CHECKING:  # the function that submits jobs needs no transcript formats when it starts
@@ -40,27 +40,77 @@ def write_transcripts(ctx: Context, receipt: Receipt, rendered: Iterable[tuple[F
         key = _output_key(ctx, receipt, extension)
         ctx.output_cos.put(bucket, key, content, content_type=output_format.content_type, metadata=mark)
         extensions.append(extension)
-    _remove_others(ctx, receipt, kept=extensions)
+    _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=extensions)
 
 
 def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
-    """Write the error object to the place of the transcripts; then remove transcripts of earlier content."""
-    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    """Write the error object to the place of the transcripts; then remove transcripts of earlier content.
+
+    One request, and one to see what else is there.
+    """
+    _put_error_object(ctx, receipt, failure)
+    _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=(ERROR_EXTENSION,))
+
+
+def _put_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
     ctx.output_cos.put(
-        bucket,
+        ctx.settings.output_bucket_for(receipt.bucket),
         _output_key(ctx, receipt, ERROR_EXTENSION),
         render_error_object(receipt, failure),
         content_type=ERROR_CONTENT_TYPE,
         metadata={OUTPUT_MARK: ERROR_MARK},
     )
-    _remove_others(ctx, receipt, kept=(ERROR_EXTENSION,))
 
 
 def fail_recording(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
-    """Write the error object, then close the receipt as FAILED."""
-    write_error_object(ctx, receipt, failure)
-    ctx.receipts(receipt.bucket).close(receipt.close(FAILED, ctx.now()))
+    """Write the error object, then close the open receipt as FAILED.
+
+    Unless the transcripts of its job are there by now: another invocation wrote them while this one decided. Then the
+    error object goes again. Each of the two writes before it looks, so at least one sees the other.
+    """
+    _put_error_object(ctx, receipt, failure)
+    outputs = _list_outputs(ctx, receipt)
+    if receipt.job_id and _are_all_own(ctx, receipt, outputs):
+        return _close_transcribed(ctx, receipt)
+    _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
+    was_open = ctx.receipts(receipt.bucket).close_if_same(receipt.close(FAILED, ctx.now()))
+    if not was_open and receipt.job_id and has_own_transcripts(ctx, receipt):
+        return _close_transcribed(ctx, receipt)
     return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
+
+
+def _close_transcribed(ctx: Context, receipt: Receipt) -> Result:
+    delete_error_object(ctx, receipt)
+    ctx.receipts(receipt.bucket).close_if_same(receipt.close(TRANSCRIBED, ctx.now()))
+    return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
+
+
+def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result | None:
+    """Fail a recording that never had an open receipt; None, with nothing changed, if a later upload was transcribed.
+
+    A later upload of the same content may have an open receipt: it stays.
+    """
+    _put_error_object(ctx, receipt, failure)
+    outputs = _list_outputs(ctx, receipt)
+    if any(_is_later(ctx, receipt, extension) for extension in outputs if extension != ERROR_EXTENSION):
+        delete_error_object(ctx, receipt)
+        return None
+    _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
+    ctx.receipts(receipt.bucket).update_done(receipt.close(FAILED, ctx.now()))
+    return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
+
+
+def _are_all_own(ctx: Context, receipt: Receipt, outputs: Collection[str]) -> bool:
+    """Check that every transcript is of the receipt's job; no request if one is not there at all."""
+    return set(ctx.settings.formats) <= set(outputs) and has_own_transcripts(ctx, receipt)
+
+
+def _is_later(ctx: Context, receipt: Receipt, extension: str) -> bool:
+    """Check whether a transcript was written after this invocation looked at the recording."""
+    head = _head(ctx, receipt, extension)
+    is_transcript = head is not None and head.metadata.get(OUTPUT_MARK, "").startswith(TRANSCRIPT_MARK)
+    # COS has whole seconds: words of the content before can be of the second in which this invocation began.
+    return head is not None and is_transcript and head.modified_s > receipt.created_s
 
 
 def delete_error_object(ctx: Context, receipt: Receipt) -> None:
@@ -105,14 +155,16 @@ def _head(ctx: Context, receipt: Receipt, extension: str) -> ObjectMetadata | No
         return None
 
 
-def _remove_others(ctx: Context, receipt: Receipt, *, kept: Collection[str]) -> None:
+def _remove_others(
+    ctx: Context, receipt: Receipt, outputs: Collection[str], *, kept: Collection[str]
+) -> None:
     """Remove every output of this recording that belongs to another outcome.
 
     A transcript is removed only if it has Scribe's mark, so that a file which a user put there stays; and not if it is
     of the receipt's own job, which another invocation may be writing at this moment.
     """
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    for extension in _list_outputs(ctx, receipt):
+    for extension in outputs:
         if extension in kept:
             continue
         if extension != ERROR_EXTENSION and not _is_of_other_outcome(ctx, receipt, extension, kept):

@@ -225,6 +225,20 @@ class ReceiptStore:
         self._put(self._done_key(receipt.id), receipt)
         self.delete_open(receipt)
 
+    def close_if_same(self, receipt: Receipt) -> bool:
+        """Close a receipt as `close` does, but keep an open one of a later upload. One request more.
+
+        Returns False if another invocation had closed it: its outcome was overwritten.
+
+        While this invocation was paused, another one may have closed the receipt, and the recording been uploaded
+        again: then the open receipt is of new work, which is paid for.
+        """
+        self._put(self._done_key(receipt.id), receipt)
+        current = self.get_open(receipt.id)
+        if current and current.created_s == receipt.created_s:
+            self.delete_open(receipt)
+        return current is not None
+
     def delete_open(self, receipt: Receipt) -> None:
         """Delete an open receipt whose work is closed in done/, and the claims of its attempts."""
         self._cos.delete(self._bucket, self._open_key(receipt.id))

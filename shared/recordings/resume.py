@@ -15,6 +15,7 @@ from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, rais
 from shared.recordings.context import Context, parse_timestamp
 from shared.recordings.failures import LONG_WAIT
 from shared.recordings.ingest import (
+    defer_to_sweep,
     has_lease,
     keep_deferred,
     record_job,
@@ -36,8 +37,11 @@ LOOKUP_MARGIN_S = 900.0
 _BEIJING = timezone(timedelta(hours=8))
 
 
-def resume_attempt(ctx: Context, receipt: Receipt) -> Result:
-    """Continue the work of a dead or deferred attempt. First look for a job that it may have left."""
+def resume_attempt(ctx: Context, receipt: Receipt, *, may_submit: bool = True) -> Result:
+    """Continue the work of a dead or deferred attempt. First look for a job that it may have left.
+
+    With `may_submit` False, leave it at that: what has no job becomes deferred.
+    """
     store = ctx.receipts(receipt.bucket)
     secret = ctx.create_secret()
     claim = _claim(ctx, store, receipt, compute_nonce(secret))
@@ -48,7 +52,11 @@ def resume_attempt(ctx: Context, receipt: Receipt) -> Result:
     except Exception:
         _release(ctx, store, claim)
         raise
-    return ended or submit_job(ctx, claim, secret)
+    if ended:
+        return ended
+    if not may_submit:
+        return defer_to_sweep(ctx, claim, reason="the queue has no room")
+    return submit_job(ctx, claim, secret)
 
 
 def report_long_wait(ctx: Context, receipt: Receipt) -> Result:

@@ -41,6 +41,7 @@ JOBS_PER_QUERY = 10
 # Results come with the jobs: ten short ones or one of five hours, an hour of MP3 being about 60 MB.
 MAX_BYTES_PER_QUERY = 60_000_000
 MAX_CURSOR_BYTES = 4096
+MAX_REFUSED_TRIES = 50
 RESERVED_S = 15.0  # for the current batch, and to store the cursor
 
 
@@ -70,6 +71,8 @@ class _BucketSweep:
         self.store = ctx.receipts_in(state_bucket)
         self.summary = summary
         self.limiter = InFlightLimiter(ctx)
+        self.refused: list[Receipt] = []
+        self.refused_number = 0
         self.cursor = self._load_cursor()
 
     def run(self) -> None:
@@ -81,6 +84,7 @@ class _BucketSweep:
                 # Set before the work: if the time runs out here, the next sweep goes on after what was slow.
                 self.cursor = entries[-1].id
                 self._process(entries)
+            self._submit_refused()
         except DeadlineExceeded:
             with suppress(DeadlineExceeded, CloudError):
                 self.ctx.output_cos.put(
@@ -164,15 +168,56 @@ class _BucketSweep:
             # Nothing more is paid for a bucket that the operator took out.
             self._run_step(receipt, partial(fail_recording, ctx, receipt, Failure(BUCKET_REMOVED)))
             return
-        if ctx.now() < receipt.retry_at_s or not self._acquire_slot(receipt.bucket):
-            if has_waited_long(ctx, receipt):
-                self._run_step(receipt, partial(report_long_wait, ctx, receipt))
-            else:
-                self.summary.add(Status.DEFERRED)
-            return
+        if ctx.now() < receipt.retry_at_s:
+            self._report_wait(ctx, receipt)
+        elif receipt.refusals:
+            self._remember_refused(receipt)
+        else:
+            self._submit(ctx, receipt)
+
+    def _submit(self, ctx: Context, receipt: Receipt) -> None:
+        if self._acquire_slot(receipt.bucket):
+            self._run_attempt(ctx, receipt)
+        elif receipt.deferred:
+            self._report_wait(ctx, receipt)
+        else:
+            # An attempt died: its job may be paid for, and is looked for also while the queue has no room.
+            self._run_step(receipt, partial(resume_attempt, ctx, receipt, may_submit=False))
+
+    def _run_attempt(self, ctx: Context, receipt: Receipt) -> None:
         result = self._run_step(receipt, partial(resume_attempt, ctx, receipt))
         if result:
             self.limiter.note_outcome(receipt.bucket, is_refused=result.status is Status.DEFERRED)
+
+    def _report_wait(self, ctx: Context, receipt: Receipt) -> None:
+        if has_waited_long(ctx, receipt):
+            self._run_step(receipt, partial(report_long_wait, ctx, receipt))
+        else:
+            self.summary.add(Status.DEFERRED)
+
+    def _remember_refused(self, receipt: Receipt) -> None:
+        """Keep a random choice of the recordings that were refused before, so that each has its turn in time.
+
+        They are tried last, and a few that are refused for reasons of their own hold up no others.
+        """
+        self.refused_number += 1
+        index = int(self.ctx.output_cos.client.random() * self.refused_number)
+        if len(self.refused) < MAX_REFUSED_TRIES:
+            self.refused.append(receipt)
+        elif index < MAX_REFUSED_TRIES:
+            self.summary.add(Status.DEFERRED)
+            self.refused[index] = receipt
+        else:
+            self.summary.add(Status.DEFERRED)
+
+    def _submit_refused(self) -> None:
+        for receipt in self.refused:
+            self._check_deadline()
+            ctx = self.ctx.for_region(receipt.region)
+            if self.limiter.is_refusing(receipt.bucket) or not self._acquire_slot(receipt.bucket):
+                self._report_wait(ctx, receipt)
+            else:
+                self._run_attempt(ctx, receipt)
 
     def _acquire_slot(self, bucket: str) -> bool:
         """Ask the limiter for a slot. A queue that cannot be queried gets no new jobs in this sweep."""

@@ -29,10 +29,10 @@ def test_redelivered_event_costs_at_most_three_requests(own_flow: Flow) -> None:
     assert len(again["requests"]) <= 3, again
 
 
-def test_failed_job_costs_callback_at_most_seven_requests(own_flow: Flow) -> None:
+def test_failed_job_costs_callback_at_most_eight_requests(own_flow: Flow) -> None:
     own_flow.upload("bad.wav", b"NOT AUDIO")
     own_flow.settle()
-    assert all(len(invocation["requests"]) <= 7 for invocation in own_flow.invocations("callback"))
+    assert all(len(invocation["requests"]) <= 8 for invocation in own_flow.invocations("callback"))
 
 
 def test_idle_sweep_costs_two_requests(own_flow: Flow) -> None:

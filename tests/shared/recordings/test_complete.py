@@ -263,7 +263,7 @@ def test_job_without_a_result_gives_an_error_object(
     pipeline.cloud.end_job("s1", state, code, "无法识别")
     pipeline.take_requests()
     assert pipeline.notify_one("s1").status is Status.FAILED
-    assert len(pipeline.take_requests()) <= 7
+    assert len(pipeline.take_requests()) <= 8
     error = pipeline.get_error(KEY)
     assert error is not None
     assert word in error["message"]

@@ -152,3 +152,25 @@ def test_queue_that_cannot_be_queried_gets_no_job_and_stops_nothing_else(pipelin
     assert pipeline.count_jobs() == 1
     pipeline.settle()
     assert pipeline.count_jobs() == 3
+
+
+@pytest.mark.parametrize("bad", [60, 150])
+def test_recordings_refused_for_their_own_reasons_hold_up_no_other(bad: int) -> None:
+    """Neither one whose upload died before its submit, nor one whose cause was removed."""
+    pipeline = InMemoryPipeline(formats=("txt",))
+    keys = [f"a/{number:03}.mp3" for number in range(bad)]
+    pipeline.cloud.refused_keys.update(keys)
+    for key in keys:
+        pipeline.upload_and_ingest(key, b"words")
+    pipeline.upload("b/good.mp3", b"good words")
+    pipeline.put_open(pipeline.build_receipt("b/good.mp3", b"good words"))
+    pipeline.sweep_when_due()
+    pipeline.cloud.run_jobs()
+    pipeline.sweep_when_due()
+    assert pipeline.get_text("b/good.mp3") == "good words"
+    pipeline.cloud.refused_keys.discard(keys[-1])
+    for _ in range(24 * 12):
+        pipeline.cloud.clock.advance(301)
+        pipeline.sweep()
+        pipeline.cloud.run_jobs()
+    assert pipeline.get_text(keys[-1]) == "words"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import RequestRejected
 from shared.recordings.keys import OUTPUT_MARK
-from shared.recordings.models import Status
+from shared.recordings.models import TRANSCRIBED, Status
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 
@@ -137,3 +137,72 @@ def test_any_order_of_outcomes_leaves_the_last_one_only(steps: list[str]) -> Non
             upload_failing(pipeline, step)
         extensions = list_extensions(pipeline)
         assert extensions in (["error.json"], sorted(ALL_FORMATS)), (step, extensions)
+
+
+@pytest.mark.parametrize("number", range(14))
+def test_result_that_arrives_while_the_recording_expires_is_the_only_outcome(number: int) -> None:
+    """At any request of the sweep; the receipt says what is there."""
+    pipeline = InMemoryPipeline(formats=ALL_FORMATS)
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.clock.advance(2 * 86_400)
+
+    def finish_late() -> None:
+        pipeline.cloud.run_jobs()
+        pipeline.notify("s1")
+
+    pipeline.cloud.before("", "", finish_late, skip=number)
+    pipeline.sweep()
+    pipeline.cloud.clear_hooks()
+    finish_late()
+    assert list_extensions(pipeline) == sorted(ALL_FORMATS)
+    assert pipeline.get_done().state is TRANSCRIBED
+    assert pipeline.list_open() == []
+    pipeline.touch(KEY)
+    pipeline.ingest(KEY)
+    assert pipeline.count_jobs() == 1
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_upload_that_corrects_another_is_transcribed_whatever_the_first_event_is_doing(number: int) -> None:
+    """The first event still fails the wrong metadata, at any request, when the corrected upload is taken."""
+    pipeline = InMemoryPipeline(formats=ALL_FORMATS)
+    pipeline.upload(KEY, A, channels="7")
+
+    def correct() -> None:
+        pipeline.cloud.clock.advance(2)
+        pipeline.upload_and_ingest(KEY, A, channels="1")
+        if number % 2:
+            pipeline.run_and_notify()
+
+    pipeline.cloud.before("", "", correct, skip=number)
+    pipeline.ingest(KEY)
+    pipeline.cloud.clear_hooks()
+    if pipeline.count_jobs() == 0:  # the first event ended before the correction
+        correct()
+    pipeline.run_and_notify()
+    assert list_extensions(pipeline) == sorted(ALL_FORMATS)
+    assert pipeline.list_open() == []
+    assert pipeline.count_jobs() == 1
+
+
+@pytest.mark.parametrize(
+    "number", [0, 1, 2, 3, 4, 5, 6, 8]
+)  # 7, the last request, stays open (docs/reliability.md)
+def test_new_upload_after_a_failure_keeps_its_receipt_whatever_the_slow_callback_does(number: int) -> None:
+    pipeline = InMemoryPipeline(formats=ALL_FORMATS)
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.end_job("s1", "Failed", "InternalError")
+
+    def fail_and_upload_again() -> None:
+        pipeline.notify("s1")
+        pipeline.cloud.clock.advance(2)
+        pipeline.upload_and_ingest(KEY, A)
+
+    pipeline.cloud.before("", "", fail_and_upload_again, skip=number)
+    pipeline.notify("s1")
+    pipeline.cloud.clear_hooks()
+    if pipeline.count_jobs() == 1:
+        fail_and_upload_again()
+    pipeline.settle()
+    assert list_extensions(pipeline) == sorted(ALL_FORMATS)
+    assert pipeline.count_jobs() == 2
