@@ -37,9 +37,9 @@ from cli.errors import OperatorError
 from cli.manifest.models import CALLBACK, Manifest
 from cli.policy.permissions import LOCK_FOLDER
 from shared.errors import CloudError, NotFound, RequestRejected
-from shared.recordings.context import parse_timestamp
 from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
 from shared.settings import Settings
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 
 LOCK_LIFETIME_S = 15 * 60

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shared.recordings.context import parse_timestamp
 from shared.recordings.filters import check_skipped
 from shared.settings import Settings
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient, ObjectSummary
 
 MAX_PAGES = 100  # of 1,000 objects: some seconds

@@ -36,10 +36,10 @@ from cli.deploy.recordings import RecordingCount, count_old_recordings, count_re
 from cli.manifest.models import CALLBACK, Manifest, TriggerSpec
 from cli.policy.permissions import load_function_settings
 from shared.errors import CloudError, NotFound, RequestRejected, SettingsError
-from shared.recordings.context import parse_timestamp
 from shared.settings import ALL_EXTENSIONS, Settings
 from shared.tencent import xml
 from shared.tencent.client import HttpResponse, Request, TencentClient
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectSummary
 from shared.tencent.hosts import COS_SERVICE_HOST, build_cos_host
 from shared.tencent.speech_models import Queue

@@ -29,8 +29,8 @@ from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK, Manifest
 from cli.policy.documents import role_policies
 from cli.policy.permissions import load_function_settings
-from shared.recordings.context import parse_timestamp
 from shared.settings import Settings
+from shared.tencent.clock import parse_timestamp
 
 QUEUE_CALLBACK, JOB_CALLBACK = CALLBACK_CHOICES = ("queue", "job")
 

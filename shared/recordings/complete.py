@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from shared.errors import CloudError, NotFound, RequestRejected, safe_error_message
 from shared.events import NotifiedJob
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
-from shared.recordings.context import Context, parse_timestamp
+from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
-from shared.recordings.ingest import defer_to_sweep, retry_later
+from shared.recordings.ingest import LONG_WAIT_S, defer_to_sweep, retry_later
 from shared.recordings.keys import OUTPUT_MARK, raw_result_key
 from shared.recordings.models import FAILED, SUPERSEDED, TRANSCRIBED, Receipt, Result, Status
 from shared.recordings.outputs import (
@@ -25,6 +25,7 @@ from shared.recordings.outputs import (
 )
 from shared.recordings.proof import compute_nonce, is_own_job, parse_user_data
 from shared.tencent.client import TOO_LARGE
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
 from shared.transcript import RecordingRef, Transcript, build_transcript, parse_sentence, render_formats
@@ -149,6 +150,7 @@ def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
     if superseded:
         return superseded
     failure = failure_from_job(job)
+    failure = failure._replace(cloud_message=ctx.speech.client.hide_secrets(failure.cloud_message))
     if failure.reason.retried_automatically:
         # The job failed for a reason that is not the recording's, such as an empty account: a new job will be needed.
         ctx.log.error("operator_action_required", key=receipt.key, job_id=job.job_id, error=failure.code)
@@ -192,7 +194,8 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
     """Write the transcripts of a reopened receipt again when CI has forgotten its job; None if it was not reopened.
 
     They are written from the text that CI stored in the bucket, with the times of sentences but not of words. Without
-    that text, what was transcribed stays as it is: it is never paid twice, and is no failure.
+    that text, the job is looked at again for a day, because one answer without it may be a mistake of the service; then
+    what was transcribed stays as it is: it is never paid twice, and is no failure.
     """
     store = ctx.receipts(receipt.bucket)
     done = store.get_done(receipt.id)
@@ -206,6 +209,8 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         if result:
             return _write_result(ctx, receipt, result)
         ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
+        if ctx.now() - receipt.created_s <= (ctx.settings.give_up_after_s or LONG_WAIT_S):
+            return Result.of(receipt, Status.JOB_RUNNING, reason="its result is not there for the moment")
         reason = "its job and its raw result are gone"
     if has_any_own_transcript(ctx, receipt):
         delete_error_object(ctx, receipt)
@@ -331,7 +336,8 @@ def _may_have_read_other_content(ctx: Context, receipt: Receipt, job_id: str) ->
     if _was_transcribed_before(ctx, receipt, job_id):
         return False
     others = ctx.receipts(receipt.bucket).iter_other_content(receipt)
-    return any(other.modified_s >= receipt.modified_s for other in others)
+    written_s = receipt.modified_s or receipt.created_s - 1  # COS did not say when it was written
+    return any(other.modified_s >= written_s for other in others)
 
 
 def _was_transcribed_before(ctx: Context, receipt: Receipt, job_id: str) -> bool:

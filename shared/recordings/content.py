@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from shared.errors import CloudError, OutcomeUnknown, RequestRejected
-from shared.recordings.context import Context, parse_timestamp
+from shared.recordings.context import Context
 from shared.recordings.filters import check_skipped
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata, ObjectSummary
 
 UNREADABLE_STATUSES = frozenset({400, 403})

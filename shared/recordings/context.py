@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from shared.errors import RequestRejected, SettingsError
@@ -17,11 +15,11 @@ from shared.recordings.receipt_store import ReceiptStore
 from shared.settings import Settings, load_settings
 from shared.tencent.auth import load_credentials
 from shared.tencent.client import TencentClient
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 from shared.tencent.speech import SpeechClient
 
 DEFAULT_TIME_LIMIT_MS = 60_000
-_CI_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
 VERSIONING_TTL_S = 300.0  # after this time a bucket is checked again
 RESPONSE_MARGIN_S = 1.5  # to respond and log before the platform ends the process
 
@@ -123,18 +121,6 @@ class Context:
         return self.settings.gives_up and self.now() - created_s > self.settings.give_up_after_s
 
 
-def parse_timestamp(text: str) -> float:
-    """Parse the ISO 8601 time of a listing or a job as Unix seconds; an unreadable one counts as 0, long ago.
-
-    COS writes `Z`, CI `+0800`; Python 3.10 reads neither.
-    """
-    try:
-        parsed = datetime.fromisoformat(_CI_OFFSET.sub(r"\1:\2", text.replace("Z", "+00:00")))
-    except ValueError:
-        return 0.0
-    return parsed.replace(tzinfo=parsed.tzinfo or timezone.utc).timestamp()
-
-
 def create_logger(function: str, context: Any) -> Logger:
     """Create the invocation's logger: every line has the function's name and the request id."""
     request_id = context.get("request_id") if isinstance(context, Mapping) else None
@@ -154,7 +140,12 @@ def create_context(context: Any, log: Logger) -> Context:
     except SettingsError as error:
         log.error("invalid_configuration", error=str(error))
         raise
-    client = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"), _start_countdown(scf_context))
+    client = TencentClient(
+        credentials,
+        settings.cloud_endpoint.rstrip("/"),
+        _start_countdown(scf_context),
+        hidden=settings.callback_tokens,
+    )
     return build_context(client, settings, log, deployment=_get_deployment(scf_context, settings.region))
 
 

@@ -12,7 +12,7 @@ from shared.recordings.content import (
     head_content,
     raise_unless_about_object,
 )
-from shared.recordings.context import Context, parse_timestamp
+from shared.recordings.context import Context
 from shared.recordings.failures import (
     ARCHIVED,
     EMPTY,
@@ -46,6 +46,7 @@ from shared.recordings.outputs import (
     write_error_object,
 )
 from shared.recordings.proof import compute_nonce, format_user_data
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import Job, JobRequest
 from shared.tencent.xml import XmlError
@@ -311,7 +312,7 @@ def defer_to_sweep(ctx: Context, receipt: Receipt, *, reason: str) -> Result:
 def has_waited_long(ctx: Context, receipt: Receipt) -> bool:
     """Check whether a recording without a job has waited for a day, and nothing says so yet."""
     is_long = ctx.now() - receipt.waits_since_s > LONG_WAIT_S
-    return is_long and receipt.deferred and not receipt.is_wait_reported
+    return is_long and not receipt.job_id and not receipt.is_wait_reported
 
 
 def write_wait_report(ctx: Context, receipt: Receipt) -> Receipt:

@@ -28,6 +28,7 @@ from shared.recordings.keys import (
 from shared.recordings.models import InvalidReceipt, Receipt
 from shared.settings import Settings
 from shared.tencent.client import TOO_LARGE
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 
 CONTENT_TYPE = "application/json"
@@ -200,12 +201,14 @@ class ReceiptStore:
     def iter_other_content(self, receipt: Receipt) -> Iterator[Receipt]:
         """Yield open and closed receipts of other content under the same key. Two requests, and one per receipt.
 
-        An object that is no receipt is passed over: it must not hold up the recordings beside it.
+        An object that is no receipt is passed over: it must not hold up the recordings beside it. So is a receipt that
+        was last written before this recording, whose content is older: many keys can begin with the same 180 bytes.
         """
         id_prefix = receipt.id.rpartition("!")[0] + "!"
         for prefix in (open_prefix(self._settings), done_prefix(self._settings)):
             for item in self._cos.iter_objects(self._bucket, prefix=prefix + id_prefix):
-                if item.key == prefix + receipt.id or item.size > MAX_RECEIPT_BYTES:
+                is_older = 0 < parse_timestamp(item.modified) < int(receipt.modified_s)
+                if item.key == prefix + receipt.id or item.size > MAX_RECEIPT_BYTES or is_older:
                     continue
                 with suppress(InvalidReceipt):
                     other = self._read(item.key)

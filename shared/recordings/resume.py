@@ -5,19 +5,18 @@ Here is decided whether a job may be submitted again. Called by the sweep only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
-from shared.errors import RequestRejected, ScribeError
+from shared.errors import OutcomeUnknown, RequestRejected, ScribeError
 from shared.recordings.complete import close_superseded, head_recording
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
-from shared.recordings.context import Context, parse_timestamp
-from shared.recordings.failures import LONG_WAIT
+from shared.recordings.context import Context
+from shared.recordings.failures import BUCKET_REMOVED, LONG_WAIT, Failure
 from shared.recordings.ingest import (
+    LONG_WAIT_S,
     defer_to_sweep,
     has_lease,
-    keep_deferred,
     record_job,
     submit_job,
     unreadable_failure,
@@ -28,12 +27,15 @@ from shared.recordings.models import Receipt, Result, Status
 from shared.recordings.outputs import fail_recording
 from shared.recordings.proof import compute_nonce, is_own_job
 from shared.recordings.receipt_store import ReceiptStore
-from shared.tencent.speech_models import Job, JobFilter
+from shared.tencent.clock import parse_timestamp
+from shared.tencent.speech import TOO_MANY_JOBS
+from shared.tencent.speech_models import CANCELLED, FAILED, Job, JobFilter
 
 MAX_LOOKUP_PAGES = 100
 # The clock of a function may differ from that of the speech service. Which job is meant is decided by its secret, so a
 # wide window costs a few requests at most.
 LOOKUP_MARGIN_S = 900.0
+MIN_LOOKUP_S = 4.0  # times have whole seconds
 _BEIJING = timezone(timedelta(hours=8))
 
 
@@ -60,19 +62,18 @@ def resume_attempt(ctx: Context, receipt: Receipt, *, may_submit: bool = True) -
 
 
 def report_long_wait(ctx: Context, receipt: Receipt) -> Result:
-    """Write an error object for a recording that has waited for more than a day; it keeps waiting."""
+    """Write an error object for a recording that has waited for more than a day; it keeps waiting, as it is."""
     store = ctx.receipts(receipt.bucket)
     claim = _claim(ctx, store, receipt, compute_nonce(ctx.create_secret()))
     if isinstance(claim, Result):
         return claim
     try:
-        reported = write_wait_report(ctx, claim)
+        reported = write_wait_report(ctx, receipt)
         if not has_lease(ctx, claim):
-            return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
-        keep_deferred(ctx, claim, reported.defer(ctx.now()))
-    except Exception:
+            return _give_way(ctx, receipt)
+        store.update(reported)
+    finally:
         _release(ctx, store, claim)
-        raise
     return Result.of(receipt, Status.DEFERRED, reason=LONG_WAIT.message)
 
 
@@ -110,13 +111,15 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
         if not has_lease(ctx, claim) or not store.is_unchanged(receipt):
             # The search took so long that the next attempt may have begun, and noted a job.
             _release(ctx, store, claim)
-            return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon"), claim
+            return _give_way(ctx, receipt), claim
         if job:
             return record_job(ctx, claim, job), claim
     try:
         head = head_recording(ctx, claim)
     except RequestRejected as error:
         return _end_unreadable(ctx, claim, error), claim
+    if not has_lease(ctx, claim):
+        return _give_way(ctx, receipt), claim
     if head and head.etag != claim.etag:
         return close_superseded(ctx, claim), claim
     if head and head.is_archived:
@@ -132,6 +135,24 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
     return None, claim
 
 
+def _give_way(ctx: Context, receipt: Receipt) -> Result:
+    """End an attempt that took so long that another may have begun: it writes nothing."""
+    ctx.log.warning("attempt_too_slow", key=receipt.key, receipt_id=receipt.id)
+    return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
+
+
+def end_removed(ctx: Context, receipt: Receipt) -> Result:
+    """End the work on a recording whose bucket was taken out of INPUT_BUCKETS, unless its job is paid for already."""
+    job = None
+    if not receipt.deferred:
+        try:
+            job = find_job_by_receipt(ctx, receipt)
+        except RequestRejected:
+            if ctx.now() - receipt.waits_since_s <= LONG_WAIT_S:
+                raise  # the role may not list the jobs any more, or not for the moment
+    return record_job(ctx, receipt, job) if job else fail_recording(ctx, receipt, Failure(BUCKET_REMOVED))
+
+
 def _end_unreadable(ctx: Context, claim: Receipt, error: RequestRejected) -> Result:
     """End an attempt at a recording that COS does not show any more. Raises the error if it is not about the object."""
     if error.status not in UNREADABLE_STATUSES:
@@ -142,6 +163,8 @@ def _end_unreadable(ctx: Context, claim: Receipt, error: RequestRejected) -> Res
     if listed.etag != claim.etag:
         return close_superseded(ctx, claim)
     raise_unless_about_object(ctx, claim.bucket, claim.key, error)
+    if not has_lease(ctx, claim):
+        return _give_way(ctx, claim)
     claim = claim._replace(modified_s=parse_timestamp(listed.modified))
     return fail_recording(ctx, claim, unreadable_failure(error))
 
@@ -151,28 +174,50 @@ def find_job_by_receipt(ctx: Context, receipt: Receipt) -> Job | None:
 
     Raises OutcomeUnknown if there are too many jobs to search: not found would not mean not submitted.
     """
-    own_jobs = [
-        job
-        for job in _iter_jobs(ctx, receipt)
-        if job.job_id not in receipt.superseded_job_ids and is_own_job(receipt, job)
-    ]
-    # Who copies a secret from the list of jobs comes later than the job that showed it.
-    return min(own_jobs, key=lambda job: parse_timestamp(job.created), default=None)
-
-
-def _iter_jobs(ctx: Context, receipt: Receipt) -> Iterator[Job]:
-    """Yield the jobs of every queue of the bucket: QUEUE_ID may have changed, and another program have a queue."""
+    # QUEUE_ID may have changed, and another program have a queue of its own.
     queue_ids = [queue.queue_id for queue in ctx.speech.iter_queues(receipt.bucket)]
     if ctx.settings.queue_id:
         queue_ids.insert(0, ctx.settings.queue_id)
-    for queue_id in dict.fromkeys(queue_ids or [""]):
-        job_filter = JobFilter(
-            queue_id=queue_id,
-            created_from=_format_ci_time(receipt.created_s - LOOKUP_MARGIN_S),
-            created_to=_format_ci_time(receipt.lease_expires_s + LOOKUP_MARGIN_S),
-            newest_first=False,
-        )
-        yield from ctx.speech.iter_jobs(receipt.bucket, job_filter, max_pages=MAX_LOOKUP_PAGES)
+    from_s, to_s = receipt.created_s - LOOKUP_MARGIN_S, receipt.lease_expires_s + LOOKUP_MARGIN_S
+    own_jobs = [
+        job
+        for queue_id in dict.fromkeys(queue_ids or [""])
+        for job in _list_own_jobs(ctx, receipt, queue_id, from_s, to_s)
+    ]
+    return min(own_jobs, key=_order_by_time, default=None)
+
+
+def _order_by_time(job: Job) -> tuple[float, bool]:
+    """Order jobs so that the real one comes first: who copies a secret from the list of jobs comes later.
+
+    Times have whole seconds. Of the same second, a copy that failed does not come before the real one.
+    """
+    return parse_timestamp(job.created), job.state in {FAILED, CANCELLED}
+
+
+def _list_own_jobs(ctx: Context, receipt: Receipt, queue_id: str, from_s: float, to_s: float) -> list[Job]:
+    """List the receipt's own jobs of a queue in this time; in two halves if there are too many for one list."""
+    job_filter = JobFilter(
+        queue_id=queue_id,
+        created_from=_format_ci_time(from_s),
+        created_to=_format_ci_time(to_s),
+        newest_first=False,
+    )
+    try:
+        return [
+            job
+            for job in ctx.speech.iter_jobs(receipt.bucket, job_filter, max_pages=MAX_LOOKUP_PAGES)
+            if job.job_id not in receipt.superseded_job_ids and is_own_job(receipt, job)
+        ]
+    except OutcomeUnknown as error:
+        if error.code != TOO_MANY_JOBS or to_s - from_s < MIN_LOOKUP_S:
+            raise
+    middle_s = (from_s + to_s) / 2
+    return [
+        job
+        for start_s, end_s in ((from_s, middle_s), (middle_s, to_s))
+        for job in _list_own_jobs(ctx, receipt, queue_id, start_s, end_s)
+    ]
 
 
 def _format_ci_time(seconds: float) -> str:

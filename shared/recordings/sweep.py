@@ -31,9 +31,8 @@ from shared.recordings.ingest import has_waited_long
 from shared.recordings.keys import cursor_key
 from shared.recordings.limiter import InFlightLimiter
 from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
-from shared.recordings.outputs import fail_recording
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA, OpenReceipt
-from shared.recordings.resume import report_long_wait, resume_attempt
+from shared.recordings.resume import end_removed, report_long_wait, resume_attempt
 from shared.tencent.speech_models import FAILED as JOB_FAILED
 from shared.tencent.speech_models import Job
 
@@ -166,7 +165,7 @@ class _BucketSweep:
         ctx = self.ctx.for_region(receipt.region)
         if self._is_removed(receipt):
             # Nothing more is paid for a bucket that the operator took out.
-            self._run_step(receipt, partial(fail_recording, ctx, receipt, Failure(BUCKET_REMOVED)))
+            self._run_step(receipt, partial(end_removed, ctx, receipt))
             return
         if ctx.now() < receipt.retry_at_s:
             self._report_wait(ctx, receipt)
@@ -182,11 +181,15 @@ class _BucketSweep:
             self._report_wait(ctx, receipt)
         else:
             # An attempt died: its job may be paid for, and is looked for also while the queue has no room.
-            self._run_step(receipt, partial(resume_attempt, ctx, receipt, may_submit=False))
+            self._run_attempt(ctx, receipt, may_submit=False)
 
-    def _run_attempt(self, ctx: Context, receipt: Receipt) -> None:
-        result = self._run_step(receipt, partial(resume_attempt, ctx, receipt))
-        if result:
+    def _run_attempt(self, ctx: Context, receipt: Receipt, *, may_submit: bool = True) -> None:
+        result = self._run_step(receipt, partial(resume_attempt, ctx, receipt, may_submit=may_submit))
+        if result is None and has_waited_long(ctx, receipt):
+            self._run_step(
+                receipt, partial(report_long_wait, ctx, receipt)
+            )  # it fails in the same way each time
+        elif result and may_submit:
             self.limiter.note_outcome(receipt.bucket, is_refused=result.status is Status.DEFERRED)
 
     def _report_wait(self, ctx: Context, receipt: Receipt) -> None:

@@ -108,7 +108,7 @@ class TencentClient:
 
     `endpoint` receives every request over plain HTTP on a loopback address, Host and path unchanged. `remaining_s`
     returns what is left of the function's time limit. `machine_now` returns Unix seconds by this machine's clock, which
-    `clock` corrects. Tests can replace the other fields.
+    `clock` corrects. `hidden` are secrets that requests hold beside the credentials. Tests can replace the others.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class TencentClient:
         http_client: Callable[[], httpx.Client] = get_process_client,
         machine_now: Callable[[], float] = time.time,
         clock: ServerClock = PROCESS_CLOCK,
+        hidden: tuple[str, ...] = (),
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random_module.random,
     ) -> None:
@@ -129,6 +130,7 @@ class TencentClient:
         self.http_client = http_client
         self.machine_now = machine_now
         self.clock = clock
+        self.hidden = hidden
         self.sleep = sleep
         self.random = random
 
@@ -270,7 +272,7 @@ class TencentClient:
 
     def _build_error(self, request: Request, response: HttpResponse) -> CloudError:
         status = response.status
-        code, message, request_id = map(self._hide_secrets, parse_error(response.body))
+        code, message, request_id = map(self.hide_secrets, parse_error(response.body))
         request_id = request_id or _get_request_id(response.headers)
         if (
             request.action and status in _DENIED_STATUSES and code in {"AccessDenied", ""}
@@ -283,9 +285,9 @@ class TencentClient:
             resource=request.resource, status=status, code=code, message=message, request_id=request_id
         )
 
-    def _hide_secrets(self, text: str) -> str:
-        """Remove what an error response may quote of the request's headers."""
-        for secret in (self.credentials.secret_key, self.credentials.token):
+    def hide_secrets(self, text: str) -> str:
+        """Remove what a response may quote of the request: credentials, and the token in a job's CallBack."""
+        for secret in (self.credentials.secret_key, self.credentials.token, *self.hidden):
             if len(secret) >= MIN_SECRET_LENGTH:
                 text = text.replace(secret, "***")
         return _SIGNATURE.sub("q-signature=***", text)

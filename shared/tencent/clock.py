@@ -5,10 +5,12 @@ Leases and the validity of signatures compare times that different machines wrot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import timezone
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
+_CI_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
 DATE_TOLERANCE_S = 1.0  # a Date header has whole seconds
 MAX_CORRECTION_S = 86_400.0  # a date further away is a mistake of the sender
 
@@ -49,3 +51,15 @@ def parse_http_date(text: str) -> float:
         return date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return 0.0
+
+
+def parse_timestamp(text: str) -> float:
+    """Parse the ISO 8601 time of a listing or a job as Unix seconds; an unreadable one counts as 0, long ago.
+
+    COS writes `Z`, CI `+0800`; Python 3.10 reads neither.
+    """
+    try:
+        parsed = datetime.fromisoformat(_CI_OFFSET.sub(r"\1:\2", text.replace("Z", "+00:00")))
+    except ValueError:
+        return 0.0
+    return parsed.replace(tzinfo=parsed.tzinfo or timezone.utc).timestamp()

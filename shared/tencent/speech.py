@@ -36,6 +36,7 @@ from shared.tencent.speech_xml import (
 )
 from shared.tencent.xml import as_mapping
 
+TOO_MANY_JOBS = "TooManyJobs"  # Scribe's own code for a list that is longer than what may be read
 MAX_JOBS_PER_PAGE = 100
 MAX_BUCKETS_PER_PAGE = 100
 MAX_QUEUES_PER_PAGE = 100
@@ -195,7 +196,7 @@ class SpeechClient:
                     f"{bucket}, jobs", "BadListing", "it names a page that was read already"
                 )
             tokens.add(token)
-        raise _build_list_error(f"{bucket}, jobs", "TooManyJobs", f"it has more than {max_pages} pages")
+        raise _build_list_error(f"{bucket}, jobs", TOO_MANY_JOBS, f"it has more than {max_pages} pages")
 
     def list_queues(
         self,

@@ -140,6 +140,7 @@ class FakeCloud:
             remaining_s=lambda: self.remaining_s,
             http_client=raise_error(AssertionError("a fake must handle this request itself")),
             sleep=self.sleep,
+            hidden=(CALLBACK_TOKEN,),
         )
 
     def before(

@@ -14,8 +14,8 @@ from shared.recordings.context import (
     build_context,
     create_context,
     create_logger,
-    parse_timestamp,
 )
+from shared.tencent.clock import parse_timestamp
 from tests.helpers.fake_cloud import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud
 from tests.helpers.fakes import FakeCos, build_test_context, build_test_settings
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from shared.errors import OutcomeUnknown, QueueFull, RequestRejected
@@ -9,7 +11,9 @@ from shared.recordings.context import Context
 from shared.recordings.ingest import LONG_WAIT_S
 from shared.recordings.models import FAILED, Status
 from shared.recordings.sweep import reconcile
-from shared.tencent.speech_models import JobFilter, JobPage, Queue
+from shared.tencent.clock import parse_timestamp
+from shared.tencent.speech import TOO_MANY_JOBS
+from shared.tencent.speech_models import Job, JobFilter, JobPage, Queue
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, raise_error
 from tests.helpers.fakes import FakeSpeech
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses
@@ -207,3 +211,74 @@ def test_owner_whose_search_outlasts_its_lease_writes_nothing(pipeline: InMemory
     pipeline.settle()
     assert pipeline.count_jobs() == 1
     assert pipeline.list_claims() == []
+
+
+@pytest.mark.parametrize("deferred", [False, True])
+def test_owner_whose_slow_answers_outlast_its_lease_writes_nothing(deferred: bool) -> None:
+    """Its search, then its HEAD: another sweep submits in between, and its note stays."""
+    pipeline = InMemoryPipeline(formats=("txt",))
+    pipeline.upload(KEY, A)
+    receipt = pipeline.build_receipt(KEY, A)
+    pipeline.put_open(receipt.defer(receipt.created_s) if deferred else receipt)
+
+    def answer_late() -> None:
+        pipeline.cloud.clock.advance(DUE_S)
+        reconcile(pipeline.build_context(formats=("txt",)))
+
+    pipeline.cloud.after("HEAD", KEY, answer_late)
+    pipeline.sweep_when_due()
+    assert pipeline.get_open().job_id == "s1"
+    pipeline.settle()
+    assert pipeline.count_jobs() == 1
+
+
+class EndlessJobs(FakeSpeech):
+    """A bucket with more jobs in any time than a search may read."""
+
+    def iter_jobs(self, bucket: str, job_filter: JobFilter, *, max_pages: int = 100) -> Iterator[Job]:
+        yield from ()
+        raise OutcomeUnknown(resource=bucket, code=TOO_MANY_JOBS)
+
+
+def test_attempt_whose_search_never_ends_is_reported_and_never_paid_again(pipeline: InMemoryPipeline) -> None:
+    pipeline.cloud.after("POST", "", raise_error(LOST))
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.ctx.speech = EndlessJobs(pipeline.cloud)
+    pipeline.cloud.clock.advance(LONG_WAIT_S + 1)
+    for _ in range(3):
+        assert pipeline.sweep_when_due().errors
+    assert "more than a day" in (pipeline.get_error(KEY) or {})["message"]
+    pipeline.ctx.speech = FakeSpeech(pipeline.cloud)
+    pipeline.settle()
+    assert (pipeline.get_text(KEY), pipeline.get_error(KEY)) == (A.decode(), None)
+    assert pipeline.count_jobs() == 1
+
+
+class CrowdedJobs(FakeSpeech):
+    """A list that ends early unless it is for a short time."""
+
+    def iter_jobs(self, bucket: str, job_filter: JobFilter, *, max_pages: int = 100) -> Iterator[Job]:
+        times = [parse_timestamp(text) for text in (job_filter.created_from, job_filter.created_to)]
+        if times[1] - times[0] > 200:
+            raise OutcomeUnknown(resource=bucket, code=TOO_MANY_JOBS)
+        yield from super().iter_jobs(bucket, job_filter, max_pages=max_pages)
+
+
+def test_lost_job_is_found_among_more_jobs_than_one_search_reads(pipeline: InMemoryPipeline) -> None:
+    pipeline.cloud.after("POST", "", raise_error(LOST))
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.ctx.speech = CrowdedJobs(pipeline.cloud)
+    pipeline.settle()
+    assert pipeline.count_jobs() == 1
+
+
+def test_lost_job_of_a_removed_bucket_is_found_before_it_is_given_up() -> None:
+    pipeline = build_two_buckets()
+    pipeline.cloud.after("POST", "", raise_error(LOST))
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.run_jobs()
+    for _ in range(2):
+        pipeline.cloud.clock.advance(DUE_S)
+        reconcile(build_context(pipeline, "ours", SECOND_BUCKET))
+    assert pipeline.list_keys("transcripts/") == [f"transcripts/{INPUT_BUCKET}/{KEY}.txt"]
+    assert pipeline.count_jobs() == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import OutcomeUnknown
+from shared.errors import OutcomeUnknown, RequestRejected
 from shared.recordings.models import FAILED, TRANSCRIBED, Receipt, Status
 from shared.recordings.proof import (
     compute_nonce,
@@ -19,7 +19,7 @@ from shared.recordings.proof import (
 )
 from shared.tencent.speech_models import CANCELLED, Job, JobRequest
 from shared.tencent.speech_models import FAILED as JOB_FAILED
-from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, raise_error
+from tests.helpers.fake_cloud import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 from tests.helpers.receipts import RECORDING, build_receipt
 
@@ -267,3 +267,33 @@ def test_noted_job_of_another_recording_writes_nothing() -> None:
     pipeline.cloud.run_jobs()
     pipeline.sweep_when_due()
     assert pipeline.list_keys("transcripts/") == []
+
+
+def test_copy_of_the_same_second_that_failed_is_not_taken_for_the_lost_job(
+    pipeline: InMemoryPipeline,
+) -> None:
+    request = lose_submit(pipeline)
+    real = pipeline.cloud.jobs.pop("s1")
+    job_id = add_forged_job(pipeline, request)  # it is listed first
+    pipeline.cloud.end_job(job_id, CANCELLED)
+    pipeline.cloud.jobs["s1"] = real
+    pipeline.settle()
+    assert pipeline.get_done().job_id == "s1"
+    assert pipeline.get_text(KEY) == A.decode()
+
+
+@pytest.mark.parametrize("is_refusal", [True, False])
+def test_token_that_an_answer_quotes_is_in_no_error_object_and_no_log(is_refusal: bool) -> None:
+    pipeline = InMemoryPipeline()
+    quoted = pipeline.cloud.client.hide_secrets(f"CallBack https://example/{CALLBACK_TOKEN} is not valid")
+    refusal = RequestRejected(resource=KEY, status=403, code="InvalidCallBack", message=quoted)
+    if is_refusal:
+        pipeline.cloud.before("POST", "", raise_error(refusal))
+    pipeline.upload_and_ingest(KEY, A)
+    if not is_refusal:
+        pipeline.cloud.end_job("s1", JOB_FAILED, "FailedOperation", f"callback {CALLBACK_TOKEN} failed")
+        pipeline.notify("s1")
+    error = pipeline.get_error(KEY)
+    assert error is not None
+    assert "***" in error["cloud_message"]
+    assert CALLBACK_TOKEN not in str(error) + str(pipeline.log_lines)

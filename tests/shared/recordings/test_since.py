@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.recordings.audit import audit
-from shared.recordings.context import parse_timestamp
 from shared.recordings.models import Status
+from shared.tencent.clock import parse_timestamp
 from tests.helpers.fake_cloud import INPUT_BUCKET, START_S, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses
 
