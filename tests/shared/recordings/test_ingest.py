@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cli.config import PROJECT_FOLDER
 from shared.errors import (
     CloudError,
     DeadlineExceeded,
@@ -370,3 +371,19 @@ def test_options_that_became_invalid_do_not_close_work_in_flight(pipeline: InMem
     pipeline.settle()
     assert pipeline.get_text(KEY) == A.decode()
     assert pipeline.count_jobs() == 1
+
+
+def test_remedy_of_the_guides_for_a_wrong_language_works(pipeline: InMemoryPipeline) -> None:
+    """The same content under the same name is not recognised again; under another name, with its own engine, it is."""
+    pipeline.upload_and_ingest("a.mp3", A)
+    pipeline.run_and_notify()
+    pipeline.cloud.clock.advance(2)
+    pipeline.upload_and_ingest("a.mp3", A, engine="16k_en")
+    assert pipeline.count_jobs() == 1
+    pipeline.upload_and_ingest("a-english.mp3", A, engine="16k_en")
+    assert [request.engine for request in pipeline.cloud.job_requests] == ["16k_zh", "16k_en"]
+    for guide, remedy in (
+        ("deploy.md", "upload it under another name"),
+        ("deploy.zh.md", "换一个文件名重新上传"),
+    ):
+        assert remedy in (PROJECT_FOLDER / "docs" / guide).read_text("utf-8")
