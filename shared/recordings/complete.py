@@ -125,8 +125,9 @@ def expire_recording(ctx: Context, receipt: Receipt, failure: Failure | None = N
         return recovered
     if failure:
         return fail_recording(ctx, receipt, failure)  # the role may not look at the recording any more
+    checked_s = ctx.now()
     superseded = _close_if_superseded(ctx, receipt, receipt.job_id)
-    return superseded or fail_recording(ctx, receipt, Failure(NO_RESULT_IN_TIME))
+    return superseded or fail_recording(ctx, receipt, Failure(NO_RESULT_IN_TIME), checked_s=checked_s)
 
 
 def _complete_without_open_receipt(ctx: Context, bucket: str, job: Job, receipt_id: str) -> Result:
@@ -136,8 +137,23 @@ def _complete_without_open_receipt(ctx: Context, bucket: str, job: Job, receipt_
     if done is None or not is_own_job(done, job):
         return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id)
     if done.state is FAILED and job.state == SUCCESS and done.job_id == job.job_id:
-        return _write_job_result(ctx, done, job)  # the receipt expired too early, and the result is paid for
+        return _write_late_result(ctx, done, job)
     return Result.of(done, Status.ALREADY_DONE, job_id=job.job_id, reason=done.outcome)
+
+
+def _write_late_result(ctx: Context, done: Receipt, job: Job) -> Result:
+    """Write the result of a receipt that expired too early: it is paid for.
+
+    The receipt is open meanwhile, so that the sweep goes on if this invocation ends in the middle.
+    """
+    now_s = ctx.now()
+    reopened = done.reopen(done.modified_s, now_s)._replace(
+        nonce=compute_nonce(ctx.create_secret()), lease_expires_s=now_s + ctx.settings.lease_s
+    )
+    created = ctx.receipts(done.bucket).create(reopened, now_s)
+    if created is None:
+        return Result.of(done, Status.IN_PROGRESS, job_id=job.job_id, reason="it was uploaded again")
+    return _write_job_result(ctx, created, job)
 
 
 def _superseded_job(status: Status, receipt: Receipt, job: Job) -> Result:
@@ -146,6 +162,7 @@ def _superseded_job(status: Status, receipt: Receipt, job: Job) -> Result:
 
 
 def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
+    checked_s = ctx.now()
     superseded = _close_if_superseded(ctx, receipt, job.job_id)
     if superseded:
         return superseded
@@ -160,7 +177,7 @@ def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
         if receipt.versioned:
             ctx.receipts(receipt.bucket).release_claim(receipt)  # its name has the lease, which ended
         return result
-    return fail_recording(ctx, receipt.with_job(job.job_id), failure)
+    return fail_recording(ctx, receipt.with_job(job.job_id), failure, checked_s=checked_s)
 
 
 def _write_job_result(
@@ -176,7 +193,7 @@ def _write_job_result(
         recovered = recover_transcripts(ctx, receipt) if may_read_raw_result else None
         if recovered:
             return recovered
-        ended_s = parse_timestamp(job.ended) or ctx.now()
+        ended_s = parse_timestamp(job.ended)
         stored = _read_raw_result(ctx, noted, ended_s) if may_read_raw_result else None
         if stored is None:
             reason = "the job is finished, but its text is not there yet"

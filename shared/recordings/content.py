@@ -13,7 +13,7 @@ from shared.tencent.cos import ObjectMetadata, ObjectSummary
 
 UNREADABLE_STATUSES = frozenset({400, 403})
 _FORBIDDEN = 403
-_MAX_NEIGHBOURS, _NEIGHBOURS_PER_PAGE = 5, 50
+_MAX_NEIGHBOURS, _NEIGHBOURS_PER_PAGE, _NEIGHBOURS_PER_MARKER = 8, 50, 2
 
 
 def head_content(ctx: Context, bucket: str, key: str) -> ObjectMetadata:
@@ -84,6 +84,9 @@ def _iter_neighbours(ctx: Context, bucket: str, key: str) -> Iterator[str]:
         page = ctx.input_cos.list_objects(
             bucket, prefix=settings.input_prefix, marker=marker, limit=_NEIGHBOURS_PER_PAGE
         )
-        for item in page.objects:
-            if item.key != key and check_skipped(settings, bucket, item.key) is None:
-                yield item.key
+        recordings = (
+            item.key
+            for item in page.objects
+            if item.key != key and check_skipped(settings, bucket, item.key) is None
+        )
+        yield from islice(recordings, _NEIGHBOURS_PER_MARKER)  # the next ones may be denied as well

@@ -8,6 +8,8 @@ A receipt is a COS object: below `open/` while work is in flight, below `done/` 
                  ▼    │                  │                    │             (a late result)
                DEFERRED ◀────restart─────┘◀──────restart──────┘
 
+    FAILED ──reopen──▶ SUBMITTED          a result comes after GIVE_UP_AFTER
+
     any open state ──close──▶ FAILED      CI rejected the job, or GIVE_UP_AFTER passed
     any open state ──close──▶ SUPERSEDED  other content was uploaded under the key
     any open state ──close──▶ WAITING     the recording is in an archive; its receipt is below `waiting/`
@@ -116,7 +118,7 @@ TRANSITIONS: Mapping[ReceiptState, frozenset[ReceiptState]] = MappingProxyType(
         DEFERRED: frozenset({SUBMITTING, DEFERRED, SUBMITTED, FAILED, SUPERSEDED, WAITING}),
         SUBMITTED: frozenset({SUBMITTED, DEFERRED, TRANSCRIBED, FAILED, SUPERSEDED}),
         TRANSCRIBED: frozenset({SUBMITTED}),
-        FAILED: frozenset({DEFERRED, TRANSCRIBED, SUPERSEDED}),
+        FAILED: frozenset({SUBMITTED, DEFERRED, TRANSCRIBED, SUPERSEDED}),
         SUPERSEDED: frozenset(),
         WAITING: frozenset(),
     }
@@ -238,7 +240,7 @@ class Receipt(NamedTuple):
         return self._change(outcome, outcome=outcome.value, deferred=False, finished_s=now_s)
 
     def reopen(self, modified_s: float, now_s: float) -> Receipt:
-        """Reopen a TRANSCRIBED receipt with its paid job (SUBMITTED), so that its transcripts are written again."""
+        """Reopen a closed receipt with its paid job (SUBMITTED), so that its transcripts are written, or once more."""
         return self._change(
             SUBMITTED,
             outcome="",

@@ -62,18 +62,28 @@ def _put_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
     )
 
 
-def fail_recording(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
+def fail_recording(
+    ctx: Context, receipt: Receipt, failure: Failure, *, checked_s: float | None = None
+) -> Result:
     """Write the error object, then close the open receipt as FAILED.
 
-    Unless the transcripts of its job are there by now: another invocation wrote them while this one decided. Then the
-    error object goes again. Each of the two writes before it looks, so at least one sees the other.
+    `checked_s` is when this invocation looked at the recording's content (Unix seconds); by default, when its attempt
+    began. Transcripts that were written since are of another invocation: all of the receipt's own job close it as
+    TRANSCRIBED, those of newer content leave it to the sweep. In both cases the error object goes again. Each of two
+    invocations writes before it looks, so at least one sees the other.
     """
+    store = ctx.receipts(receipt.bucket)
     _put_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
     if receipt.job_id and _are_all_own(ctx, receipt, outputs):
         return _close_transcribed(ctx, receipt)
+    if checked_s is None:
+        checked_s = receipt.lease_expires_s - ctx.settings.lease_s
+    if _has_later_words(ctx, receipt, outputs, checked_s):
+        delete_error_object(ctx, receipt)
+        return Result.of(receipt, Status.IN_PROGRESS, reason="newer content was transcribed")
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
-    was_open = ctx.receipts(receipt.bucket).close_if_same(receipt.close(FAILED, ctx.now()))
+    was_open = store.close_if_same(receipt.close(FAILED, ctx.now()))
     if not was_open and receipt.job_id and has_own_transcripts(ctx, receipt):
         return _close_transcribed(ctx, receipt)
     return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
@@ -92,7 +102,7 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
     """
     _put_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
-    if any(_is_later(ctx, receipt, extension) for extension in outputs if extension != ERROR_EXTENSION):
+    if _has_later_words(ctx, receipt, outputs, receipt.created_s):
         delete_error_object(ctx, receipt)
         return None
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
@@ -105,12 +115,18 @@ def _are_all_own(ctx: Context, receipt: Receipt, outputs: Collection[str]) -> bo
     return set(ctx.settings.formats) <= set(outputs) and has_own_transcripts(ctx, receipt)
 
 
-def _is_later(ctx: Context, receipt: Receipt, extension: str) -> bool:
-    """Check whether a transcript was written after this invocation looked at the recording."""
-    head = _head(ctx, receipt, extension)
-    is_transcript = head is not None and head.metadata.get(OUTPUT_MARK, "").startswith(TRANSCRIPT_MARK)
-    # COS has whole seconds: words of the content before can be of the second in which this invocation began.
-    return head is not None and is_transcript and head.modified_s > receipt.created_s
+def _has_later_words(ctx: Context, receipt: Receipt, outputs: Collection[str], checked_s: float) -> bool:
+    """Check whether a transcript of another job was written after this time. One request for each that is there."""
+    for extension in outputs:
+        head = _head(ctx, receipt, extension) if extension != ERROR_EXTENSION else None
+        mark = head.metadata.get(OUTPUT_MARK, "") if head else ""
+        is_other = mark.startswith(TRANSCRIPT_MARK) and (
+            not receipt.job_id or mark != _transcript_mark(receipt)
+        )
+        # COS has whole seconds: words of the content before can be of the second in which this invocation looked.
+        if head and is_other and head.modified_s > checked_s:
+            return True
+    return False
 
 
 def delete_error_object(ctx: Context, receipt: Receipt) -> None:

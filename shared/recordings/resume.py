@@ -108,12 +108,16 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
     store = ctx.receipts(receipt.bucket)
     if not receipt.deferred:
         job = find_job_by_receipt(ctx, receipt)
-        if not has_lease(ctx, claim) or not store.is_unchanged(receipt):
+        is_slow = ctx.now() > claim.lease_expires_s - ctx.settings.lease_s / 2
+        if not has_lease(ctx, claim) or (is_slow and not store.is_unchanged(receipt)):
             # The search took so long that the next attempt may have begun, and noted a job.
             _release(ctx, store, claim)
             return _give_way(ctx, receipt), claim
         if job:
             return record_job(ctx, claim, job), claim
+        if _was_done_by_another(store, receipt):
+            store.delete_open(claim)
+            return Result.of(receipt, Status.ALREADY_DONE, reason="another attempt ended before"), claim
     try:
         head = head_recording(ctx, claim)
     except RequestRejected as error:
@@ -133,6 +137,12 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
     )
     store.update(claim)
     return None, claim
+
+
+def _was_done_by_another(store: ReceiptStore, receipt: Receipt) -> bool:
+    """Check for a job that was paid and ended while this receipt's attempt was paused before it wrote the receipt."""
+    done = store.get_done(receipt.id)
+    return done is not None and bool(done.job_id) and done.job_id not in receipt.superseded_job_ids
 
 
 def _give_way(ctx: Context, receipt: Receipt) -> Result:

@@ -30,7 +30,7 @@ from shared.recordings.failures import BUCKET_REMOVED, Failure
 from shared.recordings.ingest import has_waited_long
 from shared.recordings.keys import cursor_key
 from shared.recordings.limiter import InFlightLimiter
-from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary
+from shared.recordings.models import FAILED, InvalidReceipt, Receipt, Result, Status, Summary, is_receipt_id
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA, OpenReceipt
 from shared.recordings.resume import end_removed, report_long_wait, resume_attempt
 from shared.tencent.speech_models import FAILED as JOB_FAILED
@@ -81,7 +81,8 @@ class _BucketSweep:
             for entries in _batches(due, JOBS_PER_QUERY):
                 self._check_deadline()
                 # Set before the work: if the time runs out here, the next sweep goes on after what was slow.
-                self.cursor = entries[-1].id
+                ids = [entry.id for entry in entries if is_receipt_id(entry.id)]
+                self.cursor = ids[-1] if ids else self.cursor
                 self._process(entries)
             self._submit_refused()
         except DeadlineExceeded:
@@ -104,14 +105,14 @@ class _BucketSweep:
         """Return the cursor. One that cannot be read starts a new round."""
         key = cursor_key(self.ctx.settings)
         try:
-            return self.ctx.output_cos.get(self.state_bucket, key, max_bytes=MAX_CURSOR_BYTES).body.decode(
-                "ascii", "ignore"
-            )
+            body = self.ctx.output_cos.get(self.state_bucket, key, max_bytes=MAX_CURSOR_BYTES).body
         except NotFound:
             return ""
         except RequestRejected as error:
             self.ctx.log.warning("sweep_cursor_unreadable", error=str(error))
             return ""
+        cursor = body.decode("ascii", "ignore")
+        return cursor if is_receipt_id(cursor) else ""  # a marker that COS refuses would end every sweep
 
     def _process(self, entries: Iterable[OpenReceipt]) -> None:
         with_jobs: list[Receipt] = []

@@ -211,13 +211,12 @@ class FakeCloud:
     def add_job(self, bucket: str, request: JobRequest, queue_id: str = "") -> Job:
         """Create a job, as CI does for POST /asr_jobs and for other programs."""
         queue_id = queue_id or request.queue_id or (self.queues[0].queue_id if self.queues else "")
-        created = datetime.fromtimestamp(self.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%S%z")
         job = Job(
             job_id=f"s{len(self.job_requests) + 1}",
             state="Submitted",
             code=SUCCESS,
             queue_id=queue_id,
-            created=created,
+            created=self._format_now(),
             input_key=request.input_key,
             user_data=request.user_data,
             tag=TAG,
@@ -230,6 +229,9 @@ class FakeCloud:
         self.jobs[job.job_id] = job
         self._job_buckets[job.job_id] = bucket
         return job
+
+    def _format_now(self) -> str:
+        return datetime.fromtimestamp(self.clock.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%S%z")
 
     def get_job_bucket(self, job: Job) -> str:
         return self._job_buckets[job.job_id]
@@ -248,7 +250,7 @@ class FakeCloud:
                 text = stored.body.decode("utf-8", "replace")
                 detail = {"StartMs": "0", "EndMs": "1500", "FinalSentence": text, "SpeakerId": "0"}
                 result = JobResult("1.5", "", (detail,), ()) if text.strip() else JobResult("1.5", "", (), ())
-                self.jobs[job.job_id] = job._replace(state=SUCCESS, result=result)
+                self.jobs[job.job_id] = job._replace(state=SUCCESS, result=result, ended=self._format_now())
 
     def end_job(self, job_id: str, state: str = CANCELLED, code: str = "", message: str = "") -> None:
         """End a job without a result."""

@@ -140,9 +140,10 @@ def test_receipt_under_the_id_of_another_recording_is_not_used(pipeline: InMemor
     assert (summary.counts, summary.errors) == ({"transcribed": 1}, 1)
 
 
-def test_cursor_that_cannot_be_read_starts_a_new_round(pipeline: InMemoryPipeline) -> None:
+@pytest.mark.parametrize("body", [b"x" * 5000, b"zzz", b"\xff\x00"], ids=["large", "no receipt", "bytes"])
+def test_cursor_that_is_none_starts_a_new_round(pipeline: InMemoryPipeline, body: bytes) -> None:
     submit_many(pipeline, 2)
-    pipeline.cloud.put_object(OUTPUT_BUCKET, ".scribe/sweep-cursor", b"x" * 5000)
+    pipeline.cloud.put_object(OUTPUT_BUCKET, ".scribe/sweep-cursor", body)
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 2}
 
 
@@ -172,6 +173,17 @@ def test_success_without_text_is_looked_at_again(
     pipeline.cloud.jobs["s1"] = pipeline.cloud.jobs["s1"]._replace(result=late_result)
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 1}
     assert pipeline.get_text("a.mp3") == "late words"
+
+
+def test_raw_text_is_not_used_if_the_service_does_not_say_when_the_job_ended(
+    pipeline: InMemoryPipeline,
+) -> None:
+    end_without_text(pipeline, None)
+    pipeline.cloud.jobs["s1"] = pipeline.cloud.jobs["s1"]._replace(ended="")
+    raw_key = f".scribe/raw/{pipeline.get_open().id}.txt"
+    pipeline.cloud.put_object(OUTPUT_BUCKET, raw_key, b"[0:0.000,0:1.500]  words of a neighbour\n")
+    assert count_statuses(pipeline.sweep_when_due()) == {Status.JOB_RUNNING: 1}
+    assert pipeline.list_keys("transcripts/") == []
 
 
 @pytest.mark.parametrize("result", NO_TEXT.values(), ids=NO_TEXT)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RequestRejected
 from shared.recordings.keys import OUTPUT_MARK
-from shared.recordings.models import TRANSCRIBED, Status
-from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, raise_error
+from shared.recordings.models import FAILED, TRANSCRIBED, Status
+from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 
 KEY = "calls/a.mp3"
@@ -206,3 +208,43 @@ def test_new_upload_after_a_failure_keeps_its_receipt_whatever_the_slow_callback
     pipeline.settle()
     assert list_extensions(pipeline) == sorted(ALL_FORMATS)
     assert pipeline.count_jobs() == 2
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_late_failure_removes_no_words_of_newer_content(number: int) -> None:
+    """The callback of the failed job is slow; other content is uploaded and transcribed at any of its requests."""
+    pipeline = InMemoryPipeline(formats=ALL_FORMATS)
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.end_job("s1", "Failed", "InternalError")
+
+    def transcribe_other() -> None:
+        transcribe(pipeline, B)
+
+    pipeline.cloud.before("", "", transcribe_other, skip=number)
+    pipeline.notify("s1")
+    pipeline.cloud.clear_hooks()
+    if pipeline.count_jobs() == 1:
+        transcribe_other()
+    pipeline.settle()
+    assert list_extensions(pipeline) == sorted(ALL_FORMATS)
+    assert pipeline.get_text(KEY) == B.decode()
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_late_result_whose_writer_is_killed_is_written_by_the_sweep(number: int) -> None:
+    pipeline = InMemoryPipeline(formats=ALL_FORMATS)
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.clock.advance(2 * 86_400)
+    pipeline.sweep()
+    assert list_extensions(pipeline) == ["error.json"]
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.before("", "", raise_error(Killed()), skip=number)
+    with suppress(Killed):
+        pipeline.notify("s1")
+    pipeline.cloud.clear_hooks()
+    if pipeline.list_open():
+        pipeline.settle()
+    is_written = list_extensions(pipeline) == sorted(ALL_FORMATS)
+    assert is_written or list_extensions(pipeline) == ["error.json"]
+    assert pipeline.get_done().state is (TRANSCRIBED if is_written else FAILED)
+    assert pipeline.count_jobs() == 1

@@ -79,7 +79,7 @@ EXPECTED: dict[str, dict[ReceiptState, ReceiptState]] = {
     "transcribe": {SUBMITTED: TRANSCRIBED, FAILED: TRANSCRIBED},
     "fail": dict.fromkeys(OPEN_STATES, FAILED),
     "supersede": dict.fromkeys((*OPEN_STATES, FAILED), SUPERSEDED),
-    "reopen": {TRANSCRIBED: SUBMITTED, SUBMITTED: SUBMITTED},
+    "reopen": {TRANSCRIBED: SUBMITTED, SUBMITTED: SUBMITTED, FAILED: SUBMITTED},
     "restart": dict.fromkeys((*OPEN_STATES, FAILED), DEFERRED),
 }
 CASES = [(method, state) for method in METHODS for state in ReceiptState]

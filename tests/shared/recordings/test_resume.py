@@ -59,7 +59,7 @@ def test_continuing_a_dead_attempt_costs_ten_requests(pipeline: InMemoryPipeline
     receipt = leave_dead_attempt(pipeline, is_submitted=False)
     resume_attempt(pipeline.ctx, receipt)
     keys = [request.key for request in pipeline.take_requests()]
-    # Claim, read it back, read the receipt, queue, jobs, receipt, recording, store the attempt; then submit and record.
+    # Claim, read it back, open and closed receipt, queue, jobs, recording, store the attempt; then submit and record.
     assert len(keys) == 8 + 2
     assert [key for key in keys if key.startswith("/")] == ["/asrqueue", "/asr_jobs", "/asr_jobs"]
 
@@ -300,3 +300,26 @@ def test_everything_is_due_when_sweep_after_is_zero() -> None:
     pipeline.put_open(pipeline.build_receipt(KEY, A, lease_expires_s=pipeline.cloud.clock.now() + 600))
     assert count_statuses(pipeline.sweep()) == {Status.SUBMITTED: 1}
     assert pipeline.count_jobs() == 1
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_delivery_that_was_paused_until_the_other_had_ended_pays_nothing(
+    pipeline: InMemoryPipeline, is_killed: bool
+) -> None:
+    """It creates its receipt after the other one has left open/, and ends before it looks for it in done/."""
+
+    def end_the_other() -> None:
+        pipeline.ingest(KEY)
+        pipeline.run_and_notify()
+        error = Killed() if is_killed else LOST
+        pipeline.cloud.before("GET", "done/", raise_error(error))
+
+    pipeline.upload(KEY, A)
+    pipeline.cloud.before("PUT", "open/", end_the_other)
+    with pytest.raises(Killed if is_killed else OutcomeUnknown):
+        pipeline.ingest(KEY)
+    assert len(pipeline.list_open()) == 1
+    pipeline.sweep_when_due()
+    assert pipeline.list_open() == []
+    assert pipeline.count_jobs() == 1
+    assert pipeline.get_text(KEY) == A.decode()

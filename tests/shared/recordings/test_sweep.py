@@ -350,11 +350,12 @@ def test_sweep_that_stops_twice_moves_its_cursor_on(pipeline: InMemoryPipeline) 
 
 def test_sweep_without_time_processes_nothing_and_keeps_the_cursor(pipeline: InMemoryPipeline) -> None:
     submit_many(pipeline, 2)
-    pipeline.cloud.put_object(OUTPUT_BUCKET, CURSOR, b"a")
+    cursor = pipeline.list_open()[0].id.encode()
+    pipeline.cloud.put_object(OUTPUT_BUCKET, CURSOR, cursor)
     pipeline.cloud.remaining_s = 10.0
     summary = pipeline.sweep_when_due()
     assert (summary.counts, summary.stopped_early) == ({}, True)
-    assert pipeline.cloud.buckets[OUTPUT_BUCKET][CURSOR].body == b"a"
+    assert pipeline.cloud.buckets[OUTPUT_BUCKET][CURSOR].body == cursor
 
 
 def test_sweep_stops_even_if_its_cursor_cannot_be_stored(

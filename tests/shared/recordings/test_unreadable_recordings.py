@@ -302,3 +302,12 @@ def test_role_that_becomes_known_a_moment_later_closes_nothing(pipeline: InMemor
         pipeline.ingest(KEY)
     assert pipeline.list_done() == []
     assert pipeline.ingest(KEY).status is Status.SUBMITTED
+
+
+def test_denied_folder_is_told_from_a_denied_role_by_recordings_elsewhere(pipeline: InMemoryPipeline) -> None:
+    """The neighbours in the folder are denied as well: those at other places of the bucket are asked too."""
+    keys = [f"denied/{number:02}.mp3" for number in range(10)]
+    for key in ("a.mp3", *keys, "zz.mp3"):
+        pipeline.upload(key, A)
+    refuse(pipeline, 403, *keys)
+    assert {pipeline.ingest(key).status for key in keys} == {Status.FAILED}
