@@ -180,6 +180,7 @@ if __name__ == "__main__":
     _platform.set_inheritable(False)
     os.register_at_fork(after_in_child=_platform.close)  # so that the socket closes when the instance ends
     _module_file, _function = Path(sys.argv[3]), sys.argv[4]
-    if float(sys.argv[5]):
-        _shift_clock(float(sys.argv[5]))
+    _offset_s = float(sys.argv[5]) if len(sys.argv) > 5 else 0.0  # noqa: PLR2004
+    if _offset_s:
+        _shift_clock(_offset_s)
     main(_platform, b"\0" + sys.argv[2].encode(), _module_file, _function)

@@ -30,6 +30,7 @@ from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
 from shared.transcript import RecordingRef, Transcript, build_transcript, parse_sentence, render_formats
 
+NOTE_PAUSES_S = (0.2, 0.5, 1.0)
 _UNKNOWN_JOB_STATUSES = frozenset({400, 404})
 _EMPTY_RESULT = JobResult(audio_seconds="", lines="", details=(), flash=())
 # CI stores the raw result before it says that the job is finished. A later one is not of this job: a user who may
@@ -105,6 +106,8 @@ def complete_job(
         reason = "it is not the job of this recording"
         return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id, reason=reason)
     if not receipt.job_id:
+        receipt = _wait_for_note(ctx, receipt)
+    if not receipt.job_id:
         # Others can copy what the list of jobs shows. The sweep takes the first job with the secret for the real one.
         reason = "the receipt does not note this job yet"
         return Result.of(receipt, Status.IN_PROGRESS, job_id=job.job_id, reason=reason)
@@ -113,6 +116,16 @@ def complete_job(
     if job.state == SUCCESS:
         return _write_job_result(ctx, receipt, job, may_read_raw_result=may_read_raw_result)
     return _fail_job(ctx, receipt, job)
+
+
+def _wait_for_note(ctx: Context, receipt: Receipt) -> Receipt:
+    """Read the receipt again until it notes its job: the answer to the submit may have come a moment ago."""
+    for pause_s in NOTE_PAUSES_S:
+        ctx.speech.client.sleep(pause_s)
+        current = ctx.receipts(receipt.bucket).get_open(receipt.id)
+        if current is None or current.job_id:
+            return current or receipt
+    return receipt
 
 
 def expire_recording(ctx: Context, receipt: Receipt, failure: Failure | None = None) -> Result:

@@ -121,7 +121,7 @@ def test_queue_lookup_failure_does_not_stop_other_recordings(
 
     ctx = contexts.pausing("GET", "/asrqueue", fail, times=99, sweep_after_s=0)
     summary = reconcile(ctx)
-    assert summary.errors == 1
+    assert summary.errors == 2  # the queue's room, and the search for the job of the dead attempt
     assert eager_flow.transcript(KEY)["sentences"]
 
 

@@ -141,6 +141,7 @@ class Flow:
             engine="16k_en",
             nonce=self._find_nonce(recording.id),
             created_s=now_s - 3600,
+            waits_since_s=now_s - 3600,
             lease_expires_s=now_s + lease_s,
             modified_s=0.0,
         )
