@@ -157,7 +157,7 @@ def _complete_without_open_receipt(ctx: Context, bucket: str, job: Job, receipt_
 def _write_late_result(ctx: Context, done: Receipt, job: Job) -> Result:
     """Write the result of a receipt that expired too early: it is paid for.
 
-    The receipt is open meanwhile, so that the sweep goes on if this invocation ends in the middle.
+    The receipt is open during that, so that the sweep goes on if this invocation ends in the middle.
     """
     now_s = ctx.now()
     reopened = done.reopen(done.modified_s, now_s)._replace(

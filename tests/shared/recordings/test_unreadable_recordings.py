@@ -304,7 +304,7 @@ def test_role_that_becomes_known_a_moment_later_closes_nothing(pipeline: InMemor
     assert pipeline.ingest(KEY).status is Status.SUBMITTED
 
 
-def test_denied_folder_is_told_from_a_denied_role_by_recordings_elsewhere(pipeline: InMemoryPipeline) -> None:
+def test_denied_folder_differs_from_a_denied_role_by_recordings_elsewhere(pipeline: InMemoryPipeline) -> None:
     """The neighbours in the folder are denied as well: those at other places of the bucket are asked too."""
     keys = [f"denied/{number:02}.mp3" for number in range(10)]
     for key in ("a.mp3", *keys, "zz.mp3"):
