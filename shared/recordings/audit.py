@@ -34,11 +34,12 @@ def audit(ctx: Context) -> Summary:
     """
     summary = Summary()
     try:
-        position = cursor = _load_cursor(ctx)
+        cursor = _load_cursor(ctx)
     except DeadlineExceeded as error:
         summary.stopped_early = True
         ctx.log.warning("audit_stopped_early", reason=str(error))
         return summary
+    position = cursor or _Position()
     buckets = ctx.settings.input_buckets
     if position.bucket in buckets:
         buckets = buckets[buckets.index(position.bucket) :]
@@ -57,7 +58,7 @@ def audit(ctx: Context) -> Summary:
             # Continue with the other buckets.
             summary.add_error()
             ctx.log.error("bucket_audit_failed", bucket=bucket, error=str(error))
-    if cursor.bucket:
+    if cursor is not None:
         with suppress(DeadlineExceeded, CloudError):
             ctx.output_cos.delete(_cursor_bucket(ctx), audit_cursor_key(ctx.settings))
     return summary
@@ -74,8 +75,8 @@ def _cursor_bucket(ctx: Context) -> str:
     return ctx.settings.output_bucket_for(ctx.settings.input_buckets[0])
 
 
-def _load_cursor(ctx: Context) -> _Position:
-    """Read the cursor. One that cannot be read starts a new round: nothing is lost or paid by that."""
+def _load_cursor(ctx: Context) -> _Position | None:
+    """Read the cursor; None if there is none. One that cannot be read starts a new round: nothing is lost by that."""
     try:
         body = ctx.output_cos.get(
             _cursor_bucket(ctx), audit_cursor_key(ctx.settings), max_bytes=MAX_CURSOR_BYTES
@@ -83,7 +84,7 @@ def _load_cursor(ctx: Context) -> _Position:
         members = json.loads(body)
         return _Position(str(members["bucket"]), str(members["key"]))
     except NotFound:
-        return _Position()
+        return None
     except CloudError as error:
         ctx.log.warning("audit_cursor_unreadable", error=str(error))
     except (ValueError, KeyError, TypeError, RecursionError) as error:

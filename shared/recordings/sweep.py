@@ -72,6 +72,7 @@ class _BucketSweep:
         self.limiter = InFlightLimiter(ctx)
         self.refused: list[Receipt] = []
         self.refused_number = 0
+        self.has_cursor = True
         self.cursor = self._load_cursor()
 
     def run(self) -> None:
@@ -94,7 +95,7 @@ class _BucketSweep:
                     metadata=STATE_METADATA,
                 )
             raise
-        if start_cursor:
+        if self.has_cursor:
             self.ctx.output_cos.delete(self.state_bucket, cursor_key(self.ctx.settings))
 
     def _check_deadline(self) -> None:
@@ -107,6 +108,7 @@ class _BucketSweep:
         try:
             body = self.ctx.output_cos.get(self.state_bucket, key, max_bytes=MAX_CURSOR_BYTES).body
         except NotFound:
+            self.has_cursor = False
             return ""
         except RequestRejected as error:
             self.ctx.log.warning("sweep_cursor_unreadable", error=str(error))

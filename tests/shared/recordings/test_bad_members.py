@@ -145,6 +145,17 @@ def test_cursor_that_is_none_starts_a_new_round(pipeline: InMemoryPipeline, body
     submit_many(pipeline, 2)
     pipeline.cloud.put_object(OUTPUT_BUCKET, ".scribe/sweep-cursor", body)
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 2}
+    assert pipeline.list_keys(".scribe/sweep-cursor") == []
+
+
+@pytest.mark.parametrize("body", [b"x" * 5000, b"[]", b"\xff"], ids=["large", "no object", "bytes"])
+def test_audit_cursor_that_is_none_is_removed_after_the_round(
+    pipeline: InMemoryPipeline, body: bytes
+) -> None:
+    pipeline.upload("a.mp3", b"words")
+    pipeline.cloud.put_object(OUTPUT_BUCKET, ".scribe/audit-cursor", body)
+    assert count_statuses(pipeline.audit_when_due()) == {Status.SUBMITTED: 1}
+    assert pipeline.list_keys(".scribe/audit-cursor") == []
 
 
 NO_TEXT = {
