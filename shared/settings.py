@@ -50,7 +50,8 @@ class Settings:
     """Everyone. The buckets with the recordings: full names (`name-appid`), separated by commas.
 
     Scribe transcribes the recordings in these buckets. Events of other buckets are refused. A bucket that is named
-    twice counts once.
+    twice counts once. If you replace the only bucket by another one and keep OUTPUT_BUCKET, change OUTPUT_PREFIX too: a
+    recording of the same name would overwrite the transcripts of the former bucket.
     Example: INPUT_BUCKETS=recordings-1250000000,calls-1250000000
     Wrong: INPUT_BUCKETS=recordings
     Wrong: INPUT_BUCKETS=recordings-1250000000，calls-1250000000
