@@ -10,6 +10,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
+from shared.tencent.hosts import is_region
 
 DEFAULT_FORMATS = ("json", "txt", "srt", "vtt")
 # Audio: what the speech product behind CI takes (1093/35799) and CI's fast recognition (460/46232). Video: the
@@ -32,7 +33,6 @@ ASCII_QUOTES = ('"', "'", "`")
 ALL_QUOTES = (*ASCII_QUOTES, *"“”‘’„「」『』＂＇«»")
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{0,48}-[0-9]{5,12}")
-REGION_NAME = re.compile(r"[a-z]{2,3}-[a-z0-9-]{2,24}")
 _ENGINE = re.compile(r"[0-9A-Za-z_-]{2,40}")
 _TOKEN = re.compile(r"[0-9A-Za-z._~-]+")
 _EXTENSION = re.compile(r"[0-9A-Za-z_-]{1,16}")
@@ -348,7 +348,7 @@ def _check_bucket(value: str) -> str:
 
 
 def _check_region(value: str) -> str:
-    return "" if REGION_NAME.fullmatch(value) else f"is {value!r}, not a region such as ap-guangzhou"
+    return "" if is_region(value) else f"is {value!r}, not a region such as ap-guangzhou"
 
 
 def _check_engine(value: str) -> str:

@@ -65,9 +65,10 @@ LONG_WAIT_S = 86_400.0
 def ingest(ctx: Context, bucket: str, key: str, *, is_restore: bool = False) -> Result:
     """Submit the recording unless that was done before.
 
-    Costs seven requests for a new recording, one more if the submit is rejected, one more if it is not known whether
-    the bucket of the receipts has versioning (two more if it has), and at most three for a redelivered event. Raises
-    CloudError or DeadlineExceeded before the receipt exists; after that, the sweep repairs what fails.
+    Costs seven requests for a new recording, one more if the submit is refused for now, three more if it is rejected
+    for good, one more if it is not known whether the bucket of the receipts has versioning (two more if it has), and at
+    most three for a redelivered event. Raises CloudError or DeadlineExceeded before the receipt exists; after that, the
+    sweep repairs what fails.
 
     `is_restore`: the object was not uploaded but restored from an archive.
     """

@@ -4,8 +4,8 @@ A receipt's id is public: anyone who knows bucket, key and ETag can compute it, 
 their own. So each attempt creates a random secret. The receipt and the claims hold only its digest, the nonce; the
 secret itself appears first in the job, as `<receipt id>#<secret>`. A job is the recording's own if the receipt notes
 its id, or if its secret has the digest of an attempt of this receipt. From then on others can read it in the list of
-jobs, and copy it: so everything that the job was asked to do must also be what Scribe asks for, and a job that is not
-noted never closes work by failing.
+jobs, and copy it: so the job's whole request must be the same as Scribe's, and a job that is not noted changes nothing
+before the sweep has noted it: the first job with the secret (resume.py).
 """
 
 from __future__ import annotations
