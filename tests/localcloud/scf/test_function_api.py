@@ -176,10 +176,10 @@ def test_code_without_handler_module_fails_with_reason(scf: Scf) -> None:
 
 def test_old_code_runs_after_a_failed_update(scf: Scf) -> None:
     name = scf.create("def main_handler(event, context):\n    return 'old'\n")
-    before = scf.call("GetFunctionAddress", FunctionName=name)
+    before = scf.call("GetFunctionAddress", FunctionName=name)["CodeSha256"]
     scf.update_code(name, {"other.py": ECHO})
     scf.wait_settled(name, "UpdateFailed")
-    assert scf.call("GetFunctionAddress", FunctionName=name) == before
+    assert scf.call("GetFunctionAddress", FunctionName=name)["CodeSha256"] == before
     assert scf.invoke(name)["RetMsg"] == '"old"'
     scf.update_code(name, {"index.py": ECHO})
     assert scf.invoke(scf.wait_settled(name), 1)["RetMsg"] == "1"
