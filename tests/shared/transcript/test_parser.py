@@ -111,6 +111,13 @@ def test_words_may_be_missing_single_repeated_or_invalid(words: Any, texts: list
     assert [word.text for word in sentence.words] == texts
 
 
+def test_word_whose_times_are_reversed_keeps_both() -> None:
+    word = {"Word": "y", "OffsetStartMs": "600", "OffsetEndMs": "40"}
+    sentence = parse_sentence({**DETAIL, "Words": [word]})
+    assert sentence is not None
+    assert sentence.words == (Word("y", 1_240, 1_800),)
+
+
 @pytest.mark.parametrize(
     ("detail", "text"),
     [
