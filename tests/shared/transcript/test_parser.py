@@ -103,6 +103,7 @@ def test_word_times_count_from_the_start_of_the_sentence() -> None:
             [{"Word": "y", "OffsetStartMs": 9.0, "OffsetEndMs": 12}, {**DETAIL["Words"][0], "Word": None}],
             ["y"],
         ),
+        ({"Word": 20, "OffsetStartMs": 9, "OffsetEndMs": 12}, ["20"]),
     ],
 )
 def test_words_may_be_missing_single_repeated_or_invalid(words: Any, texts: list[str]) -> None:
