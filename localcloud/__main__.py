@@ -26,6 +26,8 @@ from localcloud.faults.plan import FaultPlanError, load_plan
 from localcloud.http.server import HttpProtocol
 from localcloud.private_files import make_new_files_private, make_private_folder, write_private_text
 from localcloud.runtime.models import DeploymentError
+from localcloud.speech import RECOGNISERS, SpeechSetupError
+from localcloud.speech.whisper_model import prepare_model
 
 _PROPAGATION_DELAY_MS = 200
 _CLOCK_OPTION = "--function-clock-offsets"
@@ -42,7 +44,19 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, required=True, help="folder for objects and state; kept over restarts"
     )
-    parser.add_argument("--speech", choices=("pocketsphinx", "scripted"), default="pocketsphinx")
+    parser.add_argument(
+        "--speech",
+        choices=tuple(RECOGNISERS),
+        default="pocketsphinx",
+        help="pocketsphinx: real, English (default); whisper: real, 99 languages; scripted: invented words",
+    )
+    parser.add_argument(
+        "--speech-model",
+        default="",
+        metavar="DIR",
+        help="folder of a Whisper model for faster-whisper, or the name of one to download (small); default: the base"
+        " model, installed or downloaded",
+    )
     parser.add_argument("--functions", type=Path, nargs="?", const=Path(), help="folder with serverless.yml")
     parser.add_argument(
         "--policies",
@@ -167,6 +181,7 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
         secret_id=arguments.secret_id,
         secret_key=arguments.secret_key,
         speech=arguments.speech,
+        speech_model=_find_speech_model(arguments.speech, arguments.speech_model),
         functions=arguments.functions,
         policies=arguments.policies,
         timers=arguments.timers,
@@ -193,6 +208,14 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
             is_bound=not arguments.bare_account,
         ),
     )
+
+
+def _find_speech_model(speech: str, source: str) -> Path | None:
+    if speech == "whisper":
+        return prepare_model(source, lambda line: print(line, file=sys.stderr))  # noqa: T201 - takes long
+    if source:
+        raise SpeechSetupError("--speech-model is for --speech whisper")
+    return None
 
 
 class _Server(uvicorn.Server):
@@ -230,7 +253,10 @@ def _format_ready_line(cloud: Cloud, endpoint: str) -> str:
 
 
 async def serve(options: CloudOptions, listener: socket.socket) -> None:
-    """Run a cloud on a listening socket until SIGTERM or SIGINT. Raises DeploymentError, PolicyFileError."""
+    """Run a cloud on a listening socket until SIGTERM or SIGINT.
+
+    Raises DeploymentError, PolicyFileError, SpeechSetupError.
+    """
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     cloud = Cloud(options, endpoint, create_admin_app)
     ready_file = options.data / "ready.json"
@@ -273,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     make_new_files_private()
     try:
         options = _build_options(parsed)
-    except FaultPlanError as error:
+    except (FaultPlanError, SpeechSetupError) as error:
         print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's message
         return 1
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -286,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             make_private_folder(options.data)
             listener.bind(("127.0.0.1", parsed.port))
             asyncio.run(serve(options, listener))
-        except (DeploymentError, PolicyFileError, OSError) as error:
+        except (DeploymentError, PolicyFileError, SpeechSetupError, OSError) as error:
             print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's message
             return 1
     return 0

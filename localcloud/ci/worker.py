@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from localcloud.cos.backend import CosBackend
 from localcloud.cos.exceptions import CosError
 from localcloud.cos.models import Bucket
 from localcloud.faults.service_faults import JobFaults
-from localcloud.speech.models import Recogniser, Recognition, RecognitionError
+from localcloud.speech.models import Progress, Recogniser, Recognition, RecognitionError
 from localcloud.store import Store
 
 _log = logging.getLogger("localcloud.ci")
@@ -65,7 +65,13 @@ class QueueWorker:
         self._delay_s = delay_s
         self._faults = faults
         self._running: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
+        self._progress: dict[str, Progress] = {}
         self._is_open = False
+
+    @property
+    def progress(self) -> Mapping[str, Progress]:
+        """How far the running jobs are, by job id; a job that has just begun is not in it."""
+        return self._progress
 
     async def start(self) -> None:
         """Start the waiting jobs; jobs that a stop interrupted start again."""
@@ -118,6 +124,7 @@ class QueueWorker:
             self._finish(job, "Success", "Success", "", recognition)
 
     def _finish(self, job: Job, state: str, code: str, message: str, recognition: Recognition | None) -> None:
+        self._progress.pop(job.job_id, None)
         # One transaction: a job must not end without its notification.
         with self._store.transaction():
             self._jobs.finish(job, state, code, message, recognition)
@@ -130,7 +137,11 @@ class QueueWorker:
 
             async def recognise(channels: int) -> Recognition:
                 return await self._recogniser.recognise(
-                    recording, engine=params.engine, channels=channels, sidecar=sidecar
+                    recording,
+                    engine=params.engine,
+                    channels=channels,
+                    sidecar=sidecar,
+                    on_progress=lambda progress: self._progress.update({job.job_id: progress}),
                 )
 
             if params.is_flash and params.value("FirstChannelOnly", "1") == "0":

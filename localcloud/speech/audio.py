@@ -3,7 +3,7 @@
 import importlib
 import io
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +50,16 @@ def count_channels(recording: Path) -> int:
         except miniaudio.MiniaudioError:
             pass  # it only looks like that format: PyAV decides
     return int(_load_pyav_decoder(recording).count_channels(recording))
+
+
+def read_duration_ms(recording: Path) -> int | None:
+    """Read the length from the file's headers, in milliseconds; None if they do not say it."""
+    audio_format = _detect_format(_read_head(recording))
+    if audio_format is not None:
+        with suppress(miniaudio.MiniaudioError):
+            return round(_FILE_INFO[audio_format](str(recording)).duration * 1000) or None
+    duration_ms: int | None = _load_pyav_decoder(recording).read_duration_ms(recording)
+    return duration_ms
 
 
 def iter_pcm(recording: Path, *, channel: int | None) -> Iterator[bytes]:

@@ -27,6 +27,15 @@ def count_channels(recording: Path) -> int:
     raise RecognitionError(_NOT_AUDIO)
 
 
+def read_duration_ms(recording: Path) -> int | None:
+    """Read the length of the file from its headers, in milliseconds; None if they do not say it."""
+    try:
+        with av.open(str(recording)) as container:
+            return None if container.duration is None else container.duration * 1000 // av.time_base
+    except (av.FFmpegError, ValueError):
+        return None
+
+
 def iter_interleaved(recording: Path, channels: int) -> Iterator[bytes]:
     """Decode to 16 kHz 16-bit PCM with one or two channels. Raises RecognitionError on data it cannot read."""
     try:

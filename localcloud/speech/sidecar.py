@@ -54,9 +54,14 @@ def distribute_sentences(lines: Sequence[str], speech: Sequence[Span], channel: 
     return sentences
 
 
+def split_words(text: str) -> list[str]:
+    """Split a text into words, each with the punctuation that follows it."""
+    return _WORD.findall(text)
+
+
 def _time_sentence(text: str, speech: Sequence[Span], first: float, last: float, channel: int) -> Sentence:
     """Build a sentence that takes the part `first` to `last` (0 to 1) of all speaking time."""
-    texts = _WORD.findall(text) or [text]
+    texts = split_words(text) or [text]
     total = sum(map(len, texts))
     words, position = [], 0
     for word in texts:

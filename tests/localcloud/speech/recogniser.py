@@ -1,4 +1,4 @@
-"""Runs the PocketSphinx recogniser."""
+"""Runs a real recogniser."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from localcloud.speech import Recognition, make_recogniser
-from localcloud.speech.pocketsphinx import PocketSphinxRecogniser
+from localcloud.speech.worker_pool import WorkerPool
 
 
 @asynccontextmanager
-async def running_recogniser(workers: int = 1) -> AsyncIterator[PocketSphinxRecogniser]:
+async def running_recogniser(workers: int = 1) -> AsyncIterator[WorkerPool]:
     recogniser = make_recogniser("pocketsphinx", workers=workers)
-    assert isinstance(recogniser, PocketSphinxRecogniser)
+    assert isinstance(recogniser, WorkerPool)
     await recogniser.start()
     try:
         yield recogniser
