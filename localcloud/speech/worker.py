@@ -35,7 +35,9 @@ class _OpenRecording:
     done_ms: int = 0
 
 
-class _Worker:
+class RecognitionLoop:
+    """Recognises the open recordings in turn, with one engine."""
+
     def __init__(self, engine: Engine, requests: "queue.Queue[dict[str, Any]]", output: BinaryIO) -> None:
         self._engine = engine
         self._requests = requests
@@ -45,12 +47,16 @@ class _Worker:
     def run(self) -> None:
         """Take requests and recognise, a step at a time; never returns."""
         while True:
-            self._take_requests()
-            number, recording = min(self._recordings.items(), key=lambda item: item[1].done_ms)
-            self._write(number, begins=True)
-            self._run_step(number, recording)
+            self.take_requests()
+            self.run_step()
 
-    def _take_requests(self) -> None:
+    def run_step(self) -> None:
+        """Go on with the recording of which least has been done; of several, with the one that came first."""
+        number, recording = min(self._recordings.items(), key=lambda item: item[1].done_ms)
+        self._write(number, begins=True)
+        self._run_step(number, recording)
+
+    def take_requests(self) -> None:
         """Take every waiting request; wait for one if there is nothing to do."""
         while not self._requests.empty() or not self._recordings:
             request = self._requests.get()
@@ -102,7 +108,7 @@ def main() -> None:
         write_message(output, {"error": str(error)})
         return
     write_message(output, {"ready": True})
-    _Worker(engine, requests, output).run()
+    RecognitionLoop(engine, requests, output).run()
 
 
 def _parse_arguments() -> argparse.Namespace:
