@@ -46,6 +46,11 @@ class WorkerPool:
         """The ids of the worker processes."""
         return tuple(worker.pid for worker in self._workers)
 
+    @property
+    def recording_count(self) -> int:
+        """The number of recordings that are being recognised or wait for it."""
+        return sum(worker.recording_count for worker in self._workers)
+
     async def start(self) -> None:
         """Start the workers and wait until their models are loaded (about half a second). Raises SpeechSetupError."""
         await asyncio.gather(*(self._start_worker() for _ in range(self._worker_count)))

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -101,53 +99,6 @@ def test_chinese_sidecar_is_distributed_over_speech(tmp_path: Path) -> None:
     assert [word.text for word in first.words] == ["欢", "迎", "参", "加", "会", "议。"]
     # The pause between the two spoken sentences is at about 1.4 to 2.1 s.
     assert first.end_ms < 1_900 < second.start_ms < second.end_ms <= recognition.duration_ms
-
-
-def test_dead_worker_is_replaced() -> None:
-    async def kill_between() -> tuple[tuple[int, ...], tuple[int, ...], Recognition]:
-        async with running_recogniser() as recogniser:
-            before = recogniser.pids
-            os.kill(before[0], signal.SIGKILL)
-            recognition = await recogniser.recognise(
-                SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None
-            )
-            return before, recogniser.pids, recognition
-
-    before, after, recognition = asyncio.run(kill_between())
-    assert before != after
-    assert join_words(recognition) == EXPECTED["welcome.wav"]["words"]
-
-
-def test_recording_is_retried_when_its_worker_dies() -> None:
-    async def kill_during() -> Recognition:
-        async with running_recogniser() as recogniser:
-            job = asyncio.create_task(
-                recogniser.recognise(SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None)
-            )
-            await asyncio.sleep(
-                0.1
-            )  # recognition takes several times as long; the exact moment does not matter
-            os.kill(recogniser.pids[0], signal.SIGKILL)
-            return await job
-
-    assert join_words(asyncio.run(kill_during())) == EXPECTED["welcome.wav"]["words"]
-
-
-def test_close_during_recording_leaves_no_process() -> None:
-    async def close_during() -> tuple[int, ...]:
-        async with running_recogniser(workers=2) as recogniser:
-            pids = recogniser.pids
-            job = asyncio.create_task(
-                recogniser.recognise(SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None)
-            )
-            await asyncio.sleep(0)
-            job.cancel()
-            await asyncio.gather(job, return_exceptions=True)
-            return pids
-
-    for pid in asyncio.run(close_during()):
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
 
 
 def test_unknown_recogniser_is_rejected() -> None:
