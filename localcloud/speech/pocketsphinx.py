@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from localcloud.speech.errors import build_english_only_error, build_recogniser_ended_error
 from localcloud.speech.models import Recognition, RecognitionError
 
 _LENGTH = struct.Struct(">I")
@@ -17,11 +18,6 @@ _START_TIMEOUT_S = 60.0
 _RECOGNITION_TIMEOUT_S = 4 * 3600.0
 _MAX_ATTEMPTS = 2
 _ROOT = Path(__file__).resolve().parents[2]
-
-_ENGLISH_ONLY = (
-    "the stand-in's engine knows English only; put a <recording>.transcript.txt beside the recording, "
-    "or use the engine 16k_en"
-)
 
 
 class PocketSphinxRecogniser:
@@ -48,7 +44,7 @@ class PocketSphinxRecogniser:
     ) -> Recognition:
         """Recognise one recording as soon as a worker is free. Raises RecognitionError."""
         if sidecar is None and "_en" not in engine:
-            raise RecognitionError(_ENGLISH_ONLY)
+            raise build_english_only_error(engine)
         request = {
             "recording": str(recording),
             "channels": channels,
@@ -63,7 +59,7 @@ class PocketSphinxRecogniser:
                     return _parse_response(await worker.request(request))
                 except (EOFError, ConnectionError, asyncio.TimeoutError):
                     continue  # it crashed, was killed, or took too long: `request` has stopped it
-            raise RecognitionError(f"the recogniser ended {_MAX_ATTEMPTS} times on this recording")
+            raise build_recogniser_ended_error(_MAX_ATTEMPTS)
         finally:
             self._idle.put_nowait(worker)
 

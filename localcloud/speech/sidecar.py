@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcloud.speech.models import RecognitionError, Sentence, Word
+from localcloud.speech.errors import build_sidecar_error
+from localcloud.speech.models import Sentence, Word
 
 # In scripts without spaces each character is a word, with the punctuation that follows it;
 # elsewhere words are separated by spaces.
@@ -26,7 +27,7 @@ def parse_sidecar(sidecar: Path, speech: Sequence[Span], channel: int, channels:
         # Not splitlines() and strip(): a control character such as a vertical tab is part of the sentence.
         lines = [line.strip(" \t") for line in sidecar.read_text("utf-8-sig").split("\n")]
     except UnicodeDecodeError:
-        raise RecognitionError("the transcript beside the recording is not UTF-8 text") from None
+        raise build_sidecar_error() from None
     if channels > 1:
         lines = [_strip_channel_mark(line) for line in lines if _parse_channel(line) == channel]
     return distribute_sentences([line for line in lines if line], speech, channel)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from localcloud.speech.engine import PocketSphinxEngine
+from localcloud.speech.errors import build_recogniser_failed_error, build_unreadable_recording_error
 from localcloud.speech.models import RecognitionError
 
 LENGTH = struct.Struct(">I")
@@ -52,16 +53,17 @@ def _handle(engine: PocketSphinxEngine, request: dict[str, Any]) -> dict[str, An
             sidecar=Path(sidecar) if sidecar else None,
         )
     except RecognitionError as error:
-        return {"code": error.code, "message": error.message}
+        return _describe_error(error)
     except OSError as error:
-        return {"code": "InternalError", "message": f"the recording could not be read: {error.strerror}"}
+        return _describe_error(build_unreadable_recording_error(error))
     except Exception as error:  # noqa: BLE001 -- a new process would have to load the model again
         traceback.print_exc()
-        return {
-            "code": "InternalError",
-            "message": f"the recogniser failed: {type(error).__name__}: {error}",
-        }
+        return _describe_error(build_recogniser_failed_error(error))
     return {"recognition": asdict(recognition)}
+
+
+def _describe_error(error: RecognitionError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message}
 
 
 def _write(output: BinaryIO, response: dict[str, Any]) -> None:

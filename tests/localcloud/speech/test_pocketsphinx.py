@@ -88,8 +88,9 @@ def test_mono_recording_has_no_second_channel() -> None:
 
 
 def test_chinese_engine_needs_sidecar() -> None:
-    with pytest.raises(RecognitionError, match=r"English only; put a <recording>\.transcript\.txt"):
+    with pytest.raises(RecognitionError, match=r"English only.*<recording>\.transcript\.txt") as caught:
         recognise(SAMPLES / "welcome.wav", engine="16k_zh")
+    assert caught.value.code == "LocalCloud.EnglishOnly"
 
 
 def test_chinese_sidecar_is_distributed_over_speech(tmp_path: Path) -> None:
