@@ -9,7 +9,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 # What an extra of pyproject.toml installs, for an environment without this project's sources.
-_PACKAGES = {"av": "av", "local": "rjieba", "whisper": "faster-whisper"}
+_PACKAGES = {"av": "av", "whisper": "faster-whisper"}
 
 
 def describe_install(extra: str) -> str:

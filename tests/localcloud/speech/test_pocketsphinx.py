@@ -99,7 +99,7 @@ def test_chinese_sidecar_is_distributed_over_speech(tmp_path: Path) -> None:
     recognition = recognise(SAMPLES / "welcome.wav", engine="16k_zh", sidecar=sidecar)
     first, second = recognition.sentences
     assert [first.text, second.text] == ["欢迎参加会议。", "我们几分钟后开始。"]
-    assert [word.text for word in first.words] == ["欢", "迎", "参", "加", "会", "议。"]
+    assert [word.text for word in first.words] == ["欢迎", "参加", "会议", "。"]
     # The pause between the two spoken sentences is at about 1.4 to 2.1 s.
     assert first.end_ms < 1_900 < second.start_ms < second.end_ms <= recognition.duration_ms
 

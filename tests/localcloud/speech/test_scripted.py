@@ -54,7 +54,7 @@ def test_sidecar_is_returned(tmp_path: Path) -> None:
     assert [
         word.text for sentence in recognition.sentences for word in sentence.words if sentence.channel
     ] == [
-        *("您", "好", "100%。"),
+        *("您好", "100%", "。"),
     ]
 
 
