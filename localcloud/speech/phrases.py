@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from localcloud.speech.models import Sentence, Word
-from localcloud.speech.sidecar import split_words
+from localcloud.speech.segmenter import split_words
 
 _MAX_PAUSE_MS = 1_000  # a longer pause ends a sentence
 _MAX_CHARACTERS = 200
