@@ -18,7 +18,7 @@ from localcloud.speech.recording import Piece
 _SILENCE_MS = 200  # before and after a piece: the first word of an abrupt start is often lost
 _MIN_DETECTED = 0.5  # probability of a language that is kept for the rest of the recording
 # Whisper writes in the style of the text before: this one has Simplified characters and punctuation.
-_PROMPTS = {"zh": "以下是普通话的句子，使用简体中文和标点符号。"}
+_PROMPTS = {"zh": "以下是普通话的句子。"}
 
 
 class WhisperEngine:
