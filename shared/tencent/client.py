@@ -173,7 +173,9 @@ class TencentClient:
 
     def _send(self, request: Request, read: Callable[[HttpResponse, Iterator[bytes]], _T]) -> _T:
         max_attempts = MAX_ATTEMPTS if request.retry is RetryPolicy.IDEMPOTENT else 1
-        for attempt in range(1, max_attempts + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return self._send_once(request, read)
             except AlreadyExists as error:
@@ -188,7 +190,6 @@ class TencentClient:
                 if error.code in _SAME_RESPONSE_AGAIN:
                     raise
                 self.sleep(pause_s)
-        raise AssertionError("unreachable")  # the last attempt returns or raises
 
     def _backoff_s(self, attempt: int) -> float:
         """Return seconds with jitter, so that functions throttled together do not retry together."""

@@ -148,7 +148,6 @@ class WordTimings:
     """
 
     def __init__(self, sentence: Sentence) -> None:
-        self._start_ms = sentence.start_ms
         self._end_ms = max(sentence.start_ms, sentence.end_ms)
         self._length = len(sentence.text)
         # Offsets of the words in the text. No line should break inside a word.
@@ -156,7 +155,7 @@ class WordTimings:
         self.ends: list[int] = []
         # The offsets with a known time, and these times.
         self._offsets = [0]
-        self._times = [self._start_ms]
+        self._times = [sentence.start_ms]
         self._locate_words(sentence)
         self._offsets.append(self._length)
         self._times.append(self._end_ms)
@@ -193,15 +192,11 @@ class WordTimings:
             times.append(end_ms)
 
     def start_at(self, offset: int) -> int:
-        """Return the time in ms at which the text after this offset starts."""
-        if offset <= 0:
-            return self._start_ms
+        """Return the time in ms at which the text after an offset inside the sentence starts."""
         return self._interpolate(bisect_right(self._offsets, offset) - 1, offset)
 
     def end_at(self, offset: int) -> int:
-        """Return the time in ms at which the text before this offset ends."""
-        if offset >= self._length:
-            return self._end_ms
+        """Return the time in ms at which the text before an offset inside the sentence ends."""
         index = bisect_left(self._offsets, offset)
         return self._interpolate(index if self._offsets[index] == offset else index - 1, offset)
 

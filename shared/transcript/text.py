@@ -74,12 +74,9 @@ def prefix_widths(text: str) -> Sequence[int]:
 
 
 def find_line_breaks(text: str) -> list[int]:
-    """Return the offsets at which a line may break, in order. A space before an offset belongs to neither line."""
+    """Return the offsets at which a clean text may break, in order. The space before an offset is in neither line."""
     pattern = _SPACES if text.isascii() else _any_break()
-    breaks = [match.end() for match in pattern.finditer(text)]
-    if breaks and breaks[-1] == len(text):
-        breaks.pop()
-    return breaks
+    return [match.end() for match in pattern.finditer(text)]
 
 
 def join_words(words: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -98,6 +100,19 @@ def test_default_is_stdout_and_utc(
     assert output.err == ""
     assert output.out.endswith("}\n")
     assert json.loads(output.out)["time"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "latin-1", "ascii"])
+def test_output_of_another_encoding_gets_ascii(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """The collector expects UTF-8, and GB 18030 could write these characters in another way."""
+    output = io.BytesIO()
+    with io.TextIOWrapper(output, encoding=encoding) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        Logger({}).info("m", key="会议 é 😀")
+        monkeypatch.undo()
+        written = output.getvalue()
+    assert written.isascii()
+    assert json.loads(written)["key"] == "会议 é 😀"
 
 
 VALUES = st.recursive(

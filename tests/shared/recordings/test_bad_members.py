@@ -10,6 +10,7 @@ import pytest
 from shared.errors import CloudError, DeadlineExceeded, OutcomeUnknown, RequestRejected, Throttled
 from shared.recordings.models import FAILED, TRANSCRIBED, Recording, Status
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA
+from shared.tencent.client import MAX_BODY_BYTES
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import SUCCESS, JobLookup, JobResult
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, raise_error
@@ -87,6 +88,24 @@ def test_sweep_that_runs_out_of_time_goes_on_after_what_was_slow(pipeline: InMem
     assert count_statuses(pipeline.sweep()) == {Status.TRANSCRIBED: 15}
     pipeline.ctx.speech = FakeSpeech(pipeline.cloud)
     assert count_statuses(pipeline.sweep()) == {Status.TRANSCRIBED: 10}
+
+
+class ExtraMembers(FakeSpeech):
+    """Every answer about some jobs has all jobs of the bucket."""
+
+    def get_jobs(
+        self, bucket: str, job_ids: Sequence[str], *, detail_parser: Callable[[Any], Any] | None = None
+    ) -> JobLookup:
+        return super().get_jobs(bucket, list(self.cloud.jobs), detail_parser=detail_parser)
+
+
+def test_jobs_that_were_not_asked_for_are_not_completed(pipeline: InMemoryPipeline) -> None:
+    submit_many(pipeline, 2)
+    pipeline.ctx.speech = ExtraMembers(pipeline.cloud)
+    assert pipeline.notify_one("s404").status is Status.UNKNOWN_JOB
+    assert pipeline.list_keys("transcripts/") == []
+    assert pipeline.notify_one("s2").status is Status.TRANSCRIBED
+    assert (pipeline.get_text("00.mp3"), pipeline.get_text("01.mp3")) == (None, "words 1")
 
 
 PLANTED = {
@@ -233,6 +252,28 @@ def test_raw_text_that_a_deployment_copied_to_another_place_is_used(pipeline: In
     text = b"[0:0.000,0:1.500]  late words\n"
     pipeline.cloud.put_object(OUTPUT_BUCKET, raw_key, text, metadata=STATE_METADATA)
     pipeline.sweep_when_due()
+    assert pipeline.get_text("a.mp3") == "late words"
+
+
+def test_raw_text_that_is_too_large_is_left_and_the_job_looked_at_again(pipeline: InMemoryPipeline) -> None:
+    late_result = end_without_text(pipeline, None)
+    raw_key = f".scribe/raw/{pipeline.get_open().id}.txt"
+    pipeline.cloud.put_object(OUTPUT_BUCKET, raw_key, bytes(MAX_BODY_BYTES + 1))
+    assert count_statuses(pipeline.sweep_when_due()) == {Status.JOB_RUNNING: 1}
+    assert pipeline.get_events("warning") == ["raw_result_too_large"]
+    assert pipeline.list_keys("transcripts/") == []
+    pipeline.cloud.jobs["s1"] = pipeline.cloud.jobs["s1"]._replace(result=late_result)
+    assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 1}
+    assert pipeline.get_text("a.mp3") == "late words"
+
+
+def test_raw_text_that_the_role_may_not_read_keeps_the_work_open(pipeline: InMemoryPipeline) -> None:
+    end_without_text(pipeline, None)
+    raw_key = f".scribe/raw/{pipeline.get_open().id}.txt"
+    pipeline.cloud.put_object(OUTPUT_BUCKET, raw_key, b"[0:0.000,0:1.500]  late words\n")
+    pipeline.cloud.before("GET", raw_key, raise_error(ERRORS["403"]))
+    assert pipeline.sweep_when_due().errors == 1
+    assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 1}
     assert pipeline.get_text("a.mp3") == "late words"
 
 

@@ -139,6 +139,23 @@ def test_context_of_another_form_is_accepted(environment: pytest.MonkeyPatch, co
     assert create_context(context, Logger()).settings.input_buckets == (INPUT_BUCKET,)
 
 
+def test_functions_of_one_deployment_have_a_name_in_common(environment: pytest.MonkeyPatch) -> None:
+    """The sweep recognises receipts of the upload function's deployment, and of no other one."""
+
+    def get_deployment(name: object, namespace: object = "default") -> str:
+        return create_context({"namespace": namespace, "function_name": name}, Logger()).deployment
+
+    own = get_deployment("t-test-scribe-upload")
+    assert own == get_deployment("t-test-scribe-sweep") == f"{REGION}/default/t-test-scribe-"
+    assert own not in {
+        get_deployment("t-prod-scribe-upload"),
+        get_deployment("t-test-scribe-upload", "other"),
+    }
+    environment.setenv("REGION", SHANGHAI)
+    assert get_deployment("t-test-scribe-upload") != own
+    assert [get_deployment(None), get_deployment("t-test-scribe-upload", None)] == ["", ""]
+
+
 def test_wrong_settings_are_logged_once_and_raised(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("INPUT_BUCKETS", "no-appid")
     environment.setenv("CALLBACK_TOKEN", "short-secret")

@@ -197,41 +197,6 @@ def shift_times(pipeline: InMemoryPipeline, seconds: int):  # type: ignore[no-un
     )
 
 
-def test_owner_whose_search_outlasts_its_lease_writes_nothing(pipeline: InMemoryPipeline) -> None:
-    pipeline.cloud.before("POST", "", raise_error(LOST))
-    pipeline.upload_and_ingest(KEY, A)
-
-    def take_longer_than_the_lease() -> None:
-        pipeline.cloud.clock.advance(DUE_S)
-        reconcile(pipeline.build_context())  # the next sweep submits, and notes its job
-
-    pipeline.cloud.after("GET", "/asr_jobs", take_longer_than_the_lease)
-    assert count_statuses(pipeline.sweep_when_due()) == {Status.IN_PROGRESS: 1}
-    assert pipeline.get_open().job_id == "s1"
-    pipeline.settle()
-    assert pipeline.count_jobs() == 1
-    assert pipeline.list_claims() == []
-
-
-@pytest.mark.parametrize("deferred", [False, True])
-def test_owner_whose_slow_answers_outlast_its_lease_writes_nothing(deferred: bool) -> None:
-    """Its search, then its HEAD: another sweep submits in between, and its note stays."""
-    pipeline = InMemoryPipeline(formats=("txt",))
-    pipeline.upload(KEY, A)
-    receipt = pipeline.build_receipt(KEY, A)
-    pipeline.put_open(receipt.defer(receipt.created_s) if deferred else receipt)
-
-    def answer_late() -> None:
-        pipeline.cloud.clock.advance(DUE_S)
-        reconcile(pipeline.build_context(formats=("txt",)))
-
-    pipeline.cloud.after("HEAD", KEY, answer_late)
-    pipeline.sweep_when_due()
-    assert pipeline.get_open().job_id == "s1"
-    pipeline.settle()
-    assert pipeline.count_jobs() == 1
-
-
 class EndlessJobs(FakeSpeech):
     """A bucket with more jobs in any time than a search may read."""
 
@@ -282,3 +247,36 @@ def test_lost_job_of_a_removed_bucket_is_found_before_it_is_given_up() -> None:
         reconcile(build_context(pipeline, "ours", SECOND_BUCKET))
     assert pipeline.list_keys("transcripts/") == [f"transcripts/{INPUT_BUCKET}/{KEY}.txt"]
     assert pipeline.count_jobs() == 1
+
+
+DENIED = RequestRejected(resource=INPUT_BUCKET, status=403, code="AccessDenied")
+
+
+def lose_job_of_removed_bucket() -> InMemoryPipeline:
+    """Submit a job whose answer is lost, then take its bucket out of INPUT_BUCKETS."""
+    pipeline = build_two_buckets()
+    pipeline.cloud.after("POST", "", raise_error(LOST))
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.run_jobs()
+    pipeline.ctx = build_context(pipeline, "ours", SECOND_BUCKET)
+    return pipeline
+
+
+@pytest.mark.parametrize("path", ["/asrqueue", "/asr_jobs"])
+def test_lost_job_of_a_removed_bucket_is_not_given_up_while_jobs_may_not_be_listed(path: str) -> None:
+    pipeline = lose_job_of_removed_bucket()
+    pipeline.cloud.before("GET", path, raise_error(DENIED))
+    assert pipeline.sweep_when_due().errors == 1
+    assert len(pipeline.list_open()) == 1
+    pipeline.settle()
+    assert pipeline.list_keys("transcripts/") == [f"transcripts/{INPUT_BUCKET}/{KEY}.txt"]
+    assert pipeline.count_jobs() == 1
+
+
+def test_lost_job_of_a_removed_bucket_is_reported_if_jobs_may_not_be_listed_for_a_day() -> None:
+    pipeline = lose_job_of_removed_bucket()
+    pipeline.cloud.before("GET", "/asr_jobs", raise_error(DENIED), times=99)
+    pipeline.cloud.clock.advance(LONG_WAIT_S + 1)
+    assert count_statuses(pipeline.sweep()) == {Status.FAILED: 1}
+    assert pipeline.list_keys("transcripts/") == [f"transcripts/{INPUT_BUCKET}/{KEY}.error.json"]
+    assert (pipeline.list_open(), pipeline.get_done().state) == ([], FAILED)

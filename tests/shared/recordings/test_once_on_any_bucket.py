@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import (
+    AlreadyExists,
     CloudError,
     DeadlineExceeded,
     OutcomeUnknown,
@@ -213,6 +214,39 @@ def test_bucket_that_the_role_may_not_check_counts_as_versioned(kind: str) -> No
     pipeline.settle()
     assert pipeline.count_jobs() == 1
     assert pipeline.list_claims() == []
+
+
+def build_unchecked_pipeline() -> InMemoryPipeline:
+    """A bucket without versioning, which the role may not check: it counts as versioned, and is create-only."""
+    pipeline = build_pipeline("unversioned", is_cold=True)
+    denied = RequestRejected(resource=OUTPUT_BUCKET, status=403, code="AccessDenied")
+    pipeline.cloud.before("GET", "?versioning", raise_error(denied))
+    return pipeline
+
+
+def test_role_that_may_check_the_bucket_a_moment_later_pays_once() -> None:
+    """A process with the new role claims nothing, and creates its receipt after the claim of the other."""
+    pipeline = build_unchecked_pipeline()
+    checked = pipeline.build_context()
+    pipeline.cloud.before("PUT", "open/", lambda: ingest(checked, INPUT_BUCKET, KEY))
+    assert pipeline.upload_and_ingest(KEY, A).status is Status.IN_PROGRESS
+    assert pipeline.list_claims() == []
+    assert not pipeline.get_open().versioned
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+    assert pipeline.count_jobs() == 1
+
+
+def test_own_receipt_on_an_unchecked_bucket_is_recognised_after_a_lost_response() -> None:
+    """The retry of the write meets the object that the first try has created."""
+    pipeline = build_unchecked_pipeline()
+    error = AlreadyExists(resource=KEY, status=409, code="FileAlreadyExists")
+    error.possibly_own_write = True
+    pipeline.cloud.after("PUT", "open/", raise_error(error))
+    assert pipeline.upload_and_ingest(KEY, A).status is Status.SUBMITTED
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+    assert (pipeline.count_jobs(), pipeline.list_claims()) == (1, [])
 
 
 @pytest.mark.parametrize(

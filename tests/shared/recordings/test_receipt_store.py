@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import AlreadyExists, OutcomeUnknown, Throttled
+from shared.errors import AlreadyExists, CloudError, OutcomeUnknown, RequestRejected, Throttled
 from shared.recordings.models import SUPERSEDED, TRANSCRIBED, InvalidReceipt, Receipt
-from shared.recordings.receipt_store import MAX_DEAD_CLAIMS, OpenReceipt, ReceiptStore
+from shared.recordings.receipt_store import MAX_DEAD_CLAIMS, MAX_RECEIPT_BYTES, OpenReceipt, ReceiptStore
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, START_S, Killed, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 
@@ -279,24 +279,34 @@ def test_another_long_key_with_the_same_start_is_other_work(
 
 
 @pytest.mark.parametrize("read", [ReceiptStore.get_open, ReceiptStore.get_done])
+@pytest.mark.parametrize("body", [b"{}", bytes(MAX_RECEIPT_BYTES + 1)], ids=["no members", "large"])
 def test_object_that_is_no_receipt_is_an_error(
     pipeline: InMemoryPipeline,
     store: ReceiptStore,
     receipt: Receipt,
     read: Callable[[ReceiptStore, str], object],
+    body: bytes,
 ) -> None:
     for prefix in ("open", "done"):
-        pipeline.cloud.put_object(OUTPUT_BUCKET, f".scribe/{prefix}/{receipt.id}", b"{}")
+        pipeline.cloud.put_object(OUTPUT_BUCKET, f".scribe/{prefix}/{receipt.id}", body)
     with pytest.raises(InvalidReceipt):
         read(store, receipt.id)
 
 
-def test_lost_read_is_an_error_and_not_a_missing_receipt(
-    pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutcomeUnknown(resource="a", code="NoAnswer"),
+        RequestRejected(resource="a", status=403, code="AccessDenied"),
+    ],
+    ids=["lost", "denied"],
+)
+def test_failed_read_is_an_error_and_not_a_missing_receipt(
+    pipeline: InMemoryPipeline, store: ReceiptStore, receipt: Receipt, error: CloudError
 ) -> None:
     store.create(receipt, START_S)
-    pipeline.cloud.before("GET", "open/", raise_error(OutcomeUnknown(resource="a", code="NoAnswer")))
-    with pytest.raises(OutcomeUnknown):
+    pipeline.cloud.before("GET", "open/", raise_error(error))
+    with pytest.raises(type(error)):
         store.get_open(receipt.id)
 
 

@@ -12,6 +12,7 @@ from shared.errors import (
     DeadlineExceeded,
     NotFound,
     OutcomeUnknown,
+    QueueFull,
     RequestRejected,
     Throttled,
 )
@@ -96,6 +97,7 @@ def test_unusual_keys_are_encoded_once(
         (429, "", Throttled, True),
         (503, "SlowDown", Throttled, True),
         (400, "SlowDown", Throttled, True),
+        (403, "AsrQueueFull", QueueFull, True),
         (500, "InternalError", OutcomeUnknown, True),
         (502, "", OutcomeUnknown, True),
     ],

@@ -399,6 +399,17 @@ def test_versioning_counts_also_when_it_is_suspended(
     assert server.last_target == "/?versioning="
 
 
+@pytest.mark.parametrize(
+    "body", ["", "<html><body>busy</body></html>", "<VersioningConfiguration>", "<Response/>"]
+)
+def test_invalid_answer_about_versioning_is_not_none(cos: CosClient, server: FakeServer, body: str) -> None:
+    """Two processes with different answers would both submit."""
+    server.replies = [httpx.Response(200, text=body)]
+    with pytest.raises(OutcomeUnknown, match=BUCKET) as caught:
+        cos.has_versioning(BUCKET)
+    assert caught.value.code == "BadVersioning"
+
+
 @pytest.mark.parametrize("status", [400, 403])
 def test_refused_head_names_the_action_that_it_needs(cos: CosClient, server: FakeServer, status: int) -> None:
     server.replies = [httpx.Response(status, headers={"x-cos-request-id": "r1"})]

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import httpcore
@@ -341,6 +342,7 @@ def test_connection_with_bytes_after_the_response_is_not_reused(service: Service
         ("HEAD", [OK[:-3], OK[-3:-2] + REFUSAL]),
         ("HEAD", [b"HTTP/1.1 404 Not Found\r\nContent-Length: 8\r\n\r\n<Error/>"]),
         ("DELETE", [b"HTTP/1.1 204 No Content\r\n\r\n" + REFUSAL]),
+        ("DELETE", [(b"HTTP/1.1 204 No Content\r\n\r\n" + REFUSAL).replace(b"\r", b"")]),
     ],
 )
 def test_surplus_bytes_are_not_the_next_response(service: Service, method: str, parts: list[bytes]) -> None:
@@ -507,6 +509,16 @@ def test_invalid_header_is_refused_and_not_quoted(service: Service, headers: dic
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("method", "target"), [("GET", "/secret key"), ("GET", "/secret\n"), ("GET secret", "/")]
+)
+def test_invalid_request_line_is_refused_and_not_quoted(service: Service, method: str, target: str) -> None:
+    future = service.send(method, target=target)
+    with pytest.raises(REFUSED) as caught:
+        result(future)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("origin", ["https://[::1", "http://h:99999", "ftp://h", ""])
 def test_invalid_address_is_refused(service: Service, origin: str) -> None:
     with pytest.raises(REFUSED):
@@ -564,6 +576,31 @@ def test_all_addresses_of_a_host_share_one_limit(service: Service, monkeypatch: 
         send(client, build_get("http://h.example", connect_timeout_s=0.1))
     assert len(limits) < len(resolved)
     assert limits == sorted(limits, reverse=True)
+
+
+def test_connection_that_opens_after_its_limit_sends_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function was frozen while it connected: its submit would be a second one beside that of the next attempt."""
+
+    frozen_s = 0.0
+
+    class FrozenBackend(httpcore.SyncBackend):
+        def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
+            nonlocal frozen_s
+            stream = super().connect_tcp(*arguments, **options)
+            frozen_s = 10.0
+            return stream
+
+    monkeypatch.setattr(httpcore, "SyncBackend", FrozenBackend)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + frozen_s)
+    monkeypatch.setattr(transport, "time", clock)
+    service.client = create_http_client(Transport())
+    future = service.send("POST", b"a job")
+    with service.accept() as connection:
+        with pytest.raises(httpx.ConnectError, match="timed out"):
+            result(future)
+        assert connection.recv(1) == b""
 
 
 def test_second_address_of_a_host_is_tried(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

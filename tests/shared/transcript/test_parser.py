@@ -103,12 +103,20 @@ def test_word_times_count_from_the_start_of_the_sentence() -> None:
             [{"Word": "y", "OffsetStartMs": 9.0, "OffsetEndMs": 12}, {**DETAIL["Words"][0], "Word": None}],
             ["y"],
         ),
+        ({"Word": 20, "OffsetStartMs": 9, "OffsetEndMs": 12}, ["20"]),
     ],
 )
 def test_words_may_be_missing_single_repeated_or_invalid(words: Any, texts: list[str]) -> None:
     sentence = parse_sentence({**DETAIL, "Words": words})
     assert sentence is not None
     assert [word.text for word in sentence.words] == texts
+
+
+def test_word_whose_times_are_reversed_keeps_both() -> None:
+    word = {"Word": "y", "OffsetStartMs": "600", "OffsetEndMs": "40"}
+    sentence = parse_sentence({**DETAIL, "Words": [word]})
+    assert sentence is not None
+    assert sentence.words == (Word("y", 1_240, 1_800),)
 
 
 @pytest.mark.parametrize(
