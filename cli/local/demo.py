@@ -98,8 +98,9 @@ def _upload_and_wait(
 def _print_save_report(console: Console, report: SaveReport, folder: Path) -> None:
     if report.removed:
         console.print(f"{format_count(report.removed, 'file')} of an earlier run removed.")
-    for path in report.renamed:
-        console.print(f"Your own file was in the way; it is now {escape_markup(path)}", soft_wrap=True)
+    if report.renamed:
+        renamed = format_count(len(report.renamed), "changed or other file")
+        console.print(f"{renamed} in the way: kept, renamed to {escape_markup(report.renamed[0].name)}, ...")
     if report.others:
         others = format_count(report.others, "other file")
         console.print(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from cli.config import PROJECT_FOLDER
@@ -57,7 +58,7 @@ def format_line(result: UploadResult) -> str:
     """Format one result as a line of console markup."""
     mark = "[red]✗[/]" if find_mismatches(result) else "[green]✓[/]"
     took = format_duration(result.seconds * 1000)
-    return f"{mark} {escape_markup(result.upload.key)}: {escape_markup(format_outcome(result))} after {took}"
+    return f"{mark} {escape_markup(result.upload.key)} ({took}): {escape_markup(format_outcome(result))}"
 
 
 class _Row(NamedTuple):
@@ -149,12 +150,13 @@ def print_errors(console: Console, results: Sequence[UploadResult], folder: Path
         expected = ", as expected" if all(result.fails_as_expected for result in failed) else ""
         names = [result.upload.key for result in failed]
         console.print(f"\n[bold]Failed{expected}:[/] {escape_markup(format_names(names))}")
-        console.print(f"  {escape_markup(message)}" + (f" ({escape_markup(code)})" if code else ""))
+        lines = [message + (f" ({code})" if code else "")]
         # The cloud's own message can name the file, so it differs within a kind.
         causes = dict.fromkeys(str(result.document().get("cloud_message") or "") for result in failed)
-        for cause in list(filter(None, causes))[:MAX_NAMES]:
-            console.print(f"  Cause: {escape_markup(cause)}")
-        console.print(f"  What to do: {escape_markup(next_step)}")
+        lines += [f"Cause: {cause}" for cause in list(filter(None, causes))[:MAX_NAMES]]
+        lines += [f"What to do: {next_step}"] if next_step else []
+        for line in lines:
+            console.print(Padding(Text(escape_line(line)), (0, 0, 0, 2)))
         file = folder / output_key(names[0], ERROR_SUFFIX)
         console.print(f"  Error object: {escape_markup(file)}", soft_wrap=True)
 

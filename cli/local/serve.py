@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from cli.config import Commands
 from cli.errors import OperatorError
@@ -96,6 +97,7 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
     # This key opens the cloud on this machine only, and its user needs it.
     for value in (emulator.secret_id, emulator.secret_key):
         SECRETS.remove(value)
+    command, doctor = describe_command(), escape_markup(Commands(data / ".env").doctor)
     lines = [
         f"Local cloud at [bold]{emulator.endpoint}[/], data in {escape_markup(data)}.",
         f"Upload to {INPUT_BUCKET}; the transcripts appear in {OUTPUT_BUCKET}, below.",
@@ -103,18 +105,18 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
         f"  {escape_markup(format_restart(data, emulator.endpoint, speech))}",
         "",
         "In another terminal:",
-        f"  {escape_markup(describe_command())} invoke upload events/cos-put.json",
-        f"  {escape_markup(Commands(data / '.env').doctor)}    (also deploy and remove)",
+        f"  {escape_markup(command)} invoke upload events/cos-put.json",
+        f"  {escape_markup(command)} {doctor.removeprefix('scribe ')}    (also deploy and remove)",
         "",
         f"Any COS client: region {emulator.region}, HTTP proxy {emulator.endpoint}, scheme http,",
         f"secret id {emulator.secret_id}, secret key {emulator.secret_key}. To copy:",
     ]
-    for example in build_examples(emulator, data, time.time()):
-        # No indentation: Python would refuse it.
-        lines += ["", f"# {escape_markup(example.title)}", *map(escape_markup, example.text.splitlines())]
-    lines += ["", "Ctrl-C stops the local cloud.", ""]
     for line in lines:
         console.print(line, soft_wrap=True)
+    for example in build_examples(emulator, data, time.time()):
+        # Without indentation, which Python would refuse.
+        console.print(Text(f"\n# {example.title}\n{example.text}"), soft_wrap=True)
+    console.print("\nCtrl-C stops the local cloud.\n")
 
 
 def _upload_samples(console: Console, pipeline: LocalPipeline, speech: SpeechOptions) -> None:
@@ -162,11 +164,11 @@ def format_activity(activity: Activity) -> str:
         if activity.status == "already_done":
             return f"- {key}: transcribed before, nothing to do"
         return f"- {key}: not a recording, {escape_markup(activity.reason)}"
-    after = "" if activity.seconds is None else f" after {format_duration(activity.seconds * 1000)}"
+    after = "" if activity.seconds is None else f" ({format_duration(activity.seconds * 1000)})"
     if isinstance(activity, Transcribed):
         words = format_count(activity.words, "word") if activity.words else "no speech"
-        return f"[green]✓[/] {key}: {words} in {format_duration(activity.duration_ms)}{after}"
-    return f"[red]✗[/] {key}: {escape_markup(_format_error(activity))}{after}"
+        return f"[green]✓[/] {key}{after}: {words} in {format_duration(activity.duration_ms)} of audio"
+    return f"[red]✗[/] {key}{after}: {escape_markup(_format_error(activity))}"
 
 
 def _format_error(failed: Failed) -> str:
