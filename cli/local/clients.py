@@ -68,11 +68,14 @@ coscmd -c {config} upload {shlex.quote(_example_path())} coscmd/welcome.wav"""
 
 def _format_curl(emulator: Emulator, now_s: float) -> str:
     """Format an upload by a form (COS document 436/14690): its signature holds for every key, that of a URL for one."""
-    fields = "".join(f" \\\n  -F {name}='{value}'" for name, value in _sign_form(emulator, now_s).items())
+    # Not -F: it takes what follows a semicolon for the type of a file.
+    fields = "".join(
+        f" \\\n  --form-string {name}='{value}'" for name, value in _sign_form(emulator, now_s).items()
+    )
     file = shlex.quote(f'file=@"{_example_path()}"')
     return f"""\
-curl --fail --proxy {emulator.endpoint} http://{INPUT_BUCKET}.cos.{emulator.region}.myqcloud.com/{fields} \\
-  -F key='curl/${{filename}}' \\
+curl -fsS --proxy {emulator.endpoint} http://{INPUT_BUCKET}.cos.{emulator.region}.myqcloud.com/{fields} \\
+  --form-string key='curl/${{filename}}' \\
   -F {file}"""
 
 

@@ -68,13 +68,14 @@ class PlainProgress:
     def update(self, statuses: Mapping[str, JobStatus | None]) -> None:
         """Print the lines that are due."""
         now_s = self._now()
-        if not statuses:
+        running = list_running(statuses)
+        if running or not statuses:
             self._last_line_s = now_s
-        for key, progress in list_running(statuses):
+        for key, progress in running:
             if now_s - self._printed_s.setdefault(key, now_s) >= LINE_INTERVAL_S:
-                self._printed_s[key] = self._last_line_s = now_s
+                self._printed_s[key] = now_s
                 self._console.print(Text(f"… {escape_line(key)}: {progress}"), soft_wrap=True)
-        if statuses and now_s - self._last_line_s >= LINE_INTERVAL_S:
+        if now_s - self._last_line_s >= LINE_INTERVAL_S:
             self._last_line_s = now_s
             self._console.print(f"… {format_count(len(statuses), 'recording')} without a result so far")
 

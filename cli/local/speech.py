@@ -11,7 +11,6 @@ from cli.local.emulator import ENGINE, SETTINGS
 from shared.settings import load_settings
 
 WHISPER_ENGINE = "16k_multi_lang"  # the language is detected
-DEFAULT_MODEL = "base"
 
 
 class Speech(str, Enum):
@@ -53,9 +52,11 @@ class SpeechOptions(NamedTuple):
         arguments = ["--speech", self.speech.value]
         if not self.is_whisper:
             return arguments
-        from localcloud.speech.model import SpeechSetupError, prepare_model  # noqa: PLC0415 - of the extra `whisper`
+        # The parts of the local cloud take time to import; the other commands do not need them.
+        from localcloud.speech.models import SpeechSetupError  # noqa: PLC0415
+        from localcloud.speech.whisper_model import prepare_model  # noqa: PLC0415
 
         try:
-            return [*arguments, "--speech-model", str(prepare_model(self.model or DEFAULT_MODEL, report))]
+            return [*arguments, "--speech-model", str(prepare_model(self.model, report))]
         except SpeechSetupError as error:
             raise OperatorError(str(error)) from None
