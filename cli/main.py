@@ -102,7 +102,7 @@ def demo(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE_OR_FOLDER]...",
+            metavar="FILE_OR_FOLDER",
             help="Your own recordings: files, and folders with all recordings below them. Default: the samples.",
         ),
     ] = None,
@@ -122,7 +122,7 @@ def demo(
     try:
         own = load_own_recordings(files) if files else None
     except InvalidArguments as error:
-        raise typer.BadParameter(str(error), param_hint="FILE_OR_FOLDER") from None
+        raise typer.BadParameter(f"\n{error}", param_hint="FILE_OR_FOLDER") from None
     options = SpeechOptions(speech, speech_model, engine)
     if not _run(console, lambda: run_demo(console, own, folder, options)):
         raise typer.Exit(1)

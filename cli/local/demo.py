@@ -54,7 +54,7 @@ def run_demo(console: Console, own: OwnRecordings | None, folder: Path, speech: 
                 deploy_local_pipeline(Path(temporary) / "cloud", arguments, engine=speech.engine_name)
             )
         seconds = time.monotonic() - start
-        console.print(f"Local cloud at {pipeline.emulator.endpoint}, Scribe deployed ({seconds:.1f} s).")
+        console.print(f"Local cloud at {pipeline.emulator.endpoint}, Scribe deployed in {seconds:.1f} s.")
         results = _upload_and_wait(console, pipeline, uploads)
     report = results_folder.save(dict(entry for result in results for entry in result.files.values()))
     print_table(console, results, folder)
@@ -77,10 +77,11 @@ def _upload_and_wait(
     console: Console, pipeline: LocalPipeline, uploads: Sequence[Upload]
 ) -> list[UploadResult]:
     upload_times: dict[Upload, float] = {}
+    console.print(f"Uploading {format_count(len(uploads), 'recording')} to {INPUT_BUCKET}:")
     for upload in uploads:
         pipeline.upload(upload)
         upload_times[upload] = time.monotonic()
-        console.print(f"↑ {escape_markup(upload.key)} uploaded to {INPUT_BUCKET}")
+        console.print(f"↑ {escape_markup(upload.key)}")
     results = []
     with (
         closing(AdminClient(pipeline.emulator)) as admin,

@@ -156,7 +156,7 @@ def print_errors(console: Console, results: Sequence[UploadResult], folder: Path
         lines += [f"Cause: {cause}" for cause in list(filter(None, causes))[:MAX_NAMES]]
         lines += [f"What to do: {next_step}"] if next_step else []
         for line in lines:
-            console.print(Padding(Text(escape_line(line)), (0, 0, 0, 2)))
+            console.print(Padding(Text(escape_line(line)), (0, 0, 0, 2), expand=False))
         file = folder / output_key(names[0], ERROR_SUFFIX)
         console.print(f"  Error object: {escape_markup(file)}", soft_wrap=True)
 
