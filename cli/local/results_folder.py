@@ -97,7 +97,7 @@ class ResultsFolder:
             return {}
         if not isinstance(document, dict):
             return {}
-        # Somebody else's list must not name a file outside of the folder.
+        # A list from elsewhere must not name a file outside of the folder.
         return {
             name: str(digest)
             for name, digest in document.items()

@@ -107,7 +107,10 @@ def test_recording_whose_name_ends_like_an_error_object() -> None:
 def test_file_that_gets_no_job_is_reported(status: str, line: str) -> None:
     log = create_log()
     recording = {"status": status, "bucket": INPUT, "key": "a.jpg", "reason": "its extension"}
-    invocations = [{"number": 1, "result": {"recordings": [recording]}}, {"number": 2, "result": None}]
+    invocations: list[dict[str, Any]] = [
+        {"number": 1, "result": {"recordings": [recording]}},
+        {"number": 2, "result": None},
+    ]
     activities = log.process([put(INPUT, "a.jpg")], invocations)
     assert [format_activity(activity) for activity in activities[1:]] == ([line] if line else [])
     assert log.open_keys == (set() if line else {"a.jpg"})

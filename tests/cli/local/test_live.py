@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from cli.local.live import STALL_TIMEOUT_S, JobStatus, ProgressClock, parse_statuses, wait_for_results
 from cli.local.results import UploadResult
@@ -87,7 +87,7 @@ def test_change_of_the_state_is_progress() -> None:
 
 
 def test_last_job_of_a_recording_counts() -> None:
-    job = {"bucket": "recordings-1250000000", "object": "a.mp3", "state": "Failed"}
+    job: dict[str, Any] = {"bucket": "recordings-1250000000", "object": "a.mp3", "state": "Failed"}
     jobs = [
         job,
         {**job, "state": "Running", "progress": {"done_ms": 1, "duration_ms": None}},
