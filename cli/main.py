@@ -136,7 +136,13 @@ def local(
     ] = LOCAL_FOLDER,
     port: Annotated[
         int,
-        typer.Option(min=0, max=65535, metavar="N", help="Port on 127.0.0.1. Default: any free one."),
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="N",
+            help="Port on 127.0.0.1. Default: any free one.",
+            show_default=False,
+        ),
     ] = 0,
     speech: SpeechOption = Speech.POCKETSPHINX,
     speech_model: SpeechModelOption = "",

@@ -98,7 +98,7 @@ class ActivityLog:
 
     def _process_write(self, entry: Mapping[str, Any]) -> list[Activity]:
         bucket, _, key = str(entry["resource"]).rpartition(":")[2].partition("/")
-        if bucket == INPUT_BUCKET and not entry["function"]:
+        if bucket == INPUT_BUCKET:
             self._uploaded_s[key] = entry["time_s"]
             self._files.pop(key, None)
             self.open_keys.add(key)

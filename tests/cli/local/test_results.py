@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cli.local.results import compute_error_rate, find_mismatches, split_units
-from cli.local.samples import ExpectedTranscript, load_sample_uploads
+from cli.local.samples import ExpectedTranscript, Upload, load_sample_uploads
 from tests.helpers.demo_results import build_failure, build_result, build_transcript
 
 WORDS = "one two three four five six seven eight nine ten"
@@ -90,6 +92,15 @@ def test_missing_result_and_error_object_are_mismatches() -> None:
     assert find_mismatches(build_failure("a.wav", next_step="", expected=expected)) == [
         "the error object has no next_step"
     ]
+
+
+def test_only_an_upload_that_uses_its_sidecar_has_one(tmp_path: Path) -> None:
+    recording = tmp_path / "a.mp3"
+    assert Upload(recording, "a.mp3").sidecar is None
+    sidecar = tmp_path / "a.mp3.transcript.txt"
+    sidecar.touch()
+    assert Upload(recording, "a.mp3").sidecar == sidecar
+    assert Upload(recording, "a.mp3", uses_sidecar=False).sidecar is None
 
 
 def test_recogniser_for_every_language_gets_no_sidecar_of_a_sample() -> None:
