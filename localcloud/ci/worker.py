@@ -119,7 +119,8 @@ class QueueWorker:
             self._finish(job, "Failed", failure.code, failure.message, None)
         except Exception:  # noqa: BLE001 - every job has to end in a state that its submitter can see
             _log.exception("job %s failed by an error in the stand-in", job.job_id)
-            self._finish(job, "Failed", "InternalError", "The stand-in failed; see its log.", None)
+            message = "The local cloud failed on this job; its log says how."
+            self._finish(job, "Failed", "LocalCloud.InternalError", message, None)
         else:
             self._finish(job, "Success", "Success", "", recognition)
 

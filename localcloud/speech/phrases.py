@@ -1,15 +1,16 @@
 """Sentences and words, from the pieces of text with times that a speech engine gives."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from localcloud.speech.models import Sentence, Word
-from localcloud.speech.sidecar import split_words
+from localcloud.speech.segmenter import is_punctuation, split_words
 
 _MAX_PAUSE_MS = 1_000  # a longer pause ends a sentence
 _MAX_CHARACTERS = 200
+_SPACES = re.compile(r"\s+")
 _SENTENCE_END = re.compile(r"[。！？.!?…]['\"”’）)]*$")
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 # ASCII punctuation beside a Chinese character; not a point or colon between digits.
@@ -33,12 +34,12 @@ def build_sentences(parts: Sequence[TimedText], channel: int, language: str) -> 
         text = "".join(part.text for part in group).strip()
         if language == "zh":
             text = _use_full_width(text)
-        times = _CharacterTimes(group)
+        times = _time_characters(group)
         words: list[Word] = []
         position = 0
         for word in split_words(text):
             end = position + len(word)
-            words.append(Word(word, times.start_of(position), times.end_of(end - 1)))
+            words.append(Word(word, times[position][0], times[end - 1][1]))
             position = end
         yield Sentence(text, group[0].start_ms, group[-1].end_ms, channel, tuple(words))
 
@@ -65,28 +66,15 @@ def _use_full_width(text: str) -> str:
     return _BESIDE_CHINESE.sub(lambda match: _FULL_WIDTH[match[0].strip()], text)
 
 
-class _CharacterTimes:
-    """The times of the characters of a text, without its spaces; equal inside a part."""
-
-    def __init__(self, parts: Sequence[TimedText]) -> None:
-        self._parts = parts
-        self._starts: list[int] = []
-        self._lengths: list[int] = []
-        position = 0
-        for part in parts:
-            length = len(re.sub(r"\s", "", part.text))
-            self._starts.append(position)
-            self._lengths.append(length)
-            position += length
-
-    def start_of(self, position: int) -> int:
-        return self._time_at(position, 0)
-
-    def end_of(self, position: int) -> int:
-        return self._time_at(position, 1)
-
-    def _time_at(self, position: int, offset: int) -> int:
-        index = max(0, bisect_right(self._starts, position) - 1)
-        part = self._parts[index]
-        share = min(1.0, (position + offset - self._starts[index]) / self._lengths[index])
-        return part.start_ms + round((part.end_ms - part.start_ms) * share)
+def _time_characters(parts: Sequence[TimedText]) -> list[tuple[int, int]]:
+    """Return the start and the end of each character that is no space. Punctuation marks take no time."""
+    times: list[tuple[int, int]] = []
+    for part in parts:
+        is_spoken = [not is_punctuation(character) for character in _SPACES.sub("", part.text)]
+        step_ms = (part.end_ms - part.start_ms) / max(1, sum(is_spoken))
+        ends = list(accumulate(is_spoken))
+        times += [
+            (part.start_ms + round((end - spoken) * step_ms), part.start_ms + round(end * step_ms))
+            for end, spoken in zip(ends, is_spoken, strict=True)
+        ]
+    return times

