@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from cli.config import PROJECT_FOLDER
@@ -22,7 +21,8 @@ from cli.output import escape_line, escape_markup, escape_text
 MAX_TEXT_LINES = 8  # of a transcript
 MAX_CAPTION_LINES = 5
 MAX_NAMES = 5  # of recordings with the same error
-_GAP = "  "  # between the columns
+MIN_TEXT_WIDTH = 20
+_GAP = "  "  # between the columns, and before a paragraph
 _TENTHS_PER_MINUTE = 600
 
 
@@ -120,7 +120,7 @@ def print_text(console: Console, result: UploadResult, folder: Path) -> None:
     lines = Text(escape_text(result.text("txt")).strip()).wrap(console, console.width)
     console.print(f"\nText of [bold]{escape_markup(result.upload.key)}[/]:")
     for line in lines[:MAX_TEXT_LINES]:
-        console.print(line, no_wrap=True)
+        console.print(Text(line.plain.rstrip()), no_wrap=True)
     if len(lines) > MAX_TEXT_LINES:
         file = folder / output_key(result.upload.key, "txt")
         console.print(
@@ -153,12 +153,17 @@ def print_errors(console: Console, results: Sequence[UploadResult], folder: Path
         lines = [message + (f" ({code})" if code else "")]
         # The cloud's own message can name the file, so it differs within a kind.
         causes = dict.fromkeys(str(result.document().get("cloud_message") or "") for result in failed)
-        lines += [f"Cause: {cause}" for cause in list(filter(None, causes))[:MAX_NAMES]]
+        lines += [f"Cause (cloud_message): {cause}" for cause in list(filter(None, causes))[:MAX_NAMES]]
         lines += [f"What to do: {next_step}"] if next_step else []
         for line in lines:
-            console.print(Padding(Text(escape_line(line)), (0, 0, 0, 2), expand=False))
+            _print_indented(console, escape_line(line))
         file = folder / output_key(names[0], ERROR_SUFFIX)
         console.print(f"  Error object: {escape_markup(file)}", soft_wrap=True)
+
+
+def _print_indented(console: Console, text: str) -> None:
+    for line in Text(text).wrap(console, max(MIN_TEXT_WIDTH, console.width - len(_GAP))):
+        console.print(Text(_GAP + line.plain.rstrip()), no_wrap=True)
 
 
 def format_names(names: Sequence[str]) -> str:

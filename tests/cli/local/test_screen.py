@@ -37,10 +37,10 @@ RESULTS = [
 
 
 def render(print_to: Callable[[Console], object], width: int = 80) -> list[str]:
-    """Print to a console of this width; return the lines, without blanks at their ends."""
+    """Print to a console of this width; return the lines."""
     output = io.StringIO()
     print_to(SafeConsole(file=output, width=width, highlight=False))
-    return [line.rstrip() for line in output.getvalue().splitlines()]
+    return output.getvalue().splitlines()
 
 
 def render_table(results: list[UploadResult], width: int) -> list[str]:
@@ -153,7 +153,7 @@ def test_advice_is_given_once_for_each_kind_of_error() -> None:
         "Failed: 0.m4a, 1.m4a, 2.m4a, 3.m4a, 4.m4a and 5 more",
         "  The speech service could not recognise this recording.",
         "  (FailedOperation.ErrorRecognize)",
-        "  Cause: no decoder",
+        "  Cause (cloud_message): no decoder",
         "  What to do: Listen to it.",
         "  Error object: scribe-demo/transcripts/0.m4a.error.json",
         "",
