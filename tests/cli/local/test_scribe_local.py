@@ -84,6 +84,7 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.timeout(300)  # two starts of the whole pipeline
 def test_printed_blocks_upload_and_every_result_is_printed(tmp_path: Path) -> None:
     port = find_free_port()
     with run_local(tmp_path, "--port", str(port)) as local:
