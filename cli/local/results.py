@@ -13,6 +13,7 @@ from cli.local.samples import ExpectedTranscript, Upload
 
 SUFFIXES = (*OUTPUT_FORMATS, ERROR_SUFFIX)
 NO_RESULT = "no result in time"
+_WORD_CHARACTER = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,11 @@ def output_key(key: str, suffix: str) -> str:
 
 
 def count_words(document: Mapping[str, Any]) -> int:
-    """Count the words of a JSON transcript. A sentence without words counts as one."""
-    return sum(len(sentence["words"]) or 1 for sentence in document.get("sentences", []))
+    """Count the words of a JSON transcript, punctuation marks not included. A sentence without words counts as one."""
+    return sum(
+        sum(_WORD_CHARACTER.search(word["text"]) is not None for word in sentence["words"]) or 1
+        for sentence in document.get("sentences", [])
+    )
 
 
 def find_mismatches(result: UploadResult) -> list[str]:

@@ -18,7 +18,11 @@ from cli.local.serve import format_activity
 
 INPUT, OUTPUT = "recordings-1250000000", "transcripts-1250000000"
 PLACE = "transcripts-1250000000/transcripts/a.mp3.error.json"
-TRANSCRIPT = {"job_id": "j1", "duration_ms": 1_065_000, "sentences": [{"words": ["a", "b"]}, {"words": []}]}
+TRANSCRIPT = {
+    "job_id": "j1",
+    "duration_ms": 1_065_000,
+    "sentences": [{"words": [{"text": "a"}, {"text": "b"}]}, {"words": []}],
+}
 ERROR = {"job_id": "j2", "message": "Not readable.", "cloud_message": "no audio\x1b"}
 
 
