@@ -85,7 +85,7 @@ def demo(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Your own recordings, in English. Default: five samples.", exists=True, dir_okay=False
+            help="Your own recordings, in English. Default: seven samples.", exists=True, dir_okay=False
         ),
     ] = None,
     folder: Annotated[

@@ -192,7 +192,8 @@ def _find_text_mismatches(result: UploadResult, expected: ExpectedTranscript) ->
 
 
 def _split_words(text: str) -> list[str]:
-    return re.findall(r"[\w']+", text.lower())
+    """Split a text into lower-case words without punctuation; each Chinese character is a word."""
+    return re.findall(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+(?:'[^\W\u4e00-\u9fff]+)*", text.lower())
 
 
 def format_line(result: UploadResult) -> str:

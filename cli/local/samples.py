@@ -45,8 +45,9 @@ def load_sample_uploads() -> list[Upload]:
 
 def _parse_sample(name: str, sample: Mapping[str, Any]) -> Upload:
     channels: Sequence[str] = sample.get("channels", ())
-    # A telephone call with one person on each channel: only the telephone engines accept two channels.
-    metadata = {"engine": "8k_en", "channels": "2"} if channels else {}
+    metadata = {"engine": str(sample["engine"])} if "engine" in sample else {}
+    if channels:
+        metadata["channels"] = str(len(channels))
     return Upload(
         path=SAMPLES / name,
         key=name,
