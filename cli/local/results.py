@@ -57,8 +57,15 @@ def output_key(key: str, suffix: str) -> str:
 
 
 def count_words(document: Mapping[str, Any]) -> int:
-    """Count the words of a JSON transcript. A sentence without words counts as one."""
-    return sum(len(sentence["words"]) or 1 for sentence in document.get("sentences", []))
+    """Count the words of a JSON transcript. A sentence without words counts as one; punctuation does not count."""
+    return sum(
+        sum(_is_word(word["text"]) for word in sentence["words"]) or 1
+        for sentence in document.get("sentences", [])
+    )
+
+
+def _is_word(text: str) -> bool:
+    return any(character.isalnum() for character in text)
 
 
 def find_mismatches(result: UploadResult) -> list[str]:

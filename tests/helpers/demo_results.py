@@ -23,7 +23,11 @@ def build_transcript(
     document = {
         "duration_ms": duration_ms,
         "sentences": [
-            {"text": text, "words": text.split(), "channel": channels[number] if channels else None}
+            {
+                "text": text,
+                "words": [{"text": word} for word in text.split()],
+                "channel": channels[number] if channels else None,
+            }
             for number, text in enumerate(sentences)
         ],
     }
