@@ -189,7 +189,7 @@ class QueueWorker:
         bucket, key, params = self._find_output_bucket(job), job.spec.output.key, job.spec.speech
         # Whether the real text object has the time brackets is unconfirmed.
         is_srt = params.value("OutputFileType") == "srt"
-        text = render_srt(recognition) if is_srt else render_text(params, recognition)
+        text = render_srt(params, recognition) if is_srt else render_text(params, recognition)
         details = (
             build_flash_result(params, recognition) if params.is_flash else build_details(params, recognition)
         )

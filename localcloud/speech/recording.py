@@ -1,11 +1,12 @@
 """Recognises one recording in steps: its channels, its segments of speech or its sidecar, for any engine."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from localcloud.speech.audio import (
+    SAMPLE_RATE,
     PcmStream,
     SpeechSegment,
     count_channels,
@@ -19,20 +20,44 @@ from localcloud.speech.sidecar import parse_sidecar
 _STEREO = 2
 
 
-class Step(NamedTuple):
-    """The sentences of a part of one channel, and where that part ends in the recording (ms)."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Speech that is recognised at once: segments and the pauses between them. `spans` are their times (ms)."""
 
-    sentences: tuple[Sentence, ...]
-    end_ms: int
+    spans: tuple[tuple[int, int], ...]
+    pcm: bytes
+
+    @property
+    def start_ms(self) -> int:
+        """The start of the first segment."""
+        return self.spans[0][0]
+
+    @property
+    def end_ms(self) -> int:
+        """The end of the last segment."""
+        return self.spans[-1][1]
+
+
+class Session(Protocol):
+    """The work of an engine on one recording."""
+
+    def recognise(self, piece: Piece, channel: int) -> Iterable[Sentence]:
+        """Recognise a piece; takes seconds, not minutes."""
 
 
 class Engine(Protocol):
-    """A loaded speech model. It works on several recordings in turn, a step of one, then a step of another."""
+    """A loaded speech model. It works on several recordings in turn, a piece of one, then a piece of another."""
 
-    def recognise(self, segments: Iterator[SpeechSegment], engine: str, channel: int) -> Iterator[Step]:
-        """Recognise the speech of one channel; each step takes seconds, not minutes.
+    max_piece_ms: int
+    """The longest piece of several segments."""
 
-        `engine` is the job's EngineModelType, which says the language. Raises RecognitionError.
+    max_pause_ms: int
+    """The longest pause inside a piece; 0 if each segment is recognised alone."""
+
+    def open(self, engine: str) -> Session:
+        """Begin a recording. `engine` is the job's EngineModelType, which says the language.
+
+        Raises RecognitionError.
         """
 
 
@@ -47,7 +72,7 @@ class RecognitionRequest:
 
 
 def recognise_in_steps(engine: Engine, request: RecognitionRequest) -> Generator[Progress, None, Recognition]:
-    """Recognise a recording; yields after each step how much is done, and returns the result.
+    """Recognise a recording; yields before each piece how much is done, and returns the result.
 
     Between two steps the recording is open and a few seconds of it are in memory, whatever its length. Raises
     RecognitionError if it is not audio, or mono where two channels are required.
@@ -55,16 +80,23 @@ def recognise_in_steps(engine: Engine, request: RecognitionRequest) -> Generator
     channels = request.channels
     if count_channels(request.recording) < channels:
         raise RecognitionError(f"ChannelNum is {channels}, but the recording has one channel only")
+    session = engine.open(request.engine) if request.sidecar is None else None
     known_ms = read_duration_ms(request.recording)
     duration_ms = 0
     sentences: list[Sentence] = []
     for channel in range(channels):
         stream = PcmStream(iter_pcm(request.recording, channel=channel if channels == _STEREO else None))
-        for step in _iter_steps(engine, request, stream, channel):
-            sentences += step.sentences
-            # Both channels are as long as the recording: after the first of two, half of the work is done.
-            done_ms = (channel * duration_ms + step.end_ms) // channels
-            yield Progress(done_ms, known_ms)
+        segments = iter_speech_segments(stream)
+        # Both channels are as long as the recording: after the first of two, half of the work is done.
+        done_ms = channel * duration_ms
+        yield Progress(done_ms // channels, known_ms)
+        if session is None:
+            sentences += _read_sidecar(request, segments, stream, channel)
+        else:
+            for piece in join_segments(segments, engine.max_piece_ms, engine.max_pause_ms):
+                yield Progress(done_ms // channels, known_ms)
+                sentences += session.recognise(piece, channel)
+                done_ms = channel * duration_ms + piece.end_ms
         duration_ms = max(duration_ms, stream.duration_ms)
     if not duration_ms:
         raise RecognitionError("the recording holds no sound at all")
@@ -72,13 +104,27 @@ def recognise_in_steps(engine: Engine, request: RecognitionRequest) -> Generator
     return Recognition(duration_ms, channels, tuple(sentences))
 
 
-def _iter_steps(
-    engine: Engine, request: RecognitionRequest, stream: PcmStream, channel: int
-) -> Iterator[Step]:
-    segments = iter_speech_segments(stream)
-    if request.sidecar is None:
-        yield from engine.recognise(segments, request.engine, channel)
-        return
+def join_segments(segments: Iterator[SpeechSegment], max_piece_ms: int, max_pause_ms: int) -> Iterator[Piece]:
+    """Join segments with the pauses between them; a segment that is longer than a piece stays whole."""
+    spans: list[tuple[int, int]] = []
+    pcm = bytearray()
+    for segment in segments:
+        if spans and (
+            segment.end_ms - spans[0][0] > max_piece_ms or segment.start_ms - spans[-1][1] >= max_pause_ms
+        ):
+            yield Piece(tuple(spans), bytes(pcm))
+            spans, pcm = [], bytearray()
+        if spans:
+            pcm += bytes((segment.start_ms - spans[0][0]) * SAMPLE_RATE // 1000 * 2 - len(pcm))
+        spans.append((segment.start_ms, segment.end_ms))
+        pcm += segment.pcm
+    if spans:
+        yield Piece(tuple(spans), bytes(pcm))
+
+
+def _read_sidecar(
+    request: RecognitionRequest, segments: Iterator[SpeechSegment], stream: PcmStream, channel: int
+) -> list[Sentence]:
+    assert request.sidecar is not None
     spans = [(segment.start_ms, segment.end_ms) for segment in segments]
-    sentences = parse_sidecar(request.sidecar, spans or [(0, stream.duration_ms)], channel, request.channels)
-    yield Step(tuple(sentences), stream.duration_ms)
+    return parse_sidecar(request.sidecar, spans or [(0, stream.duration_ms)], channel, request.channels)

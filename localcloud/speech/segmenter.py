@@ -31,11 +31,13 @@ _IS_PUNCTUATION = re.compile(rf"[{_PUNCTUATION}]+")
 _IS_HAN = re.compile(f"[{_HAN}]")
 _IS_KANA = re.compile(f"[{_KANA}]")
 _OTHER = rf"[^\s{_HAN}{_KANA}{_PUNCTUATION}]+"
-# What no word ends inside of: a Latin word or number with the marks in it (3.5, 1,299, it's, a/b), Chinese digits in a
-# row (二零二六), the same mark repeated (……).
-_UNBROKEN = re.compile(
-    rf"{_OTHER}(?:(?:[.'’\-/&:．]+|(?<=[0-9]),(?=[0-9])){_OTHER})*|[零〇一二三四五六七八九]{{3,}}|([{_PUNCTUATION}])\1+"
-)
+# A Latin word or a number with the marks in it: 3.5, 1,299, it's, a/b.
+_WORD_WITH_MARKS = rf"{_OTHER}(?:(?:[.'’\-/&:．]+|(?<=[0-9]),(?=[0-9])){_OTHER})*"
+# What no word ends inside of: these, Chinese digits in a row (二零二六), the same mark repeated (……).
+_UNBROKEN = re.compile(rf"{_WORD_WITH_MARKS}|[零〇一二三四五六七八九]{{3,}}|([{_PUNCTUATION}])\1+")
+_UNBROKEN_OR_PUNCTUATION = re.compile(rf"{_WORD_WITH_MARKS}|(?P<mark>[{_PUNCTUATION}]+)")
+_FINAL_MARK = re.compile(r"[。．.！!？?…；;，,、：:—]")
+_FINAL_MARKS = re.compile(r"[。．.！!？?…；;，,、：:—”’」』）)》】\"'\s]+$")
 # A Japanese word with its ending, a word in katakana, or hiragana.
 _JAPANESE_WORD = re.compile(rf"[{_HAN}]+[\u3041-\u3096]*|[\u30a1-\u30fa\u30fc]+|[\u3041-\u3096\u30fc]+")
 
@@ -50,6 +52,30 @@ def split_words(text: str) -> list[str]:
 def is_punctuation(word: str) -> bool:
     """Return whether a word has punctuation marks only."""
     return _IS_PUNCTUATION.fullmatch(word) is not None
+
+
+def remove_punctuation(text: str) -> str:
+    """Remove the punctuation marks that `split_words` would return; letters that they separated get a space."""
+    cleaned = _UNBROKEN_OR_PUNCTUATION.sub(_replace_mark, text)
+    return re.sub(" +", " ", cleaned).strip(" ")
+
+
+def _replace_mark(match: "re.Match[str]") -> str:
+    if match["mark"] is None:
+        return match[0]
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    return " " if before.isascii() and before.isalnum() and after.isascii() and after.isalnum() else ""
+
+
+def is_final_punctuation(word: str) -> bool:
+    """Return whether a word has only marks that end a sentence, and what may close after them."""
+    return _FINAL_MARKS.fullmatch(word) is not None
+
+
+def remove_final_punctuation(text: str) -> str:
+    """Remove the marks that end a sentence, also before its closing quotation marks and brackets, which stay."""
+    tail = _FINAL_MARKS.search(text)
+    return text[: tail.start()] + _FINAL_MARK.sub("", tail[0]).strip() if tail else text
 
 
 def _find_word_boundaries(text: str) -> set[int]:

@@ -5,49 +5,32 @@ a minute, and a mistake of one piece is not repeated in the next.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localcloud.speech.audio import BYTES_PER_SECOND, SAMPLE_RATE, SpeechSegment
+from localcloud.speech.audio import BYTES_PER_SECOND
 from localcloud.speech.errors import build_missing_whisper_error
 from localcloud.speech.language import parse_language
-from localcloud.speech.models import SpeechSetupError
+from localcloud.speech.models import Sentence, SpeechSetupError
 from localcloud.speech.phrases import TimedText, build_sentences
-from localcloud.speech.recording import Step
+from localcloud.speech.recording import Piece
 
-_MAX_PIECE_MS = 28_000  # Whisper hears 30 s at a time
-_MAX_PAUSE_MS = 10_000  # inside a piece: with more context, Whisper makes fewer mistakes
 _SILENCE_MS = 200  # before and after a piece: the first word of an abrupt start is often lost
 _MIN_DETECTED = 0.5  # probability of a language that is kept for the rest of the recording
 # Whisper writes in the style of the text before: this one has Simplified characters and punctuation.
-_PROMPTS = {"zh": "以下是普通话的句子，使用简体中文和标点符号。"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Segments of speech near each other. `spans` are their times in the recording (ms)."""
-
-    spans: tuple[tuple[int, int], ...]
-    pcm: bytes
-
-    @property
-    def start_ms(self) -> int:
-        return self.spans[0][0]
-
-    @property
-    def end_ms(self) -> int:
-        return self.spans[-1][1]
+_PROMPTS = {"zh": "以下是普通话的句子。"}
 
 
 class WhisperEngine:
     """A loaded model: about 1 s and 320 MB for the base model."""
 
+    max_piece_ms = 28_000  # Whisper hears 30 s at a time
+    max_pause_ms = 10_000  # with more context, Whisper makes fewer mistakes
+
     def __init__(self, model: Path, *, threads: int) -> None:
         """Load the model in this folder. Raises SpeechSetupError."""
         try:
-            import numpy as np  # noqa: PLC0415 -- the extra `whisper` may not be installed
-            from faster_whisper import WhisperModel  # noqa: PLC0415
+            from faster_whisper import WhisperModel  # noqa: PLC0415 -- the extra `whisper` may not be installed
         except ImportError as error:
             raise build_missing_whisper_error(error) from None
         try:
@@ -56,66 +39,55 @@ class WhisperEngine:
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise SpeechSetupError(f"the folder {model} holds no Whisper model: {error}") from None
-        self._numpy = np
 
-    def recognise(self, segments: Iterator[SpeechSegment], engine: str, channel: int) -> Iterator[Step]:
-        """Recognise a piece of speech at a time. The language is that of the engine, or detected."""
-        language = parse_language(engine)
-        for piece in _join_segments(segments):
-            samples = self._build_samples(piece.pcm)
-            spoken, is_certain = (language, True) if language else self._detect_language(samples)
-            parts = self._recognise_piece(piece, samples, spoken)
-            if is_certain:
-                language = spoken
-            yield Step(tuple(build_sentences(parts, channel, spoken)), piece.end_ms)
+    def open(self, engine: str) -> "_Session":
+        """Begin a recording in the language of the engine; it is detected if the engine has none."""
+        return _Session(self._model, parse_language(engine))
 
-    def _build_samples(self, pcm: bytes) -> Any:
-        silence = bytes(_SILENCE_MS * BYTES_PER_SECOND // 1000)
-        samples = self._numpy.frombuffer(silence + pcm + silence, dtype=self._numpy.int16)
-        return samples.astype(self._numpy.float32) / 32768.0
 
-    def _detect_language(self, samples: Any) -> tuple[str, bool]:
-        language, probability, _ = self._model.detect_language(samples)
-        return language, probability >= _MIN_DETECTED
+class _Session:
+    def __init__(self, model: Any, language: str | None) -> None:
+        self._model = model
+        self._language = language  # None until it is known
 
-    def _recognise_piece(self, piece: _Piece, samples: Any, language: str) -> list[TimedText]:
+    def recognise(self, piece: Piece, channel: int) -> Iterator[Sentence]:
+        """Recognise a piece; yields its sentences."""
+        samples = _build_samples(piece.pcm)
+        language = self._language or self._detect_language(samples)
         phrases, _ = self._model.transcribe(
             samples,
             language=language,
             initial_prompt=_PROMPTS.get(language),
             word_timestamps=True,
             condition_on_previous_text=False,
-            without_timestamps=False,
         )
         first_ms = piece.start_ms - _SILENCE_MS
-        return [
+        words = [
             _place_word(
                 word.word, first_ms + round(word.start * 1000), first_ms + round(word.end * 1000), piece
             )
             for phrase in phrases
             for word in phrase.words or ()
         ]
+        yield from build_sentences(words, channel, language)
+
+    def _detect_language(self, samples: Any) -> str:
+        """Detect the language of a piece, and keep it for the next ones if it is certain."""
+        language, probability, _ = self._model.detect_language(samples)
+        if probability >= _MIN_DETECTED:
+            self._language = language
+        return str(language)
 
 
-def _join_segments(segments: Iterator[SpeechSegment]) -> Iterator[_Piece]:
-    """Join segments with their pauses, up to the length that Whisper hears at once."""
-    spans: list[tuple[int, int]] = []
-    pcm = bytearray()
-    for segment in segments:
-        if spans and (
-            segment.end_ms - spans[0][0] > _MAX_PIECE_MS or segment.start_ms - spans[-1][1] > _MAX_PAUSE_MS
-        ):
-            yield _Piece(tuple(spans), bytes(pcm))
-            spans, pcm = [], bytearray()
-        if spans:
-            pcm += bytes((segment.start_ms - spans[0][0]) * SAMPLE_RATE // 1000 * 2 - len(pcm))
-        spans.append((segment.start_ms, segment.end_ms))
-        pcm += segment.pcm
-    if spans:
-        yield _Piece(tuple(spans), bytes(pcm))
+def _build_samples(pcm: bytes) -> Any:
+    """Convert 16-bit PCM to numbers from -1 to 1, with a little silence before and after."""
+    import numpy as np  # noqa: PLC0415 -- the extra `whisper` may not be installed
+
+    silence = bytes(_SILENCE_MS * BYTES_PER_SECOND // 1000)
+    return np.frombuffer(silence + pcm + silence, dtype=np.int16).astype(np.float32) / 32768.0
 
 
-def _place_word(text: str, start_ms: int, end_ms: int, piece: _Piece) -> TimedText:
+def _place_word(text: str, start_ms: int, end_ms: int, piece: Piece) -> TimedText:
     """Move the ends of a word into its segment of speech: Whisper lets words begin in the pause before them."""
     middle_ms = (start_ms + end_ms) / 2
     first, last = min(piece.spans, key=lambda span: max(span[0] - middle_ms, middle_ms - span[1], 0))

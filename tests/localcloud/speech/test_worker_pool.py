@@ -4,13 +4,12 @@ import asyncio
 import json
 import os
 import signal
-import wave
 from pathlib import Path
 
 import pytest
 
 from localcloud.speech import Progress, Recognition, RecognitionError
-from tests.localcloud.speech.recogniser import join_words, running_recogniser
+from tests.localcloud.speech.recogniser import join_words, repeat_welcome, running_recogniser
 from tests.localcloud.stand_in import SAMPLES
 
 pytestmark = pytest.mark.process
@@ -21,12 +20,7 @@ EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
 @pytest.fixture
 def long_recording(tmp_path: Path) -> Path:
     """The welcome sample four times, with pauses: 21 s."""
-    path = tmp_path / "long.wav"
-    with wave.open(str(SAMPLES / "welcome.wav")) as source, wave.open(str(path), "w") as target:
-        target.setparams(source.getparams())
-        speech, pause = source.readframes(source.getnframes()), bytes(2 * source.getframerate())
-        target.writeframes((speech + pause) * 4)
-    return path
+    return repeat_welcome(tmp_path / "long.wav", 4)
 
 
 def test_dead_worker_is_replaced() -> None:
