@@ -19,7 +19,7 @@ from cli.local.results import NO_RESULT, UploadResult, count_words, find_mismatc
 from cli.output import escape_line, escape_markup, escape_text
 
 MAX_TEXT_LINES = 8  # of a transcript
-MAX_CAPTION_LINES = 5
+MAX_CAPTIONS = 2
 MAX_NAMES = 5  # of recordings with the same error
 MIN_TEXT_WIDTH = 20
 _GAP = "  "  # between the columns, and before a paragraph
@@ -129,11 +129,12 @@ def print_text(console: Console, result: UploadResult, folder: Path) -> None:
 
 
 def print_captions(console: Console, results: Iterable[UploadResult]) -> None:
-    """Print the first lines of the captions of the Chinese sample, if there is one."""
+    """Print the first captions of the Chinese sample, if there is one."""
     for result in results:
         if result.upload.language == "zh" and result.text("srt"):
             console.print(f"\nCaptions of [bold]{escape_markup(result.upload.key)}[/]:")
-            for line in result.text("srt").splitlines()[:MAX_CAPTION_LINES]:
+            captions = result.text("srt").strip().split("\n\n")[:MAX_CAPTIONS]
+            for line in "\n\n".join(captions).splitlines():
                 console.print(Text(escape_line(line)), no_wrap=True, overflow="ellipsis")
             return
 
