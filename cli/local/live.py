@@ -29,6 +29,7 @@ from shared.tencent.cos import CosClient
 STALL_TIMEOUT_S = 120.0
 POLL_INTERVAL_S = 0.25
 REQUEST_TIMEOUT_S = 30.0
+MAX_ATTEMPTS = 3
 _OPEN_STATES = ("Submitted", "Running")
 
 
@@ -48,23 +49,26 @@ class JobStatus(NamedTuple):
 class AdminClient:
     """Reads the pages of the local cloud below /-/. Raises EmulatorError when it does not respond."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, transport: httpx.BaseTransport | None = None) -> None:
+        """`transport` is for tests."""
         self._endpoint = emulator.endpoint
         self._client = httpx.Client(
             base_url=f"{emulator.endpoint}/-/",
             headers=emulator.admin_headers,
             timeout=REQUEST_TIMEOUT_S,
             trust_env=False,
+            transport=transport,
         )
 
     def get(self, page: str) -> Any:
-        """Return the JSON document of a page."""
-        try:
-            return self._client.get(page).raise_for_status().json()
-        except httpx.HTTPError as error:
-            raise EmulatorError(
-                f"the local cloud at {self._endpoint} does not respond any more ({error})"
-            ) from None
+        """Return the JSON document of a page. A busy machine, or one that slept, may not respond the first time."""
+        reason = ""
+        for _ in range(MAX_ATTEMPTS):
+            try:
+                return self._client.get(page).raise_for_status().json()
+            except httpx.HTTPError as error:
+                reason = str(error)
+        raise EmulatorError(f"the local cloud at {self._endpoint} does not respond any more ({reason})")
 
     def load_statuses(self) -> dict[str, JobStatus]:
         """Return the status of each recording that has a job, by its key."""

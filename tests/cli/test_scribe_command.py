@@ -110,6 +110,8 @@ def test_demo_with_whisper_reads_every_sample(tmp_path: Path) -> None:
     assert "All expected words and files are there." in process.stdout
     text = (tmp_path / "scribe-demo" / "transcripts" / "welcome.wav.txt").read_text("utf-8")
     assert text.startswith("Welcome to the meeting")
+    # Punctuation marks are no words.
+    assert re.search(r"^✓ welcome\.wav \(.*\): 11 words$", process.stdout, re.MULTILINE)
 
 
 def test_results_folder_is_created_before_the_work(tmp_path: Path) -> None:

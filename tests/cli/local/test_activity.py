@@ -18,11 +18,8 @@ from cli.local.serve import format_activity
 
 INPUT, OUTPUT = "recordings-1250000000", "transcripts-1250000000"
 PLACE = "transcripts-1250000000/transcripts/a.mp3.error.json"
-TRANSCRIPT = {
-    "job_id": "j1",
-    "duration_ms": 1_065_000,
-    "sentences": [{"words": [{"text": "a"}, {"text": "b"}]}, {"words": []}],
-}
+WORDS = [{"text": "大家"}, {"text": "好"}, {"text": "。"}]
+TRANSCRIPT = {"job_id": "j1", "duration_ms": 1_065_000, "sentences": [{"words": WORDS}, {"words": []}]}
 ERROR = {"job_id": "j2", "message": "Not readable.", "cloud_message": "no audio\x1b"}
 
 

@@ -6,10 +6,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from cli.local.live import STALL_TIMEOUT_S, JobStatus, ProgressClock, parse_statuses, wait_for_results
+import httpx
+import pytest
+
+from cli.local.emulator import Emulator, EmulatorError
+from cli.local.live import (
+    STALL_TIMEOUT_S,
+    AdminClient,
+    JobStatus,
+    ProgressClock,
+    parse_statuses,
+    wait_for_results,
+)
 from cli.local.results import UploadResult
 from cli.local.samples import Upload
 from shared.tencent.cos import CosClient, ObjectContent, ObjectMetadata, ObjectSummary
+from tests.helpers.fake_server import FakeServer
+
+EMULATOR = Emulator("http://127.0.0.1:9000", "ap-guangzhou", "1250000000", "id", "key", "", "admin")
 
 SUBMITTED, RUNNING, ENDED = JobStatus("Submitted"), JobStatus("Running", 0, 60_000), JobStatus("Success")
 
@@ -95,3 +109,17 @@ def test_last_job_of_a_recording_counts() -> None:
         {**job, "bucket": "other-1250000000"},
     ]
     assert parse_statuses(jobs) == {"a.mp3": JobStatus("Running", 1), "b.mp3": JobStatus("Failed")}
+
+
+def test_local_cloud_that_is_busy_is_asked_again() -> None:
+    server = FakeServer([httpx.ReadTimeout("busy"), httpx.Response(503), httpx.Response(200, json=[])])
+    client = AdminClient(EMULATOR, httpx.MockTransport(server))
+    assert client.load_statuses() == {}
+    assert server.last_request.headers["x-localcloud-secret"] == "admin"
+    assert str(server.last_request.url) == "http://127.0.0.1:9000/-/jobs"
+
+
+def test_local_cloud_that_has_ended_is_an_error() -> None:
+    server = FakeServer([httpx.ConnectError("refused")])
+    with pytest.raises(EmulatorError, match=r"127.0.0.1:9000 does not respond any more \(refused\)"):
+        AdminClient(EMULATOR, httpx.MockTransport(server)).get("jobs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,9 @@ def test_punctuation_marks_are_no_words() -> None:
 def test_exact_comparison_accepts_no_wrong_word() -> None:
     expected = ExpectedTranscript(WORDS)
     assert find_mismatches(build_transcript("a.wav", WORDS, expected=expected)) == []
-    mismatches = find_mismatches(build_transcript("a.wav", WORDS.replace("ten", "tin"), expected=expected))
-    assert mismatches[0].startswith("transcribed 'one two")
-    assert "txt lacks ten" in mismatches
+    wrong = build_transcript("a.wav", WORDS.replace("ten", "tin"), expected=expected)
+    (mismatch,) = find_mismatches(wrong)
+    assert mismatch == f"transcribed '{WORDS.replace('ten', 'tin')}', expected '{WORDS}'"
 
 
 @pytest.mark.parametrize(("wrong_words", "is_accepted"), [(3, True), (4, False)])
@@ -114,3 +115,25 @@ def test_recogniser_for_every_language_gets_no_sidecar_of_a_sample() -> None:
         assert upload.expected
         assert upload.expected.max_error_rate == 0.3
     assert {u.expected.max_error_rate for u in load_sample_uploads() if u.expected} == {0.0}
+
+
+def test_sample_has_the_language_and_engine_that_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = {
+        "en.wav": {"words": "hello"},
+        "zh.wav": {"words": "大家好", "language": "zh", "engine": "16k_zh"},
+        "call.wav": {"channels": ["a", "b"]},
+        "broken.wav": {"error": True},
+    }
+    (tmp_path / "expected.json").write_text(json.dumps(samples), "utf-8")
+    monkeypatch.setattr("cli.local.samples.SAMPLES", tmp_path)
+    uploads = {upload.key: upload for upload in load_sample_uploads()}
+    assert {key: dict(upload.metadata) for key, upload in uploads.items()} == {
+        "en.wav": {},
+        "zh.wav": {"engine": "16k_zh"},
+        "call.wav": {"engine": "8k_en", "channels": "2"},
+        "broken.wav": {},
+    }
+    assert [upload.language for upload in uploads.values()] == ["en", "zh", "en", "en"]
+    assert uploads["broken.wav"].expected == ExpectedTranscript(fails=True)
