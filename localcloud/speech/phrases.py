@@ -17,7 +17,10 @@ _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _BESIDE_CHINESE = re.compile(
     rf"(?<=[{_CHINESE}])\s*[,?!;:]\s*|\s*[,?!;:]\s*(?=[{_CHINESE}])|(?<=[{_CHINESE}])\.(?!\w)"
 )
+_HAS_CHINESE = re.compile(f"[{_CHINESE}]")
 _FULL_WIDTH = {",": "，", "?": "？", "!": "！", ";": "；", ":": "：", ".": "。"}
+_HALF_WIDTH = {full: half for half, full in _FULL_WIDTH.items()}
+_FULL_WIDTH_MARK = re.compile(rf"([{''.join(_HALF_WIDTH)}])\s*(?=(\w?))")
 
 
 class TimedText(NamedTuple):
@@ -33,7 +36,7 @@ def build_sentences(parts: Sequence[TimedText], channel: int, language: str) -> 
     for group in _split_sentences([part for part in parts if part.text.strip()]):
         text = "".join(part.text for part in group).strip()
         if language == "zh":
-            text = _use_full_width(text)
+            text = _choose_width(text)
         times = _time_characters(group)
         words: list[Word] = []
         position = 0
@@ -49,7 +52,7 @@ def _split_sentences(parts: Sequence[TimedText]) -> Iterator[list[TimedText]]:
     characters = 0
     for part in parts:
         if group and (
-            _SENTENCE_END.search(group[-1].text.rstrip())
+            _ends_sentence(group[-1].text, part.text)
             or part.start_ms - group[-1].end_ms > _MAX_PAUSE_MS
             or characters > _MAX_CHARACTERS
         ):
@@ -61,8 +64,16 @@ def _split_sentences(parts: Sequence[TimedText]) -> Iterator[list[TimedText]]:
         yield group
 
 
-def _use_full_width(text: str) -> str:
-    """Write the punctuation of Chinese text in full width, as CI does; Whisper mixes both."""
+def _ends_sentence(text: str, next_text: str) -> bool:
+    """Return whether a sentence ends with this part; the point of a number or a name does not end one."""
+    is_inside = text.endswith(".") and re.match(r"[0-9A-Za-z]", next_text) is not None
+    return not is_inside and _SENTENCE_END.search(text.rstrip()) is not None
+
+
+def _choose_width(text: str) -> str:
+    """Write the punctuation of Chinese text in full width, as CI does, of other text not; Whisper mixes both."""
+    if not _HAS_CHINESE.search(text):
+        return _FULL_WIDTH_MARK.sub(lambda match: _HALF_WIDTH[match[1]] + " " * bool(match[2]), text)
     return _BESIDE_CHINESE.sub(lambda match: _FULL_WIDTH[match[0].strip()], text)
 
 

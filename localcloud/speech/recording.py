@@ -37,6 +37,11 @@ class Piece:
         """The end of the last segment."""
         return self.spans[-1][1]
 
+    def cut(self, start_ms: int, end_ms: int) -> "Piece":
+        """Return the speech between two times of the recording, as a segment of its own."""
+        first, last = ((time_ms - self.start_ms) * SAMPLE_RATE // 1000 * 2 for time_ms in (start_ms, end_ms))
+        return Piece(((start_ms, end_ms),), self.pcm[first:last])
+
 
 class Session(Protocol):
     """The work of an engine on one recording."""

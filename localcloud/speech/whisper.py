@@ -4,7 +4,7 @@ Each piece of speech (at most 28 s, cut at pauses) is recognised on its own, so 
 a minute, and a mistake of one piece is not repeated in the next.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from localcloud.speech.phrases import TimedText, build_sentences
 from localcloud.speech.recording import Piece
 
 _SILENCE_MS = 200  # before and after a piece: the first word of an abrupt start is often lost
+_MIN_UNHEARD_MS = 300  # a shorter segment without words is a noise
+_MAX_UNHEARD_MS = 2_000  # at the end of a segment with words
 _MIN_DETECTED = 0.5  # probability of a language that is kept for the rest of the recording
 # Whisper writes in the style of the text before: this one has Simplified characters and punctuation.
 _PROMPTS = {"zh": "以下是普通话的句子。"}
@@ -52,24 +54,30 @@ class _Session:
 
     def recognise(self, piece: Piece, channel: int) -> Iterator[Sentence]:
         """Recognise a piece; yields its sentences."""
-        samples = _build_samples(piece.pcm)
-        language = self._language or self._detect_language(samples)
+        language = self._language or self._detect_language(_build_samples(piece.pcm))
+        words = self._find_words(piece, language)
+        # With a prompt, Whisper sometimes ends before the speech does: what it left out is recognised alone.
+        for rest in find_unheard(piece, words):
+            words += self._find_words(rest, language)
+        words.sort(key=lambda word: word.start_ms)
+        yield from build_sentences(words, channel, language)
+
+    def _find_words(self, piece: Piece, language: str) -> list[TimedText]:
         phrases, _ = self._model.transcribe(
-            samples,
+            _build_samples(piece.pcm),
             language=language,
             initial_prompt=_PROMPTS.get(language),
             word_timestamps=True,
             condition_on_previous_text=False,
         )
         first_ms = piece.start_ms - _SILENCE_MS
-        words = [
+        return [
             _place_word(
                 word.word, first_ms + round(word.start * 1000), first_ms + round(word.end * 1000), piece
             )
             for phrase in phrases
             for word in phrase.words or ()
         ]
-        yield from build_sentences(words, channel, language)
 
     def _detect_language(self, samples: Any) -> str:
         """Detect the language of a piece, and keep it for the next ones if it is certain."""
@@ -85,6 +93,19 @@ def _build_samples(pcm: bytes) -> Any:
 
     silence = bytes(_SILENCE_MS * BYTES_PER_SECOND // 1000)
     return np.frombuffer(silence + pcm + silence, dtype=np.int16).astype(np.float32) / 32768.0
+
+
+def find_unheard(piece: Piece, words: Sequence[TimedText]) -> Iterator[Piece]:
+    """Yield the parts of a piece with speech but no words: segments, and the long end of one."""
+    for first_ms, last_ms in piece.spans:
+        heard_ms = max(
+            (word.end_ms for word in words if first_ms <= word.start_ms < last_ms), default=first_ms
+        )
+        start_ms = heard_ms if last_ms - heard_ms > _MAX_UNHEARD_MS else last_ms
+        if heard_ms == first_ms:
+            start_ms = first_ms
+        if last_ms - start_ms > _MIN_UNHEARD_MS:
+            yield piece.cut(start_ms, last_ms)
 
 
 def _place_word(text: str, start_ms: int, end_ms: int, piece: Piece) -> TimedText:

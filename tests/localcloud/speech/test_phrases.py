@@ -66,6 +66,26 @@ def test_point_inside_number_ends_nothing() -> None:
     assert sentence.text == "It costs 3.5 dollars"
 
 
+@pytest.mark.parametrize("parts", [("下午", "4.", "30", "分", "开会"), ("用", "Node.", "js", "写")])
+def test_point_at_the_end_of_a_part_is_inside_what_follows(parts: tuple[str, ...]) -> None:
+    (sentence,) = build(*parts)
+    assert sentence.text == "".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("heard", "text"),
+    [
+        ("Please repeat after me。", "Please repeat after me."),
+        ("Hello，world！", "Hello, world!"),
+        ("Really？！", "Really?!"),
+        ("用Python写。", "用Python写。"),
+    ],
+)
+def test_english_in_a_chinese_recording_has_its_own_punctuation(heard: str, text: str) -> None:
+    (sentence,) = build(heard)
+    assert sentence.text == text
+
+
 def test_long_pause_ends_a_sentence() -> None:
     assert len(build(" one", " two", pause_ms=900, language="en")) == 1
     assert len(build(" one", " two", pause_ms=1_100, language="en")) == 2
