@@ -239,7 +239,8 @@ def _read_ready_line(process: subprocess.Popen[bytes], log_path: Path) -> str:
         timer.cancel()
     if not line.strip():
         log = log_path.read_text("utf-8", "replace").strip().splitlines()
-        raise EmulatorError(f"the local cloud did not start: {log[-1] if log else 'its log is empty'}")
+        reason = log[-1].removeprefix("localcloud cannot start: ") if log else "its log is empty"
+        raise EmulatorError(f"the local cloud did not start: {reason}")
     return line.decode("utf-8", "replace")
 
 

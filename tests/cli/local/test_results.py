@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.local.results import compute_error_rate, find_mismatches, split_units
+from cli.local.results import compute_error_rate, count_words, find_mismatches, split_units
 from cli.local.samples import ExpectedTranscript, Upload, load_sample_uploads
 from tests.helpers.demo_results import build_failure, build_result, build_transcript
 
@@ -33,6 +33,11 @@ def test_error_rate_counts_wrong_missing_and_extra_words(units: str, expected: s
 def test_punctuation_and_capitals_are_no_difference() -> None:
     assert split_units("Hello, World! It's 9.", "en") == ["hello", "world", "it's", "9"]
     assert split_units("大家好，欢迎 来开会。", "zh") == list("大家好欢迎来开会")
+
+
+def test_punctuation_marks_are_no_words() -> None:
+    words = [{"text": text} for text in ("大家", "好", "，", "3.5", "元", "。")]
+    assert count_words({"sentences": [{"words": words}, {"words": []}, {"words": [{"text": "……"}]}]}) == 6
 
 
 def test_exact_comparison_accepts_no_wrong_word() -> None:

@@ -15,10 +15,12 @@ pytestmark = pytest.mark.process
 EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
 
 
-def test_two_workers_recognise_every_sample_correctly() -> None:
+def test_two_workers_recognise_every_english_sample_correctly() -> None:
     async def recognise_all() -> dict[str, Recognition]:
         async with running_recogniser(workers=2) as recogniser:
-            names = [name for name, expected in EXPECTED.items() if "error" not in expected]
+            # silence.wav has no language.
+            names = [name for name, expected in EXPECTED.items() if expected.get("language") == "en"]
+            names.append("silence.wav")
             recognitions = await asyncio.gather(
                 *(
                     recogniser.recognise(

@@ -8,18 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from localcloud.ci.models import RecognitionParams
-from localcloud.ci.serializers import build_details
-from localcloud.ci.text_options import format_sentences
 from localcloud.speech.models import Recognition
-from localcloud.speech.segmenter import is_punctuation
 from localcloud.speech.sidecar import distribute_sentences
-from localcloud.xml import node, serialize
-from shared.tencent import xml
-from shared.transcript.captions import MAX_LINE_WIDTH, build_cues
-from shared.transcript.models import RecordingRef
-from shared.transcript.parser import build_transcript, parse_sentence
-from shared.transcript.text import display_width
+from tests.localcloud.speech.captions import build_captions, find_broken_words
 
 # What a user of the local cloud saw: cue 2 ended in 来|自, cue 12 in 变|化, a line in 请到|了王老师.
 PODCAST = [
@@ -35,53 +26,12 @@ BROADCAST = [
 ]
 
 
-PARAMS = RecognitionParams(
-    # As Scribe submits its jobs.
-    (("EngineModelType", "16k_zh"), ("ResTextFormat", "2"), ("ConvertNumMode", "1"))
-)
-
-
-def build_captions(recognition: Recognition) -> list[str]:
-    """Return the captions of a result, through CI's XML and Scribe's parser; with line feeds inside."""
-    document = serialize(node("Result", *build_details(PARAMS, recognition)))
-    details = xml.as_list(xml.as_mapping(xml.parse(document)["Result"])["ResultDetail"])
-    transcript = build_transcript(
-        recording=RecordingRef("media-1250000000", "ap-guangzhou", "a.mp3", "0" * 32),
-        engine="16k_zh",
-        job_id="s1",
-        channels=1,
-        audio_time=str(recognition.duration_ms / 1000),
-        details=[sentence for sentence in map(parse_sentence, details) if sentence],
-        lines="",
-        flash=[],
-    )
-    return [part.text for cue in build_cues(transcript) for part in cue.parts]
-
-
-def find_word_edges(words: Sequence[str]) -> set[int]:
-    """Return where words begin or end, as offsets into the text without white space."""
-    edges, offset = {0}, 0
-    for word in words:
-        # A word that is wider than a line has to be broken; punctuation may be beside a break.
-        if display_width(word) > MAX_LINE_WIDTH or is_punctuation(word):
-            edges.update(range(offset, offset + len(word)))
-        offset += len(word)
-        edges.add(offset)
-    return edges
-
-
 def assert_breaks_are_between_words(lines: Sequence[str], duration_ms: int) -> int:
     """Check each break between captions and inside of them; return how many there were."""
     recognition = Recognition(duration_ms, 1, tuple(distribute_sentences(lines, [(0, duration_ms)], 0)))
     captions = build_captions(recognition)
-    pieces = [piece for caption in captions for piece in caption.split("\n")]
-    words = [word.text for item in format_sentences(PARAMS, recognition) for word in item.words]
-    assert "".join("".join(piece.split()) for piece in pieces) == "".join(words)
-    edges, offset = find_word_edges(words), 0
-    for piece in pieces:
-        offset += len("".join(piece.split()))
-        assert offset in edges, f"a word is broken after {piece!r} in {captions}"
-    return len(pieces) - len(lines)
+    assert find_broken_words(recognition, captions) == [], captions
+    return sum(caption.count("\n") + 1 for caption in captions) - len(lines)
 
 
 @pytest.mark.parametrize("lines", [PODCAST, CALL, BROADCAST, [*PODCAST, *CALL, *BROADCAST]])
