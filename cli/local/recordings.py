@@ -12,8 +12,8 @@ from cli.errors import OperatorError
 from cli.local.emulator import LOCAL_SETTINGS
 from cli.local.samples import SIDECAR_SUFFIX, Upload
 
-MAX_NAME_BYTES = 255  # of a file name
-LONGEST_RESULT_SUFFIX = ".error.json"
+# Of a file name there may be 255; the names of its results and of the text beside it are longer.
+MAX_NAME_BYTES = 255 - len(SIDECAR_SUFFIX)
 
 
 class InvalidArguments(OperatorError):
@@ -85,8 +85,7 @@ def _find_reason(path: Path) -> str:
         name_bytes = len(path.name.encode())
     except UnicodeEncodeError:
         return "with a name that is not UTF-8"
-    is_too_long = name_bytes + len(LONGEST_RESULT_SUFFIX) > MAX_NAME_BYTES
-    return "with a name too long for its results" if is_too_long else ""
+    return f"with a name longer than {MAX_NAME_BYTES} bytes" if name_bytes > MAX_NAME_BYTES else ""
 
 
 def _list_folder(folder: Path) -> tuple[list[_Candidate], Counter[str]]:

@@ -74,11 +74,12 @@ def test_extensions_are_listed_once_where_one_is_wrong(tmp_path: Path) -> None:
     assert len(get_problems(tmp_path / "missing.mp3")) == 1
 
 
-def test_name_too_long_for_its_results_is_refused(tmp_path: Path) -> None:
-    longest, too_long = f"{'长' * 80}.mp3", f"{'长' * 80}ab.mp3"
-    create(tmp_path, longest, too_long)
-    assert load_keys(tmp_path / longest) == [longest]
-    assert "too long" in get_problems(tmp_path / too_long)[0]
+def test_name_too_long_for_the_text_beside_it_is_refused(tmp_path: Path) -> None:
+    longest = f"{'长' * 78}ab.mp3"
+    create(tmp_path, longest, f"a{longest}", f"{longest}.transcript.txt")
+    (upload,) = load_own_recordings([tmp_path / longest]).uploads
+    assert upload.sidecar
+    assert "(with a name longer than 240 bytes)" in get_problems(tmp_path / f"a{longest}")[0]
 
 
 def test_loop_of_folders_ends(tmp_path: Path) -> None:
