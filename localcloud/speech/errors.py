@@ -30,10 +30,10 @@ def build_english_only_error(engine: str) -> RecognitionError:
     )
 
 
-def build_missing_whisper_error(error: ImportError) -> SpeechSetupError:
-    """Build the error of a start with `--speech whisper` where its packages are not installed."""
+def build_missing_whisper_error(reason: str = "faster-whisper is not installed") -> SpeechSetupError:
+    """Build the error of a start with `--speech whisper` where its packages are missing or cannot be imported."""
     return SpeechSetupError(
-        f"Whisper cannot be loaded ({error}); install it with its model: "
+        f"Whisper cannot be loaded ({reason}); install it with its model: "
         f"{describe_install('whisper', 'whisper-model')}"
     )
 

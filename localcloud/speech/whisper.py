@@ -34,7 +34,7 @@ class WhisperEngine:
         try:
             from faster_whisper import WhisperModel  # noqa: PLC0415 -- the extra `whisper` may not be installed
         except ImportError as error:
-            raise build_missing_whisper_error(error) from None
+            raise build_missing_whisper_error(str(error)) from None
         try:
             self._model: Any = WhisperModel(
                 str(model), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True

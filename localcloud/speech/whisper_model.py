@@ -36,6 +36,8 @@ def prepare_model(source: str, report: Callable[[str], None]) -> Path:
     before. Empty: the base model, from the installed packages if they are there, else downloaded. Raises
     SpeechSetupError.
     """
+    if importlib.util.find_spec("faster_whisper") is None:  # found out now, not after the work
+        raise build_missing_whisper_error()
     if source:
         folder = Path(source).expanduser()
         if folder.is_dir():
@@ -133,11 +135,9 @@ def _hash_file(path: Path) -> str:
 
 def _download(name: str, report: Callable[[str], None]) -> Path:
     """Download a model by faster-whisper, or find the one that it downloaded before."""
-    try:
-        from faster_whisper import download_model  # noqa: PLC0415 -- the extra `whisper` may not be installed
-        from faster_whisper.utils import available_models  # noqa: PLC0415
-    except ImportError as error:
-        raise build_missing_whisper_error(error) from None
+    from faster_whisper import download_model  # noqa: PLC0415 -- an extra, see prepare_model
+    from faster_whisper.utils import available_models  # noqa: PLC0415
+
     if name not in available_models():
         names = ", ".join(available_models())
         raise SpeechSetupError(f"there is no Whisper model {name}: give a folder, or one of {names}")

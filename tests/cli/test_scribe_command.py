@@ -103,7 +103,8 @@ def test_wrong_speech_option_is_one_line(
     assert process.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(not find_spec("faster_whisper"), reason="needs the extras whisper and whisper-model")
+@pytest.mark.whisper
+@pytest.mark.skipif(not find_spec("faster_whisper"), reason="needs the extras `whisper` and `whisper-model`")
 def test_demo_with_whisper_reads_every_sample(tmp_path: Path) -> None:
     process = scribe("demo", "--speech", "whisper", cwd=tmp_path)
     assert process.returncode == 0, process.stdout + process.stderr

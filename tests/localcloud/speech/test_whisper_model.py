@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -34,6 +35,8 @@ def small_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         data.mkdir(parents=True)
         (data.parent / "__init__.py").touch()
         (data / f"model.bin.part{number}").write_bytes(part)
+    if importlib.util.find_spec("faster_whisper") is None:  # nothing of it is used to join a model
+        (packages / "faster_whisper.py").touch()
     for name in CONTENTS.keys() - {"model.bin"}:
         (packages / "small_model_part1" / "data" / name).write_bytes(CONTENTS[name])
     monkeypatch.setattr(whisper_model, "_PARTS", ("small_model_part1", "small_model_part2"))
@@ -151,11 +154,12 @@ def test_missing_folder_is_no_name(source: str) -> None:
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
-    assert "faster_whisper" in read_error("small")
+    for source in ("", "small", "/no/such/folder"):
+        assert "faster-whisper is not installed" in read_error(source)
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
-    pytest.importorskip("faster_whisper", reason="needs the `whisper` extra")
+    pytest.importorskip("faster_whisper.utils", reason="needs the `whisper` extra")
     message = read_error("bass")
     assert "no Whisper model bass" in message
     assert "large-v3" in message
@@ -184,7 +188,7 @@ def empty_mirror() -> Iterator[str]:
 
 @pytest.mark.process
 def test_failed_download_says_how_to_use_a_mirror(tmp_path: Path, empty_mirror: str) -> None:
-    pytest.importorskip("faster_whisper", reason="needs the `whisper` extra")
+    pytest.importorskip("faster_whisper.utils", reason="needs the `whisper` extra")
     script = (
         "from localcloud.speech import whisper_model\n"
         "from localcloud.speech.models import SpeechSetupError\n"
