@@ -4,7 +4,7 @@ Each piece of speech (at most 28 s, cut at pauses) is recognised on its own, so 
 a minute, and a mistake of one piece is not repeated in the next.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from localcloud.speech.recording import Piece
 _SILENCE_MS = 200  # before and after a piece: the first word of an abrupt start is often lost
 _MIN_UNHEARD_MS = 300  # a shorter segment without words is a noise
 _MAX_UNHEARD_MS = 2_000  # at the end of a segment with words
+# Whisper tries again at the second one where the first gives a text that repeats itself. Its default is six, each of
+# which takes as long as the first.
+_TEMPERATURES = (0.0, 0.4)
 _MIN_DETECTED = 0.5  # probability of a language that is kept for the rest of the recording
 # Whisper writes in the style of the text before: this one has Simplified characters and punctuation.
 _PROMPTS = {"zh": "以下是普通话的句子。"}
@@ -32,7 +35,9 @@ class WhisperEngine:
     def __init__(self, model: Path, *, threads: int) -> None:
         """Load the model in this folder. Raises SpeechSetupError."""
         try:
-            from faster_whisper import WhisperModel  # noqa: PLC0415 -- the extra `whisper` may not be installed
+            # The extra `whisper` may not be installed.
+            from ctranslate2 import set_random_seed  # noqa: PLC0415
+            from faster_whisper import WhisperModel  # noqa: PLC0415
         except ImportError as error:
             raise build_missing_whisper_error(str(error)) from None
         try:
@@ -41,15 +46,17 @@ class WhisperEngine:
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise SpeechSetupError(f"the folder {model} holds no Whisper model: {error}") from None
+        self._set_random_seed: Callable[[int], None] = set_random_seed
 
     def open(self, engine: str) -> "_Session":
         """Begin a recording in the language of the engine; it is detected if the engine has none."""
-        return _Session(self._model, parse_language(engine))
+        return _Session(self._model, self._set_random_seed, parse_language(engine))
 
 
 class _Session:
-    def __init__(self, model: Any, language: str | None) -> None:
+    def __init__(self, model: Any, set_random_seed: Callable[[int], None], language: str | None) -> None:
         self._model = model
+        self._set_random_seed = set_random_seed
         self._language = language  # None until it is known
 
     def recognise(self, piece: Piece, channel: int) -> Iterator[Sentence]:
@@ -63,12 +70,14 @@ class _Session:
         yield from build_sentences(words, channel, language)
 
     def _find_words(self, piece: Piece, language: str) -> list[TimedText]:
+        self._set_random_seed(0)  # a second try is random: the same speech is to give the same words
         phrases, _ = self._model.transcribe(
             _build_samples(piece.pcm),
             language=language,
             initial_prompt=_PROMPTS.get(language),
             word_timestamps=True,
             condition_on_previous_text=False,
+            temperature=_TEMPERATURES,
         )
         first_ms = piece.start_ms - _SILENCE_MS
         return [
