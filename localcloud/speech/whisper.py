@@ -16,6 +16,8 @@ from localcloud.speech.phrases import TimedText, build_sentences
 from localcloud.speech.recording import Piece
 
 _SILENCE_MS = 200  # before and after a piece: the first word of an abrupt start is often lost
+_MAX_NO_SPEECH, _MIN_LOG_PROBABILITY, _MAX_COMPRESSION = 0.6, -0.7, 2.4
+_MAX_CHARACTERS_PER_S = 40  # fast English has 25, fast Chinese 10
 _MIN_UNHEARD_MS = 300  # a shorter segment without words is a noise
 _MAX_UNHEARD_MS = 2_000  # at the end of a segment with words
 # Whisper tries again at the second one where the first gives a text that repeats itself. Its default is six, each of
@@ -63,8 +65,9 @@ class _Session:
         """Recognise a piece; yields its sentences."""
         language = self._language or self._detect_language(_build_samples(piece.pcm))
         words = self._find_words(piece, language)
-        # With a prompt, Whisper sometimes ends before the speech does: what it left out is recognised alone.
-        for rest in find_unheard(piece, words):
+        # With a prompt, Whisper sometimes ends before the speech does: what it left out is recognised alone. A piece
+        # without any words is noise.
+        for rest in find_unheard(piece, words) if words else ():
             words += self._find_words(rest, language)
         words.sort(key=lambda word: word.start_ms)
         yield from build_sentences(words, channel, language)
@@ -80,13 +83,18 @@ class _Session:
             temperature=_TEMPERATURES,
         )
         first_ms = piece.start_ms - _SILENCE_MS
-        return [
-            _place_word(
-                word.word, first_ms + round(word.start * 1000), first_ms + round(word.end * 1000), piece
-            )
-            for phrase in phrases
-            for word in phrase.words or ()
-        ]
+        found: list[TimedText] = []
+        for phrase in phrases:
+            if is_noise(phrase.no_speech_prob, phrase.avg_logprob, phrase.compression_ratio):
+                continue
+            words = [
+                _place_word(
+                    word.word, first_ms + round(word.start * 1000), first_ms + round(word.end * 1000), piece
+                )
+                for word in phrase.words or ()
+            ]
+            found += [] if is_too_fast(words) else words
+        return found
 
     def _detect_language(self, samples: Any) -> str:
         """Detect the language of a piece, and keep it for the next ones if it is certain."""
@@ -102,6 +110,24 @@ def _build_samples(pcm: bytes) -> Any:
 
     silence = bytes(_SILENCE_MS * BYTES_PER_SECOND // 1000)
     return np.frombuffer(silence + pcm + silence, dtype=np.int16).astype(np.float32) / 32768.0
+
+
+def is_noise(no_speech_probability: float, log_probability: float, compression_ratio: float) -> bool:
+    """Return whether a phrase was made of noise or music: probably no speech, and unlikely or repeating itself.
+
+    Measured: speech has a probability of at most 0.1 of being none, tones and noise of at least 0.6.
+    """
+    return no_speech_probability > _MAX_NO_SPEECH and (
+        log_probability < _MIN_LOG_PROBABILITY or compression_ratio > _MAX_COMPRESSION
+    )
+
+
+def is_too_fast(words: Sequence[TimedText]) -> bool:
+    """Return whether a phrase is too fast for speech, as Whisper makes them of the silence after it."""
+    if not words:
+        return True
+    spoken_ms = max(1, words[-1].end_ms - words[0].start_ms)
+    return sum(len(word.text.strip()) for word in words) / spoken_ms * 1000 > _MAX_CHARACTERS_PER_S
 
 
 def find_unheard(piece: Piece, words: Sequence[TimedText]) -> Iterator[Piece]:

