@@ -12,6 +12,7 @@ _MAX_PAUSE_MS = 1_000  # a longer pause ends a sentence
 _MAX_CHARACTERS = 200
 _SPACES = re.compile(r"\s+")
 _SENTENCE_END = re.compile(r"[。！？.!?…]['\"”’）)]*$")
+_DECIMAL_POINT = re.compile(r"\d\.$")  # if a digit follows
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 # ASCII punctuation beside a Chinese character; not a point or colon between digits.
 _BESIDE_CHINESE = re.compile(
@@ -49,7 +50,7 @@ def _split_sentences(parts: Sequence[TimedText]) -> Iterator[list[TimedText]]:
     characters = 0
     for part in parts:
         if group and (
-            _SENTENCE_END.search(group[-1].text.rstrip())
+            (_SENTENCE_END.search(group[-1].text.rstrip()) and not _is_inside_number(group[-1], part))
             or part.start_ms - group[-1].end_ms > _MAX_PAUSE_MS
             or characters > _MAX_CHARACTERS
         ):
@@ -59,6 +60,11 @@ def _split_sentences(parts: Sequence[TimedText]) -> Iterator[list[TimedText]]:
         characters += len(part.text)
     if group:
         yield group
+
+
+def _is_inside_number(earlier: TimedText, later: TimedText) -> bool:
+    """Whether two parts are one number, such as 4. and 30."""
+    return bool(_DECIMAL_POINT.search(earlier.text)) and later.text[:1].isdecimal()
 
 
 def _use_full_width(text: str) -> str:
