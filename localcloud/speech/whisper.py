@@ -37,8 +37,9 @@ class WhisperEngine:
             self._model: Any = WhisperModel(
                 str(model), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
             )
-        except (RuntimeError, ValueError, OSError) as error:
-            raise SpeechSetupError(f"the folder {model} holds no Whisper model: {error}") from None
+        except Exception as error:  # noqa: BLE001 -- the tokenizer's library raises nothing more exact
+            reason = " ".join(str(error).split())
+            raise SpeechSetupError(f"the folder {model} holds no Whisper model: {reason}") from None
 
     def open(self, engine: str) -> "_Session":
         """Begin a recording in the language of the engine; it is detected if the engine has none."""
@@ -73,6 +74,8 @@ class _Session:
 
     def _detect_language(self, samples: Any) -> str:
         """Detect the language of a piece, and keep it for the next ones if it is certain."""
+        if not self._model.model.is_multilingual:  # base.en and the like
+            return "en"
         language, probability, _ = self._model.detect_language(samples)
         if probability >= _MIN_DETECTED:
             self._language = language
