@@ -87,6 +87,7 @@ class DemoProgress:
     def __init__(self, console: Console, total: int) -> None:
         self._total = total
         self._statuses: Mapping[str, JobStatus | None] = {}
+        self._done = 0
         self._spinner = Spinner("dots")
         self._plain = None if console.is_terminal else PlainProgress(console)
         self._live = (
@@ -107,6 +108,7 @@ class DemoProgress:
     def update(self, statuses: Mapping[str, JobStatus | None]) -> None:
         """Take the status of each recording without a result."""
         self._statuses = statuses
+        self._done = self._total - len(statuses)
         if self._plain:
             self._plain.update(statuses)
 
@@ -115,8 +117,7 @@ class DemoProgress:
         yield self._build_lines(options.max_width)
 
     def _build_lines(self, width: int) -> RenderableType:
-        done = self._total - len(self._statuses) if self._statuses else 0
-        self._spinner.update(text=Text(f"Transcribing: {done} of {self._total} done"))
+        self._spinner.update(text=Text(f"Transcribing: {self._done} of {self._total} done"))
         return Group(self._spinner, *format_live_lines(self._statuses, width))
 
 

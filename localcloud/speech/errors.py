@@ -3,7 +3,8 @@
 - LocalCloud.EnglishOnly: the recogniser of this machine does not know the job's language
 - LocalCloud.MissingPackage: a package that reads this format is not installed
 - LocalCloud.InvalidSidecar: the transcript beside the recording is not UTF-8
-- LocalCloud.RecogniserEnded: the recognition process died or did not respond, more than once
+- LocalCloud.RecogniserEnded: the recognition process died or did not respond, more than once, or could not be started
+  again
 - LocalCloud.RecogniserFailed: the recogniser raised an exception
 - LocalCloud.UnreadableRecording: the recording could not be read from this machine's disk
 
@@ -61,6 +62,13 @@ def build_recogniser_ended_error(attempts: int) -> RecognitionError:
         f"the recogniser ended {attempts} times on this recording: it was killed, perhaps for lack of memory, or did "
         "not respond; the log of the local cloud may say more. Close other programs, or cut the recording into parts",
         "LocalCloud.RecogniserEnded",
+    )
+
+
+def build_recogniser_restart_error(error: SpeechSetupError) -> RecognitionError:
+    """Build the error of a recording whose recognition process ended, where no other could be started."""
+    return RecognitionError(
+        f"the recogniser ended and could not be started again: {error}", "LocalCloud.RecogniserEnded"
     )
 
 

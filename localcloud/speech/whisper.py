@@ -23,7 +23,7 @@ _MAX_UNHEARD_MS = 2_000  # at the end of a segment with words
 # Whisper tries again at the second one where the first gives a text that repeats itself. Its default is six, each of
 # which takes as long as the first.
 _TEMPERATURES = (0.0, 0.4)
-_MIN_DETECTED = 0.5  # probability of a language that is kept for the rest of the recording
+_MIN_DETECTED = 0.5  # probability of a language, for it to be certain
 # Whisper writes in the style of the text before: this one has Simplified characters and punctuation.
 _PROMPTS = {"zh": "以下是普通话的句子。"}
 
@@ -46,8 +46,9 @@ class WhisperEngine:
             self._model: Any = WhisperModel(
                 str(model), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
             )
-        except (RuntimeError, ValueError, OSError) as error:
-            raise SpeechSetupError(f"the folder {model} holds no Whisper model: {error}") from None
+        except Exception as error:  # noqa: BLE001 -- the tokenizer's library raises nothing more exact
+            reason = " ".join(str(error).split())
+            raise SpeechSetupError(f"the folder {model} holds no Whisper model: {reason}") from None
         self._set_random_seed: Callable[[int], None] = set_random_seed
 
     def open(self, engine: str) -> "_Session":
@@ -59,25 +60,28 @@ class _Session:
     def __init__(self, model: Any, set_random_seed: Callable[[int], None], language: str | None) -> None:
         self._model = model
         self._set_random_seed = set_random_seed
-        self._language = language  # None until it is known
+        self._language = language
+        self._last_language = ""  # that was detected with certainty
 
     def recognise(self, piece: Piece, channel: int) -> Iterator[Sentence]:
-        """Recognise a piece; yields its sentences."""
-        language = self._language or self._detect_language(_build_samples(piece.pcm))
+        """Recognise a piece; yields its sentences in the order of their times."""
+        language = self._choose_language(piece)
         words = self._find_words(piece, language)
-        # With a prompt, Whisper sometimes ends before the speech does: what it left out is recognised alone. A piece
-        # without any words is noise.
+        sentences = list(build_sentences(words, channel, language))
+        # Whisper sometimes ends before the speech does, or leaves out what is in another language: that is recognised
+        # alone. A piece without any words is noise.
         for rest in find_unheard(piece, words) if words else ():
-            words += self._find_words(rest, language)
-        words.sort(key=lambda word: word.start_ms)
-        yield from build_sentences(words, channel, language)
+            rest_language = self._choose_language(rest)
+            sentences += build_sentences(self._find_words(rest, rest_language), channel, rest_language)
+        yield from sorted(sentences, key=lambda sentence: sentence.start_ms)
 
     def _find_words(self, piece: Piece, language: str) -> list[TimedText]:
         self._set_random_seed(0)  # a second try is random: the same speech is to give the same words
         phrases, _ = self._model.transcribe(
             _build_samples(piece.pcm),
             language=language,
-            initial_prompt=_PROMPTS.get(language),
+            # Unlike initial_prompt, before each window: Whisper often needs two for a piece.
+            hotwords=_PROMPTS.get(language),
             word_timestamps=True,
             condition_on_previous_text=False,
             temperature=_TEMPERATURES,
@@ -96,12 +100,16 @@ class _Session:
             found += [] if is_too_fast(words) else words
         return found
 
-    def _detect_language(self, samples: Any) -> str:
-        """Detect the language of a piece, and keep it for the next ones if it is certain."""
-        language, probability, _ = self._model.detect_language(samples)
+    def _choose_language(self, piece: Piece) -> str:
+        """Return the language of the engine, else that of this speech, or of earlier speech if it is not certain."""
+        if self._language:
+            return self._language
+        if not self._model.model.is_multilingual:  # base.en and the like
+            return "en"
+        language, probability, _ = self._model.detect_language(_build_samples(piece.pcm))
         if probability >= _MIN_DETECTED:
-            self._language = language
-        return str(language)
+            self._last_language = language
+        return str(self._last_language or language)
 
 
 def _build_samples(pcm: bytes) -> Any:

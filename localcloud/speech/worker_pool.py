@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from localcloud.speech.errors import build_recogniser_ended_error
+from localcloud.speech.errors import build_recogniser_ended_error, build_recogniser_restart_error
 from localcloud.speech.models import (
     Progress,
     Recognition,
@@ -74,7 +74,10 @@ class WorkerPool:
         }
         attempts = 0
         for _ in range(_MAX_RESTARTS):
-            worker = await self._choose_worker()
+            try:
+                worker = await self._choose_worker()
+            except SpeechSetupError as error:
+                raise build_recogniser_restart_error(error) from None
             try:
                 return _parse_response(await worker.run(request, on_progress))
             except _WorkerEnded as end:
@@ -142,16 +145,25 @@ class _Worker:
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *_list_import_folders()])},
             start_new_session=True,  # Ctrl-C goes to the server only, which stops its workers
         )
         worker = cls(process)
         try:
             message = await asyncio.wait_for(worker._read(), _START_TIMEOUT_S)
-        except (EOFError, asyncio.TimeoutError):
+        except asyncio.TimeoutError:
             await worker.stop()
             raise SpeechSetupError(
-                "the recognition process could not start; its message is in the log"
+                f"the recognition process did not load its model in {_START_TIMEOUT_S:g} s: the disk or the processor"
+                " is busy, or the model is too large for this machine; try again"
+            ) from None
+        except EOFError:
+            status = await process.wait()
+            await worker.stop()
+            ended = f"was killed by signal {-status}" if status < 0 else f"ended with exit status {status}"
+            raise SpeechSetupError(
+                f"the recognition process {ended} before its model was loaded: perhaps for lack of memory, or by a"
+                " library that does not run on this machine"
             ) from None
         except BaseException:
             await worker.stop()
@@ -181,7 +193,8 @@ class _Worker:
         self._waiting[number] = _Waiting(response, on_progress)
         try:
             self._send({"id": number, **request})
-            self._restart_watchdog()
+            if len(self._waiting) == 1:  # further recordings are no sign that the process works
+                self._restart_watchdog()
             if not self.is_alive:
                 raise _WorkerEnded(was_in_step=False)
             return await response
@@ -190,7 +203,8 @@ class _Worker:
             raise
         finally:
             self._waiting.pop(number, None)
-            self._restart_watchdog()
+            if not self._waiting:
+                self._restart_watchdog()
 
     async def stop(self) -> None:
         """Kill the process and wait for its end; a worker has no state to save."""
@@ -252,6 +266,11 @@ class _Worker:
         length = _LENGTH.unpack(await self._process.stdout.readexactly(_LENGTH.size))[0]
         message: dict[str, Any] = json.loads(await self._process.stdout.readexactly(length))
         return message
+
+
+def _list_import_folders() -> list[str]:
+    """Return the folders of PYTHONPATH, in which the user may have the packages of an engine."""
+    return [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
 def _parse_response(response: dict[str, Any]) -> Recognition:

@@ -93,3 +93,12 @@ def test_terminal_shows_live_lines_and_a_pipe_does_not(is_terminal: bool) -> Non
     assert ("a.mp3  3:21 of 17:45" in text) is is_terminal
     assert ("Transcribing: 1 of 3 done" in text) is is_terminal
     assert ("\x1b" in text) is is_terminal
+
+
+def test_last_result_does_not_reset_the_count() -> None:
+    output = io.StringIO()
+    with DemoProgress(SafeConsole(file=output, width=60, force_terminal=True), 3) as progress:
+        progress.update({"a.mp3": LONG})
+        progress.update({})
+    last = output.getvalue().rpartition("Transcribing: ")[2]
+    assert last.startswith("3 of 3 done")

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.speech.models import Sentence
@@ -39,6 +39,7 @@ def remove_spaces(text: str) -> str:
     return re.sub(r"\s", "", text)
 
 
+@settings(deadline=None)  # the first Chinese text loads the dictionary
 @given(timed_parts(), st.sampled_from(["zh", "en"]))
 def test_words_and_times_follow_the_parts(parts: list[TimedText], language: str) -> None:
     sentences = list(build_sentences(parts, 1, language))
@@ -84,6 +85,17 @@ def test_point_at_the_end_of_a_part_is_inside_what_follows(parts: tuple[str, ...
 def test_english_in_a_chinese_recording_has_its_own_punctuation(heard: str, text: str) -> None:
     (sentence,) = build(heard)
     assert sentence.text == text
+
+
+def test_number_in_several_parts_stays_whole() -> None:
+    (sentence,) = build("下午", "4.", "30", "分，", "3.", "5", "米")
+    assert sentence.text == "下午4.30分，3.5米"
+    assert {"4.30", "3.5"} <= {word.text for word in sentence.words}
+    # A number at the end of a sentence, and a number at the beginning of the next.
+    assert [sentence.text for sentence in build("It costs 4.", " 30 people came.", language="en")] == [
+        "It costs 4.",
+        "30 people came.",
+    ]
 
 
 def test_long_pause_ends_a_sentence() -> None:

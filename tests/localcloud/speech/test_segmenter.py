@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from localcloud.speech.segmenter import is_punctuation, split_words
@@ -60,6 +60,7 @@ MIXED_TEXT = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)  # the first Chinese text loads the dictionary
 @given(MIXED_TEXT)
 @example("\u0301")
 @example("a \u0301b")
@@ -69,6 +70,7 @@ def test_words_are_the_text_without_white_space(text: str) -> None:
     assert all(words)
 
 
+@settings(deadline=None)  # the first Chinese text loads the dictionary
 @given(st.text(st.sampled_from("你好学校广播a3 ，。！“”…"), max_size=30))
 def test_full_width_punctuation_is_a_word_of_its_own(text: str) -> None:
     for word in split_words(text):

@@ -23,7 +23,12 @@ from localcloud.speech.whisper_model import prepare_model
 from tests.localcloud.speech.captions import build_captions, find_broken_words
 from tests.localcloud.stand_in import SAMPLES
 
-pytestmark = [pytest.mark.process, pytest.mark.whisper, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.whisper,
+    pytest.mark.xdist_group("whisper"),  # in one process: all of them need the same recognitions
+    pytest.mark.timeout(600),
+]
 
 RECORDINGS = Path(__file__).with_name("recordings")
 TRUTH: dict[str, dict[str, Any]] = json.loads((RECORDINGS / "truth.json").read_text("utf-8"))

@@ -140,16 +140,26 @@ def test_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
 def test_own_folder_is_used_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "own model 模型"
     folder.mkdir()
-    assert "has no config.json and no model.bin" in read_error(str(folder))
+    assert "has no config.json and no model.bin and no tokenizer.json" in read_error(str(folder))
     (folder / "config.json").touch()
-    assert "has no model.bin" in read_error(str(folder))
+    assert "has no model.bin and no tokenizer.json" in read_error(str(folder))
     (folder / "model.bin").touch()
+    assert "has no tokenizer.json" in read_error(str(folder))
+    (folder / "tokenizer.json").touch()
     assert prepare_model(str(folder), lambda line: None) == folder
 
 
 @pytest.mark.parametrize("source", ["/no/such/folder", "./model", "models/base", "~/models"])
 def test_missing_folder_is_no_name(source: str) -> None:
     assert read_error(source) == f"there is no folder {source} with a Whisper model"
+
+
+def test_unknown_home_folder_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_error("~no-such-user/model").startswith("the home folder of ~no-such-user/model is not known")
+    for variable in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987_654_321)  # as in a container with the number of a user only
+    assert "set HOME, or XDG_CACHE_HOME" in read_error()
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
