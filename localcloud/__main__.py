@@ -10,8 +10,9 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -66,6 +67,11 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--timers", action="store_true", help="run the functions' timer triggers by the clock"
+    )
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="stop also when standard input is closed: with the program that started it",
     )
     parser.add_argument("--region", default="ap-guangzhou")
     parser.add_argument("--appid", default="1250000000")
@@ -252,8 +258,14 @@ def _format_ready_line(cloud: Cloud, endpoint: str) -> str:
     )
 
 
-async def serve(options: CloudOptions, listener: socket.socket) -> None:
-    """Run a cloud on a listening socket until SIGTERM or SIGINT.
+def _wait_for_end_of_stdin() -> None:
+    """Stop when the program that started this one has ended, however it ended."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def serve(options: CloudOptions, listener: socket.socket, *, until_stdin_closes: bool = False) -> None:
+    """Run a cloud on a listening socket until SIGTERM or SIGINT, or until standard input is closed.
 
     Raises DeploymentError, PolicyFileError, SpeechSetupError.
     """
@@ -283,11 +295,21 @@ async def serve(options: CloudOptions, listener: socket.socket) -> None:
         ),
         announce,
     )
+    loop, starting = asyncio.get_running_loop(), asyncio.create_task(cloud.start())
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+        loop.call_soon_threadsafe(starting.cancel)  # loading a speech model takes seconds
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+        signal.signal(number, stop)
+    if until_stdin_closes:
+        threading.Thread(target=_wait_for_end_of_stdin, daemon=True).start()
     try:
-        await cloud.start()
-        await server.serve([listener])
+        with suppress(asyncio.CancelledError):
+            await starting
+        if not server.should_exit:
+            await server.serve([listener])
     finally:
         ready_file.unlink(missing_ok=True)
         await cloud.close()
@@ -311,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             make_private_folder(options.data)
             listener.bind(("127.0.0.1", parsed.port))
-            asyncio.run(serve(options, listener))
+            asyncio.run(serve(options, listener, until_stdin_closes=parsed.until_stdin_closes))
         except (DeploymentError, PolicyFileError, SpeechSetupError, OSError) as error:
             print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's message
             return 1

@@ -32,7 +32,8 @@ from shared.tencent.client import TencentClient
 from shared.tencent.cos import CosClient
 from shared.tencent.speech import SpeechClient
 
-START_TIMEOUT_S = 60.0  # the first start on a laptop reads the speech model from a cold disk
+# The first start reads the speech model from a cold disk; the local cloud itself gives up after 60 s.
+START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
 
 APPID, REGION = "1250000000", "ap-guangzhou"
@@ -176,10 +177,11 @@ def start_emulator(
     """
     log_path = data / "localcloud.log"
     make_private_folder(data)
-    command = [sys.executable, "-m", "localcloud", "--data", str(data), *arguments]
+    command = [sys.executable, "-m", "localcloud", "--until-stdin-closes", "--data", str(data), *arguments]
     with open(log_path, "ab", opener=private_opener) as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
             command,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env={**os.environ, **environ},
@@ -252,5 +254,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()

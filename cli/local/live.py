@@ -26,7 +26,7 @@ from cli.local.results import SUFFIXES, UploadResult, output_key
 from cli.local.samples import Upload
 from shared.tencent.cos import CosClient
 
-STALL_TIMEOUT_S = 120.0
+STALL_TIMEOUT_S = 300.0  # half a minute of speech can take minutes with a large model
 POLL_INTERVAL_S = 0.25
 REQUEST_TIMEOUT_S = 30.0
 MAX_ATTEMPTS = 3

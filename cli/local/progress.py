@@ -68,10 +68,11 @@ class PlainProgress:
     def update(self, statuses: Mapping[str, JobStatus | None]) -> None:
         """Print the lines that are due."""
         now_s = self._now()
-        running = list_running(statuses)
-        if running or not statuses:
+        # Those of which nothing is recognised yet wait for the others.
+        begun = {key: status for key, status in statuses.items() if status and status.done_ms}
+        if begun or not statuses:
             self._last_line_s = now_s
-        for key, progress in running:
+        for key, progress in list_running(begun):
             if now_s - self._printed_s.setdefault(key, now_s) >= LINE_INTERVAL_S:
                 self._printed_s[key] = now_s
                 self._console.print(Text(f"… {escape_line(key)}: {progress}"), soft_wrap=True)

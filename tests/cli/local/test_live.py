@@ -68,7 +68,7 @@ def test_recording_that_makes_progress_never_times_out() -> None:
     assert result.seconds >= 5_000
 
 
-def test_recording_without_progress_times_out_after_two_minutes() -> None:
+def test_recording_without_progress_times_out() -> None:
     cloud = TimedOutputs({}, {"stuck.mp3": 300})
     result = cloud.wait("stuck.mp3")["stuck.mp3"]
     assert not result.complete
@@ -84,7 +84,7 @@ def test_recording_that_waits_for_others_does_not_time_out() -> None:
 
 
 def test_recording_with_a_job_that_ended_waits_for_its_own_result_only() -> None:
-    clock = ProgressClock()
+    clock = ProgressClock(timeout_s=150)
     for second in range(200):
         clock.note("lost.mp3", ENDED, second)
         clock.note("long.mp3", JobStatus("Running", second), second)

@@ -13,6 +13,7 @@ from cli.output import SafeConsole
 
 LONG = JobStatus("Running", 201_000, 1_065_000)
 WAITING = JobStatus("Submitted")
+OPENED = JobStatus("Running", 0, 1_065_000)
 
 
 class PlainOutput:
@@ -39,14 +40,15 @@ def test_progress_is_in_minutes_and_seconds() -> None:
 
 
 def test_pipe_gets_one_line_for_each_recording_every_ten_seconds() -> None:
-    lines = PlainOutput().run(35, {"a.mp3": LONG, "名 字.mp3": LONG, "waits.mp3": WAITING})
+    waiting = {"waits.mp3": WAITING, "started.mp3": JobStatus("Running"), "opened.mp3": OPENED}
+    lines = PlainOutput().run(35, {"a.mp3": LONG, "名 字.mp3": LONG, **waiting})
     assert lines == ["… a.mp3: 3:21 of 17:45", "… 名 字.mp3: 3:21 of 17:45"] * 3
 
 
 def test_pipe_gets_a_line_when_nothing_runs() -> None:
     assert (
-        PlainOutput().run(21, {"a.mp3": None, "b.mp3": WAITING})
-        == ["… 2 recordings without a result so far"] * 2
+        PlainOutput().run(21, {"a.mp3": None, "b.mp3": WAITING, "c.mp3": OPENED})
+        == ["… 3 recordings without a result so far"] * 2
     )
 
 
