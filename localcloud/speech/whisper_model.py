@@ -37,15 +37,13 @@ def prepare_model(source: str, report: Callable[[str], None]) -> Path:
     before. Empty: the base model, from the installed packages if they are there, else downloaded. Raises
     SpeechSetupError.
     """
+    folder = _expand(source)
+    if source and not folder.is_dir() and (folder.name != source or folder.exists()):
+        raise SpeechSetupError(f"there is no folder {source} with a Whisper model")
     if importlib.util.find_spec("faster_whisper") is None:  # found out now, not after the work
         raise build_missing_whisper_error()
     if source:
-        folder = _expand(source)
-        if folder.is_dir():
-            return _check_folder(folder)
-        if folder.name != source or folder.exists():
-            raise SpeechSetupError(f"there is no folder {source} with a Whisper model")
-        return _download(source, report)
+        return _check_folder(folder) if folder.is_dir() else _download(source, report)
     parts = [spec for spec in map(importlib.util.find_spec, _PARTS) if spec]
     if not parts:
         return _download(BASE, report)

@@ -239,6 +239,8 @@ def test_make_demo_installs_what_its_speech_needs(
     make = subprocess.run(
         ["make", "--dry-run", "demo", "VENV=no-such-folder", *arguments],
         cwd=ROOT,
+        # `make test` passes its own options and variables on.
+        env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
         capture_output=True,
         text=True,
         check=True,

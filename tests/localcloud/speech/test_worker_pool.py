@@ -196,7 +196,8 @@ def test_process_that_ends_at_its_start_is_a_clear_error() -> None:
 
 
 def test_packages_of_an_engine_may_be_in_pythonpath(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "faster_whisper.py").write_text("raise ImportError('found in PYTHONPATH')\n")
+    for package in ("ctranslate2", "faster_whisper"):
+        (tmp_path / f"{package}.py").write_text("raise ImportError('found in PYTHONPATH')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     async def start() -> None:
