@@ -76,9 +76,9 @@ def parse_metadata(metadata: Mapping[str, str]) -> dict[str, Choice]:
             source = METADATA_PREFIX + name
             choices[name] = Choice(_parse_value(OPTIONS[name], values[name], source, ""), source)
     for full_name, raw in values.items():
-        text = decode_text(raw)
-        if not full_name.startswith(OPTION_PREFIX) or full_name in MARKS or not text.strip():
+        if not full_name.startswith(OPTION_PREFIX) or full_name in MARKS or not raw.strip():
             continue
+        text = decode_text(raw)
         prefix = METADATA_PREFIX + OPTION_PREFIX
         option = _find_option(full_name.removeprefix(OPTION_PREFIX), "", prefix)
         source = prefix + option.name

@@ -258,9 +258,9 @@ def _choose_options(
         return default, EMPTY
     if recording.size > MAX_RECORDING_BYTES:
         return default, TOO_LARGE
-    of_settings = parse_values(SETTINGS_SOURCE, {"engine": ctx.settings.engine}, is_operator=True)
+    settings_choices = parse_values(SETTINGS_SOURCE, {"engine": ctx.settings.engine}, is_operator=True)
     try:
-        chosen = combine(of_settings, parse_metadata(head.metadata))
+        chosen = combine(settings_choices, parse_metadata(head.metadata))
     except InvalidOption as error:
         return default, invalid_metadata(error.message, error.message_zh)
     refusals, warnings = check_options(chosen, recording.key, recording.size)
