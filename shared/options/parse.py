@@ -216,7 +216,7 @@ def _show(raw: object) -> str:
 
 def _as_text(raw: object) -> str:
     """Return the text of a value; a number in JSON or YAML is its digits. Raises ValueError."""
-    if isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) < _MAX_SHOWN_NUMBER:
+    if isinstance(raw, int) and not isinstance(raw, bool):
         return str(raw)
     if not isinstance(raw, str):
         raise ValueError  # noqa: TRY004 - a value of another type is one more wrong value

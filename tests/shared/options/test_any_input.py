@@ -74,6 +74,8 @@ def test_chinese_names_are_read_in_every_encoding(names: list[str]) -> None:
         "%E5%E6",
         "5L2g5aW9",
         "=?utf-8?b?***?=",
+        "=?utf-8?b?YQ?=",
+        "=?utf-8?q?é?=",
         "=?x-none?b?YQ==?=",
         "=?utf-8?q?a",
         "50 %",
@@ -87,6 +89,8 @@ def test_text_in_no_known_form_stays(text: str) -> None:
 def test_words_of_two_charsets_with_text_between_them_are_read() -> None:
     gbk = base64.b64encode("你".encode("gbk")).decode()
     assert decode_text(f"a =?gb2312?B?{gbk}?= b =?utf-8?Q?=E5=A5=BD?= c") == "a 你 b 好 c"
+    assert decode_text("=?utf-8?Q?=E5=A5=BD?= b =?utf-8?Q?=E5=A5=BD?=") == "好 b 好"
+    assert decode_text("=?utf-8?Q?=E5=A5?=  =?utf-8?Q?=BD?= c") == "好 c"
 
 
 @pytest.mark.parametrize("raw", ["\ufffd\ufffd", "a\ufffdb", "=?utf-8?b?/////w==?="])

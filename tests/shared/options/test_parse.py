@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.options.model import OPTIONS, InvalidOption, RecordingOptions
+from shared.options.model import OPTIONS, InvalidOption, RecordingOptions, format_value
 from shared.options.parse import MARKS, Choice, parse_metadata, parse_values
 from shared.recordings.keys import OUTPUT_MARK
 from shared.settings import DEFAULT_FORMATS
@@ -64,6 +64,7 @@ INVALID: tuple[tuple[str, Any], ...] = (
     ("template", True),
     ("hot-words", "a" * 201),
     ("hot-words", "a\x00b"),
+    ("hot-words", " "),
     ("hot-words", True),
     ("priority", "3"),
     ("priority", "-1"),
@@ -216,3 +217,23 @@ def test_mark_of_what_scribe_writes_is_no_option() -> None:
 
 def test_formats_are_those_of_the_settings() -> None:
     assert RecordingOptions().formats == DEFAULT_FORMATS == tuple(FORMATS)
+
+
+def test_message_is_short_even_if_the_place_is_not() -> None:
+    with pytest.raises(InvalidOption) as caught:
+        parse_values("rules.yml " * 100, {"speakers": 1})
+    assert (len(str(caught.value)), len(caught.value.message_zh)) == (400, 400)
+
+
+def test_values_are_shown_as_metadata_have_them() -> None:
+    for case in CASES:
+        shown = format_value(case.name, case.value)
+        if shown:
+            choices = parse_metadata({f"scribe-{case.name}": shown})
+            assert choices[case.name].value == case.value, shown
+    assert format_value("formats", ("vtt", "json")) == "vtt,json"
+    assert [format_value(name, OPTIONS[name].default) for name in ("line-length", "priority", "notify")] == [
+        "off",
+        "0",
+        "yes",
+    ]
