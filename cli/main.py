@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -14,14 +13,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.config import ENV_FILE, Commands, check_secrets_not_tracked, create_context
+from cli.config import ENV_FILE, check_secrets_not_tracked, create_context
 from cli.errors import OperatorError
 from cli.local.demo import run_demo
-from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, deploy_local_pipeline
 from cli.local.invoke import invoke as invoke_function
-from cli.local.samples import load_sample_uploads
+from cli.local.recordings import InvalidArguments, load_own_recordings
+from cli.local.serve import serve
+from cli.local.speech import Speech, SpeechOptions
 from cli.output import create_console, escape_line, escape_markup, print_stack_trace, protect_streams
-from cli.redaction import SECRETS
 from shared.errors import CloudError, ScribeError
 
 
@@ -62,6 +61,23 @@ EnvFile = Annotated[
     ),
 ]
 
+SpeechOption = Annotated[
+    Speech,
+    typer.Option(help="pocketsphinx: English, quick to install. whisper: 99 languages, with punctuation."),
+]
+SpeechModelOption = Annotated[
+    str,
+    typer.Option(
+        "--speech-model", metavar="DIR_OR_NAME", help="Whisper's model: a folder or a name. Default: base."
+    ),
+]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="The setting ENGINE, e.g. 16k_zh. Default: 16k_en; with whisper, detected."
+    ),
+]
+
 
 def _print_version(requested: bool) -> None:
     if requested:
@@ -82,34 +98,63 @@ def main(
 
 @app.command(rich_help_panel="On this machine")
 def demo(
+    *,
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Your own recordings, in English. Default: five samples.", exists=True, dir_okay=False
+            metavar="FILE_OR_FOLDER",
+            help="Your own recordings: files, and folders with all recordings below them. Default: the samples.",
         ),
     ] = None,
     folder: Annotated[
         Path, typer.Option("--results", metavar="DIR", help="Folder for the results.")
     ] = DEMO_FOLDER,
+    speech: SpeechOption = Speech.POCKETSPHINX,
+    speech_model: SpeechModelOption = "",
+    engine: EngineOption = "",
 ) -> None:
     """Transcribe samples on this machine with real speech recognition.
 
-    Deploys Scribe to a local cloud and uploads recordings to it. Needs no account.
+    Deploys Scribe to a local cloud and uploads recordings to it. Needs no account. A text beside a recording
+    (talk.mp3.transcript.txt) is returned as its transcript, in any language.
     """
     console = create_console()
-    if not _run(console, lambda: run_demo(console, files or [], folder)):
+    try:
+        own = load_own_recordings(files) if files else None
+    except InvalidArguments as error:
+        raise typer.BadParameter(f"\n{error}", param_hint="FILE_OR_FOLDER") from None
+    options = SpeechOptions(speech, speech_model, engine)
+    if not _run(console, lambda: run_demo(console, own, folder, options)):
         raise typer.Exit(1)
 
 
 @app.command(rich_help_panel="On this machine")
 def local(
+    *,
     data: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for the state of the local cloud.")
     ] = LOCAL_FOLDER,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="N",
+            help="Port on 127.0.0.1. Default: any free one.",
+            show_default=False,
+        ),
+    ] = 0,
+    speech: SpeechOption = Speech.POCKETSPHINX,
+    speech_model: SpeechModelOption = "",
+    engine: EngineOption = "",
 ) -> None:
-    """Keep a local cloud with Scribe running, for any COS client."""
+    """Keep a local cloud with Scribe running, for any COS client.
+
+    Prints each upload, result and error.
+    """
     console = create_console()
-    _run(console, lambda: _serve(console, data))
+    options = SpeechOptions(speech, speech_model, engine)
+    _run(console, lambda: serve(console, data, port, options))
 
 
 @app.command(rich_help_panel="On this machine")
@@ -250,38 +295,6 @@ def _confirm() -> bool:
 def _warn_if_tracked(env_file: Path) -> None:
     if warning := check_secrets_not_tracked(env_file):
         create_console(stderr=True).print(f"! {escape_markup(warning)}", style="yellow", soft_wrap=True)
-
-
-def _serve(console: Console, data: Path) -> None:
-    with deploy_local_pipeline(data, ["--timers"]) as pipeline:
-        emulator = pipeline.emulator
-        for upload in load_sample_uploads():
-            pipeline.upload(upload)
-        endpoint, region = emulator.endpoint, emulator.region
-        # This key opens the cloud on this machine only, and its user needs it.
-        for value in (emulator.secret_id, emulator.secret_key):
-            SECRETS.remove(value)
-        lines = [
-            f"Local cloud at [bold]{endpoint}[/], data in {escape_markup(data)}. The samples are uploaded.",
-            f"Upload to {INPUT_BUCKET}; the transcripts appear in {OUTPUT_BUCKET}.",
-            "",
-            "With any COS client:",
-            f"  region {region}, HTTP proxy {endpoint}, scheme http",
-            f"  secret id {emulator.secret_id}",
-            f"  secret key {emulator.secret_key}",
-            "For example, Tencent's Python SDK:",
-            f"  CosConfig(Region='{region}', SecretId='{emulator.secret_id}', SecretKey='{emulator.secret_key}',",
-            f"            Scheme='http', Proxies={{'http': '{endpoint}'}})",
-            "",
-            "In another terminal:",
-            "  scribe invoke upload events/cos-put.json",
-            f"  {escape_markup(Commands(data / '.env').doctor)}    (also deploy and remove)",
-            "Ctrl-C stops it.",
-        ]
-        for line in lines:
-            console.print(line, soft_wrap=True)
-        while True:
-            time.sleep(3600)
 
 
 def _run(console: Console, work: Callable[[], T]) -> T:

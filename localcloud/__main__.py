@@ -10,8 +10,9 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -26,6 +27,8 @@ from localcloud.faults.plan import FaultPlanError, load_plan
 from localcloud.http.server import HttpProtocol
 from localcloud.private_files import make_new_files_private, make_private_folder, write_private_text
 from localcloud.runtime.models import DeploymentError
+from localcloud.speech import RECOGNISERS, SpeechSetupError
+from localcloud.speech.whisper_model import prepare_model
 
 _PROPAGATION_DELAY_MS = 200
 _CLOCK_OPTION = "--function-clock-offsets"
@@ -42,7 +45,19 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, required=True, help="folder for objects and state; kept over restarts"
     )
-    parser.add_argument("--speech", choices=("pocketsphinx", "scripted"), default="pocketsphinx")
+    parser.add_argument(
+        "--speech",
+        choices=tuple(RECOGNISERS),
+        default="pocketsphinx",
+        help="pocketsphinx: real, English (default); whisper: real, 99 languages; scripted: invented words",
+    )
+    parser.add_argument(
+        "--speech-model",
+        default="",
+        metavar="DIR",
+        help="folder of a Whisper model for faster-whisper, or the name of one to download (small); default: the base"
+        " model, installed or downloaded",
+    )
     parser.add_argument("--functions", type=Path, nargs="?", const=Path(), help="folder with serverless.yml")
     parser.add_argument(
         "--policies",
@@ -52,6 +67,11 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--timers", action="store_true", help="run the functions' timer triggers by the clock"
+    )
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="stop also when standard input is closed: with the program that started it",
     )
     parser.add_argument("--region", default="ap-guangzhou")
     parser.add_argument("--appid", default="1250000000")
@@ -167,6 +187,7 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
         secret_id=arguments.secret_id,
         secret_key=arguments.secret_key,
         speech=arguments.speech,
+        speech_model=_find_speech_model(arguments.speech, arguments.speech_model),
         functions=arguments.functions,
         policies=arguments.policies,
         timers=arguments.timers,
@@ -193,6 +214,14 @@ def _build_options(arguments: argparse.Namespace) -> CloudOptions:
             is_bound=not arguments.bare_account,
         ),
     )
+
+
+def _find_speech_model(speech: str, source: str) -> Path | None:
+    if speech == "whisper":
+        return prepare_model(source, lambda line: print(line, file=sys.stderr))  # noqa: T201 - takes long
+    if source:
+        raise SpeechSetupError("--speech-model is for --speech whisper")
+    return None
 
 
 class _Server(uvicorn.Server):
@@ -229,8 +258,17 @@ def _format_ready_line(cloud: Cloud, endpoint: str) -> str:
     )
 
 
-async def serve(options: CloudOptions, listener: socket.socket) -> None:
-    """Run a cloud on a listening socket until SIGTERM or SIGINT. Raises DeploymentError, PolicyFileError."""
+def _wait_for_end_of_stdin() -> None:
+    """Stop when the program that started this one has ended, however it ended."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def serve(options: CloudOptions, listener: socket.socket, *, until_stdin_closes: bool = False) -> None:
+    """Run a cloud on a listening socket until SIGTERM or SIGINT, or until standard input is closed.
+
+    Raises DeploymentError, PolicyFileError, SpeechSetupError.
+    """
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     cloud = Cloud(options, endpoint, create_admin_app)
     ready_file = options.data / "ready.json"
@@ -257,11 +295,21 @@ async def serve(options: CloudOptions, listener: socket.socket) -> None:
         ),
         announce,
     )
+    loop, starting = asyncio.get_running_loop(), asyncio.create_task(cloud.start())
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+        loop.call_soon_threadsafe(starting.cancel)  # loading a speech model takes seconds
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+        signal.signal(number, stop)
+    if until_stdin_closes:
+        threading.Thread(target=_wait_for_end_of_stdin, daemon=True).start()
     try:
-        await cloud.start()
-        await server.serve([listener])
+        with suppress(asyncio.CancelledError):
+            await starting
+        if not server.should_exit:
+            await server.serve([listener])
     finally:
         ready_file.unlink(missing_ok=True)
         await cloud.close()
@@ -273,7 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     make_new_files_private()
     try:
         options = _build_options(parsed)
-    except FaultPlanError as error:
+    except (FaultPlanError, SpeechSetupError) as error:
         print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's message
         return 1
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -285,8 +333,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             make_private_folder(options.data)
             listener.bind(("127.0.0.1", parsed.port))
-            asyncio.run(serve(options, listener))
-        except (DeploymentError, PolicyFileError, OSError) as error:
+            asyncio.run(serve(options, listener, until_stdin_closes=parsed.until_stdin_closes))
+        except (DeploymentError, PolicyFileError, SpeechSetupError, OSError) as error:
             print(f"localcloud cannot start: {error}", file=sys.stderr)  # noqa: T201 - the command's message
             return 1
     return 0

@@ -144,7 +144,8 @@ class _AdminPages:
     async def jobs(self, request: Request) -> Response:
         """Return every job and its state. `paid`: it was submitted; `fault`: what the fault plan did to it.
 
-        `submitter` is the function that submitted it, else the secret id of the key.
+        `submitter` is the function that submitted it, else the secret id of the key. `progress` of a running job:
+        {"done_ms", "duration_ms"}, null before its first step and for other jobs.
 
         DELETE lets CI forget the jobs that have ended, as it does after some time: no call of CI finds them any more,
         and only this page still has them (`forgotten`). With `?object=key`, only the jobs of one recording.
@@ -152,6 +153,7 @@ class _AdminPages:
         if request.method == "DELETE":
             self._cloud.ci.jobs.forget_ended(request.query_params.get("object", ""))
         marks, forgotten = self._cloud.faults.jobs.marks(), self._cloud.ci.jobs.list_forgotten()
+        progress = self._cloud.ci.progress
         return JSONResponse(
             [
                 {
@@ -172,6 +174,7 @@ class _AdminPages:
                     "paid": marks.get(job.job_id) != FOREIGN,
                     "fault": marks.get(job.job_id, ""),
                     "forgotten": job.number in forgotten,
+                    "progress": asdict(progress[job.job_id]) if job.job_id in progress else None,
                 }
                 for job in self._cloud.ci.jobs.all()
             ]

@@ -78,7 +78,8 @@ class CloudOptions:
     `propagation_delay_s`: how long new roles, policies, queues and URLs are not yet known everywhere. `is_bare`: in a
     new data folder no bucket is bound to CI, and the service roles do not exist. `ci_permissions`: which actions the
     queries of speech jobs need. `ci_signature_error`: the code for a wrong signature, access-denied or
-    invalid-authorization. `clock_offsets_s`: how far the clocks of new instances of functions are ahead, in turn.
+    invalid-authorization. `speech_model`: the folder of the Whisper model. `clock_offsets_s`: how far the clocks of
+    new instances of functions are ahead, in turn.
     """
 
     data: Path
@@ -87,6 +88,7 @@ class CloudOptions:
     secret_id: str = ""
     secret_key: str = ""
     speech: str = "pocketsphinx"
+    speech_model: Path | None = None
     functions: Path | None = None
     policies: Path | None = None
     timers: bool = False
@@ -161,7 +163,7 @@ class Cloud:
         self.ci = CiBackend(
             self.store,
             self.cos,
-            make_recogniser(options.speech),
+            make_recogniser(options.speech, model=options.speech_model),
             notifier,
             options.ci,
             self.faults,

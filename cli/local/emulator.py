@@ -25,19 +25,21 @@ from localcloud.private_files import (
     write_private_bytes,
     write_private_text,
 )
-from shared.errors import AlreadyExists
+from shared.errors import AlreadyExists, NotFound
+from shared.settings import load_settings
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
 from shared.tencent.cos import CosClient
 from shared.tencent.speech import SpeechClient
 
-START_TIMEOUT_S = 60.0  # the first start on a laptop reads the speech model from a cold disk
+# The first start reads the speech model from a cold disk; the local cloud itself gives up after 60 s.
+START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
 
 APPID, REGION = "1250000000", "ap-guangzhou"
 INPUT_BUCKET, OUTPUT_BUCKET = f"recordings-{APPID}", f"transcripts-{APPID}"
 CALLBACK_TOKEN = "local-callback-token"  # noqa: S105 - protects a loopback address; the events in events/ hold it
-ENGINE = "16k_en"  # the local recogniser knows English only
+ENGINE = "16k_en"  # PocketSphinx, the default recogniser, knows English only
 
 SETTINGS = {
     "SCRIBE_STAGE": "local",
@@ -62,6 +64,9 @@ SETTINGS = {
     "CALLBACK_URL": "",
 }
 
+LOCAL_SETTINGS = load_settings(SETTINGS)
+OUTPUT_PREFIX, OUTPUT_FORMATS = LOCAL_SETTINGS.output_prefix, LOCAL_SETTINGS.formats
+ERROR_SUFFIX = "error.json"
 
 _KEY_MEMBERS = ("secret_id", "secret_key")  # of the ready line
 
@@ -147,11 +152,19 @@ class LocalPipeline:
 
     def upload(self, upload: Upload) -> None:
         """Upload one file. A sidecar text is stored with it: the local cloud returns that text as the transcript."""
-        if upload.sidecar.is_file():
+        if upload.sidecar:
             path = self.data / "buckets" / INPUT_BUCKET / (upload.key + ".transcript.txt")
             make_private_folder(path.parent)
             write_private_bytes(path, upload.sidecar.read_bytes())
         self.clients.cos.put(INPUT_BUCKET, upload.key, upload.path.read_bytes(), metadata=upload.metadata)
+
+    def has(self, upload: Upload) -> bool:
+        """Check whether an object with its key is in the input bucket."""
+        try:
+            self.clients.cos.head(INPUT_BUCKET, upload.key)
+        except NotFound:
+            return False
+        return True
 
 
 @contextmanager
@@ -164,10 +177,11 @@ def start_emulator(
     """
     log_path = data / "localcloud.log"
     make_private_folder(data)
-    command = [sys.executable, "-m", "localcloud", "--port", "0", "--data", str(data), *arguments]
+    command = [sys.executable, "-m", "localcloud", "--until-stdin-closes", "--data", str(data), *arguments]
     with open(log_path, "ab", opener=private_opener) as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
             command,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env={**os.environ, **environ},
@@ -181,27 +195,31 @@ def start_emulator(
 
 
 @contextmanager
-def deploy_local_pipeline(data: Path, arguments: Sequence[str] = ()) -> Iterator[LocalPipeline]:
+def deploy_local_pipeline(
+    data: Path, arguments: Sequence[str] = (), *, engine: str = ENGINE
+) -> Iterator[LocalPipeline]:
     """Run a local cloud with two buckets and Scribe deployed by `scribe deploy`, until the block ends.
 
-    The data folder gets the output of the deployment as deploy.log and its settings as .env. Raises EmulatorError,
+    `arguments` are the options of the local cloud, `engine` is the setting ENGINE. The data folder gets the output of
+    the deployment as deploy.log and its settings as .env. Raises EmulatorError,
     OperatorError, ScribeError.
     """
     with start_emulator(data, {}, ["--region", REGION, "--appid", APPID, *arguments]) as emulator:
         clients = OperatorClients.for_emulator(emulator)
         clients.ensure_bucket(INPUT_BUCKET)
         clients.ensure_bucket(OUTPUT_BUCKET)
-        _deploy(emulator, data)
+        _deploy(emulator, data, engine)
         yield LocalPipeline(emulator, clients, data)
 
 
-def _deploy(emulator: Emulator, data: Path) -> None:
+def _deploy(emulator: Emulator, data: Path, engine: str) -> None:
     # Importing the SDK takes a third of a second; the local cloud starts in that time.
     from cli.deploy.command import DeployOptions, deploy  # noqa: PLC0415
 
     env_file, log_file = data / ".env", data / "deploy.log"
     config = {
         **SETTINGS,
+        "ENGINE": engine,
         "CLOUD_ENDPOINT": emulator.endpoint,
         "TENCENT_SECRET_ID": emulator.secret_id,
         "TENCENT_SECRET_KEY": emulator.secret_key,
@@ -223,7 +241,8 @@ def _read_ready_line(process: subprocess.Popen[bytes], log_path: Path) -> str:
         timer.cancel()
     if not line.strip():
         log = log_path.read_text("utf-8", "replace").strip().splitlines()
-        raise EmulatorError(f"the local cloud did not start: {log[-1] if log else 'its log is empty'}")
+        reason = log[-1].removeprefix("localcloud cannot start: ") if log else "its log is empty"
+        raise EmulatorError(f"the local cloud did not start: {reason}")
     return line.decode("utf-8", "replace")
 
 
@@ -235,5 +254,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()

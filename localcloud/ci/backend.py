@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -36,7 +37,7 @@ from localcloud.cos.backend import CosBackend
 from localcloud.cos.models import Bucket
 from localcloud.faults.service_faults import Faults
 from localcloud.http.hosts import ServiceName, parse_host
-from localcloud.speech.models import Recogniser
+from localcloud.speech.models import Progress, Recogniser
 from localcloud.store import Store
 from localcloud.xml import Node
 
@@ -137,6 +138,11 @@ class CiBackend:
 
     def _on_finished(self, job: Job) -> None:
         self.notifier.enqueue(job, self.queues.require(job.spec.queue_id))
+
+    @property
+    def progress(self) -> Mapping[str, Progress]:
+        """How far the running jobs are, by job id."""
+        return self._worker.progress
 
     async def start(self) -> None:
         """Start the recogniser, then the open jobs and the notifications that are due."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 from localcloud.ci.models import (
     TAG,
@@ -18,15 +17,13 @@ from localcloud.ci.models import (
     Template,
     format_timestamp,
 )
-from localcloud.speech.models import Recognition, Sentence, Word
+from localcloud.ci.text_options import format_sentences
+from localcloud.speech.models import Recognition, Sentence
+from localcloud.speech.segmenter import is_punctuation
 from localcloud.xml import Node, node, recognised_node, serialize
 
 # Elements that can repeat: in JSON they are arrays even when there is only one.
 _REPEATED = frozenset({"JobsDetail", "ResultDetail", "Words", "FlashResult", "sentence_list", "word_list"})
-_PUNCTUATION = "，。！？；、：,.!?;:…"
-# Text up to and including its punctuation; a point or comma inside a number does not count.
-_CLAUSE = re.compile(rf"(?:[^{_PUNCTUATION}]|(?<=\d)[.,:](?=\d))+[{_PUNCTUATION}]*")
-_CLAUSE_FORMAT = 3  # ResTextFormat: split at punctuation, for subtitles
 
 
 def paging_nodes(request_id: str, total: int, page_number: int, page_size: int) -> tuple[Node, ...]:
@@ -218,7 +215,7 @@ def render_text(params: RecognitionParams, recognition: Recognition) -> str:
     """Render the Result text: `[m:ss.mmm,m:ss.mmm]  words` lines; with speakers the channel is a third number."""
     has_speakers = params.is_diarised or recognition.channels > 1
     lines = []
-    for sentence in _format_sentences(params, recognition):
+    for sentence in format_sentences(params, recognition):
         speaker = f",{sentence.channel}" if has_speakers else ""
         lines.append(
             f"[{_format_clock(sentence.start_ms)},{_format_clock(sentence.end_ms)}{speaker}]  {sentence.text}"
@@ -226,25 +223,24 @@ def render_text(params: RecognitionParams, recognition: Recognition) -> str:
     return "\n".join(lines)
 
 
-def render_srt(recognition: Recognition) -> str:
+def render_srt(params: RecognitionParams, recognition: Recognition) -> str:
     """Render SubRip subtitles, for OutputFileType srt."""
     return "".join(
         f"{number}\n{_format_srt_time(sentence.start_ms)} --> {_format_srt_time(sentence.end_ms)}\n{sentence.text}\n\n"
-        for number, sentence in enumerate(recognition.sentences, 1)
+        for number, sentence in enumerate(format_sentences(params, recognition), 1)
     )
 
 
 def build_details(params: RecognitionParams, recognition: Recognition) -> list[Node]:
     """Build one ResultDetail a sentence: members in alphabetical order, word times relative to the sentence."""
-    return [_build_detail(params, sentence) for sentence in _format_sentences(params, recognition)]
+    return [_build_detail(params, sentence) for sentence in format_sentences(params, recognition)]
 
 
 def _build_detail(params: RecognitionParams, sentence: Sentence) -> Node:
     words = [
         word
         for word in sentence.words
-        if params.text_format != 1
-        or word.text.strip(_PUNCTUATION)  # format 1: no punctuation among the words
+        if params.text_format != 1 or not is_punctuation(word.text)  # format 1: words only
     ]
     letters = len(re.sub(r"\W", "", sentence.text))
     length_s = max(sentence.end_ms - sentence.start_ms, 1) / 1000
@@ -262,7 +258,7 @@ def _build_detail(params: RecognitionParams, sentence: Sentence) -> Node:
                 node("OffsetEndMs", word.end_ms - sentence.start_ms),
                 node("OffsetStartMs", word.start_ms - sentence.start_ms),
                 # The task callback's sample has a fourth member here; its name is unconfirmed.
-                node("VoiceType", 0 if word.text.strip(_PUNCTUATION) else 1),
+                node("VoiceType", int(is_punctuation(word.text))),
                 recognised_node("Word", word.text),
             )
             for word in words
@@ -274,12 +270,15 @@ def _build_detail(params: RecognitionParams, sentence: Sentence) -> Node:
 def build_flash_result(params: RecognitionParams, recognition: Recognition) -> list[Node]:
     """Build one FlashResult a channel: lower-case names, times in milliseconds from the start of the recording."""
     channels = 1 if params.value("FirstChannelOnly", "1") == "1" else recognition.channels
-    return [_build_flash_channel(params, recognition, channel) for channel in range(channels)]
+    sentences = format_sentences(params, recognition)
+    return [
+        _build_flash_channel(params, channel, [item for item in sentences if item.channel == channel])
+        for channel in range(channels)
+    ]
 
 
-def _build_flash_channel(params: RecognitionParams, recognition: Recognition, channel: int) -> Node:
-    sentences = [sentence for sentence in recognition.sentences if sentence.channel == channel]
-    with_words = params.value("WordInfo", "0") != "0"
+def _build_flash_channel(params: RecognitionParams, channel: int, sentences: Sequence[Sentence]) -> Node:
+    word_info = params.value("WordInfo", "0")
     return node(
         "FlashResult",
         node("channel_id", channel),
@@ -297,43 +296,14 @@ def _build_flash_channel(params: RecognitionParams, recognition: Recognition, ch
                         node("start_time", word.start_ms),
                         recognised_node("word", word.text),
                     )
-                    for word in (sentence.words if with_words else ())
+                    for word in (sentence.words if word_info != "0" else ())
+                    if word_info != "1" or not is_punctuation(word.text)  # 1: words only
                 ),
             )
             for sentence in sentences
         ),
         recognised_node("text", "".join(sentence.text for sentence in sentences)),
     )
-
-
-def _format_sentences(params: RecognitionParams, recognition: Recognition) -> list[Sentence]:
-    """Return the sentences, split into clauses where ResTextFormat is 3."""
-    if params.text_format != _CLAUSE_FORMAT:
-        return list(recognition.sentences)
-    return [clause for sentence in recognition.sentences for clause in _split_clauses(sentence)]
-
-
-def _split_clauses(sentence: Sentence) -> Iterator[Sentence]:
-    """Split a sentence after its punctuation; each clause takes the words that its letters belong to."""
-    if not sentence.words:
-        yield sentence
-        return
-    texts = [match.group().strip() for match in _CLAUSE.finditer(sentence.text)]
-    words = list(sentence.words)
-    for number, text in enumerate(texts):
-        clause_words: list[Word] = []
-        letters = len(re.sub(r"\s", "", text))
-        is_last = number == len(texts) - 1
-        while words and (is_last or sum(len(word.text) for word in clause_words) < letters):
-            clause_words.append(words.pop(0))
-        if clause_words:
-            yield replace(
-                sentence,
-                text=text,
-                start_ms=clause_words[0].start_ms,
-                end_ms=clause_words[-1].end_ms,
-                words=tuple(clause_words),
-            )
 
 
 def _format_clock(time_ms: int) -> str:

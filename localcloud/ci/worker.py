@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from localcloud.cos.backend import CosBackend
 from localcloud.cos.exceptions import CosError
 from localcloud.cos.models import Bucket
 from localcloud.faults.service_faults import JobFaults
-from localcloud.speech.models import Recogniser, Recognition, RecognitionError
+from localcloud.speech.models import Progress, Recogniser, Recognition, RecognitionError
 from localcloud.store import Store
 
 _log = logging.getLogger("localcloud.ci")
@@ -65,7 +65,13 @@ class QueueWorker:
         self._delay_s = delay_s
         self._faults = faults
         self._running: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
+        self._progress: dict[str, Progress] = {}
         self._is_open = False
+
+    @property
+    def progress(self) -> Mapping[str, Progress]:
+        """How far the running jobs are, by job id; a job that has just begun is not in it."""
+        return self._progress
 
     async def start(self) -> None:
         """Start the waiting jobs; jobs that a stop interrupted start again."""
@@ -113,11 +119,13 @@ class QueueWorker:
             self._finish(job, "Failed", failure.code, failure.message, None)
         except Exception:  # noqa: BLE001 - every job has to end in a state that its submitter can see
             _log.exception("job %s failed by an error in the stand-in", job.job_id)
-            self._finish(job, "Failed", "InternalError", "The stand-in failed; see its log.", None)
+            message = "The local cloud failed on this job; its log says how."
+            self._finish(job, "Failed", "LocalCloud.InternalError", message, None)
         else:
             self._finish(job, "Success", "Success", "", recognition)
 
     def _finish(self, job: Job, state: str, code: str, message: str, recognition: Recognition | None) -> None:
+        self._progress.pop(job.job_id, None)
         # One transaction: a job must not end without its notification.
         with self._store.transaction():
             self._jobs.finish(job, state, code, message, recognition)
@@ -130,7 +138,11 @@ class QueueWorker:
 
             async def recognise(channels: int) -> Recognition:
                 return await self._recogniser.recognise(
-                    recording, engine=params.engine, channels=channels, sidecar=sidecar
+                    recording,
+                    engine=params.engine,
+                    channels=channels,
+                    sidecar=sidecar,
+                    on_progress=lambda progress: self._progress.update({job.job_id: progress}),
                 )
 
             if params.is_flash and params.value("FirstChannelOnly", "1") == "0":
@@ -177,7 +189,7 @@ class QueueWorker:
         bucket, key, params = self._find_output_bucket(job), job.spec.output.key, job.spec.speech
         # Whether the real text object has the time brackets is unconfirmed.
         is_srt = params.value("OutputFileType") == "srt"
-        text = render_srt(recognition) if is_srt else render_text(params, recognition)
+        text = render_srt(params, recognition) if is_srt else render_text(params, recognition)
         details = (
             build_flash_result(params, recognition) if params.is_flash else build_details(params, recognition)
         )

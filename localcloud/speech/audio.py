@@ -3,7 +3,7 @@
 import importlib
 import io
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +12,7 @@ from typing import Any
 import miniaudio
 import pocketsphinx
 
+from localcloud.speech.errors import build_missing_decoder_error
 from localcloud.speech.models import RecognitionError
 
 SAMPLE_RATE = 16_000
@@ -50,6 +51,16 @@ def count_channels(recording: Path) -> int:
         except miniaudio.MiniaudioError:
             pass  # it only looks like that format: PyAV decides
     return int(_load_pyav_decoder(recording).count_channels(recording))
+
+
+def read_duration_ms(recording: Path) -> int | None:
+    """Read the length from the file's headers, in milliseconds; None if they do not say it."""
+    audio_format = _detect_format(_read_head(recording))
+    if audio_format is not None:
+        with suppress(miniaudio.MiniaudioError):
+            return round(_FILE_INFO[audio_format](str(recording)).duration * 1000) or None
+    duration_ms: int | None = _load_pyav_decoder(recording).read_duration_ms(recording)
+    return duration_ms
 
 
 def iter_pcm(recording: Path, *, channel: int | None) -> Iterator[bytes]:
@@ -110,22 +121,22 @@ def _is_aac_frame(head: bytes) -> bool:
 
 
 def _load_pyav_decoder(recording: Path) -> ModuleType:
-    """Import the PyAV decoder. Raises RecognitionError without PyAV; it names the extra if that would help."""
+    """Import the PyAV decoder. Raises RecognitionError without PyAV; it says how to install it if that would help."""
     try:
         return importlib.import_module("localcloud.speech.audio_av")
     except ImportError:
-        raise RecognitionError(
-            "the data could not be decoded as audio" + _describe_missing_extra(_read_head(recording))
-        ) from None
+        format_name = _detect_pyav_format(_read_head(recording))
+        if format_name is not None:
+            raise build_missing_decoder_error(format_name) from None
+        raise RecognitionError("the data could not be decoded as audio") from None
 
 
-def _describe_missing_extra(head: bytes) -> str:
+def _detect_pyav_format(head: bytes) -> str | None:
+    """Return the name of a format that only PyAV reads."""
     names = [name for offset, magic, name in _PYAV_FORMATS if head[offset:].startswith(magic)]
     if _is_aac_frame(head):
         names.append("aac")
-    if not names:
-        return ""
-    return f"; it looks like {names[0]}, which needs the `av` extra: pip install 'scribe-cos[av]'"
+    return names[0] if names else None
 
 
 @dataclass(frozen=True, slots=True)

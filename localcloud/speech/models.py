@@ -1,5 +1,6 @@
-"""The result of a recognition, its error, and the interface of all recognisers."""
+"""The result of a recognition, its errors, and the interface of all recognisers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,6 +44,18 @@ class Recognition:
         return cls(fields["duration_ms"], fields["channels"], tuple(sentences))
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of a recording has been recognised, and its length if the file says it; in milliseconds."""
+
+    done_ms: int
+    duration_ms: int | None
+
+
+class SpeechSetupError(Exception):
+    """A recogniser cannot start; the message is one line that says what to do."""
+
+
 class RecognitionError(Exception):
     """The recording cannot be recognised; the job ends Failed with this code and message."""
 
@@ -52,19 +65,33 @@ class RecognitionError(Exception):
         self.message = message
 
 
+def ignore_progress(_progress: Progress) -> None:
+    """Do nothing; for callers of `recognise` that do not show progress."""
+
+
 class Recogniser(Protocol):
     """Turns recordings into words. Started once, used by many jobs at a time, closed once."""
 
     async def start(self) -> None:
-        """Load what is needed: afterwards the first recording takes no longer than any other."""
+        """Load what is needed: afterwards the first recording takes no longer than any other.
+
+        Raises SpeechSetupError.
+        """
 
     async def recognise(
-        self, recording: Path, *, engine: str, channels: int, sidecar: Path | None
+        self,
+        recording: Path,
+        *,
+        engine: str,
+        channels: int,
+        sidecar: Path | None,
+        on_progress: Callable[[Progress], None] = ignore_progress,
     ) -> Recognition:
         """Recognise one audio file; its name does not matter.
 
-        `channels` is the job's ChannelNum; with 2 each side of a stereo file is recognised separately.
-        `sidecar` is a text file to return as if recognised. Raises RecognitionError.
+        `engine` is the job's EngineModelType. `channels` is its ChannelNum; with 2 each side of a stereo file is
+        recognised separately. `sidecar` is a text file to return as if recognised. `on_progress` is called from time
+        to time. Raises RecognitionError.
         """
 
     async def close(self) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
-from localcloud.speech.models import Recognition, RecognitionError, Sentence
+from localcloud.speech.models import Progress, Recognition, RecognitionError, Sentence, ignore_progress
 from localcloud.speech.sidecar import distribute_sentences, parse_sidecar
 
 _WORDS = (
@@ -30,10 +31,16 @@ class ScriptedRecogniser:
         """Do nothing."""
 
     async def recognise(
-        self, recording: Path, *, engine: str, channels: int, sidecar: Path | None
+        self,
+        recording: Path,
+        *,
+        engine: str,
+        channels: int,
+        sidecar: Path | None,
+        on_progress: Callable[[Progress], None] = ignore_progress,
     ) -> Recognition:
         """Invent the words of one recording. Raises RecognitionError for `NOT AUDIO`."""
-        del engine  # every engine gives the same words
+        del engine, on_progress  # every engine gives the same words, at once
         data = await asyncio.to_thread(recording.read_bytes)
         if data.startswith(b"NOT AUDIO"):
             raise RecognitionError("the data could not be decoded as audio")

@@ -1,15 +1,14 @@
 """A text file beside the recording, returned as if it had been recognised: exact results in any language."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcloud.speech.models import RecognitionError, Sentence, Word
+from localcloud.speech.errors import build_sidecar_error
+from localcloud.speech.models import Sentence, Word
+from localcloud.speech.segmenter import split_words
 
-# In scripts without spaces each character is a word, with the punctuation that follows it;
-# elsewhere words are separated by spaces.
-_SPACELESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_SPACELESS}][^\w\s]*|[^\s{_SPACELESS}]+")
 _CHANNEL_MARK = re.compile(r"\[([01])\]\s*")
 
 Span = tuple[int, int]
@@ -26,10 +25,10 @@ def parse_sidecar(sidecar: Path, speech: Sequence[Span], channel: int, channels:
         # Not splitlines() and strip(): a control character such as a vertical tab is part of the sentence.
         lines = [line.strip(" \t") for line in sidecar.read_text("utf-8-sig").split("\n")]
     except UnicodeDecodeError:
-        raise RecognitionError("the transcript beside the recording is not UTF-8 text") from None
+        raise build_sidecar_error() from None
     if channels > 1:
         lines = [_strip_channel_mark(line) for line in lines if _parse_channel(line) == channel]
-    return distribute_sentences([line for line in lines if line], speech, channel)
+    return distribute_sentences([line for line in lines if line.split()], speech, channel)
 
 
 def _parse_channel(line: str) -> int:
@@ -42,38 +41,53 @@ def _strip_channel_mark(line: str) -> str:
 
 
 def distribute_sentences(lines: Sequence[str], speech: Sequence[Span], channel: int) -> list[Sentence]:
-    """Give each sentence its own span of speech if there are as many of both, else time by its length."""
+    """Give each sentence its own span of speech if there are as many of both, else time by its width.
+
+    Every line has a word. A Chinese character is as wide as two Latin letters.
+    """
+    sentences = [split_words(line) for line in lines]
+    widths = [sum(map(_measure_width, words)) for words in sentences]
     if len(lines) == len(speech):
-        return [_time_sentence(line, [span], 0, 1, channel) for line, span in zip(lines, speech, strict=True)]
-    total = sum(map(len, lines))
-    sentences, position = [], 0
-    for line in lines:
-        end = position + len(line)
-        sentences.append(_time_sentence(line, speech, position / total, end / total, channel))
-        position = end
-    return sentences
+        return [
+            _time_sentence(line, words, _Clock([span], width), 0, channel)
+            for line, words, width, span in zip(lines, sentences, widths, speech, strict=True)
+        ]
+    clock = _Clock(speech, sum(widths))
+    return [
+        _time_sentence(line, words, clock, sum(widths[:number]), channel)
+        for number, (line, words) in enumerate(zip(lines, sentences, strict=True))
+    ]
 
 
-def _time_sentence(text: str, speech: Sequence[Span], first: float, last: float, channel: int) -> Sentence:
-    """Build a sentence that takes the part `first` to `last` (0 to 1) of all speaking time."""
-    texts = _WORD.findall(text) or [text]
-    total = sum(map(len, texts))
-    words, position = [], 0
+def _time_sentence(text: str, texts: Sequence[str], clock: "_Clock", position: int, channel: int) -> Sentence:
+    """Build a sentence that begins after `position` columns of the whole text."""
+    words = []
     for word in texts:
-        end = position + len(word)
-        start_ms = _time_at(speech, first + (last - first) * position / total, at_end=False)
-        end_ms = _time_at(speech, first + (last - first) * end / total, at_end=True)
-        words.append(Word(word, start_ms, max(start_ms, end_ms)))
+        end = position + _measure_width(word)
+        words.append(Word(word, clock.time_at(position, at_end=False), clock.time_at(end, at_end=True)))
         position = end
     return Sentence(text, words[0].start_ms, words[-1].end_ms, channel, tuple(words))
 
 
-def _time_at(speech: Sequence[Span], part: float, *, at_end: bool) -> int:
-    """Convert a part of the speaking time to a time of the recording; pauses between spans are skipped."""
-    offset_ms = part * sum(end - start for start, end in speech)
-    for start, end in speech:
-        length = end - start
-        if offset_ms < length or (at_end and offset_ms <= length):
-            return start + round(offset_ms)
-        offset_ms -= length
-    return speech[-1][1]
+def _measure_width(word: str) -> int:
+    """Return the columns of a word: 2 for a wide East Asian character, else 1."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in word)
+
+
+class _Clock:
+    """Converts columns of text to times of the recording, in proportion; pauses between spans of speech are skipped."""
+
+    def __init__(self, speech: Sequence[Span], columns: int) -> None:
+        self._speech = speech
+        self._columns = columns
+        self._speech_ms = sum(end - start for start, end in speech)
+
+    def time_at(self, column: int, *, at_end: bool) -> int:
+        """Return the time in ms at which the text before these columns ends, or the text after them starts."""
+        rest = column * self._speech_ms  # in columns times ms, so that nothing is rounded before the end
+        for start, end in self._speech:
+            length = (end - start) * self._columns
+            if rest < length or (at_end and rest == length):
+                return start + round(rest / self._columns)
+            rest -= length
+        return self._speech[-1][1]

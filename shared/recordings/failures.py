@@ -15,6 +15,7 @@ from shared.recordings.models import Receipt
 from shared.tencent.speech_models import CANCELLED, Job
 
 ERROR_SCHEMA, ERROR_VERSION = "urn:scribe:error", 1
+_LOCAL_CLOUD_PREFIX = "LocalCloud."  # codes of localcloud/speech/errors.py; Tencent Cloud has none of them
 ERROR_CONTENT_TYPE = "application/json; charset=utf-8"
 
 
@@ -220,6 +221,16 @@ INTERNAL_JOB_FAILURE = FailureReason(
     retryable=True,
 )
 
+LOCAL_CLOUD_FAILURE = FailureReason(
+    FailureKind.SETTINGS,
+    "The local cloud on this machine could not recognise this recording.",
+    "本机的本地模拟云无法识别该录音。",
+    "This is a limit of the local cloud on this machine, not of Tencent Cloud. Do what `cloud_message` says, then "
+    "upload the recording again.",
+    "这是本机的本地模拟云的限制，与腾讯云无关。请按 cloud_message 的提示处理，然后重新上传。",
+    retryable=True,
+)
+
 CANCELLED_JOB = FailureReason(
     FailureKind.SETTINGS,
     "The speech job was cancelled.",
@@ -342,6 +353,8 @@ def failure_from_job(job: Job) -> Failure:
     reason = JOB_FAILURES.get(job.code, OTHER_JOB_FAILURE)
     if job.code.startswith("InternalError"):
         reason = INTERNAL_JOB_FAILURE
+    if job.code.startswith(_LOCAL_CLOUD_PREFIX):
+        reason = LOCAL_CLOUD_FAILURE
     if job.state == CANCELLED:
         reason = CANCELLED_JOB
     return Failure(reason, job.code, job.message)

@@ -11,9 +11,11 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from cli.main import MAX_MESSAGE_LENGTH, format_error
 
@@ -51,19 +53,66 @@ def test_demo_transcribes_every_sample(tmp_path: Path) -> None:
     assert "next_step" in (results / "not-audio.mp3.error.json").read_text("utf-8")
 
 
-def test_demo_transcribes_own_files_and_fails_if_one_fails(tmp_path: Path) -> None:
-    own = tmp_path / "我的 录音.wav"
+def test_demo_transcribes_a_folder_and_fails_if_one_recording_fails(tmp_path: Path) -> None:
+    own = tmp_path / "录音 一" / "二 月" / "我的 录音.wav"
+    own.parent.mkdir(parents=True)
     own.write_bytes((ROOT / "samples" / "welcome.wav").read_bytes())
     own.with_name(own.name + ".transcript.txt").write_text("大家好，欢迎来开会。", "utf-8")
-    note = tmp_path / "note.mp3"
+    note = tmp_path / "录音 一" / "note.mp3"
     note.write_text("no audio", "utf-8")
-    process = scribe("demo", own.name, note.name, "--results", "out", cwd=tmp_path)
+    process = scribe("demo", "录音 一", "--results", "out", cwd=tmp_path, COLUMNS="60")
+    assert process.returncode == 1, process.stderr
+    lines = process.stdout.splitlines()
+    assert lines[0] == "录音 一: 1 file left out (1 .transcript.txt)"
+    assert "1 of 2 recordings failed." in lines
+    assert "Failed: note.mp3" in lines
+    assert "  Open out/transcripts/二 月/我的 录音.wav.txt (the text)" in lines
+    assert max(cell_len(line) for line in lines if "out/transcripts" not in line) <= 60
+    results = tmp_path / "out" / "transcripts"
+    assert (results / "二 月" / "我的 录音.wav.txt").read_text("utf-8") == "大家好，欢迎来开会。\n"
+    assert (results / "note.mp3.error.json").is_file()
+
+
+def test_every_wrong_argument_of_the_demo_is_named(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").touch()
+    process = scribe("demo", "missing.mp3", "note.txt", "no folder", cwd=tmp_path, seconds=20)
+    assert process.returncode == 2
+    for problem in (
+        "missing.mp3: no such file or folder",
+        "note.txt: not a recording by its name (.txt)",
+        "no folder: no such file or folder",
+    ):
+        assert problem in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--speech-model", "x"), "--speech-model is for --speech whisper only"),
+        (("--engine", "16k zh"), "ENGINE is '16k zh', not an engine"),
+        (("--speech", "whisper", "--speech-model", "no/folder"), "no folder no/folder"),
+    ],
+)
+@pytest.mark.parametrize("command", ["demo", "local"])
+def test_wrong_speech_option_is_one_line(
+    command: str, options: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    process = scribe(command, *options, cwd=tmp_path, seconds=20)
     assert process.returncode == 1
-    assert "1 of 2 recordings" in process.stdout
-    assert (tmp_path / "out" / "transcripts" / f"{own.name}.txt").read_text(
-        "utf-8"
-    ) == "大家好，欢迎来开会。\n"
-    assert (tmp_path / "out" / "transcripts" / "note.mp3.error.json").is_file()
+    assert message in process.stderr
+    assert process.stderr.count("\n") == 1
+
+
+@pytest.mark.whisper
+@pytest.mark.skipif(not find_spec("faster_whisper"), reason="needs the extras `whisper` and `whisper-model`")
+def test_demo_with_whisper_reads_every_sample(tmp_path: Path) -> None:
+    process = scribe("demo", "--speech", "whisper", cwd=tmp_path)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "All expected words and files are there." in process.stdout
+    text = (tmp_path / "scribe-demo" / "transcripts" / "welcome.wav.txt").read_text("utf-8")
+    assert text.startswith("Welcome to the meeting")
+    # Punctuation marks are no words.
+    assert re.search(r"^✓ welcome\.wav \(.*\): 11 words$", process.stdout, re.MULTILINE)
 
 
 def test_results_folder_is_created_before_the_work(tmp_path: Path) -> None:
@@ -74,8 +123,13 @@ def test_results_folder_is_created_before_the_work(tmp_path: Path) -> None:
     assert "Traceback" not in process.stderr
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_demo_stops_and_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("ending", "moment"),
+    [(signal.SIGINT, "Local cloud at"), (signal.SIGTERM, "Local cloud at"), (signal.SIGINT, "✓ ")],
+)
+def test_interrupted_demo_stops_and_leaves_no_process(
+    tmp_path: Path, ending: signal.Signals, moment: str
+) -> None:
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [*SCRIBE, "demo"],
@@ -86,7 +140,7 @@ def test_interrupted_demo_stops_and_leaves_no_process(tmp_path: Path, ending: si
         text=True,
     ) as process:
         assert process.stdout
-        assert "Local cloud at" in process.stdout.readline()
+        assert any(line.startswith(moment) for line in process.stdout)
         process.send_signal(ending)
         output = process.stdout.read()
         assert process.wait(20) == 130
@@ -169,6 +223,29 @@ def test_make_help_lists_every_target() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert re.findall(r"^  make (\S+) +\S", output, re.MULTILINE) == phony.split()
     assert max(map(len, output.splitlines())) < 90
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extras", "command"),
+    [
+        ((), "'.[cli,local]'", "scribe demo"),
+        (("SPEECH=whisper",), "'.[cli,local,whisper,whisper-model]'", "scribe demo --speech whisper"),
+    ],
+)
+def test_make_demo_installs_what_its_speech_needs(
+    arguments: tuple[str, ...], extras: str, command: str
+) -> None:
+    # With a folder that does not exist every step is listed.
+    make = subprocess.run(
+        ["make", "--dry-run", "demo", "VENV=no-such-folder", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = make.stdout.splitlines()
+    assert [line.partition("--editable ")[2] for line in lines if "--editable" in line] == [extras]
+    assert lines[-1] == f"no-such-folder/bin/{command}"
 
 
 def test_missing_env_file_is_named_with_its_full_path(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,9 +15,11 @@ import httpx
 import pytest
 
 from tests.localcloud.clients import MakeRaw, MakeSdk
-from tests.localcloud.stand_in import StartCloud, get_start_error
+from tests.localcloud.stand_in import ROOT, StartCloud, eventually, get_start_error
 
 pytestmark = pytest.mark.process
+
+COMMAND = (sys.executable, "-m", "localcloud", "--port", "0")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the processor time from /proc")
@@ -40,6 +44,42 @@ def test_signal_stops_it_cleanly(start_cloud: StartCloud, number: int) -> None:
         assert time.monotonic() - started_s < 5
     assert not (cloud.folder / "ready.json").exists()
     assert cloud.log() == ""
+
+
+def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--until-stdin-closes", "--data", str(tmp_path / "data"), "--speech", "scripted"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin
+    assert process.stdout
+    with process.stdout:
+        assert json.loads(process.stdout.readline())["pid"] == process.pid
+        process.stdin.close()
+        assert process.wait(10) == 0
+    assert not (tmp_path / "data" / "ready.json").exists()
+
+
+def test_signal_stops_it_while_the_speech_model_loads(tmp_path: Path) -> None:
+    # Every Python process below waits when it starts; the stand-in itself only at the recognition process.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib, sys, time\n"
+        "if 'localcloud.speech.worker' in sys.orig_argv:\n"
+        f"    pathlib.Path({str(tmp_path)!r}, 'loading').touch()\n"
+        "    time.sleep(50)\n"
+    )
+    process = subprocess.Popen(
+        [*COMMAND, "--data", str(tmp_path / "data"), "--speech", "pocketsphinx"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    eventually((tmp_path / "loading").exists)
+    started_s = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert time.monotonic() - started_s < 10
 
 
 def test_ready_line_has_what_clients_need(start_cloud: StartCloud) -> None:

@@ -40,7 +40,7 @@ def test_channel_is_third_number_with_two_channels() -> None:
 
 def test_srt_times_have_hours() -> None:
     recognition = Recognition(4_000_000, 1, (sentence("late", start_ms=3_661_001),))
-    assert render_srt(recognition) == "1\n01:01:01,001 --> 01:01:01,501\nlate\n\n"
+    assert render_srt(params(), recognition) == "1\n01:01:01,001 --> 01:01:01,501\nlate\n\n"
 
 
 def test_clauses_keep_numbers_and_all_words() -> None:

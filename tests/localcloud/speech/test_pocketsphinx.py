@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -17,10 +15,12 @@ pytestmark = pytest.mark.process
 EXPECTED = json.loads((SAMPLES / "expected.json").read_text("utf-8"))
 
 
-def test_two_workers_recognise_every_sample_correctly() -> None:
+def test_two_workers_recognise_every_english_sample_correctly() -> None:
     async def recognise_all() -> dict[str, Recognition]:
         async with running_recogniser(workers=2) as recogniser:
-            names = [name for name, expected in EXPECTED.items() if "error" not in expected]
+            # silence.wav has no language.
+            names = [name for name, expected in EXPECTED.items() if expected.get("language") == "en"]
+            names.append("silence.wav")
             recognitions = await asyncio.gather(
                 *(
                     recogniser.recognise(
@@ -88,8 +88,9 @@ def test_mono_recording_has_no_second_channel() -> None:
 
 
 def test_chinese_engine_needs_sidecar() -> None:
-    with pytest.raises(RecognitionError, match=r"English only; put a <recording>\.transcript\.txt"):
+    with pytest.raises(RecognitionError, match=r"English only.*<recording>\.transcript\.txt") as caught:
         recognise(SAMPLES / "welcome.wav", engine="16k_zh")
+    assert caught.value.code == "LocalCloud.EnglishOnly"
 
 
 def test_chinese_sidecar_is_distributed_over_speech(tmp_path: Path) -> None:
@@ -98,58 +99,11 @@ def test_chinese_sidecar_is_distributed_over_speech(tmp_path: Path) -> None:
     recognition = recognise(SAMPLES / "welcome.wav", engine="16k_zh", sidecar=sidecar)
     first, second = recognition.sentences
     assert [first.text, second.text] == ["欢迎参加会议。", "我们几分钟后开始。"]
-    assert [word.text for word in first.words] == ["欢", "迎", "参", "加", "会", "议。"]
+    assert [word.text for word in first.words] == ["欢迎", "参加", "会议", "。"]
     # The pause between the two spoken sentences is at about 1.4 to 2.1 s.
     assert first.end_ms < 1_900 < second.start_ms < second.end_ms <= recognition.duration_ms
 
 
-def test_dead_worker_is_replaced() -> None:
-    async def kill_between() -> tuple[tuple[int, ...], tuple[int, ...], Recognition]:
-        async with running_recogniser() as recogniser:
-            before = recogniser.pids
-            os.kill(before[0], signal.SIGKILL)
-            recognition = await recogniser.recognise(
-                SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None
-            )
-            return before, recogniser.pids, recognition
-
-    before, after, recognition = asyncio.run(kill_between())
-    assert before != after
-    assert join_words(recognition) == EXPECTED["welcome.wav"]["words"]
-
-
-def test_recording_is_retried_when_its_worker_dies() -> None:
-    async def kill_during() -> Recognition:
-        async with running_recogniser() as recogniser:
-            job = asyncio.create_task(
-                recogniser.recognise(SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None)
-            )
-            await asyncio.sleep(
-                0.1
-            )  # recognition takes several times as long; the exact moment does not matter
-            os.kill(recogniser.pids[0], signal.SIGKILL)
-            return await job
-
-    assert join_words(asyncio.run(kill_during())) == EXPECTED["welcome.wav"]["words"]
-
-
-def test_close_during_recording_leaves_no_process() -> None:
-    async def close_during() -> tuple[int, ...]:
-        async with running_recogniser(workers=2) as recogniser:
-            pids = recogniser.pids
-            job = asyncio.create_task(
-                recogniser.recognise(SAMPLES / "welcome.wav", engine="16k_en", channels=1, sidecar=None)
-            )
-            await asyncio.sleep(0)
-            job.cancel()
-            await asyncio.gather(job, return_exceptions=True)
-            return pids
-
-    for pid in asyncio.run(close_during()):
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
-
-
 def test_unknown_recogniser_is_rejected() -> None:
-    with pytest.raises(ValueError, match="'whisper'"):
-        make_recogniser("whisper")
+    with pytest.raises(ValueError, match="there are pocketsphinx, whisper, scripted"):
+        make_recogniser("festival")

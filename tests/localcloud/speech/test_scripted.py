@@ -54,15 +54,16 @@ def test_sidecar_is_returned(tmp_path: Path) -> None:
     assert [
         word.text for sentence in recognition.sentences for word in sentence.words if sentence.channel
     ] == [
-        *("您", "好", "100%。"),
+        *("您好", "100%", "。"),
     ]
 
 
 def test_sidecar_that_is_not_utf8_fails(tmp_path: Path) -> None:
     sidecar = tmp_path / "sidecar"
     sidecar.write_bytes("会议".encode("gbk"))
-    with pytest.raises(RecognitionError, match="UTF-8"):
+    with pytest.raises(RecognitionError, match="UTF-8") as caught:
         recognise(write_recording(tmp_path, b"abc"), sidecar=sidecar)
+    assert caught.value.code == "LocalCloud.InvalidSidecar"
 
 
 def test_empty_sidecar_is_silence(tmp_path: Path) -> None:

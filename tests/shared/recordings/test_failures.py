@@ -128,6 +128,27 @@ def test_internal_error_is_attributed_to_the_service() -> None:
     assert failure_from_job(Job("s01", "Failed", "InternalError.Unknown")).reason.kind is FailureKind.SERVICE
 
 
+@pytest.mark.parametrize("code", ["LocalCloud.EnglishOnly", "LocalCloud.NewIn2027"])
+def test_limit_of_the_local_cloud_is_not_attributed_to_tencent(code: str) -> None:
+    failure = failure_from_job(Job("s01", "Failed", code, "start it with --speech whisper"))
+    assert (failure.code, failure.cloud_message) == (code, "start it with --speech whisper")
+    reason = failure.reason
+    assert reason.kind is FailureKind.SETTINGS
+    assert reason.retryable
+    assert not reason.retried_automatically
+    assert "limit of the local cloud on this machine, not of Tencent Cloud" in reason.next_step
+    assert "upload the recording again" in reason.next_step
+    assert "与腾讯云无关" in reason.next_step_zh
+    assert "重新上传" in reason.next_step_zh
+    assert "support" not in reason.next_step
+    assert "腾讯云支持" not in reason.next_step_zh
+
+
+@pytest.mark.parametrize("code", ["LocalCloud", "FailedOperation.LocalCloud.X", "localcloud.EnglishOnly"])
+def test_only_the_prefix_means_the_local_cloud(code: str) -> None:
+    assert failure_from_job(Job("s01", "Failed", code)).reason is failures.OTHER_JOB_FAILURE
+
+
 def test_cancelled_job_is_retryable() -> None:
     reason = failure_from_job(Job("s01", "Cancel", "Success", "")).reason
     assert "cancelled" in reason.message

@@ -1,0 +1,146 @@
+"""The output for each upload of the demo, and its comparison with what a sample holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.local.emulator import ERROR_SUFFIX, OUTPUT_FORMATS, OUTPUT_PREFIX
+from cli.local.samples import ExpectedTranscript, Upload
+
+SUFFIXES = (*OUTPUT_FORMATS, ERROR_SUFFIX)
+NO_RESULT = "no result in time"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """The output for one upload. `files` maps a suffix (`json`, `error.json`, ...) to its key and bytes."""
+
+    upload: Upload
+    seconds: float
+    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error object."""
+        return ERROR_SUFFIX in self.files
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is an error object or every transcript file."""
+        return self.failed or all(name in self.files for name in OUTPUT_FORMATS)
+
+    @property
+    def fails_as_expected(self) -> bool:
+        """Whether it is the error object of a sample that is no recording."""
+        return self.failed and self.upload.expected is not None and self.upload.expected.fails
+
+    def document(self) -> Mapping[str, Any]:
+        """Return the JSON transcript or the error object; an empty mapping when there is neither."""
+        suffix = ERROR_SUFFIX if self.failed else "json"
+        if suffix not in self.files:
+            return {}
+        document = json.loads(self.files[suffix][1])
+        return document if isinstance(document, dict) else {}
+
+    def text(self, suffix: str) -> str:
+        """Return a file as text; empty if it is not there."""
+        return self.files[suffix][1].decode("utf-8") if suffix in self.files else ""
+
+
+def output_key(key: str, suffix: str) -> str:
+    """Return the key of an output in the output bucket, e.g. `transcripts/a.mp3.txt`."""
+    return f"{OUTPUT_PREFIX}{key}.{suffix}"
+
+
+def count_words(document: Mapping[str, Any]) -> int:
+    """Count the words of a JSON transcript. A sentence without words counts as one; punctuation does not count."""
+    return sum(
+        sum(_is_word(word["text"]) for word in sentence["words"]) or 1
+        for sentence in document.get("sentences", [])
+    )
+
+
+def _is_word(text: str) -> bool:
+    return any(character.isalnum() for character in text)
+
+
+def find_mismatches(result: UploadResult) -> list[str]:
+    """Compare a result with what its sample holds. An empty list is a success."""
+    if not result.complete:
+        return [NO_RESULT]
+    expected = result.upload.expected
+    if expected is not None and expected.fails:
+        return _find_error_mismatches(result)
+    if result.failed:
+        return [str(result.document().get("message", "it failed"))]
+    return [] if expected is None else _find_text_mismatches(result, expected)
+
+
+def _find_error_mismatches(result: UploadResult) -> list[str]:
+    if not result.failed:
+        return ["an error object was expected"]
+    error = result.document()
+    return [f"the error object has no {name}" for name in ("message", "next_step") if not error.get(name)]
+
+
+def _find_text_mismatches(result: UploadResult, expected: ExpectedTranscript) -> list[str]:
+    sentences = result.document().get("sentences", [])
+    mismatches = []
+    if expected.words is not None:
+        mismatches += _compare(" ".join(sentence["text"] for sentence in sentences), expected.words, expected)
+        # Wrong words are wrong in every file.
+        for name in () if mismatches else OUTPUT_FORMATS:
+            mismatches += _compare_file(name, result.text(name), expected.words, expected)
+    for number, channel_words in enumerate(expected.channels, start=1):
+        text = " ".join(s["text"] for s in sentences if s.get("channel") == number)
+        mismatches += [
+            f"channel {number}: {mismatch}" for mismatch in _compare(text, channel_words, expected)
+        ]
+    return mismatches
+
+
+def _compare(text: str, words: str, expected: ExpectedTranscript) -> list[str]:
+    units, expected_units = (
+        split_units(text, expected.language),
+        split_units(words, expected.language),
+    )
+    if compute_error_rate(units, expected_units) <= expected.max_error_rate:
+        return []
+    # Chinese has no blanks between its units.
+    shown = ("" if expected.language == "zh" else " ").join(units)
+    accepted = f" (at most {expected.max_error_rate:.0%} may be wrong)" if expected.max_error_rate else ""
+    return [f"transcribed {shown!r}, expected {words!r}{accepted}"]
+
+
+def _compare_file(name: str, text: str, words: str, expected: ExpectedTranscript) -> list[str]:
+    """Check that the words are in a file of some format, in which captions and times are between them."""
+    units = split_units(words, expected.language)
+    missing = [unit for unit in units if unit not in text.lower()]
+    return (
+        [f"{name} lacks {', '.join(missing)}"] if len(missing) > expected.max_error_rate * len(units) else []
+    )
+
+
+def split_units(text: str, language: str) -> list[str]:
+    """Split a text into words, in Chinese into characters, without punctuation and capitals."""
+    words = re.findall(r"[\w']+", text.lower())
+    return list("".join(words)) if language == "zh" else words
+
+
+def compute_error_rate(units: Sequence[str], expected: Sequence[str]) -> float:
+    """Compute the share of the expected words that are wrong, missing or too many (word error rate).
+
+    With no expected words it is 0 for no words, else the number of words.
+    """
+    previous = list(range(len(expected) + 1))
+    for row, unit in enumerate(units, start=1):
+        current = [row]
+        for column, expected_unit in enumerate(expected, start=1):
+            replaced = previous[column - 1] + (unit != expected_unit)
+            current.append(min(replaced, previous[column] + 1, current[-1] + 1))
+        previous = current
+    return previous[-1] / max(1, len(expected))
