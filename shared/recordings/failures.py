@@ -132,10 +132,10 @@ REJECTIONS: dict[str, FailureReason] = {
     ),
     "InvalidArgument": FailureReason(
         FailureKind.RECORDING,
-        "The speech service does not accept this combination of engine and channels.",
-        "语音服务不接受当前的引擎与声道组合。",
-        "Check ENGINE and the recording's x-cos-meta-engine and x-cos-meta-channels, then upload it again.",
-        "请检查 ENGINE 设置以及录音的 x-cos-meta-engine、x-cos-meta-channels，然后重新上传。",
+        "The speech service does not accept this combination of engine, channels and other options.",
+        "语音服务不接受当前的引擎、声道与其他选项的组合。",
+        "Check ENGINE and the recording's metadata, such as x-cos-meta-scribe-engine, then upload it again.",
+        "请检查 ENGINE 设置以及录音的元数据（如 x-cos-meta-scribe-engine），然后重新上传。",
     ),
     "ResourceAccessDenied": _operator_reason(
         "The speech service may not read the recording.",
@@ -322,12 +322,12 @@ TOO_LARGE = FailureReason(
 )
 
 
-def invalid_metadata(reason: str) -> FailureReason:
-    """Build the reason for metadata that Scribe cannot use."""
+def invalid_metadata(reason: str, reason_zh: str) -> FailureReason:
+    """Build the reason for metadata that Scribe cannot use, or that do not go together."""
     return FailureReason(
         FailureKind.RECORDING,
         f"The recording's metadata is wrong: {reason}.",
-        f"录音的元数据有误：{reason}。",
+        f"录音的元数据有误：{reason_zh}。",
         "Correct it and upload again.",
         "请更正后重新上传。",
     )

@@ -6,6 +6,11 @@
 from __future__ import annotations
 
 from shared.errors import NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
+from shared.options.check import SETTINGS_SOURCE, check_options
+from shared.options.ci import build_job_members
+from shared.options.combine import combine
+from shared.options.model import InvalidOption, RecordingOptions
+from shared.options.parse import parse_metadata, parse_values
 from shared.recordings.content import (
     UNREADABLE_STATUSES,
     find_in_listing,
@@ -36,8 +41,8 @@ from shared.recordings.models import (
     Recording,
     Result,
     Status,
+    select_options,
 )
-from shared.recordings.options import InvalidOption, RecordingOptions, parse_options
 from shared.recordings.outputs import (
     fail_recording,
     fail_unsubmitted,
@@ -128,7 +133,7 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
         return Result(
             Status.SKIPPED, bucket, key, reason="no extension, and COS does not show its Content-Type"
         )
-    options = RecordingOptions(ctx.settings.engine, 1)
+    options = RecordingOptions(ctx.settings.engine)
     superseded_job_ids = done.all_job_ids if done else ()
     receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids, ctx.create_secret())
     return _fail_unsubmitted(ctx, receipt, unreadable_failure(error))
@@ -166,7 +171,7 @@ def _ingest_again(ctx: Context, recording: Recording, head: ObjectMetadata, done
 def _start(
     ctx: Context, recording: Recording, head: ObjectMetadata, *, done_before: Receipt | None
 ) -> Result:
-    options, invalid_reason = _parse_options(ctx, recording, head)
+    options, invalid_reason = _choose_options(ctx, recording, head)
     superseded_job_ids = done_before.all_job_ids if done_before else ()
     secret = ctx.create_secret()
     receipt = _build_receipt(ctx, recording, options, head.modified_s, superseded_job_ids, secret)
@@ -230,6 +235,7 @@ def _build_receipt(
         lease_expires_s=now_s + ctx.settings.lease_s,
         superseded_job_ids=superseded_job_ids,
         deployment=ctx.deployment,
+        options=select_options(options),
     )
 
 
@@ -243,19 +249,26 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
     return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)
 
 
-def _parse_options(
+def _choose_options(
     ctx: Context, recording: Recording, head: ObjectMetadata
 ) -> tuple[RecordingOptions, FailureReason | None]:
     """Return the options, and the reason if the recording cannot be submitted."""
-    default = RecordingOptions(ctx.settings.engine, 1)
+    default = RecordingOptions(ctx.settings.engine)
     if recording.size == 0:
         return default, EMPTY
     if recording.size > MAX_RECORDING_BYTES:
         return default, TOO_LARGE
+    settings_choices = parse_values(SETTINGS_SOURCE, {"engine": ctx.settings.engine}, is_operator=True)
     try:
-        return parse_options(ctx.settings.engine, head.metadata), None
+        chosen = combine(settings_choices, parse_metadata(head.metadata))
     except InvalidOption as error:
-        return default, invalid_metadata(str(error))
+        return default, invalid_metadata(error.message, error.message_zh)
+    refusals, warnings = check_options(chosen, recording.key, recording.size)
+    if refusals:
+        return default, invalid_metadata(refusals[0].reason, refusals[0].reason_zh)
+    if warnings:
+        ctx.log.info("unconfirmed_options", key=recording.key, warnings=list(warnings))
+    return chosen.options, None
 
 
 def submit_job(ctx: Context, receipt: Receipt, secret: str) -> Result:
@@ -347,6 +360,7 @@ def keep_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
 
 def _build_job_request(ctx: Context, receipt: Receipt, secret: str) -> JobRequest:
     settings = ctx.settings
+    members = build_job_members(receipt.recording_options, receipt.key)
     return JobRequest(
         input_key=receipt.key,
         output_bucket=settings.output_bucket_for(receipt.bucket),
@@ -358,4 +372,7 @@ def _build_job_request(ctx: Context, receipt: Receipt, secret: str) -> JobReques
         queue_id=settings.queue_id,
         callback_url=settings.callback_url,
         callback_format="JSON" if settings.callback_url else "",
+        speech=members.speech,
+        template_id=members.template_id,
+        job_level=members.job_level,
     )

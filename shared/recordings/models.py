@@ -30,6 +30,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from shared.options.combine import combine
+from shared.options.model import RecordingOptions, Value, list_changes
+from shared.options.parse import parse_values
 from shared.tencent.hosts import is_region
 
 RECEIPT_VERSION = 3
@@ -39,6 +42,7 @@ DIGEST_LENGTH = 32
 MAX_SUPERSEDED_JOBS = 50
 MAX_EARLIER_NONCES = 50
 _LAST_VERSION_WITHOUT_SECRETS = 2
+_OPTIONS_AS_MEMBERS = frozenset({"engine", "channels"})  # of the receipt, since its first version
 
 # Bytes that represent themselves in an id. The escapes of all others begin with a character that sorts where the byte
 # itself would, so ids sort exactly as keys do in a COS listing: recordings and receipts can be merged.
@@ -145,6 +149,8 @@ class Receipt(NamedTuple):
     work was first due; after a long wait the error object says so once (`is_wait_reported`).
     `versioned`: the receipt was created in a bucket with versioning, where claims have names of their own.
     `deployment` tells the receipts of several deployments with one output bucket apart; "" is unknown.
+    `options` are those beside `engine` and `channels` that differ from their defaults, by name; `recording_options` has
+    them all.
     """
 
     id: str
@@ -174,6 +180,12 @@ class Receipt(NamedTuple):
     waits_since_s: float = 0.0
     is_wait_reported: bool = False
     deployment: str = ""
+    options: Mapping[str, Value | list[str]] = MappingProxyType({})
+
+    @property
+    def recording_options(self) -> RecordingOptions:
+        """Return every option of the recording."""
+        return _parse_options(self.options)._replace(engine=self.engine, channels=self.channels)
 
     @property
     def recording(self) -> Recording:
@@ -284,7 +296,9 @@ class Receipt(NamedTuple):
 
     def to_json(self) -> bytes:
         """Return the object's bytes."""
-        document = {"version": RECEIPT_VERSION, **self._asdict()}
+        document = {"version": RECEIPT_VERSION, **self._asdict(), "options": dict(self.options)}
+        if not self.options:
+            del document["options"]  # an earlier version reads nearly every receipt as its own
         return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
 
     @classmethod
@@ -327,6 +341,7 @@ class Receipt(NamedTuple):
                 waits_since_s=_parse_seconds(raw.get("waits_since_s", raw["created_s"])),
                 is_wait_reported=bool(raw.get("is_wait_reported", False)),
                 deployment=str(raw.get("deployment", "")),
+                options=select_options(_parse_options(raw.get("options", {}))),
             )
             if receipt.is_open != (receipt.state in OPEN_STATES):
                 raise ValueError(receipt.outcome)  # noqa: TRY301 - an unknown outcome raises it too
@@ -337,6 +352,19 @@ class Receipt(NamedTuple):
         if not is_region(receipt.region):
             raise InvalidReceipt("not a receipt: its region has not the form of a region")
         return receipt
+
+
+def select_options(options: RecordingOptions) -> Mapping[str, Value | list[str]]:
+    """Return what a receipt has in `options`."""
+    changes = list_changes(options)
+    return MappingProxyType({name: changes[name] for name in changes if name not in _OPTIONS_AS_MEMBERS})
+
+
+def _parse_options(raw: Any) -> RecordingOptions:
+    """Parse the member `options`. Raises InvalidOption, which is a ValueError, also for a name of a later version."""
+    if not _OPTIONS_AS_MEMBERS.isdisjoint(raw):
+        raise ValueError(raw)
+    return combine(parse_values("receipt", raw, is_operator=True)).options
 
 
 def _parse_seconds(value: Any) -> float:

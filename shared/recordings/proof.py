@@ -76,10 +76,11 @@ def _has_key_and_tag(receipt: Receipt, job: Job) -> bool:
 def _has_same_request(receipt: Receipt, job: Job) -> bool:
     """Compare what the response shows of the request: another engine or output would not be Scribe's."""
     raw_key = f"{_RAW_FOLDER}{receipt.id}{_RAW_EXTENSION}"
-    return (
-        job.engine in {"", receipt.engine}
-        and job.channels in {1, receipt.channels}  # 1 also if the response does not show it
-        and (not job.output_key or job.output_key.endswith(raw_key))
+    is_same_engine = job.engine in {"", receipt.engine}
+    is_same_channels = job.channels in {1, receipt.channels}  # 1 also if the response does not show it
+    has_template = "template" in receipt.options  # the response may show what the template has
+    return (has_template or (is_same_engine and is_same_channels)) and (
+        not job.output_key or job.output_key.endswith(raw_key)
     )
 
 

@@ -4,6 +4,7 @@ Times are the API's own text, e.g. `2020-08-20T17:43:01+0800`; a time that is no
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 TAG = "SpeechRecognition"  # of every job of this API
@@ -12,11 +13,12 @@ FINAL_STATES = frozenset({SUCCESS, FAILED, CANCELLED})  # Submitted, Running and
 
 
 class JobRequest(NamedTuple):
-    """A job to create. Sources disagree on the service's defaults, so Scribe sends every value.
+    """A job to create.
 
-    `text_format`: 0 sentences, 1 words, 2 words and punctuation, 3 split for subtitles. `number_mode`: 0 Chinese
-    numerals, 1 Arabic numerals where suitable, 3 mathematics too. `user_data`: printable ASCII, at most 1,024
-    characters. `callback_url` overrides that of the queue; "no" disables the notification.
+    `speech`: the members of SpeechRecognition by their names; empty: `engine` and `channels`, with words, punctuation
+    and Arabic numerals. With `template_id` the template says all that, and `speech` is not sent. `job_level`: 0 to 2,
+    higher first. `user_data`: printable ASCII, at most 1,024 characters. `callback_url` overrides that of the queue;
+    "no" disables the notification.
     """
 
     input_key: str
@@ -25,13 +27,13 @@ class JobRequest(NamedTuple):
     output_key: str
     engine: str
     channels: int = 1
-    text_format: int = 2
-    number_mode: int = 1
     user_data: str = ""
     queue_id: str = ""
-    speakers: int | None = None  # None: no separation; 0: the engine decides
     callback_url: str = ""
     callback_format: str = ""
+    speech: Mapping[str, str] = MappingProxyType({})
+    template_id: str = ""
+    job_level: int = 0
 
 
 class JobResult(NamedTuple):

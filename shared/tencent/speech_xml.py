@@ -29,26 +29,34 @@ _TEXT_ELEMENTS = ("Result", "ResultDetail", "FlashResult")
 
 def build_submit_body(job: JobRequest) -> bytes:
     """Build the body of POST /asr_jobs. Raises xml.XmlError if the key contains a control character."""
-    speech: dict[str, str] = {
-        "EngineModelType": job.engine,
-        "ChannelNum": str(job.channels),
-        "ResTextFormat": str(job.text_format),
-        "ConvertNumMode": str(job.number_mode),
+    operation: dict[str, Any] = {
+        "SpeechRecognition": dict(job.speech) or _build_default_speech(job),
+        "Output": {"Region": job.output_region, "Bucket": job.output_bucket, "Object": job.output_key},
+        "UserData": job.user_data,
     }
-    if job.speakers is not None:
-        speech |= {"SpeakerDiarization": "1", "SpeakerNumber": str(job.speakers)}
+    if job.template_id:
+        del operation["SpeechRecognition"]
+        operation["TemplateId"] = job.template_id
+    if job.job_level:
+        operation["JobLevel"] = str(job.job_level)
     request: dict[str, Any] = {
         "Tag": TAG,
         "Input": {"Object": job.input_key},
-        "Operation": {
-            "SpeechRecognition": speech,
-            "Output": {"Region": job.output_region, "Bucket": job.output_bucket, "Object": job.output_key},
-            "UserData": job.user_data,
-        },
+        "Operation": operation,
     }
     optional = {"QueueId": job.queue_id, "CallBack": job.callback_url, "CallBackFormat": job.callback_format}
     request |= {name: value for name, value in optional.items() if value}
     return xml.serialize({"Request": request})
+
+
+def _build_default_speech(job: JobRequest) -> dict[str, str]:
+    """Build the members without options. Sources disagree on the service's defaults, so each value is sent."""
+    return {
+        "EngineModelType": job.engine,
+        "ChannelNum": str(job.channels),
+        "ResTextFormat": "2",
+        "ConvertNumMode": "1",
+    }
 
 
 def build_queue_body(queue: Queue) -> bytes:

@@ -58,7 +58,7 @@ ALL_REASONS = [
     *REJECTIONS.values(),
     *JOB_FAILURES.values(),
     *(value for value in vars(failures).values() if isinstance(value, FailureReason)),
-    invalid_metadata("x"),
+    invalid_metadata("x", "x"),
 ]
 
 

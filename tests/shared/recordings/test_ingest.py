@@ -65,6 +65,12 @@ def test_job_names_recording_receipt_and_output(pipeline: InMemoryPipeline) -> N
             engine="16k_zh",
             channels=1,
             user_data=f"{result.receipt_id}#secret-1",
+            speech={
+                "EngineModelType": "16k_zh",
+                "ChannelNum": "1",
+                "ResTextFormat": "2",
+                "ConvertNumMode": "1",
+            },
         )
     ]
 

@@ -297,3 +297,15 @@ def test_token_that_an_answer_quotes_is_in_no_error_object_and_no_log(is_refusal
     assert error is not None
     assert "***" in error["cloud_message"]
     assert CALLBACK_TOKEN not in str(error) + str(pipeline.log_lines)
+
+
+def test_job_with_a_template_is_own_with_the_engine_and_channels_of_the_template(
+    pipeline: InMemoryPipeline,
+) -> None:
+    pipeline.cloud.after("POST", "", raise_error(LOST))
+    pipeline.upload_and_ingest(KEY, A, **{"scribe-template": "t1"})
+    (job,) = pipeline.cloud.jobs.values()
+    assert is_own_job(pipeline.get_open(), job._replace(engine="8k_zh", channels=2))
+    assert not is_own_job(pipeline.get_open(), job._replace(engine="8k_zh", output_key="elsewhere.txt"))
+    without_template = pipeline.get_open()._replace(options={})
+    assert not is_own_job(without_template, job._replace(engine="8k_zh", channels=2))

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from typing import Any, NamedTuple
+
+import pytest
+
+from shared.options.check import MAX_FLASH_BYTES, check_options
+from shared.options.combine import combine
+from shared.options.engines import ENGINES
+from shared.options.model import OPTIONS, Value
+from shared.options.parse import Choice, parse_metadata, parse_values
+from tests.helpers.option_cases import check, choose, parse_place
+
+RULE = "rules.yml line 3"
+UNKNOWN = "Tencent's documents of this API do not name this engine"
+UNSETTLED = "the documents do not say whether CI takes it"
+FOR_MANDARIN = "the documents say that it is for Mandarin, not"
+
+
+class RefusedCase(NamedTuple):
+    values: dict[str, Any]
+    names: tuple[str, str]
+    reason: str
+    nearest: dict[str, Value]
+    key: str = "a.mp3"
+    size: int = 9
+
+
+def mono(engine: str, /, **nearest: Value) -> RefusedCase:
+    reason = f"channels is 2 ({RULE}), which needs the engine 8k_zh, not {engine} (engine: {RULE})"
+    return RefusedCase({"engine": engine, "channels": 2}, ("channels", "engine"), reason, nearest)
+
+
+def no_speakers(engine: str, /, **nearest: Value) -> RefusedCase:
+    engines = "8k_zh, 16k_zh, 16k_zh_video"
+    reason = (
+        f"speakers is auto ({RULE}), which needs one of the engines {engines}, not {engine} (engine: {RULE})"
+    )
+    return RefusedCase({"engine": engine, "speakers": "auto"}, ("speakers", "engine"), reason, nearest)
+
+
+def no_flash(engine: str) -> RefusedCase:
+    engines = "8k_zh, 16k_zh, 16k_zh_video, 16k_zh_dialect, 16k_en, 16k_ms, 16k_zh-PY"
+    reason = f"flash is yes ({RULE}), which needs one of the engines {engines}, not {engine} (engine: {RULE})"
+    return RefusedCase({"engine": engine, "flash": True}, ("flash", "engine"), reason, {"flash": False})
+
+
+def not_in_flash(name: str, raw: Any, nearest: Value) -> RefusedCase:
+    values = {"engine": "8k_zh", "flash": True, name: raw}
+    reason = f"{name} is {raw} ({RULE}), which flash recognition does not support (flash: {RULE})"
+    return RefusedCase(values, (name, "flash"), reason, {name: nearest})
+
+
+def not_beside_template(name: str, raw: Any, shown: str) -> RefusedCase:
+    reason = (
+        f"{name} is {shown} ({RULE}), but a template has its own; set it in the template (template: {RULE})"
+    )
+    return RefusedCase({"template": "t1", name: raw}, (name, "template"), reason, {"template": ""})
+
+
+REFUSED = (
+    *(
+        mono(engine, engine="8k_zh")
+        for engine in (
+            "16k_zh",
+            "16k_zh_video",
+            "16k_zh_edu",
+            "16k_zh_medical",
+            "16k_zh_dialect",
+            "16k_zh-PY",
+            "8k_zh_s",
+        )
+    ),
+    *(
+        mono(engine, channels=1)
+        for engine in ("16k_en", "16k_en_edu", "16k_ca", "16k_ja", "16k_th", "16k_ms")
+    ),
+    *(
+        no_speakers(engine, engine="16k_zh")
+        for engine in ("16k_zh_edu", "16k_zh_medical", "16k_zh_dialect", "16k_zh-PY")
+    ),
+    *(
+        no_speakers(engine, speakers="")
+        for engine in ("8k_en", "16k_en", "16k_en_edu", "16k_ca", "16k_ja", "16k_th", "16k_ms")
+    ),
+    no_speakers("8k_zh_s", engine="8k_zh"),
+    *(
+        no_flash(engine)
+        for engine in (
+            "8k_zh_s",
+            "8k_en",
+            "16k_zh_edu",
+            "16k_zh_medical",
+            "16k_en_edu",
+            "16k_ca",
+            "16k_ja",
+            "16k_th",
+        )
+    ),
+    RefusedCase(
+        {"engine": "8k_zh", "channels": 2, "speakers": 2},
+        ("speakers", "channels"),
+        f"speakers is 2 ({RULE}), but two channels are already one speaker each (channels: {RULE})",
+        {"speakers": ""},
+    ),
+    not_in_flash("channels", 2, 1),
+    not_in_flash("words", "subtitles", "punctuation"),
+    not_in_flash("numbers", "math", "arabic"),
+    not_in_flash("speakers", "3", "auto"),
+    *(
+        RefusedCase(
+            {"flash": True},
+            ("flash", "flash"),
+            f"flash is yes ({RULE}), which needs a recording with one of the extensions wav,",
+            {"flash": False},
+            key,
+        )
+        for key in ("a.flac", "a", "mp3", "a.mp3/b", "a.mp4")
+    ),
+    RefusedCase(
+        {"flash": True},
+        ("flash", "flash"),
+        f"flash is yes ({RULE}), but the recording has 104857601 bytes, more than the 100 MB of flash",
+        {"flash": False},
+        size=MAX_FLASH_BYTES + 1,
+    ),
+    *(
+        RefusedCase(
+            {"line-length": 16, "words": words},
+            ("line-length", "words"),
+            f"line-length is 16 ({RULE}), which needs words to be subtitles, not {words} (words: {RULE})",
+            {"words": "subtitles"},
+        )
+        for words in ("none", "words", "punctuation")
+    ),
+    not_beside_template("engine", "16k_en", "16k_en"),
+    not_beside_template("channels", 1, "1"),
+    not_beside_template("speakers", "off", "off"),
+    not_beside_template("words", "none", "none"),
+    not_beside_template("punctuation", "none", "none"),
+    not_beside_template("fillers", "some", "some"),
+    not_beside_template("dirty-words", "mask", "mask"),
+    not_beside_template("numbers", "math", "math"),
+    not_beside_template("line-length", 16, "16"),
+    not_beside_template("flash", True, "yes"),
+    not_beside_template("hot-words", "school.txt", "school.txt"),
+)
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case.values} {case.key} {case.size}")
+def test_refused_combination_names_both_places_and_the_nearest_choice(case: RefusedCase) -> None:
+    result = check(case.values, RULE, case.key, case.size)
+    (refusal,) = [each for each in result.refusals if each.reason.startswith(case.reason)]
+    assert refusal.places == (RULE, RULE)
+    assert refusal.nearest == case.nearest
+    assert "; the nearest choice: " in refusal.reason
+    assert refusal.reason_zh.startswith(f"{refusal.reason.partition(',')[0]}，")
+    assert "；最接近的可用选择：" in refusal.reason_zh
+    assert len(refusal.reason) <= 400
+    # The nearest choice is no longer refused for this.
+    chosen = choose(case.values, RULE)
+    changes: dict[str, Any] = {OPTIONS[name].field: value for name, value in refusal.nearest.items()}
+    changed = chosen._replace(options=chosen.options._replace(**changes))
+    remaining = check_options(changed, case.key, case.size).refusals
+    assert case.reason.partition(", ")[2] not in [each.reason.partition(", ")[2] for each in remaining]
+    assert refusal not in remaining
+
+
+def test_documented_combinations_are_all_in_the_table() -> None:
+    """Each engine of the table: two channels, speakers and flash are refused exactly where the cases say so."""
+    refused = {(case.values.get("engine"), case.names[0]) for case in REFUSED if case.names[1] == "engine"}
+    for engine, (name, raw) in product(ENGINES, [("channels", 2), ("speakers", "auto"), ("flash", True)]):
+        reasons = check({"engine": engine, name: raw}).refusals
+        assert bool(reasons) == ((engine, name) in refused), (engine, name)
+
+
+def test_two_places_are_named() -> None:
+    chosen = combine(
+        parse_place("settings", {"engine": "16k_en"}),
+        parse_metadata({"channels": "2"}),
+    )
+    (refusal,) = check_options(chosen).refusals
+    assert refusal.places == ("x-cos-meta-channels", "settings")
+    assert refusal.reason == (
+        "x-cos-meta-channels is 2, which needs the engine 8k_zh, not 16k_en (engine: settings); "
+        "the nearest choice: channels 1"
+    )
+    assert refusal.reason_zh == (
+        "x-cos-meta-channels is 2，需要引擎 8k_zh，而不是 16k_en（engine: settings）；最接近的可用选择：channels 1"
+    )
+    chosen = combine(parse_values("sidecar", {"template": "t1"}), parse_metadata({"scribe-flash": "yes"}))
+    (refusal,) = check_options(chosen).refusals
+    assert refusal.places == ("x-cos-meta-scribe-flash", "sidecar")
+
+
+def test_following_the_nearest_choices_ends_with_a_valid_one() -> None:
+    """Every combination of the options that can be refused; one change is made at a time."""
+    values: Iterable[tuple[Value, ...]] = product(
+        [*ENGINES, "16k_unknown"],
+        [1, 2],
+        ["", "auto", "3"],
+        ["punctuation", "subtitles"],
+        ["arabic", "math"],
+        [0, 16],
+        [False, True],
+    )
+    names = ("engine", "channels", "speakers", "words", "numbers", "line-length", "flash")
+    count = 0
+    for combination in values:
+        chosen = combine({name: Choice(value, RULE) for name, value in zip(names, combination, strict=True)})
+        for _ in range(6):
+            refusals = check_options(chosen, "a.mp3", 9).refusals
+            if not refusals:
+                break
+            changes: dict[str, Any] = {
+                OPTIONS[name].field: value for name, value in refusals[0].nearest.items()
+            }
+            chosen = chosen._replace(options=chosen.options._replace(**changes))
+        assert check_options(chosen, "a.mp3", 9).refusals == (), combination
+        count += 1
+    assert count == 16 * 96
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"engine": "8k_zh", "channels": 2},
+        {"engine": "8k_zh", "channels": 2, "speaker-names": ["客服", "客户"]},
+        {"speakers": "2", "speaker-names": ["客服", "客户"]},
+        {"speakers": "auto", "speaker-names": "a,b,c"},
+        {"engine": "8k_zh_s", "speaker-names": "a,b"},
+        {"flash": True, "speakers": "auto", "line-length": 16},
+        {"words": "subtitles", "line-length": 6},
+        {"engine": "16k_zh-PY", "flash": True},
+        {
+            "template": "t1",
+            "priority": 2,
+            "title": "x",
+            "formats": "txt",
+            "notify": False,
+            "speaker-names": "a,b",
+        },
+    ],
+)
+def test_valid_combination_has_no_refusal_and_no_warning(values: dict[str, Any]) -> None:
+    assert check(values) == ((), ())
+
+
+def test_flash_without_a_key_is_not_checked_for_its_file() -> None:
+    assert check_options(choose({"flash": True})).refusals == ()
+    assert check({"flash": True}, size=MAX_FLASH_BYTES).refusals == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "warning"),
+    [
+        ({"engine": "16k_new"}, f"engine is 16k_new ({RULE}): {UNKNOWN}"),
+        ({"engine": "8k_new", "channels": 2}, f"engine is 8k_new ({RULE}): {UNKNOWN}"),
+        ({"engine": "16k_new", "speakers": 2}, "do not name this engine"),
+        ({"engine": "16k_new", "flash": True}, "do not name this engine"),
+        ({"engine": "8k_en", "channels": 2}, f"channels is 2 ({RULE}): for 8k_en, {UNSETTLED}"),
+        (
+            {"engine": "16k_ms"},
+            f"engine is 16k_ms ({RULE}): the documents name this engine for flash recognition only",
+        ),
+        ({"engine": "16k_zh-PY"}, "for flash recognition only"),
+        ({"engine": "16k_en", "fillers": "some"}, f"fillers is some ({RULE}): {FOR_MANDARIN} 16k_en"),
+        ({"engine": "16k_ja", "punctuation": "none"}, "for Mandarin, not 16k_ja"),
+        ({"engine": "16k_ja", "dirty-words": "mask"}, "dirty-words is mask"),
+        ({"engine": "16k_en", "flash": True, "line-length": 40}, "line-length is 40"),
+        (
+            {"speaker-names": "a,b"},
+            f"speaker-names ({RULE}) has no effect: neither speakers nor channels separates",
+        ),
+        ({"speakers": 2, "speaker-names": "a,b,c"}, f"speaker-names ({RULE}) has 3 names for 2 voices"),
+        ({"engine": "8k_zh", "channels": 2, "speaker-names": "a,b,c"}, "has 3 names for 2 voices"),
+    ],
+)
+def test_what_the_documents_do_not_settle_passes_with_a_warning(values: dict[str, Any], warning: str) -> None:
+    result = check(values, RULE)
+    assert result.refusals == ()
+    (text,) = result.warnings
+    assert warning in text

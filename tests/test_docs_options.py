@@ -1,0 +1,81 @@
+"""docs/options.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from shared.options.check import check_options
+from shared.options.combine import combine
+from shared.options.engines import ENGINES, SEPARATING_ENGINE, Engine, list_engines
+from shared.options.model import OPTIONS, Option, format_value
+from shared.options.parse import parse_metadata
+
+PAGE = (Path(__file__).parents[1] / "docs/options.md").read_text("utf-8")
+
+
+def read_table(first_column: str) -> dict[str, list[str]]:
+    """Return the rows of the table that begins with this heading, by their first cell."""
+    lines = PAGE[PAGE.index(f"\n| {first_column} |") + 1 :].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def format_default(option: Option) -> str:
+    if option.name == "engine":
+        return "the setting `ENGINE`"
+    return (
+        f"`{format_value(option.name, option.default)}`"
+        if option.name not in {"title", "speaker-names"}
+        else "-"
+    )
+
+
+def test_table_has_every_option_with_its_values_default_and_member() -> None:
+    rows = read_table("name")
+    assert list(rows) == list(OPTIONS)
+    for option in OPTIONS.values():
+        elements = ", ".join(f"`{element}`" for element in option.element.split(", ") if element) or "-"
+        assert rows[option.name][:3] == [option.values, format_default(option), elements]
+        assert all(rows[option.name][3:]), option.name
+
+
+def test_engines_of_each_option_are_those_of_the_check() -> None:
+    engines = {name: cells[3] for name, cells in read_table("name").items()}
+    for name, member in (
+        ("speakers", "has_speakers"),
+        ("flash", "has_flash"),
+        ("channels", "has_two_channels"),
+    ):
+        confirmed = engines[name].partition("not confirmed")[0]
+        assert tuple(re.findall("`(.+?)`", confirmed)) == list_engines(member), name
+    filtered = {name for name, cell in engines.items() if cell.startswith("Mandarin")}
+    assert filtered == {"punctuation", "fillers", "dirty-words", "line-length"}
+
+
+def test_table_of_engines_is_that_of_the_check() -> None:
+    assert read_table("engine") == {name: format_engine(name, engine) for name, engine in ENGINES.items()}
+
+
+def format_engine(name: str, engine: Engine) -> list[str]:
+    speakers = "by itself" if name == SEPARATING_ENGINE else "yes" if engine.has_speakers else "-"
+    flash = "yes" if engine.has_flash else "-"
+    return [
+        "yes" if engine.has_filters else "-",
+        {True: "yes", False: "-", None: "not confirmed"}[engine.has_two_channels],
+        speakers,
+        "only" if engine.is_flash_only else flash,
+    ]
+
+
+def test_example_is_read_as_it_says() -> None:
+    block = re.search(r"```\n(.+?)```", PAGE, re.DOTALL)
+    assert block
+    lines = [line.partition(": ") for line in block[1].splitlines()]
+    chosen = combine(parse_metadata({name.removeprefix("x-cos-meta-"): value for name, _, value in lines}))
+    assert (chosen.options.engine, chosen.options.speakers, chosen.options.title) == (
+        "16k_zh_video",
+        "auto",
+        "周会",
+    )
+    assert check_options(chosen, "a.mp3", 9) == ((), ())
