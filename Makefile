@@ -21,7 +21,7 @@ help:
 # Tests mostly wait, so four processes help on two processors too. Checks the minimum coverage of shared/.
 ## Run every test and print the coverage of shared/
 test: $(VENV)/.ready-dev
-	$(RUN) -m pytest --numprocesses 4 --dist loadgroup --cov --cov-report=term
+	$(RUN) -m pytest --numprocesses 4 --cov --cov-report=term
 
 ## Run the tests that start no process: unit tests, parsers, clients
 test-fast: $(VENV)/.ready-dev

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 
-# These stay in one process: the flows, because one test checks all of them, and tests that share a deployment.
-TOGETHER = ("tests/flow/", "tests/cli/deploy/", "tests/cli/doctor/")
+# These stay in one process: the flows, because one test checks all of them, and tests that share a deployment or what
+# Whisper recognised, which takes half a minute.
+TOGETHER = (
+    "tests/flow/",
+    "tests/cli/deploy/",
+    "tests/cli/doctor/",
+    "tests/localcloud/speech/test_whisper.py",
+)
 
 PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
 

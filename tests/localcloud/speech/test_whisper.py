@@ -26,7 +26,6 @@ from tests.localcloud.stand_in import SAMPLES
 pytestmark = [
     pytest.mark.process,
     pytest.mark.whisper,
-    pytest.mark.xdist_group("whisper"),  # in one process: all of them need the same recognitions
     pytest.mark.timeout(600),
 ]
 

@@ -14,7 +14,7 @@ from localcloud.speech.whisper import WhisperEngine, _Session
 from localcloud.speech.whisper_model import prepare_model
 from tests.localcloud.stand_in import SAMPLES
 
-pytestmark = [pytest.mark.whisper, pytest.mark.xdist_group("whisper")]
+pytestmark = pytest.mark.whisper
 
 
 @pytest.fixture(scope="module")
