@@ -158,14 +158,12 @@ def test_archived_recording_is_submitted_after_its_restore(start_flow: StartFlow
 
 
 def test_recording_that_can_never_be_read_is_reported_once(start_flow: StartFlow) -> None:
-    flow = start_flow(SWEEP_AFTER="0")
+    # The audit looks again at a recording whose receipt was closed in the second of its upload: not in this test.
+    flow = start_flow("--job-delay-ms", "1100", SWEEP_AFTER="0")
     put(flow, "secret.wav", CONTENT_A, SSE_C_HEADERS)
     flow.upload("neighbour.wav", CONTENT_B)
     flow.upload("denied.wav", CONTENT_A)
     flow.settle()
-    if flow.receipts("open"):  # on a slow machine a notification can come long before the note of its job
-        flow.sweep()
-        flow.settle()
     flow.admin("PUT", "objects", {"bucket": INPUT_BUCKET, "key": "denied.wav", "denied": True})
     wait_for_next_second()
     jobs = len(flow.jobs())
