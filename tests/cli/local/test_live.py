@@ -111,7 +111,7 @@ def test_last_job_of_a_recording_counts() -> None:
     assert parse_statuses(jobs) == {"a.mp3": JobStatus("Running", 1), "b.mp3": JobStatus("Failed")}
 
 
-def test_local_cloud_that_is_busy_is_asked_again() -> None:
+def test_busy_local_cloud_is_read_again() -> None:
     server = FakeServer([httpx.ReadTimeout("busy"), httpx.Response(503), httpx.Response(200, json=[])])
     client = AdminClient(EMULATOR, httpx.MockTransport(server))
     assert client.load_statuses() == {}
