@@ -169,8 +169,9 @@ class StateLock:
     ) -> None:
         self._cos, self._place, self._holder, self._commands = cos, place, holder, commands
         self._key = place.prefix + (name or secrets.token_hex(8))
-        self._renewal: threading.Thread | None = None
+        self._is_held = False
         self._is_ending = threading.Event()
+        self._renewing = threading.Lock()
         self._is_written = False
         self._error: RequestRejected | None = None
 
@@ -191,7 +192,7 @@ class StateLock:
     @property
     def is_held(self) -> bool:
         """Whether no other deployment can go on."""
-        return self._renewal is not None
+        return self._is_held
 
     def require(self) -> None:
         """Raise the error that prevented writing the lock. Raises RequestRejected."""
@@ -215,9 +216,8 @@ class StateLock:
     def release(self) -> None:
         """Stop renewing the lock and delete it. One that cannot be deleted is marked, or expires."""
         self._is_ending.set()
-        if self._renewal:
-            self._renewal.join()
-            self._renewal = None
+        with self._renewing:  # waits for a renewal that is being written; there is none after it
+            self._is_held = False
         if self._is_written:
             self._is_written = False
             self._delete()
@@ -238,8 +238,8 @@ class StateLock:
         except BaseException:
             self.release()
             raise
-        self._renewal = threading.Thread(target=self._renew, daemon=True)
-        self._renewal.start()
+        threading.Thread(target=self._renew, daemon=True).start()
+        self._is_held = True
 
     def _wait_for_others(self) -> None:
         """Return after a listing without another live lock. Raises DeploymentLocked."""
@@ -282,8 +282,9 @@ class StateLock:
 
     def _renew(self) -> None:
         while not self._is_ending.wait(RENEWAL_INTERVAL_S):
-            with suppress(CloudError):
-                self._write(self._holder.as_json())
+            with self._renewing, suppress(CloudError):
+                if not self._is_ending.is_set():
+                    self._write(self._holder.as_json())
 
     def _delete(self) -> None:
         """Delete the lock. The error that ends the deployment is the one to report, not one from here."""

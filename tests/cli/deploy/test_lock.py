@@ -7,8 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -30,6 +35,7 @@ from tests.helpers.fake_cloud import OUTPUT_BUCKET, FakeCloud, raise_error
 from tests.helpers.fakes import FakeCos
 
 PLACE = LockPlace(BucketRef(OUTPUT_BUCKET, REGION), f".scribe/{LOCK_FOLDER}ap-guangzhou.default.callback/")
+MAX_TRACED_LINES = 400
 MAX_REQUESTS = 6  # of one attempt: write, up to some looks, who it is, delete
 
 
@@ -113,6 +119,59 @@ def test_interrupted_acquisition_leaves_no_lock(error: BaseException, method: st
     cloud = FakeCloud()
     cloud.after(method, "", raise_error(error))
     with pytest.raises((KeyboardInterrupt, Exception)), create_lock(cloud, "a").held():
+        pass
+    assert list_locks(cloud) == []
+
+
+def interrupt_at_line(number: int) -> Callable[[FrameType, str, object], Any]:
+    """A trace function that raises KeyboardInterrupt before the line of this number in the acquisition."""
+    lines = count()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        code = frame.f_code
+        is_acquisition = (
+            code.co_filename == StateLock.release.__code__.co_filename and "acquire" in code.co_name
+        )
+        if not is_acquisition:
+            return trace if event == "call" else None
+        if event == "line" and next(lines) == number:
+            raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+def test_interruption_before_any_line_of_the_acquisition_leaves_no_lock() -> None:
+    interrupted = 0
+    for number in range(MAX_TRACED_LINES):
+        cloud = FakeCloud()
+        previous = sys.gettrace()
+        sys.settrace(interrupt_at_line(number))
+        try:
+            with create_lock(cloud, "a").held():
+                sys.settrace(previous)
+                break
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(previous)
+        assert list_locks(cloud) == [], number
+    assert 5 < interrupted < MAX_TRACED_LINES
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+def test_interruption_while_the_renewal_starts_leaves_no_lock(
+    is_started: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud, start = FakeCloud(), threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if is_started:
+            start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), create_lock(cloud, "a").held():
         pass
     assert list_locks(cloud) == []
 
