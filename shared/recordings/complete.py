@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from shared.errors import CloudError, NotFound, RequestRejected, safe_error_message
 from shared.events import NotifiedJob
+from shared.options.model import OPTIONS
+from shared.options.parse import Choice
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
@@ -18,6 +20,7 @@ from shared.recordings.models import FAILED, SUPERSEDED, TRANSCRIBED, Receipt, R
 from shared.recordings.outputs import (
     delete_error_object,
     fail_recording,
+    formats_for,
     has_any_own_transcript,
     has_own_transcripts,
     write_error_object,
@@ -271,13 +274,14 @@ def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> Job
 
 
 def _write_result(ctx: Context, receipt: Receipt, result: JobResult) -> Result:
-    rendered = render_formats(_build_transcript(receipt, result), ctx.settings.formats)
+    rendered = render_formats(_build_transcript(receipt, result), formats_for(ctx, receipt))
     write_transcripts(ctx, receipt, rendered)
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.TRANSCRIBED)
 
 
 def _build_transcript(receipt: Receipt, result: JobResult) -> Transcript:
+    options = receipt.recording_options
     return build_transcript(
         recording=RecordingRef(
             bucket=receipt.bucket,
@@ -293,6 +297,12 @@ def _build_transcript(receipt: Receipt, result: JobResult) -> Transcript:
         details=result.details,
         lines=result.lines,
         flash=result.flash,
+        title=options.title,
+        speaker_names=options.speaker_names,
+        options={
+            name: Choice(getattr(options, OPTIONS[name].field), source)
+            for name, source in receipt.sources.items()
+        },
     )
 
 

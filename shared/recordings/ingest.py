@@ -8,9 +8,9 @@ from __future__ import annotations
 from shared.errors import NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
 from shared.options.check import SETTINGS_SOURCE, check_options
 from shared.options.ci import build_job_members
-from shared.options.combine import combine
-from shared.options.model import InvalidOption, RecordingOptions
-from shared.options.parse import parse_metadata, parse_values
+from shared.options.combine import DEFAULT_SOURCE, ChosenOptions, combine
+from shared.options.model import InvalidOption
+from shared.options.parse import Choice, parse_metadata, parse_values
 from shared.recordings.content import (
     UNREADABLE_STATUSES,
     find_in_listing,
@@ -133,7 +133,7 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
         return Result(
             Status.SKIPPED, bucket, key, reason="no extension, and COS does not show its Content-Type"
         )
-    options = RecordingOptions(ctx.settings.engine)
+    options = _choose_settings(ctx)
     superseded_job_ids = done.all_job_ids if done else ()
     receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids, ctx.create_secret())
     return _fail_unsubmitted(ctx, receipt, unreadable_failure(error))
@@ -212,7 +212,7 @@ def _fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Resul
 def _build_receipt(
     ctx: Context,
     recording: Recording,
-    options: RecordingOptions,
+    chosen: ChosenOptions,
     modified_s: float,
     superseded_job_ids: tuple[str, ...],
     secret: str,
@@ -225,8 +225,8 @@ def _build_receipt(
         key=recording.key,
         etag=recording.etag,
         size=recording.size,
-        engine=options.engine,
-        channels=options.channels,
+        engine=chosen.options.engine,
+        channels=chosen.options.channels,
         nonce=compute_nonce(secret),
         attempt=1,
         modified_s=modified_s,
@@ -235,7 +235,12 @@ def _build_receipt(
         lease_expires_s=now_s + ctx.settings.lease_s,
         superseded_job_ids=superseded_job_ids,
         deployment=ctx.deployment,
-        options=select_options(options),
+        options=select_options(chosen.options),
+        sources={
+            name: source
+            for name, source in chosen.sources.items()
+            if source not in {DEFAULT_SOURCE, SETTINGS_SOURCE}
+        },
     )
 
 
@@ -251,16 +256,15 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
 
 def _choose_options(
     ctx: Context, recording: Recording, head: ObjectMetadata
-) -> tuple[RecordingOptions, FailureReason | None]:
+) -> tuple[ChosenOptions, FailureReason | None]:
     """Return the options, and the reason if the recording cannot be submitted."""
-    default = RecordingOptions(ctx.settings.engine)
+    default = _choose_settings(ctx)
     if recording.size == 0:
         return default, EMPTY
     if recording.size > MAX_RECORDING_BYTES:
         return default, TOO_LARGE
-    settings_choices = parse_values(SETTINGS_SOURCE, {"engine": ctx.settings.engine}, is_operator=True)
     try:
-        chosen = combine(settings_choices, parse_metadata(head.metadata))
+        chosen = combine(_parse_settings(ctx), parse_metadata(head.metadata))
     except InvalidOption as error:
         return default, invalid_metadata(error.message, error.message_zh)
     refusals, warnings = check_options(chosen, recording.key, recording.size)
@@ -268,7 +272,15 @@ def _choose_options(
         return default, invalid_metadata(refusals[0].reason, refusals[0].reason_zh)
     if warnings:
         ctx.log.info("unconfirmed_options", key=recording.key, warnings=list(warnings))
-    return chosen.options, None
+    return chosen, None
+
+
+def _choose_settings(ctx: Context) -> ChosenOptions:
+    return combine(_parse_settings(ctx))
+
+
+def _parse_settings(ctx: Context) -> dict[str, Choice]:
+    return parse_values(SETTINGS_SOURCE, {"engine": ctx.settings.engine}, is_operator=True)
 
 
 def submit_job(ctx: Context, receipt: Receipt, secret: str) -> Result:

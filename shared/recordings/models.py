@@ -31,7 +31,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shared.options.combine import combine
-from shared.options.model import RecordingOptions, Value, list_changes
+from shared.options.model import OPTIONS, RecordingOptions, Value, list_changes
 from shared.options.parse import parse_values
 from shared.tencent.hosts import is_region
 
@@ -150,7 +150,7 @@ class Receipt(NamedTuple):
     `versioned`: the receipt was created in a bucket with versioning, where claims have names of their own.
     `deployment` tells the receipts of several deployments with one output bucket apart; "" is unknown.
     `options` are those beside `engine` and `channels` that differ from their defaults, by name; `recording_options` has
-    them all.
+    them all. `sources` has the place of each option that a rule, the metadata or the sidecar chose, by name.
     """
 
     id: str
@@ -181,6 +181,7 @@ class Receipt(NamedTuple):
     is_wait_reported: bool = False
     deployment: str = ""
     options: Mapping[str, Value | list[str]] = MappingProxyType({})
+    sources: Mapping[str, str] = MappingProxyType({})
 
     @property
     def recording_options(self) -> RecordingOptions:
@@ -296,9 +297,11 @@ class Receipt(NamedTuple):
 
     def to_json(self) -> bytes:
         """Return the object's bytes."""
-        document = {"version": RECEIPT_VERSION, **self._asdict(), "options": dict(self.options)}
-        if not self.options:
-            del document["options"]  # an earlier version reads nearly every receipt as its own
+        document: dict[str, Any] = {"version": RECEIPT_VERSION, **self._asdict()}
+        for name in ("options", "sources"):
+            document[name] = dict(document[name])
+            if not document[name]:
+                del document[name]  # an earlier version reads nearly every receipt as its own
         return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
 
     @classmethod
@@ -342,6 +345,7 @@ class Receipt(NamedTuple):
                 is_wait_reported=bool(raw.get("is_wait_reported", False)),
                 deployment=str(raw.get("deployment", "")),
                 options=select_options(_parse_options(raw.get("options", {}))),
+                sources=_parse_sources(raw.get("sources", {})),
             )
             if receipt.is_open != (receipt.state in OPEN_STATES):
                 raise ValueError(receipt.outcome)  # noqa: TRY301 - an unknown outcome raises it too
@@ -365,6 +369,14 @@ def _parse_options(raw: Any) -> RecordingOptions:
     if not _OPTIONS_AS_MEMBERS.isdisjoint(raw):
         raise ValueError(raw)
     return combine(parse_values("receipt", raw, is_operator=True)).options
+
+
+def _parse_sources(raw: Any) -> Mapping[str, str]:
+    """Parse the member `sources`. Raises ValueError for a name that is no option, or a place that is no text."""
+    sources = dict(raw)
+    if not sources.keys() <= OPTIONS.keys() or not all(isinstance(place, str) for place in sources.values()):
+        raise ValueError(raw)
+    return MappingProxyType(sources)
 
 
 def _parse_seconds(value: Any) -> float:

@@ -27,6 +27,12 @@ if TYPE_CHECKING:  # the function that submits jobs needs no transcript formats 
     from shared.transcript import Format
 
 
+def formats_for(ctx: Context, receipt: Receipt) -> tuple[str, ...]:
+    """Return the formats of a recording's transcripts: its own if it has any, else those of the settings now."""
+    is_own = "formats" in receipt.sources
+    return receipt.recording_options.formats if is_own else ctx.settings.formats
+
+
 def write_transcripts(ctx: Context, receipt: Receipt, rendered: Iterable[tuple[Format, bytes]]) -> None:
     """Write the transcripts of the receipt's job; then remove an error object, and transcripts in other formats.
 
@@ -112,7 +118,7 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
 
 def _are_all_own(ctx: Context, receipt: Receipt, outputs: Collection[str]) -> bool:
     """Check that every transcript is of the receipt's job; no request if one is not there at all."""
-    return set(ctx.settings.formats) <= set(outputs) and has_own_transcripts(ctx, receipt)
+    return set(formats_for(ctx, receipt)) <= set(outputs) and has_own_transcripts(ctx, receipt)
 
 
 def _has_later_words(ctx: Context, receipt: Receipt, outputs: Collection[str], checked_s: float) -> bool:
@@ -137,7 +143,7 @@ def delete_error_object(ctx: Context, receipt: Receipt) -> None:
 
 def has_own_transcripts(ctx: Context, receipt: Receipt) -> bool:
     """Check that every transcript is there and is of the receipt's job."""
-    for name in ctx.settings.formats:
+    for name in formats_for(ctx, receipt):
         head = _head(ctx, receipt, name)
         if head is None or head.metadata.get(OUTPUT_MARK) != _transcript_mark(receipt):
             return False

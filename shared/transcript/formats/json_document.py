@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from shared.options.model import as_json_value
 from shared.transcript.formats.plain_text import build_paragraphs
 from shared.transcript.models import Sentence, Transcript
 from shared.transcript.text import encode_pieces
@@ -27,6 +28,12 @@ def _pieces(transcript: Transcript) -> Iterator[str]:
         "job_id": transcript.job_id,
         "duration_ms": transcript.duration_ms,
         "channels": transcript.channels,
+        "title": transcript.title or None,
+        "speaker_names": transcript.speaker_names,
+        "options": {
+            name: {"value": as_json_value(name, choice.value), "source": choice.source}
+            for name, choice in transcript.options.items()
+        },
         "text": "\n".join(paragraph.text for paragraph in build_paragraphs(transcript)),
     }
     yield "{\n"
