@@ -74,16 +74,23 @@ def build_transcript(
         or parse_flash_result(flash)
     )
     labelled = assign_speakers(fill_missing_times(sentences, known_duration_ms), channels)
-    return Transcript(
+    transcript = Transcript(
         recording=recording,
         engine=engine,
         job_id=job_id,
         duration_ms=known_duration_ms,
         channels=max(1, channels, *(sentence.channel or 1 for sentence in labelled)),
         sentences=labelled,
-        title=_clean_name(title),
-        speaker_names=tuple(map(_clean_name, speaker_names)),
-        options=options,
+    )
+    return name_transcript(transcript, title, speaker_names, options)
+
+
+def name_transcript(
+    transcript: Transcript, title: str, speaker_names: Iterable[str], options: Mapping[str, Choice]
+) -> Transcript:
+    """Return the transcript with this title, these names of its speakers or channels, and these options."""
+    return transcript._replace(
+        title=_clean_name(title), speaker_names=tuple(map(_clean_name, speaker_names)), options=options
     )
 
 
