@@ -31,7 +31,8 @@ ODD_NAMES = [
     "客服", "Dr. Elizabeth Montgomery-Fitzgerald", "客服代表一号" * 6, "<b>Li</b> & Wei", "a --> b", "{\\an8}x",
     "C:\\new", "AT&amp;T", "two\nlines\r\nof\u2028names", "\u202eright to left\u202c", "\u2066a\u2069\u200f\u061c",
     "שרה", "محمد", "👩‍👩‍👧‍👦" * 3, "👍🏽" * 11, "e\u0301" * 40, "WEBVTT", "NOTE", "1", "12:", "half \ud83d",
-    "x\x00y\x1b[0m", "Speaker 2", ": ", "…", "\u200d", "   ", "", "長" * 40, "</v>", "<v Anna>", "00:00:01.000 --> 00:00:02.000",
+    "x\x00y\x1b[0m", "Speaker 2", ": ", "…", "\u200d", "   ", "", "長" * 40, "</v>",
+    "<v Anna>", "00:00:01.000 --> 00:00:02.000",
 ]  # fmt: skip
 NAMES = st.sampled_from(ODD_NAMES) | st.text(max_size=40)
 TEXTS = st.sampled_from(
