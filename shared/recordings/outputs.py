@@ -20,7 +20,8 @@ from shared.recordings.keys import (
     TRANSCRIPT_MARK,
     transcript_key,
 )
-from shared.recordings.models import FAILED, TRANSCRIBED, Receipt, Result, Status, select_options
+from shared.recordings.models import Result, Status
+from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.tencent.client import TOO_LARGE
 from shared.tencent.cos import PAGE_SIZE, ObjectMetadata
 
@@ -57,11 +58,12 @@ def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None
 
     One request, and one to see what else is there.
     """
-    _put_error_object(ctx, receipt, failure)
+    add_error_object(ctx, receipt, failure)
     _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=(ERROR_EXTENSION,))
 
 
-def _put_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
+def add_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
+    """Write the error object beside whatever is there. One request."""
     ctx.output_cos.put(
         ctx.settings.output_bucket_for(receipt.bucket),
         _output_key(ctx, receipt, ERROR_EXTENSION),
@@ -82,7 +84,7 @@ def fail_recording(
     invocations writes before it looks, so at least one sees the other.
     """
     store = ctx.receipts(receipt.bucket)
-    _put_error_object(ctx, receipt, failure)
+    add_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
     if receipt.job_id and _are_all_own(ctx, receipt, outputs):
         return _close_transcribed(ctx, receipt)
@@ -109,7 +111,7 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
 
     A later upload of the same content may have an open receipt: it stays.
     """
-    _put_error_object(ctx, receipt, failure)
+    add_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
     if _has_later_words(ctx, receipt, outputs, receipt.created_s):
         delete_error_object(ctx, receipt)
@@ -147,7 +149,7 @@ def keep_names(ctx: Context, receipt: Receipt, done: Receipt) -> Receipt:
     ctx.log.warning("names_not_written", key=receipt.key, job_id=receipt.job_id)
     sources = {name: place for name, place in receipt.sources.items() if name not in _NAMES}
     sources |= {name: place for name, place in done.sources.items() if name in _NAMES}
-    return receipt._replace(options=select_options(kept), sources=sources)
+    return receipt.with_options(kept, sources)
 
 
 def delete_error_object(ctx: Context, receipt: Receipt) -> None:
