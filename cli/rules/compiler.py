@@ -10,8 +10,10 @@ from shared.options.parse import Choice
 from shared.options.rules import RULES_VERSION, Rule
 
 
-def compile_rules(file: RulesFile) -> bytes:
-    """Return the JSON that `shared.options.rules.parse_rules` reads."""
+def compile_rules(file: RulesFile | None) -> bytes:
+    """Return the JSON that `shared.options.rules.parse_rules` reads; empty if there is no file."""
+    if not file:
+        return b""
     document = {"version": RULES_VERSION, "rules": [_as_json(rule) for rule in file.rules]}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 

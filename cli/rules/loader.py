@@ -12,10 +12,12 @@ from types import MappingProxyType
 
 import yaml
 
+from cli.config import CliContext
 from cli.rules.coverage import combine_certain
 from cli.rules.document import ALIAS_TAG, read_document
 from cli.rules.models import RULES_NAME, Mistake, RulesError, RulesFile
 from shared.options.check import SETTINGS_SOURCE, check_options
+from shared.options.choose import settings_choices
 from shared.options.combine import DEFAULT_SOURCE
 from shared.options.model import OPTIONS, InvalidOption
 from shared.options.parse import Choice, parse_values
@@ -40,6 +42,11 @@ def load_rules(folder: Path, settings: Settings | None = None) -> RulesFile | No
     return load_rules_file(path, settings) if path.is_symlink() or path.exists() else None
 
 
+def load_context_rules(context: CliContext, settings: Settings | None = None) -> RulesFile | None:
+    """Load the rules of a command, see `load_rules`; None if it does not use them."""
+    return load_rules(context.folder, settings) if context.uses_rules else None
+
+
 def load_rules_file(path: Path, settings: Settings | None = None) -> RulesFile:
     """Load and check a rules.yml. With settings, buckets and combinations with ENGINE are checked too.
 
@@ -58,17 +65,9 @@ def load_rules_file(path: Path, settings: Settings | None = None) -> RulesFile:
     return RulesFile(path, rules, tuple(dict.fromkeys(filter(None, files))))
 
 
-def build_settings_choices(settings: Settings) -> dict[str, Choice]:
-    """Build what the settings choose."""
-    return {
-        "engine": Choice(settings.engine, SETTINGS_SOURCE),
-        "formats": Choice(settings.formats, SETTINGS_SOURCE),
-    }
-
-
 def _check_combinations(rules: Sequence[Rule], settings: Settings | None) -> Iterator[Mistake]:
     """Check the options that surely come together. Without settings, only those of which rules chose both."""
-    base = build_settings_choices(settings) if settings else {}
+    base = settings_choices(settings) if settings else {}
     refused = {refusal.reason for refusal in check_options(combine_certain([], None, base)).refusals}
     for rule in rules:
         for refusal in check_options(combine_certain(rules, rule, base)).refusals:
