@@ -65,10 +65,12 @@ def test_redelivered_event_costs_at_most_four_requests_while_the_job_runs(own_fl
     own_flow.update_queue(state="Paused")
     own_flow.upload("runs.wav", b"speech " * 300)
     own_flow.settle()
-    assert len(own_flow.invoke("upload", own_flow.build_event("runs.wav"))["requests"]) <= 4
+    again = own_flow.invoke("upload", own_flow.build_event("runs.wav"))
+    own_flow.update_queue(state="Active")
+    assert len(again["requests"]) <= 4, again
 
 
-def test_sidecar_costs_at_most_three_requests_and_a_recording_with_one_no_more(own_flow: Flow) -> None:
+def test_sidecar_costs_at_most_three_requests_and_its_recording_no_more(own_flow: Flow) -> None:
     own_flow.upload("talk.wav.scribe.json", b'{"title": "talk"}')
     own_flow.settle()
     own_flow.upload("talk.wav", b"speech " * 300)
@@ -76,5 +78,5 @@ def test_sidecar_costs_at_most_three_requests_and_a_recording_with_one_no_more(o
     late = own_flow.invoke("upload", own_flow.build_event("talk.wav.scribe.json"))
     before, recording, *_ = own_flow.invocations("upload")
     assert len(before["requests"]) == 1
-    assert len(recording["requests"]) == 8
+    assert len(recording["requests"]) == 9, recording  # the first that asks whether the bucket has versioning
     assert len(late["requests"]) <= 3

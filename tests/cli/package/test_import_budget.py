@@ -44,7 +44,8 @@ EVERY_FUNCTION = (
     )
     | modules(
         "shared.recordings",
-        "again content context failures filters ingest keys models options outputs proof receipt receipt_store sidecars",
+        "again content context failures filters ingest keys models options outputs proof receipt receipt_store"
+        " sidecars supersede",
     )
 )
 RESULTS = modules("shared.recordings", "complete") | modules(
