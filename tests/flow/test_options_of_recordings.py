@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from tests.helpers.flow import Flow
+from cli.config import PROJECT_FOLDER
+from cli.rules.compiler import compile_rules
+from cli.rules.loader import load_rules_file
+from tests.helpers.flow import Flow, StartFlow
 
 pytestmark = pytest.mark.process
 
@@ -50,17 +54,30 @@ def test_mono_recording_with_two_named_speakers_by_its_sidecar(flow: Flow) -> No
     assert not flow.has(f"transcripts/{key}.scribe.json.error.json")
 
 
+RULES = """
+rules:
+  - match: calls/
+    engine: 8k_zh
+    channels: 2
+    speaker-names: [客服, 客户]
+    formats: [txt, json]
+  - match: "*.draft.wav"
+    title: 草稿
+"""
+
+
+def build_package_with_rules(folder: Path) -> Path:
+    """Link the functions into a folder that has compiled rules at its top, as a package has."""
+    folder.mkdir()
+    for name in ("handlers", "shared", "serverless.yml"):
+        (folder / name).symlink_to(PROJECT_FOLDER / name)
+    (folder / "rules.yml").write_text(RULES, "utf-8")
+    (folder / "rules.json").write_bytes(compile_rules(load_rules_file(folder / "rules.yml")))
+    return folder
+
+
 def test_folder_of_telephone_calls_by_a_rule(start_flow: StartFlow, tmp_path: Path) -> None:
-    options = {
-        "engine": "8k_zh",
-        "channels": 2,
-        "speaker-names": ["客服", "客户"],
-        "formats": ["txt", "json"],
-    }
-    rules = {"version": 1, "rules": [{"line": 3, "match": ["calls/"], "buckets": [], "options": options}]}
-    rules_file = tmp_path / "rules.json"
-    rules_file.write_text(json.dumps(rules, ensure_ascii=False), "utf-8")
-    flow = start_flow(RULES_FILE=str(rules_file))
+    flow = start_flow("--functions", str(build_package_with_rules(tmp_path / "package")))
     keys = ["calls/2026/热线 1.wav", "calls/2.wav", "talks/3.wav"]
     for key in keys:
         flow.upload(key + ".transcript.txt", CALL.encode())
