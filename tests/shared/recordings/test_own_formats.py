@@ -249,17 +249,30 @@ def test_other_formats_uploaded_later_replace_the_first_ones(pipeline: InMemoryP
     assert pipeline.count_jobs() == 1
 
 
-def test_formats_changed_during_the_job_are_put_right_by_the_audit(pipeline: InMemoryPipeline) -> None:
-    """The second upload meets the open receipt: the formats of the first hold until the audit compares them."""
+def test_formats_and_title_uploaded_during_the_job_are_those_of_its_result(
+    pipeline: InMemoryPipeline,
+) -> None:
     pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "srt"})
     pipeline.cloud.clock.advance(2)
-    pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "vtt"})
+    pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "vtt,json", "scribe-title": "later"})
+    pipeline.cloud.clock.advance(2)
     pipeline.run_and_notify()
-    pipeline.audit_when_due()
+    assert list_extensions(pipeline) == ["json", "vtt"]
+    assert read_json(pipeline)["title"] == "later"
+    assert (pipeline.count_jobs(), pipeline.list_open()) == (1, [])
+
+
+def test_stale_invocation_takes_the_formats_of_the_later_upload(pipeline: InMemoryPipeline) -> None:
+    pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "srt"})
+    stale = pipeline.get_open()
+    pipeline.run_and_notify()
+    transcribe(pipeline, formats="vtt")
+    pipeline.settle()
+    assert list_extensions(pipeline) == ["vtt"]
+    pipeline.put_open(stale)
     pipeline.settle()
     assert list_extensions(pipeline) == ["vtt"]
     assert pipeline.count_jobs() == 1
-    assert pipeline.audit_when_due().counts == {}
 
 
 def test_receipt_without_places_has_the_formats_of_the_settings(pipeline: InMemoryPipeline) -> None:
