@@ -332,3 +332,8 @@ def test_callback_address_is_encrypted_and_ends_with_a_token(url: str) -> None:
     else:
         mistakes = load_mistakes(environ)
         assert all("CALLBACK_URL" in mistake and url not in mistake for mistake in mistakes)
+
+
+def test_settings_can_be_members_of_a_set() -> None:
+    settings = load_settings({**MINIMUM, "OPTIONS": "fillers=none"})
+    assert len({settings, load_settings({**MINIMUM, "OPTIONS": "fillers=none"}), load_settings(MINIMUM)}) == 2
