@@ -50,7 +50,7 @@ def test_new_rules_are_a_step_for_the_code_and_apply_to_uploads(restored: Accoun
     assert "No changes." in run_deploy(restored, checkout)
 
     by_rule, by_settings = (transcribe(restored, key) for key in ("calls/a.mp3", "talks/a.mp3"))
-    assert by_rule["options"] == {"engine": "8k_zh", "channels": 2}
+    assert (by_rule["engine"], by_rule["channels"]) == ("8k_zh", 2)
     assert by_rule["sources"] == {"engine": "rules.yml line 2", "channels": "rules.yml line 2"}
     assert "sources" not in by_settings
 
