@@ -18,6 +18,7 @@ from cli.deploy.target import (
     DeployedChoices,
     complete_callback_url,
     complete_config,
+    load_hot_words_target,
     load_manifest_settings,
     parse_callback_choice,
     read_deployed_choices,
@@ -89,7 +90,11 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
     job_callback = uses_job_callback(config, choice, deployed)
     if job_callback:
         manifest = complete_callback_url(manifest, deployed.callback_url, settings.callback_tokens[0])
-    state = CurrentState(clients, manifest, settings, job_callback=job_callback)
+    try:
+        hot_words = load_hot_words_target(context.folder, manifest, settings)
+    except OperatorError:
+        hot_words = None  # a check says so
+    state = CurrentState(clients, manifest, settings, job_callback=job_callback, hot_words_target=hot_words)
     yield from run_checks(state, _build_label(), commands)
 
 

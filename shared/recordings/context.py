@@ -175,7 +175,12 @@ def _get_deployment(scf_context: Mapping[str, Any], region: str) -> str:
     namespace, name = scf_context.get("namespace"), scf_context.get("function_name")
     if not isinstance(namespace, str) or not isinstance(name, str):
         return ""
-    return f"{region}/{namespace}/{name.removesuffix(name.rpartition('-')[2])}"
+    return format_deployment(region, namespace, name)
+
+
+def format_deployment(region: str, namespace: str, function_name: str) -> str:
+    """Return the name of the deployment of a function."""
+    return f"{region}/{namespace}/{function_name.removesuffix(function_name.rpartition('-')[2])}"
 
 
 def build_context(client: TencentClient, settings: Settings, log: Logger, *, deployment: str = "") -> Context:
