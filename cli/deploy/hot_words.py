@@ -19,7 +19,12 @@ from cli.manifest.models import Manifest
 from cli.rules.hot_word_templates import FLASH_PROBLEM, TemplateSpec, find_flash_rules, list_templates
 from cli.rules.hot_words import load_hot_words
 from shared.errors import CloudError, NotFound, RequestRejected
-from shared.options.hot_words import MAX_OBJECT_BYTES, parse_templates_object, templates_object_key
+from shared.options.hot_words import (
+    MAX_OBJECT_BYTES,
+    find_templates_bucket,
+    parse_templates_object,
+    templates_object_key,
+)
 from shared.options.parse import Choice
 from shared.options.rules import Rule
 from shared.recordings.context import format_deployment
@@ -138,17 +143,17 @@ def build_hot_words_target(
 
 
 def find_places(
-    target: HotWordsTarget, settings: Settings, buckets: Iterable[tuple[str, str]]
+    target: HotWordsTarget, settings: Settings, regions: Mapping[str, str]
 ) -> tuple[ObjectPlace, ...]:
-    """The objects that the functions read, in the buckets of the receipts, given by name and region."""
+    """The objects that the functions read. `regions` has that of each bucket of receipts."""
+    bucket = find_templates_bucket(settings.output_bucket, settings.input_buckets)
     return tuple(
         ObjectPlace(
-            region,
+            regions[bucket],
             bucket,
             templates_object_key(settings.state_prefix, deployment),
-            tuple(each for each in settings.input_buckets if settings.output_bucket_for(each) == bucket),
+            settings.input_buckets,
         )
-        for bucket, region in buckets
         for deployment in target.deployments
     )
 

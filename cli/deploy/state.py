@@ -433,7 +433,8 @@ class CurrentState:
         """The objects in which the functions look for templates."""
         if not self.hot_words_target:
             return ()
-        return find_places(self.hot_words_target, self.settings, self.state_buckets)
+        regions = {bucket.name: bucket.region for bucket in self.state_buckets}
+        return find_places(self.hot_words_target, self.settings, regions)
 
     @cached_property
     def hot_words(self) -> HotWordsState:

@@ -30,7 +30,8 @@ from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK, Manifest
 from cli.policy.documents import role_policies
 from cli.policy.permissions import load_function_settings
-from cli.rules.loader import build_settings_choices, load_rules
+from cli.rules.loader import load_rules
+from shared.options.choose import settings_choices
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
 
@@ -133,7 +134,7 @@ def load_hot_words_target(folder: Path, manifest: Manifest, settings: Settings) 
     """Load what rules.yml and the settings need for their hot words. Raises OperatorError with every mistake."""
     file = load_rules(folder, settings)
     rules = file.rules if file else ()
-    return build_hot_words_target(folder, rules, build_settings_choices(settings), manifest, settings)
+    return build_hot_words_target(folder, rules, settings_choices(settings), manifest, settings)
 
 
 def find_hot_words_to_remove(folder: Path, manifest: Manifest, settings: Settings) -> HotWordsTarget:

@@ -13,7 +13,7 @@ from enum import Enum
 
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
-from shared.options.hot_words import HOT_WORDS_FOLDER
+from shared.options.hot_words import HOT_WORDS_FOLDER, find_templates_bucket
 from shared.settings import Settings, load_settings
 
 CI_ROLE = "CI_QCSRole"
@@ -58,6 +58,11 @@ class ResourceScope:
     def receipt_resources(self, name: str) -> tuple[str, ...]:
         """What is below this name in the state prefix: `open/`, `done/`, `claim/`, or "" for everything."""
         return self._output_resources(self.state_prefix + name)
+
+    def hot_words_resources(self) -> tuple[str, ...]:
+        """The lists of templates with hot words, of every deployment with these buckets."""
+        bucket = find_templates_bucket(self.output_bucket, self.input_buckets)
+        return (_cos_resource(self.output_region, bucket, self.state_prefix + HOT_WORDS_FOLDER),)
 
     def output_bucket_resources(self) -> tuple[str, ...]:
         """The buckets with the receipts as a whole."""
@@ -147,7 +152,7 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
     ResourceKind.DONE: lambda scope: scope.receipt_resources("done/"),
     ResourceKind.CLAIM: lambda scope: scope.receipt_resources("claim/"),
     ResourceKind.WAITING: lambda scope: scope.receipt_resources("waiting/"),
-    ResourceKind.HOT_WORDS: lambda scope: scope.receipt_resources(HOT_WORDS_FOLDER),
+    ResourceKind.HOT_WORDS: ResourceScope.hot_words_resources,
     ResourceKind.STATE: lambda scope: scope.receipt_resources(""),
     ResourceKind.STATE_BUCKET: ResourceScope.output_bucket_resources,
     ResourceKind.OUTPUT_LISTING: ResourceScope.output_bucket_resources,
@@ -363,9 +368,8 @@ def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]
         yield from _permissions_on(_BUCKET_ACTIONS, resource)
     for resource in scope.receipt_resources(""):
         yield from _permissions_on(_RECEIPT_ACTIONS, resource)
-    for folder in (LOCK_FOLDER, HOT_WORDS_FOLDER):
-        for resource in scope.receipt_resources(folder):
-            yield from _permissions_on(_DELETION_ACTIONS, resource)
+    for resource in (*scope.receipt_resources(LOCK_FOLDER), *scope.hot_words_resources()):
+        yield from _permissions_on(_DELETION_ACTIONS, resource)
 
 
 def role_admin_permissions() -> Iterator[Permission]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from shared.options.ci import build_job_members
 from shared.options.model import RecordingOptions
@@ -35,6 +35,11 @@ def templates_object_key(state_prefix: str, deployment: str) -> str:
     `deployment` as in a receipt: `<region>/<namespace>/<names of the functions without their last part>`.
     """
     return f"{state_prefix}{HOT_WORDS_FOLDER}{deployment.replace('/', '.')}.json" if deployment else ""
+
+
+def find_templates_bucket(output_bucket: str, input_buckets: Sequence[str]) -> str:
+    """Return the bucket of that object: OUTPUT_BUCKET, else the first of INPUT_BUCKETS by name."""
+    return output_bucket or min(input_buckets)
 
 
 def build_templates_object(templates: Mapping[str, Mapping[str, str]]) -> bytes:

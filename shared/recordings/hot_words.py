@@ -5,12 +5,13 @@ from __future__ import annotations
 from shared.errors import CloudError, NotFound
 from shared.options.hot_words import (
     MAX_OBJECT_BYTES,
+    find_templates_bucket,
     parse_templates_object,
     template_key,
     templates_object_key,
 )
 from shared.recordings.context import Context, KnownTemplates
-from shared.recordings.models import Receipt
+from shared.recordings.receipt import Receipt
 
 TEMPLATES_TTL_S = 300.0
 # A deployment may have written the missing template a moment ago.
@@ -27,7 +28,7 @@ def find_template(ctx: Context, receipt: Receipt) -> str:
     if not key:
         return _report(ctx, receipt, "the platform does not say the name of the function")
     wanted = template_key(receipt.recording_options)
-    place = (ctx.settings.output_bucket_for(receipt.bucket), key)
+    place = (find_templates_bucket(ctx.settings.output_bucket, ctx.settings.input_buckets), key)
     known = ctx.known_templates.get(place)
     template_id = known.ids.get((receipt.bucket, wanted), "") if known else ""
     ttl_s = TEMPLATES_TTL_S if template_id else MISSING_TTL_S

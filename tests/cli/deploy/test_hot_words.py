@@ -94,8 +94,8 @@ class Checkout:
         cos.put(INPUT, key, f"some seconds of {key}".encode())
         assert self.account.admin("GET", "idle?timeout=30") is True
         assert cos.get(OUTPUT, f"transcripts/{key}.txt").body.strip()
-        (job,) = [job for job in self.account.admin("GET", "jobs") if job["spec"]["input_key"] == key]
-        return dict(job["spec"])
+        (job,) = [job for job in self.account.admin("GET", "jobs") if job["object"] == key]
+        return dict(job)
 
 
 @pytest.fixture(scope="module")
