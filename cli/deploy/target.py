@@ -30,7 +30,8 @@ from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK, Manifest
 from cli.policy.documents import role_policies
 from cli.policy.permissions import load_function_settings
-from cli.rules.loader import load_rules
+from cli.rules.loader import load_context_rules
+from cli.rules.models import RulesFile
 from shared.options.choose import settings_choices
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
@@ -130,17 +131,23 @@ def complete_configuration(local: LocalConfiguration) -> Configuration:
     return Configuration(manifest, settings, clients, new_token, new_since, job_callback)
 
 
-def load_hot_words_target(folder: Path, manifest: Manifest, settings: Settings) -> HotWordsTarget:
-    """Load what rules.yml and the settings need for their hot words. Raises OperatorError with every mistake."""
-    file = load_rules(folder, settings)
-    rules = file.rules if file else ()
-    return build_hot_words_target(folder, rules, settings_choices(settings), manifest, settings)
+def load_hot_words_target(
+    folder: Path, rules: RulesFile | None, manifest: Manifest, settings: Settings
+) -> HotWordsTarget:
+    """Load what the rules and the settings need for their hot words; the files are in `folder`.
+
+    Raises OperatorError with every mistake.
+    """
+    return build_hot_words_target(
+        folder, rules.rules if rules else (), settings_choices(settings), manifest, settings
+    )
 
 
-def find_hot_words_to_remove(folder: Path, manifest: Manifest, settings: Settings) -> HotWordsTarget:
-    """The same for a removal, which does not need valid files."""
+def find_hot_words_to_remove(context: CliContext, manifest: Manifest, settings: Settings) -> HotWordsTarget:
+    """The same for a removal, which needs no valid files."""
     try:
-        return load_hot_words_target(folder, manifest, settings)
+        rules = load_context_rules(context, settings)
+        return load_hot_words_target(context.folder, rules, manifest, settings)
     except OperatorError:
         return HotWordsTarget(find_deployments(manifest))
 

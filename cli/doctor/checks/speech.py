@@ -139,7 +139,9 @@ def check_hot_words(context: CheckContext) -> Iterator[Finding]:
     state, deploy = context.state, context.commands.deploy
     target = state.hot_words_target
     if target is None:
-        yield skip("rules.yml or a file of hot words has a mistake", fix=f"run `{deploy}`, which names it")
+        yield skip(
+            "rules.yml or a file of hot words has a mistake", fix=f"run `{deploy}`: it names the mistake"
+        )
         return
     for bucket, error in state.hot_words.refusals.items():
         fix = f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs"
