@@ -14,9 +14,10 @@ from cli.cloud.hot_words import HotWordTable, SpeechTemplate
 from cli.deploy.command import DeployOptions
 from cli.doctor.command import run_doctor
 from cli.doctor.models import Finding, Status
+from cli.errors import OperatorError
 from cli.local.emulator import start_emulator
 from shared.options.hot_words import parse_templates_object
-from tests.helpers.account import BUCKETS, REGION, ROOT, Account
+from tests.helpers.account import BUCKETS, REGION, ROOT, Account, build_deployer_policy
 
 pytestmark = pytest.mark.process
 
@@ -29,7 +30,6 @@ rules:
     hot-words: hotwords/calls.txt
 """
 SPEECH = {"EngineModelType": "8k_zh", "ChannelNum": "1", "ResTextFormat": "2", "ConvertNumMode": "1"}
-KEY = "calls/1.mp3"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Checkout:
             path.unlink(missing_ok=True)
             if text:
                 path.write_text(text, "utf-8")
+
+    def clear(self, config: Mapping[str, str] | None = None) -> None:
+        """Remove rules.yml and the files, and deploy."""
+        self.write("", calls="", school="")
+        self.deploy(config)
 
     def deploy(self, config: Mapping[str, str] | None = None, *, dry_run: bool = False) -> str:
         passed, output = self.account.deploy(DeployOptions(dry_run=dry_run), config or {})
@@ -120,8 +125,7 @@ def checkout(cloud: Account) -> Iterator[Checkout]:
     checkout.deploy()
     yield checkout
     cloud.admin("DELETE", "refuse")
-    checkout.write("", calls="", school="")
-    checkout.deploy()
+    checkout.clear()
     assert (checkout.tables, checkout.templates, checkout.listed) == ([], [], None)
 
 
@@ -216,25 +220,23 @@ def test_tables_and_templates_of_others_stay(checkout: Checkout) -> None:
     client = checkout.account.clients.hot_words
     table_id = client.create_table(INPUT, HotWordTable("", "scribe-of-another-team", "", {"a": 1}))
     template_id = client.create_template(INPUT, SpeechTemplate("", "scribe-of-another-team", SPEECH))
-    checkout.write("", calls="")
-    checkout.deploy()
+    checkout.clear()
     assert [table.table_id for table in checkout.tables] == [table_id]
     assert [template.template_id for template in checkout.templates] == [template_id]
     client.delete_template(INPUT, template_id)
     client.delete_table(INPUT, table_id)
 
 
-@pytest.mark.parametrize(
-    ("operation", "created"), [("hot_words", 0), ("templates", 1)], ids=["tables", "templates"]
-)
-def test_service_that_refuses_hot_words_harms_nothing(cloud: Account, operation: str, created: int) -> None:
+@pytest.mark.parametrize("operation", ["hot_words", "templates"])
+def test_service_that_refuses_hot_words_harms_nothing(cloud: Account, operation: str) -> None:
     checkout = Checkout(cloud)
     checkout.write(calls="Scribe\n")
     cloud.admin("PUT", "refuse", {"operation": operation, "status": 400, "code": "NotSupported"})
     output = checkout.deploy()
     assert output.count("hot words are not used, because the speech service refuses them: ") == 1
-    assert "400 NotSupported" in output
+    assert output.count("400 NotSupported") == 1
     assert output.count("NotSupported") == 1
+    assert "Deployment verified" in output
     assert checkout.transcribe(f"calls/{operation}.mp3")["template_id"] == ""
     (finding,) = checkout.find()
     assert finding.status is Status.NOTE
@@ -242,7 +244,94 @@ def test_service_that_refuses_hot_words_harms_nothing(cloud: Account, operation:
     cloud.admin("DELETE", "refuse")
     checkout.deploy()
     assert checkout.is_in_step()
+    checkout.clear()
+
+
+def test_key_that_may_only_look_gets_one_warning(cloud: Account) -> None:
+    """The service shows what it has, and refuses the first change: the other steps are left out."""
+    checkout = Checkout(cloud)
+    policy = build_deployer_policy(cloud.manifest())
+    changing = {"ci:CreateAsrVocabularyTable", "ci:CreateMediaTemplate"}
+    for statement in policy["statement"]:
+        statement["action"] = [action for action in statement["action"] if action not in changing]
+    key = cloud.create_key(policy)
+    checkout.write(calls="Scribe\n")
+    output = checkout.deploy(key)
+    assert output.count("hot words are not used") == 1
+    assert "This needs ci:CreateAsrVocabularyTable" in output
+    assert "created list of templates" not in output
+    assert (checkout.tables, checkout.templates, checkout.listed) == ([], [], None)
+    assert {finding.status for finding in checkout.find(key)} == {Status.NOTE}
+    assert "it is missing; the service may have refused it" in checkout.find(key)[0].message
+    checkout.clear()
+
+
+def test_key_with_the_deployers_permissions_keeps_hot_words(cloud: Account) -> None:
+    checkout = Checkout(cloud)
+    key = cloud.create_key(build_deployer_policy(cloud.manifest()))
+    checkout.write(calls="Scribe\n")
+    assert "hot words are not used" not in checkout.deploy(key)
+    assert checkout.is_in_step()
+    checkout.write(calls="Scribe\n数据万象\n")
+    checkout.deploy(key)
+    assert checkout.is_in_step()
+    checkout.clear(key)
+
+
+def test_recording_of_the_rule_is_recognised_with_its_words(checkout: Checkout) -> None:
+    (template,) = checkout.templates
+    job = checkout.transcribe("calls/words.mp3")
+    assert (job["template_id"], job["engine"]) == (template.template_id, "8k_zh")
+    assert checkout.transcribe("other/words.mp3")["template_id"] == ""
+
+
+def test_template_that_was_deleted_costs_the_words_only(checkout: Checkout) -> None:
+    """The function still knows the template: CI refuses the job, and takes it without hot words."""
+    checkout.transcribe("calls/before.mp3")
+    (template,) = checkout.templates
+    checkout.account.clients.hot_words.delete_template(INPUT, template.template_id)
+    job = checkout.transcribe("calls/after.mp3")
+    assert (job["template_id"], job["engine"]) == ("", "8k_zh")
+
+
+def test_hot_words_of_the_settings_are_for_every_recording(checkout: Checkout) -> None:
+    config = {"OPTIONS": "hot-words=hotwords/school.txt"}
+    checkout.write(school="课程\n")
+    checkout.deploy(config)
+    assert sorted(table.description for table in checkout.tables) == [
+        "hotwords/calls.txt",
+        "hotwords/school.txt",
+    ]
+    assert {template.speech["EngineModelType"] for template in checkout.templates} == {"16k_zh", "8k_zh"}
+    checkout.deploy()
+
+
+def test_hot_words_without_effect_are_a_warning(checkout: Checkout) -> None:
+    checkout.write(RULES + "    flash: yes\n")
+    output = checkout.deploy()
+    assert "rules.yml line 2: the hot words have no effect: flash recognition has no hot words" in output
+    assert not checkout.templates
+
+
+def test_mistake_in_a_file_is_named_and_nothing_is_changed(checkout: Checkout) -> None:
+    checkout.write(calls="Scribe 99\n")
+    since = checkout.account.last_request()
+    with pytest.raises(OperatorError, match="line 1: the weight of Scribe is '99'"):
+        checkout.deploy()
+    assert checkout.account.list_writes(since) == []
+    (finding,) = checkout.find()
+    assert finding.status is Status.SKIPPED
+    checkout.write(calls="Scribe\n")
+
+
+def test_removal_removes_them(cloud: Account) -> None:
+    checkout = Checkout(cloud)
+    checkout.write(calls="Scribe\n")
+    checkout.deploy()
+    checkout.write(calls="not valid!\n")
+    removed, output = cloud.remove({})
+    assert removed, output
+    assert "- hot words hotwords/calls.txt" in output
+    assert (checkout.tables, checkout.templates, checkout.listed) == ([], [], None)
     checkout.write("", calls="")
     checkout.deploy()
-    assert not checkout.tables
-    assert not checkout.templates
