@@ -254,10 +254,8 @@ def _choose_options(
 ) -> tuple[RecordingOptions, FailureReason | None]:
     """Return the options, and the reason if the recording cannot be submitted."""
     default = RecordingOptions(ctx.settings.engine)
-    if recording.size == 0:
-        return default, EMPTY
-    if recording.size > MAX_RECORDING_BYTES:
-        return default, TOO_LARGE
+    if wrong_size := check_size(recording.size):
+        return default, wrong_size
     settings_choices = parse_values(SETTINGS_SOURCE, {"engine": ctx.settings.engine}, is_operator=True)
     try:
         chosen = combine(settings_choices, parse_metadata(head.metadata))
@@ -269,6 +267,13 @@ def _choose_options(
     if warnings:
         ctx.log.info("unconfirmed_options", key=recording.key, warnings=list(warnings))
     return chosen.options, None
+
+
+def check_size(size: int) -> FailureReason | None:
+    """Return why a recording of this many bytes cannot be submitted; None if it can."""
+    if size == 0:
+        return EMPTY
+    return TOO_LARGE if size > MAX_RECORDING_BYTES else None
 
 
 def submit_job(ctx: Context, receipt: Receipt, secret: str) -> Result:
