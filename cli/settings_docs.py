@@ -123,8 +123,9 @@ def _parse_doc(field: dataclasses.Field[object], name: str, text: str) -> Settin
             labelled[label].append(content)
         else:
             prose.append(line)
-    required = field.default is dataclasses.MISSING
-    default = "" if required or not field.default else _as_variable(field.default)
+    has_factory = field.default_factory is not dataclasses.MISSING  # of an empty mapping
+    required = field.default is dataclasses.MISSING and not has_factory
+    default = "" if required or has_factory or not field.default else _as_variable(field.default)
     needed = ["Example", "Wrong"] if required or default else ["Example", "Wrong", "Empty"]
     missing = [f"a line {label}:" for label in needed if not labelled[label]]
     if group not in _GROUPS or not prose:

@@ -52,7 +52,8 @@ def _ingest(ctx: Context, record: ObjectEvent) -> Result:
     if record.event_name.startswith(RESTORE_EVENTS) and record.event_name != RESTORE_COMPLETED:
         return Result(Status.SKIPPED, record.bucket, record.key, reason="the restore has only begun")
     is_restore = record.event_name == RESTORE_COMPLETED
-    result = ingest(ctx, record.bucket, record.key, is_restore=is_restore)
+    is_upload = record.is_upload
+    result = ingest(ctx, record.bucket, record.key, is_restore=is_restore, is_upload=is_upload)
     if result.status is Status.OBJECT_NOT_FOUND and record.raw_key:
-        result = ingest(ctx, record.bucket, record.raw_key, is_restore=is_restore)
+        result = ingest(ctx, record.bucket, record.raw_key, is_restore=is_restore, is_upload=is_upload)
     return result

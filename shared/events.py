@@ -21,6 +21,10 @@ from shared.tencent.hosts import is_region
 
 # SCF document 583/9707.
 RESTORE_EVENTS, RESTORE_COMPLETED = "cos:ObjectRestore:", "cos:ObjectRestore:Completed"
+# What a user or a program sent. A copy, a replica and what COS fetched from an origin are none: no one chose them now.
+UPLOAD_EVENTS = tuple(
+    f"cos:ObjectCreated:{name}" for name in ("Put", "Post", "CompleteMultipartUpload", "Append")
+)
 RECONCILE, AUDIT = "reconcile", "audit"
 
 MAX_NOTIFICATION_BYTES = 6 * 1024 * 1024  # SCF document 583/11637: the largest event of a function URL
@@ -48,6 +52,11 @@ class ObjectEvent(NamedTuple):
     key: str
     event_name: str  # cos:ObjectCreated:Put, cos:ObjectRestore:Completed and similar
     raw_key: str = ""
+
+    @property
+    def is_upload(self) -> bool:
+        """Check whether someone uploaded the object, rather than copied or restored it."""
+        return self.event_name.startswith(UPLOAD_EVENTS)
 
 
 class InvalidRecord(NamedTuple):

@@ -7,9 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
+from shared.options.check import SETTINGS_SOURCE, check_options
+from shared.options.choose import settings_choices
+from shared.options.combine import combine
+from shared.options.model import InvalidOption, is_valid_engine
+from shared.options.parse import Choice, parse_values
 from shared.tencent.hosts import is_region
 
 DEFAULT_FORMATS = ("json", "txt", "srt", "vtt")
@@ -22,6 +28,7 @@ DEFAULT_EXTENSIONS = (
 )
 ALL_EXTENSIONS = "*"
 EVERYTHING = "all"  # the value of SINCE for: every recording, however old
+UNSET = "undefined"  # what Tencent's CLI writes for a variable that is not set
 JOBS_PATHS = ("asr_jobs", "jobs")
 MIN_TOKEN_LENGTH = 16
 MAX_PREFIX_BYTES = 100
@@ -33,10 +40,10 @@ ASCII_QUOTES = ('"', "'", "`")
 ALL_QUOTES = (*ASCII_QUOTES, *"“”‘’„「」『』＂＇«»")
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{0,48}-[0-9]{5,12}")
-_ENGINE = re.compile(r"[0-9A-Za-z_-]{2,40}")
 _TOKEN = re.compile(r"[0-9A-Za-z._~-]+")
 _EXTENSION = re.compile(r"[0-9A-Za-z_-]{1,16}")
 _QUEUE = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_OPTION_SETTINGS = ("engine", "formats")  # options with a setting of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,17 @@ class Settings:
     Example: ENGINE=16k_en
     Wrong: ENGINE="16k zh"
     """
+    options: Mapping[str, Choice] = field(default_factory=lambda: MappingProxyType({}))
+    """Some. [Options](options.md) of every recording, as `name=value` with `;` between them.
+
+    Rules, the metadata of a recording and its sidecar override them. The engine has the setting ENGINE, and the formats
+    FORMATS. Options that do not go together, or not with ENGINE, are refused.
+    Empty: the defaults of the options
+    Example: OPTIONS="speakers=auto; fillers=none"
+    Wrong: OPTIONS="speaker=auto"
+    Wrong: OPTIONS="channels=2"
+    Wrong: OPTIONS="engine=16k_en"
+    """
     queue_id: str = ""
     """Some. The id of the speech queue that jobs are submitted to.
 
@@ -213,6 +231,15 @@ class Settings:
     Wrong: CLOUD_ENDPOINT=http://198.51.100.7:9000
     """
 
+    rules_file: str = ""
+    """Tests. The path of compiled rules that replace those of the package. It is never deployed.
+
+    A file that does not exist is an error.
+    Empty: `rules.json` in the package, if it is there
+    Example: RULES_FILE=/home/li/rules.json
+    Wrong: RULES_FILE=rules.yml
+    """
+
     def has_recording_extension(self, key: str) -> bool | None:
         """Whether the key's extension is that of a recording; None if it has none, so that its Content-Type decides."""
         if ALL_EXTENSIONS in self.input_extensions:
@@ -261,6 +288,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         state_prefix=reader.read_text("STATE_PREFIX", _check_folder, default=".scribe/"),
         formats=reader.read_list("FORMATS", _check_format, default=",".join(DEFAULT_FORMATS)),
         engine=reader.read_text("ENGINE", _check_engine, default="16k_zh"),
+        options=reader.read_options("OPTIONS"),
         queue_id=reader.read_text("QUEUE_ID", _check_queue),
         sweep_after_s=reader.read_int("SWEEP_AFTER", _check_sweep_after, default=300),
         give_up_after_s=reader.read_int("GIVE_UP_AFTER", _check_int, default=86_400),
@@ -268,6 +296,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         jobs_path=reader.read_text("JOBS_PATH", _check_jobs_path, default="asr_jobs"),
         callback_url=reader.read_text("CALLBACK_URL", _check_callback_url),
         cloud_endpoint=reader.read_text("CLOUD_ENDPOINT", _check_loopback),
+        rules_file=reader.read_text("RULES_FILE", _check_rules_file),
     )
     reader.mistakes += _find_conflicts(settings)
     if reader.mistakes:
@@ -323,9 +352,27 @@ class _EnvironmentReader:
         since = _parse_time(self.read_text(name, _check_since))
         return since.timestamp() if since else 0.0
 
+    def read_options(self, name: str) -> Mapping[str, Choice]:
+        """Read `name=value` pairs with `;` between them."""
+        choices: dict[str, Choice] = {}
+        text = self.read_text(name, _accept)
+        for pair in filter(None, map(str.strip, text.split(";") if text != UNSET else ())):
+            option, equals, value = (part.strip() for part in pair.partition("="))
+            mistake = (
+                _check_option_name(option, choices) if equals else f"has {pair!r}, which is not name=value"
+            )
+            if not mistake:
+                try:
+                    choices |= parse_values(SETTINGS_SOURCE, {option: value}, is_operator=True)
+                except InvalidOption as error:
+                    mistake = f"is wrong: {error.message}"
+            if mistake:
+                self.mistakes.append(f"{name} {mistake}{_find_typing_hint(pair)}")
+        return MappingProxyType(choices)
+
     def _check(self, name: str, value: str, check: Callable[[str], str]) -> str:
         """Check a value. Tencent's CLI writes `undefined` for an unset variable of serverless.yml."""
-        mistake = check(value) if value != "undefined" else "was not set when the function was deployed"
+        mistake = check(value) if value != UNSET else "was not set when the function was deployed"
         if mistake:
             self.mistakes.append(f"{name} {mistake}{_find_typing_hint(value)}")
         return value
@@ -355,9 +402,18 @@ def _check_engine(value: str) -> str:
     return "" if is_valid_engine(value) else f"is {value!r}, not an engine such as 16k_zh or 16k_en"
 
 
-def is_valid_engine(value: str) -> bool:
-    """Check the form of an EngineModelType; only CI knows which ones exist."""
-    return bool(_ENGINE.fullmatch(value))
+def _accept(_: str) -> str:
+    return ""
+
+
+def _check_option_name(name: str, choices: Mapping[str, Choice]) -> str:
+    if name in _OPTION_SETTINGS:
+        return f"has {name}: set {name.upper()} instead"
+    return f"has {name} twice" if name in choices else ""
+
+
+def _check_rules_file(value: str) -> str:
+    return "" if value.endswith(".json") else f"is {value!r}, not the path of compiled rules: a .json file"
 
 
 def _check_queue(value: str) -> str:
@@ -517,6 +573,11 @@ def _find_conflicts(settings: Settings) -> list[str]:
             f"STATE_PREFIX {settings.state_prefix!r} is inside OUTPUT_PREFIX {settings.output_prefix!r}: "
             "a recording's name could select a receipt"
         )
+    if is_valid_engine(settings.engine):
+        mistakes += [
+            f"OPTIONS cannot be used: {refusal.reason}"
+            for refusal in check_options(combine(settings_choices(settings))).refusals
+        ]
     if 0 < settings.give_up_after_s <= settings.sweep_after_s:
         mistakes.append(
             f"GIVE_UP_AFTER {settings.give_up_after_s} is not longer than SWEEP_AFTER {settings.sweep_after_s}: "

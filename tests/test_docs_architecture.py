@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from localcloud.faults.plan import KINDS
-from shared.recordings.models import TRANSITIONS, Receipt
+from shared.recordings.receipt import TRANSITIONS, Receipt
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cli.deploy.clients import Clients
 from shared.errors import NotFound, RequestRejected
-from shared.recordings.models import InvalidReceipt, Receipt
+from shared.recordings.receipt import InvalidReceipt, Receipt
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA
 from shared.tencent.cos import ObjectSummary
 

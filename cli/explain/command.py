@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from cli.explain.models import Explanation
 from cli.explain.render import print_explanation
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK
-from cli.output import print_json
+from cli.output import escape_line, print_json
 from cli.policy.permissions import load_function_settings
 from shared.errors import CloudError
 from shared.options.parse import METADATA_PREFIX, OPTION_PREFIX
+from shared.options.rules import Rule
+from shared.options.sidecar import MAX_SIDECAR_BYTES
 from shared.settings import Settings
 
 # Nothing that is explained depends on the token, and there may be none yet.
@@ -52,14 +54,14 @@ def explain(console: Console, context: CliContext, options: ExplainOptions) -> b
     manifest = load_manifest(context.folder, {**_ANY_TOKEN, **config}, context.env_file)
     variables = manifest.functions[CALLBACK].variables
     settings = load_function_settings(manifest.region, variables, config.get("CLOUD_ENDPOINT", ""))
+    rules: tuple[Rule, ...] = ()
     bucket = options.bucket or _choose_bucket(settings)
-    reader = None if options.offline else _create_reader(context, config, settings)
+    reader = None if options.offline else _create_reader(context, config, settings, rules)
     try:
-        explanation = _explain(settings, bucket, options, reader)
+        explanation = _explain(settings, rules, bucket, options, reader)
     except CloudError as error:
-        raise OperatorError(
-            f"{error}. `{context.commands.line('explain', options.key, '--offline')}` reads nothing from the bucket"
-        ) from None
+        command = context.commands.line("explain", options.key, "--offline")
+        raise OperatorError(escape_line(f"{error}. `{command}` reads nothing from the bucket")) from None
     if options.as_json:
         print_json(console, explanation.as_json())
     else:
@@ -82,11 +84,23 @@ def parse_metadata_argument(argument: str) -> tuple[str, str]:
 
 
 def _explain(
-    settings: Settings, bucket: str, options: ExplainOptions, reader: BucketReader | None
+    settings: Settings,
+    rules: Sequence[Rule],
+    bucket: str,
+    options: ExplainOptions,
+    reader: BucketReader | None,
 ) -> Explanation:
+    sidecar = _read_sidecar(options.sidecar) if options.sidecar else None
     if reader is None:
-        return explain_key(settings, bucket, options.key, Upload(options.metadata or {}, None, options.size))
-    return reader.explain(bucket, options.key, options.metadata, None, options.size)
+        upload = Upload(options.metadata or {}, sidecar, options.size)
+        return explain_key(settings, rules, bucket, options.key, upload)
+    return reader.explain(bucket, options.key, options.metadata, sidecar, options.size)
+
+
+def _read_sidecar(path: Path) -> bytes:
+    """Read a sidecar, or one byte more than it may have. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_SIDECAR_BYTES + 1)
 
 
 def _check_key(key: str) -> None:
@@ -106,9 +120,11 @@ def _choose_bucket(settings: Settings) -> str:
     return settings.input_buckets[0]
 
 
-def _create_reader(context: CliContext, config: Mapping[str, str], settings: Settings) -> BucketReader | None:
+def _create_reader(
+    context: CliContext, config: Mapping[str, str], settings: Settings, rules: Sequence[Rule]
+) -> BucketReader | None:
     """Create the reader, or None without a key of the account. Raises OperatorError for a wrong key."""
     try:
-        return BucketReader.create(context.load_credentials(config), settings)
+        return BucketReader.create(context.load_credentials(config), settings, rules)
     except CredentialsNotFound:
         return None

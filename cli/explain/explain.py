@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cli.explain.models import Explanation, Problem
-from shared.options.check import SETTINGS_SOURCE, check_options
+from cli.explain.models import Explanation, MatchingRule, Problem
+from shared.options.check import check_options
+from shared.options.choose import choose_options
 from shared.options.ci import build_job_members
-from shared.options.combine import DEFAULT_SOURCE, ChosenOptions, combine
+from shared.options.combine import DEFAULT_SOURCE, ChosenOptions
 from shared.options.model import OPTIONS, InvalidOption, RecordingOptions
 from shared.options.parse import (
     EARLIER_NAMES,
     METADATA_PREFIX,
     OPTION_PREFIX,
     Choice,
-    parse_metadata,
-    parse_values,
 )
+from shared.options.rules import Rule, match_rules
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata
-from shared.recordings.ingest import check_size
 from shared.recordings.keys import transcript_key
 from shared.recordings.models import Status
+from shared.recordings.options import check_size
 from shared.settings import Settings
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import TAG
@@ -39,37 +39,48 @@ class Upload(NamedTuple):
     content_type: str | None = None
 
 
-def explain_key(settings: Settings, bucket: str, key: str, upload: Upload) -> Explanation:
+def explain_key(
+    settings: Settings, rules: Sequence[Rule], bucket: str, key: str, upload: Upload
+) -> Explanation:
     """Explain what would happen to an upload with this key."""
     is_recording, reason = _check_recording(settings, bucket, key, upload)
     explanation = Explanation(bucket, key, is_recording, reason)
     if is_recording is False:
         return explanation
+    matching = match_rules(rules, bucket, key)
+    explanation = explanation._replace(rules=tuple(map(_describe_rule, matching)))
     size_problem = check_size(upload.size) if upload.size is not None else None
     if size_problem:
         refusal = Problem(size_problem.message, size_problem.message_zh)
         return explanation._replace(refusals=(refusal,))
     misnamed = tuple(_find_misnamed(upload.metadata))
     try:
-        chosen = choose(settings, upload.metadata)
+        chosen = choose_options(settings, rules, bucket, key, upload.metadata, upload.sidecar)
     except InvalidOption as error:
-        return explanation._replace(refusals=(Problem(error.message, error.message_zh),), warnings=misnamed)
+        return refuse(explanation._replace(warnings=misnamed), error)
     refusals, warnings = check_options(chosen, key, upload.size or 0)
-    formats = chosen.options.formats if chosen.sources["formats"] != DEFAULT_SOURCE else settings.formats
     return explanation._replace(
+        chosen=chosen,
         options=_select_chosen(chosen),
         warnings=(*warnings, *misnamed),
         refusals=tuple(Problem(each.reason, each.reason_zh, each.nearest) for each in refusals),
         job={} if refusals else build_job(chosen.options, key),
         output_bucket=settings.output_bucket_for(bucket),
-        outputs=() if refusals else tuple(transcript_key(settings, bucket, key, each) for each in formats),
+        outputs=() if refusals else list_outputs(settings, bucket, key, chosen.options),
     )
 
 
-def choose(settings: Settings, metadata: Mapping[str, str]) -> ChosenOptions:
-    """Choose the options of a recording. Raises InvalidOption."""
-    settings_choices = parse_values(SETTINGS_SOURCE, {"engine": settings.engine}, is_operator=True)
-    return combine(settings_choices, parse_metadata(metadata))
+def refuse(explanation: Explanation, error: InvalidOption) -> Explanation:
+    """Return the explanation of a key whose options cannot be read."""
+    problem = Problem(error.message, error.message_zh)
+    return explanation._replace(
+        refusals=(problem,), chosen=None, options={}, job={}, output_bucket="", outputs=()
+    )
+
+
+def list_outputs(settings: Settings, bucket: str, key: str, options: RecordingOptions) -> tuple[str, ...]:
+    """List the keys of the transcripts."""
+    return tuple(transcript_key(settings, bucket, key, extension) for extension in options.formats)
 
 
 def build_job(options: RecordingOptions, key: str) -> dict[str, Any]:
@@ -98,6 +109,11 @@ def _check_recording(settings: Settings, bucket: str, key: str, upload: Upload) 
     if upload.content_type is None and settings.has_recording_extension(key) is None:
         return None, UNKNOWN_TYPE
     return True, ""
+
+
+def _describe_rule(rule: Rule) -> MatchingRule:
+    options = {name: choice.value for name, choice in rule.choices.items()}
+    return MatchingRule(rule.source, rule.patterns, options)
 
 
 def _select_chosen(chosen: ChosenOptions) -> dict[str, Choice]:

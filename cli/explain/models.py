@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from shared.options.combine import ChosenOptions
 from shared.options.model import Value
 from shared.options.parse import Choice
 
@@ -30,7 +31,8 @@ class State(NamedTuple):
     """What the bucket says about the recording.
 
     `receipt` is the state of its receipt, "" if it has none. `on_upload` is what an upload of the same content now
-    would do: the status in the function's response. `message` says both in words. `modified`: ISO 8601, UTC.
+    would do: the status in the function's response. `changed` are the options that differ from those of the receipt, by
+    name. `message` says it all in words. `modified`: ISO 8601, UTC.
     """
 
     exists: bool
@@ -41,6 +43,7 @@ class State(NamedTuple):
     has_sidecar: bool = False
     receipt: str = ""
     job_id: str = ""
+    changed: tuple[str, ...] = ()
 
 
 class Explanation(NamedTuple):
@@ -48,7 +51,8 @@ class Explanation(NamedTuple):
 
     `is_recording` is None if only the Content-Type could say it, which is not known. `options` are those that a place
     sets, also if it sets the default. `job` has the members of the request as Cloud Infinite gets them; it is empty if
-    nothing would be submitted. `state` is None without access to the bucket.
+    nothing would be submitted. `state` is None without access to the bucket. `chosen` has every option; it is None if a
+    place cannot be read.
     """
 
     bucket: str
@@ -63,6 +67,7 @@ class Explanation(NamedTuple):
     output_bucket: str = ""
     outputs: tuple[str, ...] = ()
     state: State | None = None
+    chosen: ChosenOptions | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the document for programs. No member is ever missing."""
@@ -78,5 +83,5 @@ class Explanation(NamedTuple):
             "job": dict(self.job),
             "output_bucket": self.output_bucket,
             "outputs": list(self.outputs),
-            "state": self.state._asdict() if self.state else None,
+            "state": self.state._asdict() | {"changed": list(self.state.changed)} if self.state else None,
         }

@@ -35,11 +35,12 @@ URL_TRIGGER = "url-trigger"  # as in Tencent's toolkit; the cloud assigns anothe
 _HOST = re.compile(r"(.+)\.cos\.([a-z0-9-]+)\.myqcloud\.com")
 _MAX_NAME_LENGTH = 60  # FunctionName of CreateFunction
 _MAX_VARIABLE_BYTES = 4096  # SCF document 583/11637
+_LOCAL_VARIABLES = ("CLOUD_ENDPOINT", "RULES_FILE")
 _COMMAND_VARIABLES = (
     "SCRIBE_STAGE",
     "SCF_ROLE_NAME",
     "SCRIBE_CALLBACK",
-    "CLOUD_ENDPOINT",
+    *_LOCAL_VARIABLES,
 )  # read by the command itself
 _ENVIRONMENTS: YamlPath = ("inputs", "environments")
 _OBJECT_CREATED = "cos:ObjectCreated:"
@@ -220,8 +221,8 @@ def build_environment(entries: Sequence[EnvironmentVariable], errors: ErrorColle
     names: set[str] = set()
     for number, entry in enumerate(entries):
         path = (*_ENVIRONMENTS, number, "key")
-        if entry.key == "CLOUD_ENDPOINT":
-            errors.add(path, "is CLOUD_ENDPOINT, which is for the local cloud only; remove the entry")
+        if entry.key in _LOCAL_VARIABLES:
+            errors.add(path, f"is {entry.key}, which is for the local cloud only; remove the entry")
         elif entry.key in names:
             errors.add(path, f"is {entry.key} a second time; remove one of them")
         elif entry.value:

@@ -17,7 +17,8 @@ from shared.recordings.context import Context
 from shared.recordings.filters import check_skipped
 from shared.recordings.ingest import ingest
 from shared.recordings.keys import audit_cursor_key, done_prefix, open_prefix, waiting_prefix
-from shared.recordings.models import Recording, Status, Summary, sortable_key
+from shared.recordings.models import Status, Summary
+from shared.recordings.receipt import Recording, sortable_key
 from shared.recordings.receipt_store import STATE_METADATA
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectSummary

@@ -14,7 +14,7 @@ from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
 from shared.recordings.ingest import LONG_WAIT_S, defer_to_sweep, retry_later
 from shared.recordings.keys import OUTPUT_MARK, raw_result_key
-from shared.recordings.models import FAILED, SUPERSEDED, TRANSCRIBED, Receipt, Result, Status
+from shared.recordings.models import Result, Status
 from shared.recordings.outputs import (
     delete_error_object,
     fail_recording,
@@ -24,6 +24,7 @@ from shared.recordings.outputs import (
     write_transcripts,
 )
 from shared.recordings.proof import compute_nonce, is_own_job, parse_user_data
+from shared.recordings.receipt import FAILED, SUPERSEDED, TRANSCRIBED, Receipt
 from shared.tencent.client import TOO_LARGE
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata

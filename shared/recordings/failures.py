@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from shared.errors import CloudError
-from shared.recordings.models import Receipt
+from shared.recordings.receipt import Receipt
 from shared.tencent.speech_models import CANCELLED, Job
 
 ERROR_SCHEMA, ERROR_VERSION = "urn:scribe:error", 1
@@ -322,12 +322,12 @@ TOO_LARGE = FailureReason(
 )
 
 
-def invalid_metadata(reason: str, reason_zh: str) -> FailureReason:
-    """Build the reason for metadata that Scribe cannot use, or that do not go together."""
+def invalid_options(reason: str, reason_zh: str) -> FailureReason:
+    """Build the reason for options that Scribe cannot use, or that do not go together."""
     return FailureReason(
         FailureKind.RECORDING,
-        f"The recording's metadata is wrong: {reason}.",
-        f"录音的元数据有误：{reason_zh}。",
+        f"The recording's options are wrong: {reason}.",
+        f"录音的选项有误：{reason_zh}。",
         "Correct it and upload again.",
         "请更正后重新上传。",
     )

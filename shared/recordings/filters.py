@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from shared.options.sidecar import is_sidecar_key
 from shared.recordings.keys import OUTPUT_MARK, is_output_key
 from shared.recordings.models import Result, Status
 from shared.settings import Settings
 from shared.tencent.cos import ObjectMetadata
 
+SIDECAR_REASON = "a sidecar"
 _MEDIA_TYPES = ("audio/", "video/")
 
 
@@ -20,9 +22,17 @@ def check_skipped(settings: Settings, bucket: str, key: str) -> Result | None:
         return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
     if not key.startswith(settings.input_prefix):
         return Result(Status.SKIPPED, bucket, key, reason="outside INPUT_PREFIX")
+    if is_sidecar_key(key):
+        return Result(Status.SKIPPED, bucket, key, reason=SIDECAR_REASON)
     if settings.has_recording_extension(key) is False:
         return Result(Status.SKIPPED, bucket, key, reason="its extension is not in INPUT_EXTENSIONS")
     return None
+
+
+def is_sidecar_event(settings: Settings, bucket: str, key: str) -> bool:
+    """Check whether an object is a sidecar, where recordings are."""
+    skipped = check_skipped(settings, bucket, key)
+    return skipped is not None and skipped.reason == SIDECAR_REASON
 
 
 def check_skipped_by_metadata(

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 from shared.errors import NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
-from shared.options.check import SETTINGS_SOURCE, check_options
 from shared.options.ci import build_job_members
-from shared.options.combine import combine
-from shared.options.model import InvalidOption, RecordingOptions
-from shared.options.parse import parse_metadata, parse_values
+from shared.options.model import RecordingOptions
+from shared.recordings.again import NO_DIFFERENCE, compare_options, take_text_options
 from shared.recordings.content import (
     UNREADABLE_STATUSES,
     find_in_listing,
@@ -20,30 +18,20 @@ from shared.recordings.content import (
 from shared.recordings.context import Context
 from shared.recordings.failures import (
     ARCHIVED,
-    EMPTY,
     LONG_WAIT,
-    TOO_LARGE,
     UNREADABLE,
     UNSUPPORTED_KEY,
     Failure,
     FailureReason,
     failure_from_rejection,
-    invalid_metadata,
 )
-from shared.recordings.filters import check_skipped, check_skipped_by_metadata
+from shared.recordings.filters import check_skipped, check_skipped_by_metadata, is_sidecar_event
 from shared.recordings.keys import raw_result_key
-from shared.recordings.models import (
-    FAILED,
-    SUPERSEDED,
-    TRANSCRIBED,
-    WAITING,
-    Receipt,
-    Recording,
-    Result,
-    Status,
-    select_options,
-)
+from shared.recordings.models import Result, Status
+from shared.recordings.options import OptionChoice, choose_for_recording, log_choice
 from shared.recordings.outputs import (
+    add_error_object,
+    delete_error_object,
     fail_recording,
     fail_unsubmitted,
     has_error_object,
@@ -51,12 +39,19 @@ from shared.recordings.outputs import (
     write_error_object,
 )
 from shared.recordings.proof import compute_nonce, format_user_data
+from shared.recordings.receipt import (
+    FAILED,
+    SUPERSEDED,
+    TRANSCRIBED,
+    WAITING,
+    Receipt,
+    Recording,
+)
+from shared.recordings.sidecars import report_late_sidecar
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import Job, JobRequest
 from shared.tencent.xml import XmlError
-
-MAX_RECORDING_BYTES = 512 * 1024 * 1024  # CI document 1045/73385: normal recognition, 512 MB and 5 hours
 
 # The share of the lease that a submit may need: with less time left, another attempt could start before it ends.
 MIN_LEASE_FRACTION = 0.2
@@ -67,16 +62,21 @@ MAX_RETRY_PAUSE_S = 3600.0
 LONG_WAIT_S = 86_400.0
 
 
-def ingest(ctx: Context, bucket: str, key: str, *, is_restore: bool = False) -> Result:
+def ingest(
+    ctx: Context, bucket: str, key: str, *, is_restore: bool = False, is_upload: bool = False
+) -> Result:
     """Submit the recording unless that was done before.
 
-    Costs seven requests for a new recording, one more if the submit is refused for now, three more if it is rejected
-    for good, one more if it is not known whether the bucket of the receipts has versioning (two more if it has), and at
-    most three for a redelivered event. Raises CloudError or DeadlineExceeded before the receipt exists; after that, the
-    sweep repairs what fails.
+    Costs eight requests for a new recording, one more if the submit is refused for now, three more if it is rejected
+    for good, one more if it is not known whether the bucket of the receipts has versioning (two more if it has), at
+    most four for a redelivered event, and three for a sidecar. Raises CloudError, DeadlineExceeded, or SettingsError
+    for wrong rules, before the receipt exists; after that, the sweep repairs what fails.
 
-    `is_restore`: the object was not uploaded but restored from an archive.
+    `is_restore`: the object was not uploaded but restored from an archive. `is_upload`: it was uploaded a moment ago;
+    an audit, or the event of a copy, does not know.
     """
+    if is_sidecar_event(ctx.settings, bucket, key):
+        return report_late_sidecar(ctx, bucket, key)
     skipped = check_skipped(ctx.settings, bucket, key)
     if skipped:
         return skipped
@@ -94,11 +94,12 @@ def ingest(ctx: Context, bucket: str, key: str, *, is_restore: bool = False) -> 
     if is_restore and head.modified_s < ctx.settings.since_s and not store.get_waiting(recording.id):
         return Result(Status.SKIPPED, bucket, key, reason="restored, but uploaded before SINCE")
     done = store.get_done(recording.id)
-    if done is None:
-        return _start(ctx, recording, head, done_before=None)
-    if done.state is not SUPERSEDED and _is_same_upload(head, done):
+    if done and done.state is not SUPERSEDED and _is_same_upload(head, done):
         return _already_done(done)
-    return _ingest_again(ctx, recording, head, done)
+    choice = choose_for_recording(ctx, recording, head)
+    if done and done.state is TRANSCRIBED:
+        return _ingest_again(ctx, recording, head, done, choice, is_upload=is_upload)
+    return _start(ctx, recording, head, choice, done_before=done)
 
 
 def _is_same_upload(head: ObjectMetadata, done: Receipt) -> bool:
@@ -133,9 +134,9 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
         return Result(
             Status.SKIPPED, bucket, key, reason="no extension, and COS does not show its Content-Type"
         )
-    options = RecordingOptions(ctx.settings.engine)
+    choice = OptionChoice(RecordingOptions(ctx.settings.engine))
     superseded_job_ids = done.all_job_ids if done else ()
-    receipt = _build_receipt(ctx, recording, options, modified_s, superseded_job_ids, ctx.create_secret())
+    receipt = _build_receipt(ctx, recording, choice, modified_s, superseded_job_ids, ctx.create_secret())
     return _fail_unsubmitted(ctx, receipt, unreadable_failure(error))
 
 
@@ -148,41 +149,98 @@ def _already_done(done: Receipt) -> Result:
     return Result.of(done, Status.ALREADY_DONE, reason=done.outcome)
 
 
-def _ingest_again(ctx: Context, recording: Recording, head: ObjectMetadata, done: Receipt) -> Result:
-    """Handle the same content uploaded again after its receipt was closed: COS reports another time than the receipt.
+def _ingest_again(
+    ctx: Context,
+    recording: Recording,
+    head: ObjectMetadata,
+    done: Receipt,
+    choice: OptionChoice,
+    *,
+    is_upload: bool,
+) -> Result:
+    """Handle transcribed content that was uploaded again: COS reports another time than the receipt.
 
-    After a failure the cause was probably removed, and after SUPERSEDED no one knows which content the job read: both
-    are new work. A transcript may have been overwritten by that of other content: then the receipt is reopened with the
-    paid job, and the sweep writes its transcripts again. An object that was only touched (its metadata or its storage
-    class changed by a copy onto itself) still has its transcripts: nothing is to do.
+    With other options for the job (again.py) it is new work. Otherwise its transcript may have been overwritten by that
+    of other content, or has another title now: then the receipt is reopened with the paid job, and the sweep writes its
+    transcripts again. An object that was only touched (its metadata or its storage class changed by a copy onto itself)
+    still has its transcripts: nothing is to do.
     """
-    if done.state is not TRANSCRIBED:
-        return _start(ctx, recording, head, done_before=done)
+    # Of an attempt that was paused: someone uploaded the recording after its HEAD, and that was transcribed.
+    is_stale = head.modified_s < done.modified_s
+    if choice.invalid and not is_stale:
+        return _report_invalid_again(ctx, head, done, choice.invalid)
+    difference = NO_DIFFERENCE if is_stale else compare_options(done, choice, is_upload=is_upload)
+    if difference.job:
+        if head.is_archived:
+            return _already_done(
+                done
+            )  # its transcripts stay until it is restored, which counts as written again
+        ctx.log.info("uploaded_with_other_options", key=recording.key, options=list(difference.job))
+        return _start(ctx, recording, head, choice, done_before=done)
     store = ctx.receipts(recording.bucket)
     # An open receipt of other content may be about to write other transcripts.
     is_complete = has_own_transcripts(ctx, done) and not has_error_object(ctx, done)
-    if is_complete and not store.has_other_open(done):
-        store.update_done(done._replace(modified_s=head.modified_s))
+    if is_complete and not difference.text and not store.has_other_open(done):
+        if (
+            store.get_done(done.id) == done
+        ):  # otherwise an upload with other options was transcribed in this moment
+            store.update_done(done._replace(modified_s=head.modified_s))
         return _already_done(done)
-    store.update(done.reopen(head.modified_s, ctx.now()))
+    if difference.text:
+        log_choice(ctx, recording.key, choice)
+    return _reopen(ctx, head, done, take_text_options(done, choice) if difference.text else done)
+
+
+def _reopen(ctx: Context, head: ObjectMetadata, done: Receipt, changed: Receipt) -> Result:
+    """Reopen a transcribed receipt, unless there is other work on the same content."""
+    store = ctx.receipts(done.bucket)
+    now_s = ctx.now()
+    reopened = changed.reopen(head.modified_s, now_s)._replace(
+        nonce=compute_nonce(ctx.create_secret()), lease_expires_s=now_s
+    )
+    created = store.create(reopened, now_s)
+    if created is None:
+        return Result.of(done, Status.IN_PROGRESS)
+    if store.get_done(done.id) != done:
+        store.delete_open(created)
+        return _already_done(done)
     return Result.of(done, Status.REOPENED)
 
 
+def _report_invalid_again(ctx: Context, head: ObjectMetadata, done: Receipt, reason: FailureReason) -> Result:
+    """Write the error object beside the transcripts, which are paid for. An upload with good options removes it."""
+    store = ctx.receipts(done.bucket)
+    in_flight = store.get_open(done.id)
+    if in_flight:
+        return Result.of(in_flight, Status.IN_PROGRESS)
+    add_error_object(ctx, done, Failure(reason))
+    if store.get_done(done.id) != done:
+        delete_error_object(ctx, done)  # a later upload was transcribed in this moment
+        return _already_done(done)
+    store.update_done(done._replace(modified_s=head.modified_s))
+    return Result.of(done, Status.FAILED, reason=reason.message)
+
+
 def _start(
-    ctx: Context, recording: Recording, head: ObjectMetadata, *, done_before: Receipt | None
+    ctx: Context,
+    recording: Recording,
+    head: ObjectMetadata,
+    choice: OptionChoice,
+    *,
+    done_before: Receipt | None,
 ) -> Result:
-    options, invalid_reason = _choose_options(ctx, recording, head)
+    """Start new work. After a failure the cause was probably removed; after SUPERSEDED no one knows what a job read."""
     superseded_job_ids = done_before.all_job_ids if done_before else ()
     secret = ctx.create_secret()
-    receipt = _build_receipt(ctx, recording, options, head.modified_s, superseded_job_ids, secret)
+    receipt = _build_receipt(ctx, recording, choice, head.modified_s, superseded_job_ids, secret)
     store = ctx.receipts(recording.bucket)
-    if invalid_reason or head.is_archived:
+    if choice.invalid or head.is_archived:
         # Its job may run: the metadata, ENGINE or the storage class can have changed since.
         in_flight = store.get_open(recording.id)
         if in_flight:
             return Result.of(in_flight, Status.IN_PROGRESS)
-    if invalid_reason:
-        return _fail_unsubmitted(ctx, receipt, Failure(invalid_reason))
+    if choice.invalid:
+        return _fail_unsubmitted(ctx, receipt, Failure(choice.invalid))
     if head.is_archived:
         return wait_for_restore(ctx, receipt)
     created = store.create(receipt, receipt.created_s)
@@ -201,6 +259,7 @@ def _start(
                 ctx, recording.bucket, recording.key
             )  # other content was uploaded: start from HEAD again
         return _already_done(done)
+    log_choice(ctx, recording.key, choice)
     return submit_job(ctx, receipt, secret)
 
 
@@ -212,7 +271,7 @@ def _fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Resul
 def _build_receipt(
     ctx: Context,
     recording: Recording,
-    options: RecordingOptions,
+    choice: OptionChoice,
     modified_s: float,
     superseded_job_ids: tuple[str, ...],
     secret: str,
@@ -225,8 +284,8 @@ def _build_receipt(
         key=recording.key,
         etag=recording.etag,
         size=recording.size,
-        engine=options.engine,
-        channels=options.channels,
+        engine=choice.options.engine,
+        channels=choice.options.channels,
         nonce=compute_nonce(secret),
         attempt=1,
         modified_s=modified_s,
@@ -235,8 +294,7 @@ def _build_receipt(
         lease_expires_s=now_s + ctx.settings.lease_s,
         superseded_job_ids=superseded_job_ids,
         deployment=ctx.deployment,
-        options=select_options(options),
-    )
+    ).with_options(choice.options, choice.sources)
 
 
 def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
@@ -247,33 +305,6 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
         write_error_object(ctx, receipt, Failure(ARCHIVED))
         store.wait(receipt.close(WAITING, ctx.now()))
     return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)
-
-
-def _choose_options(
-    ctx: Context, recording: Recording, head: ObjectMetadata
-) -> tuple[RecordingOptions, FailureReason | None]:
-    """Return the options, and the reason if the recording cannot be submitted."""
-    default = RecordingOptions(ctx.settings.engine)
-    if wrong_size := check_size(recording.size):
-        return default, wrong_size
-    settings_choices = parse_values(SETTINGS_SOURCE, {"engine": ctx.settings.engine}, is_operator=True)
-    try:
-        chosen = combine(settings_choices, parse_metadata(head.metadata))
-    except InvalidOption as error:
-        return default, invalid_metadata(error.message, error.message_zh)
-    refusals, warnings = check_options(chosen, recording.key, recording.size)
-    if refusals:
-        return default, invalid_metadata(refusals[0].reason, refusals[0].reason_zh)
-    if warnings:
-        ctx.log.info("unconfirmed_options", key=recording.key, warnings=list(warnings))
-    return chosen.options, None
-
-
-def check_size(size: int) -> FailureReason | None:
-    """Return why a recording of this many bytes cannot be submitted; None if it can."""
-    if size == 0:
-        return EMPTY
-    return TOO_LARGE if size > MAX_RECORDING_BYTES else None
 
 
 def submit_job(ctx: Context, receipt: Receipt, secret: str) -> Result:

@@ -20,7 +20,8 @@ from shared.recordings.keys import (
     TRANSCRIPT_MARK,
     transcript_key,
 )
-from shared.recordings.models import FAILED, TRANSCRIBED, Receipt, Result, Status
+from shared.recordings.models import Result, Status
+from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.tencent.cos import PAGE_SIZE, ObjectMetadata
 
 if TYPE_CHECKING:  # the function that submits jobs needs no transcript formats when it starts
@@ -48,11 +49,12 @@ def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None
 
     One request, and one to see what else is there.
     """
-    _put_error_object(ctx, receipt, failure)
+    add_error_object(ctx, receipt, failure)
     _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=(ERROR_EXTENSION,))
 
 
-def _put_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
+def add_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
+    """Write the error object beside whatever is there. One request."""
     ctx.output_cos.put(
         ctx.settings.output_bucket_for(receipt.bucket),
         _output_key(ctx, receipt, ERROR_EXTENSION),
@@ -73,7 +75,7 @@ def fail_recording(
     invocations writes before it looks, so at least one sees the other.
     """
     store = ctx.receipts(receipt.bucket)
-    _put_error_object(ctx, receipt, failure)
+    add_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
     if receipt.job_id and _are_all_own(ctx, receipt, outputs):
         return _close_transcribed(ctx, receipt)
@@ -100,7 +102,7 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
 
     A later upload of the same content may have an open receipt: it stays.
     """
-    _put_error_object(ctx, receipt, failure)
+    add_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
     if _has_later_words(ctx, receipt, outputs, receipt.created_s):
         delete_error_object(ctx, receipt)

@@ -15,7 +15,7 @@ import hmac
 import secrets
 from typing import NamedTuple
 
-from shared.recordings.models import DIGEST_LENGTH, Receipt, is_receipt_id
+from shared.recordings.receipt import DIGEST_LENGTH, Receipt, is_receipt_id
 from shared.tencent.speech_models import TAG, Job
 
 _SEPARATOR = "#"  # in no receipt id

@@ -25,7 +25,7 @@ from shared.recordings.keys import (
     open_prefix,
     waiting_prefix,
 )
-from shared.recordings.models import InvalidReceipt, Receipt
+from shared.recordings.receipt import InvalidReceipt, Receipt
 from shared.settings import Settings
 from shared.tencent.client import TOO_LARGE
 from shared.tencent.clock import parse_timestamp

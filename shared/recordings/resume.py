@@ -23,9 +23,10 @@ from shared.recordings.ingest import (
     wait_for_restore,
     write_wait_report,
 )
-from shared.recordings.models import Receipt, Result, Status
+from shared.recordings.models import Result, Status
 from shared.recordings.outputs import fail_recording
 from shared.recordings.proof import compute_nonce, is_own_job
+from shared.recordings.receipt import Receipt
 from shared.recordings.receipt_store import ReceiptStore
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.speech import TOO_MANY_JOBS

@@ -27,7 +27,7 @@ from localcloud.cos.models import BucketStore, ObjectStore, StoredObject
 from localcloud.cos.storage import FileStorage
 from localcloud.store import Store
 from shared.recordings.keys import done_prefix
-from shared.recordings.models import Recording
+from shared.recordings.receipt import Recording
 from shared.settings import Settings
 from tests.chaos.cloud import CALL_TIMEOUT_S, Cloud
 

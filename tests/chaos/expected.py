@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION
 from localcloud.speech.models import RecognitionError
 from localcloud.speech.scripted import ScriptedRecogniser
-from shared.recordings import models as product
+from shared.recordings import receipt as product
 from shared.recordings.keys import transcript_key
 from shared.settings import Settings
 from tests.chaos.deployment import FIRST_PLACE, Place

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.recordings.models import InvalidReceipt, Receipt
+from shared.recordings.receipt import InvalidReceipt, Receipt
 from tests.chaos.checks import LEFT_OPEN, PAID_TWICE, SURPRISE, WRONG, check_results
 from tests.chaos.cloud import Row
 from tests.chaos.deployment import choose_deployment

@@ -14,7 +14,7 @@ import pytest
 
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, REGION
 from shared.errors import RequestRejected
-from shared.recordings.models import Recording
+from shared.recordings.receipt import Recording
 from shared.tencent.client import Request
 from shared.tencent.speech_models import JobRequest
 from tests.helpers.flow import CONTENT_A, CONTENT_B, Flow, render_notification

@@ -14,7 +14,8 @@ from shared.errors import OutcomeUnknown
 from shared.events import NotifiedJob
 from shared.recordings.complete import complete_job, fetch_jobs, process_notification
 from shared.recordings.ingest import ingest
-from shared.recordings.models import Receipt, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import Receipt
 from shared.recordings.resume import resume_attempt
 from shared.recordings.sweep import reconcile
 from shared.tencent.transport import Transport

@@ -13,8 +13,8 @@ import httpx
 
 from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, LocalPipeline
 from shared.errors import NotFound
-from shared.recordings.models import Receipt, Recording
 from shared.recordings.proof import compute_nonce, parse_user_data
+from shared.recordings.receipt import Receipt, Recording
 from tests.helpers.receipts import build_receipt
 
 # Contents of a recording that a test replaces by each other.

@@ -12,7 +12,8 @@ from shared.recordings.complete import process_notification
 from shared.recordings.context import Context
 from shared.recordings.ingest import ingest
 from shared.recordings.keys import ERROR_EXTENSION, raw_result_key, transcript_key
-from shared.recordings.models import Receipt, Recording, Result, Status, Summary
+from shared.recordings.models import Result, Status, Summary
+from shared.recordings.receipt import Receipt, Recording
 from shared.recordings.sweep import reconcile
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud, FakeRequest
 from tests.helpers.fakes import build_test_context
@@ -46,8 +47,10 @@ class InMemoryPipeline:
         modified_s = int(self.cloud.clock.now())
         self.cloud.change_object(INPUT_BUCKET, key, modified_s=modified_s)
 
-    def ingest(self, key: str, *, is_restore: bool = False) -> Result:
-        return ingest(self.ctx, INPUT_BUCKET, key, is_restore=is_restore)
+    def ingest(self, key: str, *, is_restore: bool = False, is_upload: bool = True) -> Result:
+        """Handle the event of an upload, unless it is one of a restore or a copy."""
+        is_upload = is_upload and not is_restore
+        return ingest(self.ctx, INPUT_BUCKET, key, is_restore=is_restore, is_upload=is_upload)
 
     def upload_and_ingest(self, key: str, body: bytes, **metadata: str) -> Result:
         self.upload(key, body, **metadata)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.recordings.models import Receipt, Recording
+from shared.recordings.receipt import Receipt, Recording
 
 RECORDING = Recording("media-1250000000", "calls/会议.mp3", "9a0364b9e99bb480dd25e1f0284c8555", 482113)
 

@@ -9,7 +9,7 @@ from cli.deploy.outputs import find_output_place
 from cli.deploy.receipts import MAX_READ_RECEIPTS
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
 from shared.recordings.keys import uses_bucket_folders
-from shared.recordings.models import Receipt
+from shared.recordings.receipt import Receipt
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES
 
 MAX_AGE_S = 24 * 3600  # of an open receipt; a job takes minutes

@@ -10,7 +10,7 @@ from cli.deploy.recordings import is_recording
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, ok, warn
 from shared.recordings.keys import done_prefix, open_prefix
-from shared.recordings.models import Recording
+from shared.recordings.receipt import Recording
 from shared.settings import ALL_EXTENSIONS, DEFAULT_EXTENSIONS, DEFAULT_FORMATS
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ListPage

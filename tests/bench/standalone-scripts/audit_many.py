@@ -19,7 +19,7 @@ from shared.logger import Logger
 from shared.recordings.audit import audit
 from shared.recordings.context import RESPONSE_MARGIN_S, build_context
 from shared.recordings.keys import audit_cursor_key, done_prefix
-from shared.recordings.models import sortable_key
+from shared.recordings.receipt import sortable_key
 from shared.recordings.sweep import reconcile
 from shared.settings import Settings
 from shared.tencent.auth import Credentials

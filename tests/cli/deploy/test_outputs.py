@@ -10,7 +10,7 @@ import pytest
 from cli.deploy.command import DeployOptions
 from cli.deploy.outputs import NameMove, OutputFolders, OutputPlace, find_moves, read_output_folders
 from cli.deploy.planner import list_losses, list_plan_warnings
-from shared.recordings.models import Recording
+from shared.recordings.receipt import Recording
 from shared.settings import Settings, load_settings
 from tests.helpers.account import REGION, Account
 from tests.helpers.deployment import build_target, deployed_state, with_values

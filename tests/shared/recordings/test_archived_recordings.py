@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import Throttled
-from shared.recordings.models import FAILED, WAITING, Receipt, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED, WAITING, Receipt
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 

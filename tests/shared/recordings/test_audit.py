@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from shared.errors import Throttled
 from shared.recordings.audit import audit
-from shared.recordings.models import TRANSCRIBED, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import TRANSCRIBED
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, FakeCloud, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.errors import CloudError, DeadlineExceeded, OutcomeUnknown, RequestRejected, Throttled
-from shared.recordings.models import FAILED, TRANSCRIBED, Recording, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED, TRANSCRIBED, Recording
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA
 from shared.tencent.client import MAX_BODY_BYTES
 from shared.tencent.cos import ObjectMetadata

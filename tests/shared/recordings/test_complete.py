@@ -9,7 +9,8 @@ import pytest
 from shared.errors import NotFound, OutcomeUnknown, RequestRejected, Throttled
 from shared.events import NotifiedJob
 from shared.recordings.complete import complete_job, fetch_jobs, process_notification
-from shared.recordings.models import FAILED, SUBMITTED, SUPERSEDED, TRANSCRIBED, Receipt, Recording, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED, SUBMITTED, SUPERSEDED, TRANSCRIBED, Receipt, Recording
 from shared.tencent.speech_models import JobRequest
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, REGION, FakeCloud, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline

@@ -17,10 +17,10 @@ from shared.recordings.failures import (
     FailureReason,
     failure_from_job,
     failure_from_rejection,
-    invalid_metadata,
+    invalid_options,
     render_error_object,
 )
-from shared.recordings.models import Recording
+from shared.recordings.receipt import Recording
 from shared.tencent.speech_models import Job
 from tests.helpers.receipts import build_receipt
 
@@ -58,7 +58,7 @@ ALL_REASONS = [
     *REJECTIONS.values(),
     *JOB_FAILURES.values(),
     *(value for value in vars(failures).values() if isinstance(value, FailureReason)),
-    invalid_metadata("x", "x"),
+    invalid_options("x", "x"),
 ]
 
 

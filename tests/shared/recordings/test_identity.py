@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.recordings.keys import done_prefix, open_prefix, raw_result_key
-from shared.recordings.models import MAX_SORTABLE_BYTES, Recording, is_receipt_id, sortable_key
+from shared.recordings.receipt import MAX_SORTABLE_BYTES, Recording, is_receipt_id, sortable_key
 from shared.settings import Settings
 
 BUCKET = "media-1250000000"

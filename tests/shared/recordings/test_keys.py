@@ -15,7 +15,7 @@ from shared.recordings.keys import (
     raw_result_key,
     transcript_key,
 )
-from shared.recordings.models import Recording
+from shared.recordings.receipt import Recording
 from shared.settings import Settings
 from shared.transcript import FORMATS
 

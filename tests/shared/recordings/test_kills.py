@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import OutcomeUnknown
-from shared.recordings.models import TRANSCRIBED, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import TRANSCRIBED
 from tests.helpers.fake_cloud import NOT_AUDIO, Killed, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
 

@@ -66,12 +66,12 @@ def test_event_that_comes_three_times_in_sequence_pays_once(kind: str, pause_s: 
 
 # Requests for a new recording, the same event while the job runs, and after it was transcribed.
 COSTS = [
-    ("unversioned", False, [7, 3, 2]),
-    ("unversioned", True, [8, 3, 2]),
-    ("versioned", False, [9, 6, 2]),
-    ("versioned", True, [10, 6, 2]),
-    ("suspended", False, [9, 6, 2]),
-    ("suspended", True, [10, 6, 2]),
+    ("unversioned", False, [8, 4, 2]),
+    ("unversioned", True, [9, 4, 2]),
+    ("versioned", False, [10, 7, 2]),
+    ("versioned", True, [11, 7, 2]),
+    ("suspended", False, [10, 7, 2]),
+    ("suspended", True, [11, 7, 2]),
 ]
 
 

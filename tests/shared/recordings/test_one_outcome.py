@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.errors import RequestRejected
 from shared.recordings.keys import OUTPUT_MARK
-from shared.recordings.models import FAILED, TRANSCRIBED, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED, TRANSCRIBED
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 

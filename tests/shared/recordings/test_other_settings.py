@@ -13,7 +13,8 @@ from shared.errors import Throttled
 from shared.recordings.audit import audit
 from shared.recordings.filters import check_skipped
 from shared.recordings.keys import OUTPUT_MARK, claim_key, is_output_key, raw_result_key
-from shared.recordings.models import Recording, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import Recording
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, raise_error
 from tests.helpers.fakes import build_test_settings
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline

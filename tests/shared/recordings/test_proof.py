@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import OutcomeUnknown, RequestRejected
-from shared.recordings.models import FAILED, TRANSCRIBED, Receipt, Status
+from shared.recordings.models import Status
 from shared.recordings.proof import (
     compute_nonce,
     create_secret,
@@ -17,6 +17,7 @@ from shared.recordings.proof import (
     is_own_job,
     parse_user_data,
 )
+from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
 from shared.tencent.speech_models import CANCELLED, Job, JobRequest
 from shared.tencent.speech_models import FAILED as JOB_FAILED
 from tests.helpers.fake_cloud import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, raise_error
@@ -225,7 +226,7 @@ def test_receipt_of_the_version_before_still_finds_its_job(pipeline: InMemoryPip
     pipeline.upload(KEY, A)
     receipt = pipeline.build_receipt(KEY, A)
     body = (
-        receipt.to_json().replace(b'"version": 3', b'"version": 2').replace(b"has_plain_user_data", b"other")
+        receipt.to_json().replace(b'"version": 4', b'"version": 2').replace(b"has_plain_user_data", b"other")
     )
     pipeline.cloud.put_object(OUTPUT_BUCKET, f".scribe/open/{receipt.id}", body)
     pipeline.cloud.add_job(INPUT_BUCKET, build_public_request(receipt, KEY))

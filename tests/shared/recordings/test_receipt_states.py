@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.recordings.models import (
+from shared.recordings.receipt import (
     DEFERRED,
     FAILED,
     SUBMITTED,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import AlreadyExists, CloudError, OutcomeUnknown, RequestRejected, Throttled
-from shared.recordings.models import SUPERSEDED, TRANSCRIBED, InvalidReceipt, Receipt
+from shared.recordings.receipt import SUPERSEDED, TRANSCRIBED, InvalidReceipt, Receipt
 from shared.recordings.receipt_store import MAX_DEAD_CLAIMS, MAX_RECEIPT_BYTES, OpenReceipt, ReceiptStore
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, START_S, Killed, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.options.model import OPTIONS, RecordingOptions
-from shared.recordings.models import FAILED, SUBMITTING, InvalidReceipt, Receipt, Status, select_options
+from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED, SUBMITTING, InvalidReceipt, Receipt, select_options
 from shared.tencent.speech_models import JobRequest
 from shared.tencent.speech_xml import build_submit_body
 from tests.helpers.fake_cloud import Killed, raise_error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import OutcomeUnknown, Throttled
-from shared.recordings.models import DEFERRED, SUBMITTED, SUBMITTING, SUPERSEDED, Receipt, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import DEFERRED, SUBMITTED, SUBMITTING, SUPERSEDED, Receipt
 from shared.recordings.resume import MAX_LOOKUP_PAGES, resume_attempt
 from shared.recordings.sweep import reconcile
 from shared.tencent.speech_models import JobRequest

@@ -8,7 +8,8 @@ import pytest
 
 from shared.errors import OutcomeUnknown, QueueFull, Throttled
 from shared.recordings.ingest import LONG_WAIT_S
-from shared.recordings.models import FAILED, TRANSCRIBED, Result, Status
+from shared.recordings.models import Result, Status
+from shared.recordings.receipt import FAILED, TRANSCRIBED
 from shared.recordings.resume import resume_attempt
 from shared.recordings.sweep import reconcile
 from shared.tencent.speech_models import JobFilter, JobPage, JobRequest
@@ -168,8 +169,8 @@ def test_result_that_is_notified_while_its_job_is_being_noted_is_written_at_once
 ) -> None:
     pipeline.upload(KEY, A)
     pipeline.cloud.after("POST", "", pipeline.cloud.run_jobs)
-    # Six requests of the event, up to its submit; two of the callback, which then waits; the note; the callback.
-    order = [*[0] * 7, *[1] * 3, 0]
+    # Seven requests of the event, up to its submit; two of the callback, which then waits; the note; the callback.
+    order = [*[0] * 8, *[1] * 3, 0]
     results = run_interleaved(
         pipeline.cloud, order, lambda: pipeline.ingest(KEY).status, lambda: pipeline.notify_one("s1").status
     )

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.errors import NotFound, OutcomeUnknown, RequestRejected, Throttled
 from shared.recordings.ingest import ingest
-from shared.recordings.models import FAILED, SUBMITTED, TRANSCRIBED, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED, SUBMITTED, TRANSCRIBED
 from shared.recordings.sweep import JOBS_PER_QUERY, MAX_BYTES_PER_QUERY, reconcile
 from shared.tencent.client import UNREADABLE_RESPONSE
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, FakeRequest, raise_error

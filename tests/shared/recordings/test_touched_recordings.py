@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from shared.errors import OutcomeUnknown, RequestRejected
 from shared.recordings.keys import OUTPUT_MARK, raw_result_key
-from shared.recordings.models import FAILED, SUBMITTED, TRANSCRIBED, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED, SUBMITTED, TRANSCRIBED
 from shared.tencent.client import UNREADABLE_RESPONSE
 from shared.tencent.speech_models import SUCCESS, JobResult
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, raise_error
@@ -66,7 +67,8 @@ def test_touched_recording_with_its_transcripts_is_done(
         pipeline.take_requests()
         assert pipeline.ingest(KEY).status is Status.ALREADY_DONE
         requests = pipeline.take_requests()
-        assert [request.method for request in requests] == ["HEAD", "GET", *["HEAD"] * 5, "LIST", "PUT"]
+        methods = ["HEAD", "GET", "GET", *["HEAD"] * 5, "LIST", "GET", "PUT"]
+        assert [request.method for request in requests] == methods
         assert pipeline.ingest(KEY).status is Status.ALREADY_DONE
         assert len(pipeline.take_requests()) == 2
     assert get_outputs(pipeline) == outputs

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from shared.errors import CloudError, OutcomeUnknown, RequestRejected, Throttled
 from shared.recordings.failures import UNREADABLE
-from shared.recordings.models import FAILED, SUPERSEDED, Receipt, Status
+from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED, SUPERSEDED, Receipt
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 

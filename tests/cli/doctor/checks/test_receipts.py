@@ -10,7 +10,7 @@ import pytest
 
 from cli.deploy.receipts import ReceiptPlace, read_open_receipts
 from cli.doctor.models import Status
-from shared.recordings.models import Receipt, Recording
+from shared.recordings.receipt import Receipt, Recording
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES
 from tests.helpers.doctor import APPID, INPUT, OUTPUT, REGION, Deployment, describe
 from tests.helpers.receipts import build_receipt

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cli.doctor.checks.recordings import ReceiptListing, count_missing_receipts
 from cli.doctor.models import Status
-from shared.recordings.models import Recording
+from shared.recordings.receipt import Recording
 from tests.helpers.doctor import (
     APPID,
     Deployment,
