@@ -163,7 +163,7 @@ class Settings:
     Example: ENGINE=16k_en
     Wrong: ENGINE="16k zh"
     """
-    options: Mapping[str, Choice] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, Choice] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """Some. [Options](options.md) of every recording, as `name=value` with `;` between them.
 
     Rules, the metadata of a recording and its sidecar override them. The engine has the setting ENGINE, and the formats
