@@ -127,13 +127,15 @@ class Commands:
 class CliContext:
     """Where a command reads its input.
 
-    `folder` holds serverless.yml, `home` the SDK's profile; `environ` is the process environment.
+    `folder` holds serverless.yml, and rules.yml if there are rules; `home` the SDK's profile; `environ` is the process
+    environment. Without `uses_rules`, rules.yml is as if it did not exist.
     """
 
     folder: Path
     env_file: Path
     environ: Mapping[str, str] = field(repr=False)  # may hold the key
     home: Path
+    uses_rules: bool = True
 
     @property
     def commands(self) -> Commands:

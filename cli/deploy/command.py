@@ -40,6 +40,9 @@ from cli.errors import OperatorError
 from cli.manifest.models import Manifest
 from cli.output import escape_line
 from cli.package import build
+from cli.rules.compiler import compile_rules
+from cli.rules.loader import load_context_rules
+from cli.rules.models import RulesFile
 from shared.settings import Settings
 
 NEW_ADDRESS_TIMEOUT_S = 60.0  # until a new address is known everywhere
@@ -110,14 +113,17 @@ def deploy(
     running), ScribeError.
     """
     if options.dry_run:
-        return _deploy(console, _load_local(context, options), options, None, None)
+        local = _load_local(context, options)
+        rules = load_context_rules(context, local.settings)
+        return _deploy(console, local, rules, options, None, None)
     holder = describe_process(time.time())
     with lock_folder(context.env_file, holder, context.commands):
         local = _load_local(context, options)
+        rules = load_context_rules(context, local.settings)
         # Before anything is read: a plan from before another deployment's changes would be wrong, and so would a token.
         lock = _create_lock(local, holder)
         with lock.held():
-            return _deploy(console, local, options, confirm, lock)
+            return _deploy(console, local, rules, options, confirm, lock)
 
 
 def _load_local(context: CliContext, options: DeployOptions) -> LocalConfiguration:
@@ -135,6 +141,7 @@ def _create_lock(local: LocalConfiguration, holder: Holder) -> StateLock:
 def _deploy(
     console: Console,
     local: LocalConfiguration,
+    rules: RulesFile | None,
     options: DeployOptions,
     confirm: Callable[[str], bool] | None,
     lock: StateLock | None,
@@ -144,7 +151,7 @@ def _deploy(
     ask = None if options.yes else confirm
     with error_hints(commands):
         configuration = complete_configuration(local)
-        package = _build_package(console)
+        package = _build_package(console, rules)
         state = _read_state(console, configuration, CurrentState.load_for_deployment)
         target = build_target(configuration, package, state.identity.owner_uin, commands)
         check_preconditions(target, state, create_buckets=options.make_buckets, with_roles=options.with_roles)
@@ -185,7 +192,7 @@ def _deploy(
     if steps:
         console.print()
         execute_plan(console, steps, configuration.clients, options.as_command_line(commands), commands)
-    return _print_verification(console, configuration, package.label, commands)
+    return _print_verification(console, configuration, rules, package.label, commands)
 
 
 def _plan_env_file(configuration: Configuration, env_file: Path) -> Iterator[Step]:
@@ -277,13 +284,14 @@ def verify_deployment(
     commands: Commands,
     *,
     job_callback: bool = False,
+    rules: RulesFile | None = None,
 ) -> Iterator[Finding]:
     """Run all checks of doctor. If the address does not respond, check it again for up to a minute."""
 
     def read_state() -> CurrentState:
         return CurrentState(clients, manifest, settings, job_callback=job_callback)
 
-    for finding in run_checks(read_state(), label, commands):
+    for finding in run_checks(read_state(), label, commands, rules):
         findings = [finding]
         if finding.name == ADDRESS and finding.status is Status.WRONG:
             findings = clients.poller.poll(
@@ -302,17 +310,20 @@ def verify_deployment(
             yield replace(each, fix=f"wait a minute, then run `{commands.doctor}`") if is_circular else each
 
 
-def _build_package(console: Console) -> PackageRef:
+def _build_package(console: Console, rules: RulesFile | None) -> PackageRef:
     """Build the package for its label. The zip is built again, with bytecode, only if it is uploaded."""
+    compiled = compile_rules(rules)
     with console.status("Building the package"), tempfile.TemporaryDirectory(prefix="scribe-") as folder:
-        label = build(Path(folder) / "package", pythons=()).label
+        label = build(Path(folder) / "package", pythons=(), rules=compiled).label
     console.print(label)
-    return PackageRef(label, functools.cache(lambda: _build_zip(console)))
+    if rules:
+        console.print(rules.summary)
+    return PackageRef(label, functools.cache(lambda: _build_zip(console, compiled)))
 
 
-def _build_zip(console: Console) -> bytes:
+def _build_zip(console: Console, rules: bytes) -> bytes:
     with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
-        package = build(Path(folder) / "package")
+        package = build(Path(folder) / "package", rules=rules)
         if not package.has_bytecode:
             console.print(
                 "! no CPython 3.10 was found on this machine, so the package has no bytecode: each cold start takes "
@@ -340,7 +351,11 @@ def _read_state(
 
 
 def _print_verification(
-    console: Console, configuration: Configuration, label: str, commands: Commands
+    console: Console,
+    configuration: Configuration,
+    rules: RulesFile | None,
+    label: str,
+    commands: Commands,
 ) -> bool:
     """Print the findings that are not OK, and a summary. True if no check failed."""
     manifest = configuration.manifest
@@ -354,6 +369,7 @@ def _print_verification(
         label,
         commands,
         job_callback=configuration.job_callback,
+        rules=rules,
     )
     # The plan said already what is old, and where older transcripts are.
     known = {OLD_RECORDINGS, NAMES}

@@ -23,18 +23,23 @@ from cli.deploy.target import (
     read_deployed_choices,
     uses_job_callback,
 )
+from cli.doctor.checks import RULES
 from cli.doctor.models import Finding, Status, fail, ok
 from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
 from cli.manifest.loader import load_manifest
 from cli.output import escape_markup, print_json
 from cli.package import PackageError, build
+from cli.rules.compiler import compile_rules
+from cli.rules.loader import load_context_rules
+from cli.rules.models import RulesError, RulesFile
 from shared.errors import ScribeError
 
 # Without a token, here or deployed, everything else can still be checked.
 _NO_TOKEN = "not-chosen-by-anybody-yet"  # noqa: S105 - not a secret
 
 SETTINGS = "settings"  # the check of the configuration, before all others
+_WITH_LINES = (SETTINGS, RULES)
 
 _ICONS = {
     Status.OK: "[green]✓[/]",
@@ -90,7 +95,13 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
     if job_callback:
         manifest = complete_callback_url(manifest, deployed.callback_url, settings.callback_tokens[0])
     state = CurrentState(clients, manifest, settings, job_callback=job_callback)
-    yield from run_checks(state, _build_label(), commands)
+    rules: RulesFile | RulesError | None
+    try:
+        rules = load_context_rules(context, settings)
+        label = _build_label(compile_rules(rules))
+    except RulesError as error:
+        rules, label = error, ""
+    yield from run_checks(state, label, commands, rules)
 
 
 def print_findings(
@@ -117,17 +128,17 @@ def _print_finding(console: Console, finding: Finding) -> None:
     """Print an icon, or the status in words if the output is not a terminal, then the fix."""
     mark = _ICONS[finding.status] if console.is_terminal else f"{finding.status.value:<7}"
     subject = f" {escape_markup(finding.subject)}" if finding.subject else ""
-    # The mistakes in serverless.yml and .env have a line each.
-    message = escape(finding.message) if finding.name == SETTINGS else escape_markup(finding.message)
+    # The mistakes in serverless.yml, .env and rules.yml have a line each.
+    message = escape(finding.message) if finding.name in _WITH_LINES else escape_markup(finding.message)
     console.print(f"{mark} [bold]{finding.name}[/]{subject}: {message}", soft_wrap=True)
     if finding.fix and finding.status is not Status.OK:
         console.print(f"    fix: {escape_markup(finding.fix)}", soft_wrap=True)
 
 
-def _build_label() -> str:
+def _build_label(rules: bytes) -> str:
     """The label of this checkout's package, which does not depend on bytecode; "" if it cannot be built."""
     with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
         try:
-            return build(Path(folder) / "package", pythons=()).label
+            return build(Path(folder) / "package", pythons=(), rules=rules).label
         except PackageError:
             return ""

@@ -13,6 +13,7 @@ from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.state import DENIED, CurrentState
 from cli.errors import OperatorError
+from cli.rules.models import RulesError, RulesFile
 from shared.errors import CloudError, ScribeError
 from shared.tencent.xml import XmlError
 
@@ -61,11 +62,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What a check reads. `label` is that of the package built here, or ""; `commands` builds fixes."""
+    """What a check reads. `label` is that of the package built here, or ""; `commands` builds fixes.
+
+    `rules` are those of rules.yml, or why it cannot be read; None without the file.
+    """
 
     state: CurrentState
     label: str
     commands: Commands
+    rules: RulesFile | RulesError | None = None
 
     @property
     def clients(self) -> Clients:

@@ -17,15 +17,18 @@ from cli.doctor.models import (
     finding_from_error,
     skip_dependent,
 )
+from cli.rules.models import RulesError, RulesFile
 
 
-def run_checks(state: CurrentState, label: str, commands: Commands) -> Iterator[Finding]:
+def run_checks(
+    state: CurrentState, label: str, commands: Commands, rules: RulesFile | RulesError | None = None
+) -> Iterator[Finding]:
     """Run all checks; yields each finding at once. Changes nothing.
 
-    `label` is that of the package of this checkout, as in the description of a function; "" if none was built. Raises
-    no error of the cloud: a check that fails is a finding too.
+    `label` is that of the package of this checkout, as in the description of a function; "" if none was built. `rules`
+    are those of rules.yml, or why it cannot be read. Raises no error of the cloud: a check that fails is a finding too.
     """
-    context = CheckContext(state, label, commands)
+    context = CheckContext(state, label, commands, rules)
     causes: dict[str, str] = {}  # by failed or skipped check, the check that is the cause
     for check in CHECKS:
         cause = next((causes[name] for name in check.needs if name in causes), "")

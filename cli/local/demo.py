@@ -21,6 +21,7 @@ from cli.local.progress import DemoProgress
 from cli.local.recordings import OwnRecordings
 from cli.local.results import UploadResult, find_mismatches
 from cli.local.results_folder import ResultsFolder, SaveReport
+from cli.local.rules import describe_rules, load_local_rules, with_rule_formats
 from cli.local.samples import Upload, load_sample_uploads
 from cli.local.screen import (
     find_first_transcript,
@@ -41,17 +42,25 @@ def run_demo(console: Console, own: OwnRecordings | None, folder: Path, speech: 
 
     Raises EmulatorError, OperatorError (options), CloudError, OSError.
     """
+    # The samples are compared with what is known of them, so no rule applies to them.
+    rules = load_local_rules() if own else None
     uploads = own.uploads if own else load_sample_uploads(reads_every_language=speech.is_whisper)
+    uploads = [with_rule_formats(upload, rules) for upload in uploads]
     results_folder = ResultsFolder(folder)
     results_folder.create()  # first, because the results would be lost without it
-    for note in own.notes if own else []:
+    for note in [*(own.notes if own else []), *describe_rules(rules)]:
         console.print(escape_markup(note))
     arguments = speech.prepare(lambda line: console.print(escape_markup(line), soft_wrap=True))
     with tempfile.TemporaryDirectory(prefix="scribe-") as temporary, ExitStack() as stack:
         start = time.monotonic()
         with console.status("Starting a local cloud and deploying Scribe to it"):
             pipeline = stack.enter_context(
-                deploy_local_pipeline(Path(temporary) / "cloud", arguments, engine=speech.engine_name)
+                deploy_local_pipeline(
+                    Path(temporary) / "cloud",
+                    arguments,
+                    engine=speech.engine_name,
+                    uses_rules=rules is not None,
+                )
             )
         seconds = time.monotonic() - start
         console.print(f"Local cloud at {pipeline.emulator.endpoint}, Scribe deployed in {seconds:.1f} s.")

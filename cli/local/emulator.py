@@ -197,11 +197,12 @@ def start_emulator(
 
 @contextmanager
 def deploy_local_pipeline(
-    data: Path, arguments: Sequence[str] = (), *, engine: str = ENGINE
+    data: Path, arguments: Sequence[str] = (), *, engine: str = ENGINE, uses_rules: bool = False
 ) -> Iterator[LocalPipeline]:
     """Run a local cloud with two buckets and Scribe deployed by `scribe deploy`, until the block ends.
 
-    `arguments` are the options of the local cloud, `engine` is the setting ENGINE. The data folder gets the output of
+    `arguments` are the options of the local cloud, `engine` is the setting ENGINE; with `uses_rules` the functions have
+    the rules of rules.yml. The data folder gets the output of
     the deployment as deploy.log and its settings as .env. Raises EmulatorError,
     OperatorError, ScribeError.
     """
@@ -209,11 +210,11 @@ def deploy_local_pipeline(
         clients = OperatorClients.for_emulator(emulator)
         clients.ensure_bucket(INPUT_BUCKET)
         clients.ensure_bucket(OUTPUT_BUCKET)
-        _deploy(emulator, data, engine)
+        _deploy(emulator, data, engine, uses_rules=uses_rules)
         yield LocalPipeline(emulator, clients, data)
 
 
-def _deploy(emulator: Emulator, data: Path, engine: str) -> None:
+def _deploy(emulator: Emulator, data: Path, engine: str, *, uses_rules: bool) -> None:
     # Importing the SDK takes a third of a second; the local cloud starts in that time.
     from cli.deploy.command import DeployOptions, deploy  # noqa: PLC0415
 
@@ -228,7 +229,8 @@ def _deploy(emulator: Emulator, data: Path, engine: str) -> None:
     write_private_text(env_file, "".join(f"{name}={value}\n" for name, value in config.items()))
     with open(log_file, "w", encoding="utf-8", opener=private_opener) as log:
         console = SafeConsole(file=log, highlight=False)
-        succeeded = deploy(console, CliContext(PROJECT_FOLDER, env_file, {}, data), DeployOptions())
+        context = CliContext(PROJECT_FOLDER, env_file, {}, data, uses_rules=uses_rules)
+        succeeded = deploy(console, context, DeployOptions())
     if not succeeded:
         raise EmulatorError(f"the deployment to the local cloud failed:\n{log_file.read_text('utf-8')}")
 

@@ -17,7 +17,6 @@ from cli.local.emulator import (
     ERROR_SUFFIX,
     INPUT_BUCKET,
     OUTPUT_BUCKET,
-    OUTPUT_FORMATS,
     OUTPUT_PREFIX,
     Emulator,
     EmulatorError,
@@ -149,7 +148,7 @@ def wait_for_results(
 def _is_complete(upload: Upload, keys: set[str]) -> bool:
     if output_key(upload.key, ERROR_SUFFIX) in keys:
         return True
-    return all(output_key(upload.key, name) in keys for name in OUTPUT_FORMATS)
+    return all(output_key(upload.key, name) in keys for name in upload.formats)
 
 
 def _download_files(cos: CosClient, upload: Upload, keys: set[str]) -> dict[str, tuple[str, bytes]]:

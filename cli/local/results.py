@@ -31,7 +31,7 @@ class UploadResult:
     @property
     def complete(self) -> bool:
         """Whether there is an error object or every transcript file."""
-        return self.failed or all(name in self.files for name in OUTPUT_FORMATS)
+        return self.failed or all(name in self.files for name in self.upload.formats)
 
     @property
     def fails_as_expected(self) -> bool:

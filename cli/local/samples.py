@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.config import PROJECT_FOLDER
+from shared.settings import DEFAULT_FORMATS
 
 SAMPLES = PROJECT_FOLDER / "samples"
 SIDECAR_SUFFIX = ".transcript.txt"
@@ -31,13 +32,17 @@ class ExpectedTranscript:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upload:
-    """A file and its key in the bucket. `expected` is None for a user's own recording: any words are right."""
+    """A file and its key in the bucket. `expected` is None for a user's own recording: any words are right.
+
+    `formats` are the files that will be written for it.
+    """
 
     path: Path
     key: str
     metadata: Mapping[str, str] = field(default_factory=dict)
     expected: ExpectedTranscript | None = None
     uses_sidecar: bool = True
+    formats: tuple[str, ...] = DEFAULT_FORMATS
 
     @property
     def sidecar(self) -> Path | None:

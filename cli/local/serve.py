@@ -37,6 +37,7 @@ from cli.local.emulator import (
 from cli.local.live import AdminClient
 from cli.local.progress import PlainProgress
 from cli.local.results import output_key
+from cli.local.rules import describe_rules, load_local_rules
 from cli.local.samples import load_sample_uploads
 from cli.local.screen import describe_command, format_count, format_duration
 from cli.local.speech import SpeechOptions
@@ -54,10 +55,13 @@ def serve(console: Console, data: Path, port: int, speech: SpeechOptions) -> Non
     Raises EmulatorError, OperatorError (options, a port that is taken), CloudError, OSError.
     """
     check_port(port)
+    rules = load_local_rules()
+    for line in describe_rules(rules):
+        console.print(escape_markup(line), soft_wrap=True)
     arguments = speech.prepare(lambda line: console.print(escape_markup(line), soft_wrap=True))
     arguments += ["--timers", "--port", str(port)]
     with (
-        deploy_local_pipeline(data, arguments, engine=speech.engine_name) as pipeline,
+        deploy_local_pipeline(data, arguments, engine=speech.engine_name, uses_rules=True) as pipeline,
         closing(AdminClient(pipeline.emulator)) as admin,
     ):
         _print_introduction(console, pipeline, speech)

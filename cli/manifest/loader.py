@@ -27,7 +27,7 @@ def load_manifest(folder: Path, config: Mapping[str, str], env_file: Path = ENV_
     file = folder / FILE_NAME
     root, raw = _parse_yaml(file)
     errors = ErrorCollector(root, config, env_file)
-    for key in _find_duplicate_keys(root):
+    for key in find_duplicate_keys(root):
         errors.add_duplicate(key)
     interpolator = Interpolator(config, raw, errors)
     document = interpolator.interpolate(raw)
@@ -55,7 +55,7 @@ def _parse_yaml(file: Path) -> tuple[yaml.Node | None, dict[str, Any]]:
     raise ManifestError(file, [mistake])
 
 
-def _find_duplicate_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
+def find_duplicate_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
     """Find keys that their map has already. Tencent's command line refuses them; PyYAML takes the last one."""
     if isinstance(node, yaml.MappingNode):
         keys = set()
@@ -64,10 +64,10 @@ def _find_duplicate_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
                 if key.value in keys:
                     yield key
                 keys.add(key.value)
-            yield from _find_duplicate_keys(value)
+            yield from find_duplicate_keys(value)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _find_duplicate_keys(item)
+            yield from find_duplicate_keys(item)
 
 
 class Interpolator:

@@ -1,7 +1,7 @@
 """The deployment package, as a folder and as a zip.
 
 The three handlers are at its root, because SCF loads `module.function` from there; next to them `shared/` and the
-libraries, because SCF has none preinstalled; and bytecode, because SCF never stores any
+libraries, because SCF has none preinstalled; bytecode, because SCF never stores any; and rules.json if there are rules
 (SCF documents 583/55593 and 583/32748).
 
     build.py         build(folder) -> Package

@@ -5,17 +5,23 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from cli.config import PROJECT_FOLDER
+from cli.errors import OperatorError
 from cli.package.build import build
-from cli.package.models import PackageError
+from cli.rules.compiler import compile_rules
+from cli.rules.loader import load_rules
 
 
 def main(arguments: list[str]) -> None:
-    """Build the package and print a summary; on failure print one line and exit with status 1."""
+    """Build the package with rules.yml and print a summary; on failure print the error and exit with status 1."""
     if len(arguments) != 1:
         sys.exit("usage: python -m cli.package FOLDER")
     try:
-        print(build(Path(arguments[0])).summary)
-    except PackageError as error:
+        rules = load_rules(PROJECT_FOLDER)
+        print(build(Path(arguments[0]), rules=compile_rules(rules)).summary)
+        if rules:
+            print(rules.summary)
+    except OperatorError as error:
         sys.exit(str(error))
 
 

@@ -20,15 +20,17 @@ from cli.package.dependencies import (
 from cli.package.files import copy_sources, hash_tree, write_zip
 from cli.package.models import Package, PackageError, explain_disk_errors
 
+RULES_NAME = "rules.json"  # where the functions look for it: shared/recordings/options.py
 _MAX_ATTEMPTS = 10
 
 
-def build(folder: Path, *, pythons: Iterable[str] | None = None) -> Package:
+def build(folder: Path, *, pythons: Iterable[str] | None = None, rules: bytes = b"") -> Package:
     """Build `folder` and `<folder>.zip` from this checkout; libraries are cached in its `build/libraries`.
 
     `pythons` are the interpreters to try as CPython 3.10, by default `candidate_interpreters()`; without a CPython
-    3.10 the package has no bytecode. Raises PackageError when the folder holds other files, when the libraries cannot
-    be installed, when a source does not compile, or when the disk is full.
+    3.10 the package has no bytecode. `rules` is the content of rules.json; if it is empty, the package has none. Raises
+    PackageError when the folder holds other files, when the libraries cannot be installed, when a source does not
+    compile, or when the disk is full.
     """
     folder = folder.resolve()
     _check_replaceable(folder)
@@ -37,15 +39,17 @@ def build(folder: Path, *, pythons: Iterable[str] | None = None) -> Package:
     with explain_disk_errors(cache):
         libraries = install_libraries(PROJECT_FOLDER / "requirements.lock", cache, interpreter)
     with explain_disk_errors(folder.parent):
-        return _build(folder, libraries, interpreter)
+        return _build(folder, libraries, interpreter, rules)
 
 
-def _build(folder: Path, libraries: Path, interpreter: Interpreter | None) -> Package:
+def _build(folder: Path, libraries: Path, interpreter: Interpreter | None, rules: bytes) -> Package:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".package-", dir=folder.parent) as temporary:
         tree = Path(temporary) / "new"
         shutil.copytree(libraries, tree)
         copy_sources(PROJECT_FOLDER, tree)
+        if rules:
+            (tree / RULES_NAME).write_bytes(rules)
         if interpreter:
             compile_tree(tree, interpreter)
         zip_path = folder.with_name(f"{folder.name}.zip")

@@ -6,10 +6,11 @@ whether the settings are valid (`settings`) and the key can be read. Scripts rea
 
 from __future__ import annotations
 
-from cli.doctor.checks import account, functions, receipts, recordings, speech, storage, triggers
+from cli.doctor.checks import account, functions, receipts, recordings, rules, speech, storage, triggers
 from cli.doctor.models import Check
 
 ADDRESS, OLD_RECORDINGS, NAMES = "address", "old-recordings", "names"
+RULES = "rules"
 RECEIPT_CHECKS = ("waiting", "receipts")  # whose findings are about recordings that were uploaded earlier
 _REGION = ("key", "region")
 _ACCOUNT = ("key", "account", "region")  # with a key of another account these checks say nothing
@@ -44,6 +45,7 @@ CHECKS = (
     Check("unheard-recordings", recordings.check_missing_receipts, needs=_ACCOUNT, subjects_from="bucket"),
     Check("hidden-recordings", recordings.check_hidden_recordings, needs=_ACCOUNT, subjects_from="bucket"),
     Check(OLD_RECORDINGS, recordings.check_old_recordings, needs=_ACCOUNT, subjects_from="bucket"),
+    Check(RULES, rules.check_rules, needs=_ACCOUNT),
     Check("waiting", receipts.check_waiting, needs=_ACCOUNT, subjects_from="bucket"),
     Check("receipts", receipts.check_unreadable_receipts, needs=_ACCOUNT, subjects_from="bucket"),
     Check(NAMES, receipts.check_names, needs=_ACCOUNT, subjects_from="bucket"),
