@@ -18,6 +18,7 @@ from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK
 from cli.output import escape_line, print_json
 from cli.policy.permissions import load_function_settings
+from cli.rules.loader import load_rules
 from shared.errors import CloudError
 from shared.options.parse import METADATA_PREFIX, OPTION_PREFIX
 from shared.options.rules import Rule
@@ -54,7 +55,8 @@ def explain(console: Console, context: CliContext, options: ExplainOptions) -> b
     manifest = load_manifest(context.folder, {**_ANY_TOKEN, **config}, context.env_file)
     variables = manifest.functions[CALLBACK].variables
     settings = load_function_settings(manifest.region, variables, config.get("CLOUD_ENDPOINT", ""))
-    rules: tuple[Rule, ...] = ()
+    file = load_rules(context.folder, settings)
+    rules = file.rules if file else ()
     bucket = options.bucket or _choose_bucket(settings)
     reader = None if options.offline else _create_reader(context, config, settings, rules)
     try:
