@@ -2,6 +2,7 @@
 
 /-/requests     PUT of a recording ─────────────────────────────▶ Uploaded
                 PUT of every transcript file by a function ─────▶ Transcribed
+                PUT of the receipt, with formats of its own ────▶ Transcribed
                 PUT of an error object by a function ───────────▶ Failed
 /-/invocations  the upload function did not submit a recording ─▶ NotSubmitted
 """
@@ -11,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from cli.local.emulator import ERROR_SUFFIX, INPUT_BUCKET, OUTPUT_BUCKET, OUTPUT_FORMATS, OUTPUT_PREFIX
+from cli.local.emulator import (
+    DONE_PREFIX,
+    ERROR_SUFFIX,
+    INPUT_BUCKET,
+    OUTPUT_BUCKET,
+    OUTPUT_FORMATS,
+    OUTPUT_PREFIX,
+)
 from cli.local.results import count_words, output_key
 
 _UPLOAD_ACTIONS = ("cos:PutObject", "cos:PostObject", "cos:CompleteMultipartUpload")
@@ -34,12 +42,15 @@ class NotSubmitted(NamedTuple):
 
 
 class Transcribed(NamedTuple):
-    """A recording has its transcripts. `seconds` since its upload; None if that was before this start."""
+    """A recording has its transcripts. `seconds` since its upload; None if that was before this start.
+
+    The number of words and the duration are None if it has no transcript in JSON.
+    """
 
     key: str
     seconds: float | None
-    words: int
-    duration_ms: int
+    words: int | None
+    duration_ms: int | None
 
 
 class Failed(NamedTuple):
@@ -105,6 +116,8 @@ class ActivityLog:
             return [Uploaded(key)]
         if bucket == OUTPUT_BUCKET and entry["function"] and key.startswith(OUTPUT_PREFIX):
             return self._process_output(*self._split(key), entry["time_s"])
+        if bucket == OUTPUT_BUCKET and entry["function"] and key.startswith(DONE_PREFIX):
+            return self._process_receipt(self._load(key) or {}, entry["time_s"])
         return []
 
     def _split(self, output: str) -> tuple[str, str]:
@@ -119,8 +132,7 @@ class ActivityLog:
         return (*known, *pairs, (name, ""))[0]
 
     def _process_output(self, key: str, suffix: str, time_s: float) -> list[Activity]:
-        uploaded_s = self._uploaded_s.get(key)
-        seconds = None if uploaded_s is None else max(0.0, time_s - uploaded_s)
+        seconds = self._count_seconds(key, time_s)
         if suffix == ERROR_SUFFIX:
             error = self._finish(key, suffix)
             return [Failed(key, seconds, error)] if error else []
@@ -133,16 +145,38 @@ class ActivityLog:
             return []
         return [Transcribed(key, seconds, count_words(document), document.get("duration_ms") or 0)]
 
+    def _process_receipt(self, receipt: Mapping[str, Any], time_s: float) -> list[Activity]:
+        """Report a recording with formats of its own: not every file will come."""
+        if receipt.get("outcome") != "transcribed" or "formats" not in receipt.get("sources", {}):
+            return []
+        key = receipt["key"]
+        seconds = self._count_seconds(key, time_s)
+        if "json" not in receipt.get("options", {}).get("formats", OUTPUT_FORMATS):
+            is_new = self._note_job(key, ("json", receipt["job_id"], None))
+            return [Transcribed(key, seconds, None, None)] if is_new else []
+        document = self._finish(key, "json")
+        if not document:
+            return []
+        return [Transcribed(key, seconds, count_words(document), document.get("duration_ms") or 0)]
+
+    def _count_seconds(self, key: str, time_s: float) -> float | None:
+        uploaded_s = self._uploaded_s.get(key)
+        return None if uploaded_s is None else max(0.0, time_s - uploaded_s)
+
     def _finish(self, key: str, suffix: str) -> Mapping[str, Any] | None:
         """Load the result of a recording; None if it was reported before, or replaced since."""
-        self._files.pop(key, None)
-        self.open_keys.discard(key)
         document = self._load(output_key(key, suffix))
         job = document and (suffix, document.get("job_id"), document.get("code"))
-        if not document or self._reported_jobs.get(key) == job:
-            return None
+        return document if self._note_job(key, job) and document else None
+
+    def _note_job(self, key: str, job: object) -> bool:
+        """Note that the work on a recording has ended; False if that job was reported before, or there is none."""
+        self._files.pop(key, None)
+        self.open_keys.discard(key)
+        if not job or self._reported_jobs.get(key) == job:
+            return False
         self._reported_jobs[key] = job
-        return document
+        return True
 
     def _process_invocation(self, invocation: Mapping[str, Any]) -> list[Activity]:
         result = invocation["result"]

@@ -26,6 +26,7 @@ from localcloud.private_files import (
     write_private_text,
 )
 from shared.errors import AlreadyExists, NotFound
+from shared.recordings.keys import done_prefix
 from shared.settings import load_settings
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
@@ -67,6 +68,7 @@ SETTINGS = {
 
 LOCAL_SETTINGS = load_settings(SETTINGS)
 OUTPUT_PREFIX, OUTPUT_FORMATS = LOCAL_SETTINGS.output_prefix, LOCAL_SETTINGS.formats
+DONE_PREFIX = done_prefix(LOCAL_SETTINGS)
 ERROR_SUFFIX = "error.json"
 
 _KEY_MEMBERS = ("secret_id", "secret_key")  # of the ready line

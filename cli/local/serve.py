@@ -170,6 +170,8 @@ def format_activity(activity: Activity) -> str:
         return f"- {key}: not a recording, {escape_markup(activity.reason)}"
     after = "" if activity.seconds is None else f" ({format_duration(activity.seconds * 1000)})"
     if isinstance(activity, Transcribed):
+        if activity.words is None or activity.duration_ms is None:
+            return f"[green]✓[/] {key}{after}: transcribed"
         words = format_count(activity.words, "word") if activity.words else "no speech"
         return f"[green]✓[/] {key}{after}: {words} in {format_duration(activity.duration_ms)} of audio"
     return f"[red]✗[/] {key}{after}: {escape_markup(_format_error(activity))}"

@@ -212,11 +212,11 @@ def _to_json_object(children: tuple[Node, ...]) -> dict[str, object]:
 
 
 def render_text(params: RecognitionParams, recognition: Recognition) -> str:
-    """Render the Result text: `[m:ss.mmm,m:ss.mmm]  words` lines; with speakers the channel is a third number."""
+    """Render the Result text: `[m:ss.mmm,m:ss.mmm]  words` lines; with speakers a third number is the SpeakerId."""
     has_speakers = params.is_diarised or recognition.channels > 1
     lines = []
     for sentence in format_sentences(params, recognition):
-        speaker = f",{sentence.channel}" if has_speakers else ""
+        speaker = f",{_get_speaker_id(params, sentence)}" if has_speakers else ""
         lines.append(
             f"[{_format_clock(sentence.start_ms)},{_format_clock(sentence.end_ms)}{speaker}]  {sentence.text}"
         )
@@ -249,7 +249,7 @@ def _build_detail(params: RecognitionParams, sentence: Sentence) -> Node:
         node("EndMs", sentence.end_ms),
         recognised_node("FinalSentence", sentence.text),
         recognised_node("SliceSentence", " ".join(word.text for word in words)),
-        node("SpeakerId", sentence.channel),
+        node("SpeakerId", _get_speaker_id(params, sentence)),
         node("SpeechSpeed", f"{letters / length_s:.1f}"),
         node("StartMs", sentence.start_ms),
         *(
@@ -286,7 +286,7 @@ def _build_flash_channel(params: RecognitionParams, channel: int, sentences: Seq
             node(
                 "sentence_list",
                 node("end_time", sentence.end_ms),
-                node("speaker_id", 0),
+                node("speaker_id", sentence.speaker if params.is_diarised else 0),
                 node("start_time", sentence.start_ms),
                 recognised_node("text", sentence.text),
                 *(
@@ -304,6 +304,11 @@ def _build_flash_channel(params: RecognitionParams, channel: int, sentences: Seq
         ),
         recognised_node("text", "".join(sentence.text for sentence in sentences)),
     )
+
+
+def _get_speaker_id(params: RecognitionParams, sentence: Sentence) -> int:
+    """Return the SpeakerId: the speaker of a mono recording that is diarised, else the channel, which is 0 for mono."""
+    return sentence.speaker if params.is_diarised and params.channels == 1 else sentence.channel
 
 
 def _format_clock(time_ms: int) -> str:

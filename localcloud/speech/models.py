@@ -17,13 +17,17 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One segment of speech between two pauses; milliseconds from the start of the recording."""
+    """One segment of speech between two pauses; milliseconds from the start of the recording.
+
+    Channels and the speakers of a mono recording count from 0.
+    """
 
     text: str
     start_ms: int
     end_ms: int
     channel: int
     words: tuple[Word, ...]
+    speaker: int = 0
 
 
 @dataclass(frozen=True, slots=True)

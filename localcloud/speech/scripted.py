@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from localcloud.speech.models import Progress, Recognition, RecognitionError, Sentence, ignore_progress
@@ -23,8 +24,8 @@ _PAUSE_MS = 100
 class ScriptedRecogniser:
     """Deterministic: the same bytes always give the same words.
 
-    Bytes that begin with `NOT AUDIO` fail, bytes that begin with `SILENCE` have no words. Every recording
-    has as many channels as the job requires.
+    Bytes that begin with `NOT AUDIO` fail, bytes that begin with `SILENCE` have no words, and the sentences of bytes
+    that begin with `TWO SPEAKERS` have two speakers in turn. Every recording has as many channels as the job requires.
     """
 
     async def start(self) -> None:
@@ -51,6 +52,8 @@ class ScriptedRecogniser:
                 sentences += parse_sidecar(sidecar, [(0, duration_ms)], channel, channels)
         elif not data.startswith(b"SILENCE"):
             sentences = _invent_sentences(hashlib.sha256(data).digest(), duration_ms, channels)
+        if data.startswith(b"TWO SPEAKERS"):
+            sentences = [replace(sentence, speaker=turn % 2) for turn, sentence in enumerate(sentences)]
         sentences.sort(key=lambda sentence: (sentence.start_ms, sentence.channel))
         return Recognition(duration_ms, channels, tuple(sentences))
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from localcloud.speech.errors import build_sidecar_error
@@ -10,6 +11,7 @@ from localcloud.speech.models import Sentence, Word
 from localcloud.speech.segmenter import split_words
 
 _CHANNEL_MARK = re.compile(r"\[([01])\]\s*")
+_SPEAKER_MARK = re.compile(r"\[([0-9])\]\s*")
 
 Span = tuple[int, int]
 
@@ -18,7 +20,8 @@ def parse_sidecar(sidecar: Path, speech: Sequence[Span], channel: int, channels:
     """Read a sidecar, one sentence a line, and distribute it over the time in which `channel` speaks.
 
     `speech` holds (start, end) in ms, in order, at least one. With two channels a line may begin with
-    `[0]` or `[1]`, its channel; a line without a mark is of channel 0.
+    `[0]` or `[1]`, its channel; a line without a mark is of channel 0. With one channel a line may begin with `[0]` to
+    `[9]`, its speaker; a line without a mark is of the speaker of the line before.
     Raises RecognitionError if the file is not UTF-8.
     """
     try:
@@ -28,7 +31,25 @@ def parse_sidecar(sidecar: Path, speech: Sequence[Span], channel: int, channels:
         raise build_sidecar_error() from None
     if channels > 1:
         lines = [_strip_channel_mark(line) for line in lines if _parse_channel(line) == channel]
-    return distribute_sentences([line for line in lines if line.split()], speech, channel)
+        return distribute_sentences([line for line in lines if line.split()], speech, channel)
+    texts, speakers = _parse_speakers(lines)
+    sentences = distribute_sentences(texts, speech, channel)
+    return [replace(sentence, speaker=speaker) for sentence, speaker in zip(sentences, speakers, strict=True)]
+
+
+def _parse_speakers(lines: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Return the lines that have words, without their marks, and the speaker of each."""
+    texts: list[str] = []
+    speakers: list[int] = []
+    speaker = 0
+    for line in lines:
+        mark = _SPEAKER_MARK.match(line)
+        speaker = int(mark[1]) if mark else speaker
+        text = line[mark.end() :] if mark else line
+        if text.split():
+            texts.append(text)
+            speakers.append(speaker)
+    return texts, speakers
 
 
 def _parse_channel(line: str) -> int:

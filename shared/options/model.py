@@ -26,7 +26,7 @@ _ENGINE = re.compile(r"[0-9A-Za-z_-]{2,40}")
 # What no title or name may have: controls, separators of lines, marks that change the direction of the text around
 # them, halves of a character, and code points that are no characters.
 _FORBIDDEN_CHARACTERS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufff9-\uffff]"
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufff9-\uffff]"
 )
 
 
@@ -169,14 +169,26 @@ def has_forbidden_characters(text: str) -> bool:
     return bool(_FORBIDDEN_CHARACTERS.search(text))
 
 
+def remove_forbidden_characters(text: str) -> str:
+    """Return a text without the characters that a title, a name or a message must not have."""
+    return _FORBIDDEN_CHARACTERS.sub("", text)
+
+
 def list_changes(options: RecordingOptions) -> dict[str, Value | list[str]]:
     """Return the options that differ from their defaults, by name, as JSON values that `parse_values` reads."""
     changes: dict[str, Value | list[str]] = {}
     for name, option in OPTIONS.items():
         value: Value = getattr(options, option.field)
         if value != option.default:
-            changes[name] = list(value) if isinstance(value, tuple) else value
+            changes[name] = as_json_value(name, value)
     return changes
+
+
+def as_json_value(name: str, value: Value) -> Value | list[str]:
+    """Return the value of an option as JSON has it, which `parse_values` reads."""
+    if isinstance(value, tuple):
+        return list(value)
+    return "off" if value == "" and name != "title" else value
 
 
 def format_value(name: str, value: Value) -> str:

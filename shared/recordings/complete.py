@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from shared.errors import CloudError, NotFound, RequestRejected, safe_error_message
 from shared.events import NotifiedJob
+from shared.options.model import OPTIONS
+from shared.options.parse import Choice
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
@@ -18,8 +20,12 @@ from shared.recordings.models import Result, Status
 from shared.recordings.outputs import (
     delete_error_object,
     fail_recording,
+    formats_for,
     has_any_own_transcript,
     has_own_transcripts,
+    keep_names,
+    read_own_transcript,
+    remove_other_outputs,
     write_error_object,
     write_transcripts,
 )
@@ -29,7 +35,15 @@ from shared.tencent.client import TOO_LARGE
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
-from shared.transcript import RecordingRef, Transcript, build_transcript, parse_sentence, render_formats
+from shared.transcript import (
+    RecordingRef,
+    Transcript,
+    build_transcript,
+    name_transcript,
+    parse_json,
+    parse_sentence,
+    render_formats,
+)
 
 NOTE_PAUSES_S = (0.2, 0.5, 1.0)
 _UNKNOWN_JOB_STATUSES = frozenset({400, 404})
@@ -224,9 +238,10 @@ def _write_job_result(
 def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
     """Write the transcripts of a reopened receipt again when CI has forgotten its job; None if it was not reopened.
 
-    They are written from the text that CI stored in the bucket, with the times of sentences but not of words. Without
-    that text, the job is looked at again for a day, because one answer without it may be a mistake of the service; then
-    what was transcribed stays as it is: it is never paid twice, and is no failure.
+    With other options than before, they are written from their own JSON format. Otherwise from the text that CI stored
+    in the bucket, with the times of sentences but not of words. Without that text, the job is looked at again for a
+    day, because one answer without it may be a mistake of the service; then what was transcribed stays as it is: it is
+    never paid twice, and is no failure.
     """
     store = ctx.receipts(receipt.bucket)
     done = store.get_done(receipt.id)
@@ -234,21 +249,36 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         return None
     if superseded := _close_if_superseded(ctx, receipt, receipt.job_id):
         return superseded
-    reason = "its transcripts are there"
-    if not has_own_transcripts(ctx, receipt):
-        result = _read_raw_result(ctx, receipt, done.finished_s)
-        if result:
-            return _write_result(ctx, receipt, result)
-        ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
-        if ctx.now() - receipt.created_s <= (ctx.settings.give_up_after_s or LONG_WAIT_S):
-            return Result.of(receipt, Status.JOB_RUNNING, reason="its result is not there for the moment")
-        reason = "its job and its raw result are gone"
+    is_changed = (receipt.options, receipt.sources) != (done.options, done.sources)
+    if is_changed and (rewritten := _write_from_json(ctx, receipt)):
+        return rewritten
+    if has_own_transcripts(ctx, receipt):
+        remove_other_outputs(ctx, receipt)
+        store.close(keep_names(ctx, receipt, done).close(TRANSCRIBED, ctx.now()))
+        return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
+    result = _read_raw_result(ctx, receipt, done.finished_s)
+    if result:
+        return _write_result(ctx, receipt, result)
+    ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
+    if ctx.now() - receipt.created_s <= (ctx.settings.give_up_after_s or LONG_WAIT_S):
+        return Result.of(receipt, Status.JOB_RUNNING, reason="its result is not there for the moment")
     if has_any_own_transcript(ctx, receipt):
         delete_error_object(ctx, receipt)
     else:
         write_error_object(ctx, receipt, Failure(RESULT_GONE))
     store.close(receipt.close(TRANSCRIBED, ctx.now()))
-    return Result.of(receipt, Status.ALREADY_DONE, reason=reason)
+    return Result.of(receipt, Status.ALREADY_DONE, reason="its job and its raw result are gone")
+
+
+def _write_from_json(ctx: Context, receipt: Receipt) -> Result | None:
+    """Write the transcripts again from the one in JSON, which has every word; None if there is none of its own."""
+    body = read_own_transcript(ctx, receipt, "json")
+    try:
+        transcript = parse_json(body) if body else None
+    except ValueError as error:
+        ctx.log.warning("transcript_unreadable", key=receipt.key, job_id=receipt.job_id, error=str(error))
+        return None
+    return _write_transcript(ctx, receipt, transcript) if transcript else None
 
 
 def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> JobResult | None:
@@ -272,7 +302,18 @@ def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> Job
 
 
 def _write_result(ctx: Context, receipt: Receipt, result: JobResult) -> Result:
-    rendered = render_formats(_build_transcript(receipt, result), ctx.settings.formats)
+    return _write_transcript(ctx, receipt, _build_transcript(receipt, result))
+
+
+def _write_transcript(ctx: Context, receipt: Receipt, transcript: Transcript) -> Result:
+    """Write a transcript with the receipt's title and names in its formats, and close the receipt."""
+    options = receipt.recording_options
+    choices = {
+        name: Choice(getattr(options, OPTIONS[name].field), source)
+        for name, source in receipt.sources.items()
+    }
+    named = name_transcript(transcript, options.title, options.speaker_names, choices)
+    rendered = render_formats(named, formats_for(ctx, receipt))
     write_transcripts(ctx, receipt, rendered)
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.TRANSCRIBED)

@@ -19,11 +19,18 @@ from functools import cached_property
 from typing import NamedTuple
 
 from shared.transcript.models import Sentence, Transcript
-from shared.transcript.text import display_width, find_line_breaks, prefix_widths
+from shared.transcript.text import (
+    display_width,
+    find_line_breaks,
+    prefix_widths,
+    replace_markup,
+    shorten,
+)
 
 MAX_LINE_WIDTH = 42
 MAX_LINES = 2
 MAX_CAPTION_MS = 7_000
+MAX_LABEL_WIDTH = 20  # of the 42 columns; a longer name is shortened
 
 _MIN_CUE_MS = 1_000
 _READING_MS_PER_COLUMN = 50
@@ -53,7 +60,10 @@ class Caption(NamedTuple):
 
 
 class CuePart(NamedTuple):
-    """What one speaker says in a cue. The label is None where there is only one speaker; one or two lines of text."""
+    """What one speaker says in a cue. The label is None where there is only one speaker; one or two lines of text.
+
+    The label is the whole name: `format_label` gives what is written beside the text.
+    """
 
     label: str | None
     text: str
@@ -81,10 +91,18 @@ def build_cues(transcript: Transcript) -> list[Cue]:
 
 def _raw_cues(transcript: Transcript) -> Iterator[Cue]:
     """Yield the cues of each sentence, without regard to the other sentences."""
+    last_label, indent = None, 0
     for sentence in transcript.sentences:
-        label = sentence.label
-        for start_ms, end_ms, text in split_into_captions(sentence, len(f"{label}: ") if label else 0):
+        label = transcript.get_label(sentence)
+        if label != last_label:
+            last_label, indent = label, display_width(format_label(label)) if label else 0
+        for start_ms, end_ms, text in split_into_captions(sentence, indent):
             yield Cue(start_ms, max(end_ms, start_ms + 1), (CuePart(label, text),))
+
+
+def format_label(label: str) -> str:
+    """Return what is written before the text of a caption: at most 20 columns of the name, a colon and a space."""
+    return f"{shorten(replace_markup(label), MAX_LABEL_WIDTH)}: "
 
 
 def _resolve_overlaps(raw_cues: Iterable[Cue]) -> list[Cue]:

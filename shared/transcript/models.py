@@ -1,6 +1,10 @@
 """The transcript of one recording as plain values. Times are whole milliseconds from the start of the recording."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
+
+from shared.options.parse import Choice
 
 
 class RecordingRef(NamedTuple):
@@ -38,7 +42,7 @@ class Sentence(NamedTuple):
 
     @property
     def label(self) -> str | None:
-        """The name shown for the speaker: "Channel 2", "Speaker 1", or None where there is only one."""
+        """What is shown for a speaker without a name: "Channel 2", "Speaker 1", or None where there is only one."""
         if self.channel is not None:
             return f"Channel {self.channel}"
         if self.speaker is not None:
@@ -47,7 +51,11 @@ class Sentence(NamedTuple):
 
 
 class Transcript(NamedTuple):
-    """The sentences of a recording in order of start time. It depends on the job's result only, not on the time."""
+    """The sentences of a recording in order of start time. It depends on the job's result and the options only.
+
+    `title` is "" without one. `speaker_names` has the name of speaker or channel 1 first, and may have too few or too
+    many. `options` are those that a rule, the metadata or the sidecar chose, by name.
+    """
 
     recording: RecordingRef
     engine: str
@@ -55,3 +63,13 @@ class Transcript(NamedTuple):
     duration_ms: int | None
     channels: int
     sentences: tuple[Sentence, ...]
+    title: str = ""
+    speaker_names: tuple[str, ...] = ()
+    options: Mapping[str, Choice] = MappingProxyType({})
+
+    def get_label(self, sentence: Sentence) -> str | None:
+        """Return what is shown for the speaker of a sentence: a name, the label without one, or None."""
+        number = sentence.channel or sentence.speaker
+        if number is None or number > len(self.speaker_names):
+            return sentence.label
+        return self.speaker_names[number - 1] or sentence.label

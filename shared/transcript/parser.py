@@ -15,8 +15,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from sys import intern
+from types import MappingProxyType
 from typing import Any
 
+from shared.options.model import remove_forbidden_characters
+from shared.options.parse import Choice
 from shared.transcript.models import RecordingRef, Sentence, Transcript, Word
 from shared.transcript.text import clean_text, display_width, join_words
 
@@ -53,12 +56,15 @@ def build_transcript(
     details: Sequence[Sentence],
     lines: str,
     flash: Sequence[Mapping[str, Any]],
+    title: str = "",
+    speaker_names: Iterable[str] = (),
+    options: Mapping[str, Choice] = MappingProxyType({}),
 ) -> Transcript:
     """Build a transcript from the most detailed form in the result: details, else lines, else flash.
 
     `channels` is the job's ChannelNum, `audio_time` its AudioTime in decimal seconds, `lines` the text of Result
     (several joined by line feeds), `details` the results of `parse_sentence`. A silent recording has no sentences.
-    The same result always gives an equal transcript.
+    The same result with the same options always gives an equal transcript.
     """
     duration_ms = as_milliseconds(audio_time, unit_ms=1000)
     known_duration_ms = None if duration_ms == UNKNOWN_MS else duration_ms
@@ -68,7 +74,7 @@ def build_transcript(
         or parse_flash_result(flash)
     )
     labelled = assign_speakers(fill_missing_times(sentences, known_duration_ms), channels)
-    return Transcript(
+    transcript = Transcript(
         recording=recording,
         engine=engine,
         job_id=job_id,
@@ -76,6 +82,21 @@ def build_transcript(
         channels=max(1, channels, *(sentence.channel or 1 for sentence in labelled)),
         sentences=labelled,
     )
+    return name_transcript(transcript, title, speaker_names, options)
+
+
+def name_transcript(
+    transcript: Transcript, title: str, speaker_names: Iterable[str], options: Mapping[str, Choice]
+) -> Transcript:
+    """Return the transcript with this title, these names of its speakers or channels, and these options."""
+    return transcript._replace(
+        title=_clean_name(title), speaker_names=tuple(map(_clean_name, speaker_names)), options=options
+    )
+
+
+def _clean_name(text: str) -> str:
+    """Return a title or a name on one line, without marks that would change the direction of the text beside it."""
+    return clean_text(remove_forbidden_characters(clean_text(text)))
 
 
 def parse_sentence(detail: object) -> Sentence | None:

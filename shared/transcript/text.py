@@ -28,6 +28,8 @@ _NO_LINE_END = r"(\[{‘“（「『【《〈〔〖￥$" + "\u200d"
 # Full-width punctuation includes its own space.
 _NO_SPACE_AFTER = frozenset("、。，．！？；：）」』】》〉〕〗～")
 
+_SKIN_TONES = frozenset("🏻🏼🏽🏾🏿")
+
 _SPACES = re.compile(" +")  # the only breaks in ASCII text
 
 
@@ -77,6 +79,51 @@ def find_line_breaks(text: str) -> list[int]:
     """Return the offsets at which a clean text may break, in order. The space before an offset is in neither line."""
     pattern = _SPACES if text.isascii() else _any_break()
     return [match.end() for match in pattern.finditer(text)]
+
+
+def replace_markup(text: str) -> str:
+    """Replace the characters that players read as markup by their full-width forms, because SRT has no escapes.
+
+    Players hide `<...>` and `{...}` as styling, and read a backslash before some letters as a line break. The
+    full-width forms are visible in every player, and also split `-->`. Players show `&` as it is.
+    """
+    text = text.replace("<", "＜").replace(">", "＞")
+    return text.replace("{", "｛").replace("}", "｝").replace("\\", "＼")
+
+
+def shorten(text: str, max_width: int) -> str:
+    """Return a text of at most this width, `…` in place of the middle: names often differ at their end only."""
+    if display_width(text) <= max_width:
+        return text
+    characters = _split_characters(text)
+    head = _take(characters, max_width // 2)
+    tail = _take(reversed(characters), max_width - 1 - display_width("".join(head)))
+    return f"{''.join(head).rstrip()}…{''.join(reversed(tail)).lstrip()}"
+
+
+def _split_characters(text: str) -> list[str]:
+    """Split a text where a reader sees a new character: combining marks and joined emoji stay with their base."""
+    characters: list[str] = []
+    for char in text:
+        is_part = (
+            char_width(char) == 0 or char in _SKIN_TONES or (characters and characters[-1].endswith("\u200d"))
+        )
+        if characters and is_part:
+            characters[-1] += char
+        else:
+            characters.append(char)
+    return characters
+
+
+def _take(characters: Iterable[str], max_width: int) -> list[str]:
+    """Return the first characters that have this width together at most."""
+    taken: list[str] = []
+    for character in characters:
+        max_width -= display_width(character)
+        if max_width < 0:
+            break
+        taken.append(character)
+    return taken
 
 
 def join_words(words: Sequence[str]) -> str:

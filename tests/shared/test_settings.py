@@ -34,6 +34,8 @@ WRONG = {
     "SWEEP_AFTER": ("soon", "'soon'"),
     "JOBS_PATH": ("tasks", "'tasks'"),
     "CLOUD_ENDPOINT": ("http://198.51.100.7", "loopback"),
+    "OPTIONS": ("speakers=1", "speakers in settings is '1'; it is off, auto or 2 to 10"),
+    "RULES_FILE": ("rules.yml", "'rules.yml', not the path of compiled rules"),
 }
 
 PAST = datetime(2025, 1, 1)  # noqa: DTZ001 - a time in any zone
@@ -332,3 +334,51 @@ def test_callback_address_is_encrypted_and_ends_with_a_token(url: str) -> None:
     else:
         mistakes = load_mistakes(environ)
         assert all("CALLBACK_URL" in mistake and url not in mistake for mistake in mistakes)
+
+
+def test_options_of_every_recording_are_read() -> None:
+    loaded = load_settings(
+        {**MINIMUM, "OPTIONS": " speakers = auto ;fillers=none;; title=周会; hot-words=a.txt; notify=off; "}
+    )
+    assert {name: choice.value for name, choice in loaded.options.items()} == {
+        "speakers": "auto",
+        "fillers": "none",
+        "title": "周会",
+        "hot-words": "a.txt",
+        "notify": False,
+    }
+    assert {choice.source for choice in loaded.options.values()} == {"settings"}
+    assert load_settings({**MINIMUM, "OPTIONS": "template=t1"}).options["template"].value == "t1"
+    assert load_settings({**MINIMUM, "OPTIONS": " ; "}).options == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        ("engine=16k_en", ["OPTIONS has engine: set ENGINE instead"]),
+        ("formats=txt", ["OPTIONS has formats: set FORMATS instead"]),
+        ("speakers", ["OPTIONS has 'speakers', which is not name=value"]),
+        ("speaker=2", ["OPTIONS is wrong: 'speaker' in settings is not an option; did you mean speakers?"]),
+        ("words=none;words=words", ["OPTIONS has words twice"]),
+        ("words=all; flash=maybe; =x", ["words in settings is 'all'", "flash in settings is 'maybe'", "''"]),
+        ("words=none；fillers=none", ["full-width character ；"]),
+        ("undefined", ["OPTIONS was not set when the function was deployed"]),
+        (
+            "channels=2",
+            ["channels is 2 (settings), which needs the engine 8k_zh, not 16k_zh (engine: settings)"],
+        ),
+        ("line-length=9", ["OPTIONS cannot be used: line-length is 9 (settings), which needs words"]),
+    ],
+)
+def test_every_wrong_option_is_reported(options: str, messages: list[str]) -> None:
+    mistakes = load_mistakes({**MINIMUM, "OPTIONS": options})
+    assert len(mistakes) == len(messages)
+    for mistake, message in zip(mistakes, messages, strict=True):
+        assert mistake.startswith("OPTIONS ")
+        assert message in mistake
+
+
+def test_options_may_go_with_the_engine() -> None:
+    loaded = load_settings({**MINIMUM, "ENGINE": "8k_zh", "OPTIONS": "channels=2"})
+    assert loaded.options["channels"].value == 2
+    assert len(load_mistakes({**MINIMUM, "ENGINE": "16k zh", "OPTIONS": "channels=2"})) == 1

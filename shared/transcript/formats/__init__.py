@@ -47,7 +47,11 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "srt": Format(
             ".srt", "application/x-subrip; charset=utf-8", lambda context: render_srt(context.cues)
         ),
-        "vtt": Format(".vtt", "text/vtt; charset=utf-8", lambda context: render_vtt(context.cues)),
+        "vtt": Format(
+            ".vtt",
+            "text/vtt; charset=utf-8",
+            lambda context: render_vtt(context.cues, context.transcript.title),
+        ),
     }
 )
 

@@ -1,10 +1,16 @@
-"""JSON for programs, as `docs/transcript.schema.json` describes it, one sentence per line."""
+"""JSON for programs, as `docs/transcript.schema.json` describes it, one sentence per line.
+
+It has everything that the other formats have, so that they can be written from it again.
+"""
 
 import json
 from collections.abc import Iterator
+from sys import intern
+from typing import Any
 
+from shared.options.model import as_json_value
 from shared.transcript.formats.plain_text import build_paragraphs
-from shared.transcript.models import Sentence, Transcript
+from shared.transcript.models import RecordingRef, Sentence, Transcript, Word
 from shared.transcript.text import encode_pieces
 
 SCHEMA = "urn:scribe:transcript"
@@ -27,6 +33,12 @@ def _pieces(transcript: Transcript) -> Iterator[str]:
         "job_id": transcript.job_id,
         "duration_ms": transcript.duration_ms,
         "channels": transcript.channels,
+        "title": transcript.title or None,
+        "speaker_names": transcript.speaker_names,
+        "options": {
+            name: {"value": as_json_value(name, choice.value), "source": choice.source}
+            for name, choice in transcript.options.items()
+        },
         "text": "\n".join(paragraph.text for paragraph in build_paragraphs(transcript)),
     }
     yield "{\n"
@@ -57,3 +69,36 @@ def _encode_sentence(sentence: Sentence) -> str:
 
 def _encode_number(number: float | None) -> str:
     return "null" if number is None else repr(number)
+
+
+def parse_json(body: bytes) -> Transcript:
+    """Parse what `render_json` wrote, in this version or an earlier one, without its title, names and options.
+
+    Raises ValueError if the document is another one.
+    """
+    try:
+        document = json.loads(body)
+        if (document["schema"], document["version"]) != (SCHEMA, VERSION):
+            raise ValueError(document["version"])  # noqa: TRY301 - as a document without these members
+        return Transcript(
+            recording=RecordingRef(**document["recording"]),
+            engine=document["engine"],
+            job_id=document["job_id"],
+            duration_ms=document["duration_ms"],
+            channels=document["channels"],
+            sentences=tuple(map(_parse_sentence, document["sentences"])),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a transcript: {type(error).__name__}") from None
+
+
+def _parse_sentence(raw: dict[str, Any]) -> Sentence:
+    words = tuple(
+        Word(intern(word["text"]), int(word["start_ms"]), int(word["end_ms"])) for word in raw["words"]
+    )
+    numbers = (raw["speaker"], raw["channel"])
+    if not all(number is None or int(number) > 0 for number in numbers):
+        raise ValueError(numbers)
+    return Sentence(
+        int(raw["start_ms"]), int(raw["end_ms"]), str(raw["text"]), *numbers, raw["chars_per_second"], words
+    )

@@ -23,11 +23,12 @@ def build_paragraphs(transcript: Transcript) -> Iterator[Paragraph]:
     texts: list[str] = []
     width = end_ms = 0
     for sentence in transcript.sentences:
-        is_new = sentence.label != label or sentence.start_ms - end_ms > _MAX_PAUSE_MS or width >= _MAX_WIDTH
+        new_label = transcript.get_label(sentence)
+        is_new = new_label != label or sentence.start_ms - end_ms > _MAX_PAUSE_MS or width >= _MAX_WIDTH
         if texts and is_new:
             yield Paragraph(label, join_sentences(texts))
             texts, width = [], 0
-        label = sentence.label
+        label = new_label
         texts.append(sentence.text)
         width += display_width(sentence.text)
         end_ms = max(end_ms, sentence.end_ms)
@@ -36,12 +37,18 @@ def build_paragraphs(transcript: Transcript) -> Iterator[Paragraph]:
 
 
 def render_txt(transcript: Transcript) -> bytes:
-    """Return the paragraphs in UTF-8 with an empty line between them. The file of a silent recording is empty."""
+    """Return the title and the paragraphs in UTF-8 with empty lines between them.
+
+    The file of a silent recording without a title is empty.
+    """
     return encode_pieces(_pieces(transcript))
 
 
 def _pieces(transcript: Transcript) -> Iterator[str]:
-    for number, (label, text) in enumerate(build_paragraphs(transcript)):
-        if number:
-            yield "\n"
-        yield f"{label}: {text}\n" if label else f"{text}\n"
+    separator = ""
+    if transcript.title:
+        yield f"{transcript.title}\n"
+        separator = "\n"
+    for label, text in build_paragraphs(transcript):
+        yield f"{separator}{label}: {text}\n" if label else f"{separator}{text}\n"
+        separator = "\n"

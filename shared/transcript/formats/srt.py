@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from shared.transcript.captions import Cue, format_time
-from shared.transcript.text import encode_pieces
+from shared.transcript.captions import Cue, format_label, format_time
+from shared.transcript.text import encode_pieces, replace_markup
 
 
 def render_srt(cues: Iterable[Cue]) -> bytes:
@@ -18,17 +18,7 @@ def _pieces(cues: Iterable[Cue]) -> Iterator[str]:
             yield "\n"
         yield f"{number}\n{format_time(cue.start_ms, ',')} --> {format_time(cue.end_ms, ',')}\n"
         for label, text in cue.parts:
-            shown = _replace_markup(text)
-            show_label = label and (label != last_label or len(cue.parts) > 1)
-            yield f"{label}: {shown}\n" if show_label else f"{shown}\n"
+            shown = replace_markup(text)
+            is_shown = label != last_label or len(cue.parts) > 1
+            yield f"{format_label(label)}{shown}\n" if label and is_shown else f"{shown}\n"
             last_label = label
-
-
-def _replace_markup(text: str) -> str:
-    """Replace the characters that players read as markup by their full-width forms, because SRT has no escapes.
-
-    Players hide `<...>` and `{...}` as styling, and read a backslash before some letters as a line break. The
-    full-width forms are visible in every player, and also split `-->`. Players show `&` as it is.
-    """
-    text = text.replace("<", "＜").replace(">", "＞")
-    return text.replace("{", "｛").replace("}", "｝").replace("\\", "＼")

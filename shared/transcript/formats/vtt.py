@@ -6,20 +6,22 @@ from shared.transcript.captions import Cue, format_time
 from shared.transcript.text import encode_pieces
 
 
-def render_vtt(cues: Iterable[Cue]) -> bytes:
+def render_vtt(cues: Iterable[Cue], title: str = "") -> bytes:
     """Return WebVTT in UTF-8. With several speakers, each part has a voice tag. The file of silence is a header."""
-    return encode_pieces(_pieces(cues))
+    return encode_pieces(_pieces(cues, title))
 
 
-def _pieces(cues: Iterable[Cue]) -> Iterator[str]:
-    yield "WEBVTT\n"
+def _pieces(cues: Iterable[Cue], title: str) -> Iterator[str]:
+    # The header has no escapes, and must not contain an arrow.
+    yield f"WEBVTT - {title.replace('-->', '--＞')}\n" if title else "WEBVTT\n"
     for cue in cues:
         yield f"\n{format_time(cue.start_ms, '.')} --> {format_time(cue.end_ms, '.')}\n"
         for label, text in cue.parts:
             escaped = _escape(text)
-            yield f"<v {label}>{escaped}</v>\n" if label else f"{escaped}\n"
+            yield f"<v {_escape(label)}>{escaped}</v>\n" if label else f"{escaped}\n"
 
 
 def _escape(text: str) -> str:
-    # The specification requires the first two; the third keeps `-->` out of a cue's text.
+    # In a text, the specification requires the first two, and the third keeps `-->` out; in the name of a voice, it
+    # requires the first and the third.
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -91,6 +91,41 @@ def test_result_of_an_upload_before_the_start_has_no_seconds() -> None:
     assert activity == Transcribed("a.mp3", None, 3, 1_065_000)
 
 
+@pytest.mark.parametrize(
+    ("formats", "expected"),
+    [
+        ({"formats": ["txt"]}, Transcribed("a.mp3", 2.5, None, None)),
+        ({"formats": ["json", "vtt"]}, Transcribed("a.mp3", 2.5, 3, 1_065_000)),
+        ({}, Transcribed("a.mp3", 2.5, 3, 1_065_000)),
+    ],
+)
+def test_recording_with_formats_of_its_own_is_reported_once(
+    formats: dict[str, list[str]], expected: Transcribed
+) -> None:
+    receipt = {"key": "a.mp3", "outcome": "transcribed", "job_id": "j1", "options": formats}
+    documents = {"a_mp3_json": TRANSCRIPT, "_scribe/done/b/a!1": {**receipt, "sources": {"formats": "x"}}}
+    log = create_log(**documents)
+    assert log.process([put(INPUT, "a.mp3", 10.0)], []) == [Uploaded("a.mp3")]
+    written = [
+        put(OUTPUT, f"transcripts/a.mp3.{name}", 12.0)
+        for name in formats.get("formats", ("json", "txt", "srt"))
+    ]
+    assert log.process(written, []) == []
+    closed = put(OUTPUT, ".scribe/done/b/a!1", 12.5)
+    assert log.process([closed, closed], []) == [expected]
+    assert log.open_keys == set()
+
+
+@pytest.mark.parametrize(
+    "receipt",
+    [{"outcome": "failed", "sources": {"formats": "x"}}, {"outcome": "transcribed", "sources": {}}, {}],
+)
+def test_other_receipts_are_not_reported(receipt: dict[str, Any]) -> None:
+    log = create_log(**{"_scribe/done/b/a!1": {"key": "a.mp3", "job_id": "j1", **receipt}})
+    assert log.process([put(INPUT, "a.mp3"), put(OUTPUT, ".scribe/done/b/a!1")], []) == [Uploaded("a.mp3")]
+    assert log.open_keys == {"a.mp3"}
+
+
 def test_recording_whose_name_ends_like_an_error_object() -> None:
     log = create_log(a_error_json=TRANSCRIPT)
     activities = log.process([put(INPUT, "a.error", 1.0), *put_transcripts("a.error", 2.0)], [])
@@ -140,6 +175,7 @@ def test_entry_that_never_comes_does_not_stop_the_log() -> None:
             Transcribed("a.mp3", 98.7, 1, 1_065_000),
             "[green]✓[/] a.mp3 (1:39): 1 word in 17:45 of audio",
         ),
+        (Transcribed("a.mp3", None, None, None), "[green]✓[/] a.mp3: transcribed"),
         (Transcribed("a.mp3", None, 0, 2_000), "[green]✓[/] a.mp3: no speech in 2.0 s of audio"),
         (
             Failed("a.mp3", 2.0, ERROR),

@@ -332,6 +332,26 @@ def test_two_channels_have_two_speakers(
     assert all(re.match(r"\[[^,]+,[^,]+,[01]\]  ", line) for line in get_result(job).split("\n"))
 
 
+@pytest.mark.parametrize("is_diarised", [True, False])
+def test_mono_recording_has_speakers_only_if_the_job_separates_them(
+    cloud: StandIn, raw: RawClient, speech_bucket: str, run_job: RunJob, *, is_diarised: bool
+) -> None:
+    sidecar = "[0] 您好。\n[1] 我想改时间。\n[0] 没问题。\n"
+    raw.send("PUT", cloud.bucket_host(speech_bucket), "/call.mp3.transcript.txt", body=sidecar.encode())
+    speakers = (
+        "<SpeakerDiarization>1</SpeakerDiarization><SpeakerNumber>2</SpeakerNumber>" if is_diarised else ""
+    )
+    job = run_job(
+        speech=f"<EngineModelType>16k_zh</EngineModelType><ChannelNum>1</ChannelNum><ResTextFormat>2</ResTextFormat>{speakers}"
+    )
+    details = job.findall("Operation/SpeechRecognitionResult/ResultDetail")
+    expected = ["0", "1", "0"] if is_diarised else ["0", "0", "0"]
+    assert [detail.findtext("SpeakerId") for detail in details] == expected
+    assert [detail.findtext("FinalSentence") for detail in details] == ["您好。", "我想改时间。", "没问题。"]
+    marks = [re.match(r"\[[^,]+,[^,\]]+(,\d)?\]  ", line) for line in get_result(job).split("\n")]
+    assert [mark and mark[1] for mark in marks] == ([",0", ",1", ",0"] if is_diarised else [None] * 3)
+
+
 def test_flash_result_has_lower_case_names_by_channel(run_job: RunJob) -> None:
     fast = "<FlashAsr>true</FlashAsr><Format>mp3</Format><WordInfo>1</WordInfo>"
     job = run_job(speech=f"<EngineModelType>16k_zh</EngineModelType>{fast}")

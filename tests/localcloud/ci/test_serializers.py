@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from localcloud.ci.models import RecognitionParams
-from localcloud.ci.serializers import build_details, render_srt, render_text
+from localcloud.ci.serializers import build_details, build_flash_result, render_srt, render_text
 from localcloud.speech.models import Recognition, Sentence, Word
 
 
@@ -36,6 +38,28 @@ def test_bracket_times_have_unpadded_seconds(start_ms: int, line: str) -> None:
 def test_channel_is_third_number_with_two_channels() -> None:
     recognition = Recognition(2000, 2, (sentence("left"), sentence("right", start_ms=1000, channel=1)))
     assert render_text(params(), recognition) == "[0:0.000,0:0.500,0]  left\n[0:1.000,0:1.500,1]  right"
+
+
+@pytest.mark.parametrize(("is_diarised", "speakers"), [(True, ["0", "1"]), (False, ["0", "0"])])
+def test_flash_result_has_speakers_if_the_job_separates_them(
+    *, is_diarised: bool, speakers: list[str]
+) -> None:
+    first, second = sentence("one"), replace(sentence("two", start_ms=1000), speaker=1)
+    members = (
+        ("EngineModelType", "16k_zh"),
+        ("FlashAsr", "true"),
+        ("SpeakerDiarization", str(int(is_diarised))),
+    )
+    (flash,) = build_flash_result(RecognitionParams(members), Recognition(2000, 1, (first, second)))
+    sentences = [child for child in flash.children if child.name == "sentence_list"]
+    assert [child.value("speaker_id") for child in sentences] == speakers
+
+
+def test_channels_stay_the_speakers_of_two_channels() -> None:
+    members = (("ChannelNum", "2"), ("SpeakerDiarization", "1"))
+    spoken = replace(sentence("right", channel=1), speaker=5)
+    (detail,) = build_details(RecognitionParams(members), Recognition(2000, 2, (spoken,)))
+    assert detail.value("SpeakerId") == "1"
 
 
 def test_srt_times_have_hours() -> None:

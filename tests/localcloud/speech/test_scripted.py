@@ -42,6 +42,13 @@ def test_bytes_can_request_silence_or_failure(tmp_path: Path) -> None:
         recognise(write_recording(tmp_path, b"NOT AUDIO at all"))
 
 
+def test_bytes_can_request_two_speakers(tmp_path: Path) -> None:
+    plain = recognise(write_recording(tmp_path, b"one" * 9_000))
+    assert [sentence.speaker for sentence in plain.sentences] == [0, 0]
+    talk = recognise(write_recording(tmp_path, b"TWO SPEAKERS" * 9_000))
+    assert [(sentence.channel, sentence.speaker) for sentence in talk.sentences] == [(0, 0), (0, 1)]
+
+
 def test_sidecar_is_returned(tmp_path: Path) -> None:
     sidecar = tmp_path / "sidecar"
     sidecar.write_text("[1] 您好 100%。\nGood morning, all!\n[0] 再见", "utf-8")

@@ -71,6 +71,28 @@ def test_each_sentence_has_its_own_span_if_the_numbers_agree() -> None:
     assert (first.start_ms, first.end_ms, second.start_ms, second.end_ms) == (0, 400, 900, 1_000)
 
 
+def test_marks_are_the_speakers_of_a_recording_with_one_channel(tmp_path: Path) -> None:
+    sidecar = tmp_path / "sidecar"
+    sidecar.write_text("您好。\n[1] 我想改时间。\n请稍等\n[9]\n再见。\n[0] [1] 完。\n[10] x\n", "utf-8")
+    sentences = parse_sidecar(sidecar, [(0, 9_000)], 0, 1)
+    assert [(sentence.speaker, sentence.text) for sentence in sentences] == [
+        (0, "您好。"),
+        (1, "我想改时间。"),
+        (1, "请稍等"),
+        (9, "再见。"),
+        (0, "[1] 完。"),
+        (0, "[10] x"),
+    ]
+    assert {sentence.channel for sentence in sentences} == {0}
+
+
+def test_speakers_are_not_marked_beside_two_channels(tmp_path: Path) -> None:
+    sidecar = tmp_path / "sidecar"
+    sidecar.write_text("[1] 我想改时间。\n", "utf-8")
+    (sentence,) = parse_sidecar(sidecar, [(0, 900)], 1, 2)
+    assert (sentence.channel, sentence.speaker, sentence.text) == (1, 0, "我想改时间。")
+
+
 @pytest.mark.parametrize("content", ["", "\n \n", "\u3000\n\t\n"])
 def test_line_of_spaces_is_no_sentence(tmp_path: Path, content: str) -> None:
     sidecar = tmp_path / "sidecar"

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
-from shared.options.model import OPTIONS, InvalidOption, RecordingOptions, format_value
+from shared.options.model import OPTIONS, InvalidOption, RecordingOptions, as_json_value, format_value
 from shared.options.parse import MARKS, Choice, parse_metadata, parse_values
 from shared.recordings.keys import OUTPUT_MARK
 from shared.settings import DEFAULT_FORMATS
@@ -78,6 +79,7 @@ INVALID: tuple[tuple[str, Any], ...] = (
     ("title", "a\x00b"),
     ("title", "a" * 201),
     ("title", "a\u202eb"),
+    ("title", "a\u061cb"),
     ("title", "\ud800"),
     ("title", False),
     ("speaker-names", ["a", ""]),
@@ -237,3 +239,10 @@ def test_values_are_shown_as_metadata_have_them() -> None:
         "0",
         "yes",
     ]
+
+
+@each_case
+def test_json_value_of_an_option_is_read_again(case: OptionCase) -> None:
+    value = as_json_value(case.name, case.value)
+    assert parse_values("receipt", {case.name: value}, is_operator=True)[case.name].value == case.value
+    assert json.loads(json.dumps(value)) == value

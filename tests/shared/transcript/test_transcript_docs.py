@@ -7,6 +7,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from shared.options.model import OPTIONS
+from shared.options.parse import Choice
 from shared.transcript import FORMATS, RecordingRef, Sentence, Transcript, build_transcript, parse_sentence
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -25,7 +27,7 @@ def parse_detail(
     return sentence
 
 
-def build_example() -> Transcript:
+def build_example(title: str = "", speaker_names: tuple[str, ...] = ()) -> Transcript:
     late = "Hi. I would like to move my appointment from Tuesday to Thursday, if that is still possible."
     return build_transcript(
         recording=RecordingRef(
@@ -42,6 +44,9 @@ def build_example() -> Transcript:
         ],
         lines="",
         flash=[],
+        title=title,
+        speaker_names=speaker_names,
+        options={"speakers": Choice("auto", "x-cos-meta-scribe-speakers")},
     )
 
 
@@ -52,13 +57,27 @@ def test_example_in_the_page_is_what_the_code_writes(name: str) -> None:
     assert block[1] == FORMATS[name].render(build_example()).decode()
 
 
+@pytest.mark.parametrize(("language", "name"), [("text", "txt"), ("vtt", "vtt")])
+def test_example_with_title_and_names_is_what_the_code_writes(language: str, name: str) -> None:
+    block = re.search(rf"^```{language} title\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    assert block is not None, f"docs/transcript.md has no {language} block with a title"
+    written = FORMATS[name].render(build_example("预约改期", ("前台", "Anna"))).decode()
+    assert written.startswith(block[1])
+    assert block[1].count("\n") > 3
+
+
+def test_schema_has_every_option() -> None:
+    schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
+    assert schema["properties"]["options"]["propertyNames"]["enum"] == list(OPTIONS)
+
+
 def test_schema_is_valid_and_accepts_the_example() -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads(FORMATS["json"].render(build_example())), schema)
 
 
-@pytest.mark.parametrize("level", ["document", "recording", "sentence", "word"])
+@pytest.mark.parametrize("level", ["document", "recording", "option", "sentence", "word"])
 def test_schema_rejects_missing_and_unknown_members(level: str) -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
     document = json.loads(FORMATS["json"].render(build_example()))
@@ -66,6 +85,7 @@ def test_schema_rejects_missing_and_unknown_members(level: str) -> None:
     objects = {
         "document": document,
         "recording": document["recording"],
+        "option": document["options"]["speakers"],
         "sentence": sentence,
         "word": sentence["words"][0],
     }
