@@ -13,8 +13,8 @@ from enum import Enum
 
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
-from shared.options.sidecar import SIDECAR_SUFFIX
 from shared.options.hot_words import HOT_WORDS_FOLDER, find_templates_bucket
+from shared.options.sidecar import SIDECAR_SUFFIX
 from shared.settings import Settings, load_settings
 
 CI_ROLE = "CI_QCSRole"
