@@ -75,6 +75,10 @@ class EnvFileNotFound(OperatorError):
         )
 
 
+class CredentialsNotFound(OperatorError):
+    """Nothing has a key of an account, not even a part of one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commands:
     """Builds command lines for messages. `env_file` is the .env file of this run."""
@@ -188,7 +192,7 @@ def load_operator_credentials(
     """Load the operator's key: the first spelling with both id and key, else the SDK's profile below `home`.
 
     Nothing is stripped: a key with white space or control characters is refused. Raises OperatorError, which names the
-    variables to set and `env_file`, and quotes no value.
+    variables to set and `env_file`, and quotes no value; CredentialsNotFound if there is nothing of a key.
     """
     incomplete = []
     for names in KEY_VARIABLES:
@@ -206,7 +210,8 @@ def load_operator_credentials(
     if credentials and not incomplete:  # half a key in .env means that account, not the one of the profile
         return credentials
     id_name, key_name, _ = KEY_VARIABLES[-1]  # the spelling of .env.example and the documentation
-    raise OperatorError(
+    error = OperatorError if incomplete else CredentialsNotFound
+    raise error(
         f"{'; '.join(incomplete) or 'There is no key of a Tencent Cloud account'}: set {id_name} and {key_name} in "
         f"{env_file} or in the environment, or write them as secret_id and secret_key under [default] in "
         f"{home / _SDK_PROFILE}"

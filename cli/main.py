@@ -285,6 +285,57 @@ def policy(
     _run(console, lambda: command.policy(console, stderr, options, create_context(env_file)))
 
 
+@app.command(rich_help_panel="On Tencent Cloud")
+def explain(
+    key: Annotated[
+        str, typer.Argument(help="The key of an object, there or not: calls/a.mp3", metavar="KEY")
+    ],
+    *,
+    bucket: Annotated[
+        str, typer.Option(metavar="NAME", help="Its input bucket. Default: the only one.")
+    ] = "",
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="As if uploaded with these metadata only: speakers=auto. Can be repeated.",
+        ),
+    ] = None,
+    sidecar: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="As if this file were its sidecar.", exists=True, dir_okay=False),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=0, metavar="BYTES", help="As if it had this size in bytes.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Read nothing from the bucket.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """Say what would happen to a recording and why: its options, the job, the places of its transcripts.
+
+    Changes nothing. Without a key of an account nothing is read from the bucket.
+    """
+    from cli.explain import command  # noqa: PLC0415
+
+    try:
+        names = [command.parse_metadata_argument(each) for each in metadata or ()]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--metadata") from None
+    options = command.ExplainOptions(
+        key,
+        bucket,
+        dict(names) if metadata is not None else None,
+        sidecar,
+        size,
+        offline=offline,
+        as_json=as_json,
+    )
+    console = create_console()
+    if not _run(console, lambda: command.explain(console, create_context(env_file), options)):
+        raise typer.Exit(1)
+
+
 def _confirm() -> bool:
     """Ask on the terminal. Raises OperatorError without one."""
     if not sys.stdin.isatty():

@@ -13,9 +13,12 @@ from enum import Enum
 
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
+from shared.options.hot_words import HOT_WORDS_FOLDER, find_templates_bucket
+from shared.options.sidecar import SIDECAR_SUFFIX
 from shared.settings import Settings, load_settings
 
 CI_ROLE = "CI_QCSRole"
+MAX_BUCKETS_WITH_SIDECARS = 5  # more of them share one resource
 LOCK_FOLDER = "deploy-lock/"  # below STATE_PREFIX
 
 
@@ -46,6 +49,16 @@ class ResourceScope:
         """The objects that may be recordings."""
         return tuple(_cos_resource(self.region, bucket, self.input_prefix) for bucket in self.input_buckets)
 
+    def sidecar_resources(self) -> tuple[str, ...]:
+        """The sidecars of recordings. Those of many buckets, named one by one, would not fit into a policy."""
+        if len(self.input_buckets) > MAX_BUCKETS_WITH_SIDECARS:
+            appids = dict.fromkeys(map(_parse_appid, self.input_buckets))
+            return tuple(f"qcs::cos:{self.region}:uid/{appid}:*{SIDECAR_SUFFIX}" for appid in appids)
+        return tuple(
+            _cos_resource(self.region, bucket, self.input_prefix) + SIDECAR_SUFFIX
+            for bucket in self.input_buckets
+        )
+
     def input_bucket_resources(self) -> tuple[str, ...]:
         """The input buckets as a whole; COS documents show listing granted only on those (436/8276)."""
         return tuple(_cos_resource(self.region, bucket, "") for bucket in self.input_buckets)
@@ -57,6 +70,11 @@ class ResourceScope:
     def receipt_resources(self, name: str) -> tuple[str, ...]:
         """What is below this name in the state prefix: `open/`, `done/`, `claim/`, or "" for everything."""
         return self._output_resources(self.state_prefix + name)
+
+    def hot_words_resources(self) -> tuple[str, ...]:
+        """The lists of templates with hot words, of every deployment with these buckets."""
+        bucket = find_templates_bucket(self.output_bucket, self.input_buckets)
+        return (_cos_resource(self.output_region, bucket, self.state_prefix + HOT_WORDS_FOLDER),)
 
     def output_bucket_resources(self) -> tuple[str, ...]:
         """The buckets with the receipts as a whole."""
@@ -125,6 +143,7 @@ class ResourceKind(Enum):
     """What an action is done to."""
 
     RECORDING = "recordings"
+    SIDECAR = "sidecars"
     INPUT_LISTING = "the list of an input bucket"
     OPEN = "open receipts"
     DONE = "done receipts"
@@ -135,16 +154,19 @@ class ResourceKind(Enum):
     OUTPUT_LISTING = "the list of the output bucket"
     TRANSCRIPT = "transcripts and error objects"
     SPEECH = "the speech service of the input bucket"
+    HOT_WORDS = "lists of templates with hot words"
     CI_ROLE = "the role of the speech service"
 
 
 _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
     ResourceKind.RECORDING: ResourceScope.recording_resources,
+    ResourceKind.SIDECAR: ResourceScope.sidecar_resources,
     ResourceKind.INPUT_LISTING: ResourceScope.input_bucket_resources,
     ResourceKind.OPEN: lambda scope: scope.receipt_resources("open/"),
     ResourceKind.DONE: lambda scope: scope.receipt_resources("done/"),
     ResourceKind.CLAIM: lambda scope: scope.receipt_resources("claim/"),
     ResourceKind.WAITING: lambda scope: scope.receipt_resources("waiting/"),
+    ResourceKind.HOT_WORDS: ResourceScope.hot_words_resources,
     ResourceKind.STATE: lambda scope: scope.receipt_resources(""),
     ResourceKind.STATE_BUCKET: ResourceScope.output_bucket_resources,
     ResourceKind.OUTPUT_LISTING: ResourceScope.output_bucket_resources,
@@ -175,6 +197,7 @@ class Grant:
 _ON = ResourceKind
 TABLE = (
     Grant("upload", "cos:HeadObject", _ON.RECORDING, "size, ETag and options of the recording"),
+    Grant("upload", "cos:GetObject", _ON.SIDECAR, "options of the recording"),
     Grant("upload", "cos:GetObject", _ON.DONE, "whether this content was transcribed before"),
     Grant("upload", "cos:PutObject", _ON.OPEN, "the receipt, before a job costs anything; then the job's id"),
     Grant("upload", "cos:GetObject", _ON.OPEN, "whether the receipt belongs to this attempt"),
@@ -195,12 +218,19 @@ TABLE = (
     Grant("upload", "cos:GetObject", _ON.WAITING, "whether an archived recording was reported already"),
     Grant("upload", "cos:PutObject", _ON.WAITING, "the receipt of an archived recording"),
     Grant("upload", "cos:DeleteObject", _ON.WAITING, "the archived recording was restored"),
+    Grant("upload", "cos:GetObject", _ON.HOT_WORDS, "which template has the hot words of the recording"),
     Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, "submits the job"),
     Grant("upload", "cam:PassRole", _ON.CI_ROLE, "the job runs with that role (CI document 1045/73385)"),
     Grant("callback", "ci:DescribeAsrJob", _ON.SPEECH, "the state and result of the notified job"),
     Grant("callback", "cos:GetObject", _ON.OPEN, "the receipt of the job"),
     Grant("callback", "cos:GetObject", _ON.DONE, "whether the job is finished already"),
     Grant("callback", "cos:HeadObject", _ON.RECORDING, "whether the recording still has the same content"),
+    Grant(
+        "callback",
+        "cos:GetObject",
+        _ON.SIDECAR,
+        "options of a recording uploaded again while its job was running",
+    ),
     Grant(
         "callback", "cos:GetBucket", _ON.OUTPUT_LISTING, "whether the recording had other content in between"
     ),
@@ -227,6 +257,7 @@ TABLE = (
         "sweep", "cos:DeleteObject", _ON.STATE, "closed receipts, their claims, cursors of a complete round"
     ),
     Grant("sweep", "cos:HeadObject", _ON.RECORDING, "same as callback"),
+    Grant("sweep", "cos:GetObject", _ON.SIDECAR, "same as upload"),
     Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:HeadObject", _ON.TRANSCRIPT, "same as upload"),
@@ -314,9 +345,23 @@ _SPEECH_ACTIONS = (
     "ci:DescribeAsrQueues",
     "ci:UpdateAsrQueue",
 )
-# For --copy-receipts, and for the lock of a deployment.
+# Templates and hot words. Pages of the documents name the first four (1045/73387, 1045/73388), and none those of
+# hot-word tables: these are the names of the calls in cos-go-sdk-v5, as those of the other calls are.
+_HOT_WORDS_ACTIONS = (
+    "ci:CreateMediaTemplate",
+    "ci:UpdateMediaTemplate",
+    "ci:DeleteMediaTemplate",
+    "ci:DescribeMediaTemplates",
+    "ci:CreateAsrVocabularyTable",
+    "ci:UpdateAsrVocabularyTable",
+    "ci:DeleteAsrVocabularyTable",
+    "ci:DescribeAsrVocabularyTable",
+    "ci:DescribeAsrVocabularyTables",
+)
+# For --copy-receipts, for the lock of a deployment, and for the list of templates with hot words.
 _RECEIPT_ACTIONS = ("cos:GetObject", "cos:HeadObject", "cos:PutObject")
-_LOCK_ACTIONS = ("cos:DeleteObject",)
+_DELETION_ACTIONS = ("cos:DeleteObject",)
+_RECORDING_ACTIONS = ("cos:HeadObject",)  # for `scribe explain`: the metadata of a recording, not its content
 # COS document 436/30580. PutBucket is for --make-buckets, GetBucket for doctor's count of recordings without a receipt.
 _BUCKET_ACTIONS = ("cos:HeadBucket", "cos:GetBucketVersioning", "cos:PutBucket", "cos:GetBucket")
 _ROLE_ACTIONS = (
@@ -341,13 +386,15 @@ def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]
         yield Permission("cam:PassRole", scope.role_resource(function.role))
     yield from _permissions_on((*_GLOBAL_ACTIONS, *_TAG_ACTIONS), "*")
     for resource in scope.speech_resources():
-        yield from _permissions_on(_SPEECH_ACTIONS, resource)
+        yield from _permissions_on((*_SPEECH_ACTIONS, *_HOT_WORDS_ACTIONS), resource)
     for resource in scope.bucket_resources():
         yield from _permissions_on(_BUCKET_ACTIONS, resource)
     for resource in scope.receipt_resources(""):
         yield from _permissions_on(_RECEIPT_ACTIONS, resource)
-    for resource in scope.receipt_resources(LOCK_FOLDER):
-        yield from _permissions_on(_LOCK_ACTIONS, resource)
+    for resource in (*scope.receipt_resources(LOCK_FOLDER), *scope.hot_words_resources()):
+        yield from _permissions_on(_DELETION_ACTIONS, resource)
+    for resource in scope.recording_resources():
+        yield from _permissions_on(_RECORDING_ACTIONS, resource)
 
 
 def role_admin_permissions() -> Iterator[Permission]:

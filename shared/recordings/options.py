@@ -55,10 +55,8 @@ def choose_for_recording(ctx: Context, recording: Recording, head: ObjectMetadat
     Raises CloudError, and SettingsError if the rules of the package cannot be read.
     """
     default = RecordingOptions(ctx.settings.engine)
-    if recording.size == 0:
-        return OptionChoice(default, invalid=EMPTY)
-    if recording.size > MAX_RECORDING_BYTES:
-        return OptionChoice(default, invalid=TOO_LARGE)
+    if wrong_size := check_size(recording.size):
+        return OptionChoice(default, invalid=wrong_size)
     rules = load_package_rules(ctx.settings)
     sidecar = Sidecar()
     try:
@@ -77,6 +75,13 @@ def choose_for_recording(ctx: Context, recording: Recording, head: ObjectMetadat
     if warnings:
         ctx.log.info("unconfirmed_options", key=recording.key, warnings=list(warnings))
     return OptionChoice(chosen.options, select_sources(chosen), sidecar=sidecar)
+
+
+def check_size(size: int) -> FailureReason | None:
+    """Return why a recording of this many bytes cannot be submitted; None if it can."""
+    if size == 0:
+        return EMPTY
+    return TOO_LARGE if size > MAX_RECORDING_BYTES else None
 
 
 def log_choice(ctx: Context, key: str, choice: OptionChoice) -> None:

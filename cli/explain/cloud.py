@@ -1,0 +1,220 @@
+"""What the bucket says about a key: metadata, sidecar, receipt. Reads with the functions' own code; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from cli.explain.explain import Upload, explain_key, refuse
+from cli.explain.models import Explanation, State
+from shared.errors import NotFound
+from shared.logger import Logger
+from shared.options.choose import select_sources
+from shared.options.model import OPTIONS, InvalidOption, format_value
+from shared.options.rules import Rule
+from shared.options.sidecar import sidecar_key
+from shared.recordings.again import NO_DIFFERENCE, Difference, compare_options
+from shared.recordings.content import head_content
+from shared.recordings.context import Context, build_context
+from shared.recordings.keys import ERROR_EXTENSION, transcript_key
+from shared.recordings.models import Status
+from shared.recordings.options import OptionChoice
+from shared.recordings.receipt import FAILED, SUPERSEDED, TRANSCRIBED, Receipt, Recording
+from shared.recordings.sidecars import Sidecar, read_sidecar
+from shared.settings import Settings
+from shared.tencent.auth import Credentials
+from shared.tencent.client import TencentClient
+from shared.tencent.cos import ObjectMetadata
+
+
+class BucketReader:
+    """Reads what the bucket says about one key: at most four requests."""
+
+    def __init__(self, ctx: Context, rules: Sequence[Rule] = ()) -> None:
+        self._ctx, self._rules = ctx, rules
+
+    @classmethod
+    def create(cls, credentials: Credentials, settings: Settings, rules: Sequence[Rule]) -> BucketReader:
+        """Create a reader with this key. The functions' log lines are dropped."""
+        client = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"))
+        return cls(build_context(client, settings, Logger(write=lambda _: None)), rules)
+
+    def explain(
+        self,
+        bucket: str,
+        key: str,
+        metadata: Mapping[str, str] | None,
+        sidecar: bytes | None,
+        size: int | None,
+    ) -> Explanation:
+        """Explain a key with what is in the bucket, where the arguments do not replace it. Raises CloudError."""
+        settings, rules = self._ctx.settings, self._rules
+        upload = Upload(metadata or {}, sidecar, size)
+        explanation = explain_key(settings, rules, bucket, key, upload)
+        if explanation.is_recording is False:
+            return explanation  # by its key alone
+        head = self._find_head(bucket, key)
+        if head:
+            upload = Upload(
+                head.metadata if metadata is None else metadata,
+                sidecar,
+                head.size if size is None else size,
+                head.content_type,
+            )
+            explanation = explain_key(settings, rules, bucket, key, upload)
+            if not explanation.is_recording:
+                return explanation
+        found, error = self._read_sidecar(bucket, key) if sidecar is None else (Sidecar(sidecar), None)
+        explanation = explain_key(settings, rules, bucket, key, upload._replace(sidecar=found.body))
+        if error:
+            explanation = refuse(explanation, error)
+        if found.is_denied:
+            warning = f"{sidecar_key(key)}: the key of the account may not read it, so it is left out here"
+            explanation = explanation._replace(warnings=(*explanation.warnings, warning))
+        state = self._read_state(head, explanation, found) if head else _describe_missing(explanation)
+        return explanation._replace(state=state)
+
+    def _find_head(self, bucket: str, key: str) -> ObjectMetadata | None:
+        try:
+            return head_content(self._ctx, bucket, key)
+        except NotFound:
+            return None
+
+    def _read_sidecar(self, bucket: str, key: str) -> tuple[Sidecar, InvalidOption | None]:
+        try:
+            return read_sidecar(self._ctx, Recording(bucket, key, "", 0)), None
+        except InvalidOption as error:
+            return Sidecar(), error
+
+    def _read_state(self, head: ObjectMetadata, explanation: Explanation, sidecar: Sidecar) -> State:
+        bucket, key = explanation.bucket, explanation.key
+        store = self._ctx.receipts(bucket)
+        receipt_id = Recording(bucket, key, head.etag, head.size).id
+        done, in_flight = store.get_done(receipt_id), store.get_open(receipt_id)
+        receipt = in_flight or done
+        difference = NO_DIFFERENCE
+        if receipt and explanation.chosen:
+            chosen = explanation.chosen
+            choice = OptionChoice(chosen.options, select_sources(chosen), sidecar=sidecar)
+            difference = compare_options(receipt, choice, is_upload=True)
+        outcome = self._describe(_Situation(head, done, in_flight, difference, explanation))
+        modified = datetime.fromtimestamp(head.modified_s, timezone.utc)
+        return State(
+            exists=True,
+            message=outcome.message,
+            on_upload=outcome.status.value,
+            size=head.size,
+            modified=modified.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            has_sidecar=sidecar.body is not None,
+            receipt=receipt.state.value if receipt else "",
+            job_id=receipt.job_id if receipt else "",
+            changed=(*difference.job, *difference.text),
+        )
+
+    def _describe(self, situation: _Situation) -> _Outcome:
+        """Say in which state the recording is, and what an upload of the same content does, as `ingest` does."""
+        if situation.in_flight:
+            return _describe_in_flight(situation.difference)
+        if situation.explanation.refusals:
+            return _describe_refused(situation.done)
+        if situation.done is None:
+            return self._describe_new(situation.head)
+        if situation.done.state is TRANSCRIBED:
+            return _describe_transcribed(situation.done, situation.difference, situation.explanation)
+        if situation.done.state is SUPERSEDED:
+            return _Outcome(
+                Status.SUBMITTED,
+                "Other content was uploaded under this key in between. This content uploaded again is submitted.",
+            )
+        assert situation.done.state is FAILED
+        bucket, key = situation.explanation.bucket, situation.explanation.key
+        error_key = transcript_key(self._ctx.settings, bucket, key, ERROR_EXTENSION)
+        return _Outcome(
+            Status.SUBMITTED,
+            f"It failed; {error_key} says why. The same content uploaded again is submitted.",
+        )
+
+    def _describe_new(self, head: ObjectMetadata) -> _Outcome:
+        if head.is_archived:
+            return _Outcome(
+                Status.SUBMITTED,
+                "In an archive storage class. It is submitted when it is restored, or uploaded again.",
+            )
+        if head.modified_s < self._ctx.settings.since_s:
+            return _Outcome(
+                Status.SUBMITTED,
+                "Not submitted. It was uploaded before SINCE, so the audit leaves it alone; uploaded again, it is "
+                "submitted.",
+            )
+        return _Outcome(
+            Status.SUBMITTED, "Not submitted yet. The event of its upload, or the audit, submits it."
+        )
+
+
+class _Outcome(NamedTuple):
+    status: Status
+    message: str
+
+
+class _Situation(NamedTuple):
+    head: ObjectMetadata
+    done: Receipt | None
+    in_flight: Receipt | None
+    difference: Difference
+    explanation: Explanation
+
+
+def _describe_missing(explanation: Explanation) -> State:
+    if explanation.refusals:
+        outcome = _describe_refused(None)
+        return State(False, f"Not in the bucket. {outcome.message}", outcome.status.value)
+    return State(False, "Not in the bucket. An upload is submitted.", Status.SUBMITTED.value)
+
+
+def _describe_in_flight(difference: Difference) -> _Outcome:
+    message = "In progress. The same content uploaded now changes nothing"
+    changed = (*difference.job, *difference.text)
+    if changed:
+        message += f"; with the other options ({', '.join(changed)}), upload it when there is a transcript"
+    return _Outcome(Status.IN_PROGRESS, message + ".")
+
+
+def _describe_refused(done: Receipt | None) -> _Outcome:
+    message = "Its options are refused: an upload gets an error object, and costs nothing."
+    if done and done.state is TRANSCRIBED:
+        message += " The transcripts that are there stay."
+    return _Outcome(Status.FAILED, message)
+
+
+def _describe_transcribed(done: Receipt, difference: Difference, explanation: Explanation) -> _Outcome:
+    if difference.job:
+        changes = _list_changes(done, difference.job, explanation)
+        return _Outcome(
+            Status.SUBMITTED,
+            "Transcribed with other options. The same content uploaded now is a new job, which is billed, because of: "
+            f"{changes}.",
+        )
+    if difference.text:
+        return _Outcome(
+            Status.REOPENED,
+            "Transcribed. The same content uploaded now is no new job; its transcripts are written again, because of: "
+            f"{', '.join(difference.text)}.",
+        )
+    return _Outcome(
+        Status.ALREADY_DONE,
+        "Transcribed with these options. The same content uploaded again is no new job.",
+    )
+
+
+def _list_changes(done: Receipt, names: Sequence[str], explanation: Explanation) -> str:
+    """List options with their values now, where these come from, and the values of the receipt."""
+    if explanation.chosen is None:
+        return ", ".join(names)
+    options, sources = explanation.chosen
+    texts = []
+    for name in names:
+        field = OPTIONS[name].field
+        now, before = (format_value(name, getattr(each, field)) for each in (options, done.recording_options))
+        texts.append(f"{name} {now} ({sources[name]}), before {before}")
+    return "; ".join(texts)

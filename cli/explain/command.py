@@ -1,0 +1,142 @@
+"""`scribe explain KEY`: read settings and, with a key of the account, the bucket; print what would happen and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from cli.config import TOKEN_NAME, CliContext, Commands, CredentialsNotFound
+from cli.errors import OperatorError
+from cli.explain.cloud import BucketReader
+from cli.explain.explain import Upload, explain_key
+from cli.explain.models import Explanation
+from cli.explain.render import print_explanation
+from cli.manifest.loader import load_manifest
+from cli.manifest.models import CALLBACK
+from cli.output import escape_line, print_json
+from cli.policy.permissions import load_function_settings
+from cli.rules.loader import load_context_rules
+from shared.errors import CloudError
+from shared.options.parse import METADATA_PREFIX, OPTION_PREFIX
+from shared.options.rules import Rule
+from shared.options.sidecar import MAX_SIDECAR_BYTES
+from shared.settings import Settings
+
+_DENIED_STATUSES = (401, 403)
+# Nothing that is explained depends on the token, and there may be none yet.
+_ANY_TOKEN = {TOKEN_NAME: "not-chosen-by-anybody-yet"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainOptions:
+    """The arguments of the command.
+
+    `metadata` (without `x-cos-meta-`) are in place of the object's own; None: the object's own. `size` in bytes.
+    """
+
+    key: str
+    bucket: str = ""
+    metadata: Mapping[str, str] | None = None
+    sidecar: Path | None = None
+    size: int | None = None
+    offline: bool = False
+    as_json: bool = False
+
+
+def explain(console: Console, context: CliContext, options: ExplainOptions) -> bool:
+    """Print the explanation. True unless something is refused. Changes nothing.
+
+    Raises OperatorError and SettingsError for wrong settings or arguments, and if the bucket cannot be read.
+    """
+    _check_key(options.key)
+    config = context.load_config()
+    manifest = load_manifest(context.folder, {**_ANY_TOKEN, **config}, context.env_file)
+    variables = manifest.functions[CALLBACK].variables
+    settings = load_function_settings(manifest.region, variables, config.get("CLOUD_ENDPOINT", ""))
+    file = load_context_rules(context, settings)
+    rules = file.rules if file else ()
+    bucket = options.bucket or _choose_bucket(settings)
+    reader = None if options.offline else _create_reader(context, config, settings, rules)
+    try:
+        explanation = _explain(settings, rules, bucket, options, reader)
+    except CloudError as error:
+        raise OperatorError(
+            escape_line(f"{error}. {_advise(error, context.commands, options.key)}")
+        ) from None
+    if options.as_json:
+        print_json(console, explanation.as_json())
+    else:
+        print_explanation(console, explanation)
+    return not explanation.refusals
+
+
+def parse_metadata_argument(argument: str) -> tuple[str, str]:
+    """Parse NAME=VALUE into the name without `x-cos-meta-` and the value.
+
+    A name without that prefix is the name of an option, with or without `scribe-`. Raises ValueError.
+    """
+    full_name, equals, value = argument.partition("=")
+    name = full_name.strip().lower()
+    if not equals or not name:
+        raise ValueError(f"{argument!r} is not NAME=VALUE, such as speakers=auto")
+    if name.startswith(METADATA_PREFIX):
+        return name.removeprefix(METADATA_PREFIX), value
+    return OPTION_PREFIX + name.removeprefix(OPTION_PREFIX), value
+
+
+def _explain(
+    settings: Settings,
+    rules: Sequence[Rule],
+    bucket: str,
+    options: ExplainOptions,
+    reader: BucketReader | None,
+) -> Explanation:
+    sidecar = _read_sidecar(options.sidecar) if options.sidecar else None
+    if reader is None:
+        upload = Upload(options.metadata or {}, sidecar, options.size)
+        return explain_key(settings, rules, bucket, options.key, upload)
+    return reader.explain(bucket, options.key, options.metadata, sidecar, options.size)
+
+
+def _advise(error: CloudError, commands: Commands, key: str) -> str:
+    """Say what to do if the bucket cannot be read."""
+    offline = f"`{commands.line('explain', key, '--offline')}` reads nothing from the bucket"
+    if error.status in _DENIED_STATUSES:
+        return f"`{commands.show_deployer_policy}` prints what the key of the account needs; {offline}"
+    return offline
+
+
+def _read_sidecar(path: Path) -> bytes:
+    """Read a sidecar, or one byte more than it may have. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_SIDECAR_BYTES + 1)
+
+
+def _check_key(key: str) -> None:
+    """Raise OperatorError for what cannot be a key."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise OperatorError("KEY is not UTF-8, as every key is") from None
+    if not key:
+        raise OperatorError("KEY is empty: name an object, such as calls/a.mp3")
+
+
+def _choose_bucket(settings: Settings) -> str:
+    if len(settings.input_buckets) > 1:
+        names = " or ".join(settings.input_buckets)
+        raise OperatorError(f"INPUT_BUCKETS has several buckets: say which one with --bucket {names}")
+    return settings.input_buckets[0]
+
+
+def _create_reader(
+    context: CliContext, config: Mapping[str, str], settings: Settings, rules: Sequence[Rule]
+) -> BucketReader | None:
+    """Create the reader, or None without a key of the account. Raises OperatorError for a wrong key."""
+    try:
+        return BucketReader.create(context.load_credentials(config), settings, rules)
+    except CredentialsNotFound:
+        return None

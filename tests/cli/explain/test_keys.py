@@ -1,0 +1,248 @@
+"""`scribe explain` for keys of every kind, without a network: text and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pytest
+from rich.cells import cell_len
+
+from tests.helpers.explain import INPUT_BUCKET, OUTPUT_BUCKET, ExplainFolder, find_controls
+
+RULES = """\
+rules:
+  - match: calls/
+    engine: 8k_zh
+    channels: 2
+  - match: in/课程/
+    engine: 16k_zh_edu
+    formats: [vtt]
+  - match: "*.wav"
+    speaker-names: [客服, 客户]
+    fillers: none
+  - match: in/studio/
+    speakers: auto
+    engine: 16k_studio_9
+"""
+NAMES = ("bucket", "key", "is_recording", "reason", "options", "rules", "warnings", "refusals", "job")
+JOB = {"EngineModelType": "16k_zh", "ChannelNum": "1", "ResTextFormat": "2", "ConvertNumMode": "1"}
+
+
+class KeyCase(NamedTuple):
+    """A key, what is passed with it, and what is said. `options`: name -> value and place; `job`: of SpeechRecognition.
+
+    `texts`: what the text output has, too.
+    """
+
+    key: str
+    is_recording: bool | None = True
+    reason: str = ""
+    metadata: Mapping[str, str] | None = None
+    sidecar: Any = None
+    options: Mapping[str, tuple[Any, str]] = MappingProxyType({})
+    rules: tuple[str, ...] = ()
+    job: Mapping[str, str] = MappingProxyType(JOB)
+    warnings: tuple[str, ...] = ()
+    refusal: str = ""
+    nearest: Mapping[str, Any] = MappingProxyType({})
+    outputs: tuple[str, ...] = ("json", "txt", "srt", "vtt")
+    texts: tuple[str, ...] = ()
+
+
+CASES = {
+    "recording": KeyCase("in/a.mp3"),
+    "Chinese name": KeyCase(
+        "in/课程/第一讲 绪论.mp4",
+        options={
+            "engine": ("16k_zh_edu", "rules.yml line 5"),
+            "formats": (["vtt"], "rules.yml line 5"),
+        },
+        rules=("rules.yml line 5",),
+        job={**JOB, "EngineModelType": "16k_zh_edu"},
+        outputs=("vtt",),
+        texts=("transcripts/in/课程/第一讲 绪论.mp4.vtt",),
+    ),
+    "no extension": KeyCase(
+        "in/Call at 14.30 with Li",
+        is_recording=None,
+        reason="no extension: it is a recording if its Content-Type is audio or video",
+    ),
+    "folder marker": KeyCase("in/folder/", is_recording=False, reason="a folder marker"),
+    "output of Scribe": KeyCase(
+        ".scribe/raw/recordings-1250000000/a!0123456789abcdef0123456789abcdef.txt",
+        is_recording=False,
+        reason="an output of Scribe",
+    ),
+    "outside INPUT_PREFIX": KeyCase("out/a.mp3", is_recording=False, reason="outside INPUT_PREFIX"),
+    "rule": KeyCase(
+        "in/calls/a.mp3",
+        options={"engine": ("8k_zh", "rules.yml line 2"), "channels": (2, "rules.yml line 2")},
+        rules=("rules.yml line 2",),
+        job={**JOB, "EngineModelType": "8k_zh", "ChannelNum": "2"},
+        texts=("rules.yml line 2  calls/  engine 8k_zh, channels 2",),
+    ),
+    "two rules": KeyCase(
+        "in/calls/a.wav",
+        options={
+            "engine": ("8k_zh", "rules.yml line 2"),
+            "channels": (2, "rules.yml line 2"),
+            "fillers": ("none", "rules.yml line 8"),
+            "speaker-names": (["客服", "客户"], "rules.yml line 8"),
+        },
+        rules=("rules.yml line 2", "rules.yml line 8"),
+        job={**JOB, "EngineModelType": "8k_zh", "ChannelNum": "2", "FilterModal": "2"},
+    ),
+    "metadata over rule": KeyCase(
+        "in/calls/a.mp3",
+        metadata={"scribe-channels": "1", "scribe-title": "%E5%91%A8%E4%BC%9A"},
+        options={
+            "engine": ("8k_zh", "rules.yml line 2"),
+            "channels": (1, "x-cos-meta-scribe-channels"),
+            "title": ("周会", "x-cos-meta-scribe-title"),
+        },
+        rules=("rules.yml line 2",),
+        job={**JOB, "EngineModelType": "8k_zh"},
+    ),
+    "sidecar over metadata": KeyCase(
+        "in/a.mp3",
+        metadata={"scribe-fillers": "some", "scribe-speakers": "2"},
+        sidecar={"speakers": "auto", "recording": "a.mp3"},
+        options={
+            "fillers": ("some", "x-cos-meta-scribe-fillers"),
+            "speakers": ("auto", "a.mp3.scribe.json"),
+        },
+        job={**JOB, "SpeakerDiarization": "1", "SpeakerNumber": "0", "FilterModal": "1"},
+    ),
+    "refused combination": KeyCase(
+        "in/a.mp3",
+        metadata={"scribe-engine": "16k_en", "scribe-speakers": "auto"},
+        options={
+            "engine": ("16k_en", "x-cos-meta-scribe-engine"),
+            "speakers": ("auto", "x-cos-meta-scribe-speakers"),
+        },
+        job={},
+        refusal="x-cos-meta-scribe-speakers is auto, which needs one of the engines",
+        nearest={"speakers": ""},
+        outputs=(),
+        texts=("Refused: nothing would be submitted or paid", "最接近的可用选择：speakers off"),
+    ),
+    "unknown engine": KeyCase(
+        "in/studio/a.mp3",
+        options={
+            "engine": ("16k_studio_9", "rules.yml line 11"),
+            "speakers": ("auto", "rules.yml line 11"),
+        },
+        rules=("rules.yml line 11",),
+        job={**JOB, "EngineModelType": "16k_studio_9", "SpeakerDiarization": "1", "SpeakerNumber": "0"},
+        warnings=("engine is 16k_studio_9 (rules.yml line 11): Tencent's documents",),
+    ),
+    "sidecar itself": KeyCase("in/a.mp3.scribe.json", is_recording=False, reason="a sidecar"),
+    "wrong value": KeyCase(
+        "in/a.mp3",
+        metadata={"scribe-speakers": "1"},
+        job={},
+        refusal="x-cos-meta-scribe-speakers is '1'; it is off, auto or 2 to 10",
+        outputs=(),
+    ),
+    "option without scribe-": KeyCase(
+        "in/a.mp3",
+        metadata={"speakers": "2"},
+        warnings=("x-cos-meta-speakers is not read; the option is x-cos-meta-scribe-speakers",),
+    ),
+}
+
+each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> ExplainFolder:
+    return ExplainFolder(tmp_path_factory.mktemp("checkout"), RULES)
+
+
+@each_case
+def test_json_says_what_would_happen(folder: ExplainFolder, case: KeyCase) -> None:
+    explained = folder.run(case.key, case.metadata, sidecar=case.sidecar, as_json=True)
+    document = explained.document
+    assert tuple(document)[: len(NAMES)] == NAMES
+    assert explained.passed is (not case.refusal)
+    assert (document["bucket"], document["key"], document["state"]) == (INPUT_BUCKET, case.key, None)
+    assert (document["is_recording"], document["reason"]) == (case.is_recording, case.reason)
+    if case.is_recording is False:
+        assert (document["options"], document["job"], document["outputs"]) == ({}, {}, [])
+        return
+    chosen = {name: (each["value"], each["source"]) for name, each in document["options"].items()}
+    own = {name: choice for name, choice in chosen.items() if choice[1] != "settings"}
+    assert own == dict(case.options)
+    assert [rule["source"] for rule in document["rules"]] == list(case.rules)
+    assert document["job"].get("SpeechRecognition", {}) == dict(case.job)
+    assert [begins_with(each, case.warnings) for each in document["warnings"]] == [True] * len(case.warnings)
+    assert [each["reason"].startswith(case.refusal) for each in document["refusals"]] == (
+        [True] if case.refusal else []
+    )
+    assert [each["nearest"] for each in document["refusals"]] == (
+        [dict(case.nearest)] if case.refusal else []
+    )
+    places = [f"transcripts/{case.key}.{extension}" for extension in case.outputs]
+    assert document["outputs"] == places
+
+
+@each_case
+def test_text_says_the_same_on_80_columns(folder: ExplainFolder, case: KeyCase) -> None:
+    explained = folder.run(case.key, case.metadata, sidecar=case.sidecar)
+    assert explained.passed is (not case.refusal)
+    lines = explained.output.splitlines()
+    assert lines[:2] == [case.key, f"in {INPUT_BUCKET}"]
+    assert max(map(cell_len, lines)) <= 80
+    assert [line for line in lines if line != line.rstrip()] == []
+    words = " ".join(explained.output.split())
+    for text in (case.reason, case.refusal, *case.warnings):
+        assert " ".join(text.split()) in words
+    if case.is_recording is False:
+        assert len(words) < 240  # no options, no job, no transcripts
+        return
+    for text in case.texts:
+        assert text in explained.output
+    for name, (_, source) in case.options.items():
+        assert any(line.split()[:1] == [name] and line.endswith(source) for line in lines), name
+    for name, value in case.job.items():
+        assert any(line.split() == [name, value] for line in lines), name
+    assert (f"Transcripts, in {OUTPUT_BUCKET}" in lines) is bool(case.outputs)
+
+
+def begins_with(text: str, starts: tuple[str, ...]) -> bool:
+    return text.startswith(starts)
+
+
+def test_columns_are_aligned_also_with_chinese(folder: ExplainFolder) -> None:
+    metadata = {"scribe-title": "周会记录", "scribe-speakers": "auto", "scribe-speaker-names": "客服,客户"}
+    lines = folder.run("in/a.mp3", metadata).output.splitlines()
+    starts = {cell_len(line[: line.index("x-cos-meta-")]) for line in lines if "x-cos-meta-" in line}
+    assert len(starts) == 1
+
+
+def test_long_values_are_folded_inside_their_column(folder: ExplainFolder) -> None:
+    names = ",".join(f"{number}号发言人的名字比较长一些" for number in range(1, 11))
+    metadata = {"scribe-speaker-names": names, "scribe-speakers": "auto", "scribe-title": "标题" * 100}
+    lines = folder.run("in/a.mp3", metadata).output.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+
+
+def test_hostile_text_does_not_reach_the_terminal(folder: ExplainFolder) -> None:
+    key = "in/\x1b]0;owned\x07\u202egpj.mp3"
+    metadata = {"scribe-title": "a\x1b[2Jb", "x\x1b": "1", "scribe-\x9b": "2"}
+    for as_json in (False, True):
+        for each in ({"scribe-title": metadata["scribe-title"]}, {"scribe-\x9b2J": "2"}, {}):
+            explained = folder.run(
+                key, each, as_json=as_json, sidecar={"title\x1b": "\x07"} if each else None
+            )
+            assert find_controls(explained.output) == []
+    assert folder.run(key, {}, as_json=True).document["key"] == key
+
+
+def test_folder_without_rules_has_none(tmp_path: Path) -> None:
+    document = ExplainFolder(tmp_path).run("in/calls/a.mp3", as_json=True).document
+    assert document["rules"] == []
+    assert document["options"]["engine"] == {"value": "16k_zh", "source": "settings"}
