@@ -97,7 +97,8 @@ class BucketReader:
         if receipt and explanation.chosen:
             chosen = explanation.chosen
             choice = OptionChoice(chosen.options, select_sources(chosen), sidecar=sidecar)
-            difference = compare_options(receipt, choice, is_upload=True)
+            # What is uploaded while a job is in flight is compared when the job ends, without that event.
+            difference = compare_options(receipt, choice, is_upload=receipt is done)
         outcome = self._describe(_Situation(head, done, in_flight, difference, explanation))
         modified = datetime.fromtimestamp(head.modified_s, timezone.utc)
         return State(
@@ -115,7 +116,7 @@ class BucketReader:
     def _describe(self, situation: _Situation) -> _Outcome:
         """Say in which state the recording is, and what an upload of the same content does, as `ingest` does."""
         if situation.in_flight:
-            return _describe_in_flight(situation.difference)
+            return _describe_in_flight(situation.in_flight, situation.difference)
         if situation.explanation.refusals:
             return _describe_refused(situation.done)
         if situation.done is None:
@@ -172,12 +173,19 @@ def _describe_missing(explanation: Explanation) -> State:
     return State(False, "Not in the bucket. An upload is submitted.", Status.SUBMITTED.value)
 
 
-def _describe_in_flight(difference: Difference) -> _Outcome:
-    message = "In progress. The same content uploaded now changes nothing"
-    changed = (*difference.job, *difference.text)
-    if changed:
-        message += f"; with the other options ({', '.join(changed)}), upload it when there is a transcript"
-    return _Outcome(Status.IN_PROGRESS, message + ".")
+def _describe_in_flight(in_flight: Receipt, difference: Difference) -> _Outcome:
+    changed = ", ".join((*difference.job, *difference.text))
+    message = "In progress. The same content uploaded now changes nothing."
+    if changed and not in_flight.job_id:
+        message = f"In progress, without a job yet. Uploaded now, it is submitted with the other options: {changed}."
+    elif difference.job:
+        message = (
+            "In progress. The same content uploaded now is a new job, which is billed, when this one has ended, because "
+            f"of: {changed}."
+        )
+    elif changed:
+        message = f"In progress. Uploaded now, its transcripts have the other options: {changed}."
+    return _Outcome(Status.IN_PROGRESS, message)
 
 
 def _describe_refused(done: Receipt | None) -> _Outcome:

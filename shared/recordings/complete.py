@@ -11,12 +11,14 @@ from shared.errors import CloudError, NotFound, RequestRejected, safe_error_mess
 from shared.events import NotifiedJob
 from shared.options.model import OPTIONS
 from shared.options.parse import Choice
+from shared.recordings.again import NO_DIFFERENCE, compare_options, take_text_options
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
 from shared.recordings.ingest import LONG_WAIT_S, defer_to_sweep, retry_later
 from shared.recordings.keys import OUTPUT_MARK, raw_result_key
 from shared.recordings.models import Result, Status
+from shared.recordings.options import choose_for_recording, log_choice
 from shared.recordings.outputs import (
     delete_error_object,
     fail_recording,
@@ -154,8 +156,10 @@ def expire_recording(ctx: Context, receipt: Receipt, failure: Failure | None = N
     if failure:
         return fail_recording(ctx, receipt, failure)  # the role may not look at the recording any more
     checked_s = ctx.now()
-    superseded = _close_if_superseded(ctx, receipt, receipt.job_id)
-    return superseded or fail_recording(ctx, receipt, Failure(NO_RESULT_IN_TIME), checked_s=checked_s)
+    current = _check_content(ctx, receipt, receipt.job_id)
+    if isinstance(current, Result):
+        return current
+    return fail_recording(ctx, current, Failure(NO_RESULT_IN_TIME), checked_s=checked_s)
 
 
 def _complete_without_open_receipt(ctx: Context, bucket: str, job: Job, receipt_id: str) -> Result:
@@ -191,9 +195,9 @@ def _superseded_job(status: Status, receipt: Receipt, job: Job) -> Result:
 
 def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
     checked_s = ctx.now()
-    superseded = _close_if_superseded(ctx, receipt, job.job_id)
-    if superseded:
-        return superseded
+    current = _check_content(ctx, receipt, job.job_id)
+    if isinstance(current, Result):
+        return current
     failure = failure_from_job(job)
     failure = failure._replace(cloud_message=ctx.speech.client.hide_secrets(failure.cloud_message))
     if failure.reason.retried_automatically:
@@ -211,18 +215,20 @@ def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
 def _write_job_result(
     ctx: Context, receipt: Receipt, job: Job, *, may_read_raw_result: bool = False
 ) -> Result:
-    superseded = _close_if_superseded(ctx, receipt, job.job_id)
-    if superseded:
-        return superseded
-    noted = receipt.with_job(job.job_id)
+    current = _check_content(ctx, receipt, job.job_id)
+    if isinstance(current, Result):
+        return current
+    noted = current.with_job(job.job_id)
     result = job.result
     if result is None or not result.has_text:
         # Nothing was said only if the service sends an empty text. Without any, the text may come a moment later.
         recovered = recover_transcripts(ctx, receipt) if may_read_raw_result else None
         if recovered:
             return recovered
+        # A job before it, with other options, wrote to the same key.
+        begun_s = parse_timestamp(job.created) if receipt.superseded_job_ids else 0.0
         ended_s = parse_timestamp(job.ended)
-        stored = _read_raw_result(ctx, noted, ended_s) if may_read_raw_result else None
+        stored = _read_raw_result(ctx, noted, ended_s, begun_s) if may_read_raw_result else None
         if stored is None:
             reason = "the job is finished, but its text is not there yet"
             return Result.of(receipt, Status.JOB_RUNNING, job_id=job.job_id, reason=reason)
@@ -245,10 +251,12 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
     """
     store = ctx.receipts(receipt.bucket)
     done = store.get_done(receipt.id)
-    if done is None or done.state is not TRANSCRIBED:
-        return None
-    if superseded := _close_if_superseded(ctx, receipt, receipt.job_id):
-        return superseded
+    if done is None or (done.state, done.job_id) != (TRANSCRIBED, receipt.job_id):
+        return None  # also if it was transcribed before with other options, and this is new work
+    current = _check_content(ctx, receipt, receipt.job_id)
+    if isinstance(current, Result):
+        return current
+    receipt = current
     is_changed = (receipt.options, receipt.sources) != (done.options, done.sources)
     if is_changed and (rewritten := _write_from_json(ctx, receipt)):
         return rewritten
@@ -281,8 +289,10 @@ def _write_from_json(ctx: Context, receipt: Receipt) -> Result | None:
     return _write_transcript(ctx, receipt, transcript) if transcript else None
 
 
-def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> JobResult | None:
-    """Read the text that CI itself stored in the output bucket; None if it is gone, or was written after this time."""
+def _read_raw_result(
+    ctx: Context, receipt: Receipt, written_by_s: float, written_from_s: float = 0.0
+) -> JobResult | None:
+    """Read the text that CI itself stored in the output bucket; None if it is gone, or was not written in this time."""
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
     try:
         content = ctx.output_cos.get(bucket, raw_result_key(ctx.settings, receipt.id))
@@ -297,6 +307,9 @@ def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> Job
     is_copy = OUTPUT_MARK in content.head.metadata
     if not is_copy and content.head.modified_s > written_by_s + RAW_RESULT_TOLERANCE_S:
         ctx.log.warning("raw_result_too_new", key=receipt.key, job_id=receipt.job_id)
+        return None
+    if content.head.modified_s < written_from_s:
+        ctx.log.warning("raw_result_too_old", key=receipt.key, job_id=receipt.job_id)
         return None
     return _EMPTY_RESULT._replace(lines=content.body.decode("utf-8", "replace"))
 
@@ -342,18 +355,23 @@ def _build_transcript(receipt: Receipt, result: JobResult) -> Transcript:
 # known only by its own receipt. Content that came and went without an event leaves no trace.
 
 
-def _close_if_superseded(ctx: Context, receipt: Receipt, job_id: str) -> Result | None:
-    """End or restart the work if the job's result does not belong to the recording's content; None if it does.
+def _check_content(ctx: Context, receipt: Receipt, job_id: str) -> Receipt | Result:
+    """Return the receipt if the job's result belongs to the recording as it is now, else end or restart the work.
 
-    `receipt` is open, or was closed as FAILED, and is as it was read. One request if the recording is unchanged.
+    The receipt gets another title, names or formats if the recording was uploaded with them while the job was running;
+    other options of the job are new work. `receipt` is open, or was closed as FAILED, and is as it was read. One
+    request if the recording is unchanged.
     """
-    head = _get_content(ctx, receipt)
+    head, has_metadata = _get_content(ctx, receipt)
     has_same_content = head is not None and head.etag == receipt.etag
     if head and has_same_content and head.modified_s in {0.0, receipt.modified_s}:
-        return None
+        return receipt
     may_be_same = has_same_content or head is None
     if may_be_same and not _may_have_read_other_content(ctx, receipt, job_id):
-        return None
+        is_later_upload = head is not None and 0 < receipt.modified_s < head.modified_s
+        if head and has_metadata and is_later_upload and receipt.is_open and not head.is_archived:
+            return _take_later_options(ctx, receipt, job_id, head)
+        return receipt
     if receipt.is_open and not ctx.receipts(receipt.bucket).is_unchanged(receipt):
         return Result.of(receipt, Status.IN_PROGRESS, job_id=job_id, reason="another attempt continued")
     receipt = receipt.select_job(job_id)
@@ -364,6 +382,26 @@ def _close_if_superseded(ctx: Context, receipt: Receipt, job_id: str) -> Result 
     return close_superseded(ctx, receipt)
 
 
+def _take_later_options(
+    ctx: Context, receipt: Receipt, job_id: str, head: ObjectMetadata
+) -> Receipt | Result:
+    """Compare the options of the job with those of the same content, uploaded again while the job was running.
+
+    One request more, for the sidecar. Options that cannot be used are left to the event of that upload.
+    """
+    choice = choose_for_recording(ctx, receipt.recording, head)
+    difference = NO_DIFFERENCE if choice.invalid else compare_options(receipt, choice, is_upload=False)
+    if not difference.job:
+        return take_text_options(receipt, choice) if difference.text else receipt
+    if not ctx.receipts(receipt.bucket).is_unchanged(receipt):
+        return Result.of(receipt, Status.IN_PROGRESS, job_id=job_id, reason="another attempt continued")
+    ctx.log.info("uploaded_with_other_options", key=receipt.key, options=list(difference.job))
+    log_choice(ctx, receipt.key, choice)
+    restarted = receipt.select_job(job_id).restart(head.modified_s, ctx.now())
+    restarted = restarted.with_options(choice.options, choice.sources)
+    return defer_to_sweep(ctx, restarted, reason="it was uploaded again with other options")
+
+
 def close_superseded(ctx: Context, receipt: Receipt) -> Result:
     """Close the receipt as SUPERSEDED: the newer content has its own event, receipt and result."""
     store = ctx.receipts(receipt.bucket)
@@ -371,7 +409,7 @@ def close_superseded(ctx: Context, receipt: Receipt) -> Result:
         store.delete_open(receipt)  # what was closed as TRANSCRIBED stays so
         return Result.of(receipt, Status.SUPERSEDED)
     store.close(receipt.close(SUPERSEDED, ctx.now()))
-    head = _get_content(ctx, receipt)
+    head, _ = _get_content(ctx, receipt)
     if head and head.etag == receipt.etag:
         # The content came back while the receipt was being closed, and its event may have met the open receipt.
         restarted = receipt.restart(head.modified_s, ctx.now())
@@ -389,18 +427,19 @@ def head_recording(ctx: Context, receipt: Receipt) -> ObjectMetadata | None:
         return None
 
 
-def _get_content(ctx: Context, receipt: Receipt) -> ObjectMetadata | None:
-    """Return what identifies the recording's content; None if it was deleted.
+def _get_content(ctx: Context, receipt: Receipt) -> tuple[ObjectMetadata | None, bool]:
+    """Return what identifies the recording's content (None if it was deleted), and whether that has its metadata.
 
     If COS does not show the object any more, the listing still has its ETag and time: the result is paid for.
     """
     try:
-        return head_recording(ctx, receipt)
+        return head_recording(ctx, receipt), True
     except RequestRejected as error:
         if error.status not in UNREADABLE_STATUSES:
             raise
     listed = find_in_listing(ctx, receipt.bucket, receipt.key)
-    return ObjectMetadata(listed.etag, listed.size, "", parse_timestamp(listed.modified)) if listed else None
+    head = ObjectMetadata(listed.etag, listed.size, "", parse_timestamp(listed.modified)) if listed else None
+    return head, False
 
 
 def _may_have_read_other_content(ctx: Context, receipt: Receipt, job_id: str) -> bool:

@@ -222,11 +222,13 @@ def test_metadata_sidecar_and_receipt_are_read_from_the_bucket(emulator: Emulato
 @pytest.mark.process
 def test_key_of_the_deployer_may_read_what_is_explained(emulator: Emulator, tmp_path: Path) -> None:
     put_transcribed(emulator, "in/a.mp3")
+    OperatorClients.for_emulator(emulator).cos.put(INPUT_BUCKET, "in/a.mp3.scribe.json", b'{"title": "A"}')
     policy = json.loads(run_policy(tmp_path))
     (tmp_path / "checkout").mkdir()
     folder = open_folder(tmp_path / "checkout", emulator, **create_key(emulator, policy))
     document = folder.run("in/a.mp3", as_json=True).document
-    assert document["state"]["receipt"] == "transcribed"
+    assert document["options"]["title"]["source"] == "a.mp3.scribe.json"
+    assert (document["state"]["receipt"], document["warnings"]) == ("transcribed", [])
     assert folder.run("in/none.mp3", as_json=True).document["state"]["exists"] is False
 
 

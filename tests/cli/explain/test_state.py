@@ -200,12 +200,52 @@ def test_rule_that_came_later_is_new_work() -> None:
     assert "engine 8k_zh (rules.yml line 3), before 16k_zh" in get_state(explanation).message
 
 
-def test_job_in_flight_keeps_its_options() -> None:
+def upload_and_settle(pipeline: InMemoryPipeline, metadata: Mapping[str, str]) -> int:
+    """Upload the recording and let everything end. Return the number of jobs."""
+    pipeline.cloud.clock.advance(2)
+    assert pipeline.upload_and_ingest(KEY, BODY, **metadata).status is Status.IN_PROGRESS
+    pipeline.cloud.clock.advance(2)
+    pipeline.settle()
+    return pipeline.count_jobs()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "changed", "message", "jobs"),
+    [
+        ({"scribe-engine": "16k_en"}, ("engine",), "a new job, which is billed, when this one has ended", 2),
+        (
+            {"scribe-title": "A"},
+            ("title",),
+            "Uploaded now, its transcripts have the other options: title.",
+            1,
+        ),
+        ({}, (), "The same content uploaded now changes nothing.", 1),
+    ],
+)
+def test_upload_while_a_job_is_in_flight_does_what_was_said(
+    metadata: dict[str, str], changed: tuple[str, ...], message: str, jobs: int
+) -> None:
     pipeline = InMemoryPipeline()
     start_in_flight(pipeline)
-    state = get_state(explain(pipeline, {"scribe-engine": "16k_en"}))
-    assert (state.on_upload, state.changed) == ("in_progress", ("engine",))
-    assert "with the other options (engine), upload it when there is a transcript" in state.message
+    set_engine(pipeline, "16k_ca")  # what the operator changes is not a choice of the uploader
+    state = get_state(explain(pipeline, metadata))
+    assert (state.on_upload, state.changed) == ("in_progress", changed)
+    assert message in state.message
+    assert upload_and_settle(pipeline, metadata) == jobs
+
+
+def test_upload_before_a_job_is_submitted_does_what_was_said() -> None:
+    pipeline = InMemoryPipeline()
+    pipeline.upload(KEY, BODY)
+    pipeline.put_open(pipeline.build_receipt(KEY, BODY))
+    metadata = {"scribe-fillers": "none"}
+    state = get_state(explain(pipeline, metadata))
+    assert (state.receipt, state.changed) == ("submitting", ("fillers",))
+    assert (
+        "without a job yet. Uploaded now, it is submitted with the other options: fillers." in state.message
+    )
+    assert upload_and_settle(pipeline, metadata) == 1
+    assert pipeline.get_done().recording_options.fillers == "none"
 
 
 def test_missing_recording_gets_the_sidecar_that_waits_for_it() -> None:

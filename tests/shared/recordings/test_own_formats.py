@@ -227,13 +227,12 @@ def test_json_of_another_job_is_not_used_for_a_forgotten_one(pipeline: InMemoryP
 def test_forgotten_job_without_json_keeps_what_is_written_and_says_so(pipeline: InMemoryPipeline) -> None:
     transcribe(pipeline, formats="txt,srt", title="before")
     forget_jobs(pipeline)
-    reopen(pipeline, title="after", formats=("txt",))
+    reopen(pipeline, title="after", formats=("srt",))
     assert count_statuses(pipeline.sweep_when_due()) == {Status.ALREADY_DONE: 1}
-    assert pipeline.get_text(KEY) == f"before\n\n{A.decode()}"
-    assert list_extensions(pipeline) == ["txt"]
+    assert list_extensions(pipeline) == ["srt"]
     assert "names_not_written" in pipeline.get_events("warning")
     done = pipeline.get_done()
-    assert (done.recording_options.title, done.recording_options.formats) == ("before", ("txt",))
+    assert (done.recording_options.title, done.recording_options.formats) == ("before", ("srt",))
     assert done.sources == {"title": "x-cos-meta-scribe-title", "formats": "x-cos-meta-scribe-test"}
 
 
@@ -250,21 +249,20 @@ def test_other_formats_uploaded_later_replace_the_first_ones(pipeline: InMemoryP
     assert pipeline.count_jobs() == 1
 
 
-def test_formats_changed_during_the_job_are_put_right_by_the_audit(pipeline: InMemoryPipeline) -> None:
-    """The second upload meets the open receipt: the formats of the first hold until the audit compares them."""
+def test_formats_and_title_uploaded_during_the_job_are_those_of_its_result(
+    pipeline: InMemoryPipeline,
+) -> None:
     pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "srt"})
     pipeline.cloud.clock.advance(2)
-    pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "vtt"})
+    pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "vtt,json", "scribe-title": "later"})
+    pipeline.cloud.clock.advance(2)
     pipeline.run_and_notify()
-    pipeline.audit_when_due()
-    pipeline.settle()
-    assert list_extensions(pipeline) == ["vtt"]
-    assert pipeline.count_jobs() == 1
-    assert pipeline.audit_when_due().counts == {}
+    assert list_extensions(pipeline) == ["json", "vtt"]
+    assert read_json(pipeline)["title"] == "later"
+    assert (pipeline.count_jobs(), pipeline.list_open()) == (1, [])
 
 
-def test_stale_invocation_that_writes_last_is_put_right_by_the_audit(pipeline: InMemoryPipeline) -> None:
-    """An invocation that read the receipt before the second upload writes and closes it last."""
+def test_stale_invocation_takes_the_formats_of_the_later_upload(pipeline: InMemoryPipeline) -> None:
     pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "srt"})
     stale = pipeline.get_open()
     pipeline.run_and_notify()
@@ -272,8 +270,6 @@ def test_stale_invocation_that_writes_last_is_put_right_by_the_audit(pipeline: I
     pipeline.settle()
     assert list_extensions(pipeline) == ["vtt"]
     pipeline.put_open(stale)
-    pipeline.settle()
-    pipeline.audit_when_due()
     pipeline.settle()
     assert list_extensions(pipeline) == ["vtt"]
     assert pipeline.count_jobs() == 1
