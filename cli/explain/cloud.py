@@ -180,8 +180,8 @@ def _describe_in_flight(in_flight: Receipt, difference: Difference) -> _Outcome:
         message = f"In progress, without a job yet. Uploaded now, it is submitted with the other options: {changed}."
     elif difference.job:
         message = (
-            "In progress. The same content uploaded now is a new job, which is billed, when this one has ended, because "
-            f"of: {changed}."
+            "In progress. The same content uploaded now is a new job, which is billed, when this one has ended, "
+            f"because of: {changed}."
         )
     elif changed:
         message = f"In progress. Uploaded now, its transcripts have the other options: {changed}."
