@@ -166,6 +166,7 @@ class _AdminPages:
                     "object": job.spec.input_object,
                     "output": asdict(job.spec.output),
                     "engine": job.spec.speech.engine,
+                    "template_id": job.spec.template_id,
                     "user_data": job.spec.user_data,
                     "submitter": job.spec.submitter,
                     "created": format_timestamp(job.created_s),

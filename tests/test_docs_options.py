@@ -12,12 +12,14 @@ import pytest
 import yaml
 
 from cli.explain.command import parse_metadata_argument
-from cli.rules.loader import load_rules_file
+from cli.rules.document import MAX_FILE_BYTES
+from cli.rules.loader import MAX_PATTERNS, MAX_RULES, load_rules_file
 from shared.options.check import check_options
 from shared.options.combine import combine
 from shared.options.engines import ENGINES, SEPARATING_ENGINE, Engine, list_engines
 from shared.options.model import OPTIONS, Option, format_value
 from shared.options.parse import parse_metadata
+from shared.options.rules import MAX_PATTERN_LENGTH, MAX_WILDCARDS, match_rules, matches
 from shared.options.sidecar import parse_sidecar
 from shared.settings import load_settings
 from tests.helpers.explain import ExplainFolder
@@ -93,6 +95,35 @@ def test_example_is_read_as_it_says() -> None:
     assert check_options(chosen, "a.mp3", 9) == ((), ())
 
 
+def read_section(title: str) -> str:
+    return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_rules_of_the_page_are_valid_and_combined_as_it_says(tmp_path: Path) -> None:
+    [block] = re.findall(r"```yaml\n(.+?)```", read_section("Rules"), re.DOTALL)
+    (tmp_path / "rules.yml").write_text(block, "utf-8")
+    rules = load_rules_file(tmp_path / "rules.yml").rules
+    matching = match_rules(rules, "recordings-1250000000", "meetings/english/a.m4a")
+    options = combine(*(rule.choices for rule in matching)).options
+    assert (options.engine, options.speakers, options.speaker_names) == ("16k_en", "", ("王老师", "李明"))
+
+
+def test_patterns_of_the_page_match_its_examples() -> None:
+    rows = read_table("pattern")
+    assert len(rows) == 8
+    for pattern, (matching, other) in rows.items():
+        keys = [key for key in re.findall("`([^`]+)`", matching) if re.search(r"\.[mM]", key)]
+        assert keys or pattern in {"/calls/", "2026/calls/", "**"}
+        assert all(matches([pattern], key) for key in keys), pattern
+        assert not any(matches([pattern], key) for key in re.findall("`([^`]+)`", other)), pattern
+    assert all(matches([pattern], "calls/a.mp3") for pattern in ("/calls/", "**"))
+    assert matches(["2026/calls/"], "2026/calls/a.mp3")
+    limits = (MAX_RULES, MAX_PATTERNS, MAX_FILE_BYTES // 1024, MAX_PATTERN_LENGTH, MAX_WILDCARDS)
+    text = " ".join(read_section("Rules").split())
+    assert "At most {} rules, {} patterns and {} KB".format(*limits) in text
+    assert "at most {3} characters and {4} wildcards".format(*limits) in text
+
+
 # Both pages
 
 PAGES = {"options.md": PAGE, "options.zh.md": (PAGE_FOLDER / "options.zh.md").read_text("utf-8")}
@@ -107,7 +138,10 @@ def list_blocks(page: str, language: str) -> list[str]:
 
 def test_both_pages_have_the_same_examples_and_sections() -> None:
     for language in ("sh", "python", "json", "yaml", "text"):
-        assert list_blocks(PAGE, language) == list_blocks(CHINESE, language) != []
+        english, chinese = [
+            [re.sub(" +#.*", "", block) for block in list_blocks(page, language)] for page in PAGES.values()
+        ]
+        assert english == chinese != []
     headings = [re.findall("^(#+) ", page, re.MULTILINE) for page in PAGES.values()]
     assert headings[0] == headings[1]
 
@@ -177,6 +211,9 @@ def test_sidecars_are_valid(page: str) -> None:
 
 @each_page
 def test_rules_are_valid(page: str, tmp_path: Path) -> None:
+    hot_words = tmp_path / "hotwords/calls.txt"
+    hot_words.parent.mkdir()
+    hot_words.write_text("腾讯云 8\n", "utf-8")
     for text in list_blocks(page, "yaml"):
         path = tmp_path / "rules.yml"
         path.write_text(text, "utf-8")

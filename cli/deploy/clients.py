@@ -14,6 +14,7 @@ import httpx
 from cli.cloud.cam import CamClient
 from cli.cloud.ci_bucket import CiBucketClient
 from cli.cloud.client import ApiClient, Poller
+from cli.cloud.hot_words import HotWordsClient
 from cli.cloud.scf import ScfClient
 from shared.tencent.auth import Credentials
 from shared.tencent.client import TencentClient
@@ -58,6 +59,11 @@ class Clients:
     def ci_buckets(self) -> CiBucketClient:
         """The binding of buckets to Cloud Infinite, in the region of the functions."""
         return CiBucketClient(self.tencent, self.speech.region)
+
+    @property
+    def hot_words(self) -> HotWordsClient:
+        """Hot-word tables and speech templates, in the region of the functions."""
+        return HotWordsClient(self.tencent, self.speech.region)
 
     def read_cloud_time(self) -> float | None:
         """The time of COS in Unix seconds, which needs no key; None without a date. Raises httpx.HTTPError."""

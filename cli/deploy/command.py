@@ -18,6 +18,7 @@ from cli.cloud.hints import error_hints
 from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.executor import execute_plan
+from cli.deploy.hot_words import HotWordsTarget
 from cli.deploy.lock import Holder, LockPlace, StateLock, describe_process, lock_folder
 from cli.deploy.planner import create_plan, create_removal_plan, list_costs, list_losses, list_plan_warnings
 from cli.deploy.preflight import check_conflicts, check_preconditions
@@ -29,10 +30,12 @@ from cli.deploy.target import (
     build_target,
     complete_callback_url,
     complete_configuration,
+    find_hot_words_to_remove,
+    load_hot_words_target,
     load_local_configuration,
     read_deployed_choices,
 )
-from cli.doctor.checks import ADDRESS, NAMES, OLD_RECORDINGS, RECEIPT_CHECKS
+from cli.doctor.checks import ADDRESS, HOT_WORDS, NAMES, OLD_RECORDINGS, RECEIPT_CHECKS
 from cli.doctor.command import print_findings
 from cli.doctor.models import Finding, Status
 from cli.doctor.runner import rerun_check, run_checks
@@ -151,8 +154,10 @@ def _deploy(
     ask = None if options.yes else confirm
     with error_hints(commands):
         configuration = complete_configuration(local)
+        manifest, settings = configuration.manifest, configuration.settings
+        hot_words = load_hot_words_target(context.folder, rules, manifest, settings)
         package = _build_package(console, rules)
-        state = _read_state(console, configuration, CurrentState.load_for_deployment)
+        state = _read_state(console, configuration, hot_words, CurrentState.load_for_deployment)
         target = build_target(configuration, package, state.identity.owner_uin, commands)
         check_preconditions(target, state, create_buckets=options.make_buckets, with_roles=options.with_roles)
         check_conflicts(target, state, take_over=options.take_over)
@@ -192,7 +197,7 @@ def _deploy(
     if steps:
         console.print()
         execute_plan(console, steps, configuration.clients, options.as_command_line(commands), commands)
-    return _print_verification(console, configuration, rules, package.label, commands)
+    return _print_verification(console, configuration, rules, hot_words, package.label, commands)
 
 
 def _plan_env_file(configuration: Configuration, env_file: Path) -> Iterator[Step]:
@@ -249,7 +254,9 @@ def _remove(console: Console, local: LocalConfiguration, confirm: Callable[[], b
     commands = local.context.commands
     with error_hints(commands):
         configuration = complete_configuration(local)
-        state = _read_state(console, configuration, CurrentState.load_for_removal)
+        manifest, settings = configuration.manifest, configuration.settings
+        hot_words = find_hot_words_to_remove(local.context, manifest, settings)
+        state = _read_state(console, configuration, hot_words, CurrentState.load_for_removal)
     steps = create_removal_plan(configuration, state)
     if not steps:
         console.print("Nothing to remove: nothing of this deployment exists.")
@@ -285,11 +292,14 @@ def verify_deployment(
     *,
     job_callback: bool = False,
     rules: RulesFile | None = None,
+    hot_words_target: HotWordsTarget | None = None,
 ) -> Iterator[Finding]:
     """Run all checks of doctor. If the address does not respond, check it again for up to a minute."""
 
     def read_state() -> CurrentState:
-        return CurrentState(clients, manifest, settings, job_callback=job_callback)
+        return CurrentState(
+            clients, manifest, settings, job_callback=job_callback, hot_words_target=hot_words_target
+        )
 
     for finding in run_checks(read_state(), label, commands, rules):
         findings = [finding]
@@ -335,7 +345,10 @@ def _build_zip(console: Console, rules: bytes) -> bytes:
 
 
 def _read_state(
-    console: Console, configuration: Configuration, load: Callable[[CurrentState], None]
+    console: Console,
+    configuration: Configuration,
+    hot_words: HotWordsTarget,
+    load: Callable[[CurrentState], None],
 ) -> CurrentState:
     state = CurrentState(
         configuration.clients,
@@ -343,6 +356,7 @@ def _read_state(
         configuration.settings,
         require_stable=True,
         job_callback=configuration.job_callback,
+        hot_words_target=hot_words,
     )
     with console.status("Reading the current state"):
         _ = state.identity
@@ -354,6 +368,7 @@ def _print_verification(
     console: Console,
     configuration: Configuration,
     rules: RulesFile | None,
+    hot_words: HotWordsTarget,
     label: str,
     commands: Commands,
 ) -> bool:
@@ -370,9 +385,10 @@ def _print_verification(
         commands,
         job_callback=configuration.job_callback,
         rules=rules,
+        hot_words_target=hot_words,
     )
-    # The plan said already what is old, and where older transcripts are.
-    known = {OLD_RECORDINGS, NAMES}
+    # The plan and its steps said already what is old, where older transcripts are, and that hot words are refused.
+    known = {OLD_RECORDINGS, NAMES, HOT_WORDS}
     news = (each for each in findings if each.name not in known or each.status is not Status.NOTE)
     count = print_findings(console, news, hide_ok=True)
     if count[Status.WRONG]:

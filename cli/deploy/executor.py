@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.cloud.hints import add_hint
 from cli.config import Commands
 from cli.deploy.clients import Clients
-from cli.deploy.steps import Action, Step, StepSkipped
+from cli.deploy.steps import Action, Step, StepOmitted, StepSkipped
 from cli.errors import OperatorError
 from cli.output import escape_line
 from shared.errors import ScribeError
@@ -32,6 +32,8 @@ def execute_plan(
     for number, step in enumerate(steps):
         try:
             step.apply(clients)
+        except StepOmitted:
+            continue
         except StepSkipped as skipped:
             console.print(Text(escape_line(f"! {skipped}"), style="yellow"), soft_wrap=True)
             continue

@@ -10,6 +10,7 @@ from cli.cloud.cam import RoleInfo
 from cli.cloud.ci_bucket import BOUND
 from cli.cloud.scf import MAX_RETRY_CONFIG, TriggerInfo, find_public_url
 from cli.config import CALLBACK_URL_NAME, SINCE_NAME, Commands
+from cli.deploy.hot_word_steps import HotWordSteps, list_hot_words_warnings, plan_hot_words
 from cli.deploy.notifications import is_notification_configured, is_paused, notifies_us
 from cli.deploy.outputs import NameMove
 from cli.deploy.receipts import MAX_COUNTED, MAX_COUNTED_RECEIPTS
@@ -80,7 +81,7 @@ def create_plan(
     So triggers come late, except for the address, which the queue needs; and permissions that a role loses are removed
     last. A paused queue stays paused without `resume_queues`. `copy_receipts`: those that the new settings would miss.
     """
-    manifest, settings = target.manifest, target.settings
+    manifest = target.manifest
     regions = {bucket.name: bucket.region for bucket in state.all_buckets}
     steps = [create_bucket(name, regions[name]) for name in state.missing_buckets]
     if with_roles:
@@ -91,6 +92,10 @@ def create_plan(
         ]
     role_steps = _plan_roles(target, state) if with_roles else []
     steps += [step for before, _ in role_steps for step in before]
+    hot_words = _plan_hot_words(state)
+    has_speech = {*target.settings.input_buckets} <= {*state.speech_buckets}
+    if has_speech:  # before the functions look for them
+        steps += hot_words.before
     # Once more after the functions: what the old ones closed in between.
     copies = [copy_receipts_step(move, count) for move, count in state.missing_receipts.items()]
     steps += copies if copy_receipts else []
@@ -103,14 +108,10 @@ def create_plan(
         steps += _plan_triggers(spec, target, state, frozenset({"http"}))
     if target.job_callback:
         steps += _plan_callback_urls(target)
-    speech_buckets = state.speech_buckets
-    for bucket in settings.input_buckets:
-        # One that is created by this deployment has no status yet.
-        if bucket in state.missing_buckets or state.ci_statuses.get(bucket, BOUND) != BOUND:
-            steps.append(bind_bucket(bucket, state.ci_statuses.get(bucket, "")))
-        if bucket not in speech_buckets:
-            steps.append(enable_speech(bucket))
-        steps += _plan_queue(bucket, target, state, resume=resume_queues)
+    steps += _plan_speech(target, state, resume=resume_queues)
+    if not has_speech:  # no recording was submitted before
+        steps += hot_words.before
+    steps += hot_words.after
     # Before the triggers of those buckets are deleted: after an interruption only they still name the buckets.
     steps += _plan_former_queues(state)
     for spec in manifest.functions.values():
@@ -134,8 +135,28 @@ def create_removal_plan(configuration: Configuration, state: CurrentState) -> tu
     ]
     steps += _plan_former_queues(state)
     steps += [delete_function(function) for function in state.functions.values()]
+    steps += _plan_hot_words(state, is_removal=True).after
     steps += [delete_role(name) for name, role in state.roles.items() if role and role.is_ours]
     return tuple(steps)
+
+
+def _plan_speech(target: DeployTarget, state: CurrentState, *, resume: bool) -> Iterator[Step]:
+    """Bind the input buckets, switch their speech recognition on, and configure their queues."""
+    for bucket in target.settings.input_buckets:
+        # One that is created by this deployment has no status yet.
+        if bucket in state.missing_buckets or state.ci_statuses.get(bucket, BOUND) != BOUND:
+            yield bind_bucket(bucket, state.ci_statuses.get(bucket, ""))
+        if bucket not in state.speech_buckets:
+            yield enable_speech(bucket)
+        yield from _plan_queue(bucket, target, state, resume=resume)
+
+
+def _plan_hot_words(state: CurrentState, *, is_removal: bool = False) -> HotWordSteps:
+    target = state.hot_words_target
+    if not target:
+        return HotWordSteps()
+    needed = target._replace(lists={}, templates={}) if is_removal else target
+    return plan_hot_words(needed, state.hot_words, state.hot_words_places)
 
 
 def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool) -> list[str]:
@@ -216,6 +237,8 @@ def list_plan_warnings(
             for bucket, count in state.added_recordings.items()
         ]
     warnings += [describe_name_move(move) for move in state.name_moves]
+    if state.hot_words_target:
+        warnings += list_hot_words_warnings(state.hot_words_target, state.hot_words)
     if not resume_queues:
         warnings += [
             f"{bucket}: {describe_paused_queue(queue)}. It stays paused, because an operator did that. To start it "

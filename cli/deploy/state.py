@@ -21,6 +21,7 @@ from cli.cloud.scf import (
     find_public_url,
 )
 from cli.deploy.clients import Clients
+from cli.deploy.hot_words import HotWordsState, HotWordsTarget, ObjectPlace, find_places, read_hot_words
 from cli.deploy.outputs import NameMove, OutputFolders, find_moves, read_output_folders
 from cli.deploy.receipts import (
     MovedReceipts,
@@ -48,7 +49,15 @@ DENIED = (401, 403)  # statuses of CI and COS
 BUSY_TIMEOUT_S = 30.0  # of a function that was changed a moment ago; some seconds are usual
 EVENT_TYPES = frozenset({"cos", "timer"})  # triggers whose events SCF retries
 
-_READ_FOR_REMOVAL = ("missing_buckets", "roles", "functions", "triggers", "former_queues", "queues")
+_READ_FOR_REMOVAL = (
+    "missing_buckets",
+    "roles",
+    "functions",
+    "triggers",
+    "former_queues",
+    "queues",
+    "hot_words",
+)
 _READ_FOR_DEPLOYMENT = (
     *_READ_FOR_REMOVAL,
     "retry_configs",
@@ -101,8 +110,9 @@ class CurrentState:
 
     Functions, triggers and retry configurations are by the function's key in serverless.yml, roles and buckets by name.
     With `require_stable` a function that stays busy is an error (FunctionNotActive); without, it is returned as it is
-    after half a minute. `job_callback`: each job carries the address to notify, not the queue. Everything that reads
-    raises ApiError or CloudError.
+    after half a minute. `job_callback`: each job carries the address to notify, not the queue. `hot_words_target` is
+    what rules.yml needs, None if it is not known; then nothing about hot words is read. Everything that reads raises
+    ApiError or CloudError.
     """
 
     def __init__(
@@ -113,9 +123,11 @@ class CurrentState:
         *,
         require_stable: bool = False,
         job_callback: bool = False,
+        hot_words_target: HotWordsTarget | None = None,
     ) -> None:
         self.clients, self.manifest, self.settings = clients, manifest, settings
         self.job_callback = job_callback
+        self.hot_words_target = hot_words_target
         self._require_stable = require_stable
         self._roles: dict[str, RoleInfo | None] = {}
 
@@ -415,6 +427,22 @@ class CurrentState:
             if queue := get_queue(self.clients, bucket, self.settings.queue_id):
                 queues[bucket] = queue
         return queues
+
+    @property
+    def hot_words_places(self) -> tuple[ObjectPlace, ...]:
+        """The objects in which the functions look for templates."""
+        if not self.hot_words_target:
+            return ()
+        regions = {bucket.name: bucket.region for bucket in self.state_buckets}
+        return find_places(self.hot_words_target, self.settings, regions)
+
+    @cached_property
+    def hot_words(self) -> HotWordsState:
+        """The tables, templates and objects of hot words."""
+        if not self.hot_words_target:
+            return HotWordsState()
+        places = self.hot_words_places
+        return read_hot_words(self.clients, self.hot_words_target, places, self.speech_buckets)
 
     @property
     def has_audit(self) -> bool:

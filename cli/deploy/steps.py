@@ -73,6 +73,10 @@ class StepSkipped(OperatorError):
     """A step could not be applied, but the others can. The message says who can do it."""
 
 
+class StepOmitted(StepSkipped):
+    """A step has nothing to do, because an earlier one could not be applied, and said so."""
+
+
 @dataclass(frozen=True, slots=True)
 class PackageRef:
     """The package to upload. `label` is the description of a function that runs it.

@@ -23,12 +23,16 @@ from cli.config import (
     generate_token,
 )
 from cli.deploy.clients import Clients
+from cli.deploy.hot_words import HotWordsTarget, build_hot_words_target, find_deployments
 from cli.deploy.steps import SUBMITTING_FUNCTIONS, PackageRef, add_callback_url
 from cli.errors import OperatorError
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK, Manifest
 from cli.policy.documents import role_policies
 from cli.policy.permissions import load_function_settings
+from cli.rules.loader import load_context_rules
+from cli.rules.models import RulesFile
+from shared.options.choose import settings_choices
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
 
@@ -125,6 +129,27 @@ def complete_configuration(local: LocalConfiguration) -> Configuration:
     if job_callback:
         manifest = complete_callback_url(manifest, deployed.callback_url, settings.callback_tokens[0])
     return Configuration(manifest, settings, clients, new_token, new_since, job_callback)
+
+
+def load_hot_words_target(
+    folder: Path, rules: RulesFile | None, manifest: Manifest, settings: Settings
+) -> HotWordsTarget:
+    """Load what the rules and the settings need for their hot words; the files are in `folder`.
+
+    Raises OperatorError with every mistake.
+    """
+    return build_hot_words_target(
+        folder, rules.rules if rules else (), settings_choices(settings), manifest, settings
+    )
+
+
+def find_hot_words_to_remove(context: CliContext, manifest: Manifest, settings: Settings) -> HotWordsTarget:
+    """The same for a removal, which needs no valid files."""
+    try:
+        rules = load_context_rules(context, settings)
+        return load_hot_words_target(context.folder, rules, manifest, settings)
+    except OperatorError:
+        return HotWordsTarget(find_deployments(manifest))
 
 
 def parse_callback_choice(config: Mapping[str, str], option: str, env_file: Path) -> str:

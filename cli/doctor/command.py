@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from rich.markup import escape
 
 from cli.config import TOKEN_NAME, CliContext
 from cli.deploy.clients import Clients
+from cli.deploy.hot_words import HotWordsTarget
 from cli.deploy.state import CurrentState
 from cli.deploy.target import (
     DeployedChoices,
     complete_callback_url,
     complete_config,
+    load_hot_words_target,
     load_manifest_settings,
     parse_callback_choice,
     read_deployed_choices,
@@ -28,12 +31,14 @@ from cli.doctor.models import Finding, Status, fail, ok
 from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
 from cli.manifest.loader import load_manifest
+from cli.manifest.models import Manifest
 from cli.output import escape_markup, print_json
 from cli.package import PackageError, build
 from cli.rules.compiler import compile_rules
 from cli.rules.loader import load_context_rules
 from cli.rules.models import RulesError, RulesFile
 from shared.errors import ScribeError
+from shared.settings import Settings
 
 # Without a token, here or deployed, everything else can still be checked.
 _NO_TOKEN = "not-chosen-by-anybody-yet"  # noqa: S105 - not a secret
@@ -94,14 +99,30 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
     job_callback = uses_job_callback(config, choice, deployed)
     if job_callback:
         manifest = complete_callback_url(manifest, deployed.callback_url, settings.callback_tokens[0])
-    state = CurrentState(clients, manifest, settings, job_callback=job_callback)
     rules: RulesFile | RulesError | None
     try:
         rules = load_context_rules(context, settings)
         label = _build_label(compile_rules(rules))
     except RulesError as error:
         rules, label = error, ""
+    state = CurrentState(
+        clients,
+        manifest,
+        settings,
+        job_callback=job_callback,
+        hot_words_target=_load_hot_words(context, rules, manifest, settings),
+    )
     yield from run_checks(state, label, commands, rules)
+
+
+def _load_hot_words(
+    context: CliContext, rules: RulesFile | RulesError | None, manifest: Manifest, settings: Settings
+) -> HotWordsTarget | None:
+    """Load what the rules need; None if they or a file have a mistake, which a check reports."""
+    with suppress(OperatorError):
+        if not isinstance(rules, RulesError):
+            return load_hot_words_target(context.folder, rules, manifest, settings)
+    return None
 
 
 def print_findings(

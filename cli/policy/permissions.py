@@ -13,6 +13,7 @@ from enum import Enum
 
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
+from shared.options.hot_words import HOT_WORDS_FOLDER, find_templates_bucket
 from shared.options.sidecar import SIDECAR_SUFFIX
 from shared.settings import Settings, load_settings
 
@@ -69,6 +70,11 @@ class ResourceScope:
     def receipt_resources(self, name: str) -> tuple[str, ...]:
         """What is below this name in the state prefix: `open/`, `done/`, `claim/`, or "" for everything."""
         return self._output_resources(self.state_prefix + name)
+
+    def hot_words_resources(self) -> tuple[str, ...]:
+        """The lists of templates with hot words, of every deployment with these buckets."""
+        bucket = find_templates_bucket(self.output_bucket, self.input_buckets)
+        return (_cos_resource(self.output_region, bucket, self.state_prefix + HOT_WORDS_FOLDER),)
 
     def output_bucket_resources(self) -> tuple[str, ...]:
         """The buckets with the receipts as a whole."""
@@ -148,6 +154,7 @@ class ResourceKind(Enum):
     OUTPUT_LISTING = "the list of the output bucket"
     TRANSCRIPT = "transcripts and error objects"
     SPEECH = "the speech service of the input bucket"
+    HOT_WORDS = "lists of templates with hot words"
     CI_ROLE = "the role of the speech service"
 
 
@@ -159,6 +166,7 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
     ResourceKind.DONE: lambda scope: scope.receipt_resources("done/"),
     ResourceKind.CLAIM: lambda scope: scope.receipt_resources("claim/"),
     ResourceKind.WAITING: lambda scope: scope.receipt_resources("waiting/"),
+    ResourceKind.HOT_WORDS: ResourceScope.hot_words_resources,
     ResourceKind.STATE: lambda scope: scope.receipt_resources(""),
     ResourceKind.STATE_BUCKET: ResourceScope.output_bucket_resources,
     ResourceKind.OUTPUT_LISTING: ResourceScope.output_bucket_resources,
@@ -210,6 +218,7 @@ TABLE = (
     Grant("upload", "cos:GetObject", _ON.WAITING, "whether an archived recording was reported already"),
     Grant("upload", "cos:PutObject", _ON.WAITING, "the receipt of an archived recording"),
     Grant("upload", "cos:DeleteObject", _ON.WAITING, "the archived recording was restored"),
+    Grant("upload", "cos:GetObject", _ON.HOT_WORDS, "which template has the hot words of the recording"),
     Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, "submits the job"),
     Grant("upload", "cam:PassRole", _ON.CI_ROLE, "the job runs with that role (CI document 1045/73385)"),
     Grant("callback", "ci:DescribeAsrJob", _ON.SPEECH, "the state and result of the notified job"),
@@ -336,9 +345,22 @@ _SPEECH_ACTIONS = (
     "ci:DescribeAsrQueues",
     "ci:UpdateAsrQueue",
 )
-# For --copy-receipts, and for the lock of a deployment.
+# Templates and hot words. Pages of the documents name the first four (1045/73387, 1045/73388), and none those of
+# hot-word tables: these are the names of the calls in cos-go-sdk-v5, as those of the other calls are.
+_HOT_WORDS_ACTIONS = (
+    "ci:CreateMediaTemplate",
+    "ci:UpdateMediaTemplate",
+    "ci:DeleteMediaTemplate",
+    "ci:DescribeMediaTemplates",
+    "ci:CreateAsrVocabularyTable",
+    "ci:UpdateAsrVocabularyTable",
+    "ci:DeleteAsrVocabularyTable",
+    "ci:DescribeAsrVocabularyTable",
+    "ci:DescribeAsrVocabularyTables",
+)
+# For --copy-receipts, for the lock of a deployment, and for the list of templates with hot words.
 _RECEIPT_ACTIONS = ("cos:GetObject", "cos:HeadObject", "cos:PutObject")
-_LOCK_ACTIONS = ("cos:DeleteObject",)
+_DELETION_ACTIONS = ("cos:DeleteObject",)
 # For `scribe explain`: the metadata of a recording, not its content; and its sidecar.
 _RECORDING_ACTIONS, _SIDECAR_ACTIONS = ("cos:HeadObject",), ("cos:GetObject",)
 # COS document 436/30580. PutBucket is for --make-buckets, GetBucket for doctor's count of recordings without a receipt.
@@ -365,13 +387,13 @@ def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]
         yield Permission("cam:PassRole", scope.role_resource(function.role))
     yield from _permissions_on((*_GLOBAL_ACTIONS, *_TAG_ACTIONS), "*")
     for resource in scope.speech_resources():
-        yield from _permissions_on(_SPEECH_ACTIONS, resource)
+        yield from _permissions_on((*_SPEECH_ACTIONS, *_HOT_WORDS_ACTIONS), resource)
     for resource in scope.bucket_resources():
         yield from _permissions_on(_BUCKET_ACTIONS, resource)
     for resource in scope.receipt_resources(""):
         yield from _permissions_on(_RECEIPT_ACTIONS, resource)
-    for resource in scope.receipt_resources(LOCK_FOLDER):
-        yield from _permissions_on(_LOCK_ACTIONS, resource)
+    for resource in (*scope.receipt_resources(LOCK_FOLDER), *scope.hot_words_resources()):
+        yield from _permissions_on(_DELETION_ACTIONS, resource)
     for resource in scope.recording_resources():
         yield from _permissions_on(_RECORDING_ACTIONS, resource)
     for resource in scope.sidecar_resources():

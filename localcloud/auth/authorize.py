@@ -117,6 +117,12 @@ _CI_BUCKET_ACTIONS = {
     ("PUT", "template", True): "UpdateMediaTemplate",
     ("GET", "template", False): "DescribeMediaTemplates",
     ("DELETE", "template", True): "DeleteMediaTemplate",
+    # Unconfirmed: no document names the actions of hot-word tables. These are the calls of cos-go-sdk-v5.
+    ("POST", "asrhotvocabtable", False): "CreateAsrVocabularyTable",
+    ("PUT", "asrhotvocabtable", False): "UpdateAsrVocabularyTable",
+    ("GET", "asrhotvocabtable", False): "DescribeAsrVocabularyTables",
+    ("GET", "asrhotvocabtable", True): "DescribeAsrVocabularyTable",
+    ("DELETE", "asrhotvocabtable", True): "DeleteAsrVocabularyTable",
 }
 
 
@@ -142,8 +148,7 @@ def required_ci_permissions(
         account_action = _CI_ACCOUNT_ACTIONS.get(request.path) if request.method == "GET" else None
         return (RequiredPermission(f"ci:{account_action or '*'}"),)
     _, first, *rest = request.path.split("/", 2)
-    # The actions of the other calls (hot word tables, PUT /?unbind) are unconfirmed: only a policy for every action
-    # covers them.
+    # The actions of the other calls (PUT /?unbind) are unconfirmed: only a policy for every action covers them.
     action = _CI_BUCKET_ACTIONS.get((request.method, first, bool(rest and rest[0])), "*")
     if "unbind" in request.parameters:
         action = "*"

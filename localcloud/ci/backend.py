@@ -45,6 +45,10 @@ _USER_DATA = re.compile(r"[\x20-\x7e]{0,1024}")  # D-SUBMIT: printable ASCII, at
 _TEMPLATE_NAME = re.compile(r"[\w*-]{1,64}")  # D-TPL: Chinese, letters, digits, _ - *
 _QUEUE_NAME = re.compile(r"[\w*-]{1,128}")  # D-QPUT: letters, digits, Chinese, _ - *
 _MAX_URL_LENGTH = 100  # D-QPUT-OLD; the current page names no limit
+# Of the speech product behind CI (CreateAsrVocab, CreateRecTask); CI's own are not documented.
+_MAX_HOT_WORDS, _MAX_HOT_WORD_LENGTH = 128, 30
+_HOT_WORD_WEIGHTS = frozenset({*(str(weight) for weight in range(1, 12)), "100"})
+TABLE_ELEMENT = "HotVocabularyTableId"
 _NOTIFY_EVENTS = frozenset({"taskfinish", "workflowfinish", "transcodingfinish"})
 
 _ENGINE_NAME = re.compile(r"(8k|16k)_[A-Za-z][A-Za-z_-]*")
@@ -186,6 +190,10 @@ class CiBackend:
             raise invalid_argument(
                 f"A template has the Tag {TAG}, a Name of at most 64 characters, and SpeechRecognition."
             )
+        table_id = params.value(TABLE_ELEMENT)
+        if table_id and all(table.table_id != table_id for table in self.hot_words.all(bucket)):
+            # How the real service answers this is unconfirmed.
+            raise invalid_argument(f"The bucket has no hot-word table {table_id}.")
         templates = self.templates.all(bucket)
         if any(other.name == name and other.template_id != template_id for other in templates):
             raise CiError(400, "TemplateNameDuplicate", f"The bucket has a template named {name} already.")
@@ -204,8 +212,8 @@ class CiBackend:
     def put_hot_words(self, bucket: str, body: Node, *, replace: bool) -> HotWordTable:
         """Create a hot-word table, or replace the one that the body names. Raises InvalidArgument, ResourceNotFound."""
         table_id = body.value("TableId") if replace else secrets.token_hex(16)
-        if replace:
-            self.hot_words.require(bucket, table_id)
+        now = time.time()
+        created_s = self.hot_words.require(bucket, table_id).created_s if replace else now
         table = HotWordTable(
             table_id,
             body.value("TableName"),
@@ -215,11 +223,10 @@ class CiBackend:
                 for item in body.find_all("VocabularyWeights")
             ),
             body.value("VocabularyWeightStr"),
+            created_s,
+            now,
         )
-        if not table.name or not (table.words or table.words_text):
-            raise invalid_argument(
-                "A hot-word table has a TableName and VocabularyWeights or VocabularyWeightStr."
-            )
+        _check_hot_words(table)
         self.hot_words.save(bucket, table)
         return table
 
@@ -227,6 +234,22 @@ class CiBackend:
         """Whether no job will run and no notification is due. Jobs of a paused queue do not count."""
         running = [state for state in OPEN_STATES if state != "Pause"]
         return self.jobs.count(running) == 0 and self.notifier.count() == 0
+
+
+def _check_hot_words(table: HotWordTable) -> None:
+    """Check the limits of the speech product behind CI; the codes of CI are unconfirmed. Raises InvalidArgument."""
+    words = table.list_words()
+    if not table.name or not words:
+        raise invalid_argument(
+            "A hot-word table has a TableName and VocabularyWeights or VocabularyWeightStr."
+        )
+    if len(words) > _MAX_HOT_WORDS:
+        raise invalid_argument(f"A hot-word table has at most {_MAX_HOT_WORDS} words.")
+    for word, weight in words:
+        if not 1 <= len(word) <= _MAX_HOT_WORD_LENGTH:
+            raise invalid_argument(f"A hot word has 1 to {_MAX_HOT_WORD_LENGTH} characters.")
+        if weight not in _HOT_WORD_WEIGHTS:
+            raise invalid_argument("The weight of a hot word is 1 to 11, or 100.")
 
 
 @dataclass(frozen=True, slots=True)

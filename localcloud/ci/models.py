@@ -203,13 +203,20 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class HotWordTable:
-    """A hot-word table: words with their weights, both as text. The stand-in's recognisers do not use it."""
+    """A hot-word table: words with their weights, both as text. The recognisers do not use it."""
 
     table_id: str
     name: str
     description: str
     words: tuple[tuple[str, str], ...]
     words_text: str
+    created_s: float = 0.0
+    updated_s: float = 0.0
+
+    def list_words(self) -> tuple[tuple[str, str], ...]:
+        """List the words with their weights, also those of the text form `a|10,b|5`."""
+        from_text = (item.rpartition("|") for item in self.words_text.split(",") if item.strip())
+        return (*self.words, *((word.strip(), weight.strip()) for word, _, weight in from_text))
 
 
 _QUEUES_SCHEMA = """

@@ -109,6 +109,9 @@ def hot_word_table_node(table: HotWordTable) -> Node:
             for word, weight in table.words
         ),
         node("VocabularyWeightStr", table.words_text),
+        # cos-go-sdk-v5 has both; their form is unconfirmed.
+        node("CreateTime", format_timestamp(table.created_s)),
+        node("UpdateTime", format_timestamp(table.updated_s)),
     )
 
 

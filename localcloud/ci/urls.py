@@ -57,6 +57,13 @@ _OPERATIONS: dict[_Handler, Operation] = {
     responses.put_ci_status: "buckets",
     responses.enable_bucket: "buckets",
     responses.disable_bucket: "buckets",
+    responses.put_template: "templates",
+    responses.list_templates: "templates",
+    responses.delete_template: "templates",
+    responses.put_hot_words: "hot_words",
+    responses.list_hot_words: "hot_words",
+    responses.get_hot_words: "hot_words",
+    responses.delete_hot_words: "hot_words",
 }
 
 

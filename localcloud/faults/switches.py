@@ -17,11 +17,15 @@ from localcloud.http.errors import ServiceError
 from localcloud.http.request import Request
 from localcloud.http.response import XML_TYPE
 
-# Calls of CI that can be refused; `all` is every call.
-Operation = Literal["submit", "describe", "list", "queues", "buckets", "other", "all"]
+# Calls of CI that can be refused; `other` includes templates and hot words, `all` is every call.
+Operation = Literal[
+    "submit", "describe", "list", "queues", "buckets", "templates", "hot_words", "other", "all"
+]
 BodyKind = Literal["xml", "html", "empty"]
 RuleErrorCode = Literal["ResourceInUse.Cos", "InvalidParameterValue.CosNotifyRuleConflict"]
+_OTHER: Operation = "other"
 _ALL: Operation = "all"
+_PARTS_OF_OTHER = ("templates", "hot_words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,10 @@ class Switches:
 
     def find_refusal(self, operation: Operation) -> Refusal | None:
         """Find the refusal of an operation, else that of every operation."""
-        return self._refusals.get(operation) or self._refusals.get(_ALL)
+        refusal = self._refusals.get(operation)
+        if refusal is None and operation in _PARTS_OF_OTHER:
+            refusal = self._refusals.get(_OTHER)
+        return refusal or self._refusals.get(_ALL)
 
     def take_rule(self, bucket: str, code: RuleErrorCode) -> None:
         """Give the notification rule of a bucket to another product: CreateTrigger answers with this code."""

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import RequestRejected, SettingsError
 from shared.logger import Logger
@@ -48,6 +48,21 @@ class VersionedBuckets:
 _VERSIONED_BUCKETS = VersionedBuckets()
 
 
+class KnownTemplates(NamedTuple):
+    """The ids of the templates with hot words, by input bucket and key, when they were read (Unix seconds).
+
+    `problem` is why they could not be read.
+    """
+
+    read_s: float
+    ids: Mapping[tuple[str, str], str]
+    problem: str = ""
+
+
+# By bucket and key of the object that has them; hot_words.py. They belong to the process.
+_KNOWN_TEMPLATES: dict[tuple[str, str], KnownTemplates] = {}
+
+
 class Context:
     """What every step of an invocation uses.
 
@@ -66,6 +81,7 @@ class Context:
         create_secret: Callable[[], str] = create_secret,
         versioned_buckets: VersionedBuckets = _VERSIONED_BUCKETS,
         deployment: str = "",
+        known_templates: dict[tuple[str, str], KnownTemplates] | None = None,
     ) -> None:
         self.settings = settings
         self.input_cos = input_cos
@@ -76,6 +92,7 @@ class Context:
         self.create_secret = create_secret
         self.versioned_buckets = versioned_buckets
         self.deployment = deployment
+        self.known_templates = _KNOWN_TEMPLATES if known_templates is None else known_templates
 
     def remaining_s(self) -> float:
         """Return what is left of the function's time limit, in seconds."""
@@ -110,6 +127,7 @@ class Context:
             self.create_secret,
             self.versioned_buckets,
             self.deployment,
+            self.known_templates,
         )
 
     def is_due(self, modified: str) -> bool:
@@ -157,7 +175,12 @@ def _get_deployment(scf_context: Mapping[str, Any], region: str) -> str:
     namespace, name = scf_context.get("namespace"), scf_context.get("function_name")
     if not isinstance(namespace, str) or not isinstance(name, str):
         return ""
-    return f"{region}/{namespace}/{name.removesuffix(name.rpartition('-')[2])}"
+    return format_deployment(region, namespace, name)
+
+
+def format_deployment(region: str, namespace: str, function_name: str) -> str:
+    """Return the name of the deployment of a function."""
+    return f"{region}/{namespace}/{function_name.removesuffix(function_name.rpartition('-')[2])}"
 
 
 def build_context(client: TencentClient, settings: Settings, log: Logger, *, deployment: str = "") -> Context:

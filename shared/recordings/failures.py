@@ -348,6 +348,13 @@ def failure_from_rejection(error: CloudError) -> Failure:
     return Failure(reason, error.code, error.message, error.request_id)
 
 
+def may_be_about_request(error: CloudError) -> bool:
+    """Check whether CI may have refused what the job says, not the role, the account, the bucket or the queue."""
+    reason = REJECTIONS.get(error.code)
+    is_known_cause = error.code.endswith("UnBinded") or (reason is not None and reason.retried_automatically)
+    return not is_known_cause and error.status not in _REASONS_BY_STATUS
+
+
 def failure_from_job(job: Job) -> Failure:
     """Build the failure of a job that ended without a result."""
     reason = JOB_FAILURES.get(job.code, OTHER_JOB_FAILURE)

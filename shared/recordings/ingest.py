@@ -24,6 +24,7 @@ from shared.recordings.failures import (
     Failure,
     FailureReason,
     failure_from_rejection,
+    may_be_about_request,
 )
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata, is_sidecar_event
 from shared.recordings.keys import raw_result_key
@@ -307,10 +308,11 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
     return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)
 
 
-def submit_job(ctx: Context, receipt: Receipt, secret: str) -> Result:
+def submit_job(ctx: Context, receipt: Receipt, secret: str, *, with_hot_words: bool = True) -> Result:
     """Submit the job of an open receipt that this attempt owns, and record the job's id in it.
 
-    The receipt holds the digest of `secret`, which is shown here for the first time.
+    The receipt holds the digest of `secret`, which is shown here for the first time. A job that is refused with its hot
+    words is submitted once more without them.
 
     The receipt stays open until the work ends; the sweep continues from there. Raises CloudError or DeadlineExceeded if
     not even that could be recorded.
@@ -319,7 +321,8 @@ def submit_job(ctx: Context, receipt: Receipt, secret: str) -> Result:
         # Another attempt may start while this one submits. Nothing is paid; the sweep continues.
         return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
     try:
-        job = ctx.speech.create_job(receipt.bucket, _build_job_request(ctx, receipt, secret))
+        template_id = _find_hot_words(ctx, receipt) if with_hot_words else ""
+        job = ctx.speech.create_job(receipt.bucket, _build_job_request(ctx, receipt, secret, template_id))
     except XmlError:
         return fail_recording(ctx, receipt, Failure(UNSUPPORTED_KEY))
     except Throttled as error:
@@ -330,6 +333,11 @@ def submit_job(ctx: Context, receipt: Receipt, secret: str) -> Result:
         ctx.log.warning("submit_outcome_unknown", key=receipt.key, error=str(error))
         return Result.of(receipt, Status.IN_PROGRESS, reason="the response to the submit was lost")
     except RequestRejected as error:
+        if template_id and may_be_about_request(error):
+            # A refused submit left no job. Another deployment may have replaced the template.
+            ctx.log.warning("hot_words_refused", key=receipt.key, error=str(error))
+            ctx.known_templates.clear()
+            return submit_job(ctx, receipt, secret, with_hot_words=False)
         failure = failure_from_rejection(error)
         if not failure.reason.retried_automatically:
             return fail_recording(ctx, receipt, failure)
@@ -394,7 +402,18 @@ def keep_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
         store.release_claim(receipt)
 
 
-def _build_job_request(ctx: Context, receipt: Receipt, secret: str) -> JobRequest:
+def _find_hot_words(ctx: Context, receipt: Receipt) -> str:
+    """Return the id of the template with the hot words of this recording; "" without any."""
+    if not receipt.recording_options.hot_words:
+        return ""
+    # A cold start should not load what few recordings need.
+    from shared.recordings.hot_words import find_template  # noqa: PLC0415
+
+    return find_template(ctx, receipt)
+
+
+def _build_job_request(ctx: Context, receipt: Receipt, secret: str, template_id: str) -> JobRequest:
+    """Build the job; `template_id` is the template with its hot words, if any."""
     settings = ctx.settings
     members = build_job_members(receipt.recording_options, receipt.key)
     return JobRequest(
@@ -409,6 +428,6 @@ def _build_job_request(ctx: Context, receipt: Receipt, secret: str) -> JobReques
         callback_url=settings.callback_url,
         callback_format="JSON" if settings.callback_url else "",
         speech=members.speech,
-        template_id=members.template_id,
+        template_id=members.template_id or template_id,
         job_level=members.job_level,
     )

@@ -78,7 +78,8 @@ def _has_same_request(receipt: Receipt, job: Job) -> bool:
     raw_key = f"{_RAW_FOLDER}{receipt.id}{_RAW_EXTENSION}"
     is_same_engine = job.engine in {"", receipt.engine}
     is_same_channels = job.channels in {1, receipt.channels}  # 1 also if the response does not show it
-    has_template = "template" in receipt.options  # the response may show what the template has
+    # The response may show what a template has; hot words are in a template, too.
+    has_template = not {"template", "hot-words"}.isdisjoint(receipt.options)
     return (has_template or (is_same_engine and is_same_channels)) and (
         not job.output_key or job.output_key.endswith(raw_key)
     )

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta, timezone
 
 from shared.errors import OutcomeUnknown, RequestRejected, ScribeError
 from shared.recordings.again import compare_options
-from shared.recordings.complete import close_superseded, head_recording
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
 from shared.recordings.context import Context
 from shared.recordings.failures import BUCKET_REMOVED, LONG_WAIT, Failure
@@ -30,6 +29,7 @@ from shared.recordings.outputs import fail_recording
 from shared.recordings.proof import compute_nonce, is_own_job
 from shared.recordings.receipt import Receipt
 from shared.recordings.receipt_store import ReceiptStore
+from shared.recordings.supersede import close_superseded, head_recording
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech import TOO_MANY_JOBS

@@ -38,10 +38,11 @@ READ_ACTIONS = ("Get", "List", "Describe", "Head")
 
 @dataclass(frozen=True)
 class Account:
-    """An account, used from a machine with the checkout and a separate folder."""
+    """An account, used from a machine with a checkout and a separate folder."""
 
     emulator: Emulator
     folder: Path
+    checkout: Path = ROOT
 
     def environment(self, config: Mapping[str, str]) -> dict[str, str]:
         key = {
@@ -86,7 +87,7 @@ class Account:
         return passed, output.getvalue()
 
     def context(self, env_file: Path, config: Mapping[str, str]) -> CliContext:
-        return CliContext(ROOT, env_file, self.environment(config), self.folder)
+        return CliContext(self.checkout, env_file, self.environment(config), self.folder)
 
     def remove(self, config: Mapping[str, str], *, is_confirmed: bool = True) -> tuple[bool, str]:
         output = io.StringIO()

@@ -242,4 +242,5 @@ def build_test_context(
         now=cloud.clock.now,
         create_secret=lambda: f"secret-{next(cloud.secret_numbers)}",
         versioned_buckets=WarmVersionedBuckets(cloud),
+        known_templates={},
     )

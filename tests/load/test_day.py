@@ -55,7 +55,7 @@ def test_jobs_run_in_their_order_and_a_full_queue_is_left_to_the_sweep() -> None
     assert outcome.all_day.median_s == pytest.approx((latencies[1] + latencies[2]) / 2)
     assert [point.backlog for point in outcome.backlog[:5]] == [0, 2, 2, 0, 0]
     sweeps = 287 * 2  # at each fifth minute but midnight
-    assert outcome.requests == 4 * (7 + 10) + sweeps + (2 + 2 + 2 * 7) + 2
+    assert outcome.requests == 4 * (8 + 10) + sweeps + (2 + 2 + 2 * 7) + 2
 
 
 def test_small_day_has_exact_counts() -> None:

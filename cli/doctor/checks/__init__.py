@@ -9,7 +9,7 @@ from __future__ import annotations
 from cli.doctor.checks import account, functions, receipts, recordings, rules, speech, storage, triggers
 from cli.doctor.models import Check
 
-ADDRESS, OLD_RECORDINGS, NAMES = "address", "old-recordings", "names"
+ADDRESS, OLD_RECORDINGS, NAMES, HOT_WORDS = "address", "old-recordings", "names", "hot-words"
 RULES = "rules"
 RECEIPT_CHECKS = ("waiting", "receipts")  # whose findings are about recordings that were uploaded earlier
 _REGION = ("key", "region")
@@ -31,6 +31,7 @@ CHECKS = (
     Check("speech-service", speech.check_service, needs=_SPEECH, subjects_from="bucket"),
     Check("content-recognition", speech.check_content_recognition, needs=_ACCOUNT),
     Check("queue", speech.check_queues, needs=_SPEECH, subjects_from="speech-service"),
+    Check(HOT_WORDS, speech.check_hot_words, needs=_SPEECH, subjects_from="speech-service"),
     Check("function", functions.check_functions, needs=_REGION),
     Check("configuration", functions.check_configuration, needs=_REGION, subjects_from="function"),
     Check("variables", functions.check_variables, needs=_BUCKET, subjects_from="function"),

@@ -6,10 +6,18 @@ from collections.abc import Iterator
 
 from cli.cloud.ci_bucket import BOUND
 from cli.config import CALLBACK_URL_NAME
+from cli.deploy.hot_word_steps import WITHOUT, describe_refusal, plan_hot_words
 from cli.deploy.notifications import is_paused, notification_problem, parse_token, redact_url
 from cli.deploy.planner import describe_paused_queue
-from cli.deploy.steps import SUBMITTING_FUNCTIONS
+from cli.deploy.state import DENIED
+from cli.deploy.steps import SUBMITTING_FUNCTIONS, Action
 from cli.doctor.models import CheckContext, Finding, fail, ok, skip, warn
+
+_DIFFERENCES = {
+    Action.CREATE: f"it is missing; the service may have refused it. {WITHOUT}",
+    Action.CHANGE: "it differs from rules.yml and its files of hot words",
+    Action.DELETE: "rules.yml does not need it any more",
+}
 
 
 def check_binding(context: CheckContext) -> Iterator[Finding]:
@@ -124,3 +132,29 @@ def _check_job_notifications(context: CheckContext) -> Iterator[Finding]:
             yield ok(f"each job notifies {redact_url(address + '/.')}", subject=key)
             continue
         yield fail(f"{problem}; transcripts wait for the sweep", fix=deploy, subject=key)
+
+
+def check_hot_words(context: CheckContext) -> Iterator[Finding]:
+    """Compare the tables and templates of hot words with rules.yml and its files, as `scribe deploy` does."""
+    state, deploy = context.state, context.commands.deploy
+    target = state.hot_words_target
+    if target is None:
+        yield skip(
+            "rules.yml or a file of hot words has a mistake", fix=f"run `{deploy}`: it names the mistake"
+        )
+        return
+    for bucket, error in state.hot_words.refusals.items():
+        fix = f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs"
+        yield warn(
+            f"{describe_refusal(error)}. {WITHOUT}", fix=fix if error.status in DENIED else "", subject=bucket
+        )
+    steps = plan_hot_words(target, state.hot_words, state.hot_words_places)
+    for step in (*steps.before, *steps.after):
+        yield warn(f"{step.description}: {_DIFFERENCES[step.action]}", fix=deploy)
+    for warning in target.warnings:
+        yield warn(warning)
+    if not target.templates and not steps.after:
+        yield ok("no rule has hot words")
+    elif not (state.hot_words.refusals or steps.before or steps.after):
+        number = sum(map(len, target.templates.values()))
+        yield ok(f"{number} templates have the words of the files")

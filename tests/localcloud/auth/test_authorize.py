@@ -208,7 +208,12 @@ def test_copy_needs_read_permission_on_its_source(
         ("UpdateAsrQueue", "PUT", "/asrqueue/p0"),
         ("CreateAsrBucket", "POST", "/asrbucket"),
         ("DeleteAsrBucket", "DELETE", "/asrbucket"),
-        ("*", "GET", "/asrhotvocabtable"),
+        ("DescribeAsrVocabularyTables", "GET", "/asrhotvocabtable"),
+        ("DescribeAsrVocabularyTable", "GET", "/asrhotvocabtable/v0"),
+        ("CreateAsrVocabularyTable", "POST", "/asrhotvocabtable"),
+        ("UpdateAsrVocabularyTable", "PUT", "/asrhotvocabtable"),
+        ("DeleteAsrVocabularyTable", "DELETE", "/asrhotvocabtable/v0"),
+        ("*", "PUT", "/asrhotvocabtable/v0"),
     ],
 )
 def test_ci_request_needs_its_action_on_the_bucket(

@@ -105,8 +105,10 @@ def test_refusal_has_any_code_and_body(
         ("list", {"list"}),
         ("queues", {"queues"}),
         ("buckets", {"status", "buckets"}),
-        ("other", {"templates"}),
-        ("all", {"submit", "describe", "list", "queues", "status", "buckets", "templates"}),
+        ("templates", {"templates"}),
+        ("hot_words", {"hot words"}),
+        ("other", {"templates", "hot words"}),
+        ("all", {"submit", "describe", "list", "queues", "status", "buckets", "templates", "hot words"}),
     ],
 )
 def test_refusal_is_for_one_operation_or_for_all(
@@ -122,6 +124,7 @@ def test_refusal_is_for_one_operation_or_for_all(
         "status": send("GET", host, "/"),
         "buckets": send("GET", f"ci.{submitter.cloud.region}.myqcloud.com", "/asrbucket"),
         "templates": send("GET", host, "/template"),
+        "hot words": send("GET", host, "/asrhotvocabtable"),
     }
     assert {name for name, response in responses.items() if response.status_code == 402} == refused
 
