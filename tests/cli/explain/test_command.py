@@ -139,6 +139,14 @@ def test_large_sidecar_is_refused(tmp_path: Path) -> None:
     assert "65536 bytes" in explained.document["refusals"][0]["reason"]
 
 
+def test_hot_words_are_named_without_a_network(tmp_path: Path) -> None:
+    folder = ExplainFolder(tmp_path, "rules:\n  - match: calls/\n    hot-words: words.txt\n")
+    (tmp_path / "words.txt").write_text("腾讯云 8\n", "utf-8")
+    document = folder.run("in/calls/a.mp3", as_json=True).document
+    assert document["options"]["hot-words"] == {"value": "words.txt", "source": "rules.yml line 2"}
+    assert document["warnings"][0].startswith("hot-words (rules.yml line 2) are not in this job: ")
+
+
 def test_message_without_a_network_names_offline(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -12,6 +12,7 @@ import pytest
 
 from cli.explain.cloud import BucketReader
 from cli.explain.models import Explanation, State
+from shared.options.hot_words import build_templates_object, template_key
 from shared.options.parse import parse_values
 from shared.options.rules import Rule
 from shared.recordings.models import Status
@@ -310,3 +311,24 @@ def test_receipt_of_a_version_without_places_counts_as_chosen_by_metadata() -> N
     old = Receipt.from_json(done.to_json())._replace(engine="16k_ca")
     pipeline.cloud.put_object(OUTPUT_BUCKET, f".scribe/done/{done.id}", old.to_json())
     assert get_state(explain(pipeline)).changed == ("engine",)
+
+
+def test_hot_words_are_a_template_or_a_warning() -> None:
+    pipeline = InMemoryPipeline()
+    pipeline.ctx.deployment = "ap-guangzhou/default/scribe-prod-scribe-"
+    pipeline.upload(KEY, BODY)
+    choices = parse_values("rules.yml line 5", {"hot-words": "hotwords/calls.txt"}, is_operator=True)
+    rules = (Rule(5, ("calls/",), (), choices),)
+    without = explain(pipeline, rules=rules)
+    assert without.warnings == ("hot-words (rules.yml line 5) are not in this job: no template was deployed",)
+    assert "SpeechRecognition" in without.job
+    assert without.chosen
+    templates = build_templates_object({INPUT_BUCKET: {template_key(without.chosen.options): "t123"}})
+    place = ".scribe/hot-words/ap-guangzhou.default.scribe-prod-scribe-.json"
+    pipeline.cloud.put_object(OUTPUT_BUCKET, place, templates)
+    pipeline.cloud.clock.advance(31)
+    explanation = explain(pipeline, rules=rules)
+    assert (dict(explanation.job), explanation.warnings) == (
+        {"Tag": "SpeechRecognition", "TemplateId": "t123"},
+        (),
+    )
