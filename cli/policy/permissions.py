@@ -261,6 +261,12 @@ TABLE = (
     Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:HeadObject", _ON.TRANSCRIPT, "same as upload"),
+    Grant(
+        "sweep",
+        "cos:GetObject",
+        _ON.TRANSCRIPT,
+        "the words of a forgotten job, to write them with another title or in another format",
+    ),
     Grant("sweep", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
     Grant("sweep", "ci:DescribeAsrJob", _ON.SPEECH, "same as callback"),
     Grant(
@@ -361,7 +367,8 @@ _HOT_WORDS_ACTIONS = (
 # For --copy-receipts, for the lock of a deployment, and for the list of templates with hot words.
 _RECEIPT_ACTIONS = ("cos:GetObject", "cos:HeadObject", "cos:PutObject")
 _DELETION_ACTIONS = ("cos:DeleteObject",)
-_RECORDING_ACTIONS = ("cos:HeadObject",)  # for `scribe explain`: the metadata of a recording, not its content
+# For `scribe explain`: the metadata of a recording, not its content; and its sidecar.
+_RECORDING_ACTIONS, _SIDECAR_ACTIONS = ("cos:HeadObject",), ("cos:GetObject",)
 # COS document 436/30580. PutBucket is for --make-buckets, GetBucket for doctor's count of recordings without a receipt.
 _BUCKET_ACTIONS = ("cos:HeadBucket", "cos:GetBucketVersioning", "cos:PutBucket", "cos:GetBucket")
 _ROLE_ACTIONS = (
@@ -395,6 +402,8 @@ def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]
         yield from _permissions_on(_DELETION_ACTIONS, resource)
     for resource in scope.recording_resources():
         yield from _permissions_on(_RECORDING_ACTIONS, resource)
+    for resource in scope.sidecar_resources():
+        yield from _permissions_on(_SIDECAR_ACTIONS, resource)
 
 
 def role_admin_permissions() -> Iterator[Permission]:

@@ -139,6 +139,14 @@ def test_large_sidecar_is_refused(tmp_path: Path) -> None:
     assert "65536 bytes" in explained.document["refusals"][0]["reason"]
 
 
+def test_hot_words_are_named_without_a_network(tmp_path: Path) -> None:
+    folder = ExplainFolder(tmp_path, "rules:\n  - match: calls/\n    hot-words: words.txt\n")
+    (tmp_path / "words.txt").write_text("腾讯云 8\n", "utf-8")
+    document = folder.run("in/calls/a.mp3", as_json=True).document
+    assert document["options"]["hot-words"] == {"value": "words.txt", "source": "rules.yml line 2"}
+    assert document["warnings"][0].startswith("hot-words (rules.yml line 2) are not in this job: ")
+
+
 def test_message_without_a_network_names_offline(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -222,11 +230,13 @@ def test_metadata_sidecar_and_receipt_are_read_from_the_bucket(emulator: Emulato
 @pytest.mark.process
 def test_key_of_the_deployer_may_read_what_is_explained(emulator: Emulator, tmp_path: Path) -> None:
     put_transcribed(emulator, "in/a.mp3")
+    OperatorClients.for_emulator(emulator).cos.put(INPUT_BUCKET, "in/a.mp3.scribe.json", b'{"title": "A"}')
     policy = json.loads(run_policy(tmp_path))
     (tmp_path / "checkout").mkdir()
     folder = open_folder(tmp_path / "checkout", emulator, **create_key(emulator, policy))
     document = folder.run("in/a.mp3", as_json=True).document
-    assert document["state"]["receipt"] == "transcribed"
+    assert document["options"]["title"]["source"] == "a.mp3.scribe.json"
+    assert (document["state"]["receipt"], document["warnings"]) == ("transcribed", [])
     assert folder.run("in/none.mp3", as_json=True).document["state"]["exists"] is False
 
 
