@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from cli.explain.explain import Upload, explain_key, refuse
+from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words, refuse
 from cli.explain.models import Explanation, State
 from shared.errors import NotFound
 from shared.logger import Logger
@@ -17,6 +17,7 @@ from shared.options.sidecar import sidecar_key
 from shared.recordings.again import NO_DIFFERENCE, Difference, compare_options
 from shared.recordings.content import head_content
 from shared.recordings.context import Context, build_context
+from shared.recordings.hot_words import look_up_template
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.recordings.models import Status
 from shared.recordings.options import OptionChoice
@@ -29,16 +30,19 @@ from shared.tencent.cos import ObjectMetadata
 
 
 class BucketReader:
-    """Reads what the bucket says about one key: at most four requests."""
+    """Reads what the bucket says about one key: at most five requests."""
 
     def __init__(self, ctx: Context, rules: Sequence[Rule] = ()) -> None:
         self._ctx, self._rules = ctx, rules
 
     @classmethod
-    def create(cls, credentials: Credentials, settings: Settings, rules: Sequence[Rule]) -> BucketReader:
-        """Create a reader with this key. The functions' log lines are dropped."""
+    def create(
+        cls, credentials: Credentials, settings: Settings, rules: Sequence[Rule], deployment: str
+    ) -> BucketReader:
+        """Create a reader with this key. `deployment` as in a receipt. The functions' log lines are dropped."""
         client = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"))
-        return cls(build_context(client, settings, Logger(write=lambda _: None)), rules)
+        log = Logger(write=lambda _: None)
+        return cls(build_context(client, settings, log, deployment=deployment), rules)
 
     def explain(
         self,
@@ -72,6 +76,9 @@ class BucketReader:
         if found.is_denied:
             warning = f"{sidecar_key(key)}: the key of the account may not read it, so it is left out here"
             explanation = explanation._replace(warnings=(*explanation.warnings, warning))
+        if has_hot_words(explanation) and explanation.chosen:
+            template_id, problem = look_up_template(self._ctx, bucket, explanation.chosen.options)
+            explanation = add_hot_words(explanation, template_id, problem)
         state = self._read_state(head, explanation, found) if head else _describe_missing(explanation)
         return explanation._replace(state=state)
 
@@ -97,7 +104,8 @@ class BucketReader:
         if receipt and explanation.chosen:
             chosen = explanation.chosen
             choice = OptionChoice(chosen.options, select_sources(chosen), sidecar=sidecar)
-            difference = compare_options(receipt, choice, is_upload=True)
+            # What is uploaded while a job is in flight is compared when the job ends, without that event.
+            difference = compare_options(receipt, choice, is_upload=receipt is done)
         outcome = self._describe(_Situation(head, done, in_flight, difference, explanation))
         modified = datetime.fromtimestamp(head.modified_s, timezone.utc)
         return State(
@@ -115,7 +123,7 @@ class BucketReader:
     def _describe(self, situation: _Situation) -> _Outcome:
         """Say in which state the recording is, and what an upload of the same content does, as `ingest` does."""
         if situation.in_flight:
-            return _describe_in_flight(situation.difference)
+            return _describe_in_flight(situation.in_flight, situation.difference)
         if situation.explanation.refusals:
             return _describe_refused(situation.done)
         if situation.done is None:
@@ -172,12 +180,19 @@ def _describe_missing(explanation: Explanation) -> State:
     return State(False, "Not in the bucket. An upload is submitted.", Status.SUBMITTED.value)
 
 
-def _describe_in_flight(difference: Difference) -> _Outcome:
-    message = "In progress. The same content uploaded now changes nothing"
-    changed = (*difference.job, *difference.text)
-    if changed:
-        message += f"; with the other options ({', '.join(changed)}), upload it when there is a transcript"
-    return _Outcome(Status.IN_PROGRESS, message + ".")
+def _describe_in_flight(in_flight: Receipt, difference: Difference) -> _Outcome:
+    changed = ", ".join((*difference.job, *difference.text))
+    message = "In progress. The same content uploaded now changes nothing."
+    if changed and not in_flight.job_id:
+        message = f"In progress, without a job yet. Uploaded now, it is submitted with the other options: {changed}."
+    elif difference.job:
+        message = (
+            "In progress. The same content uploaded now is a new job, which is billed, when this one has ended, "
+            f"because of: {changed}."
+        )
+    elif changed:
+        message = f"In progress. Uploaded now, its transcripts have the other options: {changed}."
+    return _Outcome(Status.IN_PROGRESS, message)
 
 
 def _describe_refused(done: Receipt | None) -> _Outcome:

@@ -8,23 +8,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.config import TOKEN_NAME, CliContext, CredentialsNotFound
+from cli.config import TOKEN_NAME, CliContext, Commands, CredentialsNotFound
 from cli.errors import OperatorError
 from cli.explain.cloud import BucketReader
-from cli.explain.explain import Upload, explain_key
+from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words
 from cli.explain.models import Explanation
 from cli.explain.render import print_explanation
 from cli.manifest.loader import load_manifest
-from cli.manifest.models import CALLBACK
+from cli.manifest.models import CALLBACK, Manifest
 from cli.output import escape_line, print_json
-from cli.policy.permissions import load_function_settings
-from cli.rules.loader import load_rules
+from cli.policy.permissions import FUNCTIONS, load_function_settings
+from cli.rules.loader import load_context_rules
 from shared.errors import CloudError
 from shared.options.parse import METADATA_PREFIX, OPTION_PREFIX
 from shared.options.rules import Rule
 from shared.options.sidecar import MAX_SIDECAR_BYTES
+from shared.recordings.context import format_deployment
 from shared.settings import Settings
 
+_DENIED_STATUSES = (401, 403)
+NO_TEMPLATE_READ = "a template has them, which only the bucket names; it was not read"
 # Nothing that is explained depends on the token, and there may be none yet.
 _ANY_TOKEN = {TOKEN_NAME: "not-chosen-by-anybody-yet"}
 
@@ -55,15 +58,16 @@ def explain(console: Console, context: CliContext, options: ExplainOptions) -> b
     manifest = load_manifest(context.folder, {**_ANY_TOKEN, **config}, context.env_file)
     variables = manifest.functions[CALLBACK].variables
     settings = load_function_settings(manifest.region, variables, config.get("CLOUD_ENDPOINT", ""))
-    file = load_rules(context.folder, settings)
+    file = load_context_rules(context, settings)
     rules = file.rules if file else ()
     bucket = options.bucket or _choose_bucket(settings)
-    reader = None if options.offline else _create_reader(context, config, settings, rules)
+    reader = None if options.offline else _create_reader(context, config, settings, rules, manifest)
     try:
         explanation = _explain(settings, rules, bucket, options, reader)
     except CloudError as error:
-        command = context.commands.line("explain", options.key, "--offline")
-        raise OperatorError(escape_line(f"{error}. `{command}` reads nothing from the bucket")) from None
+        raise OperatorError(
+            escape_line(f"{error}. {_advise(error, context.commands, options.key)}")
+        ) from None
     if options.as_json:
         print_json(console, explanation.as_json())
     else:
@@ -95,8 +99,17 @@ def _explain(
     sidecar = _read_sidecar(options.sidecar) if options.sidecar else None
     if reader is None:
         upload = Upload(options.metadata or {}, sidecar, options.size)
-        return explain_key(settings, rules, bucket, options.key, upload)
+        explanation = explain_key(settings, rules, bucket, options.key, upload)
+        return add_hot_words(explanation, "", NO_TEMPLATE_READ) if has_hot_words(explanation) else explanation
     return reader.explain(bucket, options.key, options.metadata, sidecar, options.size)
+
+
+def _advise(error: CloudError, commands: Commands, key: str) -> str:
+    """Say what to do if the bucket cannot be read."""
+    offline = f"`{commands.line('explain', key, '--offline')}` reads nothing from the bucket"
+    if error.status in _DENIED_STATUSES:
+        return f"`{commands.show_deployer_policy}` prints what the key of the account needs; {offline}"
+    return offline
 
 
 def _read_sidecar(path: Path) -> bytes:
@@ -123,10 +136,17 @@ def _choose_bucket(settings: Settings) -> str:
 
 
 def _create_reader(
-    context: CliContext, config: Mapping[str, str], settings: Settings, rules: Sequence[Rule]
+    context: CliContext,
+    config: Mapping[str, str],
+    settings: Settings,
+    rules: Sequence[Rule],
+    manifest: Manifest,
 ) -> BucketReader | None:
     """Create the reader, or None without a key of the account. Raises OperatorError for a wrong key."""
     try:
-        return BucketReader.create(context.load_credentials(config), settings, rules)
+        credentials = context.load_credentials(config)
     except CredentialsNotFound:
         return None
+    upload = manifest.functions[FUNCTIONS[0]]
+    deployment = format_deployment(manifest.region, upload.namespace, upload.name)
+    return BucketReader.create(credentials, settings, rules, deployment)

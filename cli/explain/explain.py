@@ -70,6 +70,21 @@ def explain_key(
     )
 
 
+def add_hot_words(explanation: Explanation, template_id: str, problem: str) -> Explanation:
+    """Return the explanation of a recording with hot words: its job has the template, or a warning says why not."""
+    if problem or explanation.chosen is None:
+        source = explanation.options["hot-words"].source
+        warning = f"hot-words ({source}) are not in this job: {problem}"
+        return explanation._replace(warnings=(*explanation.warnings, warning))
+    options = explanation.chosen.options._replace(template=template_id)
+    return explanation._replace(job=build_job(options, explanation.key))
+
+
+def has_hot_words(explanation: Explanation) -> bool:
+    """Check whether a job would be submitted that should have hot words."""
+    return bool(explanation.job and explanation.chosen and explanation.chosen.options.hot_words)
+
+
 def refuse(explanation: Explanation, error: InvalidOption) -> Explanation:
     """Return the explanation of a key whose options cannot be read."""
     problem = Problem(error.message, error.message_zh)

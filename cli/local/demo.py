@@ -49,7 +49,7 @@ def run_demo(console: Console, own: OwnRecordings | None, folder: Path, speech: 
     results_folder = ResultsFolder(folder)
     results_folder.create()  # first, because the results would be lost without it
     for note in [*(own.notes if own else []), *describe_rules(rules)]:
-        console.print(escape_markup(note))
+        console.print(escape_markup(note), soft_wrap=True)
     arguments = speech.prepare(lambda line: console.print(escape_markup(line), soft_wrap=True))
     with tempfile.TemporaryDirectory(prefix="scribe-") as temporary, ExitStack() as stack:
         start = time.monotonic()

@@ -14,9 +14,11 @@ from enum import Enum
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
 from shared.options.hot_words import HOT_WORDS_FOLDER, find_templates_bucket
+from shared.options.sidecar import SIDECAR_SUFFIX
 from shared.settings import Settings, load_settings
 
 CI_ROLE = "CI_QCSRole"
+MAX_BUCKETS_WITH_SIDECARS = 5  # more of them share one resource
 LOCK_FOLDER = "deploy-lock/"  # below STATE_PREFIX
 
 
@@ -46,6 +48,16 @@ class ResourceScope:
     def recording_resources(self) -> tuple[str, ...]:
         """The objects that may be recordings."""
         return tuple(_cos_resource(self.region, bucket, self.input_prefix) for bucket in self.input_buckets)
+
+    def sidecar_resources(self) -> tuple[str, ...]:
+        """The sidecars of recordings. Those of many buckets, named one by one, would not fit into a policy."""
+        if len(self.input_buckets) > MAX_BUCKETS_WITH_SIDECARS:
+            appids = dict.fromkeys(map(_parse_appid, self.input_buckets))
+            return tuple(f"qcs::cos:{self.region}:uid/{appid}:*{SIDECAR_SUFFIX}" for appid in appids)
+        return tuple(
+            _cos_resource(self.region, bucket, self.input_prefix) + SIDECAR_SUFFIX
+            for bucket in self.input_buckets
+        )
 
     def input_bucket_resources(self) -> tuple[str, ...]:
         """The input buckets as a whole; COS documents show listing granted only on those (436/8276)."""
@@ -131,6 +143,7 @@ class ResourceKind(Enum):
     """What an action is done to."""
 
     RECORDING = "recordings"
+    SIDECAR = "sidecars"
     INPUT_LISTING = "the list of an input bucket"
     OPEN = "open receipts"
     DONE = "done receipts"
@@ -147,6 +160,7 @@ class ResourceKind(Enum):
 
 _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
     ResourceKind.RECORDING: ResourceScope.recording_resources,
+    ResourceKind.SIDECAR: ResourceScope.sidecar_resources,
     ResourceKind.INPUT_LISTING: ResourceScope.input_bucket_resources,
     ResourceKind.OPEN: lambda scope: scope.receipt_resources("open/"),
     ResourceKind.DONE: lambda scope: scope.receipt_resources("done/"),
@@ -183,6 +197,7 @@ class Grant:
 _ON = ResourceKind
 TABLE = (
     Grant("upload", "cos:HeadObject", _ON.RECORDING, "size, ETag and options of the recording"),
+    Grant("upload", "cos:GetObject", _ON.SIDECAR, "options of the recording"),
     Grant("upload", "cos:GetObject", _ON.DONE, "whether this content was transcribed before"),
     Grant("upload", "cos:PutObject", _ON.OPEN, "the receipt, before a job costs anything; then the job's id"),
     Grant("upload", "cos:GetObject", _ON.OPEN, "whether the receipt belongs to this attempt"),
@@ -211,6 +226,12 @@ TABLE = (
     Grant("callback", "cos:GetObject", _ON.DONE, "whether the job is finished already"),
     Grant("callback", "cos:HeadObject", _ON.RECORDING, "whether the recording still has the same content"),
     Grant(
+        "callback",
+        "cos:GetObject",
+        _ON.SIDECAR,
+        "options of a recording uploaded again while its job was running",
+    ),
+    Grant(
         "callback", "cos:GetBucket", _ON.OUTPUT_LISTING, "whether the recording had other content in between"
     ),
     Grant("callback", "cos:PutObject", _ON.TRANSCRIPT, "the transcripts, or the error object"),
@@ -236,9 +257,16 @@ TABLE = (
         "sweep", "cos:DeleteObject", _ON.STATE, "closed receipts, their claims, cursors of a complete round"
     ),
     Grant("sweep", "cos:HeadObject", _ON.RECORDING, "same as callback"),
+    Grant("sweep", "cos:GetObject", _ON.SIDECAR, "same as upload"),
     Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:HeadObject", _ON.TRANSCRIPT, "same as upload"),
+    Grant(
+        "sweep",
+        "cos:GetObject",
+        _ON.TRANSCRIPT,
+        "the words of a forgotten job, to write them with another title or in another format",
+    ),
     Grant("sweep", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
     Grant("sweep", "ci:DescribeAsrJob", _ON.SPEECH, "same as callback"),
     Grant(
@@ -339,6 +367,8 @@ _HOT_WORDS_ACTIONS = (
 # For --copy-receipts, for the lock of a deployment, and for the list of templates with hot words.
 _RECEIPT_ACTIONS = ("cos:GetObject", "cos:HeadObject", "cos:PutObject")
 _DELETION_ACTIONS = ("cos:DeleteObject",)
+# For `scribe explain`: the metadata of a recording, not its content; and its sidecar.
+_RECORDING_ACTIONS, _SIDECAR_ACTIONS = ("cos:HeadObject",), ("cos:GetObject",)
 # COS document 436/30580. PutBucket is for --make-buckets, GetBucket for doctor's count of recordings without a receipt.
 _BUCKET_ACTIONS = ("cos:HeadBucket", "cos:GetBucketVersioning", "cos:PutBucket", "cos:GetBucket")
 _ROLE_ACTIONS = (
@@ -370,6 +400,10 @@ def deployer_permissions(scope: ResourceScope, functions: Iterable[FunctionSpec]
         yield from _permissions_on(_RECEIPT_ACTIONS, resource)
     for resource in (*scope.receipt_resources(LOCK_FOLDER), *scope.hot_words_resources()):
         yield from _permissions_on(_DELETION_ACTIONS, resource)
+    for resource in scope.recording_resources():
+        yield from _permissions_on(_RECORDING_ACTIONS, resource)
+    for resource in scope.sidecar_resources():
+        yield from _permissions_on(_SIDECAR_ACTIONS, resource)
 
 
 def role_admin_permissions() -> Iterator[Permission]:

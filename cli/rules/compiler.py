@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from cli.rules.models import RulesFile
-from shared.options.model import Value
-from shared.options.parse import Choice
+from shared.options.model import as_json_value
 from shared.options.rules import RULES_VERSION, Rule
 
 
@@ -23,12 +22,5 @@ def _as_json(rule: Rule) -> dict[str, object]:
         "line": rule.line,
         "match": list(rule.patterns),
         "buckets": list(rule.buckets),
-        "options": {name: _as_option(name, choice) for name, choice in sorted(rule.choices.items())},
+        "options": {name: as_json_value(name, choice.value) for name, choice in sorted(rule.choices.items())},
     }
-
-
-def _as_option(name: str, choice: Choice) -> Value | list[str]:
-    value = choice.value
-    if isinstance(value, tuple):
-        return list(value)
-    return "off" if value == "" and name != "title" else value

@@ -1,6 +1,6 @@
 """Reads rules.yml as YAML nodes, which have the line of each name and value.
 
-The file is other people's text, too (somebody may send it): its size and depth have limits, and what could make a
+The file is other people's text, too (someone may send it): its size and depth have limits, and what could make a
 small file large, or a value something else than it seems, is refused: aliases, anchors and tags.
 """
 

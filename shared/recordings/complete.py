@@ -11,10 +11,9 @@ from shared.errors import CloudError, NotFound, RequestRejected, safe_error_mess
 from shared.events import NotifiedJob
 from shared.options.model import OPTIONS
 from shared.options.parse import Choice
-from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
-from shared.recordings.ingest import LONG_WAIT_S, defer_to_sweep, retry_later
+from shared.recordings.ingest import LONG_WAIT_S, retry_later
 from shared.recordings.keys import OUTPUT_MARK, raw_result_key
 from shared.recordings.models import Result, Status
 from shared.recordings.outputs import (
@@ -30,10 +29,10 @@ from shared.recordings.outputs import (
     write_transcripts,
 )
 from shared.recordings.proof import compute_nonce, is_own_job, parse_user_data
-from shared.recordings.receipt import FAILED, SUPERSEDED, TRANSCRIBED, Receipt
+from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
+from shared.recordings.supersede import check_content
 from shared.tencent.client import TOO_LARGE
 from shared.tencent.clock import parse_timestamp
-from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
 from shared.transcript import (
     RecordingRef,
@@ -154,8 +153,10 @@ def expire_recording(ctx: Context, receipt: Receipt, failure: Failure | None = N
     if failure:
         return fail_recording(ctx, receipt, failure)  # the role may not look at the recording any more
     checked_s = ctx.now()
-    superseded = _close_if_superseded(ctx, receipt, receipt.job_id)
-    return superseded or fail_recording(ctx, receipt, Failure(NO_RESULT_IN_TIME), checked_s=checked_s)
+    current = check_content(ctx, receipt, receipt.job_id)
+    if isinstance(current, Result):
+        return current
+    return fail_recording(ctx, current, Failure(NO_RESULT_IN_TIME), checked_s=checked_s)
 
 
 def _complete_without_open_receipt(ctx: Context, bucket: str, job: Job, receipt_id: str) -> Result:
@@ -191,9 +192,9 @@ def _superseded_job(status: Status, receipt: Receipt, job: Job) -> Result:
 
 def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
     checked_s = ctx.now()
-    superseded = _close_if_superseded(ctx, receipt, job.job_id)
-    if superseded:
-        return superseded
+    current = check_content(ctx, receipt, job.job_id)
+    if isinstance(current, Result):
+        return current
     failure = failure_from_job(job)
     failure = failure._replace(cloud_message=ctx.speech.client.hide_secrets(failure.cloud_message))
     if failure.reason.retried_automatically:
@@ -211,18 +212,20 @@ def _fail_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
 def _write_job_result(
     ctx: Context, receipt: Receipt, job: Job, *, may_read_raw_result: bool = False
 ) -> Result:
-    superseded = _close_if_superseded(ctx, receipt, job.job_id)
-    if superseded:
-        return superseded
-    noted = receipt.with_job(job.job_id)
+    current = check_content(ctx, receipt, job.job_id)
+    if isinstance(current, Result):
+        return current
+    noted = current.with_job(job.job_id)
     result = job.result
     if result is None or not result.has_text:
         # Nothing was said only if the service sends an empty text. Without any, the text may come a moment later.
         recovered = recover_transcripts(ctx, receipt) if may_read_raw_result else None
         if recovered:
             return recovered
+        # A job before it, with other options, wrote to the same key.
+        begun_s = parse_timestamp(job.created) if receipt.superseded_job_ids else 0.0
         ended_s = parse_timestamp(job.ended)
-        stored = _read_raw_result(ctx, noted, ended_s) if may_read_raw_result else None
+        stored = _read_raw_result(ctx, noted, ended_s, begun_s) if may_read_raw_result else None
         if stored is None:
             reason = "the job is finished, but its text is not there yet"
             return Result.of(receipt, Status.JOB_RUNNING, job_id=job.job_id, reason=reason)
@@ -245,10 +248,12 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
     """
     store = ctx.receipts(receipt.bucket)
     done = store.get_done(receipt.id)
-    if done is None or done.state is not TRANSCRIBED:
-        return None
-    if superseded := _close_if_superseded(ctx, receipt, receipt.job_id):
-        return superseded
+    if done is None or (done.state, done.job_id) != (TRANSCRIBED, receipt.job_id):
+        return None  # also if it was transcribed before with other options, and this is new work
+    current = check_content(ctx, receipt, receipt.job_id)
+    if isinstance(current, Result):
+        return current
+    receipt = current
     is_changed = (receipt.options, receipt.sources) != (done.options, done.sources)
     if is_changed and (rewritten := _write_from_json(ctx, receipt)):
         return rewritten
@@ -281,8 +286,10 @@ def _write_from_json(ctx: Context, receipt: Receipt) -> Result | None:
     return _write_transcript(ctx, receipt, transcript) if transcript else None
 
 
-def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> JobResult | None:
-    """Read the text that CI itself stored in the output bucket; None if it is gone, or was written after this time."""
+def _read_raw_result(
+    ctx: Context, receipt: Receipt, written_by_s: float, written_from_s: float = 0.0
+) -> JobResult | None:
+    """Read the text that CI itself stored in the output bucket; None if it is gone, or was not written in this time."""
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
     try:
         content = ctx.output_cos.get(bucket, raw_result_key(ctx.settings, receipt.id))
@@ -297,6 +304,9 @@ def _read_raw_result(ctx: Context, receipt: Receipt, written_by_s: float) -> Job
     is_copy = OUTPUT_MARK in content.head.metadata
     if not is_copy and content.head.modified_s > written_by_s + RAW_RESULT_TOLERANCE_S:
         ctx.log.warning("raw_result_too_new", key=receipt.key, job_id=receipt.job_id)
+        return None
+    if content.head.modified_s < written_from_s:
+        ctx.log.warning("raw_result_too_old", key=receipt.key, job_id=receipt.job_id)
         return None
     return _EMPTY_RESULT._replace(lines=content.body.decode("utf-8", "replace"))
 
@@ -336,83 +346,3 @@ def _build_transcript(receipt: Receipt, result: JobResult) -> Transcript:
         lines=result.lines,
         flash=result.flash,
     )
-
-
-# A recording that was overwritten while its job was running. COS only knows the current content; earlier content is
-# known only by its own receipt. Content that came and went without an event leaves no trace.
-
-
-def _close_if_superseded(ctx: Context, receipt: Receipt, job_id: str) -> Result | None:
-    """End or restart the work if the job's result does not belong to the recording's content; None if it does.
-
-    `receipt` is open, or was closed as FAILED, and is as it was read. One request if the recording is unchanged.
-    """
-    head = _get_content(ctx, receipt)
-    has_same_content = head is not None and head.etag == receipt.etag
-    if head and has_same_content and head.modified_s in {0.0, receipt.modified_s}:
-        return None
-    may_be_same = has_same_content or head is None
-    if may_be_same and not _may_have_read_other_content(ctx, receipt, job_id):
-        return None
-    if receipt.is_open and not ctx.receipts(receipt.bucket).is_unchanged(receipt):
-        return Result.of(receipt, Status.IN_PROGRESS, job_id=job_id, reason="another attempt continued")
-    receipt = receipt.select_job(job_id)
-    if head and has_same_content:
-        ctx.log.warning("content_changed_during_job", key=receipt.key, job_id=job_id)
-        restarted = receipt.restart(head.modified_s, ctx.now())
-        return defer_to_sweep(ctx, restarted, reason="the content changed and came back during the job")
-    return close_superseded(ctx, receipt)
-
-
-def close_superseded(ctx: Context, receipt: Receipt) -> Result:
-    """Close the receipt as SUPERSEDED: the newer content has its own event, receipt and result."""
-    store = ctx.receipts(receipt.bucket)
-    if _was_transcribed_before(ctx, receipt, receipt.job_id):
-        store.delete_open(receipt)  # what was closed as TRANSCRIBED stays so
-        return Result.of(receipt, Status.SUPERSEDED)
-    store.close(receipt.close(SUPERSEDED, ctx.now()))
-    head = _get_content(ctx, receipt)
-    if head and head.etag == receipt.etag:
-        # The content came back while the receipt was being closed, and its event may have met the open receipt.
-        restarted = receipt.restart(head.modified_s, ctx.now())
-        nonce = compute_nonce(ctx.create_secret())
-        if store.create(restarted._replace(nonce=nonce, attempt=1), ctx.now()):
-            return Result.of(receipt, Status.DEFERRED, job_id="", reason="the content came back")
-    return Result.of(receipt, Status.SUPERSEDED)
-
-
-def head_recording(ctx: Context, receipt: Receipt) -> ObjectMetadata | None:
-    """Return the recording's current metadata; None if it was deleted, which does not end its work: it is paid for."""
-    try:
-        return head_content(ctx, receipt.bucket, receipt.key)
-    except NotFound:
-        return None
-
-
-def _get_content(ctx: Context, receipt: Receipt) -> ObjectMetadata | None:
-    """Return what identifies the recording's content; None if it was deleted.
-
-    If COS does not show the object any more, the listing still has its ETag and time: the result is paid for.
-    """
-    try:
-        return head_recording(ctx, receipt)
-    except RequestRejected as error:
-        if error.status not in UNREADABLE_STATUSES:
-            raise
-    listed = find_in_listing(ctx, receipt.bucket, receipt.key)
-    return ObjectMetadata(listed.etag, listed.size, "", parse_timestamp(listed.modified)) if listed else None
-
-
-def _may_have_read_other_content(ctx: Context, receipt: Receipt, job_id: str) -> bool:
-    """Check whether other content was written under this key after the recording, by COS's clock."""
-    if _was_transcribed_before(ctx, receipt, job_id):
-        return False
-    others = ctx.receipts(receipt.bucket).iter_other_content(receipt)
-    written_s = receipt.modified_s or receipt.created_s - 1  # COS did not say when it was written
-    return any(other.modified_s >= written_s for other in others)
-
-
-def _was_transcribed_before(ctx: Context, receipt: Receipt, job_id: str) -> bool:
-    """Check whether the transcript of this job was written before: it then belongs to this content."""
-    done = ctx.receipts(receipt.bucket).get_done(receipt.id) if job_id else None
-    return done is not None and (done.state, done.job_id) == (TRANSCRIBED, job_id)

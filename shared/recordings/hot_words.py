@@ -10,6 +10,7 @@ from shared.options.hot_words import (
     template_key,
     templates_object_key,
 )
+from shared.options.model import RecordingOptions
 from shared.recordings.context import Context, KnownTemplates
 from shared.recordings.receipt import Receipt
 
@@ -24,21 +25,30 @@ def find_template(ctx: Context, receipt: Receipt) -> str:
     Then the job is submitted without hot words. Costs one request in five minutes, and at most one in half a minute
     while templates are missing. Raises DeadlineExceeded.
     """
+    options = receipt.recording_options
+    template_id, problem = look_up_template(ctx, receipt.bucket, options)
+    if problem:
+        ctx.log.warning("hot_words_not_used", key=receipt.key, hot_words=options.hot_words, reason=problem)
+    return template_id
+
+
+def look_up_template(ctx: Context, bucket: str, options: RecordingOptions) -> tuple[str, str]:
+    """Return the id of the template for a recording in this bucket; if there is none, "" and why. See find_template."""
     key = templates_object_key(ctx.settings.state_prefix, ctx.deployment)
     if not key:
-        return _report(ctx, receipt, "the platform does not say the name of the function")
-    wanted = template_key(receipt.recording_options)
+        return "", "the platform does not say the name of the function"
+    wanted = template_key(options)
     place = (find_templates_bucket(ctx.settings.output_bucket, ctx.settings.input_buckets), key)
     known = ctx.known_templates.get(place)
-    template_id = known.ids.get((receipt.bucket, wanted), "") if known else ""
+    template_id = known.ids.get((bucket, wanted), "") if known else ""
     ttl_s = TEMPLATES_TTL_S if template_id else MISSING_TTL_S
     if known is None or not 0 <= ctx.now() - known.read_s < ttl_s:
         known = _read_templates(ctx, *place)
         ctx.known_templates[place] = known
-        template_id = known.ids.get((receipt.bucket, wanted), "")
+        template_id = known.ids.get((bucket, wanted), "")
     if not template_id:
-        return _report(ctx, receipt, known.problem or "no template has these options with these hot words")
-    return template_id
+        return "", known.problem or "no template has these options with these hot words"
+    return template_id, ""
 
 
 def _read_templates(ctx: Context, bucket: str, key: str) -> KnownTemplates:
@@ -58,9 +68,3 @@ def _read_templates(ctx: Context, bucket: str, key: str) -> KnownTemplates:
         for each, template_id in by_key.items()
     }
     return KnownTemplates(read_s, ids)
-
-
-def _report(ctx: Context, receipt: Receipt, reason: str) -> str:
-    hot_words = receipt.recording_options.hot_words
-    ctx.log.warning("hot_words_not_used", key=receipt.key, hot_words=hot_words, reason=reason)
-    return ""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 from shared.errors import OutcomeUnknown, RequestRejected, ScribeError
-from shared.recordings.complete import close_superseded, head_recording
+from shared.recordings.again import compare_options
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
 from shared.recordings.context import Context
 from shared.recordings.failures import BUCKET_REMOVED, LONG_WAIT, Failure
@@ -24,11 +24,14 @@ from shared.recordings.ingest import (
     write_wait_report,
 )
 from shared.recordings.models import Result, Status
+from shared.recordings.options import choose_for_recording, log_choice
 from shared.recordings.outputs import fail_recording
 from shared.recordings.proof import compute_nonce, is_own_job
 from shared.recordings.receipt import Receipt
 from shared.recordings.receipt_store import ReceiptStore
+from shared.recordings.supersede import close_superseded, head_recording
 from shared.tencent.clock import parse_timestamp
+from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech import TOO_MANY_JOBS
 from shared.tencent.speech_models import CANCELLED, FAILED, Job, JobFilter
 
@@ -131,6 +134,10 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
         result = wait_for_restore(ctx, claim._replace(modified_s=head.modified_s))
         store.delete_open(claim)
         return result, claim
+    current = _take_later_options(ctx, claim, head)
+    if isinstance(current, Result):
+        return current, claim
+    claim = current
     # GIVE_UP_AFTER is for results: what was not submitted waits as long as it has to, and its time begins now.
     claim = claim._replace(
         modified_s=head.modified_s if head else claim.modified_s,
@@ -138,6 +145,23 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
     )
     store.update(claim)
     return None, claim
+
+
+def _take_later_options(ctx: Context, claim: Receipt, head: ObjectMetadata | None) -> Receipt | Result:
+    """Return the receipt with the options of the same content, uploaded again before anything was paid.
+
+    One request if it was, for the sidecar. The result if the recording cannot be submitted with them.
+    """
+    if head is None or not 0 < claim.modified_s < head.modified_s:
+        return claim
+    choice = choose_for_recording(ctx, claim.recording, head)
+    if choice.invalid:
+        failed = claim._replace(modified_s=head.modified_s)
+        return fail_recording(ctx, failed, Failure(choice.invalid))
+    if not any(compare_options(claim, choice, is_upload=False)):
+        return claim
+    log_choice(ctx, claim.key, choice)
+    return claim.with_options(choice.options, choice.sources)
 
 
 def _was_done_by_another(store: ReceiptStore, receipt: Receipt) -> bool:

@@ -57,10 +57,10 @@ def test_compared_implementations_make_the_same_number_of_requests(
 ) -> None:
     section = warm_event.measure(implementations, tmp_path / "warm", 1)
     assert [metric.name for metric in section.metrics[:4]] == [
-        "Scribe, 7 requests",
-        "bare httpx, 7 requests",
+        "Scribe, 8 requests",
+        "bare httpx, 8 requests",
         "SDK handler, 5 requests",
-        "floor, 7 requests",
+        "floor, 8 requests",
     ]
 
 

@@ -9,7 +9,7 @@ from tests.helpers.flow import Flow
 pytestmark = pytest.mark.process
 
 
-def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Flow) -> None:
+def test_new_recording_costs_eight_requests_and_six_plus_formats(own_flow: Flow) -> None:
     """A process that has not looked at the output bucket for five minutes asks once whether it has versioning."""
     for number in range(2):
         own_flow.upload(f"count-{number}.wav", b"speech " * 300 + bytes([number]))
@@ -17,7 +17,7 @@ def test_new_recording_costs_seven_requests_and_six_plus_formats(own_flow: Flow)
     uploads = own_flow.invocations("upload")
     callbacks = own_flow.invocations("callback")
     cold = [invocation["cold"] for invocation in uploads]
-    assert [len(invocation["requests"]) for invocation in uploads] == [7 + is_cold for is_cold in cold]
+    assert [len(invocation["requests"]) for invocation in uploads] == [8 + is_cold for is_cold in cold]
     assert cold == [True, False]
     assert [len(invocation["requests"]) for invocation in callbacks] == [6 + 4, 6 + 4]
 
@@ -59,3 +59,24 @@ def test_lost_notifications_cost_one_query_and_one_read_per_receipt(
     assert invocation["result"]["reconciled"] == {"transcribed": 3}
     requests_per_job = 1 + 4 + 1 + 2  # HEAD, the formats, the error object away, done and open
     assert len(invocation["requests"]) == 2 + 3 + 1 + 3 * requests_per_job
+
+
+def test_redelivered_event_costs_at_most_four_requests_while_the_job_runs(own_flow: Flow) -> None:
+    own_flow.update_queue(state="Paused")
+    own_flow.upload("runs.wav", b"speech " * 300)
+    own_flow.settle()
+    again = own_flow.invoke("upload", own_flow.build_event("runs.wav"))
+    own_flow.update_queue(state="Active")
+    assert len(again["requests"]) <= 4, again
+
+
+def test_sidecar_costs_at_most_three_requests_and_its_recording_no_more(own_flow: Flow) -> None:
+    own_flow.upload("talk.wav.scribe.json", b'{"title": "talk"}')
+    own_flow.settle()
+    own_flow.upload("talk.wav", b"speech " * 300)
+    own_flow.settle()
+    late = own_flow.invoke("upload", own_flow.build_event("talk.wav.scribe.json"))
+    before, recording, *_ = own_flow.invocations("upload")
+    assert len(before["requests"]) == 1
+    assert len(recording["requests"]) == 9, recording  # the first that asks whether the bucket has versioning
+    assert len(late["requests"]) <= 3

@@ -127,7 +127,7 @@ def test_sweep_replaces_the_error_object_of_earlier_content(eager_flow: Flow) ->
 
 def test_superseded_job_is_not_mistaken_for_lost_submit(eager_flow: Flow) -> None:
     older_job = run_superseded_job(eager_flow, "flip.wav")
-    kill_after_job = {"function": "upload", "request": 6, "when": "after", "times": 1}
+    kill_after_job = {"function": "upload", "request": 7, "when": "after", "times": 1}
     eager_flow.admin("PUT", "faults", {"seed": 1, "kill": kill_after_job})
     eager_flow.upload("flip.wav", CONTENT_A)
     eager_flow.settle()

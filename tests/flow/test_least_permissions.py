@@ -41,7 +41,7 @@ def test_newer_jobs_path_works_with_least_policies(
     flow = start_flow(SWEEP_AFTER="0", JOBS_PATH="jobs")
     flow.upload("notified.wav", BODY)
     flow.settle()
-    kill_before_job = {"function": "upload", "request": 6, "when": "before", "times": 1}
+    kill_before_job = {"function": "upload", "request": 7, "when": "before", "times": 1}
     flow.admin("PUT", "faults", {"seed": 1, "kill": kill_before_job})
     flow.upload("unpaid.wav", BODY + b"2")
     flow.settle()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from tests.helpers.flow import Flow
+from cli.config import PROJECT_FOLDER
+from cli.rules.compiler import compile_rules
+from cli.rules.loader import load_rules_file
+from tests.helpers.flow import Flow, StartFlow, wait_for_next_second
 
 pytestmark = pytest.mark.process
 
@@ -25,7 +29,7 @@ def list_formats(flow: Flow, key: str) -> list[str]:
     return sorted(output.removeprefix(prefix) for output in flow.outputs(prefix))
 
 
-def test_mono_recording_with_two_named_speakers(flow: Flow) -> None:
+def test_mono_recording_with_two_named_speakers_by_its_sidecar(flow: Flow) -> None:
     key = "interviews/采访.mp3"
     options = {
         "speakers": 2,
@@ -34,11 +38,8 @@ def test_mono_recording_with_two_named_speakers(flow: Flow) -> None:
         "engine": "16k_zh",
     }
     flow.upload(key + ".transcript.txt", CALL.encode())
-    metadata = {
-        f"scribe-{name}": quote(",".join(value) if isinstance(value, list) else str(value), safe=",")
-        for name, value in options.items()
-    }
-    flow.upload(key, SPEECH, **metadata)
+    flow.upload(key + ".scribe.json", json.dumps(options, ensure_ascii=False).encode())
+    flow.upload(key, SPEECH)
     flow.settle()
     outputs = read_outputs(flow, key, "txt", "srt", "vtt", "json")
     assert outputs["txt"].startswith("采访：预约改期\n\n李老师: 您好，这里是客服中心。\n\n王同学: 我想改")
@@ -49,7 +50,79 @@ def test_mono_recording_with_two_named_speakers(flow: Flow) -> None:
     document = json.loads(outputs["json"])
     assert (document["title"], document["speaker_names"]) == ("采访：预约改期", ["李老师", "王同学"])
     assert [sentence["speaker"] for sentence in document["sentences"]] == [1, 2, 1, 2]
-    assert document["options"]["speakers"]["value"] == "2"
+    assert document["options"]["speakers"] == {"value": "2", "source": "采访.mp3.scribe.json"}
+    assert not flow.has(f"transcripts/{key}.scribe.json.error.json")
+
+
+RULES = """
+rules:
+  - match: calls/
+    engine: 8k_zh
+    channels: 2
+    speaker-names: [客服, 客户]
+    formats: [txt, json]
+  - match: "*.draft.wav"
+    title: 草稿
+"""
+
+
+def build_package_with_rules(folder: Path) -> Path:
+    """Link the functions into a folder that has compiled rules at its top, as a package has."""
+    folder.mkdir()
+    for name in ("handlers", "shared", "serverless.yml"):
+        (folder / name).symlink_to(PROJECT_FOLDER / name)
+    (folder / "rules.yml").write_text(RULES, "utf-8")
+    (folder / "rules.json").write_bytes(compile_rules(load_rules_file(folder / "rules.yml")))
+    return folder
+
+
+def test_folder_of_telephone_calls_by_a_rule(start_flow: StartFlow, tmp_path: Path) -> None:
+    flow = start_flow("--functions", str(build_package_with_rules(tmp_path / "package")))
+    keys = ["calls/2026/热线 1.wav", "calls/2.wav", "talks/3.wav"]
+    for key in keys:
+        flow.upload(key + ".transcript.txt", CALL.encode())
+        flow.upload(key, SPEECH)
+    flow.settle()
+    for key in keys[:2]:
+        assert list_formats(flow, key) == ["json", "txt"]
+        assert flow.output(f"transcripts/{key}.txt").decode().split(": ")[0] == "客服"
+        document = flow.transcript(key)
+        assert (document["engine"], document["channels"]) == ("8k_zh", 2)
+        assert {sentence["channel"] for sentence in document["sentences"]} == {1, 2}
+        assert document["speaker_names"] == ["客服", "客户"]
+        assert document["options"]["channels"] == {"value": 2, "source": "rules.yml line 3"}
+    assert list_formats(flow, keys[2]) == ["json", "srt", "txt", "vtt"]
+    assert (flow.transcript(keys[2])["channels"], flow.transcript(keys[2])["options"]) == (1, {})
+    assert len(flow.jobs()) == 3
+
+
+def test_speakers_named_by_metadata_of_any_client(flow: Flow) -> None:
+    key = "interviews/metadata.mp3"
+    names = quote("李老师,王同学", safe=",")
+    flow.upload(key + ".transcript.txt", CALL.encode())
+    flow.upload(
+        key, SPEECH, **{"scribe-speakers": "auto", "scribe-engine": "16k_zh", "scribe-speaker-names": names}
+    )
+    flow.settle()
+    assert re.findall("<v (.+?)>", flow.output(f"transcripts/{key}.vtt").decode())[:2] == ["李老师", "王同学"]
+
+
+def test_forgotten_job_gets_names_and_another_format_without_a_second_job(eager_flow: Flow) -> None:
+    flow, key = eager_flow, "talk.mp3"
+    flow.upload(key, SPEECH)
+    flow.settle()
+    before = flow.transcript(key)["sentences"]
+    flow.admin("DELETE", "jobs")
+    wait_for_next_second()
+    flow.upload(key, SPEECH, **{"scribe-title": "Later", "scribe-formats": "json,vtt"})
+    flow.settle()
+    flow.sweep()
+    document = flow.transcript(key)
+    assert (document["title"], document["sentences"]) == ("Later", before)
+    assert any(sentence["words"] for sentence in before)
+    assert list_formats(flow, key) == ["json", "vtt"]
+    assert flow.output(f"transcripts/{key}.vtt").startswith(b"WEBVTT - Later\n")
+    assert (len(flow.jobs()), flow.receipts("open")) == (1, [])
 
 
 def test_recording_without_speakers_has_no_labels(flow: Flow) -> None:

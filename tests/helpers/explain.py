@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,3 +71,12 @@ class ExplainFolder:
         console = SafeConsole(file=output, width=width, highlight=False)
         passed = explain(console, context, ExplainOptions(key, metadata=metadata, sidecar=path, **options))
         return Explained(passed, output.getvalue())
+
+
+def find_controls(text: str) -> list[str]:
+    """List the characters that could do something to a terminal."""
+    return [
+        character
+        for character in text
+        if character != "\n" and unicodedata.category(character) in {"Cc", "Cf"}
+    ]

@@ -336,6 +336,11 @@ def test_callback_address_is_encrypted_and_ends_with_a_token(url: str) -> None:
         assert all("CALLBACK_URL" in mistake and url not in mistake for mistake in mistakes)
 
 
+def test_settings_can_be_members_of_a_set() -> None:
+    settings = load_settings({**MINIMUM, "OPTIONS": "fillers=none"})
+    assert len({settings, load_settings({**MINIMUM, "OPTIONS": "fillers=none"}), load_settings(MINIMUM)}) == 2
+
+
 def test_options_of_every_recording_are_read() -> None:
     loaded = load_settings(
         {**MINIMUM, "OPTIONS": " speakers = auto ;fillers=none;; title=周会; hot-words=a.txt; notify=off; "}

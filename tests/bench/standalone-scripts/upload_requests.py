@@ -1,4 +1,4 @@
-"""The seven requests of Scribe's upload, signed without a library; `send` is what the implementations differ in."""
+"""The eight requests of Scribe's upload, signed without a library; `send` is what the implementations differ in."""
 
 import hashlib
 import hmac
@@ -31,6 +31,7 @@ def submit_jobs(event: dict[str, Any], send: Send) -> dict[str, Any]:
         receipt_id = hashlib.sha256(f"{bucket}/{key}/{head['etag']}".encode()).hexdigest()
         open_path, done_path = f"/.peer/open/{receipt_id}", f"/.peer/done/{receipt_id}"
         _request(send, "GET", output_host, done_path)
+        _request(send, "GET", f"{bucket}.cos.{region}.myqcloud.com", f"/{key}.scribe.json")
         _request(send, "PUT", output_host, open_path, json.dumps(receipt), {"x-cos-forbid-overwrite": "true"})
         _request(send, "GET", output_host, open_path)
         _request(send, "GET", output_host, done_path)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.cells import cell_len
 
-from tests.helpers.explain import INPUT_BUCKET, OUTPUT_BUCKET, ExplainFolder
+from tests.helpers.explain import INPUT_BUCKET, OUTPUT_BUCKET, ExplainFolder, find_controls
 
 RULES = """\
 rules:
@@ -239,14 +238,8 @@ def test_hostile_text_does_not_reach_the_terminal(folder: ExplainFolder) -> None
             explained = folder.run(
                 key, each, as_json=as_json, sidecar={"title\x1b": "\x07"} if each else None
             )
-            assert list(find_controls(explained.output)) == []
+            assert find_controls(explained.output) == []
     assert folder.run(key, {}, as_json=True).document["key"] == key
-
-
-def find_controls(text: str) -> Iterator[str]:
-    for character in text:
-        if character != "\n" and unicodedata.category(character) in {"Cc", "Cf"}:
-            yield character
 
 
 def test_folder_without_rules_has_none(tmp_path: Path) -> None:

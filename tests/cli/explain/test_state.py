@@ -12,6 +12,7 @@ import pytest
 
 from cli.explain.cloud import BucketReader
 from cli.explain.models import Explanation, State
+from shared.options.hot_words import build_templates_object, template_key
 from shared.options.parse import parse_values
 from shared.options.rules import Rule
 from shared.recordings.models import Status
@@ -200,12 +201,52 @@ def test_rule_that_came_later_is_new_work() -> None:
     assert "engine 8k_zh (rules.yml line 3), before 16k_zh" in get_state(explanation).message
 
 
-def test_job_in_flight_keeps_its_options() -> None:
+def upload_and_settle(pipeline: InMemoryPipeline, metadata: Mapping[str, str]) -> int:
+    """Upload the recording and let everything end. Return the number of jobs."""
+    pipeline.cloud.clock.advance(2)
+    assert pipeline.upload_and_ingest(KEY, BODY, **metadata).status is Status.IN_PROGRESS
+    pipeline.cloud.clock.advance(2)
+    pipeline.settle()
+    return pipeline.count_jobs()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "changed", "message", "jobs"),
+    [
+        ({"scribe-engine": "16k_en"}, ("engine",), "a new job, which is billed, when this one has ended", 2),
+        (
+            {"scribe-title": "A"},
+            ("title",),
+            "Uploaded now, its transcripts have the other options: title.",
+            1,
+        ),
+        ({}, (), "The same content uploaded now changes nothing.", 1),
+    ],
+)
+def test_upload_while_a_job_is_in_flight_does_what_was_said(
+    metadata: dict[str, str], changed: tuple[str, ...], message: str, jobs: int
+) -> None:
     pipeline = InMemoryPipeline()
     start_in_flight(pipeline)
-    state = get_state(explain(pipeline, {"scribe-engine": "16k_en"}))
-    assert (state.on_upload, state.changed) == ("in_progress", ("engine",))
-    assert "with the other options (engine), upload it when there is a transcript" in state.message
+    set_engine(pipeline, "16k_ca")  # what the operator changes is not a choice of the uploader
+    state = get_state(explain(pipeline, metadata))
+    assert (state.on_upload, state.changed) == ("in_progress", changed)
+    assert message in state.message
+    assert upload_and_settle(pipeline, metadata) == jobs
+
+
+def test_upload_before_a_job_is_submitted_does_what_was_said() -> None:
+    pipeline = InMemoryPipeline()
+    pipeline.upload(KEY, BODY)
+    pipeline.put_open(pipeline.build_receipt(KEY, BODY))
+    metadata = {"scribe-fillers": "none"}
+    state = get_state(explain(pipeline, metadata))
+    assert (state.receipt, state.changed) == ("submitting", ("fillers",))
+    assert (
+        "without a job yet. Uploaded now, it is submitted with the other options: fillers." in state.message
+    )
+    assert upload_and_settle(pipeline, metadata) == 1
+    assert pipeline.get_done().recording_options.fillers == "none"
 
 
 def test_missing_recording_gets_the_sidecar_that_waits_for_it() -> None:
@@ -270,3 +311,24 @@ def test_receipt_of_a_version_without_places_counts_as_chosen_by_metadata() -> N
     old = Receipt.from_json(done.to_json())._replace(engine="16k_ca")
     pipeline.cloud.put_object(OUTPUT_BUCKET, f".scribe/done/{done.id}", old.to_json())
     assert get_state(explain(pipeline)).changed == ("engine",)
+
+
+def test_hot_words_are_a_template_or_a_warning() -> None:
+    pipeline = InMemoryPipeline()
+    pipeline.ctx.deployment = "ap-guangzhou/default/scribe-prod-scribe-"
+    pipeline.upload(KEY, BODY)
+    choices = parse_values("rules.yml line 5", {"hot-words": "hotwords/calls.txt"}, is_operator=True)
+    rules = (Rule(5, ("calls/",), (), choices),)
+    without = explain(pipeline, rules=rules)
+    assert without.warnings == ("hot-words (rules.yml line 5) are not in this job: no template was deployed",)
+    assert "SpeechRecognition" in without.job
+    assert without.chosen
+    templates = build_templates_object({INPUT_BUCKET: {template_key(without.chosen.options): "t123"}})
+    place = ".scribe/hot-words/ap-guangzhou.default.scribe-prod-scribe-.json"
+    pipeline.cloud.put_object(OUTPUT_BUCKET, place, templates)
+    pipeline.cloud.clock.advance(31)
+    explanation = explain(pipeline, rules=rules)
+    assert (dict(explanation.job), explanation.warnings) == (
+        {"Tag": "SpeechRecognition", "TemplateId": "t123"},
+        (),
+    )

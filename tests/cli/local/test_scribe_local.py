@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.checkout import copy_checkout
 
 pytestmark = pytest.mark.process
 
@@ -53,9 +56,9 @@ class RunningLocal:
 
 
 @contextmanager
-def run_local(folder: Path, *arguments: str) -> Iterator[RunningLocal]:
+def run_local(folder: Path, *arguments: str, checkout: Path = ROOT) -> Iterator[RunningLocal]:
     output = folder / "output.txt"
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+    environ = {**os.environ, "PYTHONPATH": str(checkout), "COLUMNS": "80"}
     with (
         output.open("wb") as file,
         subprocess.Popen(
@@ -82,6 +85,17 @@ def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_rules_of_the_checkout_apply_to_uploads(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path / "checkout")
+    (checkout / "rules.yml").write_text("rules:\n- match: welcome.wav\n  title: By rule\n", "utf-8")
+    with run_local(checkout, checkout=checkout) as local:
+        assert "rules.yml: 1 rule, from " in local.read()
+        local.wait_for("✓ welcome.wav (")
+        [transcript] = (checkout / "scribe-local/buckets").glob("transcripts-*/transcripts/welcome.wav.json")
+        document = json.loads(transcript.read_text("utf-8"))
+        assert (document["title"], document["options"]["title"]["source"]) == ("By rule", "rules.yml line 2")
 
 
 @pytest.mark.timeout(300)  # two starts of the whole pipeline

@@ -37,17 +37,18 @@ FORMAT_MODULES = (Path(shared.transcript.__file__).parent / "formats").glob("*.p
 EVERY_FUNCTION = (
     {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
     | modules("shared", "errors events logger settings")
-    | modules("shared.options", "check ci combine engines model parse")
+    | modules("shared.options", "check choose ci combine engines model parse sidecar")
     | modules(
         "shared.tencent",
         "auth client clock cos hosts resolver speech speech_models speech_xml transport xml",
     )
     | modules(
         "shared.recordings",
-        "content context failures filters ingest keys models outputs proof receipt_store",
+        "again content context failures filters ingest keys models options outputs proof receipt receipt_store"
+        " sidecars",
     )
 )
-RESULTS = modules("shared.recordings", "complete") | modules(
+RESULTS = modules("shared.recordings", "complete supersede") | modules(
     "shared.transcript",
     "captions formats models parser text",
 )

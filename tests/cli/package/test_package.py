@@ -15,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
+import shared
 from cli.package import Package, PackageError, build
 from cli.package.dependencies import find_interpreter
 from cli.package.files import hash_tree
 from cli.package.models import explain_disk_errors
+from shared.options.rules import load_rules
+from shared.recordings.options import PACKAGE_RULES
 
 pytestmark = pytest.mark.process
 
@@ -117,6 +120,41 @@ def test_digest_depends_on_sources_and_names_not_on_bytecode(package: Package, t
     with (tree / "shared/errors.py").open("a", encoding="utf-8") as source:
         source.write("# one more line\n")
     assert len({package.digest, renamed, hash_tree(tree)}) == 3
+
+
+def test_rules_are_in_the_package_where_the_functions_look(package: Package, tmp_path: Path) -> None:
+    compiled = b'{"version":1,"rules":[]}'
+    built = build(tmp_path / "package", pythons=(), rules=compiled)
+    assert (built.tree / PACKAGE_RULES.name).read_bytes() == compiled
+    assert PACKAGE_RULES.parent == Path(shared.__file__).parents[1]  # the top of the package
+    assert built.digest != package.digest
+    changed = build(tmp_path / "package", pythons=(), rules=compiled + b"\n")
+    assert len({changed.digest, built.digest, package.digest}) == 3
+    again = build(tmp_path / "package", pythons=())
+    assert again.digest == package.digest
+    assert not (again.tree / PACKAGE_RULES.name).exists()
+
+
+def test_make_package_compiles_rules_or_names_every_mistake(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path / "checkout")
+    digest = hashlib.sha256((ROOT / "requirements.lock").read_bytes()).hexdigest()[:16]
+    shutil.copytree(ROOT / "build/libraries" / digest, checkout / "build/libraries" / digest)
+    (checkout / "rules.yml").write_text("rules:\n- match: a**b\n  enigne: 8k_zh\n", "utf-8")
+    process = run_build(checkout)
+    assert (process.returncode, process.stdout) == (1, "")
+    assert process.stderr.splitlines() == [
+        f"2 mistakes in {checkout}/rules.yml:",
+        "  rules.yml line 2: the pattern 'a**b' has `**` beside something else; write it between slashes",
+        "  rules.yml line 3: 'enigne' is not a name in a rule; did you mean engine?",
+    ]
+    assert not (checkout / "out").exists()
+    shutil.copyfile(ROOT / "rules.example.yml", checkout / "rules.yml")
+    process = run_build(checkout)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.splitlines()[-1] == "rules.yml: 3 rules"
+    assert load_rules(checkout / "out/scribe/rules.json")[0].choices["engine"].value == "8k_zh"
+    with zipfile.ZipFile(checkout / "out/scribe.zip") as archive:
+        assert "rules.json" in archive.namelist()
 
 
 def test_summary_says_what_missing_bytecode_costs(package: Package, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from shared.options.rules import (
     parse_rules,
 )
 
-MATCHES = (
+MATCHES: tuple[tuple[str, list[str], list[str]], ...] = (
     # pattern, keys that it matches, keys that it does not
     ("*.mp3", ["a.mp3", "x/y/a.MP3", ".mp3"], ["a.mp3/b", "a.mp30", "a.wav"]),
     ("calls/", ["calls/a.mp3", "x/calls/a.mp3", "calls/b/c.mp3", "Calls/a"], ["calls", "calls.mp3", "recalls/a"]),

@@ -8,12 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
+from shared.errors import RequestRejected
 from shared.recordings.keys import OUTPUT_MARK
 from shared.recordings.models import Status
 from shared.recordings.outputs import formats_for
 from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
+from shared.tencent.client import MAX_BODY_BYTES
 from shared.tencent.speech_models import FAILED as JOB_FAILED
-from tests.helpers.fake_cloud import NOT_AUDIO, OUTPUT_BUCKET
+from tests.helpers.fake_cloud import NOT_AUDIO, OUTPUT_BUCKET, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 from tests.helpers.receipts import build_receipt
 
@@ -224,16 +226,39 @@ def test_json_of_another_job_is_not_used_for_a_forgotten_one(pipeline: InMemoryP
     assert pipeline.get_text(KEY) == "周会\n\nwords from the raw result"
 
 
+def test_json_that_is_too_large_is_left_for_the_raw_result(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline)
+    mark = {OUTPUT_MARK: f"transcript {pipeline.get_done().job_id}"}
+    pipeline.cloud.put_object(OUTPUT_BUCKET, f"transcripts/{KEY}.json", bytes(MAX_BODY_BYTES + 1), mark)
+    pipeline.put_raw_result(KEY, A, "words from the raw result")
+    forget_jobs(pipeline)
+    reopen(pipeline, title="周会", formats=("txt", "srt"))
+    pipeline.sweep_when_due()
+    assert pipeline.get_text(KEY) == "周会\n\nwords from the raw result"
+
+
+def test_json_that_the_role_may_not_read_keeps_the_work_open(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline)
+    forget_jobs(pipeline)
+    reopen(pipeline, title="周会")
+    refusal = RequestRejected(resource="x", status=403, code="AccessDenied")
+    pipeline.cloud.before("GET", f"transcripts/{KEY}.json", raise_error(refusal), times=1)
+    assert pipeline.sweep_when_due().errors == 1
+    assert len(pipeline.list_open()) == 1
+    pipeline.sweep_when_due()
+    assert (pipeline.get_text(KEY) or "").startswith("周会\n\n")
+    assert pipeline.list_open() == []
+
+
 def test_forgotten_job_without_json_keeps_what_is_written_and_says_so(pipeline: InMemoryPipeline) -> None:
     transcribe(pipeline, formats="txt,srt", title="before")
     forget_jobs(pipeline)
-    reopen(pipeline, title="after", formats=("txt",))
+    reopen(pipeline, title="after", formats=("srt",))
     assert count_statuses(pipeline.sweep_when_due()) == {Status.ALREADY_DONE: 1}
-    assert pipeline.get_text(KEY) == f"before\n\n{A.decode()}"
-    assert list_extensions(pipeline) == ["txt"]
+    assert list_extensions(pipeline) == ["srt"]
     assert "names_not_written" in pipeline.get_events("warning")
     done = pipeline.get_done()
-    assert (done.recording_options.title, done.recording_options.formats) == ("before", ("txt",))
+    assert (done.recording_options.title, done.recording_options.formats) == ("before", ("srt",))
     assert done.sources == {"title": "x-cos-meta-scribe-title", "formats": "x-cos-meta-scribe-test"}
 
 
@@ -250,21 +275,20 @@ def test_other_formats_uploaded_later_replace_the_first_ones(pipeline: InMemoryP
     assert pipeline.count_jobs() == 1
 
 
-def test_formats_changed_during_the_job_are_put_right_by_the_audit(pipeline: InMemoryPipeline) -> None:
-    """The second upload meets the open receipt: the formats of the first hold until the audit compares them."""
+def test_formats_and_title_uploaded_during_the_job_are_those_of_its_result(
+    pipeline: InMemoryPipeline,
+) -> None:
     pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "srt"})
     pipeline.cloud.clock.advance(2)
-    pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "vtt"})
+    pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "vtt,json", "scribe-title": "later"})
+    pipeline.cloud.clock.advance(2)
     pipeline.run_and_notify()
-    pipeline.audit_when_due()
-    pipeline.settle()
-    assert list_extensions(pipeline) == ["vtt"]
-    assert pipeline.count_jobs() == 1
-    assert pipeline.audit_when_due().counts == {}
+    assert list_extensions(pipeline) == ["json", "vtt"]
+    assert read_json(pipeline)["title"] == "later"
+    assert (pipeline.count_jobs(), pipeline.list_open()) == (1, [])
 
 
-def test_stale_invocation_that_writes_last_is_put_right_by_the_audit(pipeline: InMemoryPipeline) -> None:
-    """An invocation that read the receipt before the second upload writes and closes it last."""
+def test_stale_invocation_takes_the_formats_of_the_later_upload(pipeline: InMemoryPipeline) -> None:
     pipeline.upload_and_ingest(KEY, A, **{"scribe-formats": "srt"})
     stale = pipeline.get_open()
     pipeline.run_and_notify()
@@ -272,8 +296,6 @@ def test_stale_invocation_that_writes_last_is_put_right_by_the_audit(pipeline: I
     pipeline.settle()
     assert list_extensions(pipeline) == ["vtt"]
     pipeline.put_open(stale)
-    pipeline.settle()
-    pipeline.audit_when_due()
     pipeline.settle()
     assert list_extensions(pipeline) == ["vtt"]
     assert pipeline.count_jobs() == 1
