@@ -100,7 +100,7 @@ def read_section(title: str) -> str:
     return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-def test_rules_of_the_page_are_valid_and_combined_as_it_says(tmp_path: Path) -> None:
+def test_rules_of_the_page_are_combined_as_it_says(tmp_path: Path) -> None:
     [block] = re.findall(r"```yaml\n(.+?)```", read_section("Rules"), re.DOTALL)
     (tmp_path / "rules.yml").write_text(block, "utf-8")
     rules = load_rules_file(tmp_path / "rules.yml").rules
@@ -216,6 +216,9 @@ def test_rules_are_valid(page: str, tmp_path: Path) -> None:
     hot_words.parent.mkdir()
     hot_words.write_text("腾讯云 8\n", "utf-8")
     for text in list_blocks(page, "yaml"):
+        for name in re.findall("hot-words: (.+)", text):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
         path = tmp_path / "rules.yml"
         path.write_text(text, "utf-8")
         for rule in load_rules_file(path).rules:

@@ -261,6 +261,12 @@ TABLE = (
     Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, "same as callback"),
     Grant("sweep", "cos:HeadObject", _ON.TRANSCRIPT, "same as upload"),
+    Grant(
+        "sweep",
+        "cos:GetObject",
+        _ON.TRANSCRIPT,
+        "the words of a forgotten job, to write them with another title or in another format",
+    ),
     Grant("sweep", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
     Grant("sweep", "ci:DescribeAsrJob", _ON.SPEECH, "same as callback"),
     Grant(

@@ -12,7 +12,7 @@ import pytest
 from cli.config import PROJECT_FOLDER
 from cli.rules.compiler import compile_rules
 from cli.rules.loader import load_rules_file
-from tests.helpers.flow import Flow, StartFlow
+from tests.helpers.flow import Flow, StartFlow, wait_for_next_second
 
 pytestmark = pytest.mark.process
 
@@ -105,6 +105,24 @@ def test_speakers_named_by_metadata_of_any_client(flow: Flow) -> None:
     )
     flow.settle()
     assert re.findall("<v (.+?)>", flow.output(f"transcripts/{key}.vtt").decode())[:2] == ["李老师", "王同学"]
+
+
+def test_forgotten_job_gets_names_and_another_format_without_a_second_job(eager_flow: Flow) -> None:
+    flow, key = eager_flow, "talk.mp3"
+    flow.upload(key, SPEECH)
+    flow.settle()
+    before = flow.transcript(key)["sentences"]
+    flow.admin("DELETE", "jobs")
+    wait_for_next_second()
+    flow.upload(key, SPEECH, **{"scribe-title": "Later", "scribe-formats": "json,vtt"})
+    flow.settle()
+    flow.sweep()
+    document = flow.transcript(key)
+    assert (document["title"], document["sentences"]) == ("Later", before)
+    assert any(sentence["words"] for sentence in before)
+    assert list_formats(flow, key) == ["json", "vtt"]
+    assert flow.output(f"transcripts/{key}.vtt").startswith(b"WEBVTT - Later\n")
+    assert (len(flow.jobs()), flow.receipts("open")) == (1, [])
 
 
 def test_recording_without_speakers_has_no_labels(flow: Flow) -> None:

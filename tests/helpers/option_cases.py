@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shared.options.check import CheckResult, check_options
 from shared.options.combine import ChosenOptions, combine
-from shared.options.model import Value
+from shared.options.model import OPTIONS, Value
 from shared.options.parse import Choice, parse_metadata, parse_values
 
 DEFAULT_SPEECH: Mapping[str, str] = {
@@ -125,6 +126,18 @@ CASES = (
     OptionCase("notify", "off", False, False),
     OptionCase("notify", "0", "no", False),
 )
+
+
+# Two values of each option: the farther place says the first, the nearer one the second.
+PAIRS = {
+    name: next(
+        (one, two)
+        for one, two in combinations([case for case in CASES if case.name == name], 2)
+        if one.value != two.value
+    )
+    for name in OPTIONS
+    if name != "hot-words"
+}
 
 
 def parse_place(place: str, values: dict[str, Any]) -> dict[str, Choice]:

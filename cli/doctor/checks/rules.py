@@ -9,7 +9,7 @@ from cli.deploy.recordings import is_recording
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
 from cli.rules.coverage import combine_certain, find_hidden
 from cli.rules.models import RULES_NAME, RulesError, RulesFile
-from shared.options.check import check_options
+from shared.options import check
 from shared.options.choose import settings_choices
 from shared.options.rules import Rule, match_rules
 
@@ -53,9 +53,9 @@ def _find_hidden_rules(file: RulesFile) -> Iterator[Finding]:
 def _find_unknown_options(context: CheckContext, file: RulesFile) -> Iterator[Finding]:
     """Report what CI may refuse: an engine that no document names, or options that it may not have."""
     settings = settings_choices(context.state.settings)
-    known = set(check_options(combine_certain([], None, settings)).warnings)
+    known = set(check.check_options(combine_certain([], None, settings)).warnings)
     for rule in file.rules:
-        for warning in check_options(combine_certain(file.rules, rule, settings)).warnings:
+        for warning in check.check_options(combine_certain(file.rules, rule, settings)).warnings:
             if warning not in known:
                 known.add(warning)
                 yield warn(

@@ -45,10 +45,10 @@ EVERY_FUNCTION = (
     | modules(
         "shared.recordings",
         "again content context failures filters ingest keys models options outputs proof receipt receipt_store"
-        " sidecars supersede",
+        " sidecars",
     )
 )
-RESULTS = modules("shared.recordings", "complete") | modules(
+RESULTS = modules("shared.recordings", "complete supersede") | modules(
     "shared.transcript",
     "captions formats models parser text",
 )

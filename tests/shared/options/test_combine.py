@@ -7,20 +7,9 @@ import pytest
 
 from shared.options.combine import combine
 from shared.options.model import OPTIONS, RecordingOptions
-from tests.helpers.option_cases import CASES, parse_place
+from tests.helpers.option_cases import PAIRS, parse_place
 
 PLACES = ("settings", "rules.yml line 3", "rules.yml line 9", "metadata", "sidecar")  # the farthest first
-
-# Two values of each option: the farther place says the first, the nearer one the second.
-PAIRS = {
-    name: next(
-        (one, two)
-        for one, two in combinations([case for case in CASES if case.name == name], 2)
-        if one.value != two.value
-    )
-    for name in OPTIONS
-    if name != "hot-words"
-}
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -8,12 +8,14 @@ from urllib.parse import quote
 
 import pytest
 
+from shared.errors import RequestRejected
 from shared.recordings.keys import OUTPUT_MARK
 from shared.recordings.models import Status
 from shared.recordings.outputs import formats_for
 from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
+from shared.tencent.client import MAX_BODY_BYTES
 from shared.tencent.speech_models import FAILED as JOB_FAILED
-from tests.helpers.fake_cloud import NOT_AUDIO, OUTPUT_BUCKET
+from tests.helpers.fake_cloud import NOT_AUDIO, OUTPUT_BUCKET, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 from tests.helpers.receipts import build_receipt
 
@@ -222,6 +224,30 @@ def test_json_of_another_job_is_not_used_for_a_forgotten_one(pipeline: InMemoryP
     reopen(pipeline, title="周会")
     pipeline.sweep_when_due()
     assert pipeline.get_text(KEY) == "周会\n\nwords from the raw result"
+
+
+def test_json_that_is_too_large_is_left_for_the_raw_result(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline)
+    mark = {OUTPUT_MARK: f"transcript {pipeline.get_done().job_id}"}
+    pipeline.cloud.put_object(OUTPUT_BUCKET, f"transcripts/{KEY}.json", bytes(MAX_BODY_BYTES + 1), mark)
+    pipeline.put_raw_result(KEY, A, "words from the raw result")
+    forget_jobs(pipeline)
+    reopen(pipeline, title="周会", formats=("txt", "srt"))
+    pipeline.sweep_when_due()
+    assert pipeline.get_text(KEY) == "周会\n\nwords from the raw result"
+
+
+def test_json_that_the_role_may_not_read_keeps_the_work_open(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline)
+    forget_jobs(pipeline)
+    reopen(pipeline, title="周会")
+    refusal = RequestRejected(resource="x", status=403, code="AccessDenied")
+    pipeline.cloud.before("GET", f"transcripts/{KEY}.json", raise_error(refusal), times=1)
+    assert pipeline.sweep_when_due().errors == 1
+    assert len(pipeline.list_open()) == 1
+    pipeline.sweep_when_due()
+    assert (pipeline.get_text(KEY) or "").startswith("周会\n\n")
+    assert pipeline.list_open() == []
 
 
 def test_forgotten_job_without_json_keeps_what_is_written_and_says_so(pipeline: InMemoryPipeline) -> None:
