@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from cli.explain.command import parse_metadata_argument
+from cli.explain.models import Explanation
 from cli.rules.document import MAX_FILE_BYTES
 from cli.rules.loader import MAX_PATTERNS, MAX_RULES, load_rules_file
 from shared.options.check import check_options
@@ -240,6 +241,13 @@ def test_setting_of_options_is_valid(page: str) -> None:
         "fillers": "none",
         "title": "内部资料",
     }
+
+
+@each_page
+def test_members_of_the_json_are_named(page: str) -> None:
+    (start,) = re.findall(r"^- `--json` .*?^- ", page, re.DOTALL | re.MULTILINE)
+    named = re.findall("`([a-z_]+)`", start)
+    assert [name for name in Explanation("", "", None).as_json() if name not in named] == []
 
 
 def test_output_of_explain_is_that_of_the_command(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from cli.config import CliContext
 from cli.explain.command import ExplainOptions, explain
+from cli.local.emulator import Emulator
 from cli.output import SafeConsole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,3 +81,9 @@ def find_controls(text: str) -> list[str]:
         for character in text
         if character != "\n" and unicodedata.category(character) in {"Cc", "Cf"}
     ]
+
+
+def open_folder(folder: Path, emulator: Emulator, rules: str, **config: str) -> ExplainFolder:
+    """Create a checkout whose settings have the stand-in cloud and its key."""
+    key = {"TENCENTCLOUD_SECRET_ID": emulator.secret_id, "TENCENTCLOUD_SECRET_KEY": emulator.secret_key}
+    return ExplainFolder(folder, rules, CLOUD_ENDPOINT=emulator.endpoint, **{**key, **config})

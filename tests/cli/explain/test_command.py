@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,18 @@ import pytest
 
 from cli.errors import OperatorError
 from cli.explain.command import parse_metadata_argument
-from cli.local.emulator import Emulator, OperatorClients, start_emulator
+from cli.local.emulator import Emulator, OperatorClients
 from shared.errors import SettingsError
 from shared.recordings.receipt import TRANSCRIBED, Receipt, Recording
-from tests.helpers.explain import CONFIG, INPUT_BUCKET, OUTPUT_BUCKET, ROOT, ExplainFolder, find_controls
+from tests.helpers.explain import (
+    CONFIG,
+    INPUT_BUCKET,
+    OUTPUT_BUCKET,
+    ROOT,
+    ExplainFolder,
+    find_controls,
+    open_folder,
+)
 from tests.helpers.receipts import build_receipt
 
 RULES = "rules:\n  - match: calls/\n    engine: 8k_zh\n    channels: 2\n"
@@ -158,24 +165,10 @@ def test_message_without_a_network_names_offline(tmp_path: Path) -> None:
         assert folder.run("out/a.mp3").passed  # its name says that it is no recording: nothing is read
 
 
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with start_emulator(tmp_path_factory.mktemp("cloud"), {}, ["--speech", "scripted"]) as running:
-        clients = OperatorClients.for_emulator(running)
-        clients.ensure_bucket(INPUT_BUCKET)
-        clients.ensure_bucket(OUTPUT_BUCKET)
-        yield running
-
-
-def open_folder(folder: Path, emulator: Emulator, **config: str) -> ExplainFolder:
-    key = {"TENCENTCLOUD_SECRET_ID": emulator.secret_id, "TENCENTCLOUD_SECRET_KEY": emulator.secret_key}
-    return ExplainFolder(folder, RULES, CLOUD_ENDPOINT=emulator.endpoint, **{**key, **config})
-
-
 @pytest.mark.process
 def test_key_without_permissions_gets_advice(emulator: Emulator, tmp_path: Path) -> None:
     policy = {"version": "2.0", "statement": [{"effect": "deny", "action": "*", "resource": "*"}]}
-    folder = open_folder(tmp_path, emulator, **create_key(emulator, policy))
+    folder = open_folder(tmp_path, emulator, RULES, **create_key(emulator, policy))
     with pytest.raises(OperatorError, match=r"403.*`scribe policy .*deployer` prints .* --offline` reads"):
         folder.run("in/a.mp3")
 
@@ -210,7 +203,7 @@ def put_transcribed(emulator: Emulator, key: str) -> Receipt:
 
 @pytest.mark.process
 def test_metadata_sidecar_and_receipt_are_read_from_the_bucket(emulator: Emulator, tmp_path: Path) -> None:
-    folder = open_folder(tmp_path, emulator)
+    folder = open_folder(tmp_path, emulator, RULES)
     receipt = put_transcribed(emulator, "in/会议.mp3")
     cos = OperatorClients.for_emulator(emulator).cos
     document = folder.run("in/会议.mp3", as_json=True).document
@@ -233,7 +226,7 @@ def test_key_of_the_deployer_may_read_what_is_explained(emulator: Emulator, tmp_
     OperatorClients.for_emulator(emulator).cos.put(INPUT_BUCKET, "in/a.mp3.scribe.json", b'{"title": "A"}')
     policy = json.loads(run_policy(tmp_path))
     (tmp_path / "checkout").mkdir()
-    folder = open_folder(tmp_path / "checkout", emulator, **create_key(emulator, policy))
+    folder = open_folder(tmp_path / "checkout", emulator, RULES, **create_key(emulator, policy))
     document = folder.run("in/a.mp3", as_json=True).document
     assert document["options"]["title"]["source"] == "a.mp3.scribe.json"
     assert (document["state"]["receipt"], document["warnings"]) == ("transcribed", [])

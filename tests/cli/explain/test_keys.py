@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 from rich.cells import cell_len
 
-from tests.helpers.explain import INPUT_BUCKET, OUTPUT_BUCKET, ExplainFolder, find_controls
+from cli.local.emulator import Emulator, OperatorClients
+from tests.helpers.explain import INPUT_BUCKET, OUTPUT_BUCKET, ExplainFolder, find_controls, open_folder
 
 RULES = """\
 rules:
@@ -210,6 +212,40 @@ def test_text_says_the_same_on_80_columns(folder: ExplainFolder, case: KeyCase) 
     for name, value in case.job.items():
         assert any(line.split() == [name, value] for line in lines), name
     assert (f"Transcripts, in {OUTPUT_BUCKET}" in lines) is bool(case.outputs)
+
+
+@pytest.mark.process
+@each_case
+def test_bucket_says_the_same_as_the_arguments(
+    emulator: Emulator, folder: ExplainFolder, tmp_path: Path, case: KeyCase
+) -> None:
+    """The metadata and the sidecar are in the bucket, where they were arguments before."""
+    cos = OperatorClients.for_emulator(emulator).cos
+    online = open_folder(tmp_path, emulator, RULES)
+    sidecar_place = f"{case.key}.scribe.json"
+    cos.put(INPUT_BUCKET, case.key, b"speech " * 9, content_type="audio/mpeg", metadata=case.metadata or {})
+    if case.sidecar:
+        cos.put(INPUT_BUCKET, sidecar_place, json.dumps(case.sidecar).encode())
+    try:
+        explained, text = online.run(case.key, as_json=True), online.run(case.key)
+    finally:
+        cos.delete(INPUT_BUCKET, case.key)
+        cos.delete(INPUT_BUCKET, sidecar_place)
+    offline = folder.run(case.key, case.metadata, sidecar=case.sidecar, as_json=True)
+    document, expected = explained.document, offline.document
+    assert explained.passed is text.passed is offline.passed
+    state = document.pop("state")
+    del expected["state"]
+    if case.is_recording is None:
+        expected |= {"is_recording": True, "reason": ""}
+    assert document == expected
+    if case.is_recording is False:
+        assert state is None
+        return
+    assert state["on_upload"] == ("failed" if case.refusal else "submitted")
+    assert (state["exists"], state["has_sidecar"], state["receipt"]) == (True, bool(case.sidecar), "")
+    assert max(map(cell_len, text.output.splitlines())) <= 80
+    assert "In the bucket" in text.output
 
 
 def begins_with(text: str, starts: tuple[str, ...]) -> bool:
