@@ -18,7 +18,7 @@ from cli.cloud.hints import error_hints
 from cli.config import CliContext, Commands
 from cli.deploy.clients import Clients
 from cli.deploy.executor import execute_plan
-from cli.deploy.hot_words import HotWordsTarget
+from cli.deploy.hot_words import NO_HOT_WORDS, HotWordsTarget
 from cli.deploy.lock import Holder, LockPlace, StateLock, describe_process, lock_folder
 from cli.deploy.planner import create_plan, create_removal_plan, list_costs, list_losses, list_plan_warnings
 from cli.deploy.preflight import check_conflicts, check_preconditions
@@ -292,7 +292,7 @@ def verify_deployment(
     *,
     job_callback: bool = False,
     rules: RulesFile | None = None,
-    hot_words_target: HotWordsTarget | None = None,
+    hot_words_target: HotWordsTarget = NO_HOT_WORDS,
 ) -> Iterator[Finding]:
     """Run all checks of doctor. If the address does not respond, check it again for up to a minute."""
 

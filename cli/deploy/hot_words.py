@@ -71,6 +71,9 @@ class HotWordsTarget(NamedTuple):
         return tuple(dict.fromkeys(spec.list_name for spec in self.templates.get(bucket, ())))
 
 
+NO_HOT_WORDS = HotWordsTarget()
+
+
 class ObjectPlace(NamedTuple):
     """An object with the ids of templates, and the input buckets that it is for."""
 

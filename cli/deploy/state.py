@@ -21,7 +21,14 @@ from cli.cloud.scf import (
     find_public_url,
 )
 from cli.deploy.clients import Clients
-from cli.deploy.hot_words import HotWordsState, HotWordsTarget, ObjectPlace, find_places, read_hot_words
+from cli.deploy.hot_words import (
+    NO_HOT_WORDS,
+    HotWordsState,
+    HotWordsTarget,
+    ObjectPlace,
+    find_places,
+    read_hot_words,
+)
 from cli.deploy.outputs import NameMove, OutputFolders, find_moves, read_output_folders
 from cli.deploy.receipts import (
     MovedReceipts,
@@ -111,7 +118,7 @@ class CurrentState:
     Functions, triggers and retry configurations are by the function's key in serverless.yml, roles and buckets by name.
     With `require_stable` a function that stays busy is an error (FunctionNotActive); without, it is returned as it is
     after half a minute. `job_callback`: each job carries the address to notify, not the queue. `hot_words_target` is
-    what rules.yml needs, None if it is not known; then nothing about hot words is read. Everything that reads raises
+    what rules.yml needs, None if it has a mistake; then nothing about hot words is read. Everything that reads raises
     ApiError or CloudError.
     """
 
@@ -123,7 +130,7 @@ class CurrentState:
         *,
         require_stable: bool = False,
         job_callback: bool = False,
-        hot_words_target: HotWordsTarget | None = None,
+        hot_words_target: HotWordsTarget | None = NO_HOT_WORDS,
     ) -> None:
         self.clients, self.manifest, self.settings = clients, manifest, settings
         self.job_callback = job_callback

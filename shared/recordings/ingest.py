@@ -173,18 +173,16 @@ def _ingest_again(
     difference = NO_DIFFERENCE if is_stale else compare_options(done, choice, is_upload=is_upload)
     if difference.job:
         if head.is_archived:
-            return _already_done(
-                done
-            )  # its transcripts stay until it is restored, which counts as written again
+            # Its transcripts stay until it is restored: the time of the receipt still differs then.
+            return _already_done(done)
         ctx.log.info("uploaded_with_other_options", key=recording.key, options=list(difference.job))
         return _start(ctx, recording, head, choice, done_before=done)
     store = ctx.receipts(recording.bucket)
     # An open receipt of other content may be about to write other transcripts.
     is_complete = has_own_transcripts(ctx, done) and not has_error_object(ctx, done)
     if is_complete and not difference.text and not store.has_other_open(done):
-        if (
-            store.get_done(done.id) == done
-        ):  # otherwise an upload with other options was transcribed in this moment
+        # Otherwise an upload with other options was transcribed in this moment.
+        if store.get_done(done.id) == done:
             store.update_done(done._replace(modified_s=head.modified_s))
         return _already_done(done)
     if difference.text:

@@ -142,3 +142,56 @@ def test_recording_gets_its_own_formats(flow: Flow) -> None:
     assert list_formats(flow, key) == ["json", "vtt"]
     source = "x-cos-meta-scribe-formats"
     assert flow.transcript(key)["options"] == {"formats": {"value": ["vtt", "json"], "source": source}}
+
+
+def test_wrong_language_is_put_right_by_uploading_again(own_flow: Flow) -> None:
+    key = "wrong.mp3"
+    own_flow.upload(key, SPEECH)
+    own_flow.settle()
+    first = own_flow.transcript(key)
+    wait_for_next_second()
+    own_flow.upload(key, SPEECH, **{"scribe-engine": "16k_zh"})
+    own_flow.settle()
+    second = own_flow.transcript(key)
+    assert (first["engine"], second["engine"]) == ("16k_en", "16k_zh")
+    assert first["job_id"] != second["job_id"]
+    assert len(own_flow.jobs()) == 2
+    assert list_formats(own_flow, key) == ["json", "srt", "txt", "vtt"]
+    source = "x-cos-meta-scribe-engine"
+    assert second["options"] == {"engine": {"value": "16k_zh", "source": source}}
+    again = own_flow.invoke("upload", own_flow.build_event(key))
+    assert again["result"]["recordings"][0]["status"] == "already_done"
+
+
+def test_sidecar_with_another_upload_while_the_job_waits_is_used(eager_flow: Flow) -> None:
+    """The callback sees the later options, and leaves the new job to the sweep."""
+    key = "later.mp3"
+    eager_flow.update_queue(state="Paused")
+    eager_flow.upload(key, SPEECH)
+    eager_flow.settle()
+    eager_flow.upload(key + ".scribe.json", json.dumps({"engine": "16k_zh", "title": "later"}).encode())
+    eager_flow.settle()
+    wait_for_next_second()
+    eager_flow.upload(key, SPEECH)
+    eager_flow.settle()
+    eager_flow.update_queue(state="Active")
+    eager_flow.settle()
+    assert len(eager_flow.receipts("open")) == 1
+    eager_flow.sweep()
+    eager_flow.settle()
+    transcript = eager_flow.transcript(key)
+    assert (transcript["engine"], transcript["title"]) == ("16k_zh", "later")
+    assert len(eager_flow.jobs()) == 2
+
+
+def test_sidecar_is_read_by_the_audit_when_the_event_was_lost(eager_flow: Flow) -> None:
+    key = "lost.mp3"
+    eager_flow.upload(key + ".scribe.json", b'{"title": "lost"}')
+    eager_flow.settle()
+    eager_flow.admin("PUT", "faults", {"seed": 1, "rates": {"lost_event": 1.0}})
+    eager_flow.upload(key, SPEECH)
+    eager_flow.settle()
+    eager_flow.admin("PUT", "faults", {})
+    eager_flow.invoke("sweep", {"Message": "audit"})
+    eager_flow.settle()
+    assert eager_flow.transcript(key)["title"] == "lost"

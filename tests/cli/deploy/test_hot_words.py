@@ -165,6 +165,9 @@ def test_changed_word_changes_the_table_only(checkout: Checkout) -> None:
     assert checkout.tables == [table._replace(words={"Scribe": 11, "数据万象": 10, "腾讯云": 8})]
     assert checkout.templates == [template]
     assert checkout.is_in_step()
+    checkout.write(calls="Scribe 9\n数据万象\n腾讯云 8\n")
+    checkout.deploy()
+    assert checkout.tables[0].words == {"Scribe": 9, "数据万象": 10, "腾讯云": 8}
 
 
 def test_changed_option_gets_a_template_of_its_own(checkout: Checkout) -> None:
@@ -329,6 +332,7 @@ def test_removal_removes_them(cloud: Account) -> None:
     checkout.write(calls="Scribe\n")
     checkout.deploy()
     checkout.write(calls="not valid!\n")
+    cloud.clients.cos(REGION).put(OUTPUT, OBJECT, b"broken")
     removed, output = cloud.remove({})
     assert removed, output
     assert "- hot words hotwords/calls.txt" in output
