@@ -51,8 +51,8 @@ class Explanation(NamedTuple):
 
     `is_recording` is None if only the Content-Type could say it, which is not known. `options` are the engine, and what
     a place sets; of the settings only what differs from the default. `job` has the members of the request as Cloud
-    Infinite gets them; it is empty if nothing would be submitted. `state` is None without access to the bucket. `chosen` has every option; it is None if a
-    place cannot be read.
+    Infinite gets them; it is empty if nothing would be submitted. `state` is None without access to the bucket.
+    `chosen` has every option; it is None if a place cannot be read.
     """
 
     bucket: str
