@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cli.explain.models import Explanation, MatchingRule, Problem
-from shared.options.check import check_options
+from shared.options.check import SETTINGS_SOURCE, check_options
 from shared.options.choose import choose_options
 from shared.options.ci import build_job_members
 from shared.options.combine import DEFAULT_SOURCE, ChosenOptions
@@ -132,11 +132,17 @@ def _describe_rule(rule: Rule) -> MatchingRule:
 
 
 def _select_chosen(chosen: ChosenOptions) -> dict[str, Choice]:
-    """Return the options that a place sets, by name."""
-    return {
+    """Return the engine and the options that a place sets, by name; those of the settings only if they differ."""
+    choices = {
         name: Choice(getattr(chosen.options, option.field), chosen.sources[name])
         for name, option in OPTIONS.items()
-        if chosen.sources[name] != DEFAULT_SOURCE
+    }
+    return {
+        name: choice
+        for name, choice in choices.items()
+        if choice.source not in {DEFAULT_SOURCE, SETTINGS_SOURCE}
+        or choice.value != OPTIONS[name].default
+        or name == "engine"
     }
 
 

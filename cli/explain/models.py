@@ -49,10 +49,10 @@ class State(NamedTuple):
 class Explanation(NamedTuple):
     """What would happen to a key, and why.
 
-    `is_recording` is None if only the Content-Type could say it, which is not known. `options` are those that a place
-    sets, also if it sets the default. `job` has the members of the request as Cloud Infinite gets them; it is empty if
-    nothing would be submitted. `state` is None without access to the bucket. `chosen` has every option; it is None if a
-    place cannot be read.
+    `is_recording` is None if only the Content-Type could say it, which is not known. `options` are the engine, and what
+    a place sets; of the settings only what differs from the default. `job` has the members of the request as Cloud
+    Infinite gets them; it is empty if nothing would be submitted. `state` is None without access to the bucket.
+    `chosen` has every option; it is None if a place cannot be read.
     """
 
     bucket: str

@@ -282,3 +282,16 @@ def test_folder_without_rules_has_none(tmp_path: Path) -> None:
     document = ExplainFolder(tmp_path).run("in/calls/a.mp3", as_json=True).document
     assert document["rules"] == []
     assert document["options"]["engine"] == {"value": "16k_zh", "source": "settings"}
+
+
+def test_settings_are_a_place_if_they_differ_from_the_default(tmp_path: Path) -> None:
+    folder = ExplainFolder(tmp_path, ENGINE="16k_en", FORMATS="txt", OPTIONS="words=none; priority=1")
+    document = folder.run("in/a.mp3", {"scribe-priority": "2"}, as_json=True).document
+    assert document["options"] == {
+        "engine": {"value": "16k_en", "source": "settings"},
+        "words": {"value": "none", "source": "settings"},
+        "priority": {"value": 2, "source": "x-cos-meta-scribe-priority"},
+        "formats": {"value": ["txt"], "source": "settings"},
+    }
+    assert document["outputs"] == ["transcripts/in/a.mp3.txt"]
+    assert document["job"]["JobLevel"] == "2"

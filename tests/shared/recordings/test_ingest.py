@@ -377,10 +377,15 @@ def test_remedy_of_the_guides_for_a_wrong_language_works(pipeline: InMemoryPipel
     pipeline.upload_and_ingest("a.mp3", A)
     pipeline.run_and_notify()
     pipeline.cloud.clock.advance(2)
-    pipeline.upload_and_ingest("a.mp3", A, engine="16k_en")
+    pipeline.upload_and_ingest("a.mp3", A, **{"scribe-engine": "16k_en"})
     assert [request.engine for request in pipeline.cloud.job_requests] == ["16k_zh", "16k_en"]
     for guide, remedy in (
-        ("deploy.md", "and upload it again: other options are new work"),
-        ("deploy.zh.md", "然后重新上传：选项不同时会重新识别"),
+        (
+            "deploy.md",
+            "[upload it again with the right language](options.md#a-wrong-language-put-right), such as",
+        ),
+        ("deploy.zh.md", "[带上正确的语言重新上传](options.zh.md#语言选错了怎么改)，例如"),
     ):
-        assert remedy in (PROJECT_FOLDER / "docs" / guide).read_text("utf-8")
+        assert f"{remedy} `x-cos-meta-scribe-engine: 16k_en`" in (PROJECT_FOLDER / "docs" / guide).read_text(
+            "utf-8"
+        )
