@@ -13,7 +13,6 @@ from shared.options.model import OPTIONS
 from shared.options.parse import Choice
 from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
-from shared.recordings.ingest import LONG_WAIT_S, retry_later
 from shared.recordings.keys import OUTPUT_MARK, raw_result_key
 from shared.recordings.models import Result, Status
 from shared.recordings.outputs import (
@@ -30,6 +29,7 @@ from shared.recordings.outputs import (
 )
 from shared.recordings.proof import compute_nonce, is_own_job, parse_user_data
 from shared.recordings.receipt import FAILED, TRANSCRIBED, Receipt
+from shared.recordings.submit import LONG_WAIT_S, retry_later
 from shared.recordings.supersede import check_content
 from shared.tencent.client import TOO_LARGE
 from shared.tencent.clock import parse_timestamp

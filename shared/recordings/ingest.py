@@ -1,12 +1,8 @@
-"""From an uploaded object to its speech job: is it a recording, is it new, and if so, submit it.
-
-`submit_job` is the only place that spends money.
-"""
+"""From an uploaded object to its speech job: is it a recording, is it new, and if so, submit it (submit.py)."""
 
 from __future__ import annotations
 
-from shared.errors import NotFound, OutcomeUnknown, QueueFull, RequestRejected, Throttled
-from shared.options.ci import build_job_members
+from shared.errors import NotFound, RequestRejected
 from shared.options.model import RecordingOptions
 from shared.recordings.again import NO_DIFFERENCE, compare_options, take_text_options
 from shared.recordings.content import (
@@ -18,28 +14,22 @@ from shared.recordings.content import (
 from shared.recordings.context import Context
 from shared.recordings.failures import (
     ARCHIVED,
-    LONG_WAIT,
     UNREADABLE,
-    UNSUPPORTED_KEY,
     Failure,
     FailureReason,
-    failure_from_rejection,
-    may_be_about_request,
 )
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata, is_sidecar_event
-from shared.recordings.keys import raw_result_key
 from shared.recordings.models import Result, Status
 from shared.recordings.options import OptionChoice, choose_for_recording, log_choice
 from shared.recordings.outputs import (
     add_error_object,
     delete_error_object,
-    fail_recording,
     fail_unsubmitted,
     has_error_object,
     has_own_transcripts,
     write_error_object,
 )
-from shared.recordings.proof import compute_nonce, format_user_data
+from shared.recordings.proof import compute_nonce
 from shared.recordings.receipt import (
     FAILED,
     SUPERSEDED,
@@ -49,18 +39,9 @@ from shared.recordings.receipt import (
     Recording,
 )
 from shared.recordings.sidecars import report_late_sidecar
+from shared.recordings.submit import submit_job
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
-from shared.tencent.speech_models import Job, JobRequest
-from shared.tencent.xml import XmlError
-
-# The share of the lease that a submit may need: with less time left, another attempt could start before it ends.
-MIN_LEASE_FRACTION = 0.2
-
-# Pauses between two tries to submit a job that the service refuses because of the account or the role: each is twice
-# the one before.
-MAX_RETRY_PAUSE_S = 3600.0
-LONG_WAIT_S = 86_400.0
 
 
 def ingest(
@@ -304,128 +285,3 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
         write_error_object(ctx, receipt, Failure(ARCHIVED))
         store.wait(receipt.close(WAITING, ctx.now()))
     return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)
-
-
-def submit_job(ctx: Context, receipt: Receipt, secret: str, *, with_hot_words: bool = True) -> Result:
-    """Submit the job of an open receipt that this attempt owns, and record the job's id in it.
-
-    The receipt holds the digest of `secret`, which is shown here for the first time. A job that is refused with its hot
-    words is submitted once more without them.
-
-    The receipt stays open until the work ends; the sweep continues from there. Raises CloudError or DeadlineExceeded if
-    not even that could be recorded.
-    """
-    if not has_lease(ctx, receipt):
-        # Another attempt may start while this one submits. Nothing is paid; the sweep continues.
-        return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
-    try:
-        template_id = _find_hot_words(ctx, receipt) if with_hot_words else ""
-        job = ctx.speech.create_job(receipt.bucket, _build_job_request(ctx, receipt, secret, template_id))
-    except XmlError:
-        return fail_recording(ctx, receipt, Failure(UNSUPPORTED_KEY))
-    except Throttled as error:
-        ctx.log.warning("submit_deferred", key=receipt.key, error=str(error))
-        reason = "the queue is full" if isinstance(error, QueueFull) else "throttled"
-        return defer_to_sweep(ctx, receipt, reason=reason)
-    except OutcomeUnknown as error:
-        ctx.log.warning("submit_outcome_unknown", key=receipt.key, error=str(error))
-        return Result.of(receipt, Status.IN_PROGRESS, reason="the response to the submit was lost")
-    except RequestRejected as error:
-        if template_id and may_be_about_request(error):
-            # A refused submit left no job. Another deployment may have replaced the template.
-            ctx.log.warning("hot_words_refused", key=receipt.key, error=str(error))
-            ctx.known_templates.clear()
-            return submit_job(ctx, receipt, secret, with_hot_words=False)
-        failure = failure_from_rejection(error)
-        if not failure.reason.retried_automatically:
-            return fail_recording(ctx, receipt, failure)
-        ctx.log.error("operator_action_required", key=receipt.key, error=str(error))
-        return retry_later(ctx, receipt, failure)
-    return record_job(ctx, receipt, job)
-
-
-def has_lease(ctx: Context, receipt: Receipt) -> bool:
-    """Check that this attempt's lease lasts long enough for a submit: no other attempt starts before."""
-    return ctx.now() <= receipt.lease_expires_s - MIN_LEASE_FRACTION * ctx.settings.lease_s
-
-
-def record_job(ctx: Context, receipt: Receipt, job: Job) -> Result:
-    """Record the job of an open receipt in it."""
-    submitted = receipt.with_job(job.job_id)
-    ctx.receipts(receipt.bucket).update(submitted)
-    return Result.of(submitted, Status.SUBMITTED)
-
-
-def defer_to_sweep(ctx: Context, receipt: Receipt, *, reason: str) -> Result:
-    """Leave the submit to the sweep: no job is running, so the next attempt need not wait for the lease."""
-    deferred = receipt.defer(ctx.now())
-    if has_waited_long(ctx, deferred):
-        deferred = write_wait_report(ctx, deferred)
-    keep_deferred(ctx, receipt, deferred)
-    return Result.of(receipt, Status.DEFERRED, job_id="", reason=reason)
-
-
-def has_waited_long(ctx: Context, receipt: Receipt) -> bool:
-    """Check whether a recording without a job has waited for a day, and nothing says so yet."""
-    is_long = ctx.now() - receipt.waits_since_s > LONG_WAIT_S
-    return is_long and not receipt.job_id and not receipt.is_wait_reported
-
-
-def write_wait_report(ctx: Context, receipt: Receipt) -> Receipt:
-    """Write the error object of a recording that has waited long, and return its receipt; it keeps waiting."""
-    ctx.log.error("recording_waits_long", bucket=receipt.bucket, key=receipt.key, receipt_id=receipt.id)
-    if not receipt.refusals:  # otherwise the error object says why the job is refused
-        write_error_object(ctx, receipt, Failure(LONG_WAIT))
-    return receipt._replace(is_wait_reported=True)
-
-
-def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
-    """Keep a recording that was refused for a reason which the operator can remove: the sweep tries again.
-
-    The error object tells the uploader why there is no transcript yet; it is written again only for another reason.
-    """
-    if receipt.refusals == 0 or receipt.refusal_code != failure.code:
-        write_error_object(ctx, receipt, failure)
-    now_s = ctx.now()
-    pause_s = min(MAX_RETRY_PAUSE_S, ctx.settings.sweep_after_s * 2.0 ** min(receipt.refusals, 20))
-    keep_deferred(ctx, receipt, receipt.defer_until(now_s + pause_s, now_s, failure.code))
-    return Result.of(receipt, Status.DEFERRED, job_id="", reason=failure.reason.message)
-
-
-def keep_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
-    """Store a deferred receipt, and release its claim: there would be one for each try, for as long as it waits."""
-    store = ctx.receipts(receipt.bucket)
-    store.update(deferred)
-    if receipt.attempt > 1:
-        store.release_claim(receipt)
-
-
-def _find_hot_words(ctx: Context, receipt: Receipt) -> str:
-    """Return the id of the template with the hot words of this recording; "" without any."""
-    if not receipt.recording_options.hot_words:
-        return ""
-    # A cold start should not load what few recordings need.
-    from shared.recordings.hot_words import find_template  # noqa: PLC0415
-
-    return find_template(ctx, receipt)
-
-
-def _build_job_request(ctx: Context, receipt: Receipt, secret: str, template_id: str) -> JobRequest:
-    """Build the job; `template_id` is the template with its hot words, if any."""
-    settings = ctx.settings
-    members = build_job_members(receipt.recording_options, receipt.key)
-    return JobRequest(
-        input_key=receipt.key,
-        output_bucket=settings.output_bucket_for(receipt.bucket),
-        output_region=ctx.output_cos.region,
-        output_key=raw_result_key(settings, receipt.id),
-        engine=receipt.engine,
-        channels=receipt.channels,
-        user_data=format_user_data(receipt.id, secret),
-        queue_id=settings.queue_id,
-        callback_url=settings.callback_url,
-        callback_format="JSON" if settings.callback_url else "",
-        speech=members.speech,
-        template_id=members.template_id or template_id,
-        job_level=members.job_level,
-    )

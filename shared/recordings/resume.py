@@ -13,22 +13,21 @@ from shared.recordings.again import compare_options
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
 from shared.recordings.context import Context
 from shared.recordings.failures import BUCKET_REMOVED, LONG_WAIT, Failure
-from shared.recordings.ingest import (
-    LONG_WAIT_S,
-    defer_to_sweep,
-    has_lease,
-    record_job,
-    submit_job,
-    unreadable_failure,
-    wait_for_restore,
-    write_wait_report,
-)
+from shared.recordings.ingest import unreadable_failure, wait_for_restore
 from shared.recordings.models import Result, Status
 from shared.recordings.options import choose_for_recording, log_choice
 from shared.recordings.outputs import fail_recording
 from shared.recordings.proof import compute_nonce, is_own_job
 from shared.recordings.receipt import Receipt
 from shared.recordings.receipt_store import ReceiptStore
+from shared.recordings.submit import (
+    LONG_WAIT_S,
+    defer_to_sweep,
+    has_lease,
+    record_job,
+    submit_job,
+    write_wait_report,
+)
 from shared.recordings.supersede import close_superseded, head_recording
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata

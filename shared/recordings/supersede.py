@@ -10,11 +10,11 @@ from shared.errors import NotFound, RequestRejected
 from shared.recordings.again import NO_DIFFERENCE, compare_options, take_text_options
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.context import Context
-from shared.recordings.ingest import defer_to_sweep
 from shared.recordings.models import Result, Status
 from shared.recordings.options import choose_for_recording, log_choice
 from shared.recordings.proof import compute_nonce
 from shared.recordings.receipt import SUPERSEDED, TRANSCRIBED, Receipt
+from shared.recordings.submit import defer_to_sweep
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
 

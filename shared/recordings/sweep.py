@@ -27,13 +27,13 @@ from shared.recordings.complete import (
 )
 from shared.recordings.context import Context
 from shared.recordings.failures import BUCKET_REMOVED, Failure
-from shared.recordings.ingest import has_waited_long
 from shared.recordings.keys import cursor_key
 from shared.recordings.limiter import InFlightLimiter
 from shared.recordings.models import Result, Status, Summary
 from shared.recordings.receipt import FAILED, InvalidReceipt, Receipt, is_receipt_id
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA, OpenReceipt
 from shared.recordings.resume import end_removed, report_long_wait, resume_attempt
+from shared.recordings.submit import has_waited_long
 from shared.tencent.speech_models import FAILED as JOB_FAILED
 from shared.tencent.speech_models import Job
 

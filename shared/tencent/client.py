@@ -45,7 +45,7 @@ CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 20.0  # of silence
 MAX_RESPONSE_S = 20.0  # for one try of an idempotent request, from its first byte to the last of the response
 NON_IDEMPOTENT_TIMEOUT_S = (
-    23.0  # a submit ends before another attempt may start (shared/recordings/ingest.py)
+    23.0  # a submit ends before another attempt may start (shared/recordings/submit.py)
 )
 MIN_REMAINING_S = 1.0  # with less time left, a request would only be cut off
 MAX_ATTEMPTS = 3

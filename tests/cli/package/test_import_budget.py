@@ -45,7 +45,7 @@ EVERY_FUNCTION = (
     | modules(
         "shared.recordings",
         "again content context failures filters ingest keys models options outputs proof receipt receipt_store"
-        " sidecars",
+        " sidecars submit",
     )
 )
 RESULTS = modules("shared.recordings", "complete supersede") | modules(

@@ -7,9 +7,9 @@ import pytest
 from shared.errors import NotFound, OutcomeUnknown, RequestRejected
 from shared.options.hot_words import build_templates_object, template_key
 from shared.recordings.hot_words import MISSING_TTL_S, TEMPLATES_TTL_S
-from shared.recordings.ingest import submit_job
 from shared.recordings.models import Result, Status
 from shared.recordings.proof import compute_nonce, is_own_job
+from shared.recordings.submit import submit_job
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, raise_error
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 

@@ -8,9 +8,9 @@ import pytest
 
 from shared.errors import OutcomeUnknown, QueueFull, RequestRejected
 from shared.recordings.context import Context
-from shared.recordings.ingest import LONG_WAIT_S
 from shared.recordings.models import Status
 from shared.recordings.receipt import FAILED
+from shared.recordings.submit import LONG_WAIT_S
 from shared.recordings.sweep import reconcile
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.speech import TOO_MANY_JOBS

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from shared.errors import RequestRejected
 from shared.recordings.failures import JOB_FAILURES, REJECTIONS, failure_from_rejection
-from shared.recordings.ingest import MAX_RETRY_PAUSE_S
 from shared.recordings.limiter import MAX_REFUSED_IN_ROW
 from shared.recordings.models import Status
 from shared.recordings.receipt import DEFERRED, MAX_SUPERSEDED_JOBS, TRANSCRIBED
+from shared.recordings.submit import MAX_RETRY_PAUSE_S
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses
 

@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 
 from shared.errors import OutcomeUnknown, QueueFull, Throttled
-from shared.recordings.ingest import LONG_WAIT_S
 from shared.recordings.models import Result, Status
 from shared.recordings.receipt import FAILED, TRANSCRIBED
 from shared.recordings.resume import resume_attempt
+from shared.recordings.submit import LONG_WAIT_S
 from shared.recordings.sweep import reconcile
 from shared.tencent.speech_models import JobFilter, JobPage, JobRequest
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, raise_error

@@ -16,7 +16,7 @@ from shared.errors import (
     RequestRejected,
     Throttled,
 )
-from shared.recordings.ingest import MIN_LEASE_FRACTION
+from shared.recordings.submit import MIN_LEASE_FRACTION
 from shared.tencent.client import UNREADABLE_RESPONSE, Request, RetryPolicy, TencentClient
 from shared.tencent.transport import TOTAL_TIMEOUT
 from shared.tencent.xml import XmlError, parse_stream
