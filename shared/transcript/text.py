@@ -97,7 +97,7 @@ def shorten(text: str, max_width: int) -> str:
         return text
     characters = _split_characters(text)
     head = _take(characters, max_width // 2)
-    tail = _take(reversed(characters), max_width - 1 - display_width("".join(head)))
+    tail = _take(characters[::-1], max_width - 1 - display_width("".join(head)))
     return f"{''.join(head).rstrip()}…{''.join(reversed(tail)).lstrip()}"
 
 
@@ -115,15 +115,10 @@ def _split_characters(text: str) -> list[str]:
     return characters
 
 
-def _take(characters: Iterable[str], max_width: int) -> list[str]:
+def _take(characters: Sequence[str], max_width: int) -> list[str]:
     """Return the first characters that have this width together at most."""
-    taken: list[str] = []
-    for character in characters:
-        max_width -= display_width(character)
-        if max_width < 0:
-            break
-        taken.append(character)
-    return taken
+    widths = accumulate(map(display_width, characters))
+    return [character for character, width in zip(characters, widths, strict=True) if width <= max_width]
 
 
 def join_words(words: Sequence[str]) -> str:

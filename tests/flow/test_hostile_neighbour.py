@@ -23,7 +23,7 @@ from tests.helpers.neighbour import MAY_SUBMIT, MAY_UPLOAD, Neighbour, count_own
 pytestmark = pytest.mark.process
 
 KEY, THEIR_KEY, BROKEN_KEY = "calls/会议.wav", "theirs.wav", "broken.wav"
-SUBMIT = 6  # the number of the submit among the requests of an upload
+SUBMIT = 7  # the number of the submit among the requests of an upload
 ELSEWHERE = "evil.example/x?"
 
 Change = Callable[[JobRequest], JobRequest]
