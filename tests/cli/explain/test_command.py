@@ -30,7 +30,10 @@ from tests.helpers.explain import (
 from tests.helpers.receipts import build_receipt
 
 RULES = "rules:\n  - match: calls/\n    engine: 8k_zh\n    channels: 2\n"
-KEY_OF_ACCOUNT = {"TENCENTCLOUD_SECRET_ID": "AKIDaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "TENCENTCLOUD_SECRET_KEY": "a-secret-of-a-key"}
+KEY_OF_ACCOUNT = {
+    "TENCENTCLOUD_SECRET_ID": "AKIDzyxwvut98765",
+    "TENCENTCLOUD_SECRET_KEY": "a-secret-of-a-key",
+}
 
 
 def scribe(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -126,7 +129,7 @@ def test_wrong_setting_and_wrong_rule_are_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"rules\.yml line 3: .speekers. .*speakers"):
         ExplainFolder(tmp_path / "b", "rules:\n  - match: calls/\n    speekers: 2\n").run("in/a.mp3")
     with pytest.raises(OperatorError, match="TENCENTCLOUD_SECRET_KEY"):
-        ExplainFolder(tmp_path / "c", TENCENTCLOUD_SECRET_ID="AKIDaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").run("in/a.mp3")
+        ExplainFolder(tmp_path / "c", TENCENTCLOUD_SECRET_ID="AKIDzyxwvut98765").run("in/a.mp3")
 
 
 def test_one_of_several_buckets_has_to_be_named(tmp_path: Path) -> None:
