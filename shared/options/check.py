@@ -228,18 +228,26 @@ class _Check:
         advice = ", ".join(f"{each} {format_value(each, value)}" for each, value in nearest.items())
         return Refusal(
             f"{self._describe(name)}, {reason}{where}; the nearest choice: {advice}",
-            f"{self._describe(name)}，{reason_zh}{where_zh}；最接近的可用选择：{advice}",
+            f"{self._describe_zh(name)}，{reason_zh}{where_zh}；最接近的可用选择：{advice}",
             (self.sources[name], self.sources[other]),
             MappingProxyType(nearest),
         )
 
     def _describe(self, name: str) -> str:
         """Return the option, its value and its place: `x-cos-meta-scribe-channels is 2`."""
-        value = format_value(name, getattr(self.options, OPTIONS[name].field))
-        source = self.sources[name]
-        if source.startswith(METADATA_PREFIX):
-            return f"{source} is {value}"
-        return f"{name} is {value} ({source})"
+        source, value = self.sources[name], self._format(name)
+        return (
+            f"{source} is {value}" if source.startswith(METADATA_PREFIX) else f"{name} is {value} ({source})"
+        )
+
+    def _describe_zh(self, name: str) -> str:
+        source, value = self.sources[name], self._format(name)
+        return (
+            f"{source} 为 {value}" if source.startswith(METADATA_PREFIX) else f"{name} 为 {value}（{source}）"
+        )
+
+    def _format(self, name: str) -> str:
+        return format_value(name, getattr(self.options, OPTIONS[name].field))
 
     def _locate(self, name: str) -> str:
         """Return where an option comes from: its name, and its place unless that has the name in it."""
