@@ -44,7 +44,7 @@ EVERY_FUNCTION = (
     )
     | modules(
         "shared.recordings",
-        "again content context failures filters ingest keys models options outputs proof receipt receipt_store"
+        "again content context failures filters keys models options outputs proof receipt receipt_store"
         " sidecars submit",
     )
 )
@@ -54,9 +54,9 @@ RESULTS = modules("shared.recordings", "complete supersede") | modules(
 )
 RESULTS |= {f"shared.transcript.formats.{path.stem}" for path in FORMAT_MODULES if path.stem != "__init__"}
 OWN = {
-    "upload": {"upload"},
+    "upload": {"upload", "shared.recordings.ingest"},
     "callback": {"callback", "shared.recordings.complete", "shared.events"} | RESULTS,
-    "sweep": {"sweep"} | modules("shared.recordings", "limiter resume sweep") | RESULTS,
+    "sweep": {"sweep"} | modules("shared.recordings", "ingest limiter resume sweep") | RESULTS,
 }
 
 ONE_COLD_START = """
