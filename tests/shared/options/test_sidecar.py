@@ -103,7 +103,7 @@ def test_sidecar_that_is_no_json_is_refused(body: bytes) -> None:
 
 
 def test_line_of_the_mistake_is_named() -> None:
-    assert "is not JSON, line 3;" in refuse(b'{\n "speakers": 2,\n}').message
+    assert "is not JSON, line 3;" in refuse(b'{\n "speakers": 2,\n "title" 1}').message
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"7", b'"speakers"', b"true", b'[{"speakers": 2}]'])
