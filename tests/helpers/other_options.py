@@ -10,8 +10,9 @@ from shared.recordings.receipt import TRANSCRIBED
 from shared.tencent.speech_models import JobResult
 from tests.helpers.fake_cloud import INPUT_BUCKET
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
+from tests.helpers.invocations import KEY
 
-KEY, A = "a.mp3", b"words of the recording"
+A = b"words of the recording"
 ENGLISH, CANTONESE = {"scribe-engine": "16k_en"}, {"scribe-engine": "16k_ca"}
 SIDECAR = f"{KEY}.scribe.json"
 

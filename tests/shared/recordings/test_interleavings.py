@@ -2,51 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Throttled
-from shared.events import NotifiedJob
-from shared.recordings.audit import audit
-from shared.recordings.complete import process_notification
-from shared.recordings.ingest import ingest
-from shared.recordings.sweep import reconcile
-from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, Killed, raise_error
+from tests.helpers.fake_cloud import OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
 from tests.helpers.interleaving import run_interleaved
+from tests.helpers.invocations import (
+    KEY,
+    build_audit,
+    build_callback,
+    build_event,
+    build_sweep,
+    run,
+)
 
-KEY, A, B = "a.mp3", b"words of the first content", b"other words"
+A, B = b"words of the first content", b"other words"
 ORDERS = st.lists(st.integers(0, 2), max_size=60)
-Invocation = Callable[[], object]
-
-
-def build_event(pipeline: InMemoryPipeline) -> Invocation:
-    ctx = pipeline.build_context()
-    return lambda: ingest(ctx, INPUT_BUCKET, KEY)
-
-
-def build_callback(pipeline: InMemoryPipeline, *job_ids: str) -> Invocation:
-    ctx = pipeline.build_context()
-    return lambda: process_notification(ctx, [NotifiedJob(job_id, "") for job_id in job_ids])
-
-
-def build_sweep(pipeline: InMemoryPipeline) -> Invocation:
-    ctx = pipeline.build_context()
-    return lambda: reconcile(ctx)
-
-
-def build_audit(pipeline: InMemoryPipeline) -> Invocation:
-    ctx = pipeline.build_context()
-    return lambda: audit(ctx)
-
-
-def run(pipeline: InMemoryPipeline, order: list[int], *invocations: Invocation) -> None:
-    results = run_interleaved(pipeline.cloud, order, *invocations)
-    errors = [result for result in results if isinstance(result, BaseException)]
-    assert errors == []
 
 
 def assert_paid(pipeline: InMemoryPipeline, text: bytes, jobs: int) -> None:

@@ -11,9 +11,9 @@ from shared.recordings.models import Status
 from shared.recordings.receipt import TRANSCRIBED, Receipt
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
+from tests.helpers.invocations import KEY
 from tests.helpers.other_options import (
     ENGLISH,
-    KEY,
     A,
     assert_words,
     list_outputs,

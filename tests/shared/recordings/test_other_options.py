@@ -12,10 +12,10 @@ from shared.recordings.receipt import FAILED
 from shared.tencent.speech_models import JobResult
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
+from tests.helpers.invocations import KEY
 from tests.helpers.other_options import (
     CANTONESE,
     ENGLISH,
-    KEY,
     SIDECAR,
     A,
     assert_words,

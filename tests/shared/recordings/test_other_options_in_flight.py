@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import NotifiedJob
-from shared.recordings.audit import audit
-from shared.recordings.complete import process_notification
-from shared.recordings.ingest import ingest
 from shared.recordings.models import Status
 from shared.recordings.receipt import TRANSCRIBED
-from shared.recordings.sweep import reconcile
 from tests.helpers.fake_cloud import INPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline, count_statuses
-from tests.helpers.interleaving import run_interleaved
+from tests.helpers.invocations import (
+    KEY,
+    build_audit,
+    build_callback,
+    build_event,
+    build_sweep,
+    run,
+)
 from tests.helpers.other_options import (
     ENGLISH,
-    KEY,
     A,
     assert_words,
     finish,
@@ -101,32 +100,6 @@ def test_options_of_an_upload_while_the_submit_waits_are_used(
 
 
 ORDERS = st.lists(st.integers(0, 2), max_size=60)
-Invocation = Callable[[], object]
-
-
-def build_event(pipeline: InMemoryPipeline) -> Invocation:
-    ctx = pipeline.build_context()
-    return lambda: ingest(ctx, INPUT_BUCKET, KEY, is_upload=True)
-
-
-def build_callback(pipeline: InMemoryPipeline, *job_ids: str) -> Invocation:
-    ctx = pipeline.build_context()
-    return lambda: process_notification(ctx, [NotifiedJob(job_id, "") for job_id in job_ids])
-
-
-def build_sweep(pipeline: InMemoryPipeline) -> Invocation:
-    ctx = pipeline.build_context()
-    return lambda: reconcile(ctx)
-
-
-def build_audit(pipeline: InMemoryPipeline) -> Invocation:
-    ctx = pipeline.build_context()
-    return lambda: audit(ctx)
-
-
-def run(pipeline: InMemoryPipeline, order: list[int], *invocations: Invocation) -> None:
-    results = run_interleaved(pipeline.cloud, order, *invocations)
-    assert [result for result in results if isinstance(result, BaseException)] == []
 
 
 def start_again(metadata: dict[str, str]) -> InMemoryPipeline:
@@ -144,7 +117,13 @@ def start_again(metadata: dict[str, str]) -> InMemoryPipeline:
 def test_event_redelivery_and_audit_at_once_pay_one_new_job(order: list[int]) -> None:
     pipeline = start_again(ENGLISH)
     pipeline.cloud.clock.advance(DUE_S)
-    run(pipeline, order, build_event(pipeline), build_event(pipeline), build_audit(pipeline))
+    run(
+        pipeline,
+        order,
+        build_event(pipeline, is_upload=True),
+        build_event(pipeline, is_upload=True),
+        build_audit(pipeline),
+    )
     settle(pipeline)
     assert_words(pipeline, "16k_en", 2)
 
@@ -153,7 +132,13 @@ def test_event_redelivery_and_audit_at_once_pay_one_new_job(order: list[int]) ->
 @settings(max_examples=60, deadline=None)
 def test_event_beside_a_sweep_and_an_old_notification_pays_one_new_job(order: list[int]) -> None:
     pipeline = start_again(ENGLISH)
-    run(pipeline, order, build_event(pipeline), build_callback(pipeline, "s1"), build_sweep(pipeline))
+    run(
+        pipeline,
+        order,
+        build_event(pipeline, is_upload=True),
+        build_callback(pipeline, "s1"),
+        build_sweep(pipeline),
+    )
     settle(pipeline)
     assert_words(pipeline, "16k_en", 2)
 
