@@ -231,15 +231,6 @@ class Settings:
     Wrong: CLOUD_ENDPOINT=http://198.51.100.7:9000
     """
 
-    rules_file: str = ""
-    """Tests. The path of compiled rules that replace those of the package. It is never deployed.
-
-    A file that does not exist is an error.
-    Empty: `rules.json` in the package, if it is there
-    Example: RULES_FILE=/home/li/rules.json
-    Wrong: RULES_FILE=rules.yml
-    """
-
     def has_recording_extension(self, key: str) -> bool | None:
         """Whether the key's extension is that of a recording; None if it has none, so that its Content-Type decides."""
         if ALL_EXTENSIONS in self.input_extensions:
@@ -296,7 +287,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         jobs_path=reader.read_text("JOBS_PATH", _check_jobs_path, default="asr_jobs"),
         callback_url=reader.read_text("CALLBACK_URL", _check_callback_url),
         cloud_endpoint=reader.read_text("CLOUD_ENDPOINT", _check_loopback),
-        rules_file=reader.read_text("RULES_FILE", _check_rules_file),
     )
     reader.mistakes += _find_conflicts(settings)
     if reader.mistakes:
@@ -410,10 +400,6 @@ def _check_option_name(name: str, choices: Mapping[str, Choice]) -> str:
     if name in _OPTION_SETTINGS:
         return f"has {name}: set {name.upper()} instead"
     return f"has {name} twice" if name in choices else ""
-
-
-def _check_rules_file(value: str) -> str:
-    return "" if value.endswith(".json") else f"is {value!r}, not the path of compiled rules: a .json file"
 
 
 def _check_queue(value: str) -> str:

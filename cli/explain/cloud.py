@@ -14,7 +14,7 @@ from shared.options.choose import select_sources
 from shared.options.model import OPTIONS, InvalidOption, format_value
 from shared.options.rules import Rule
 from shared.options.sidecar import sidecar_key
-from shared.recordings.again import NO_DIFFERENCE, Difference, compare_options
+from shared.recordings.changed_options import NO_DIFFERENCE, Difference, compare_options
 from shared.recordings.content import head_content
 from shared.recordings.context import Context, build_context
 from shared.recordings.hot_words import look_up_template

@@ -35,7 +35,7 @@ URL_TRIGGER = "url-trigger"  # as in Tencent's toolkit; the cloud assigns anothe
 _HOST = re.compile(r"(.+)\.cos\.([a-z0-9-]+)\.myqcloud\.com")
 _MAX_NAME_LENGTH = 60  # FunctionName of CreateFunction
 _MAX_VARIABLE_BYTES = 4096  # SCF document 583/11637
-_LOCAL_VARIABLES = ("CLOUD_ENDPOINT", "RULES_FILE")
+_LOCAL_VARIABLES = ("CLOUD_ENDPOINT",)
 _COMMAND_VARIABLES = (
     "SCRIBE_STAGE",
     "SCF_ROLE_NAME",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.errors import NotFound, RequestRejected
 from shared.options.model import RecordingOptions
-from shared.recordings.again import NO_DIFFERENCE, compare_options, take_text_options
+from shared.recordings.changed_options import NO_DIFFERENCE, compare_options, take_text_options
 from shared.recordings.content import (
     UNREADABLE_STATUSES,
     find_in_listing,
@@ -142,10 +142,10 @@ def _ingest_again(
 ) -> Result:
     """Handle transcribed content that was uploaded again: COS reports another time than the receipt.
 
-    With other options for the job (again.py) it is new work. Otherwise its transcript may have been overwritten by that
-    of other content, or has another title now: then the receipt is reopened with the paid job, and the sweep writes its
-    transcripts again. An object that was only touched (its metadata or its storage class changed by a copy onto itself)
-    still has its transcripts: nothing is to do.
+    With other options for the job (changed_options.py) it is new work. Otherwise its transcript may have been
+    overwritten by that of other content, or has another title now: then the receipt is reopened with the paid job, and
+    the sweep writes its transcripts again. An object that was only touched (its metadata or its storage class changed
+    by a copy onto itself) still has its transcripts: nothing is to do.
     """
     # Of an attempt that was paused: someone uploaded the recording after its HEAD, and that was transcribed.
     is_stale = head.modified_s < done.modified_s

@@ -15,7 +15,6 @@ from shared.recordings.context import Context
 from shared.recordings.failures import EMPTY, TOO_LARGE, FailureReason, invalid_options
 from shared.recordings.receipt import Recording
 from shared.recordings.sidecars import Sidecar, read_sidecar
-from shared.settings import Settings
 from shared.tencent.cos import ObjectMetadata
 
 if TYPE_CHECKING:  # most deployments have no rules, and a cold start should not load them
@@ -39,14 +38,13 @@ class OptionChoice(NamedTuple):
     sidecar: Sidecar = Sidecar()
 
 
-def load_package_rules(settings: Settings) -> tuple[Rule, ...]:
+def load_package_rules() -> tuple[Rule, ...]:
     """Load the compiled rules; without them nothing is imported. Raises SettingsError."""
-    path = Path(settings.rules_file) if settings.rules_file else PACKAGE_RULES
-    if not settings.rules_file and not path.exists():
+    if not PACKAGE_RULES.exists():
         return ()
     from shared.options.rules import load_rules  # noqa: PLC0415 - no rules, nothing to load
 
-    return load_rules(path)
+    return load_rules(PACKAGE_RULES)
 
 
 def choose_for_recording(ctx: Context, recording: Recording, head: ObjectMetadata) -> OptionChoice:
@@ -57,7 +55,7 @@ def choose_for_recording(ctx: Context, recording: Recording, head: ObjectMetadat
     default = RecordingOptions(ctx.settings.engine)
     if wrong_size := check_size(recording.size):
         return OptionChoice(default, invalid=wrong_size)
-    rules = load_package_rules(ctx.settings)
+    rules = load_package_rules()
     sidecar = Sidecar()
     try:
         sidecar = read_sidecar(ctx, recording)

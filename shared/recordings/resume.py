@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 from shared.errors import OutcomeUnknown, RequestRejected, ScribeError
-from shared.recordings.again import compare_options
+from shared.recordings.changed_options import compare_options
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
 from shared.recordings.context import Context
 from shared.recordings.failures import BUCKET_REMOVED, LONG_WAIT, Failure

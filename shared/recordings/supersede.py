@@ -7,7 +7,7 @@ only by its own receipt. Content that came and went without an event leaves no t
 from __future__ import annotations
 
 from shared.errors import NotFound, RequestRejected
-from shared.recordings.again import NO_DIFFERENCE, compare_options, take_text_options
+from shared.recordings.changed_options import NO_DIFFERENCE, compare_options, take_text_options
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.context import Context
 from shared.recordings.models import Result, Status

@@ -35,7 +35,6 @@ WRONG = {
     "JOBS_PATH": ("tasks", "'tasks'"),
     "CLOUD_ENDPOINT": ("http://198.51.100.7", "loopback"),
     "OPTIONS": ("speakers=1", "speakers in settings is '1'; it is off, auto or 2 to 10"),
-    "RULES_FILE": ("rules.yml", "'rules.yml', not the path of compiled rules"),
 }
 
 PAST = datetime(2025, 1, 1)  # noqa: DTZ001 - a time in any zone

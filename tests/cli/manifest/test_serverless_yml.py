@@ -24,7 +24,6 @@ EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 NOT_DEPLOYED = {
     "REGION": "the functions read the platform's own TENCENTCLOUD_REGION",
     "CLOUD_ENDPOINT": "points to a local cloud",
-    "RULES_FILE": "for tests and the local cloud: the rules are in the package",
 }
 # The operator's key in .env.example, in the spelling of Tencent's CLI.
 KEY = {"TENCENT_SECRET_ID", "TENCENT_SECRET_KEY"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ UPLOADERS = ("metadata", "sidecar")
 class Choices:
     """What each place sets, by place, with the values as that place has them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
+        self.monkeypatch = monkeypatch
         self.places: dict[str, dict[str, Any]] = {place: {} for place in PLACES}
 
     def set(self, place: str, name: str, text: str, value: Any) -> None:
@@ -59,28 +61,30 @@ class Choices:
             environ[name.upper()] = texts.pop(name, "")
         environ["OPTIONS"] = "; ".join(f"{name}={text}" for name, text in texts.items())
         loaded = load_settings(environ)
+        self._write_rules()
         return {
             "engine": loaded.engine,
             "formats": loaded.formats,
             "options": loaded.options,
-            "rules_file": self._write_rules(),
             "input_extensions": ("*",),
         }
 
-    def _write_rules(self) -> str:
+    def _write_rules(self) -> None:
         rules = [
             {"line": line, "match": ["**"], "buckets": [], "options": self.places[place]}
             for place, line in LINES.items()
             if self.places[place]
         ]
-        path = self.folder / "rules.json"
-        path.write_text(json.dumps({"version": 1, "rules": rules}), "utf-8")
-        return str(path) if rules else ""
+        package = tempfile.mkdtemp(dir=self.folder)  # one for each deployment
+        path = Path(package) / "rules.json"
+        if rules:
+            path.write_text(json.dumps({"version": 1, "rules": rules}), "utf-8")
+        self.monkeypatch.setattr("shared.recordings.options.PACKAGE_RULES", path)
 
 
 @pytest.fixture
-def choices(tmp_path: Path) -> Choices:
-    return Choices(tmp_path)
+def choices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Choices:
+    return Choices(tmp_path, monkeypatch)
 
 
 def name_source(place: str, name: str, key: str) -> str:
@@ -140,9 +144,11 @@ def test_every_option_of_every_place_reaches_the_job(choices: Choices, place: st
 
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize(("farther", "nearer"), list(combinations(PLACES, 2)))
-def test_nearer_place_wins_in_the_job(tmp_path: Path, farther: str, nearer: str, name: str) -> None:
+def test_nearer_place_wins_in_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, farther: str, nearer: str, name: str
+) -> None:
     for far, near in (PAIRS[name], PAIRS[name][::-1]):
-        choices = Choices(tmp_path)
+        choices = Choices(tmp_path, monkeypatch)
         needed = {**far.beside, **near.beside}
         for needed_name, value in needed.items():
             choices.set(nearer, needed_name, str(value), value)
@@ -179,7 +185,7 @@ def as_text(value: Any) -> str:
 
 @pytest.mark.parametrize(("first", "second"), list(product(PLACES, PLACES)))
 def test_refused_combinations_submit_nothing_and_name_both_places(
-    tmp_path: Path, first: str, second: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
 ) -> None:
     """One option in the first place, those that it does not go with in the second."""
     outcomes = []
@@ -189,7 +195,7 @@ def test_refused_combinations_submit_nothing_and_name_both_places(
             continue
         folder = tmp_path / str(number)
         folder.mkdir()
-        choices = Choices(folder)
+        choices = Choices(folder, monkeypatch)
         for each, value in case.values.items():
             choices.set(first if each == name else second, each, as_text(value), value)
         outcomes.append(check_refused(choices, case, first, second))
