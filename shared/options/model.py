@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 Value = str | int | bool | tuple[str, ...]
 
-FORMATS = ("json", "txt", "srt", "vtt")
+FORMATS = ("json", "txt", "srt", "vtt", "html")
 MIN_SPEAKERS, MAX_SPEAKERS = 2, 10
 MIN_LINE_LENGTH, MAX_LINE_LENGTH = 6, 40
 MAX_PRIORITY = 2

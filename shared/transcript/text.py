@@ -130,10 +130,15 @@ def join_sentences(sentences: Sequence[str]) -> str:
     """Join sentences with spaces, except after full-width punctuation. No sentence may be empty."""
     pieces: list[str] = []
     for sentence in sentences:
-        if pieces and pieces[-1].rstrip("”’")[-1:] not in _NO_SPACE_AFTER:
+        if pieces and needs_space_between(pieces[-1], sentence):
             pieces.append(" ")
         pieces.append(sentence)
     return "".join(pieces)
+
+
+def needs_space_between(first: str, second: str) -> bool:
+    """Check whether a space belongs between two sentences on one line."""
+    return bool(first and second) and first.rstrip("”’")[-1:] not in _NO_SPACE_AFTER
 
 
 def encode_pieces(pieces: Iterable[str]) -> bytes:

@@ -3,37 +3,32 @@
 Which of them a deployment writes is the FORMATS setting; its default is `DEFAULT_FORMATS` in shared/settings.py.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from importlib import import_module
 from types import MappingProxyType
 from typing import NamedTuple
 
-from shared.transcript.captions import Cue, build_cues
-from shared.transcript.formats.json_document import render_json
-from shared.transcript.formats.plain_text import render_txt
-from shared.transcript.formats.srt import render_srt
-from shared.transcript.formats.vtt import render_vtt
+from shared.transcript.formats.context import RenderContext
 from shared.transcript.models import Transcript
 
 
-class RenderContext:
-    """A transcript and its cues, which are built once for all subtitle formats."""
-
-    def __init__(self, transcript: Transcript) -> None:
-        self.transcript = transcript
-
-    @cached_property
-    def cues(self) -> list[Cue]:
-        """The cues, built on first use."""
-        return build_cues(self.transcript)
-
-
 class Format(NamedTuple):
-    """An output format. `write` returns the whole file, always the same bytes for an equal transcript."""
+    """An output format. The module has `render(context)`, and is loaded on first use.
+
+    `render` returns the whole file, always the same bytes for an equal transcript.
+    """
 
     extension: str
     content_type: str
-    write: Callable[[RenderContext], bytes]
+    module: str
+
+    def write(self, context: RenderContext) -> bytes:
+        """Return the file of a transcript that other formats are written from, too."""
+        module = import_module(f"{__name__}.{self.module}")
+        render: Callable[[RenderContext], bytes] = module.render
+        return render(context)
 
     def render(self, transcript: Transcript) -> bytes:
         """Return the file in this format only."""
@@ -42,16 +37,11 @@ class Format(NamedTuple):
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "json": Format(".json", "application/json", lambda context: render_json(context.transcript)),
-        "txt": Format(".txt", "text/plain; charset=utf-8", lambda context: render_txt(context.transcript)),
-        "srt": Format(
-            ".srt", "application/x-subrip; charset=utf-8", lambda context: render_srt(context.cues)
-        ),
-        "vtt": Format(
-            ".vtt",
-            "text/vtt; charset=utf-8",
-            lambda context: render_vtt(context.cues, context.transcript.title),
-        ),
+        "json": Format(".json", "application/json", "json_document"),
+        "txt": Format(".txt", "text/plain; charset=utf-8", "plain_text"),
+        "srt": Format(".srt", "application/x-subrip; charset=utf-8", "srt"),
+        "vtt": Format(".vtt", "text/vtt; charset=utf-8", "vtt"),
+        "html": Format(".html", "text/html; charset=utf-8", "html_page"),
     }
 )
 

@@ -9,6 +9,7 @@ from sys import intern
 from typing import Any
 
 from shared.options.model import as_json_value
+from shared.transcript.formats.context import RenderContext
 from shared.transcript.formats.plain_text import build_paragraphs
 from shared.transcript.models import RecordingRef, Sentence, Transcript, Word
 from shared.transcript.text import encode_pieces
@@ -19,9 +20,9 @@ VERSION = 1
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def render_json(transcript: Transcript) -> bytes:
+def render(context: RenderContext) -> bytes:
     """Return JSON in UTF-8, with members always in the same order."""
-    return encode_pieces(_pieces(transcript))
+    return encode_pieces(_pieces(context.transcript))
 
 
 def _pieces(transcript: Transcript) -> Iterator[str]:
@@ -72,7 +73,7 @@ def _encode_number(number: float | None) -> str:
 
 
 def parse_json(body: bytes) -> Transcript:
-    """Parse what `render_json` wrote, in this version or an earlier one, without its title, names and options.
+    """Parse what `render` wrote, in this version or an earlier one, without its title, names and options.
 
     Raises ValueError if the document is another one.
     """

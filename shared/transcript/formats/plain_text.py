@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shared.transcript.formats.context import RenderContext
 from shared.transcript.models import Transcript
 from shared.transcript.text import display_width, encode_pieces, join_sentences
 
@@ -36,12 +37,12 @@ def build_paragraphs(transcript: Transcript) -> Iterator[Paragraph]:
         yield Paragraph(label, join_sentences(texts))
 
 
-def render_txt(transcript: Transcript) -> bytes:
+def render(context: RenderContext) -> bytes:
     """Return the title and the paragraphs in UTF-8 with empty lines between them.
 
     The file of a silent recording without a title is empty.
     """
-    return encode_pieces(_pieces(transcript))
+    return encode_pieces(_pieces(context.transcript))
 
 
 def _pieces(transcript: Transcript) -> Iterator[str]:

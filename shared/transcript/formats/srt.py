@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from shared.transcript.captions import Cue, format_label, format_time
+from shared.transcript.captions import Cue, format_time
+from shared.transcript.formats.context import RenderContext
+from shared.transcript.phrases import format_label
 from shared.transcript.text import encode_pieces, replace_markup
 
 
-def render_srt(cues: Iterable[Cue]) -> bytes:
+def render(context: RenderContext) -> bytes:
     """Return SubRip in UTF-8. With several speakers, a label marks each change. The file of silence is empty."""
-    return encode_pieces(_pieces(cues))
+    return encode_pieces(_pieces(context.cues))
 
 
 def _pieces(cues: Iterable[Cue]) -> Iterator[str]:

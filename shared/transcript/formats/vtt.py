@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 from shared.transcript.captions import Cue, format_time
+from shared.transcript.formats.context import RenderContext
 from shared.transcript.text import encode_pieces
 
 
-def render_vtt(cues: Iterable[Cue], title: str = "") -> bytes:
+def render(context: RenderContext) -> bytes:
     """Return WebVTT in UTF-8. With several speakers, each part has a voice tag. The file of silence is a header."""
-    return encode_pieces(_pieces(cues, title))
+    return encode_pieces(_pieces(context.cues, context.transcript.title))
 
 
 def _pieces(cues: Iterable[Cue], title: str) -> Iterator[str]:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from shared.options.model import MAX_NAMES, has_forbidden_characters
 from shared.options.parse import Choice
 from shared.transcript import FORMATS, Sentence, Transcript, name_transcript, parse_json, parse_sentence
-from shared.transcript.captions import MAX_LABEL_WIDTH, MAX_LINE_WIDTH, format_label
+from shared.transcript.captions import LIMITS
+from shared.transcript.phrases import MAX_LABEL_WIDTH, format_label
 from shared.transcript.text import display_width, replace_markup, shorten
 from tests.helpers.transcripts import build_test_transcript
 
@@ -156,7 +157,7 @@ def test_long_name_keeps_every_line_within_its_width(name: str) -> None:
     lines = "\n".join(f"[0:{n}0.000,0:{n}9.000,{n}] {text}" for n, text in enumerate(texts))
     transcript = name_speakers(name, name + "2", lines=lines)
     shown = [line for line in render(transcript, "srt").split("\n") if line and "-->" not in line]
-    assert max(map(display_width, shown)) <= MAX_LINE_WIDTH
+    assert max(map(display_width, shown)) <= LIMITS.other
     assert sum(": " in line for line in shown) == 2
 
 
@@ -189,7 +190,7 @@ def test_any_names_keep_srt_valid(transcript: Transcript) -> None:
         lines = block.split("\n")[2:]
         assert 1 <= len(lines) <= 4
         if "＜" not in "".join(lines):  # the full-width form of a text is wider than the text
-            assert max(map(display_width, lines)) <= MAX_LINE_WIDTH
+            assert max(map(display_width, lines)) <= LIMITS.other
         assert not set("<>{}\\").intersection("".join(lines))
     assert not has_forbidden_characters(data.replace("\n", ""))
 
