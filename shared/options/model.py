@@ -60,7 +60,7 @@ class RecordingOptions(NamedTuple):
     template: str = ""
     hot_words: str = ""
     priority: int = 0
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = ("json", "txt", "srt", "vtt", "html")
     title: str = ""
     speaker_names: tuple[str, ...] = ()
     notify: bool = True

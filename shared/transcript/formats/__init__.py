@@ -1,6 +1,7 @@
 """The output formats, by the name that the FORMATS setting uses. To add one: write a module here and list it.
 
-Which of them a deployment writes is the FORMATS setting; its default is `DEFAULT_FORMATS` in shared/settings.py.
+Which of them a deployment writes is the FORMATS setting; its default is that of the option `formats` in
+shared/options/model.py.
 """
 
 from __future__ import annotations
