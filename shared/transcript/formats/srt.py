@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 
+from shared.transcript.caption_limits import CaptionLimits
 from shared.transcript.captions import Cue, format_time
 from shared.transcript.formats.context import RenderContext
-from shared.transcript.phrases import format_label
 from shared.transcript.text import encode_pieces, replace_markup
 
 
 def render(context: RenderContext) -> bytes:
     """Return SubRip in UTF-8. With several speakers, a label marks each change. The file of silence is empty."""
-    return encode_pieces(_pieces(context.cues))
+    return encode_pieces(_pieces(context.cues, CaptionLimits.from_layout(context.transcript.layout)))
 
 
-def _pieces(cues: Iterable[Cue]) -> Iterator[str]:
+def _pieces(cues: Iterable[Cue], limits: CaptionLimits) -> Iterator[str]:
     last_label = None
     for number, cue in enumerate(cues, start=1):
         if number > 1:
@@ -22,5 +22,5 @@ def _pieces(cues: Iterable[Cue]) -> Iterator[str]:
         for label, text in cue.parts:
             shown = replace_markup(text)
             is_shown = label != last_label or len(cue.parts) > 1
-            yield f"{format_label(label)}{shown}\n" if label and is_shown else f"{shown}\n"
+            yield f"{limits.format_label(label)}{shown}\n" if label and is_shown else f"{shown}\n"
             last_label = label
