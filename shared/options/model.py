@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 Value = str | int | bool | tuple[str, ...]
 
-FORMATS = ("json", "txt", "srt", "vtt", "html")
+FORMATS = ("json", "txt", "srt", "vtt", "html", "md", "docx", "csv", "podcast")
+# The setting FORMATS has the same default.
+DEFAULT_FORMATS = ("json", "txt", "srt", "vtt", "html")
 MIN_SPEAKERS, MAX_SPEAKERS = 2, 10
 MIN_LINE_LENGTH, MAX_LINE_LENGTH = 6, 40
 MAX_PRIORITY = 2
@@ -60,7 +62,7 @@ class RecordingOptions(NamedTuple):
     template: str = ""
     hot_words: str = ""
     priority: int = 0
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = DEFAULT_FORMATS
     title: str = ""
     speaker_names: tuple[str, ...] = ()
     notify: bool = True
@@ -140,7 +142,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 operator_only=True,
             ),
             Option("priority", "JobLevel", "0, 1 or 2", "0、1 或 2"),
-            Option("formats", "", "a list of json, txt, srt and vtt", "json、txt、srt、vtt 中的一个或多个"),
+            Option(
+                "formats",
+                "",
+                f"a list of {', '.join(FORMATS[:-1])} and {FORMATS[-1]}",
+                f"{'、'.join(FORMATS)} 中的一个或多个",
+            ),
             Option(
                 "title",
                 "",
