@@ -43,7 +43,8 @@ HOSTILE_KEYS = [
     '-- " --.mp3',
 ]  # fmt: skip
 
-TEXTS = st.sampled_from(HOSTILE_TEXTS) | st.text(max_size=120)
+_SHORT_TEXTS = [text for text in HOSTILE_TEXTS if len(text) < 1_000]  # the long ones have tests of their own
+TEXTS = st.sampled_from(_SHORT_TEXTS) | st.text(max_size=120)
 NAMES = st.sampled_from(HOSTILE_NAMES) | st.text(max_size=40)
 KEYS = st.sampled_from(HOSTILE_KEYS) | st.text(min_size=1, max_size=60)
 TIMES = st.integers(0, 20_000) | st.sampled_from([-1, None, "x", 400_000_000])

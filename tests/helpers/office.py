@@ -49,7 +49,12 @@ def read_sheet(file: Path, *, with_semicolon: bool = False) -> list[list[tuple[s
     sheet = convert(file, "ods", import_filter=CSV_IMPORT.format(separators=separators))
     content = ET.fromstring(zipfile.ZipFile(sheet).read("content.xml"))  # noqa: S314 - our own file
     return [
-        [_read_cell(cell) for cell in row.iter(f"{_TABLE}table-cell") if cell.get(f"{_OFFICE}value-type")]
+        [
+            _read_cell(cell)
+            for cell in row.iter(f"{_TABLE}table-cell")
+            if cell.get(f"{_OFFICE}value-type")
+            for _ in range(int(cell.get(f"{_TABLE}number-columns-repeated", "1")))
+        ]
         for row in content.iter(f"{_TABLE}table-row")
     ]
 

@@ -20,7 +20,7 @@ from tests.helpers.hostile_texts import (
     hostile_transcripts,
 )
 
-SLOW_MACHINE = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+SLOW_MACHINE = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 # These write whole sentences in their order; captions of two voices share the screen.
 WITH_SENTENCES = ("json", "csv", "podcast")
 WITH_PARAGRAPHS = ("md", "docx")
