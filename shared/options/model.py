@@ -14,8 +14,6 @@ from typing import NamedTuple
 Value = str | int | bool | tuple[str, ...]
 
 FORMATS = ("json", "txt", "srt", "vtt", "html", "md", "docx", "csv", "podcast")
-# The setting FORMATS has the same default.
-DEFAULT_FORMATS = ("json", "txt", "srt", "vtt", "html")
 MIN_SPEAKERS, MAX_SPEAKERS = 2, 10
 MIN_LINE_LENGTH, MAX_LINE_LENGTH = 6, 40
 MAX_PRIORITY = 2
@@ -66,7 +64,7 @@ class RecordingOptions(NamedTuple):
     template: str = ""
     hot_words: str = ""
     priority: int = 0
-    formats: tuple[str, ...] = DEFAULT_FORMATS
+    formats: tuple[str, ...] = ("json", "txt", "srt", "vtt", "html")
     title: str = ""
     speaker_names: tuple[str, ...] = ()
     caption_width: int = 0

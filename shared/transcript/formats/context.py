@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from shared.options.model import remove_forbidden_characters
 from shared.transcript.captions import Cue, build_cues
 from shared.transcript.models import Transcript
-from shared.transcript.text import clean_text
+from shared.transcript.text import clean_name
 
 
 class RenderContext:
@@ -25,4 +24,4 @@ class RenderContext:
     def heading(self) -> str:
         """The title, or the recording's name without its folders: one line, never empty."""
         name = self.transcript.title or self.transcript.recording.key.rpartition("/")[2]
-        return clean_text(remove_forbidden_characters(clean_text(name))) or "Recording"
+        return clean_name(name) or "Recording"

@@ -1,9 +1,9 @@
-"""Plain text for reading: paragraphs, with a label where there are several speakers."""
+"""Plain text for reading: paragraphs, with a label where there are several speakers, and their time on request."""
 
 from collections.abc import Iterator
 
 from shared.transcript.formats.context import RenderContext
-from shared.transcript.formats.paragraphs import build_paragraphs
+from shared.transcript.formats.paragraphs import build_paragraphs, format_clock
 from shared.transcript.models import Transcript
 from shared.transcript.text import encode_pieces
 
@@ -21,6 +21,8 @@ def _pieces(transcript: Transcript) -> Iterator[str]:
     if transcript.title:
         yield f"{transcript.title}\n"
         separator = "\n"
-    for _, label, text in build_paragraphs(transcript):
-        yield f"{separator}{label}: {text}\n" if label else f"{separator}{text}\n"
+    for start_ms, label, text in build_paragraphs(transcript):
+        clock = f"[{format_clock(start_ms)}] " if transcript.layout.has_times else ""
+        speaker = f"{label}: " if label else ""
+        yield f"{separator}{clock}{speaker}{text}\n"
         separator = "\n"
