@@ -14,11 +14,11 @@ from shared.errors import SettingsError
 from shared.options.check import SETTINGS_SOURCE, check_options
 from shared.options.choose import settings_choices
 from shared.options.combine import combine
-from shared.options.model import FORMATS, InvalidOption, is_valid_engine
+from shared.options.model import DEFAULTS, FORMATS, InvalidOption, is_valid_engine
 from shared.options.parse import Choice, parse_values
 from shared.tencent.hosts import is_region
 
-DEFAULT_FORMATS = ("json", "txt", "srt", "vtt")
+DEFAULT_FORMATS = DEFAULTS.formats
 # Audio: what the speech product behind CI takes (1093/35799) and CI's fast recognition (460/46232). Video: the
 # containers of media processing (266/49254), without the segments and play lists of HLS (ts, m3u8): one film has
 # hundreds.
