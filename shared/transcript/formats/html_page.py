@@ -41,7 +41,7 @@ _PAGE_FOLDER = Path(__file__).parents[1] / "page"
 
 # White space that style and script do without. A string or a template stays as it is.
 _STYLE_SPACES = re.compile(r'("[^"]*")|\s*([{}])\s*|([,:;])\s')
-_SCRIPT_SPACES = re.compile(r'("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)|\s*([{}()\[\];,=<>+*?:|&!-]+)\s*')
+_SCRIPT_SPACES = re.compile(r'("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)|\s*([{}()\[\];,=<>+*/?:|&!-]+)\s*')
 
 # Code points that UTF-8 can hold, but HTML cannot.
 _NONCHARACTERS = re.compile(
@@ -145,7 +145,7 @@ def _speakers(transcript: Transcript) -> Iterator[str]:
     if not labels:
         return
     total_ms = sum(talk_ms.values())
-    yield '<table class="speakers">\n<caption data-label>Speakers</caption>\n<tbody>\n'
+    yield '<table class="speakers" aria-label="Speakers">\n<tbody>\n'
     for number in sorted(labels):
         share = 100 * talk_ms[number] / total_ms if total_ms else 0
         yield (
