@@ -150,7 +150,7 @@ function show() {
   if (second === shownSecond) return;
   shownSecond = second;
   get("clock").textContent = format(ms);
-  map.ariaValueText = [format(ms), names[getVoice(sentences[index])]].filter(Boolean).join(", ");
+  map.ariaValueText = [format(ms), names[getVoice(sentences[index])]].filter(Boolean).join(" ");
 }
 function seek(ms, isPlaying) {
   position = Math.min(Math.max(0, ms), total);
