@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 import shared.transcript
@@ -25,6 +24,7 @@ from cli.local.emulator import (
     start_emulator,
 )
 from cli.package import build
+from tests.helpers.loopback import send_request
 
 pytestmark = pytest.mark.process
 
@@ -118,7 +118,7 @@ def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
     submitted = cloud.first_event("upload", build_event("a.wav"))
     (recording,) = submitted["response"]["recordings"]
     idle_url = f"{cloud.emulator.endpoint}/-/idle?timeout=20"
-    assert httpx.get(idle_url, headers=cloud.emulator.admin_headers, trust_env=False).json() is True
+    assert send_request("GET", idle_url, headers=cloud.emulator.admin_headers).json() is True
     notified = cloud.first_event("callback", build_notification(recording["job_id"]))
     swept = cloud.first_event("sweep", {"Message": "reconcile"})
 
