@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from io import BytesIO
 from itertools import accumulate
 
+from shared.options.model import remove_forbidden_characters
+
 # Characters that XML 1.0 and subtitle files cannot hold. Tabs and line ends are not listed: they become spaces.
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -57,6 +59,11 @@ def clean_text(text: str) -> str:
     return " ".join(text.split())
 
 
+def clean_name(text: str) -> str:
+    """Return a title or a name on one line, without marks that would change the direction of the text beside it."""
+    return clean_text(remove_forbidden_characters(clean_text(text)))
+
+
 @lru_cache(maxsize=8192)
 def char_width(char: str) -> int:
     """Return the columns of one character: 2 for wide East Asian and emoji, 0 for combining marks, otherwise 1."""
@@ -68,11 +75,6 @@ def char_width(char: str) -> int:
 def display_width(text: str) -> int:
     """Return the width of a text in half-width columns."""
     return len(text) if text.isascii() else sum(map(char_width, text))
-
-
-def prefix_widths(text: str) -> Sequence[int]:
-    """Return the width of the text before each offset, including the offset after the last character."""
-    return range(len(text) + 1) if text.isascii() else list(accumulate(map(char_width, text), initial=0))
 
 
 def find_line_breaks(text: str) -> list[int]:

@@ -193,6 +193,10 @@ texts = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), max_s
         formats=st.sampled_from([("txt",), ("vtt", "json")]) | st.just(RecordingOptions().formats),
         title=texts,
         speaker_names=st.lists(texts.filter(bool), max_size=10).map(tuple),
+        caption_width=st.just(0) | st.integers(16, 100),
+        caption_lines=st.integers(1, 3),
+        caption_seconds=st.integers(2, 15),
+        times=st.booleans(),
         notify=st.booleans(),
     )
 )
@@ -210,6 +214,7 @@ def test_all_options_survive_the_receipt(options: RecordingOptions) -> None:
         None, 7, "", "speakers", [], [{}], {"speakers": "1"}, {"speakers": None}, {"words": 2}, {"colour": "red"},
         {"engine": "16k_en"}, {"channels": 2}, {"title": "a\x00"}, {"notify": "maybe"}, {"formats": []},
         {"priority": 10**300}, {"speaker-names": [["a"]]}, {"line_length": 16}, {"template": {}},
+        {"caption-width": 15}, {"caption-lines": 0}, {"caption-seconds": 16},
     ],
     ids=str,
 )  # fmt: skip
@@ -217,3 +222,19 @@ def test_receipt_with_wrong_options_is_rejected(options: Any) -> None:
     raw = json.loads(build_receipt().to_json())
     with pytest.raises(InvalidReceipt, match="not a receipt"):
         Receipt.from_json(json.dumps({**raw, "options": options}).encode())
+
+
+def test_own_formats_of_before_html_stay_those_four() -> None:
+    """They were the default then, so such a receipt has their place only."""
+    own = build_receipt(sources={"formats": "rules.yml line 2"})
+    document = json.loads(own.to_json()) | {"options": {}}
+    earlier = Receipt.from_json(json.dumps(document).encode())
+    assert earlier.recording_options.formats == ("json", "txt", "srt", "vtt")
+    assert Receipt.from_json(earlier.to_json()) == earlier
+
+
+def test_own_formats_are_kept_also_if_they_are_the_default() -> None:
+    sources = {"formats": "x-cos-meta-scribe-formats"}
+    own = build_receipt().with_options(RecordingOptions(), sources)
+    assert json.loads(own.to_json())["options"]["formats"] == list(RecordingOptions().formats)
+    assert Receipt.from_json(own.to_json()) == own
