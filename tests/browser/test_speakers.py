@@ -1,0 +1,107 @@
+"""Names of speakers that a reader changes, and the strip that shows who speaks when."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.transcript_page import AUDIO, TranscriptPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+HOSTILE_NAME = "<img src=x onerror=alert(1)>&\"'\u202e"
+
+
+def rename(page: TranscriptPage, old: str, new: str) -> None:
+    """Click on a name, type another and confirm."""
+    page.part("speaker").filter(has_text=old).first.click()
+    page.page.keyboard.press("ControlOrMeta+a")
+    page.page.keyboard.type(new)
+    page.page.keyboard.press("Enter")
+
+
+def read_page(page: TranscriptPage) -> str:
+    text: str = page.run("document.body.innerText")
+    return text
+
+
+def test_names_are_shown_in_order_of_the_sentences(reader: TranscriptPage) -> None:
+    text = read_page(reader)
+    assert text.index("记者") < text.index("王老师，您好") < text.index("Teacher Wang") < text.index("1998")
+
+
+def test_new_name_is_shown_everywhere(reader: TranscriptPage) -> None:
+    shown = read_page(reader).count("Teacher Wang")
+    assert shown >= 10
+    rename(reader, "Teacher Wang", "王芳")
+    expect(reader.part("speaker").filter(has_text="王芳").first).to_be_visible()
+    assert "Teacher Wang" not in read_page(reader)
+    assert read_page(reader).count("王芳") == shown
+    assert read_page(reader).count("记者") >= 10
+
+
+def test_new_name_is_kept_when_the_page_is_opened_again(reader: TranscriptPage) -> None:
+    rename(reader, "记者", "Lin Hai")
+    expect(reader.part("speaker").filter(has_text="Lin Hai").first).to_be_visible()
+    reader.page.reload()
+    expect(reader.part("speaker").filter(has_text="Lin Hai").first).to_be_visible()
+    assert "记者" not in read_page(reader)
+
+
+def test_hostile_name_stays_text(reader: TranscriptPage) -> None:
+    rename(reader, "记者", HOSTILE_NAME)
+    expect(reader.part("speaker").filter(has_text="onerror").first).to_be_visible()
+    assert reader.page.locator("img").count() == 0
+    reader.page.reload()
+    expect(reader.part("speaker").filter(has_text="onerror").first).to_be_visible()
+    assert reader.page.locator("img").count() == 0
+
+
+def test_escape_keeps_the_old_name(reader: TranscriptPage) -> None:
+    reader.part("speaker").filter(has_text="记者").first.click()
+    reader.page.keyboard.type("x")
+    reader.page.keyboard.press("Escape")
+    expect(reader.part("speaker").filter(has_text="记者").first).to_be_visible()
+
+
+def test_empty_name_keeps_the_old_one(reader: TranscriptPage) -> None:
+    rename(reader, "记者", "  ")
+    expect(reader.part("speaker").filter(has_text="记者").first).to_be_visible()
+
+
+def test_keys_are_letters_of_a_new_name(reader: TranscriptPage) -> None:
+    rename(reader, "记者", "kjl n/?")
+    expect(reader.part("speaker").filter(has_text="kjl n/?").first).to_be_visible()
+    assert not reader.is_playing
+    expect(reader.part("help")).to_be_hidden()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.93])
+def test_click_on_the_map_goes_to_that_time(reader: TranscriptPage, share: float) -> None:
+    box = reader.part("map").bounding_box()
+    assert box is not None
+    assert box["width"] > 300
+    reader.page.mouse.click(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+    duration = float(reader.run(f"{AUDIO}.duration"))
+    reader.wait_for_position(duration * share, within=1.5)
+
+
+def test_map_shows_both_speakers_and_silence(reader: TranscriptPage) -> None:
+    """The time of each speaker has the colour of the name; the pause between two samples has none of them."""
+    columns = [read_map_column(reader, seconds) for seconds in (1.5, 5.0, 23.7)]
+    first, second, pause = (set(column) for column in columns)
+    assert first - second
+    assert second - first
+    assert len(pause) == 1
+    assert pause <= first & second
+
+
+def read_map_column(page: TranscriptPage, seconds: float) -> list[str]:
+    """Return the colours of the map at a time, from top to bottom."""
+    column: list[str] = page.run(f"""(() => {{
+        const canvas = document.querySelector("[data-testid=map] canvas");
+        const x = Math.round(canvas.width * {seconds} / {AUDIO}.duration);
+        const {{data}} = canvas.getContext("2d").getImageData(x, 0, 1, canvas.height);
+        return Array.from({{length: canvas.height}}, (_, y) => data.slice(4 * y, 4 * y + 4).join());
+    }})()""")
+    return column
