@@ -26,7 +26,7 @@ def read_page(page: TranscriptPage) -> str:
 
 
 def test_names_are_shown_in_order_of_the_sentences(reader: TranscriptPage) -> None:
-    text = read_page(reader)
+    text = reader.part("transcript").inner_text()
     assert text.index("记者") < text.index("王老师，您好") < text.index("Teacher Wang") < text.index("1998")
 
 
@@ -88,20 +88,31 @@ def test_click_on_the_map_goes_to_that_time(reader: TranscriptPage, share: float
 
 def test_map_shows_both_speakers_and_silence(reader: TranscriptPage) -> None:
     """The time of each speaker has the colour of the name; the pause between two samples has none of them."""
-    columns = [read_map_column(reader, seconds) for seconds in (1.5, 5.0, 23.7)]
-    first, second, pause = (set(column) for column in columns)
+    columns: list[list[str]] = reader.run(f"""(() => {{
+        const canvas = document.querySelector("[data-testid=map] canvas");
+        const {{width, height}} = canvas;
+        const {{data}} = canvas.getContext("2d").getImageData(0, 0, width, height);
+        return [1.5, 5.0, 23.7].map(seconds => Array.from({{length: height}}, (_, y) => {{
+            const at = 4 * (y * width + Math.round(width * seconds / {AUDIO}.duration));
+            return data.slice(at, at + 4).join();
+        }}));
+    }})()""")
+    first, second, pause = map(set, columns)
     assert first - second
     assert second - first
     assert len(pause) == 1
     assert pause <= first & second
 
 
-def read_map_column(page: TranscriptPage, seconds: float) -> list[str]:
-    """Return the colours of the map at a time, from top to bottom."""
-    column: list[str] = page.run(f"""(() => {{
-        const canvas = document.querySelector("[data-testid=map] canvas");
-        const x = Math.round(canvas.width * {seconds} / {AUDIO}.duration);
-        const {{data}} = canvas.getContext("2d").getImageData(x, 0, 1, canvas.height);
-        return Array.from({{length: canvas.height}}, (_, y) => data.slice(4 * y, 4 * y + 4).join());
-    }})()""")
-    return column
+def test_map_can_be_dragged(reader: TranscriptPage) -> None:
+    """Hundreds of movements are one jump after the other, and no complaint of the browser."""
+    box = reader.part("map").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    reader.page.mouse.move(box["x"] + 10, middle)
+    reader.page.mouse.down()
+    reader.page.mouse.move(box["x"] + box["width"] - 5, middle, steps=300)
+    reader.page.mouse.move(box["x"] + box["width"] / 2, middle, steps=100)
+    reader.page.mouse.up()
+    reader.wait_for_position(float(reader.run(f"{AUDIO}.duration")) / 2, within=1)
+    reader.wait_for("Number(location.hash.slice(3)) > 50 && Number(location.hash.slice(3)) < 60")

@@ -158,10 +158,13 @@ class TranscriptPage:
         """Click on a word of a sentence: its first occurrence, or the one after some that are skipped."""
         self.page.mouse.click(*self.find_word(number, word, skipped))
 
-    def find_word(self, number: int, word: str, skipped: int = 0) -> tuple[float, float]:
-        """Return the middle of a word in the window; the page is scrolled until the word is well inside."""
+    def find_word(
+        self, number: int, word: str, skipped: int = 0, *, scrolls: bool = True
+    ) -> tuple[float, float]:
+        """Return the middle of a word in the window, where the page is scrolled to the sentence first."""
         sentence = self.sentence(number)
-        sentence.evaluate("item => item.scrollIntoView({block: 'center', behavior: 'instant'})")
+        if scrolls:
+            sentence.evaluate("item => item.scrollIntoView({block: 'center', behavior: 'instant'})")
         middle: list[float] | None = self.page.evaluate(
             _WORD_MIDDLE, [sentence.element_handle(), word, skipped]
         )
