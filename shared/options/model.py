@@ -21,6 +21,10 @@ MAX_TITLE_LENGTH = 200
 MAX_NAME_LENGTH = 40
 MAX_NAMES = 10
 MAX_MESSAGE_LENGTH = 400
+# Of captions: columns of a line, where a Chinese character takes two; lines of a cue; seconds of the longest cue.
+MIN_CAPTION_WIDTH, MAX_CAPTION_WIDTH = 16, 100
+MIN_CAPTION_LINES, MAX_CAPTION_LINES = 1, 3
+MIN_CAPTION_SECONDS, MAX_CAPTION_SECONDS = 2, 15
 
 _ENGINE = re.compile(r"[0-9A-Za-z_-]{2,40}")
 # What no title or name may have: controls, separators of lines, marks that change the direction of the text around
@@ -44,7 +48,7 @@ class RecordingOptions(NamedTuple):
 
     The receipt has only what differs from the defaults: a default that changes here changes the open receipts, too.
     `speakers`: "" does not separate them, "auto" lets the engine count them, "2" to "10". `line_length` in characters;
-    0 is no limit. "" is no template and no hot words.
+    0 is no limit. "" is no template and no hot words. `caption_width` 0 is "auto". `times`: of paragraphs, in TXT.
     """
 
     engine: str = "16k_zh"
@@ -63,6 +67,10 @@ class RecordingOptions(NamedTuple):
     formats: tuple[str, ...] = FORMATS
     title: str = ""
     speaker_names: tuple[str, ...] = ()
+    caption_width: int = 0
+    caption_lines: int = 2
+    caption_seconds: int = 7
+    times: bool = False
     notify: bool = True
 
 
@@ -153,6 +161,10 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 "at most 10 names, each of at most 40 characters without control characters",
                 "最多 10 个名称，每个不超过 40 个字符，不含控制字符",
             ),
+            Option("caption-width", "", "auto or 16 to 100", "auto 或 16 到 100"),
+            Option("caption-lines", "", "1 to 3", "1 到 3"),
+            Option("caption-seconds", "", "2 to 15", "2 到 15"),
+            Option("times", "", *_YES_NO),
             Option("notify", "", *_YES_NO),
         )
     }
@@ -188,6 +200,8 @@ def as_json_value(name: str, value: Value) -> Value | list[str]:
     """Return the value of an option as JSON has it, which `parse_values` reads."""
     if isinstance(value, tuple):
         return list(value)
+    if name == "caption-width" and value == 0:
+        return "auto"
     return "off" if value == "" and name != "title" else value
 
 
@@ -197,4 +211,6 @@ def format_value(name: str, value: Value) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ",".join(value)
+    if name == "caption-width" and value == 0:
+        return "auto"
     return "off" if value == "" or (name == "line-length" and value == 0) else str(value)

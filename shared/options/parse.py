@@ -15,12 +15,18 @@ from urllib.parse import unquote_to_bytes
 
 from shared.options.model import (
     FORMATS,
+    MAX_CAPTION_LINES,
+    MAX_CAPTION_SECONDS,
+    MAX_CAPTION_WIDTH,
     MAX_LINE_LENGTH,
     MAX_NAME_LENGTH,
     MAX_NAMES,
     MAX_PRIORITY,
     MAX_SPEAKERS,
     MAX_TITLE_LENGTH,
+    MIN_CAPTION_LINES,
+    MIN_CAPTION_SECONDS,
+    MIN_CAPTION_WIDTH,
     MIN_LINE_LENGTH,
     MIN_SPEAKERS,
     OPTIONS,
@@ -328,6 +334,19 @@ def _parse_speaker_names(_: Option, raw: object) -> Value:
     return names
 
 
+def _parse_caption_width(_: Option, raw: object) -> Value:
+    word = _as_word(raw)
+    return 0 if word == "auto" else _parse_number(word, MIN_CAPTION_WIDTH, MAX_CAPTION_WIDTH)
+
+
+def _parse_caption_lines(_: Option, raw: object) -> Value:
+    return _parse_number(raw, MIN_CAPTION_LINES, MAX_CAPTION_LINES)
+
+
+def _parse_caption_seconds(_: Option, raw: object) -> Value:
+    return _parse_number(raw, MIN_CAPTION_SECONDS, MAX_CAPTION_SECONDS)
+
+
 _PARSERS: Mapping[str, Callable[[Option, object], Value]] = MappingProxyType(
     {
         "engine": _parse_engine,
@@ -342,6 +361,10 @@ _PARSERS: Mapping[str, Callable[[Option, object], Value]] = MappingProxyType(
         "formats": _parse_formats,
         "title": _parse_title,
         "speaker-names": _parse_speaker_names,
+        "caption-width": _parse_caption_width,
+        "caption-lines": _parse_caption_lines,
+        "caption-seconds": _parse_caption_seconds,
+        "times": _parse_switch,
         "notify": _parse_switch,
     }
 )

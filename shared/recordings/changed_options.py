@@ -16,7 +16,8 @@ from shared.recordings.options import OptionChoice
 from shared.recordings.receipt import Receipt
 
 # Options that change what is written, but not the job that is paid for.
-TEXT_OPTIONS = ("formats", "title", "speaker-names")
+LAYOUT_OPTIONS = ("caption-width", "caption-lines", "caption-seconds", "times")
+TEXT_OPTIONS = ("formats", "title", "speaker-names", *LAYOUT_OPTIONS)
 JOB_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.element and name != "priority")
 
 

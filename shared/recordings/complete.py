@@ -35,6 +35,7 @@ from shared.tencent.client import TOO_LARGE
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job, JobLookup, JobResult
 from shared.transcript import (
+    Layout,
     RecordingRef,
     Transcript,
     build_transcript,
@@ -316,13 +317,14 @@ def _write_result(ctx: Context, receipt: Receipt, result: JobResult) -> Result:
 
 
 def _write_transcript(ctx: Context, receipt: Receipt, transcript: Transcript) -> Result:
-    """Write a transcript with the receipt's title and names in its formats, and close the receipt."""
+    """Write a transcript with the receipt's title, names and layout in its formats, and close the receipt."""
     options = receipt.recording_options
     choices = {
         name: Choice(getattr(options, OPTIONS[name].field), source)
         for name, source in receipt.sources.items()
     }
-    named = name_transcript(transcript, options.title, options.speaker_names, choices)
+    layout = Layout(options.caption_width, options.caption_lines, options.caption_seconds, options.times)
+    named = name_transcript(transcript, options.title, options.speaker_names, choices, layout)
     rendered = render_formats(named, formats_for(ctx, receipt))
     write_transcripts(ctx, receipt, rendered)
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))

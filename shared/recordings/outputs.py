@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from shared.errors import NotFound, RequestRejected
+from shared.options.model import OPTIONS
+from shared.recordings.changed_options import TEXT_OPTIONS
 from shared.recordings.context import Context
 from shared.recordings.failures import ERROR_CONTENT_TYPE, Failure, render_error_object
 from shared.recordings.keys import (
@@ -28,7 +30,8 @@ from shared.tencent.cos import PAGE_SIZE, ObjectMetadata
 if TYPE_CHECKING:  # the function that submits jobs needs no transcript formats when it starts
     from shared.transcript import Format
 
-_NAMES = frozenset({"title", "speaker-names"})  # options that change what is written, but not the job
+# Options that change what is in the files, but neither the job nor which files there are.
+_CONTENT_OPTIONS = frozenset(TEXT_OPTIONS) - {"formats"}
 
 
 def formats_for(ctx: Context, receipt: Receipt) -> tuple[str, ...]:
@@ -141,14 +144,15 @@ def _has_later_words(ctx: Context, receipt: Receipt, outputs: Collection[str], c
 
 
 def keep_names(ctx: Context, receipt: Receipt, done: Receipt) -> Receipt:
-    """Return the receipt with the title and names of `done`, which its transcripts have: CI has forgotten its job."""
+    """Return the receipt with the title, names and layout of `done`, which its transcripts have: CI forgot its job."""
     options, written = receipt.recording_options, done.recording_options
-    kept = options._replace(title=written.title, speaker_names=written.speaker_names)
+    fields = [OPTIONS[name].field for name in _CONTENT_OPTIONS]
+    kept = options._replace(**{field: getattr(written, field) for field in fields})
     if kept == options:
         return receipt
     ctx.log.warning("names_not_written", key=receipt.key, job_id=receipt.job_id)
-    sources = {name: place for name, place in receipt.sources.items() if name not in _NAMES}
-    sources |= {name: place for name, place in done.sources.items() if name in _NAMES}
+    sources = {name: place for name, place in receipt.sources.items() if name not in _CONTENT_OPTIONS}
+    sources |= {name: place for name, place in done.sources.items() if name in _CONTENT_OPTIONS}
     return receipt.with_options(kept, sources)
 
 

@@ -7,12 +7,13 @@ parse_json                         the JSON format -> Transcript
 
 from shared.transcript.formats import FORMATS, Format, render_formats
 from shared.transcript.formats.json_document import parse_json
-from shared.transcript.models import RecordingRef, Sentence, Transcript, Word
+from shared.transcript.models import Layout, RecordingRef, Sentence, Transcript, Word
 from shared.transcript.parser import build_transcript, name_transcript, parse_sentence
 
 __all__ = [
     "FORMATS",
     "Format",
+    "Layout",
     "RecordingRef",
     "Sentence",
     "Transcript",

@@ -50,6 +50,22 @@ class Sentence(NamedTuple):
         return None
 
 
+class Layout(NamedTuple):
+    """How transcripts are laid out: the options of a recording that only its files show.
+
+    `caption_width` in columns, where a Chinese character takes two; 0 is 42, and 32 where a line is mostly Chinese.
+    `caption_lines` of a cue, `caption_seconds` of the longest one. `has_times`: in TXT, paragraphs begin with their time.
+    """
+
+    caption_width: int = 0
+    caption_lines: int = 2
+    caption_seconds: int = 7
+    has_times: bool = False
+
+
+DEFAULT_LAYOUT = Layout()
+
+
 class Transcript(NamedTuple):
     """The sentences of a recording in order of start time. It depends on the job's result and the options only.
 
@@ -66,6 +82,7 @@ class Transcript(NamedTuple):
     title: str = ""
     speaker_names: tuple[str, ...] = ()
     options: Mapping[str, Choice] = MappingProxyType({})
+    layout: Layout = DEFAULT_LAYOUT
 
     def get_label(self, sentence: Sentence) -> str | None:
         """Return what is shown for the speaker of a sentence: a name, the label without one, or None."""

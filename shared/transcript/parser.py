@@ -20,7 +20,7 @@ from typing import Any
 
 from shared.options.model import remove_forbidden_characters
 from shared.options.parse import Choice
-from shared.transcript.models import RecordingRef, Sentence, Transcript, Word
+from shared.transcript.models import DEFAULT_LAYOUT, Layout, RecordingRef, Sentence, Transcript, Word
 from shared.transcript.text import clean_text, display_width, join_words
 
 # A time that is missing or cannot be read; `fill_missing_times` replaces it.
@@ -59,6 +59,7 @@ def build_transcript(
     title: str = "",
     speaker_names: Iterable[str] = (),
     options: Mapping[str, Choice] = MappingProxyType({}),
+    layout: Layout = DEFAULT_LAYOUT,
 ) -> Transcript:
     """Build a transcript from the most detailed form in the result: details, else lines, else flash.
 
@@ -82,15 +83,22 @@ def build_transcript(
         channels=max(1, channels, *(sentence.channel or 1 for sentence in labelled)),
         sentences=labelled,
     )
-    return name_transcript(transcript, title, speaker_names, options)
+    return name_transcript(transcript, title, speaker_names, options, layout)
 
 
 def name_transcript(
-    transcript: Transcript, title: str, speaker_names: Iterable[str], options: Mapping[str, Choice]
+    transcript: Transcript,
+    title: str,
+    speaker_names: Iterable[str],
+    options: Mapping[str, Choice],
+    layout: Layout = DEFAULT_LAYOUT,
 ) -> Transcript:
-    """Return the transcript with this title, these names of its speakers or channels, and these options."""
+    """Return the transcript with this title, these names of its speakers or channels, options and layout."""
     return transcript._replace(
-        title=_clean_name(title), speaker_names=tuple(map(_clean_name, speaker_names)), options=options
+        title=_clean_name(title),
+        speaker_names=tuple(map(_clean_name, speaker_names)),
+        options=options,
+        layout=layout,
     )
 
 

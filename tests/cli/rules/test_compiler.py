@@ -25,6 +25,10 @@ VALUES = {
     "formats": ["txt", "[vtt, json]"],
     "title": ['""', "'周会: 一'", "off"],
     "speaker-names": ['""', "[王, 李]", "off"],
+    "caption-width": ["auto", "16"],
+    "caption-lines": ["3"],
+    "caption-seconds": ["15"],
+    "times": ["yes"],
     "notify": ["no"],
 }
 
@@ -37,7 +41,9 @@ def load(folder: Path, text: str) -> RulesFile:
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_option_is_the_same_after_compilation(name: str, tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("Scribe\n", "utf-8")
-    for value in VALUES.get(name) or OPTIONS[name].choices:
+    values = VALUES.get(name) or OPTIONS[name].choices
+    assert values
+    for value in values:
         beside = "  words: subtitles\n" if name == "line-length" else ""
         beside += "  engine: 8k_zh\n" if name == "channels" else ""
         file = load(

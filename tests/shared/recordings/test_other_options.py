@@ -162,9 +162,13 @@ def test_option_that_changes_no_word_is_no_new_work(pipeline: InMemoryPipeline, 
         ({"scribe-title": "b"}, "title", "b"),
         ({"scribe-speaker-names": "x,y"}, "speaker_names", ("x", "y")),
         ({"scribe-formats": "txt"}, "formats", ("txt",)),
+        ({"scribe-caption-width": "20"}, "caption_width", 20),
+        ({"scribe-caption-lines": "1"}, "caption_lines", 1),
+        ({"scribe-caption-seconds": "3"}, "caption_seconds", 3),
+        ({"scribe-times": "yes"}, "times", True),
     ],
 )
-def test_title_names_and_formats_are_written_again_without_a_job(
+def test_option_of_the_files_writes_them_again_without_a_job(
     pipeline: InMemoryPipeline, metadata: dict[str, str], field: str, value: object
 ) -> None:
     transcribe(pipeline, **{"scribe-speakers": "2"})

@@ -316,3 +316,12 @@ def test_receipt_with_wrong_places_is_rejected(sources: Any) -> None:
     body = json.dumps({**raw, "sources": sources}).encode()
     with pytest.raises(ValueError, match="not a receipt"):
         Receipt.from_json(body)
+
+
+def test_forgotten_job_without_json_keeps_its_layout(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline, formats="srt", caption_width="20")
+    forget_jobs(pipeline)
+    reopen(pipeline, **{"caption-width": 40, "formats": ("srt",)})
+    pipeline.sweep_when_due()
+    assert pipeline.get_done().recording_options.caption_width == 20
+    assert "names_not_written" in pipeline.get_events("warning")

@@ -193,6 +193,10 @@ texts = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), max_s
         formats=st.sampled_from([("txt",), ("vtt", "json")]) | st.just(RecordingOptions().formats),
         title=texts,
         speaker_names=st.lists(texts.filter(bool), max_size=10).map(tuple),
+        caption_width=st.just(0) | st.integers(16, 100),
+        caption_lines=st.integers(1, 3),
+        caption_seconds=st.integers(2, 15),
+        times=st.booleans(),
         notify=st.booleans(),
     )
 )
@@ -210,6 +214,7 @@ def test_all_options_survive_the_receipt(options: RecordingOptions) -> None:
         None, 7, "", "speakers", [], [{}], {"speakers": "1"}, {"speakers": None}, {"words": 2}, {"colour": "red"},
         {"engine": "16k_en"}, {"channels": 2}, {"title": "a\x00"}, {"notify": "maybe"}, {"formats": []},
         {"priority": 10**300}, {"speaker-names": [["a"]]}, {"line_length": 16}, {"template": {}},
+        {"caption-width": 15}, {"caption-lines": 0}, {"caption-seconds": 16},
     ],
     ids=str,
 )  # fmt: skip

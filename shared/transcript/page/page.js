@@ -1,0 +1,508 @@
+"use strict";
+// What the page does: it plays the recording, follows it in the text, searches, renames and copies.
+// The markup is described in formats/html_page.py. An index is that of a sentence; times are in ms.
+
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const get = (id) => document.querySelector(`[data-testid="${id}"]`);
+const on = (target, names, action) => names.split(" ").forEach((name) => target.addEventListener(name, action));
+const page = document.body;
+const [main, audio, map, search, help, speed] = ["transcript", "audio", "map", "search", "help", "speed"].map(get);
+const { id, name: recording, duration = 0 } = page.dataset;
+
+// Labels are English in the markup. Where the browser prefers Chinese, they are replaced.
+const isChinese = /^zh/i.test(navigator.languages.find((code) => /^(zh|en)/i.test(code)));
+const chinese = isChinese ? JSON.parse(get("labels").textContent) : {};
+const label = (text, ...values) => values.reduce((all, value) => all.replace("{}", () => value), chinese[text] || text);
+
+if (isChinese) {
+  document.documentElement.lang = "zh-CN";
+  for (const element of all("[data-label]")) element.textContent = label(element.textContent);
+  for (const name of ["aria-label", "title", "placeholder"]) {
+    for (const element of all(`[${name}]`)) element.setAttribute(name, label(element.getAttribute(name)));
+  }
+}
+
+function format(ms) {
+  const hours = Math.floor(ms / 3600000);
+  const rest = new Date(ms).toISOString().slice(14, 19);
+  return hours ? `${hours}:${rest}` : rest.replace(/^0/, "");
+}
+
+let messageTimer;
+function say(text, isBrief) {
+  get("message").textContent = text;
+  clearTimeout(messageTimer);
+  if (isBrief) messageTimer = setTimeout(say, 2500, "");
+}
+
+// Sentences and their words.
+const sentences = all("[data-t]", main);
+const numbers = new Map(sentences.map((span, index) => [span, index]));
+const starts = [];
+const ends = [];
+for (const span of sentences) {
+  const [start, length] = span.dataset.t.split(" ", 2).map((digits) => parseInt(digits, 36));
+  starts.push(start);
+  ends.push(start + length);
+  Object.assign(span.dataset, { testid: "sentence", startMs: start, endMs: start + length });
+}
+const lastEnd = ends.reduce((last, end) => Math.max(last, end), 0);
+let total = Math.max(duration, lastEnd);
+
+// Returns the words as offsets in the text with their times; none if they are unknown.
+const wordCache = {};
+function getWords(index) {
+  const span = sentences[index];
+  if (!span || wordCache[index]) return wordCache[index] || [];
+  let [from, time, words] = [0, starts[index], []];
+  for (const [, later, letters] of [...span.dataset.t.matchAll(/([0-9a-z]+)([A-Z]*)/g)].slice(2)) {
+    let to = span.textContent.indexOf(" ", from) + 1 || Infinity;
+    if (letters) to = from + [...letters].reduce((sum, letter) => sum * 26 + letter.charCodeAt() - 65, 0);
+    time += parseInt(later, 36);
+    words.push({ from, to, time });
+    from = to;
+  }
+  return (wordCache[index] = words);
+}
+
+// Returns the index of the last item whose value is not above the limit, or -1.
+function findLast(items, limit, read = (item) => item) {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (read(items[middle]) > limit) high = middle;
+    else low = middle + 1;
+  }
+  return low - 1;
+}
+const findWord = (index, offset) => getWords(index)[findLast(getWords(index), offset, (word) => word.from)];
+
+// Where voices overlap: the one that began last and still speaks.
+function findSentence(ms) {
+  const last = findLast(starts, ms);
+  for (let index = last; index > last - 9; index--) if (ends[index] > ms) return index;
+  return last;
+}
+
+// Marks in the text, without changing it.
+const canMark = Boolean(CSS.highlights);
+function mark(name, ranges, priority = 0) {
+  if (!canMark) return;
+  const highlight = new Highlight();
+  for (const range of ranges) highlight.add(range);
+  highlight.priority = priority;
+  CSS.highlights.set(name, highlight);
+}
+function buildRange(first, from, last, to) {
+  const [start, end] = [sentences[first].firstChild, sentences[last].firstChild];
+  const [startOffset, endOffset] = [Math.min(from, start.length), Math.min(to, end.length)];
+  return new StaticRange({ startContainer: start, startOffset, endContainer: end, endOffset });
+}
+function markWord(name, index, word) {
+  if (!word) return mark(name, []);
+  const text = sentences[index].textContent.slice(word.from, word.to).trimEnd();
+  mark(name, [buildRange(index, word.from, index, word.from + text.length)], 2);
+}
+
+// Scrolling. The reader's own ends following, the page's does not.
+const isStill = matchMedia("(prefers-reduced-motion: reduce)");
+let isFollowing = true;
+let ownScrollEnd = 0;
+function isInView(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return top > innerHeight * 0.12 && bottom < innerHeight * 0.78;
+}
+function reveal(element, isJump) {
+  if (!element || isInView(element)) return;
+  const isNear = Math.abs(element.getBoundingClientRect().top) < 2 * innerHeight;
+  const behavior = isNear && !isJump && !isStill.matches ? "smooth" : "instant";
+  ownScrollEnd = performance.now() + 900;
+  element.scrollIntoView({ block: "center", behavior });
+}
+function follow(isOn = true) {
+  isFollowing = isOn;
+  get("follow").hidden = isOn;
+  if (isOn) reveal(sentences[current]);
+}
+const leave = () => isFollowing && !audio.paused && follow(false);
+on(window, "wheel touchmove", (event) => event.target === map || leave());
+on(window, "scroll", () => {
+  if (performance.now() > ownScrollEnd && current >= 0 && !isInView(sentences[current])) leave();
+});
+
+// The position: the sentence and the word being spoken, the clock, the map.
+let isReady = false;
+let position = 0;
+let current = -1;
+let currentWord;
+let shownSecond;
+function show() {
+  if (isReady) position = audio.currentTime * 1000;
+  // A browser may report a little less than where it was sent.
+  const ms = position + 5;
+  const index = findSentence(ms);
+  if (index !== current) {
+    if (current >= 0) sentences[current].ariaCurrent = null;
+    current = index;
+    if (index >= 0) sentences[index].ariaCurrent = "true";
+    if (isFollowing) reveal(sentences[index]);
+    if (!main.contains(document.activeElement)) setTabStop(Math.max(0, index));
+  }
+  const words = getWords(index);
+  const word = words[findLast(words, ms, (item) => item.time)];
+  if (word !== currentWord) markWord("word", index, word);
+  currentWord = word;
+  map.value = position / 1000;
+  const second = Math.floor(ms / 1000);
+  if (second === shownSecond) return;
+  shownSecond = second;
+  get("clock").textContent = format(ms);
+  map.ariaValueText = `${format(ms)} ${names[getVoice(sentences[index])] || ""}`;
+}
+function seek(ms, isPlaying) {
+  position = Math.min(Math.max(0, ms), total);
+  if (isReady) audio.currentTime = position / 1000;
+  try {
+    history.replaceState(null, "", `#t=${Math.round(position) / 1000}`);
+  } catch {
+    // Refused for files in some browsers.
+  }
+  follow();
+  show();
+  if (isPlaying) play();
+}
+function play() {
+  if (isReady) audio.play().catch(() => {});
+  else ask();
+}
+function readLink() {
+  const match = location.hash.match(/^#t=(\d+(\.\d+)?)/);
+  if (match) seek(match[1] * 1000);
+}
+on(window, "hashchange", readLink);
+
+// The recording: beside the page, or dropped or chosen by the reader.
+let file;
+const ask = () => say(label("Drop {} here to hear it, or choose it.", recording || label("the recording")));
+function open(chosen) {
+  if (!chosen) return;
+  file = chosen;
+  isReady = false;
+  URL.revokeObjectURL(audio.src);
+  audio.src = URL.createObjectURL(file);
+}
+function fail() {
+  isReady = false;
+  page.dataset.sound = "none";
+  if (file) say(label("This browser cannot play {}.", file.name));
+  else ask();
+}
+function accept() {
+  isReady = true;
+  page.dataset.sound = "ready";
+  const ms = audio.duration * 1000;
+  const simplify = (name) => name.normalize().replace(/\s+/g, " ").trim();
+  const isOther = file && recording && simplify(file.name) !== simplify(recording);
+  const isLonger = duration > 0 && Math.abs(ms - duration) > Math.max(2000, duration / 50);
+  const warnings = [isOther && label("The transcript is of {}.", recording)];
+  if (isLonger) warnings.push(label("This recording is {} long, not {}.", format(ms), format(duration)));
+  say(warnings.filter(Boolean).join(" "));
+  if (isFinite(ms)) total = Math.max(ms, lastEnd);
+  setSpeed(0);
+  if (position) audio.currentTime = position / 1000;
+  showTotal();
+}
+function showTotal() {
+  get("total").textContent = format(total);
+  map.max = total / 1000;
+  drawMap();
+}
+function tick() {
+  show();
+  if (!audio.paused) requestAnimationFrame(tick);
+}
+on(audio, "loadedmetadata", accept);
+on(audio, "error", fail);
+on(audio, "timeupdate seeked", show);
+on(audio, "play pause", () => {
+  page.classList.toggle("playing", !audio.paused);
+  get("play").title = label(audio.paused ? "Play (space)" : "Pause (space)");
+  tick();
+});
+on(get("file"), "change", (event) => open(event.target.files[0]));
+on(window, "dragover drop dragleave", (event) => {
+  event.preventDefault();
+  page.classList.toggle("drop", event.type === "dragover");
+  if (event.type === "drop") open(event.dataTransfer.files[0]);
+});
+
+// Speakers: their names by letter, which the reader can change.
+const names = {};
+const firstNames = {};
+const getVoice = (element) => element?.closest("[data-voice]")?.dataset.voice;
+function setName(voice, name) {
+  names[voice] = name.trim() || firstNames[voice];
+  for (const button of all(`[data-voice="${voice}"] > button`)) button.textContent = names[voice];
+  for (const cite of all(`[data-voice="${voice}"] > cite`)) cite.textContent = `${names[voice]}:`;
+}
+const store = `scribe-names-${id}`;
+for (const button of all("[data-voice] > button")) {
+  names[getVoice(button)] = firstNames[getVoice(button)] = button.textContent;
+  button.disabled = false;
+  button.title = label("Rename");
+  on(button, "click", () => rename(button));
+}
+try {
+  const saved = JSON.parse(localStorage.getItem(store)) || {};
+  for (const voice in saved) if (voice in names) setName(voice, saved[voice]);
+} catch {
+  // No storage for files in some browsers: names stay as long as the page.
+}
+function rename(element) {
+  const input = document.createElement("input");
+  input.value = names[getVoice(element)];
+  input.ariaLabel = label("Name");
+  const close = (isSaved) => {
+    if (element.hidden === false) return;
+    element.hidden = false;
+    const hadFocus = document.activeElement === input;
+    if (isSaved) setName(getVoice(element), input.value);
+    input.remove();
+    if (hadFocus) element.focus();
+    try {
+      localStorage.setItem(store, JSON.stringify(names));
+    } catch {
+      // As above.
+    }
+  };
+  on(input, "blur", () => close(true));
+  on(input, "keydown", ({ key, isComposing }) => {
+    if (!isComposing && (key === "Enter" || key === "Escape")) close(key === "Enter");
+  });
+  element.hidden = true;
+  element.after(input);
+  input.select();
+}
+
+// Clicks in the text.
+function findCaret(x, y) {
+  const caret = document.caretPositionFromPoint?.(x, y);
+  const range = caret || document.caretRangeFromPoint(x, y);
+  let [node, offset] = caret ? [caret.offsetNode, caret.offset] : [range.startContainer, range.startOffset];
+  // On the right half of a character, the offset is that after it.
+  if (node.data && offset) {
+    const before = new Range();
+    before.setStart(node, offset - 1);
+    before.setEnd(node, offset);
+    const { left, right, top, bottom } = before.getBoundingClientRect();
+    if (x >= left && x < right && y >= top && y < bottom) offset--;
+  }
+  return [node, offset];
+}
+let hadSelection = false;
+on(window, "pointerdown", () => (hadSelection = !getSelection().isCollapsed));
+on(main, "click", ({ target, clientX, clientY, detail }) => {
+  if (target.matches("cite")) return rename(target);
+  const span = target.matches("time") ? target.parentNode.querySelector("span") : target;
+  const index = numbers.get(span);
+  if (index === undefined || hadSelection || !getSelection().isCollapsed || detail > 1) return;
+  const [node, offset] = findCaret(clientX, clientY);
+  const word = node === span.firstChild && findWord(index, offset);
+  setTabStop(index);
+  seek(word ? word.time : starts[index], true);
+});
+
+// Tab goes to one sentence of the text, arrow keys from there to the others and to words.
+let tabStop;
+let cursor = -1;
+function setTabStop(index) {
+  sentences[tabStop]?.removeAttribute("tabindex");
+  sentences[index]?.setAttribute("tabindex", "0");
+  tabStop = index;
+}
+function focusOn(index, word = -1) {
+  const span = sentences[index];
+  if (!span) return;
+  leave();
+  setTabStop(index);
+  span.focus({ preventScroll: true });
+  reveal(span, true);
+  cursor = word;
+  markWord("cursor", index, getWords(index)[word]);
+}
+on(main, "focusout", () => markWord("cursor", 0, null));
+on(main, "keydown", (event) => {
+  const index = numbers.get(event.target);
+  if (index === undefined || hasModifier(event)) return;
+  const words = getWords(index);
+  const moves = {
+    Enter: () => seek(words[cursor]?.time ?? starts[index], true),
+    ArrowDown: () => focusOn(index + 1),
+    ArrowUp: () => focusOn(index - 1),
+    ArrowRight: () => (cursor + 1 < words.length ? focusOn(index, cursor + 1) : focusOn(index + 1, 0)),
+    ArrowLeft: () => (cursor > 0 ? focusOn(index, cursor - 1) : focusOn(index - 1, getWords(index - 1).length - 1)),
+  };
+  if (!moves[event.key]) return;
+  event.preventDefault();
+  moves[event.key]();
+});
+
+// Search, in all paragraphs as one text. A hit is [first sentence, offset, last sentence, offset].
+let searchText;
+let hits = [];
+let hit = 0;
+const offsets = [];
+const fold = (text) => (text.toLowerCase().length === text.length ? text.toLowerCase() : text);
+function readText() {
+  let offset = 0;
+  const texts = all("section p", main).map((paragraph) => {
+    for (const node of paragraph.childNodes) {
+      if (numbers.has(node)) offsets.push(offset);
+      offset += node.textContent.length;
+    }
+    offset += 1;
+    return fold(paragraph.textContent);
+  });
+  searchText = texts.join("\n");
+}
+function find() {
+  if (searchText === undefined) readText();
+  const query = fold(search.value.trim());
+  hits = [];
+  let first = 0;
+  for (let at = -1; query && (at = searchText.indexOf(query, at + 1)) >= 0; at += query.length - 1) {
+    while (offsets[first + 1] <= at) first++;
+    let last = first;
+    while (offsets[last + 1] < at + query.length) last++;
+    hits.push([first, at - offsets[first], last, at + query.length - offsets[last]]);
+  }
+  mark("hit", hits.map((place) => buildRange(...place)));
+  mark("current-hit", []);
+  get("hits").textContent = query && label("No hits");
+  showHit(Math.max(0, hits.findIndex(([index]) => index >= current)));
+}
+function showHit(number) {
+  if (!hits.length) return;
+  hit = (number + hits.length) % hits.length;
+  get("hits").textContent = `${hit + 1}/${hits.length}`;
+  const range = buildRange(...hits[hit]);
+  mark("current-hit", [range], 1);
+  leave();
+  reveal(sentences[hits[hit][0]], true);
+  if (!canMark) getSelection().setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
+}
+// An input method first composes Chinese from letters, which are not searched.
+on(search, "input compositionend", (event) => event.isComposing || find());
+on(search, "keydown", ({ key, shiftKey, isComposing }) => {
+  if (isComposing) return;
+  if (key === "Enter") showHit(hit + (shiftKey ? -1 : 1));
+  if (key !== "Escape") return;
+  search.value = "";
+  find();
+  search.blur();
+});
+
+// Copies: what is selected, or everything.
+async function copy(hasTimes) {
+  const selection = getSelection();
+  const selected = selection.isCollapsed ? null : selection.getRangeAt(0);
+  const quotes = [];
+  for (const paragraph of all("section p", main)) {
+    const range = new Range();
+    range.selectNodeContents(paragraph);
+    if (selected && !selected.intersectsNode(paragraph)) continue;
+    let ms = starts[numbers.get(paragraph.firstChild)];
+    if (selected && range.comparePoint(selected.endContainer, selected.endOffset) === 0) {
+      range.setEnd(selected.endContainer, selected.endOffset);
+    }
+    if (selected && range.comparePoint(selected.startContainer, selected.startOffset) === 0) {
+      range.setStart(selected.startContainer, selected.startOffset);
+      const index = numbers.get(range.startContainer.parentNode);
+      ms = findWord(index, range.startOffset)?.time ?? starts[index] ?? ms;
+    }
+    const name = names[getVoice(paragraph)];
+    const quote = (name ? `${name}: ` : "") + range.toString().trim();
+    quotes.push(hasTimes ? `[${format(ms)}] ${quote}` : quote);
+  }
+  try {
+    await navigator.clipboard.writeText(quotes.join("\n\n"));
+    say(label("Copied"), true);
+  } catch {
+    say(label("The browser does not allow it."), true);
+  }
+}
+
+// The map of the speech: a lane for each voice, or one for all where they are more than four.
+function drawMap() {
+  const canvas = map.previousElementSibling;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  canvas.width = width * devicePixelRatio;
+  canvas.height = height * devicePixelRatio;
+  const context = canvas.getContext("2d");
+  context.scale(devicePixelRatio, devicePixelRatio);
+  const voices = Object.keys(names);
+  const lanes = voices.length > 4 ? 1 : voices.length || 1;
+  const colors = {};
+  for (const element of [page, ...all("th[data-voice]")]) {
+    colors[getVoice(element)] = getComputedStyle(element).getPropertyValue("--voice");
+  }
+  sentences.forEach((span, index) => {
+    const voice = getVoice(span);
+    const top = ((lanes > 1 ? voices.indexOf(voice) : 0) * height) / lanes;
+    const length = ((ends[index] - starts[index]) * width) / total;
+    context.fillStyle = colors[voice];
+    context.fillRect((starts[index] * width) / total, top + 1, Math.max(1, length - 0.3), height / lanes - 2);
+  });
+}
+new ResizeObserver(drawMap).observe(map);
+on(matchMedia("(prefers-color-scheme: dark)"), "change", drawMap);
+on(map, "input", () => seek(map.value * 1000));
+
+// Actions, by the names that buttons and keys have in the markup.
+function setSpeed(step) {
+  speed.selectedIndex = Math.min(speed.length - 1, Math.max(0, speed.selectedIndex + step));
+  audio.playbackRate = speed.value;
+}
+on(speed, "change", () => setSpeed(0));
+const actions = {
+  play: () => (audio.paused ? play() : audio.pause()),
+  back: () => seek(position - 10000),
+  forward: () => seek(position + 10000),
+  previous: () => seek(starts[current - (position < starts[current] + 1500)] ?? 0),
+  next: () => seek(starts[current + 1] ?? total),
+  slower: () => setSpeed(-1),
+  faster: () => setSpeed(1),
+  search: () => search.select(),
+  nextHit: () => showHit(hit + 1),
+  previousHit: () => showHit(hit - 1),
+  follow: () => follow(),
+  help: () => help.showModal(),
+  copyText: () => copy(false),
+  copyTimes: () => copy(true),
+};
+const keys = {};
+for (const element of all("[data-do]")) {
+  for (const key of (element.dataset.keys || "").split(" ")) keys[key] = element.dataset.do;
+  // A press must not end the selection that is to be copied.
+  on(element, "mousedown", (event) => event.preventDefault());
+  on(element, "click", () => actions[element.dataset.do]());
+}
+const hasModifier = (event) => event.ctrlKey || event.altKey || event.metaKey || event.isComposing;
+on(window, "keydown", (event) => {
+  const { key, target } = event;
+  const action = actions[keys[key === " " ? "Space" : key]];
+  if (!action || hasModifier(event) || help.open || target.matches("input:not([type=range]), select")) return;
+  if (key === " " && target.matches("button, summary")) return;
+  event.preventDefault();
+  action();
+});
+
+audio.controls = false;
+for (const part of all(".tools, .controls, .map")) part.hidden = false;
+showTotal();
+show();
+readLink();
+// The browser may have tried the file before this script ran.
+if (audio.error || audio.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) fail();
+else if (audio.readyState) accept();
+performance.mark("ready");
