@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from html import escape
@@ -35,6 +35,8 @@ from shared.transcript.text import clean_text, display_width, encode_pieces, nee
 _MAX_PAUSE_MS = 2_000
 _MAX_WIDTH = 600  # columns of a paragraph after which the next sentence begins a new one
 _COLORS = 8
+_MAX_LANES = 4  # of the picture of who speaks when
+_MAP_WIDTH = 1_500
 _PAGE_FOLDER = Path(__file__).parents[1] / "page"
 
 # Spaces that style and script do without. A string or a template stays as it is.
@@ -86,6 +88,7 @@ def _pieces(transcript: Transcript) -> Iterator[str]:
     title = transcript.title or name or "Transcript"
     language = _Languages(transcript.engine)
     main_language = language.find("".join([sentence.text for sentence in transcript.sentences[:50]]))
+    total_ms = max([transcript.duration_ms or 0, *[sentence.end_ms for sentence in transcript.sentences]])
     yield from _head(title)
     duration = "" if transcript.duration_ms is None else f' data-duration="{transcript.duration_ms}"'
     yield f'<body data-id="{_escape(transcript.job_id)}" data-name="{_escape(name)}"{duration}>\n'
@@ -99,7 +102,14 @@ def _pieces(transcript: Transcript) -> Iterator[str]:
     if not transcript.sentences:
         yield '<p class="empty" data-label>No speech was recognised.</p>\n'
     yield from _paragraphs(transcript, language, main_language)
-    yield f"</main>\n{PLAYER.format(source=_escape(_build_source(transcript.recording.key)))}{HELP}{LABELS}"
+    yield "</main>\n"
+    yield PLAYER.format(
+        source=_escape(_build_source(transcript.recording.key)),
+        map="".join(_draw_map(transcript, total_ms)),
+        seconds=-(-total_ms // 1000),
+        total=_format_time(total_ms),
+    )
+    yield f"{HELP}{LABELS}"
     yield f"<script>{load_assets().script}</script>\n</body>\n</html>\n"
 
 
@@ -185,6 +195,27 @@ def _group(transcript: Transcript) -> Iterator[list[Sentence]]:
         end_ms = max(end_ms, sentence.end_ms)
     if group:
         yield group
+
+
+def _draw_map(transcript: Transcript, total_ms: int) -> Iterator[str]:
+    """Yield the picture of who speaks when: a lane for each voice, or one for all where they are more than four."""
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for sentence in transcript.sentences:
+        start = sentence.start_ms * _MAP_WIDTH // max(1, total_ms)
+        end = max(start + 1, sentence.end_ms * _MAP_WIDTH // max(1, total_ms))
+        voice = spans.setdefault(_get_number(sentence) or 0, [])
+        if voice and start <= voice[-1][1]:
+            voice[-1] = (voice[-1][0], max(end, voice[-1][1]))
+        else:
+            voice.append((start, end))
+    lanes = 1 if len(spans) > _MAX_LANES else max(1, len(spans))
+    yield f'<svg viewBox="0 0 {_MAP_WIDTH} {lanes}" preserveAspectRatio="none" aria-hidden="true">'
+    for lane, number in enumerate(sorted(spans)):
+        y = f"{lane if lanes > 1 else 0}.5"
+        lines = "".join([f"M{start} {y}h{end - start}" for start, end in spans[number]])
+        color = f' class="c{(number - 1) % _COLORS + 1}"' if number else ""
+        yield f'<path{color} d="{lines}"></path>'
+    yield "</svg>"
 
 
 def _get_number(sentence: Sentence) -> int | None:

@@ -33,8 +33,7 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "No hits": "未找到",
         "No speech was recognised.": "没有识别到语音。",
         "One sentence back, forward": "上一句、下一句",
-        "Pause (space)": "暂停（空格）",
-        "Play (space)": "播放（空格）",
+        "Play or pause (space)": "播放或暂停（空格）",
         "Play from there": "从该处播放",
         "Play or pause": "播放或暂停",
         "Player": "播放器",
@@ -52,7 +51,7 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "The transcript is of {}.": "这份文字来自 {}。",
         "This browser cannot play {}.": "浏览器无法播放 {}。",
         "This help": "显示帮助",
-        "This recording is {} long, not {}.": "这段录音长 {}，不是 {}。",
+        " This recording is {} long, not {}.": "这段录音长 {}，不是 {}。",
         "the recording": "录音",
     }
 )
@@ -101,22 +100,25 @@ TOOLS = (
 
 _SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2", "2.5", "3")
 
-# `{source}` is the URL of the recording.
+# `{map}` is the picture of who speaks when, `{source}` the URL of the recording.
 PLAYER = (
     '<div class="player" role="region" aria-label="Player">\n'
     '<button type="button" data-do="follow" data-testid="follow" data-label hidden>Back to the words being spoken'
     "</button>\n"
     '<p role="status" data-testid="message"></p>\n'
-    '<div class="map" hidden><canvas></canvas>'
-    '<input type="range" data-testid="map" aria-label="Position" min="0" max="0" value="0"></div>\n'
+    '<div class="map" hidden>{map}'
+    '<input type="range" data-testid="map" aria-label="Position" min="0" max="{seconds}" value="0"></div>\n'
     '<audio data-testid="audio" src="{source}" preload="metadata" controls></audio>\n'
     '<div class="controls" hidden>\n'
     + _button("back", "Back 10 seconds (J)", _icon("M11 6l-6 6 6 6M19 6l-6 6 6 6"))
     + _button(
-        "play", "Play (space)", _icon("M9 6l9 6-9 6z") + _icon("M9 6v12M15 6v12"), ' data-testid="play"'
+        "play",
+        "Play or pause (space)",
+        _icon("M9 6l9 6-9 6z") + _icon("M9 6v12M15 6v12"),
+        ' data-testid="play" aria-pressed="false"',
     )
     + _button("forward", "Forward 10 seconds (L)", _icon("M13 6l6 6-6 6M5 6l6 6-6 6"))
-    + '<span class="clock"><span data-testid="clock">0:00</span> / <span data-testid="total">0:00</span></span>\n'
+    + '<span class="clock"><span data-testid="clock">0:00</span> / <span data-testid="total">{total}</span></span>\n'
     '<select data-testid="speed" aria-label="Speed" title="Speed">'
     + "".join(f'<option value="{speed}"{" selected" * (speed == "1")}>{speed}×</option>' for speed in _SPEEDS)
     + "</select>\n"

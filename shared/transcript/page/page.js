@@ -7,7 +7,8 @@ const get = (id) => document.querySelector(`[data-testid="${id}"]`);
 const on = (target, names, action) => names.split(" ").forEach((name) => target.addEventListener(name, action));
 const page = document.body;
 const [main, audio, map, search, help, speed] = ["transcript", "audio", "map", "search", "help", "speed"].map(get);
-const { id, name: recording, duration = 0 } = page.dataset;
+const { id, name: recording } = page.dataset;
+const duration = Number(page.dataset.duration) || 0;
 
 // Labels are English in the markup. Where the browser prefers Chinese, they are replaced.
 const isChinese = /^zh/i.test(navigator.languages.find((code) => /^(zh|en)/i.test(code)));
@@ -46,8 +47,7 @@ for (const span of sentences) {
   ends.push(start + length);
   Object.assign(span.dataset, { testid: "sentence", startMs: start, endMs: start + length });
 }
-const lastEnd = ends.reduce((last, end) => Math.max(last, end), 0);
-let total = Math.max(duration, lastEnd);
+const total = map.max * 1000;
 
 // Returns the words as offsets in the text with their times; none if they are unknown.
 const wordCache = {};
@@ -75,7 +75,7 @@ function findLast(items, limit, read = (item) => item) {
   }
   return low - 1;
 }
-const findWord = (index, offset) => getWords(index)[findLast(getWords(index), offset, (word) => word.from)];
+const findWord = (index, limit, member) => getWords(index)[findLast(getWords(index), limit, (word) => word[member])];
 
 // Where voices overlap: the one that began last and still speaks.
 function findSentence(ms) {
@@ -85,13 +85,12 @@ function findSentence(ms) {
 }
 
 // Marks in the text, without changing it.
-const canMark = Boolean(CSS.highlights);
+const canMark = CSS.highlights;
 function mark(name, ranges, priority = 0) {
   if (!canMark) return;
-  const highlight = new Highlight();
+  const highlight = Object.assign(new Highlight(), { priority });
   for (const range of ranges) highlight.add(range);
-  highlight.priority = priority;
-  CSS.highlights.set(name, highlight);
+  canMark.set(name, highlight);
 }
 function buildRange(first, from, last, to) {
   const [start, end] = [sentences[first].firstChild, sentences[last].firstChild];
@@ -105,7 +104,6 @@ function markWord(name, index, word) {
 }
 
 // Scrolling. The reader's own ends following, the page's does not.
-const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 let isFollowing = true;
 let ownScrollEnd = 0;
 function isInView(element) {
@@ -114,15 +112,13 @@ function isInView(element) {
 }
 function reveal(element, isJump) {
   if (!element || isInView(element)) return;
-  const isNear = Math.abs(element.getBoundingClientRect().top) < 2 * innerHeight;
-  const behavior = isNear && !isJump && !isStill.matches ? "smooth" : "instant";
   ownScrollEnd = performance.now() + 900;
-  element.scrollIntoView({ block: "center", behavior });
+  element.scrollIntoView({ block: "center", behavior: isJump ? "instant" : "auto" });
 }
 function follow(isOn = true) {
   isFollowing = isOn;
   get("follow").hidden = isOn;
-  if (isOn) reveal(sentences[current]);
+  if (isOn) reveal(sentences[current], true);
 }
 const leave = () => isFollowing && !audio.paused && follow(false);
 on(window, "wheel touchmove", (event) => event.target === map || leave());
@@ -131,11 +127,9 @@ on(window, "scroll", () => {
 });
 
 // The position: the sentence and the word being spoken, the clock, the map.
-let isReady = false;
+let isReady, currentWord, shownSecond;
 let position = 0;
 let current = -1;
-let currentWord;
-let shownSecond;
 function show() {
   if (isReady) position = audio.currentTime * 1000;
   // A browser may report a little less than where it was sent.
@@ -148,8 +142,7 @@ function show() {
     if (isFollowing) reveal(sentences[index]);
     if (!main.contains(document.activeElement)) setTabStop(Math.max(0, index));
   }
-  const words = getWords(index);
-  const word = words[findLast(words, ms, (item) => item.time)];
+  const word = findWord(index, ms, "time");
   if (word !== currentWord) markWord("word", index, word);
   currentWord = word;
   map.value = position / 1000;
@@ -167,8 +160,8 @@ function seek(ms, isPlaying) {
   } catch {
     // Refused for files in some browsers.
   }
-  follow();
   show();
+  follow();
   if (isPlaying) play();
 }
 function play() {
@@ -197,25 +190,19 @@ function fail() {
   if (file) say(label("This browser cannot play {}.", file.name));
   else ask();
 }
+const simplify = (name) => name.normalize().replace(/\s+/g, " ").trim();
 function accept() {
   isReady = true;
   page.dataset.sound = "ready";
   const ms = audio.duration * 1000;
-  const simplify = (name) => name.normalize().replace(/\s+/g, " ").trim();
-  const isOther = file && recording && simplify(file.name) !== simplify(recording);
-  const isLonger = duration > 0 && Math.abs(ms - duration) > Math.max(2000, duration / 50);
-  const warnings = [isOther && label("The transcript is of {}.", recording)];
-  if (isLonger) warnings.push(label("This recording is {} long, not {}.", format(ms), format(duration)));
-  say(warnings.filter(Boolean).join(" "));
-  if (isFinite(ms)) total = Math.max(ms, lastEnd);
+  const isSame = !file || !recording || simplify(file.name) === simplify(recording);
+  const isAsLong = !duration || Math.abs(ms - duration) < Math.max(2000, duration / 50);
+  say(
+    (isSame ? "" : label("The transcript is of {}.", recording)) +
+      (isAsLong ? "" : label(" This recording is {} long, not {}.", format(ms), format(duration))),
+  );
   setSpeed(0);
   if (position) audio.currentTime = position / 1000;
-  showTotal();
-}
-function showTotal() {
-  get("total").textContent = format(total);
-  map.max = total / 1000;
-  drawMap();
 }
 function tick() {
   show();
@@ -225,8 +212,7 @@ on(audio, "loadedmetadata", accept);
 on(audio, "error", fail);
 on(audio, "timeupdate seeked", show);
 on(audio, "play pause", () => {
-  page.classList.toggle("playing", !audio.paused);
-  get("play").title = label(audio.paused ? "Play (space)" : "Pause (space)");
+  get("play").ariaPressed = !audio.paused;
   tick();
 });
 on(get("file"), "change", (event) => open(event.target.files[0]));
@@ -253,31 +239,28 @@ for (const button of all("[data-voice] > button")) {
   on(button, "click", () => rename(button));
 }
 try {
-  const saved = JSON.parse(localStorage.getItem(store)) || {};
-  for (const voice in saved) if (voice in names) setName(voice, saved[voice]);
+  for (const [voice, name] of Object.entries(JSON.parse(localStorage[store]))) setName(voice, name);
 } catch {
-  // No storage for files in some browsers: names stay as long as the page.
+  // Nothing is stored, or the browser has no storage for files.
 }
 function rename(element) {
   const input = document.createElement("input");
   input.value = names[getVoice(element)];
   input.ariaLabel = label("Name");
-  const close = (isSaved) => {
-    if (element.hidden === false) return;
+  on(input, "blur", () => {
+    setName(getVoice(element), input.value);
     element.hidden = false;
-    const hadFocus = document.activeElement === input;
-    if (isSaved) setName(getVoice(element), input.value);
     input.remove();
-    if (hadFocus) element.focus();
     try {
-      localStorage.setItem(store, JSON.stringify(names));
+      localStorage[store] = JSON.stringify(names);
     } catch {
-      // As above.
+      // The names last as long as the page.
     }
-  };
-  on(input, "blur", () => close(true));
+  });
   on(input, "keydown", ({ key, isComposing }) => {
-    if (!isComposing && (key === "Enter" || key === "Escape")) close(key === "Enter");
+    if (isComposing) return;
+    if (key === "Escape") input.value = names[getVoice(element)];
+    if (key === "Escape" || key === "Enter") input.blur();
   });
   element.hidden = true;
   element.after(input);
@@ -286,28 +269,29 @@ function rename(element) {
 
 // Clicks in the text.
 function findCaret(x, y) {
-  const caret = document.caretPositionFromPoint?.(x, y);
-  const range = caret || document.caretRangeFromPoint(x, y);
-  let [node, offset] = caret ? [caret.offsetNode, caret.offset] : [range.startContainer, range.startOffset];
+  const range = document.caretPositionFromPoint?.(x, y) || document.caretRangeFromPoint(x, y);
+  const node = range.offsetNode || range.startContainer;
+  let offset = range.offset ?? range.startOffset;
   // On the right half of a character, the offset is that after it.
   if (node.data && offset) {
     const before = new Range();
     before.setStart(node, offset - 1);
     before.setEnd(node, offset);
-    const { left, right, top, bottom } = before.getBoundingClientRect();
-    if (x >= left && x < right && y >= top && y < bottom) offset--;
+    const { left, right, bottom } = before.getBoundingClientRect();
+    if (x >= left && x < right && y < bottom) offset--;
   }
   return [node, offset];
 }
-let hadSelection = false;
-on(window, "pointerdown", () => (hadSelection = !getSelection().isCollapsed));
+const hasSelection = () => !getSelection().isCollapsed;
+let hadSelection;
+on(window, "pointerdown", () => (hadSelection = hasSelection()));
 on(main, "click", ({ target, clientX, clientY, detail }) => {
   if (target.matches("cite")) return rename(target);
   const span = target.matches("time") ? target.parentNode.querySelector("span") : target;
   const index = numbers.get(span);
-  if (index === undefined || hadSelection || !getSelection().isCollapsed || detail > 1) return;
+  if (index === undefined || hadSelection || hasSelection() || detail > 1) return;
   const [node, offset] = findCaret(clientX, clientY);
-  const word = node === span.firstChild && findWord(index, offset);
+  const word = node === span.firstChild && findWord(index, offset, "from");
   setTabStop(index);
   seek(word ? word.time : starts[index], true);
 });
@@ -348,11 +332,12 @@ on(main, "keydown", (event) => {
 });
 
 // Search, in all paragraphs as one text. A hit is [first sentence, offset, last sentence, offset].
-let searchText;
+let searchText = "";
 let hits = [];
 let hit = 0;
 const offsets = [];
-const fold = (text) => (text.toLowerCase().length === text.length ? text.toLowerCase() : text);
+// The only letter whose lower case is longer.
+const fold = (text) => text.replace(/İ/g, "i").toLowerCase();
 function readText() {
   let offset = 0;
   const texts = all("section p", main).map((paragraph) => {
@@ -366,10 +351,9 @@ function readText() {
   searchText = texts.join("\n");
 }
 function find() {
-  if (searchText === undefined) readText();
   const query = fold(search.value.trim());
-  hits = [];
   let first = 0;
+  hits = [];
   for (let at = -1; query && (at = searchText.indexOf(query, at + 1)) >= 0; at += query.length - 1) {
     while (offsets[first + 1] <= at) first++;
     let last = first;
@@ -385,11 +369,10 @@ function showHit(number) {
   if (!hits.length) return;
   hit = (number + hits.length) % hits.length;
   get("hits").textContent = `${hit + 1}/${hits.length}`;
-  const range = buildRange(...hits[hit]);
-  mark("current-hit", [range], 1);
+  mark("current-hit", [buildRange(...hits[hit])], 1);
   leave();
   reveal(sentences[hits[hit][0]], true);
-  if (!canMark) getSelection().setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
+  if (!canMark) getSelection().selectAllChildren(sentences[hits[hit][0]]);
 }
 // An input method first composes Chinese from letters, which are not searched.
 on(search, "input compositionend", (event) => event.isComposing || find());
@@ -403,64 +386,32 @@ on(search, "keydown", ({ key, shiftKey, isComposing }) => {
 });
 
 // Copies: what is selected, or everything.
-async function copy(hasTimes) {
-  const selection = getSelection();
-  const selected = selection.isCollapsed ? null : selection.getRangeAt(0);
+function copy(hasTimes) {
+  const selected = hasSelection() && getSelection().getRangeAt(0);
   const quotes = [];
   for (const paragraph of all("section p", main)) {
     const range = new Range();
     range.selectNodeContents(paragraph);
     if (selected && !selected.intersectsNode(paragraph)) continue;
-    let ms = starts[numbers.get(paragraph.firstChild)];
-    if (selected && range.comparePoint(selected.endContainer, selected.endOffset) === 0) {
-      range.setEnd(selected.endContainer, selected.endOffset);
+    if (selected) {
+      const { startContainer, startOffset, endContainer, endOffset } = selected;
+      if (!range.comparePoint(startContainer, startOffset)) range.setStart(startContainer, startOffset);
+      if (!range.comparePoint(endContainer, endOffset)) range.setEnd(endContainer, endOffset);
     }
-    if (selected && range.comparePoint(selected.startContainer, selected.startOffset) === 0) {
-      range.setStart(selected.startContainer, selected.startOffset);
-      const index = numbers.get(range.startContainer.parentNode);
-      ms = findWord(index, range.startOffset)?.time ?? starts[index] ?? ms;
-    }
+    const index = numbers.get(range.startContainer.parentNode) ?? numbers.get(paragraph.firstChild);
+    const ms = findWord(index, range.startOffset, "from")?.time ?? starts[index];
     const name = names[getVoice(paragraph)];
     const quote = (name ? `${name}: ` : "") + range.toString().trim();
     quotes.push(hasTimes ? `[${format(ms)}] ${quote}` : quote);
   }
-  try {
-    await navigator.clipboard.writeText(quotes.join("\n\n"));
-    say(label("Copied"), true);
-  } catch {
-    say(label("The browser does not allow it."), true);
-  }
+  const write = navigator.clipboard?.writeText(quotes.join("\n\n")) || Promise.reject();
+  write.then(() => say(label("Copied"), true), () => say(label("The browser does not allow it."), true));
 }
 
-// The map of the speech: a lane for each voice, or one for all where they are more than four.
-function drawMap() {
-  const canvas = map.previousElementSibling;
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  canvas.width = width * devicePixelRatio;
-  canvas.height = height * devicePixelRatio;
-  const context = canvas.getContext("2d");
-  context.scale(devicePixelRatio, devicePixelRatio);
-  const voices = Object.keys(names);
-  const lanes = voices.length > 4 ? 1 : voices.length || 1;
-  const colors = {};
-  for (const element of [page, ...all("th[data-voice]")]) {
-    colors[getVoice(element)] = getComputedStyle(element).getPropertyValue("--voice");
-  }
-  sentences.forEach((span, index) => {
-    const voice = getVoice(span);
-    const top = ((lanes > 1 ? voices.indexOf(voice) : 0) * height) / lanes;
-    const length = ((ends[index] - starts[index]) * width) / total;
-    context.fillStyle = colors[voice];
-    context.fillRect((starts[index] * width) / total, top + 1, Math.max(1, length - 0.3), height / lanes - 2);
-  });
-}
-new ResizeObserver(drawMap).observe(map);
-on(matchMedia("(prefers-color-scheme: dark)"), "change", drawMap);
 on(map, "input", () => seek(map.value * 1000));
-
 // Actions, by the names that buttons and keys have in the markup.
 function setSpeed(step) {
-  speed.selectedIndex = Math.min(speed.length - 1, Math.max(0, speed.selectedIndex + step));
+  if (speed[speed.selectedIndex + step]) speed.selectedIndex += step;
   audio.playbackRate = speed.value;
 }
 on(speed, "change", () => setSpeed(0));
@@ -499,10 +450,10 @@ on(window, "keydown", (event) => {
 
 audio.controls = false;
 for (const part of all(".tools, .controls, .map")) part.hidden = false;
-showTotal();
 show();
 readLink();
 // The browser may have tried the file before this script ran.
 if (audio.error || audio.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) fail();
 else if (audio.readyState) accept();
 performance.mark("ready");
+setTimeout(readText);
