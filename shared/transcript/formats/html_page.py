@@ -39,9 +39,9 @@ _MAX_LANES = 4  # of the picture of who speaks when
 _MAP_WIDTH = 1_500
 _PAGE_FOLDER = Path(__file__).parents[1] / "page"
 
-# Spaces that style and script do without. A string or a template stays as it is.
-_STYLE_SPACES = re.compile(r'("[^"]*")| ?([{}]) ?|([,:;]) ')
-_SCRIPT_SPACES = re.compile(r'("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)| ?([{}()\[\];,=<>+*?:|&!-]+) ?')
+# White space that style and script do without. A string or a template stays as it is.
+_STYLE_SPACES = re.compile(r'("[^"]*")|\s*([{}])\s*|([,:;])\s')
+_SCRIPT_SPACES = re.compile(r'("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)|\s*([{}()\[\];,=<>+*?:|&!-]+)\s*')
 
 # Code points that UTF-8 can hold, but HTML cannot.
 _NONCHARACTERS = re.compile(
@@ -72,15 +72,18 @@ class Assets(NamedTuple):
 
 @cache
 def load_assets() -> Assets:
-    """Load page.css and page.js without comments and needless spaces: every page of a deployment holds them."""
+    """Load page.css and page.js as every page has them: without comments and needless white space."""
     return Assets(_load("page.css", _STYLE_SPACES), _load("page.js", _SCRIPT_SPACES))
 
 
 def _load(name: str, spaces: re.Pattern[str]) -> str:
-    """Return a source without the lines that are only a comment, and without needless spaces. Lines stay lines."""
+    """Return a source without the lines that are only a comment, and without white space beside punctuation.
+
+    Every statement of the sources ends with a semicolon, so that the script does not need its line ends.
+    """
     lines = map(str.strip, (_PAGE_FOLDER / name).read_text(encoding="utf-8").splitlines())
     code = "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
-    return spaces.sub(lambda match: "".join(filter(None, match.groups())), code)
+    return spaces.sub(lambda match: "".join(filter(None, match.groups())), code).replace(";}", "}")
 
 
 def _pieces(transcript: Transcript) -> Iterator[str]:
@@ -149,7 +152,8 @@ def _speakers(transcript: Transcript) -> Iterator[str]:
             f'<tr><th scope="row" {_voice(number)}>'
             f'<button type="button" data-testid="speaker" disabled>{_escape(labels[number])}</button></th>'
             f"<td>{_format_time(talk_ms[number])}</td><td>{share:.0f}%</td>"
-            f'<td class="bar c{(number - 1) % _COLORS + 1}"><svg aria-hidden="true"><rect width="{share:.1f}%" height="100%"></rect></svg></td></tr>\n'
+            f'<td class="bar c{_color(number)}"><svg aria-hidden="true"><rect width="{share:.1f}%" height="100%">'
+            "</rect></svg></td></tr>\n"
         )
     yield "</tbody>\n</table>\n"
 
@@ -213,7 +217,7 @@ def _draw_map(transcript: Transcript, total_ms: int) -> Iterator[str]:
     for lane, number in enumerate(sorted(spans)):
         y = f"{lane if lanes > 1 else 0}.5"
         lines = "".join([f"M{start} {y}h{end - start}" for start, end in spans[number]])
-        color = f' class="c{(number - 1) % _COLORS + 1}"' if number else ""
+        color = f' class="c{_color(number)}"' if number else ""
         yield f'<path{color} d="{lines}"></path>'
     yield "</svg>"
 
@@ -222,13 +226,17 @@ def _get_number(sentence: Sentence) -> int | None:
     return sentence.channel or sentence.speaker
 
 
+def _color(number: int) -> int:
+    return (number - 1) % _COLORS + 1
+
+
 def _voice(number: int) -> str:
     """Return the attributes of what belongs to a voice: its colour, and its letter as columns of a sheet have them."""
     letters, rest = "", number
     while rest:
         rest, digit = divmod(rest - 1, 26)
         letters = chr(ord("A") + digit) + letters
-    return f'class="c{(number - 1) % _COLORS + 1}" data-voice="{letters}"'
+    return f'class="c{_color(number)}" data-voice="{letters}"'
 
 
 def _build_source(key: str) -> str:

@@ -6,6 +6,7 @@ They are hidden until the script runs. Then a browser that prefers Chinese gets 
 
 import json
 from collections.abc import Mapping
+from html import escape
 from types import MappingProxyType
 
 CHINESE: Mapping[str, str] = MappingProxyType(
@@ -33,7 +34,8 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "No hits": "未找到",
         "No speech was recognised.": "没有识别到语音。",
         "One sentence back, forward": "上一句、下一句",
-        "Play or pause (space)": "播放或暂停（空格）",
+        "Pause (space)": "暂停（空格）",
+        "Play (space)": "播放（空格）",
         "Play from there": "从该处播放",
         "Play or pause": "播放或暂停",
         "Player": "播放器",
@@ -55,10 +57,9 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "the recording": "录音",
     }
 )
-# Only data: the browser does not run it.
 LABELS = (
-    '<script type="application/json" data-testid="labels">'
-    f"{json.dumps(dict(CHINESE), ensure_ascii=False, separators=(',', ':'))}</script>\n"
+    '<div data-testid="labels" hidden>'
+    f"{escape(json.dumps(dict(CHINESE), ensure_ascii=False, separators=(',', ':')), quote=False)}</div>\n"
 )
 
 
@@ -113,9 +114,9 @@ PLAYER = (
     + _button("back", "Back 10 seconds (J)", _icon("M11 6l-6 6 6 6M19 6l-6 6 6 6"))
     + _button(
         "play",
-        "Play or pause (space)",
+        "Play (space)",
         _icon("M9 6l9 6-9 6z") + _icon("M9 6v12M15 6v12"),
-        ' data-testid="play" aria-pressed="false"',
+        ' data-testid="play"',
     )
     + _button("forward", "Forward 10 seconds (L)", _icon("M13 6l6 6-6 6M5 6l6 6-6 6"))
     + '<span class="clock"><span data-testid="clock">0:00</span> / <span data-testid="total">{total}</span></span>\n'

@@ -85,12 +85,12 @@ function findSentence(ms) {
 }
 
 // Marks in the text, without changing it.
-const canMark = CSS.highlights;
+const marks = CSS.highlights;
 function mark(name, ranges, priority = 0) {
-  if (!canMark) return;
+  if (!marks) return;
   const highlight = Object.assign(new Highlight(), { priority });
   for (const range of ranges) highlight.add(range);
-  canMark.set(name, highlight);
+  marks.set(name, highlight);
 }
 function buildRange(first, from, last, to) {
   const [start, end] = [sentences[first].firstChild, sentences[last].firstChild];
@@ -156,9 +156,9 @@ function seek(ms, isPlaying) {
   position = Math.min(Math.max(0, ms), total);
   if (isReady) audio.currentTime = position / 1000;
   try {
-    history.replaceState(null, "", `#t=${Math.round(position) / 1000}`);
+    history.replaceState(0, "", `#t=${Math.round(position) / 1000}`);
   } catch {
-    // Refused for files in some browsers.
+    // Some browsers refuse it for files, or many times in a second.
   }
   show();
   follow();
@@ -212,7 +212,8 @@ on(audio, "loadedmetadata", accept);
 on(audio, "error", fail);
 on(audio, "timeupdate seeked", show);
 on(audio, "play pause", () => {
-  get("play").ariaPressed = !audio.paused;
+  page.classList.toggle("playing", !audio.paused);
+  get("play").title = label(audio.paused ? "Play (space)" : "Pause (space)");
   tick();
 });
 on(get("file"), "change", (event) => open(event.target.files[0]));
@@ -372,7 +373,7 @@ function showHit(number) {
   mark("current-hit", [buildRange(...hits[hit])], 1);
   leave();
   reveal(sentences[hits[hit][0]], true);
-  if (!canMark) getSelection().selectAllChildren(sentences[hits[hit][0]]);
+  if (!marks) getSelection().selectAllChildren(sentences[hits[hit][0]]);
 }
 // An input method first composes Chinese from letters, which are not searched.
 on(search, "input compositionend", (event) => event.isComposing || find());
