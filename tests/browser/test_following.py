@@ -58,7 +58,7 @@ def test_scrolling_stops_following_until_the_button(small_reader: TranscriptPage
     small_reader.wait_until_playing()
     scroll_by_wheel(small_reader, 500)
     expect(small_reader.part("follow")).to_be_visible()
-    top = settle(small_reader)
+    top = small_reader.wait_for_scroll_end()
     play_from(small_reader, 109.0)
     small_reader.wait_until_playing(0.5)
     assert small_reader.run("scrollY") == top
@@ -67,18 +67,6 @@ def test_scrolling_stops_following_until_the_button(small_reader: TranscriptPage
     expect(small_reader.part("follow")).to_be_hidden()
     play_from(small_reader, 1.0)
     wait_until_in_view(small_reader, 0)
-
-
-def settle(page: TranscriptPage) -> float:
-    """Wait until the page no longer scrolls. Returns its position."""
-    page.run("""(async () => {
-        let last = -1;
-        while (last !== scrollY) {
-            last = scrollY;
-            await new Promise(resolve => setTimeout(resolve, 100));
-        }
-    })()""")
-    return float(page.run("scrollY"))
 
 
 @pytest.mark.parametrize("key", ["PageDown", "End"])
@@ -93,7 +81,7 @@ def test_click_on_a_word_follows_again(small_reader: TranscriptPage) -> None:
     small_reader.click_word(0, "多少")
     small_reader.wait_until_playing()
     scroll_by_wheel(small_reader, 400)
-    settle(small_reader)
+    small_reader.wait_for_scroll_end()
     expect(small_reader.part("follow")).to_be_visible()
     small_reader.click_word(10, "多少")
     expect(small_reader.part("follow")).to_be_hidden()

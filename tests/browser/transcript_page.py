@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,19 @@ _HIGHLIGHTED = """name => [...(CSS.highlights.get(name) ?? [])].map(part => {
   range.setEnd(part.endContainer, part.endOffset);
   return range.toString();
 })"""
+
+_COLUMNS = """async ([picture, shares]) => {
+  const bytes = Uint8Array.from(atob(picture), letter => letter.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+  const {width, height} = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  const {data} = context.getImageData(0, 0, width, height);
+  return shares.map(share => Array.from({length: height}, (_, y) => {
+    const at = 4 * (y * width + Math.floor(width * share));
+    return data.slice(at, at + 4).join();
+  }));
+}"""
 
 _WORD_MIDDLE = """([sentence, word, skipped]) => {
   const walker = document.createTreeWalker(sentence, NodeFilter.SHOW_TEXT);
@@ -95,9 +109,9 @@ class TranscriptPage:
 
     def describe(self) -> str:
         """Return what a failure is explained by."""
-        state = self.run(f"""{{
+        state = self.run(f"""({{
             position: {AUDIO}.currentTime, paused: {AUDIO}.paused, speed: {AUDIO}.playbackRate,
-            ready: {AUDIO}.readyState, focus: document.activeElement.outerHTML.slice(0, 120)}}""")
+            ready: {AUDIO}.readyState, focus: document.activeElement.outerHTML.slice(0, 120)}})""")
         return json.dumps(state, ensure_ascii=False)
 
     def wait_for_sound(self) -> None:
@@ -204,6 +218,24 @@ class TranscriptPage:
         missing = [problem for problem in self.problems if "ERR_FILE_NOT_FOUND" in problem]
         assert len(missing) <= 1
         self.problems = [problem for problem in self.problems if problem not in missing]
+
+    def wait_for_scroll_end(self) -> float:
+        """Wait until the page no longer scrolls. Returns its position."""
+        top: float = self.run("""(async () => {
+            let last = -1;
+            while (last !== scrollY) {
+                last = scrollY;
+                await new Promise(resolve => setTimeout(resolve, 100));
+            }
+            return last;
+        })()""")
+        return top
+
+    def read_columns(self, part: Locator, shares: Sequence[float]) -> list[list[str]]:
+        """Return the colours of an element as it is shown, from top to bottom, at these shares of its width."""
+        picture = base64.b64encode(part.screenshot()).decode()
+        columns: list[list[str]] = self.page.evaluate(_COLUMNS, [picture, shares])
+        return columns
 
     @property
     def violations(self) -> list[str]:
