@@ -66,6 +66,8 @@ def read_shown_text(name: str, data: bytes) -> str:
         return "".join(f"{paragraph.text}\n" for paragraph in docx.Document(io.BytesIO(data)).paragraphs)
     if name == "csv":
         return data.decode("utf-8-sig").replace("\r\n", "\n")  # the page itself has other line ends
+    if name == "html":  # the part with the transcript, without the style, the controls and the script
+        return re.findall(r"^<main.*^</main>\n", data.decode(), re.DOTALL | re.MULTILINE)[0]
     return data.decode()
 
 
