@@ -67,7 +67,8 @@ def read_shown_text(name: str, data: bytes) -> str:
     if name == "csv":
         return data.decode("utf-8-sig").replace("\r\n", "\n")  # the page itself has other line ends
     if name == "html":  # the part with the transcript, without the style, the controls and the script
-        return re.findall(r"^<main.*^</main>\n", data.decode(), re.DOTALL | re.MULTILINE)[0]
+        before, separator, after = data.decode().partition("<main")
+        return f"{separator}{after.partition('</main>')[0]}</main>\n" if before else ""
     return data.decode()
 
 
