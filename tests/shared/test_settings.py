@@ -28,7 +28,7 @@ WRONG = {
     "GIVE_UP_AFTER": ("-1", "'-1'"),
     "MAX_IN_FLIGHT": ("1e3", "'1e3'"),
     "CALLBACK_URL": (f"http://example.com/{TOKEN}", "https://"),
-    "FORMATS": ("json,docx", "'docx'"),
+    "FORMATS": ("json,pdf", "'pdf'"),
     "ENGINE": ("16k zh", "'16k zh'"),
     "QUEUE_ID": ("p 1", "'p 1'"),
     "SWEEP_AFTER": ("soon", "'soon'"),

@@ -18,37 +18,36 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
-from html import escape
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 from shared.transcript.formats.context import RenderContext
 from shared.transcript.formats.page_controls import HELP, LABELS, PLAYER, TOOLS
+from shared.transcript.formats.page_speakers import (
+    draw_map,
+    escape_text,
+    format_speakers,
+    format_time,
+    format_voice,
+    get_number,
+)
 from shared.transcript.formats.page_times import format_times
-from shared.transcript.models import Sentence, Transcript
-from shared.transcript.text import clean_text, display_width, encode_pieces, needs_space_between
+from shared.transcript.formats.paragraphs import group_sentences
+from shared.transcript.models import Transcript
+from shared.transcript.text import clean_text, encode_pieces, needs_space_between
 
-_MAX_PAUSE_MS = 2_000
-_MAX_WIDTH = 600  # columns of a paragraph after which the next sentence begins a new one
-_COLORS = 8
-_MAX_LANES = 4  # of the picture of who speaks when
-_MAP_WIDTH = 1_500
 _PAGE_FOLDER = Path(__file__).parents[1] / "page"
 
 # White space that style and script do without. A string or a template stays as it is.
 _STYLE_SPACES = re.compile(r'("[^"]*")|\s*([{}])\s*|([,:;])\s')
-_SCRIPT_SPACES = re.compile(r'("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)|\s*([{}()\[\];,=<>+*?:|&!-]+)\s*')
+_SCRIPT_SPACES = re.compile(r'("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)|\s*([{}()\[\];,=<>+*/?:|&!-]+)\s*')
 
-# Code points that UTF-8 can hold, but HTML cannot.
-_NONCHARACTERS = re.compile(
-    "[\ufdd0-\ufdef"
-    + "".join(chr(plane + end) for plane in range(0, 0x110000, 0x10000) for end in (0xFFFE, 0xFFFF))
-    + "]"
-)
 _KANA, _HANGUL, _HAN = (
     re.compile("[\u3041-\u30ff]"),
     re.compile("[\uac00-\ud7a3]"),
@@ -60,7 +59,7 @@ _CJK_LANGUAGES = frozenset(("zh", "yue", "ja", "ko"))
 
 def render(context: RenderContext) -> bytes:
     """Return the page in UTF-8."""
-    return encode_pieces(_pieces(context.transcript))
+    return encode_pieces(_pieces(context.transcript, context.heading))
 
 
 class Assets(NamedTuple):
@@ -86,31 +85,31 @@ def _load(name: str, spaces: re.Pattern[str]) -> str:
     return spaces.sub(lambda match: "".join(filter(None, match.groups())), code).replace(";}", "}")
 
 
-def _pieces(transcript: Transcript) -> Iterator[str]:
+def _pieces(transcript: Transcript, title: str) -> Iterator[str]:
     name = clean_text(transcript.recording.key.rpartition("/")[2])
-    title = transcript.title or name or "Transcript"
     language = _Languages(transcript.engine)
-    main_language = language.find("".join([sentence.text for sentence in transcript.sentences[:50]]))
-    total_ms = max([transcript.duration_ms or 0, *[sentence.end_ms for sentence in transcript.sentences]])
+    languages = Counter(language.find(sentence.text) for sentence in transcript.sentences)
+    main_language = max(languages, key=languages.__getitem__, default=language.find(title))
+    total_ms = max([transcript.duration_ms or 0, *[max(sentence[:2]) for sentence in transcript.sentences]])
     yield from _head(title)
     duration = "" if transcript.duration_ms is None else f' data-duration="{transcript.duration_ms}"'
-    yield f'<body data-id="{_escape(transcript.job_id)}" data-name="{_escape(name)}"{duration}>\n'
-    yield f'<header>\n<h1 dir="auto" lang="{language.find(title)}">{_escape(title)}</h1>\n'
-    about = [f"<bdi>{_escape(name)}</bdi>"] if name else []
+    yield f'<body data-id="{escape_text(transcript.job_id)}" data-name="{escape_text(name)}"{duration}>\n'
+    yield f'<header>\n<h1 dir="auto" lang="{language.find(title)}">{escape_text(title)}</h1>\n'
+    about = [f"<bdi>{escape_text(name)}</bdi>"] if name else []
     if transcript.duration_ms is not None:
-        about.append(_format_time(transcript.duration_ms))
+        about.append(format_time(transcript.duration_ms))
     yield f'<p class="about">{" · ".join(about)}</p>\n'
-    yield from _speakers(transcript)
+    yield from format_speakers(transcript)
     yield f'</header>\n{TOOLS}<main data-testid="transcript" lang="{main_language}">\n'
     if not transcript.sentences:
-        yield '<p class="empty" data-label>No speech was recognised.</p>\n'
+        yield "<p data-label>No speech was recognised.</p>\n"
     yield from _paragraphs(transcript, language, main_language)
     yield "</main>\n"
     yield PLAYER.format(
-        source=_escape(_build_source(transcript.recording.key)),
-        map="".join(_draw_map(transcript, total_ms)),
+        source=escape_text(_build_source(transcript.recording.key)),
+        map="".join(draw_map(transcript, total_ms)),
         seconds=-(-total_ms // 1000),
-        total=_format_time(total_ms),
+        total=format_time(total_ms),
     )
     yield f"{HELP}{LABELS}"
     yield f"<script>{load_assets().script}</script>\n</body>\n</html>\n"
@@ -126,132 +125,40 @@ def _head(title: str) -> Iterator[str]:
     yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-    yield f"<title>{_escape(title)}</title>\n<style>{style}</style>\n</head>\n"
+    yield f"<title>{escape_text(title)}</title>\n<style>{style}</style>\n</head>\n"
 
 
 def _hash(source: str) -> str:
     return f"sha256-{b64encode(sha256(source.encode()).digest()).decode()}"
 
 
-def _speakers(transcript: Transcript) -> Iterator[str]:
-    """Yield the table of the voices, in the order of their numbers, with how long they speak."""
-    talk_ms: dict[int, int] = {}
-    labels: dict[int, str] = {}
-    for sentence in transcript.sentences:
-        label, number = transcript.get_label(sentence), _get_number(sentence)
-        if label and number:
-            labels[number] = label
-            talk_ms[number] = talk_ms.get(number, 0) + sentence.end_ms - sentence.start_ms
-    if not labels:
-        return
-    total_ms = sum(talk_ms.values())
-    yield '<table class="speakers">\n<caption data-label>Speakers</caption>\n<tbody>\n'
-    for number in sorted(labels):
-        share = 100 * talk_ms[number] / total_ms if total_ms else 0
-        yield (
-            f'<tr><th scope="row" {_voice(number)}>'
-            f'<button type="button" data-testid="speaker" disabled>{_escape(labels[number])}</button></th>'
-            f"<td>{_format_time(talk_ms[number])}</td><td>{share:.0f}%</td>"
-            f'<td class="bar c{_color(number)}"><svg aria-hidden="true"><rect width="{share:.1f}%" height="100%">'
-            "</rect></svg></td></tr>\n"
-        )
-    yield "</tbody>\n</table>\n"
-
-
 def _paragraphs(transcript: Transcript, language: _Languages, main_language: str) -> Iterator[str]:
-    last_label: str | None = None
-    for group in _group(transcript):
+    last_number: int | None = None
+    for group in group_sentences(transcript, attrgetter("label")):
         first = group[0]
-        label, number = transcript.get_label(first), _get_number(first)
+        label, number = transcript.get_label(first), get_number(first)
         text = "".join([sentence.text for sentence in group])
-        attributes = [_voice(number)] if number and label else []
+        attributes = [format_voice(number)] if number and label else []
         if (own_language := language.find(text)) != main_language:
             attributes.append(f'lang="{own_language}"')
         yield f"<section{''.join([f' {attribute}' for attribute in attributes])}>\n"
-        if label and label != last_label:
-            yield f"<cite>{_escape(label)}:</cite>\n"
-        last_label = label
+        if label and number != last_number:
+            yield f"<cite>{escape_text(label)}:</cite>\n"
+        last_number = number
         seconds, ms = divmod(first.start_ms, 1000)
-        yield f'<time datetime="PT{seconds}.{ms:03}S">{_format_time(first.start_ms)}</time>\n'
+        yield f'<time datetime="PT{seconds}.{ms:03}S">{format_time(first.start_ms)}</time>\n'
         yield "<p>"
         before = ""
         for sentence in group:
             space = " " if needs_space_between(before, sentence.text) else ""
-            yield f'{space}<span data-t="{format_times(sentence)}">{_escape(sentence.text, quote=False)}</span>'
+            yield f'{space}<span data-t="{format_times(sentence)}">{escape_text(sentence.text, quote=False)}</span>'
             before = sentence.text
         yield "</p>\n</section>\n"
-
-
-def _group(transcript: Transcript) -> Iterator[list[Sentence]]:
-    """Yield the sentences of each paragraph. One ends like a paragraph of the text file."""
-    group: list[Sentence] = []
-    label: str | None = None
-    width = end_ms = 0
-    for sentence in transcript.sentences:
-        new_label = sentence.label
-        is_new = new_label != label or sentence.start_ms - end_ms > _MAX_PAUSE_MS or width >= _MAX_WIDTH
-        if group and is_new:
-            yield group
-            group, width = [], 0
-        label = new_label
-        group.append(sentence)
-        width += display_width(sentence.text)
-        end_ms = max(end_ms, sentence.end_ms)
-    if group:
-        yield group
-
-
-def _draw_map(transcript: Transcript, total_ms: int) -> Iterator[str]:
-    """Yield the picture of who speaks when: a lane for each voice, or one for all where they are more than four."""
-    spans: dict[int, list[tuple[int, int]]] = {}
-    for sentence in transcript.sentences:
-        start = sentence.start_ms * _MAP_WIDTH // max(1, total_ms)
-        end = max(start + 1, sentence.end_ms * _MAP_WIDTH // max(1, total_ms))
-        voice = spans.setdefault(_get_number(sentence) or 0, [])
-        if voice and start <= voice[-1][1]:
-            voice[-1] = (voice[-1][0], max(end, voice[-1][1]))
-        else:
-            voice.append((start, end))
-    lanes = 1 if len(spans) > _MAX_LANES else max(1, len(spans))
-    yield f'<svg viewBox="0 0 {_MAP_WIDTH} {lanes}" preserveAspectRatio="none" aria-hidden="true">'
-    for lane, number in enumerate(sorted(spans)):
-        y = f"{lane if lanes > 1 else 0}.5"
-        lines = "".join([f"M{start} {y}h{end - start}" for start, end in spans[number]])
-        color = f' class="c{_color(number)}"' if number else ""
-        yield f'<path{color} d="{lines}"></path>'
-    yield "</svg>"
-
-
-def _get_number(sentence: Sentence) -> int | None:
-    return sentence.channel or sentence.speaker
-
-
-def _color(number: int) -> int:
-    return (number - 1) % _COLORS + 1
-
-
-def _voice(number: int) -> str:
-    """Return the attributes of what belongs to a voice: its colour, and its letter as columns of a sheet have them."""
-    letters, rest = "", number
-    while rest:
-        rest, digit = divmod(rest - 1, 26)
-        letters = chr(ord("A") + digit) + letters
-    return f'class="c{_color(number)}" data-voice="{letters}"'
 
 
 def _build_source(key: str) -> str:
     """Return the relative URL of the recording, which may be beside the page."""
     return quote(key.rpartition("/")[2], safe="", errors="replace")
-
-
-def _format_time(time_ms: int) -> str:
-    minutes, seconds = divmod(time_ms // 1000, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def _escape(text: str, *, quote: bool = True) -> str:
-    return escape(_NONCHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text), quote=quote)
 
 
 class _Languages:

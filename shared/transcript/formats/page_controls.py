@@ -146,7 +146,7 @@ _KEYS = (
 
 def _key(shown: str, action: str, keys: str) -> str:
     attributes = f' data-do="{action}" data-keys="{keys}"' if action else ""
-    return f"<kbd data-label{attributes}>{shown}</kbd>"
+    return f"<kbd{' data-label' * (shown in CHINESE)}{attributes}>{shown}</kbd>"
 
 
 HELP = (

@@ -7,8 +7,7 @@ const get = (id) => document.querySelector(`[data-testid="${id}"]`);
 const on = (target, names, action) => names.split(" ").forEach((name) => target.addEventListener(name, action));
 const page = document.body;
 const [main, audio, map, search, help, speed] = ["transcript", "audio", "map", "search", "help", "speed"].map(get);
-const { id, name: recording } = page.dataset;
-const duration = Number(page.dataset.duration) || 0;
+const { id, name: recording, duration } = page.dataset;
 
 // Labels are English in the markup. Where the browser prefers Chinese, they are replaced.
 const isChinese = /^zh/i.test(navigator.languages.find((code) => /^(zh|en)/i.test(code)));
@@ -104,6 +103,7 @@ function markWord(name, index, word) {
 }
 
 // Scrolling. The reader's own ends following, the page's does not.
+const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 let isFollowing = true;
 let ownScrollEnd = 0;
 function isInView(element) {
@@ -113,7 +113,7 @@ function isInView(element) {
 function reveal(element, isJump) {
   if (!element || isInView(element)) return;
   ownScrollEnd = performance.now() + 900;
-  element.scrollIntoView({ block: "center", behavior: isJump ? "instant" : "auto" });
+  element.scrollIntoView({ block: "center", behavior: isJump || isStill.matches ? "instant" : "smooth" });
 }
 function follow(isOn = true) {
   isFollowing = isOn;
@@ -150,7 +150,7 @@ function show() {
   if (second === shownSecond) return;
   shownSecond = second;
   get("clock").textContent = format(ms);
-  map.ariaValueText = `${format(ms)} ${names[getVoice(sentences[index])] || ""}`;
+  map.ariaValueText = [format(ms), names[getVoice(sentences[index])]].filter(Boolean).join(" ");
 }
 function seek(ms, isPlaying) {
   position = Math.min(Math.max(0, ms), total);
@@ -199,7 +199,7 @@ function accept() {
   const isAsLong = !duration || Math.abs(ms - duration) < Math.max(2000, duration / 50);
   say(
     (isSame ? "" : label("The transcript is of {}.", recording)) +
-      (isAsLong ? "" : label(" This recording is {} long, not {}.", format(ms), format(duration))),
+      (isAsLong ? "" : label(" This recording is {} long, not {}.", format(ms), format(+duration))),
   );
   setSpeed(0);
   if (position) audio.currentTime = position / 1000;
@@ -229,8 +229,9 @@ const firstNames = {};
 const getVoice = (element) => element?.closest("[data-voice]")?.dataset.voice;
 function setName(voice, name) {
   names[voice] = name.trim() || firstNames[voice];
-  for (const button of all(`[data-voice="${voice}"] > button`)) button.textContent = names[voice];
-  for (const cite of all(`[data-voice="${voice}"] > cite`)) cite.textContent = `${names[voice]}:`;
+  for (const element of all(`[data-voice="${voice}"] > :is(button, cite)`)) {
+    element.textContent = names[voice] + (element.matches("cite") ? ":" : "");
+  }
 }
 const store = `scribe-names-${id}`;
 for (const button of all("[data-voice] > button")) {
@@ -271,10 +272,10 @@ function rename(element) {
 // Clicks in the text.
 function findCaret(x, y) {
   const range = document.caretPositionFromPoint?.(x, y) || document.caretRangeFromPoint(x, y);
-  const node = range.offsetNode || range.startContainer;
-  let offset = range.offset ?? range.startOffset;
+  const node = range?.offsetNode || range?.startContainer;
+  let offset = range?.offset ?? range?.startOffset;
   // On the right half of a character, the offset is that after it.
-  if (node.data && offset) {
+  if (node?.data && offset) {
     const before = new Range();
     before.setStart(node, offset - 1);
     before.setEnd(node, offset);
@@ -315,7 +316,10 @@ function focusOn(index, word = -1) {
   cursor = word;
   markWord("cursor", index, getWords(index)[word]);
 }
-on(main, "focusout", () => markWord("cursor", 0, null));
+on(main, "focusout", () => {
+  cursor = -1;
+  mark("cursor", []);
+});
 on(main, "keydown", (event) => {
   const index = numbers.get(event.target);
   if (index === undefined || hasModifier(event)) return;
@@ -451,6 +455,7 @@ on(window, "keydown", (event) => {
 
 audio.controls = false;
 for (const part of all(".tools, .controls, .map")) part.hidden = false;
+setTabStop(0);
 show();
 readLink();
 // The browser may have tried the file before this script ran.
