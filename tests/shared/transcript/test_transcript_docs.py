@@ -66,6 +66,9 @@ def read_shown_text(name: str, data: bytes) -> str:
         return "".join(f"{paragraph.text}\n" for paragraph in docx.Document(io.BytesIO(data)).paragraphs)
     if name == "csv":
         return data.decode("utf-8-sig").replace("\r\n", "\n")  # the page itself has other line ends
+    if name == "html":  # the part with the transcript, without the style, the controls and the script
+        before, separator, after = data.decode().partition("<main")
+        return f"{separator}{after.partition('</main>')[0]}</main>\n" if before else ""
     return data.decode()
 
 
