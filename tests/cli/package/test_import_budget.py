@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 
-import shared.transcript
 from cli.local.emulator import (
     CALLBACK_TOKEN,
     INPUT_BUCKET,
@@ -33,7 +32,6 @@ def modules(folder: str, names: str) -> set[str]:
     return {folder} | {f"{folder}.{name}" for name in names.split()}
 
 
-FORMAT_MODULES = (Path(shared.transcript.__file__).parent / "formats").glob("*.py")
 EVERY_FUNCTION = (
     {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
     | modules("shared", "errors events logger settings")
@@ -50,9 +48,9 @@ EVERY_FUNCTION = (
 )
 RESULTS = modules("shared.recordings", "complete supersede") | modules(
     "shared.transcript",
-    "captions formats models parser text",
+    "caption_limits caption_lines captions cue_runs formats models parser phrases text voices word_times",
 )
-RESULTS |= {f"shared.transcript.formats.{path.stem}" for path in FORMAT_MODULES if path.stem != "__init__"}
+RESULTS |= modules("shared.transcript.formats", "context json_document plain_text srt vtt")
 OWN = {
     "upload": {"upload", "shared.recordings.ingest"},
     "callback": {"callback", "shared.recordings.complete", "shared.events"} | RESULTS,
