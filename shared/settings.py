@@ -14,11 +14,11 @@ from shared.errors import SettingsError
 from shared.options.check import SETTINGS_SOURCE, check_options
 from shared.options.choose import settings_choices
 from shared.options.combine import combine
-from shared.options.model import InvalidOption, is_valid_engine
+from shared.options.model import DEFAULTS, FORMATS, InvalidOption, is_valid_engine
 from shared.options.parse import Choice, parse_values
 from shared.tencent.hosts import is_region
 
-DEFAULT_FORMATS = ("json", "txt", "srt", "vtt")
+DEFAULT_FORMATS = DEFAULTS.formats
 # Audio: what the speech product behind CI takes (1093/35799) and CI's fast recognition (460/46232). Video: the
 # containers of media processing (266/49254), without the segments and play lists of HLS (ts, m3u8): one film has
 # hundreds.
@@ -152,7 +152,7 @@ class Settings:
     """Some. The files that are written for each recording, separated by commas; [their content](transcript.md).
 
     Example: FORMATS=txt,srt
-    Wrong: FORMATS=txt,docx
+    Wrong: FORMATS=txt,pdf
     """
     engine: str = "16k_zh"
     """Everyone. The speech engine, which has a language and a sample rate: `EngineModelType` in Tencent's documents.
@@ -466,11 +466,6 @@ def _check_callback_url(value: str) -> str:
 
 
 def _check_format(value: str) -> str:
-    if value in DEFAULT_FORMATS:
-        return ""
-    # The table of all formats imports each of them: the upload function must not load it for the default formats.
-    from shared.transcript.formats import FORMATS  # noqa: PLC0415
-
     return "" if value in FORMATS else f"names {value!r}; the formats are {', '.join(FORMATS)}"
 
 

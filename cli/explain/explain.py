@@ -19,7 +19,7 @@ from shared.options.parse import (
 )
 from shared.options.rules import Rule, match_rules
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata
-from shared.recordings.keys import transcript_key
+from shared.recordings.keys import get_extension, transcript_key
 from shared.recordings.models import Status
 from shared.recordings.options import check_size
 from shared.settings import Settings
@@ -95,7 +95,7 @@ def refuse(explanation: Explanation, error: InvalidOption) -> Explanation:
 
 def list_outputs(settings: Settings, bucket: str, key: str, options: RecordingOptions) -> tuple[str, ...]:
     """List the keys of the transcripts."""
-    return tuple(transcript_key(settings, bucket, key, extension) for extension in options.formats)
+    return tuple(transcript_key(settings, bucket, key, get_extension(name)) for name in options.formats)
 
 
 def build_job(options: RecordingOptions, key: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from cli.local.emulator import (
     OUTPUT_PREFIX,
 )
 from cli.local.results import count_words, output_key
+from shared.recordings.keys import TRANSCRIPT_EXTENSIONS
 
 _UPLOAD_ACTIONS = ("cos:PutObject", "cos:PostObject", "cos:CompleteMultipartUpload")
 _SUCCESS = range(200, 300)
@@ -125,7 +126,7 @@ class ActivityLog:
         name = output.removeprefix(OUTPUT_PREFIX)
         pairs = [
             (name.removesuffix(f".{suffix}"), suffix)
-            for suffix in (ERROR_SUFFIX, *OUTPUT_FORMATS)
+            for suffix in (ERROR_SUFFIX, *sorted(TRANSCRIPT_EXTENSIONS, key=len, reverse=True))
             if name.endswith(f".{suffix}")
         ]
         known = [pair for pair in pairs if pair[0] in self._uploaded_s]

@@ -23,6 +23,7 @@ from cli.local.emulator import (
 )
 from cli.local.results import SUFFIXES, UploadResult, output_key
 from cli.local.samples import Upload
+from shared.recordings.keys import get_extension
 from shared.tencent.cos import CosClient
 
 STALL_TIMEOUT_S = 300.0  # half a minute of speech can take minutes with a large model
@@ -148,7 +149,7 @@ def wait_for_results(
 def _is_complete(upload: Upload, keys: set[str]) -> bool:
     if output_key(upload.key, ERROR_SUFFIX) in keys:
         return True
-    return all(output_key(upload.key, name) in keys for name in upload.formats)
+    return all(output_key(upload.key, get_extension(name)) in keys for name in upload.formats)
 
 
 def _download_files(cos: CosClient, upload: Upload, keys: set[str]) -> dict[str, tuple[str, bytes]]:

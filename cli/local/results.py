@@ -10,8 +10,9 @@ from typing import Any
 
 from cli.local.emulator import ERROR_SUFFIX, OUTPUT_FORMATS, OUTPUT_PREFIX
 from cli.local.samples import ExpectedTranscript, Upload
+from shared.recordings.keys import TRANSCRIPT_EXTENSIONS, get_extension
 
-SUFFIXES = (*OUTPUT_FORMATS, ERROR_SUFFIX)
+SUFFIXES = (*TRANSCRIPT_EXTENSIONS, ERROR_SUFFIX)
 NO_RESULT = "no result in time"
 
 
@@ -31,7 +32,7 @@ class UploadResult:
     @property
     def complete(self) -> bool:
         """Whether there is an error object or every transcript file."""
-        return self.failed or all(name in self.files for name in self.upload.formats)
+        return self.failed or all(get_extension(name) in self.files for name in self.upload.formats)
 
     @property
     def fails_as_expected(self) -> bool:

@@ -76,7 +76,7 @@ def print_table(console: Console, results: Sequence[UploadResult], folder: Path)
     A table if every name fits into its column as a whole, else two lines for each recording.
     """
     rows = [_build_row(result) for result in results]
-    suffixes = " ".join(f".{name}" for name in OUTPUT_FORMATS)
+    suffixes = " ".join(OUTPUT_FORMATS)
     console.print(f"\n[bold]Results in {escape_markup(folder / OUTPUT_PREFIX)}[/] ({suffixes})")
     header = _Row("Recording", "Length", "Took", "Outcome")
     widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]

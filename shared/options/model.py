@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 Value = str | int | bool | tuple[str, ...]
 
-FORMATS = ("json", "txt", "srt", "vtt", "html")
+FORMATS = ("json", "txt", "srt", "vtt", "html", "md", "docx", "csv", "podcast")
 MIN_SPEAKERS, MAX_SPEAKERS = 2, 10
 MIN_LINE_LENGTH, MAX_LINE_LENGTH = 6, 40
 MAX_PRIORITY = 2
@@ -64,7 +64,7 @@ class RecordingOptions(NamedTuple):
     template: str = ""
     hot_words: str = ""
     priority: int = 0
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = ("json", "txt", "srt", "vtt", "html")
     title: str = ""
     speaker_names: tuple[str, ...] = ()
     caption_width: int = 0
@@ -148,7 +148,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 operator_only=True,
             ),
             Option("priority", "JobLevel", "0, 1 or 2", "0、1 或 2"),
-            Option("formats", "", "a list of json, txt, srt and vtt", "json、txt、srt、vtt 中的一个或多个"),
+            Option(
+                "formats",
+                "",
+                f"a list of {', '.join(FORMATS[:-1])} and {FORMATS[-1]}",
+                f"{'、'.join(FORMATS)} 中的一个或多个",
+            ),
             Option(
                 "title",
                 "",

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 
+from shared.options.model import FORMATS
 from shared.settings import Settings
 from shared.tencent.cos import MAX_KEY_BYTES
 
 ERROR_EXTENSION = "error.json"
-# Of every format that this or another version writes (shared/transcript/formats has those of this one).
-TRANSCRIPT_EXTENSIONS = ("json", "txt", "srt", "vtt", "html", "md", "docx", "csv", "podcast.json")
+_EXTENSIONS = {"podcast": "podcast.json"}  # of the formats whose extension is not their name
+# Of every format. Here and not from shared/transcript/formats, which the upload function does not load.
+TRANSCRIPT_EXTENSIONS = tuple(_EXTENSIONS.get(name, name) for name in FORMATS)
 
 # Metadata of every object that Scribe writes (`x-cos-meta-scribe-output`), so that it is never taken for a recording,
 # whatever the settings are by then. Its value is one of these, for a transcript with the id of its job.
 OUTPUT_MARK = "scribe-output"
 TRANSCRIPT_MARK, ERROR_MARK, STATE_MARK = "transcript", "error", "state"
-_MAX_EXTENSION_LENGTH = len("." + ERROR_EXTENSION)
+_MAX_EXTENSION_LENGTH = len("." + max(*TRANSCRIPT_EXTENSIONS, ERROR_EXTENSION, key=len))
 # Names whose output could be that of another recording: extensions of two parts, and the end of a name that was cut.
 _AMBIGUOUS_STEM = re.compile(r"(\.error|\.podcast|~[0-9a-f]{16})$")
 # The end of the key of a receipt, a claim or a raw result: CI writes the last, so it has no mark.
@@ -33,6 +35,11 @@ def transcript_key(settings: Settings, bucket: str, key: str, extension: str) ->
     has_folder = uses_bucket_folders(settings) or bucket not in settings.input_buckets
     folder = bucket + "/" if has_folder or _is_in_folder_like_bucket(bucket, key) else ""
     return _shorten(settings.output_prefix + folder + key) + "." + extension
+
+
+def get_extension(output_format: str) -> str:
+    """Return the extension of a format's files, without its first dot: "podcast.json" of "podcast"."""
+    return _EXTENSIONS.get(output_format, output_format)
 
 
 def uses_bucket_folders(settings: Settings) -> bool:

@@ -20,6 +20,7 @@ from shared.recordings.keys import (
     OUTPUT_MARK,
     TRANSCRIPT_EXTENSIONS,
     TRANSCRIPT_MARK,
+    get_extension,
     transcript_key,
 )
 from shared.recordings.models import Result, Status
@@ -38,6 +39,10 @@ def formats_for(ctx: Context, receipt: Receipt) -> tuple[str, ...]:
     """Return the formats of a recording's transcripts: its own if it has any, else those of the settings now."""
     is_own = "formats" in receipt.sources
     return receipt.recording_options.formats if is_own else ctx.settings.formats
+
+
+def _extensions_for(ctx: Context, receipt: Receipt) -> tuple[str, ...]:
+    return tuple(map(get_extension, formats_for(ctx, receipt)))
 
 
 def write_transcripts(ctx: Context, receipt: Receipt, rendered: Iterable[tuple[Format, bytes]]) -> None:
@@ -126,7 +131,7 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
 
 def _are_all_own(ctx: Context, receipt: Receipt, outputs: Collection[str]) -> bool:
     """Check that every transcript is of the receipt's job; no request if one is not there at all."""
-    return set(formats_for(ctx, receipt)) <= set(outputs) and has_own_transcripts(ctx, receipt)
+    return set(_extensions_for(ctx, receipt)) <= set(outputs) and has_own_transcripts(ctx, receipt)
 
 
 def _has_later_words(ctx: Context, receipt: Receipt, outputs: Collection[str], checked_s: float) -> bool:
@@ -164,13 +169,13 @@ def delete_error_object(ctx: Context, receipt: Receipt) -> None:
 
 def remove_other_outputs(ctx: Context, receipt: Receipt) -> None:
     """Remove what belongs to another outcome than the receipt's transcripts, which are there: also other formats."""
-    _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=formats_for(ctx, receipt))
+    _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=_extensions_for(ctx, receipt))
 
 
 def has_own_transcripts(ctx: Context, receipt: Receipt) -> bool:
     """Check that every transcript is there and is of the receipt's job."""
-    for name in formats_for(ctx, receipt):
-        head = _head(ctx, receipt, name)
+    for extension in _extensions_for(ctx, receipt):
+        head = _head(ctx, receipt, extension)
         if head is None or head.metadata.get(OUTPUT_MARK) != _transcript_mark(receipt):
             return False
     return True
@@ -180,7 +185,7 @@ def read_own_transcript(ctx: Context, receipt: Receipt, output_format: str) -> b
     """Read the transcript in this format; None if it is not there, not of the receipt's job, or too large."""
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
     try:
-        content = ctx.output_cos.get(bucket, _output_key(ctx, receipt, output_format))
+        content = ctx.output_cos.get(bucket, _output_key(ctx, receipt, get_extension(output_format)))
     except NotFound:
         return None
     except RequestRejected as error:

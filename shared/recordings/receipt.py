@@ -25,7 +25,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -43,6 +43,8 @@ MAX_SUPERSEDED_JOBS = 50
 MAX_EARLIER_NONCES = 50
 _LAST_VERSION_WITHOUT_SECRETS = 2
 _LAST_VERSION_WITHOUT_SOURCES = 3
+# The default of versions whose receipts did not have formats of their own that were the default.
+_FORMATS_BEFORE_HTML = ("json", "txt", "srt", "vtt")
 _OPTIONS_AS_MEMBERS = frozenset({"engine", "channels"})  # of the receipt, since its first version
 
 # Bytes that represent themselves in an id. The escapes of all others begin with a character that sorts where the byte
@@ -197,7 +199,7 @@ class Receipt(NamedTuple):
         return self._replace(
             engine=options.engine,
             channels=options.channels,
-            options=select_options(options),
+            options=select_options(options, sources),
             sources=MappingProxyType(dict(sources)),
         )
 
@@ -357,7 +359,7 @@ class Receipt(NamedTuple):
                 waits_since_s=_parse_seconds(raw.get("waits_since_s", raw["created_s"])),
                 is_wait_reported=bool(raw.get("is_wait_reported", False)),
                 deployment=str(raw.get("deployment", "")),
-                options=select_options(_parse_options(raw.get("options", {}))),
+                options=_read_options(raw),
                 sources=_parse_sources(raw),
             )
             if receipt.is_open != (receipt.state in OPEN_STATES):
@@ -371,10 +373,23 @@ class Receipt(NamedTuple):
         return receipt
 
 
-def select_options(options: RecordingOptions) -> Mapping[str, Value | list[str]]:
-    """Return what a receipt has in `options`."""
+def select_options(
+    options: RecordingOptions, sources: Collection[str] = ()
+) -> Mapping[str, Value | list[str]]:
+    """Return what a receipt has in `options`: formats of its own too, if they are the default ones of today."""
     changes = list_changes(options)
+    if "formats" in sources:
+        changes["formats"] = list(options.formats)
     return MappingProxyType({name: changes[name] for name in changes if name not in _OPTIONS_AS_MEMBERS})
+
+
+def _read_options(raw: Mapping[str, Any]) -> Mapping[str, Value | list[str]]:
+    sources = _parse_sources(raw)
+    members = raw.get("options", {})
+    options = _parse_options(members)
+    if "formats" in sources and "formats" not in members:
+        options = options._replace(formats=_FORMATS_BEFORE_HTML)
+    return select_options(options, sources)
 
 
 def _parse_options(raw: Any) -> RecordingOptions:

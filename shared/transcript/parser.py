@@ -18,10 +18,9 @@ from sys import intern
 from types import MappingProxyType
 from typing import Any
 
-from shared.options.model import remove_forbidden_characters
 from shared.options.parse import Choice
 from shared.transcript.models import DEFAULT_LAYOUT, Layout, RecordingRef, Sentence, Transcript, Word
-from shared.transcript.text import clean_text, display_width, join_words
+from shared.transcript.text import clean_name, clean_text, display_width, join_words
 
 # A time that is missing or cannot be read; `fill_missing_times` replaces it.
 UNKNOWN_MS = -1
@@ -95,16 +94,11 @@ def name_transcript(
 ) -> Transcript:
     """Return the transcript with this title, these names of its speakers or channels, options and layout."""
     return transcript._replace(
-        title=_clean_name(title),
-        speaker_names=tuple(map(_clean_name, speaker_names)),
+        title=clean_name(title),
+        speaker_names=tuple(map(clean_name, speaker_names)),
         options=options,
         layout=layout,
     )
-
-
-def _clean_name(text: str) -> str:
-    """Return a title or a name on one line, without marks that would change the direction of the text beside it."""
-    return clean_text(remove_forbidden_characters(clean_text(text)))
 
 
 def parse_sentence(detail: object) -> Sentence | None:

@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from io import BytesIO
 from itertools import accumulate
 
+from shared.options.model import remove_forbidden_characters
+
 # Characters that XML 1.0 and subtitle files cannot hold. Tabs and line ends are not listed: they become spaces.
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -55,6 +57,11 @@ def clean_text(text: str) -> str:
     text = _CONTROL_CHARACTERS.sub("", text)
     text = _LONE_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
     return " ".join(text.split())
+
+
+def clean_name(text: str) -> str:
+    """Return a title or a name on one line, without marks that would change the direction of the text beside it."""
+    return clean_text(remove_forbidden_characters(clean_text(text)))
 
 
 @lru_cache(maxsize=8192)

@@ -82,7 +82,7 @@ def assert_only_the_new_words_are_left(flow: Flow, engine: str) -> None:
     jobs = flow.jobs()
     assert [job["engine"] for job in jobs] == ["16k_en", engine]
     assert flow.outputs("transcripts/") == [
-        f"transcripts/{KEY}.{extension}" for extension in ("json", "srt", "txt", "vtt")
+        f"transcripts/{KEY}.{extension}" for extension in ("html", "json", "srt", "txt", "vtt")
     ]
     for key in flow.outputs("transcripts/"):
         text = flow.output(key).decode()

@@ -9,14 +9,14 @@ from cli.deploy.planner import advise_old_recordings, describe_old_recordings
 from cli.deploy.recordings import is_recording
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, ok, warn
-from shared.recordings.keys import done_prefix, open_prefix
+from shared.recordings.keys import TRANSCRIPT_EXTENSIONS, done_prefix, open_prefix
 from shared.recordings.receipt import Recording
-from shared.settings import ALL_EXTENSIONS, DEFAULT_EXTENSIONS, DEFAULT_FORMATS
+from shared.settings import ALL_EXTENSIONS, DEFAULT_EXTENSIONS
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ListPage
 
 MAX_HIDDEN_PAGES = 10  # of 1,000 objects: outputs are many
-_OUTPUT_EXTENSIONS = frozenset({*DEFAULT_FORMATS, "detail"})
+_OUTPUT_EXTENSIONS = frozenset({*(name.rpartition(".")[2] for name in TRANSCRIPT_EXTENSIONS), "detail"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from cli.doctor.models import CheckContext, Finding, fail, ok, warn
 from cli.manifest.models import EVERY_UPLOAD, TriggerSpec
 from cli.policy.permissions import load_function_settings
 from shared.errors import SettingsError
-from shared.options.model import FORMATS
-from shared.recordings.keys import ERROR_EXTENSION, is_output_key
+from shared.recordings.keys import ERROR_EXTENSION, TRANSCRIPT_EXTENSIONS, is_output_key
 from shared.settings import Settings
 
 # A name for each kind of receipt and raw result.
@@ -172,7 +171,10 @@ def _list_written_objects(context: CheckContext) -> Iterator[WrittenObject]:
             host = BucketRef(bucket, region).host
             for name in _STATE_NAMES:
                 yield WrittenObject(bucket, host, settings.state_prefix + name, is_state=True)
-            for extension in (*FORMATS, ERROR_EXTENSION):  # a recording may have formats of its own
+            for extension in (
+                *TRANSCRIPT_EXTENSIONS,
+                ERROR_EXTENSION,
+            ):  # a recording may have formats of its own
                 yield WrittenObject(bucket, host, f"{settings.output_prefix}a.{extension}", is_state=False)
 
 

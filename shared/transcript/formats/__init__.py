@@ -1,6 +1,10 @@
-"""The output formats, by the name that the FORMATS setting uses. To add one: write a module here and list it.
+"""The output formats, by the name that the FORMATS setting uses.
 
-Which of them a deployment writes is the FORMATS setting; its default is `DEFAULT_FORMATS` in shared/settings.py.
+To add one: write a module here, list it, and name it in shared/options/model.py; if its extension is not its name, also
+in shared/recordings/keys.py. Neither of the two loads this package.
+
+Which of them a deployment writes is the FORMATS setting; its default is that of the option `formats` in
+shared/options/model.py.
 """
 
 from __future__ import annotations
@@ -42,6 +46,14 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "srt": Format(".srt", "application/x-subrip; charset=utf-8", "srt"),
         "vtt": Format(".vtt", "text/vtt; charset=utf-8", "vtt"),
         "html": Format(".html", "text/html; charset=utf-8", "html_page"),
+        "md": Format(".md", "text/markdown; charset=utf-8", "markdown"),
+        "docx": Format(
+            ".docx",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            "word_document",
+        ),
+        "csv": Format(".csv", "text/csv; charset=utf-8", "csv_table"),
+        "podcast": Format(".podcast.json", "application/json", "podcast"),
     }
 )
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from shared.transcript.captions import Cue, build_cues
 from shared.transcript.models import Transcript
+from shared.transcript.text import clean_name
 
 
 class RenderContext:
@@ -18,3 +19,9 @@ class RenderContext:
     def cues(self) -> list[Cue]:
         """The cues, built on first use."""
         return build_cues(self.transcript)
+
+    @property
+    def heading(self) -> str:
+        """The title, or the recording's name without its folders: one line, never empty."""
+        name = self.transcript.title or self.transcript.recording.key.rpartition("/")[2]
+        return clean_name(name) or "Recording"

@@ -11,7 +11,7 @@ from typing import Any
 from shared.options.model import as_json_value
 from shared.transcript.captions import Cue
 from shared.transcript.formats.context import RenderContext
-from shared.transcript.formats.plain_text import build_paragraphs
+from shared.transcript.formats.paragraphs import build_paragraphs
 from shared.transcript.models import RecordingRef, Sentence, Transcript, Word
 from shared.transcript.text import encode_pieces
 

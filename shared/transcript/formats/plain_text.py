@@ -1,40 +1,11 @@
-"""Plain text for reading: paragraphs, with a label where there are several speakers."""
+"""Plain text for reading: paragraphs, with a label where there are several speakers, and their time on request."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from shared.transcript.formats.context import RenderContext
+from shared.transcript.formats.paragraphs import build_paragraphs, format_clock
 from shared.transcript.models import Transcript
-from shared.transcript.text import display_width, encode_pieces, join_sentences
-
-_MAX_PAUSE_MS = 2_000
-_MAX_WIDTH = 600
-
-
-class Paragraph(NamedTuple):
-    """Consecutive sentences of one speaker; the label is None where there is only one speaker."""
-
-    label: str | None
-    text: str
-
-
-def build_paragraphs(transcript: Transcript) -> Iterator[Paragraph]:
-    """Yield paragraphs. One ends at a change of speaker, before a pause over 2 s, or when it reaches 600 columns."""
-    label: str | None = None
-    texts: list[str] = []
-    width = end_ms = 0
-    for sentence in transcript.sentences:
-        new_label = transcript.get_label(sentence)
-        is_new = new_label != label or sentence.start_ms - end_ms > _MAX_PAUSE_MS or width >= _MAX_WIDTH
-        if texts and is_new:
-            yield Paragraph(label, join_sentences(texts))
-            texts, width = [], 0
-        label = new_label
-        texts.append(sentence.text)
-        width += display_width(sentence.text)
-        end_ms = max(end_ms, sentence.end_ms)
-    if texts:
-        yield Paragraph(label, join_sentences(texts))
+from shared.transcript.text import encode_pieces
 
 
 def render(context: RenderContext) -> bytes:
@@ -50,6 +21,8 @@ def _pieces(transcript: Transcript) -> Iterator[str]:
     if transcript.title:
         yield f"{transcript.title}\n"
         separator = "\n"
-    for label, text in build_paragraphs(transcript):
-        yield f"{separator}{label}: {text}\n" if label else f"{separator}{text}\n"
+    for start_ms, label, text in build_paragraphs(transcript):
+        clock = f"[{format_clock(start_ms)}] " if transcript.layout.has_times else ""
+        speaker = f"{label}: " if label else ""
+        yield f"{separator}{clock}{speaker}{text}\n"
         separator = "\n"

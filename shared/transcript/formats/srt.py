@@ -1,11 +1,16 @@
 """SubRip subtitles, one block per cue. There is no specification: the behaviour of common players is the reference."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from shared.transcript.caption_limits import CaptionLimits
 from shared.transcript.captions import Cue, format_time
 from shared.transcript.formats.context import RenderContext
 from shared.transcript.text import encode_pieces, replace_markup
+
+# Two times on one line begin a cue in some readers, also without an arrow between them.
+_TIME = re.compile(r"(?<=\d):(?=\d{1,2}[.,]\d)")
+_RATIO = "\u2236"  # looks like a colon, and is as wide
 
 
 def render(context: RenderContext) -> bytes:
@@ -21,6 +26,7 @@ def _pieces(cues: Iterable[Cue], limits: CaptionLimits) -> Iterator[str]:
         yield f"{number}\n{format_time(cue.start_ms, ',')} --> {format_time(cue.end_ms, ',')}\n"
         for label, text in cue.parts:
             shown = replace_markup(text)
-            is_shown = label != last_label or len(cue.parts) > 1
-            yield f"{limits.format_label(label)}{shown}\n" if label and is_shown else f"{shown}\n"
+            if label and (label != last_label or len(cue.parts) > 1):
+                shown = limits.format_label(label) + shown
+            yield f"{_TIME.sub(_RATIO, shown)}\n"
             last_label = label

@@ -24,6 +24,8 @@ from cli.local.emulator import (
     start_emulator,
 )
 from cli.package import build
+from shared.settings import DEFAULT_FORMATS
+from shared.transcript import FORMATS
 
 pytestmark = pytest.mark.process
 
@@ -48,9 +50,10 @@ EVERY_FUNCTION = (
 )
 RESULTS = modules("shared.recordings", "complete supersede") | modules(
     "shared.transcript",
-    "caption_limits caption_lines captions cue_runs formats models parser phrases text voices word_times",
+    "caption_limits caption_lines captions cue_runs formats formats.context formats.json_document formats.plain_text"
+    " models parser phrases text voices word_times",
 )
-RESULTS |= modules("shared.transcript.formats", "context json_document plain_text srt vtt")
+FORMAT_MODULES = {name: f"shared.transcript.formats.{each.module}" for name, each in FORMATS.items()}
 OWN = {
     "upload": {"upload", "shared.recordings.ingest"},
     "callback": {"callback", "shared.recordings.complete", "shared.events"} | RESULTS,
@@ -126,10 +129,16 @@ def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
         item.key for item in cloud.clients.cos.iter_objects(OUTPUT_BUCKET)
     ]
     assert swept["response"]["reconciled"] == {}
-    for function, output in (("upload", submitted), ("callback", notified), ("sweep", swept)):
+    for function, output in (("upload", submitted), ("sweep", swept), ("callback", notified)):
         expected = EVERY_FUNCTION | OWN[function]
         assert set(output["imported"]) == expected, function
-        assert set(output["loaded"]) == expected, function
+        later = set(output["loaded"]) - expected
+        if function != "callback":
+            assert later == set(), function
+    # The formats are loaded with the first transcript, and only those that are written.
+    assert all(name.startswith("shared.transcript.") for name in later)
+    loaded_formats = set(notified["loaded"]) & set(FORMAT_MODULES.values())
+    assert loaded_formats == {FORMAT_MODULES[name] for name in DEFAULT_FORMATS}
 
 
 def build_event(key: str) -> dict[str, Any]:

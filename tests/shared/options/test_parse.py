@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.options.model import FORMATS as OPTION_FORMATS
 from shared.options.model import OPTIONS, InvalidOption, RecordingOptions, as_json_value, format_value
 from shared.options.parse import MARKS, Choice, parse_metadata, parse_values
 from shared.recordings.keys import OUTPUT_MARK
@@ -71,7 +72,7 @@ INVALID: tuple[tuple[str, Any], ...] = (
     ("priority", "-1"),
     ("priority", True),
     ("priority", 1e400),
-    ("formats", "docx"),
+    ("formats", "pdf"),
     ("formats", "json txt"),
     ("formats", []),
     ("formats", ["txt", None]),
@@ -230,7 +231,8 @@ def test_mark_of_what_scribe_writes_is_no_option() -> None:
 
 
 def test_formats_are_those_of_the_settings() -> None:
-    assert RecordingOptions().formats == DEFAULT_FORMATS == tuple(FORMATS)
+    assert RecordingOptions().formats == DEFAULT_FORMATS
+    assert tuple(FORMATS) == OPTION_FORMATS
 
 
 def test_message_is_short_even_if_the_place_is_not() -> None:

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from shared.options.model import FORMATS as OPTION_FORMATS
 from shared.recordings.keys import (
     ERROR_EXTENSION,
     TRANSCRIPT_EXTENSIONS,
     done_prefix,
+    get_extension,
     is_output_key,
     open_prefix,
     raw_result_key,
@@ -21,7 +23,7 @@ from shared.transcript import FORMATS
 
 BUCKET, SECOND, TEXTS = "media-1250000000", "phone-1250000000", "text-1250000000"
 ALONE = Settings(input_buckets=(BUCKET,), callback_tokens=("t" * 16,), region="ap-chengdu")
-ENDINGS = (*FORMATS, ERROR_EXTENSION)
+ENDINGS = (*TRANSCRIPT_EXTENSIONS, ERROR_EXTENSION)
 
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300).filter(
     lambda key: len(key.encode()) <= 850
@@ -39,6 +41,7 @@ long_keys = st.tuples(
         ("txt", "transcripts/calls/a.mp3.txt"),
         ("srt", "transcripts/calls/a.mp3.srt"),
         ("vtt", "transcripts/calls/a.mp3.vtt"),
+        ("podcast.json", "transcripts/calls/a.mp3.podcast.json"),
         (ERROR_EXTENSION, "transcripts/calls/a.mp3.error.json"),
     ],
 )
@@ -108,7 +111,7 @@ def test_outputs_of_one_recording_have_distinct_keys(key: str) -> None:
 
 
 def test_short_name_is_kept() -> None:
-    longest = "k" * (850 - len("transcripts/") - len(".error.json"))
+    longest = "k" * (850 - len("transcripts/") - len(".podcast.json"))
     assert transcript_key(ALONE, BUCKET, longest, "txt") == f"transcripts/{longest}.txt"
     assert "~" in transcript_key(ALONE, BUCKET, longest + "k", "txt")
 
@@ -154,9 +157,10 @@ def test_folders_that_are_no_bucket_of_the_account_are_kept_as_they_are(folder: 
 
 
 def test_every_format_has_an_extension_that_is_removed_with_the_others() -> None:
-    assert {output_format.extension.removeprefix(".") for output_format in FORMATS.values()} <= set(
-        TRANSCRIPT_EXTENSIONS
-    )
+    assert {name: output_format.extension for name, output_format in FORMATS.items()} == {
+        name: f".{get_extension(name)}" for name in OPTION_FORMATS
+    }
+    assert tuple(map(get_extension, OPTION_FORMATS)) == TRANSCRIPT_EXTENSIONS
 
 
 def test_buckets_with_own_outputs_have_no_folders() -> None:

@@ -71,8 +71,8 @@ def test_recording_gets_its_own_formats_whatever_the_settings_say(pipeline: InMe
 
 
 def test_all_formats_of_a_recording_are_its_own_too(pipeline: InMemoryPipeline) -> None:
-    transcribe(pipeline, formats="json,txt,srt,vtt")
-    assert list_extensions(pipeline) == ["json", "srt", "txt", "vtt"]
+    transcribe(pipeline, formats="json,txt,srt,vtt,html")
+    assert list_extensions(pipeline) == ["html", "json", "srt", "txt", "vtt"]
 
 
 def test_settings_that_change_during_the_job_decide_for_other_recordings_only(

@@ -4,7 +4,7 @@ from itertools import accumulate
 
 import pytest
 
-from shared.transcript import FORMATS, Transcript
+from shared.transcript import FORMATS, Layout, Transcript, name_transcript
 from tests.helpers.transcripts import build_test_transcript
 
 
@@ -54,3 +54,19 @@ def test_hour_without_a_pause_is_split_into_paragraphs() -> None:
     paragraphs = render_text(build_test_transcript(lines=lines)).split("\n\n")
     assert max(map(len, paragraphs)) < 700
     assert min(map(len, paragraphs[:-1])) > 500
+
+
+def test_paragraph_begins_with_its_time_on_request() -> None:
+    lines = "[0:0.900,0:1.000,0] One.\n[0:1.000,0:2.000,0] Two.\n[61:5.999,61:7.000,1] Three.\n[6000:0,6000:1,0] Four."
+    transcript = build_test_transcript(lines=lines)._replace(layout=Layout(has_times=True))
+    assert render_text(transcript).split("\n\n") == [
+        "[00:00:00] Speaker 1: One. Two.",
+        "[01:01:05] Speaker 2: Three.",
+        "[100:00:00] Speaker 1: Four.\n",
+    ]
+
+
+def test_title_has_no_time() -> None:
+    transcript = build_test_transcript(lines="[0:1.000,0:2.000] One.")
+    named = name_transcript(transcript, "周会", (), {}, Layout(has_times=True))
+    assert render_text(named) == "周会\n\n[00:00:01] One.\n"

@@ -1,15 +1,25 @@
 """The example in docs/transcript.md is the output of the code, and the schema accepts it."""
 
+import io
 import json
 import re
 from pathlib import Path
 
+import docx
 import jsonschema
 import pytest
 
 from shared.options.model import OPTIONS
 from shared.options.parse import Choice
-from shared.transcript import FORMATS, RecordingRef, Sentence, Transcript, build_transcript, parse_sentence
+from shared.transcript import (
+    FORMATS,
+    Layout,
+    RecordingRef,
+    Sentence,
+    Transcript,
+    build_transcript,
+    parse_sentence,
+)
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "transcript.md").read_text(encoding="utf-8")
@@ -50,11 +60,28 @@ def build_example(title: str = "", speaker_names: tuple[str, ...] = ()) -> Trans
     )
 
 
+def read_shown_text(name: str, data: bytes) -> str:
+    """Return what the page has for a file: its text, or what Word shows of a document."""
+    if name == "docx":
+        return "".join(f"{paragraph.text}\n" for paragraph in docx.Document(io.BytesIO(data)).paragraphs)
+    if name == "csv":
+        return data.decode("utf-8-sig").replace("\r\n", "\n")  # the page itself has other line ends
+    return data.decode()
+
+
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_example_in_the_page_is_what_the_code_writes(name: str) -> None:
     block = re.search(rf"^```{name}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     assert block is not None, f"docs/transcript.md has no {name} block"
-    assert block[1] == FORMATS[name].render(build_example()).decode()
+    assert block[1] == read_shown_text(name, FORMATS[name].render(build_example()))
+
+
+def test_example_with_times_is_what_the_code_writes() -> None:
+    block = re.search(r"^```text times\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    example = build_example()._replace(layout=Layout(has_times=True))
+    assert FORMATS["txt"].render(example).decode().startswith(block[1])
+    assert block[1].count("[00:00:0") == 2
 
 
 @pytest.mark.parametrize(("language", "name"), [("text", "txt"), ("vtt", "vtt")])
