@@ -40,6 +40,16 @@ def scribe(
     )
 
 
+def test_help_and_wrong_arguments_wait_for_no_library() -> None:
+    program = "import sys, cli.main; print(*sys.modules)"
+    process = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in process.stdout.split()}
+    assert {"cli", "typer"} <= loaded
+    assert loaded.isdisjoint({"httpx", "localcloud", "pydantic", "tencentcloud", "xmltodict", "yaml"})
+
+
 def test_demo_transcribes_every_sample(tmp_path: Path) -> None:
     process = scribe("demo", cwd=tmp_path)
     assert process.returncode == 0, process.stdout + process.stderr

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from cli.local.emulator import (
@@ -26,6 +25,7 @@ from cli.local.emulator import (
 from cli.package import build
 from shared.settings import DEFAULT_FORMATS
 from shared.transcript import FORMATS
+from tests.helpers.loopback import send_request
 
 pytestmark = pytest.mark.process
 
@@ -50,8 +50,8 @@ EVERY_FUNCTION = (
 )
 RESULTS = modules("shared.recordings", "complete supersede") | modules(
     "shared.transcript",
-    "captions cue_runs formats formats.context formats.json_document formats.plain_text models parser phrases text"
-    " word_times",
+    "caption_limits caption_lines captions cue_runs formats formats.context formats.json_document formats.plain_text"
+    " models parser phrases text voices word_times",
 )
 FORMAT_MODULES = {name: f"shared.transcript.formats.{each.module}" for name, each in FORMATS.items()}
 OWN = {
@@ -119,7 +119,7 @@ def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
     submitted = cloud.first_event("upload", build_event("a.wav"))
     (recording,) = submitted["response"]["recordings"]
     idle_url = f"{cloud.emulator.endpoint}/-/idle?timeout=20"
-    assert httpx.get(idle_url, headers=cloud.emulator.admin_headers, trust_env=False).json() is True
+    assert send_request("GET", idle_url, headers=cloud.emulator.admin_headers).json() is True
     notified = cloud.first_event("callback", build_notification(recording["job_id"]))
     swept = cloud.first_event("sweep", {"Message": "reconcile"})
 

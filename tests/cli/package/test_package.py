@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import shared
-from cli.package import Package, PackageError, build
+from cli.package import Package, PackageError, build, compute_label
 from cli.package.dependencies import find_interpreter
 from cli.package.files import copy_sources, hash_tree
 from cli.package.models import explain_disk_errors
@@ -143,6 +143,7 @@ def test_rules_are_in_the_package_where_the_functions_look(package: Package, tmp
     assert (built.tree / PACKAGE_RULES.name).read_bytes() == compiled
     assert PACKAGE_RULES.parent == Path(shared.__file__).parents[1]  # the top of the package
     assert built.digest != package.digest
+    assert (compute_label(), compute_label(compiled)) == (package.label, built.label)
     changed = build(tmp_path / "package", pythons=(), rules=compiled + b"\n")
     assert len({changed.digest, built.digest, package.digest}) == 3
     again = build(tmp_path / "package", pythons=())
