@@ -16,7 +16,7 @@ stem has no owner. Claims are never deleted, so each answer is for ever: an atte
 next one, and a recording that is uploaded again has its name again. The owner is written before a receipt has the name.
 
 A recording without an extension has its key as its stem and as its full name. If another recording has a claim on that,
-its name gets a digest, and its claim "distinct" says so: it is written before a receipt, and decides before "owns" does.
+its name gets a digest, and its claim "distinct" says so: it is written before a receipt, and decides before "owns".
 If it was transcribed before, with full names, it owns the stem already, and that claim is written for it.
 """
 
