@@ -21,7 +21,7 @@ ENGLISH = (
     "Most of them have never been played since.",
     "I think, and this is only my own opinion, that we keep too much and look at too little of it.",
     "So what should we do?",
-    "First, write down what was said. Then throw away what nobody will read twice.",
+    "First, write down what was said. Then throw away what no one will read twice.",
     "Thank you very much for calling, and have a nice day.",
 )
 CHINESE = (
