@@ -102,7 +102,7 @@ def test_marked_text_has_contrast(
 def test_colours_follow_the_system(reader: TranscriptPage) -> None:
     seen = []
     for scheme in ("light", "dark"):
-        reader.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        reader.page.emulate_media(color_scheme=scheme)
         seen.append(read_style(reader, "body", "color", "backgroundColor"))
     (light_text, light), (dark_text, dark) = seen
     assert luminance(light) > luminance(light_text)
