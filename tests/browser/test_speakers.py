@@ -24,7 +24,8 @@ def rename(page: TranscriptPage, old: str, new: str) -> None:
 
 
 def read_page(page: TranscriptPage) -> str:
-    text: str = page.run("document.body.innerText")
+    # Not innerText, which leaves out what is not drawn yet.
+    text: str = page.run("document.body.textContent")
     return text
 
 
