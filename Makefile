@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
+# Container images often switch bytecode off. The tests start thousands of processes, which would all compile again.
+export PYTHONDONTWRITEBYTECODE :=
 MADE := $(VENV)/.made-$(shell $(PYTHON) -c 'import platform; print(platform.python_version())')
 
 .PHONY: demo help test test-fast check format docs chaos load bench package clean

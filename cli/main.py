@@ -1,11 +1,14 @@
-"""The `scribe` command: arguments, help texts, exit statuses."""
+"""The `scribe` command: arguments, help texts, exit statuses.
+
+Each command imports what it needs when it runs: clients of HTTP, the SDK and the local cloud take up to a second, which
+`scribe --help` and a mistake in the arguments need not wait for.
+"""
 
 from __future__ import annotations
 
 import signal
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,10 +18,6 @@ from rich.markup import escape
 
 from cli.config import ENV_FILE, check_secrets_not_tracked, create_context
 from cli.errors import OperatorError
-from cli.local.demo import run_demo
-from cli.local.invoke import invoke as invoke_function
-from cli.local.recordings import InvalidArguments, load_own_recordings
-from cli.local.serve import serve
 from cli.local.speech import Speech, SpeechOptions
 from cli.output import create_console, escape_line, escape_markup, print_stack_trace, protect_streams
 from shared.errors import CloudError, ScribeError
@@ -81,6 +80,8 @@ EngineOption = Annotated[
 
 def _print_version(requested: bool) -> None:
     if requested:
+        from importlib.metadata import version  # noqa: PLC0415
+
         print(f"scribe {version('scribe-cos')}")
         raise typer.Exit
 
@@ -118,6 +119,9 @@ def demo(
     Deploys Scribe to a local cloud and uploads recordings to it. Needs no account. A text beside a recording
     (talk.mp3.transcript.txt) is returned as its transcript, in any language.
     """
+    from cli.local.demo import run_demo  # noqa: PLC0415
+    from cli.local.recordings import InvalidArguments, load_own_recordings  # noqa: PLC0415
+
     console = create_console()
     try:
         own = load_own_recordings(files) if files else None
@@ -152,6 +156,8 @@ def local(
 
     Prints each upload, result and error.
     """
+    from cli.local.serve import serve  # noqa: PLC0415
+
     console = create_console()
     options = SpeechOptions(speech, speech_model, engine)
     _run(console, lambda: serve(console, data, port, options))
@@ -172,6 +178,8 @@ def invoke(
 
     Prints its requests, its log and its result.
     """
+    from cli.local.invoke import invoke as invoke_function  # noqa: PLC0415
+
     console = create_console()
     if not _run(console, lambda: invoke_function(console, data, function, event)):
         raise typer.Exit(1)
@@ -214,7 +222,6 @@ def deploy(
     env_file: EnvFile = ENV_FILE,
 ) -> None:
     """Create or update everything in serverless.yml. Safe to re-run."""
-    # The Tencent SDK takes a third of a second to import; the other commands do not need it.
     from cli.deploy import command  # noqa: PLC0415
 
     console = create_console()

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 
-# These stay in one process: the flows, because one test checks all of them, and tests that share a deployment or what
-# Whisper recognised, which takes half a minute.
+# These stay in one process: the flows, because one test checks all of them, and tests that share a deployment, local
+# clouds, a package, or what Whisper recognised, which takes half a minute.
 TOGETHER = (
     "tests/flow/",
     "tests/cli/deploy/",
     "tests/cli/doctor/",
+    "tests/chaos/test_kill_points.py",
+    "tests/cli/cloud/",
+    "tests/cli/explain/",
+    "tests/cli/package/",
     "tests/localcloud/speech/test_whisper.py",
 )
 
@@ -40,6 +44,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
             return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
 
     return Scheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Measure the coverage of shared/ by the tests that start no process.
+
+    They have to reach it alone: a line that only a whole deployment runs has no test that says what it is for. The
+    others take a third less time without.
+    """
+    if config.pluginmanager.hasplugin("_cov"):
+        for item in items:
+            if item.get_closest_marker("process"):
+                item.add_marker("no_cover")
 
 
 class ProcessGuard:

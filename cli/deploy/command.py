@@ -42,7 +42,7 @@ from cli.doctor.runner import rerun_check, run_checks
 from cli.errors import OperatorError
 from cli.manifest.models import Manifest
 from cli.output import escape_line
-from cli.package import build
+from cli.package import build, compute_label
 from cli.rules.compiler import compile_rules
 from cli.rules.loader import load_context_rules
 from cli.rules.models import RulesFile
@@ -321,10 +321,10 @@ def verify_deployment(
 
 
 def _build_package(console: Console, rules: RulesFile | None) -> PackageRef:
-    """Build the package for its label. The zip is built again, with bytecode, only if it is uploaded."""
+    """Compute the label of the package, which is built only if it is uploaded."""
     compiled = compile_rules(rules)
-    with console.status("Building the package"), tempfile.TemporaryDirectory(prefix="scribe-") as folder:
-        label = build(Path(folder) / "package", pythons=(), rules=compiled).label
+    with console.status("Building the package"):
+        label = compute_label(compiled)
     console.print(label)
     if rules:
         console.print(rules.summary)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -33,7 +31,7 @@ from cli.errors import OperatorError
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
 from cli.output import escape_markup, print_json
-from cli.package import PackageError, build
+from cli.package import PackageError, compute_label
 from cli.rules.compiler import compile_rules
 from cli.rules.loader import load_context_rules
 from cli.rules.models import RulesError, RulesFile
@@ -158,8 +156,7 @@ def _print_finding(console: Console, finding: Finding) -> None:
 
 def _build_label(rules: bytes) -> str:
     """The label of this checkout's package, which does not depend on bytecode; "" if it cannot be built."""
-    with tempfile.TemporaryDirectory(prefix="scribe-") as folder:
-        try:
-            return build(Path(folder) / "package", pythons=(), rules=rules).label
-        except PackageError:
-            return ""
+    try:
+        return compute_label(rules)
+    except PackageError:
+        return ""

@@ -7,8 +7,6 @@ from enum import Enum
 from typing import NamedTuple
 
 from cli.errors import OperatorError
-from cli.local.emulator import ENGINE, SETTINGS
-from shared.settings import load_settings
 
 WHISPER_ENGINE = "16k_multi_lang"  # the language is detected
 
@@ -35,12 +33,18 @@ class SpeechOptions(NamedTuple):
     @property
     def engine_name(self) -> str:
         """The setting ENGINE of the local deployment."""
+        # Imported by the commands that start a local cloud only: it takes a fifth of a second.
+        from cli.local.emulator import ENGINE  # noqa: PLC0415
+
         return self.engine or (WHISPER_ENGINE if self.is_whisper else ENGINE)
 
     def check(self) -> None:
         """Raise OperatorError for options that exclude each other, SettingsError for an invalid name of an engine."""
         if self.model and not self.is_whisper:
             raise OperatorError("--speech-model is for --speech whisper only")
+        from cli.local.emulator import SETTINGS  # noqa: PLC0415
+        from shared.settings import load_settings  # noqa: PLC0415
+
         load_settings({**SETTINGS, "ENGINE": self.engine_name})
 
     def prepare(self, report: Callable[[str], None]) -> list[str]:

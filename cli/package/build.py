@@ -18,10 +18,21 @@ from cli.package.dependencies import (
     install_libraries,
 )
 from cli.package.files import copy_sources, hash_tree, write_zip
-from cli.package.models import Package, PackageError, explain_disk_errors
+from cli.package.models import Package, PackageError, explain_disk_errors, format_label
 
 RULES_NAME = "rules.json"  # where the functions look for it: shared/recordings/options.py
 _MAX_ATTEMPTS = 10
+
+
+def compute_label(rules: bytes = b"") -> str:
+    """Return the label of the package that `build` would create now. It costs neither bytecode nor a zip.
+
+    Raises PackageError when the libraries cannot be installed, or when the disk is full.
+    """
+    libraries = _prepare_libraries(None)
+    with tempfile.TemporaryDirectory(prefix="scribe-") as temporary, explain_disk_errors(Path(temporary)):
+        tree = _copy_files(Path(temporary) / "tree", libraries, rules)
+        return format_label(_read_version(), hash_tree(tree))
 
 
 def build(folder: Path, *, pythons: Iterable[str] | None = None, rules: bytes = b"") -> Package:
@@ -35,21 +46,30 @@ def build(folder: Path, *, pythons: Iterable[str] | None = None, rules: bytes = 
     folder = folder.resolve()
     _check_replaceable(folder)
     interpreter = find_interpreter(candidate_interpreters() if pythons is None else pythons)
-    cache = PROJECT_FOLDER / "build" / "libraries"
-    with explain_disk_errors(cache):
-        libraries = install_libraries(PROJECT_FOLDER / "requirements.lock", cache, interpreter)
+    libraries = _prepare_libraries(interpreter)
     with explain_disk_errors(folder.parent):
         return _build(folder, libraries, interpreter, rules)
+
+
+def _prepare_libraries(interpreter: Interpreter | None) -> Path:
+    cache = PROJECT_FOLDER / "build" / "libraries"
+    with explain_disk_errors(cache):
+        return install_libraries(PROJECT_FOLDER / "requirements.lock", cache, interpreter)
+
+
+def _copy_files(tree: Path, libraries: Path, rules: bytes) -> Path:
+    """Copy everything but the bytecode of our own sources to the new folder `tree`."""
+    shutil.copytree(libraries, tree)
+    copy_sources(PROJECT_FOLDER, tree)
+    if rules:
+        (tree / RULES_NAME).write_bytes(rules)
+    return tree
 
 
 def _build(folder: Path, libraries: Path, interpreter: Interpreter | None, rules: bytes) -> Package:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".package-", dir=folder.parent) as temporary:
-        tree = Path(temporary) / "new"
-        shutil.copytree(libraries, tree)
-        copy_sources(PROJECT_FOLDER, tree)
-        if rules:
-            (tree / RULES_NAME).write_bytes(rules)
+        tree = _copy_files(Path(temporary) / "new", libraries, rules)
         if interpreter:
             compile_tree(tree, interpreter)
         zip_path = folder.with_name(f"{folder.name}.zip")

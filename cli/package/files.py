@@ -1,7 +1,7 @@
 """Which files get into the package, their digest, and the zip.
 
-Files are copied by what they are (Python sources), not left out by name: a `.env` or a key file in the checkout cannot
-get in.
+Files are copied by what they are (Python sources, and the style and the script of the page), not left out by name: a
+`.env` or a key file in the checkout cannot get in.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+_SOURCE_SUFFIXES = frozenset({".py", ".css", ".js"})
 _SKIPPED_SUFFIXES = (".dist-info", "bin")  # no library reads its own metadata
 _BYTECODE_FOLDER = "__pycache__"
 
@@ -25,7 +26,9 @@ def copy_sources(root: Path, tree: Path) -> None:
     """Copy the handlers to the top of the folder, and `shared/`."""
     for source in sorted((root / "handlers").glob("[!_]*.py")):
         shutil.copyfile(source, tree / source.name)
-    for source in sorted((root / "shared").rglob("*.py")):
+    for source in sorted((root / "shared").rglob("*")):
+        if source.suffix not in _SOURCE_SUFFIXES or not source.is_file():
+            continue
         target = tree / source.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)

@@ -35,8 +35,8 @@ class Package:
 
     @property
     def label(self) -> str:
-        """A function's Description. SCF accepts letters, digits, spaces, commas and full stops only."""
-        return f"Scribe {self.version}, package {self.digest}"
+        """A function's Description."""
+        return format_label(self.version, self.digest)
 
     @property
     def summary(self) -> str:
@@ -51,6 +51,11 @@ class Package:
             f"{self.tree}: {self.label}, {bytecode}\n"
             f"{self.zip_path}: {self.zip_bytes:,} bytes, unpacked {self.unpacked_bytes:,}"
         )
+
+
+def format_label(version: str, digest: str) -> str:
+    """Format a function's Description. SCF accepts letters, digits, spaces, commas and full stops only."""
+    return f"Scribe {version}, package {digest}"
 
 
 @contextmanager

@@ -194,9 +194,9 @@ def remove_forbidden_characters(text: str) -> str:
 def list_changes(options: RecordingOptions) -> dict[str, Value | list[str]]:
     """Return the options that differ from their defaults, by name, as JSON values that `parse_values` reads."""
     changes: dict[str, Value | list[str]] = {}
-    for name, option in OPTIONS.items():
-        value: Value = getattr(options, option.field)
-        if value != option.default:
+    for field, value, default in zip(RecordingOptions._fields, options, DEFAULTS, strict=True):
+        if value != default:
+            name = field.replace("_", "-")
             changes[name] = as_json_value(name, value)
     return changes
 

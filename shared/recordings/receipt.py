@@ -25,7 +25,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 from shared.options.combine import combine
 from shared.options.model import DEFAULTS, OPTIONS, RecordingOptions, Value, list_changes
 from shared.options.parse import METADATA_PREFIX, OPTION_PREFIX, parse_values
+from shared.recordings.keys import NAME_KINDS
 from shared.tencent.hosts import is_region
 
 RECEIPT_VERSION = 4
@@ -43,6 +44,8 @@ MAX_SUPERSEDED_JOBS = 50
 MAX_EARLIER_NONCES = 50
 _LAST_VERSION_WITHOUT_SECRETS = 2
 _LAST_VERSION_WITHOUT_SOURCES = 3
+# The default of versions whose receipts did not have formats of their own that were the default.
+_FORMATS_BEFORE_HTML = ("json", "txt", "srt", "vtt")
 _OPTIONS_AS_MEMBERS = frozenset({"engine", "channels"})  # of the receipt, since its first version
 
 # Bytes that represent themselves in an id. The escapes of all others begin with a character that sorts where the byte
@@ -152,7 +155,7 @@ class Receipt(NamedTuple):
     `deployment` tells the receipts of several deployments with one output bucket apart; "" is unknown.
     `options` are those beside `engine` and `channels` that differ from their defaults, by name; `recording_options` has
     them all. `sources` has the place of each option that rules, metadata or a sidecar chose, by name; what is not there
-    is of the settings or a default.
+    is of the settings or a default. `output_name` is how its outputs are named (keys.py); "" is the full name.
     """
 
     id: str
@@ -184,6 +187,7 @@ class Receipt(NamedTuple):
     deployment: str = ""
     options: Mapping[str, Value | list[str]] = MappingProxyType({})
     sources: Mapping[str, str] = MappingProxyType({})
+    output_name: str = ""
 
     @property
     def recording_options(self) -> RecordingOptions:
@@ -197,7 +201,7 @@ class Receipt(NamedTuple):
         return self._replace(
             engine=options.engine,
             channels=options.channels,
-            options=select_options(options),
+            options=select_options(options, sources),
             sources=MappingProxyType(dict(sources)),
         )
 
@@ -315,6 +319,8 @@ class Receipt(NamedTuple):
             document[name] = dict(members)
             if not members:
                 del document[name]  # an earlier version reads nearly every receipt as its own
+        if not self.output_name:
+            del document["output_name"]
         return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
 
     @classmethod
@@ -357,9 +363,12 @@ class Receipt(NamedTuple):
                 waits_since_s=_parse_seconds(raw.get("waits_since_s", raw["created_s"])),
                 is_wait_reported=bool(raw.get("is_wait_reported", False)),
                 deployment=str(raw.get("deployment", "")),
-                options=select_options(_parse_options(raw.get("options", {}))),
+                options=_read_options(raw),
                 sources=_parse_sources(raw),
+                output_name=str(raw.get("output_name", "")),
             )
+            if receipt.output_name not in NAME_KINDS:
+                raise ValueError(receipt.output_name)  # noqa: TRY301 - as an unknown outcome
             if receipt.is_open != (receipt.state in OPEN_STATES):
                 raise ValueError(receipt.outcome)  # noqa: TRY301 - an unknown outcome raises it too
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -371,10 +380,23 @@ class Receipt(NamedTuple):
         return receipt
 
 
-def select_options(options: RecordingOptions) -> Mapping[str, Value | list[str]]:
-    """Return what a receipt has in `options`."""
+def select_options(
+    options: RecordingOptions, sources: Collection[str] = ()
+) -> Mapping[str, Value | list[str]]:
+    """Return what a receipt has in `options`: formats of its own too, if they are the default ones of today."""
     changes = list_changes(options)
+    if "formats" in sources:
+        changes["formats"] = list(options.formats)
     return MappingProxyType({name: changes[name] for name in changes if name not in _OPTIONS_AS_MEMBERS})
+
+
+def _read_options(raw: Mapping[str, Any]) -> Mapping[str, Value | list[str]]:
+    sources = _parse_sources(raw)
+    members = raw.get("options", {})
+    options = _parse_options(members)
+    if "formats" in sources and "formats" not in members:
+        options = options._replace(formats=_FORMATS_BEFORE_HTML)
+    return select_options(options, sources)
 
 
 def _parse_options(raw: Any) -> RecordingOptions:

@@ -54,7 +54,7 @@ class Layout(NamedTuple):
     """How transcripts are laid out: the options of a recording that only its files show.
 
     `caption_width` in columns, where a Chinese character takes two; 0 is 42, and 32 where a line is mostly Chinese.
-    `caption_lines` of a cue, `caption_seconds` of the longest one. `has_times`: in TXT, paragraphs begin with their time.
+    `caption_lines` of a cue, `caption_seconds` of the longest one. `has_times`: in TXT, paragraphs begin with a time.
     """
 
     caption_width: int = 0

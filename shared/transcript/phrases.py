@@ -2,66 +2,47 @@
 
     Transcript -> build_phrases -> list[Phrase]   in order of time, those of one voice one after the other
 
-A phrase fits on one line. It ends at punctuation or a pause where there is one, and never inside a word of the engine;
-a word that is wider than a line is a phrase of its own.
+A phrase fits on one line and into the time of one cue. It ends at punctuation or a pause where there is one, and never
+inside a word of the engine; a word that is wider than a line, or longer than a cue, is a phrase of its own.
 """
 
+from __future__ import annotations
+
+import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from shared.transcript.caption_limits import CaptionLimits, measure, measure_label, measure_prefixes
 from shared.transcript.models import Sentence, Transcript
-from shared.transcript.text import (
-    char_width,
-    display_width,
-    find_line_breaks,
-    needs_space_between,
-    replace_markup,
-    shorten,
-)
+from shared.transcript.text import find_line_breaks, needs_space_between
+from shared.transcript.voices import find_overlaps, make_voices_sequential
 from shared.transcript.word_times import WordTimings
 
 # How good it is to end a cue here.
 AT_SENTENCE_END, AT_STOP, AT_COMMA, AT_PAUSE, INSIDE = 4, 3, 2, 1, 0
+BREAK_COST = {AT_SENTENCE_END: 0.0, AT_STOP: 0.1, AT_COMMA: 0.8, AT_PAUSE: 0.9, INSIDE: 2.5}
 _STOPS, _COMMAS = ".!?;…。！？；．", ",:、，：—"
 # Up to two spaces or closing marks may be between the character and the break.
 _BEFORE_GOOD_BREAK = re.compile(rf"[{_STOPS}{_COMMAS}][ ”’」』]{{0,2}}")
-MAX_LABEL_WIDTH = 20  # a longer name is shortened
 _PAUSE_MS = 250
 _SHORT_SENTENCE_MS = 3_000
-_MS_PER_COLUMN = 40  # the least time for text of a voice that says two things at once
-
-
-class LineLimits(NamedTuple):
-    """The widest lines in columns: of text that is mostly Chinese or Japanese, and of other text.
-
-    A Chinese character takes two columns, so 32 are 16 characters; letters and digits in such a line count half.
-    """
-
-    cjk: int = 32
-    other: int = 42
-
-    @property
-    def widest(self) -> int:
-        """The larger of the two."""
-        return max(self)
-
-    def fits(self, width: int, wide: int) -> bool:
-        """Check a line of this width in columns, of which so many are of wide characters."""
-        return width <= (self.cjk if 2 * wide > width else self.other)
+_MAX_WORD_MS = 1_500  # engines stretch a word into the pause after it
 
 
 class Phrase(NamedTuple):
     """A part of a sentence. `score` says how good a cue ends after it; `has_space`: a space is before it.
 
     `width` in columns, of which `wide` are of wide characters. The label is None where there is only one voice.
-    `breaks` are the offsets in the text before which a line may end.
+    `breaks` are the offsets in the text before which a line may end. No cue without the phrase begins before
+    `needed_until_ms`, if that is possible.
     """
 
     start_ms: int
     end_ms: int
+    needed_until_ms: int
     text: str
     width: int
     wide: int
@@ -71,17 +52,17 @@ class Phrase(NamedTuple):
     breaks: tuple[int, ...] = ()
 
 
-def build_phrases(transcript: Transcript, limits: LineLimits) -> list[Phrase]:
+def build_phrases(transcript: Transcript, limits: CaptionLimits) -> list[Phrase]:
     """Return the phrases of all voices in order of their start.
 
     Where voices overlap, each phrase is as short as the text allows: what both say is cut at the same times.
     """
-    sentences = _make_voices_sequential(transcript.sentences)
+    sentences = make_voices_sequential(transcript.sentences)
     labels = {sentence.label: transcript.get_label(sentence) for sentence in sentences}
     phrases: list[Phrase] = []
     texts: dict[str | None, str] = {}  # the last one of each voice
-    for sentence, is_alone in zip(sentences, _find_alone(sentences), strict=True):
-        own = _split_sentence(sentence, labels[sentence.label], limits, as_words=not is_alone)
+    for sentence, is_overlapped in zip(sentences, find_overlaps(sentences), strict=True):
+        own = _split_sentence(sentence, labels[sentence.label], limits, as_words=is_overlapped)
         before = texts.get(sentence.label, "")
         phrases.append(own[0]._replace(has_space=needs_space_between(before, sentence.text)))
         phrases += own[1:]
@@ -90,127 +71,34 @@ def build_phrases(transcript: Transcript, limits: LineLimits) -> list[Phrase]:
     return phrases
 
 
-def _make_voices_sequential(sentences: Sequence[Sentence]) -> list[Sentence]:
-    """Return the sentences with those of one voice one after the other: nobody says two things at once."""
-    voices: dict[str | None, list[Sentence]] = {}
-    for sentence in sentences:
-        voices.setdefault(sentence.label, []).append(sentence)
-    result: list[Sentence] = []
-    for voice in voices.values():
-        if all(first.end_ms <= second.start_ms for first, second in pairwise(voice)):
-            result += voice
-        else:
-            result += _spread(voice)
-    result.sort(key=lambda sentence: sentence.start_ms)
-    return result
-
-
-def _spread(voice: Sequence[Sentence]) -> Iterator[Sentence]:
-    """Yield the sentences of one voice without overlaps: one ends where the next begins, if that leaves it some time.
-
-    Otherwise the sentences that overlap share their time in proportion to their text.
-    """
-    group: list[Sentence] = []
-    end_ms = 0
-    for sentence in voice:
-        if group and sentence.start_ms < end_ms:
-            needed_ms = _MS_PER_COLUMN * sum(display_width(each.text) for each in group)
-            if sentence.start_ms - group[0].start_ms >= needed_ms:
-                yield from _divide(group, sentence.start_ms)
-                group = []
-        elif group:
-            yield from _divide(group, end_ms)
-            group, end_ms = [], 0
-        group.append(sentence)
-        end_ms = max(end_ms, sentence.end_ms)
-    yield from _divide(group, end_ms)
-
-
-def _divide(group: Sequence[Sentence], end_ms: int) -> Iterator[Sentence]:
-    """Yield the sentences between the first one's start and this end; words keep their times if they fit."""
-    if len(group) == 1:
-        yield group[0]._replace(end_ms=min(group[0].end_ms, end_ms))
-        return
-    total = sum(display_width(sentence.text) for sentence in group) or 1
-    start_ms, before = group[0].start_ms, 0
-    length_ms = end_ms - start_ms
-    for sentence in group:
-        after = before + display_width(sentence.text)
-        yield sentence._replace(
-            start_ms=start_ms + length_ms * before // total,
-            end_ms=start_ms + length_ms * after // total,
-            words=(),
-        )
-        before = after
-
-
-def _find_alone(sentences: Sequence[Sentence]) -> list[bool]:
-    """Say of each sentence whether no other voice speaks during it. The sentences are sorted by start."""
-    alone = [True] * len(sentences)
-    last: dict[str | None, int] = {}  # the sentence of each voice that ends last
-    for index, sentence in enumerate(sentences):
-        for label, other in list(last.items()):
-            if label != sentence.label and sentences[other].end_ms > sentence.start_ms:
-                alone[index] = alone[other] = False
-        previous = last.get(sentence.label)
-        if previous is None or sentences[previous].end_ms <= sentence.end_ms:
-            last[sentence.label] = index
-    return alone
-
-
 def _split_sentence(
-    sentence: Sentence, label: str | None, limits: LineLimits, *, as_words: bool
+    sentence: Sentence, label: str | None, limits: CaptionLimits, *, as_words: bool
 ) -> list[Phrase]:
     text = sentence.text
     width, wide = measure(text)
-    label_width, label_wide = measure_label(label)
+    label_width, label_wide = measure_label(label, limits)
+    length_ms = sentence.end_ms - sentence.start_ms
     # A short sentence has no pause that is worth a cue of its own.
-    is_short = not sentence.words or sentence.end_ms - sentence.start_ms <= _SHORT_SENTENCE_MS
+    is_short = length_ms <= min(
+        limits.max_cue_ms, _SHORT_SENTENCE_MS if sentence.words else limits.max_cue_ms
+    )
     if not as_words and is_short and limits.fits(width + label_width, wide + label_wide):
-        return [Phrase(sentence.start_ms, sentence.end_ms, text, width, wide, label, AT_SENTENCE_END, True)]
+        end_ms = sentence.end_ms
+        return [Phrase(sentence.start_ms, end_ms, end_ms, text, width, wide, label, AT_SENTENCE_END, True)]
     return _Splitter(sentence, label, limits).split(as_words=as_words)
-
-
-def measure(text: str) -> tuple[int, int]:
-    """Return the width of a text in columns, and how many of them are of wide characters."""
-    if text.isascii():
-        return len(text), 0
-    widths = [char_width(char) for char in text]
-    return sum(widths), 2 * widths.count(2)
-
-
-def measure_label(label: str | None) -> tuple[int, int]:
-    """Return the width of a label with what follows it, in columns, and how many are of wide characters."""
-    return measure(format_label(label)) if label else (0, 0)
-
-
-def format_label(label: str) -> str:
-    """Return what is written before the text of a caption: at most 20 columns of the name, a colon and a space."""
-    return f"{shorten(replace_markup(label), MAX_LABEL_WIDTH)}: "
 
 
 class _Splitter:
     """A sentence with the offsets where it may break."""
 
-    def __init__(self, sentence: Sentence, label: str | None, limits: LineLimits) -> None:
+    def __init__(self, sentence: Sentence, label: str | None, limits: CaptionLimits) -> None:
         self._sentence = sentence
         self._text = sentence.text
         self._limits = limits
         self._label = label
-        self._label_width, self._label_wide = measure_label(label)
+        self._label_width, self._label_wide = measure_label(label, limits)
         self._timings = WordTimings(sentence)
-        if self._text.isascii():
-            self._widths: Sequence[int] = range(len(self._text) + 1)
-            self._wides: Sequence[int] = [0] * (len(self._text) + 1)
-        else:
-            widths, wides, width, wide = [0], [0], 0, 0
-            for char in self._text:
-                columns = char_width(char)
-                width += columns
-                wide += columns if columns > 1 else 0
-                widths.append(width)
-                wides.append(wide)
-            self._widths, self._wides = widths, wides
+        self._widths, self._wides = measure_prefixes(self._text)
         self._offsets = [0, *self._find_breaks(), len(self._text)]
 
     def split(self, *, as_words: bool) -> list[Phrase]:
@@ -266,14 +154,17 @@ class _Splitter:
         return scores
 
     def _divide(self, offsets: Sequence[int]) -> list[int]:
-        """Return the offsets at which to cut this part into pieces that fit on a line, of about equal width."""
+        """Return the offsets at which to cut this part into pieces of similar width that fit into a line and a cue."""
         left, right = offsets[0], offsets[-1]
-        if len(offsets) == len((left, right)) or self._fit(left, right):
+        length_ms = self._get_end(right) - self._get_start(left)
+        max_ms = self._limits.max_cue_ms
+        if len(offsets) == len((left, right)) or (length_ms <= max_ms and self._fit(left, right)):
             return [left, right]
         width = self._widths[right] - self._widths[left]
         room = max(1, self._get_limit(left, right) - self._label_width)
         result = [left]
-        for first, last in pairwise(self._cut(offsets, max(2, -(-width // room)))):
+        count = max(2, math.ceil(width / room), math.ceil(length_ms / max_ms))
+        for first, last in pairwise(self._cut(offsets, count)):
             result += self._divide(offsets[first : last + 1])[1:]
         return result
 
@@ -294,7 +185,7 @@ class _Splitter:
 
     def _get_limit(self, left: int, right: int) -> int:
         is_cjk = 2 * (self._wides[right] - self._wides[left]) > self._widths[right] - self._widths[left]
-        return self._limits.cjk if is_cjk else self._limits.other
+        return self._limits.cjk_width if is_cjk else self._limits.width
 
     def _fit(self, left: int, right: int) -> bool:
         end = right - 1 if right > left and self._text[right - 1] == " " else right
@@ -307,17 +198,26 @@ class _Splitter:
         if not self._fit(left, right):  # a word that is wider than a line has a line of its own
             width = self._get_limit(left, right)
             wide = min(wide, width)
+        start_ms, end_ms = self._get_start(left), self._get_end(right)
+        breaks = tuple([offset - left for offset in self._get_breaks(left, right)])
         return Phrase(
-            self._timings.start_at(left) if left else self._sentence.start_ms,
-            self._timings.end_at(right) if right < len(self._text) else self._sentence.end_ms,
+            start_ms,
+            end_ms,
+            end_ms if breaks else min(end_ms, start_ms + _MAX_WORD_MS),
             self._text[left:end],
             width,
             wide,
             self._label,
             score,
             left == 0 or self._text[left - 1] == " ",
-            tuple([offset - left for offset in self._get_breaks(left, right)]),
+            breaks,
         )
+
+    def _get_start(self, left: int) -> int:
+        return self._timings.start_at(left) if left else self._sentence.start_ms
+
+    def _get_end(self, right: int) -> int:
+        return self._timings.end_at(right) if right < len(self._text) else self._sentence.end_ms
 
     def _get_breaks(self, left: int, right: int) -> list[int]:
         return self._offsets[bisect_right(self._offsets, left) : bisect_left(self._offsets, right)]

@@ -77,11 +77,6 @@ def display_width(text: str) -> int:
     return len(text) if text.isascii() else sum(map(char_width, text))
 
 
-def prefix_widths(text: str) -> Sequence[int]:
-    """Return the width of the text before each offset, including the offset after the last character."""
-    return range(len(text) + 1) if text.isascii() else list(accumulate(map(char_width, text), initial=0))
-
-
 def find_line_breaks(text: str) -> list[int]:
     """Return the offsets at which a clean text may break, in order. The space before an offset is in neither line."""
     pattern = _SPACES if text.isascii() else _any_break()

@@ -35,7 +35,7 @@ from handlers import callback, sweep, upload
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT_FOLDERS = tuple(f"{ROOT / name}{os.sep}" for name in ("handlers", "shared"))
 CONTEXT = {"request_id": "flow-path", "time_limit_in_ms": 60_000}
-FORMATS = "json,txt,srt,vtt"
+FORMATS = "json,txt,srt,vtt,html"
 IDLE_TIMEOUT_S = 30
 
 
@@ -128,7 +128,7 @@ def measure(emulator: Emulator, operator: OperatorClients, key: str) -> dict[str
         assert client.get(f"idle?timeout={IDLE_TIMEOUT_S}").json() is True
         jobs = client.get("jobs").json()
     event = notification_event(jobs[-1]["job_id"])
-    paths["notification, 4 formats"] = record(lambda: callback.main_handler(event, CONTEXT))
+    paths["notification, 5 formats"] = record(lambda: callback.main_handler(event, CONTEXT))
     paths["redelivered event"] = record(lambda: upload.main_handler(upload_event(key), CONTEXT))
     paths["idle sweep"] = record(lambda: sweep.main_handler({"Message": "reconcile"}, CONTEXT))
     keys = json.dumps(operator_keys(operator))

@@ -1,4 +1,4 @@
-"""Every key of the page, and that none of them works while somebody types."""
+"""Every key of the page, and that none of them works while someone types."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ import httpx
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET, REGION, LocalPipeline
 from shared.recordings.keys import OUTPUT_MARK, STATE_MARK
 from shared.tencent.client import Request
+from tests.helpers.loopback import open_client
 from tests.helpers.permissions import build_scope, write_policies
 from tests.helpers.pipeline import running_pipeline
 
@@ -182,7 +183,7 @@ def running_cloud(
     policies = write_policies(data, build_scope(settings or {}))
     with (
         running_pipeline(data, [*arguments, "--policies", str(policies)], settings) as pipeline,
-        httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=CALL_TIMEOUT_S) as client,
+        open_client(base_url=pipeline.emulator.endpoint, timeout=CALL_TIMEOUT_S) as client,
     ):
         yield Cloud(pipeline, client)
 

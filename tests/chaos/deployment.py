@@ -16,7 +16,7 @@ _VERSIONINGS = ("", ENABLED, SUSPENDED)
 # Jobs take a moment and wait for each other, so that others see them, copy them, and can cancel their own.
 _QUEUE_OPTIONS = ("--job-delay-ms", "300", "--max-concurrent", "8")
 # So that outputs of the old prefixes would be recordings if only their names decided.
-_EXTENSIONS_OF_OUTPUTS = ("json", "txt", "srt", "vtt", "detail", "error")
+_EXTENSIONS_OF_OUTPUTS = ("json", "txt", "srt", "vtt", "html", "detail", "error")
 
 
 class Place(NamedTuple):

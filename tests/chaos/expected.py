@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,9 +20,12 @@ from shared.settings import Settings
 from tests.chaos.deployment import FIRST_PLACE, Place
 from tests.chaos.workload import compute_etag
 
-FORMATS = ("json", "txt", "srt", "vtt")
+FORMATS = ("json", "txt", "srt", "vtt", "html")
 _SETTINGS = Settings((INPUT_BUCKET,), (CALLBACK_TOKEN,), REGION, output_bucket=OUTPUT_BUCKET)
 _SUBTITLE_MARKUP = re.compile(r"WEBVTT.*|[0-9]+|.*-->.*")
+
+_PARAGRAPH = re.compile(r'<p(?! class="empty")(?: [^>]*)?>(.*?)</p>', re.DOTALL)
+_TAG = re.compile("<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ async def _recognize_files(files: Mapping[bytes, Path]) -> dict[bytes, Speech | 
 
 
 def find_difference(files: Mapping[str, bytes], speech: Speech, etag: str) -> str:
-    """Return why these four files are not the transcripts of this content, or ""."""
+    """Return why these files are not the transcripts of this content, or ""."""
     try:
         document = json.loads(files["json"])
         sentences = tuple((item["start_ms"], item["end_ms"], item["text"]) for item in document["sentences"])
@@ -72,7 +76,8 @@ def find_difference(files: Mapping[str, bytes], speech: Speech, etag: str) -> st
     if sentences != speech.sentences:
         return f"the JSON has {sentences}, expected {speech.sentences}"
     for extension in FORMATS[1:]:
-        words = _extract_words(files[extension].decode("utf-8", "replace"))
+        text = files[extension].decode("utf-8", "replace")
+        words = _extract_page_words(text) if extension == "html" else _extract_words(text)
         if words != speech.words:
             return f"{extension} has {words}, expected {speech.words}"
     return ""
@@ -80,6 +85,13 @@ def find_difference(files: Mapping[str, bytes], speech: Speech, etag: str) -> st
 
 def _extract_words(text: str) -> list[str]:
     return " ".join(line for line in text.splitlines() if not _SUBTITLE_MARKUP.fullmatch(line)).split()
+
+
+def _extract_page_words(page: str) -> list[str]:
+    """Return the words of the paragraphs of the transcript, without what the page says itself."""
+    _, _, main = page.partition("<main")
+    paragraphs = _PARAGRAPH.findall(main.partition("</main>")[0])
+    return " ".join(unescape(_TAG.sub("", paragraph)) for paragraph in paragraphs).split()
 
 
 def build_receipt_id(key: str, body: bytes) -> str:

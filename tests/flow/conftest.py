@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from cli.local.emulator import LocalPipeline
 from tests.helpers.flow import Flow, StartFlow
+from tests.helpers.loopback import open_client
 from tests.helpers.permissions import UsedGrants, build_scope, write_policies
 from tests.helpers.pipeline import running_pipeline
 
@@ -32,7 +32,7 @@ def shared_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalP
 @pytest.fixture
 def flow(shared_pipeline: LocalPipeline) -> Iterator[Flow]:
     """The pipeline that all tests share; each uses keys of its own."""
-    with httpx.Client(base_url=shared_pipeline.emulator.endpoint, trust_env=False, timeout=60) as client:
+    with open_client(base_url=shared_pipeline.emulator.endpoint, timeout=60) as client:
         yield Flow(shared_pipeline, client)
 
 
@@ -44,7 +44,7 @@ def _running_flow(data: Path, used_grants: UsedGrants, *arguments: str, **settin
     policies = ("--policies", str(write_policies(data, scope))) if is_least else ()
     with (
         running_pipeline(data, ["--speech", "scripted", *policies, *arguments], settings) as pipeline,
-        httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=60) as client,
+        open_client(base_url=pipeline.emulator.endpoint, timeout=60) as client,
     ):
         flow = Flow(pipeline, client)
         yield flow

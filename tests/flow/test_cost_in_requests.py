@@ -19,7 +19,7 @@ def test_new_recording_costs_eight_requests_and_six_plus_formats(own_flow: Flow)
     cold = [invocation["cold"] for invocation in uploads]
     assert [len(invocation["requests"]) for invocation in uploads] == [8 + is_cold for is_cold in cold]
     assert cold == [True, False]
-    assert [len(invocation["requests"]) for invocation in callbacks] == [6 + 4, 6 + 4]
+    assert [len(invocation["requests"]) for invocation in callbacks] == [6 + 5, 6 + 5]
 
 
 def test_redelivered_event_costs_at_most_three_requests(own_flow: Flow) -> None:
@@ -57,7 +57,7 @@ def test_lost_notifications_cost_one_query_and_one_read_per_receipt(
     eager_flow.settle()
     invocation = eager_flow.sweep()
     assert invocation["result"]["reconciled"] == {"transcribed": 3}
-    requests_per_job = 1 + 4 + 1 + 2  # HEAD, the formats, the error object away, done and open
+    requests_per_job = 1 + 5 + 1 + 2  # HEAD, the formats, the error object away, done and open
     assert len(invocation["requests"]) == 2 + 3 + 1 + 3 * requests_per_job
 
 

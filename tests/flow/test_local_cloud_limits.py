@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.helpers.flow import Flow
+from tests.helpers.loopback import open_client
 from tests.helpers.pipeline import running_pipeline
 from tests.localcloud.stand_in import SAMPLES
 
@@ -21,7 +21,7 @@ def sphinx_flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     """A pipeline that recognises English for real."""
     with (
         running_pipeline(tmp_path_factory.mktemp("cloud"), ["--speech", "pocketsphinx"]) as pipeline,
-        httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=60) as client,
+        open_client(base_url=pipeline.emulator.endpoint, timeout=60) as client,
     ):
         yield Flow(pipeline, client)
 

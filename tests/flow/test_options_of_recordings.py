@@ -91,7 +91,7 @@ def test_folder_of_telephone_calls_by_a_rule(start_flow: StartFlow, tmp_path: Pa
         assert {sentence["channel"] for sentence in document["sentences"]} == {1, 2}
         assert document["speaker_names"] == ["客服", "客户"]
         assert document["options"]["channels"] == {"value": 2, "source": "rules.yml line 3"}
-    assert list_formats(flow, keys[2]) == ["json", "srt", "txt", "vtt"]
+    assert list_formats(flow, keys[2]) == ["html", "json", "srt", "txt", "vtt"]
     assert (flow.transcript(keys[2])["channels"], flow.transcript(keys[2])["options"]) == (1, {})
     assert len(flow.jobs()) == 3
 
@@ -132,7 +132,7 @@ def test_recording_without_speakers_has_no_labels(flow: Flow) -> None:
     flow.settle()
     assert ": " not in flow.output(f"transcripts/{key}.txt").decode()
     assert flow.transcript(key)["options"] == {}
-    assert list_formats(flow, key) == ["json", "srt", "txt", "vtt"]
+    assert list_formats(flow, key) == ["html", "json", "srt", "txt", "vtt"]
 
 
 def test_recording_gets_its_own_formats(flow: Flow) -> None:
@@ -156,7 +156,7 @@ def test_wrong_language_is_put_right_by_uploading_again(own_flow: Flow) -> None:
     assert (first["engine"], second["engine"]) == ("16k_en", "16k_zh")
     assert first["job_id"] != second["job_id"]
     assert len(own_flow.jobs()) == 2
-    assert list_formats(own_flow, key) == ["json", "srt", "txt", "vtt"]
+    assert list_formats(own_flow, key) == ["html", "json", "srt", "txt", "vtt"]
     source = "x-cos-meta-scribe-engine"
     assert second["options"] == {"engine": {"value": "16k_zh", "source": source}}
     again = own_flow.invoke("upload", own_flow.build_event(key))

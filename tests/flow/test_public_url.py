@@ -9,6 +9,7 @@ import pytest
 
 from cli.local.emulator import CALLBACK_TOKEN
 from tests.helpers.flow import Flow, render_notification
+from tests.helpers.loopback import open_client
 from tests.helpers.pipeline import running_pipeline
 
 pytestmark = pytest.mark.process
@@ -33,7 +34,7 @@ def test_stranger_gets_the_same_answer_while_a_setting_is_wrong(flow: Flow, tmp_
     wrong = {"ENGINE": "16k zh", "FORMATS": "a-secret-value"}
     with (
         running_pipeline(tmp_path / "cloud", settings=wrong) as pipeline,
-        httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=60) as client,
+        open_client(base_url=pipeline.emulator.endpoint, timeout=60) as client,
     ):
         broken = Flow(pipeline, client)
         for method, path, body in STRANGERS:

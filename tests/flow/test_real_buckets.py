@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import httpx
 import pytest
 
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
 from shared.tencent.client import Request
 from tests.helpers.flow import CONTENT_A, CONTENT_B, Flow, StartFlow, wait_for_next_second
+from tests.helpers.loopback import open_client
 from tests.helpers.pipeline import running_pipeline
 
 pytestmark = pytest.mark.process
@@ -246,6 +246,6 @@ def test_outputs_of_earlier_settings_are_never_recordings(tmp_path: Path) -> Non
 def running_flow(data: Path, settings: Mapping[str, str]) -> Iterator[Flow]:
     with (
         running_pipeline(data / "cloud", ["--speech", "scripted"], settings) as pipeline,
-        httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=60) as client,
+        open_client(base_url=pipeline.emulator.endpoint, timeout=60) as client,
     ):
         yield Flow(pipeline, client)

@@ -14,7 +14,7 @@ from tests.helpers.flow import Flow
 
 pytestmark = pytest.mark.process
 
-FORMATS = ("json", "txt", "srt", "vtt")
+FORMATS = ("json", "txt", "srt", "vtt", "html")
 
 
 def list_statuses(invocation: dict[str, Any]) -> list[str]:
@@ -22,7 +22,7 @@ def list_statuses(invocation: dict[str, Any]) -> list[str]:
     return [recording["status"] for recording in invocation["result"]["recordings"]]
 
 
-def test_upload_gets_four_transcripts(flow: Flow) -> None:
+def test_upload_gets_a_transcript_in_each_format(flow: Flow) -> None:
     flow.upload("first/plain.wav", b"some speech " * 400)
     flow.settle()
     for name in FORMATS:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from cli.config import PROJECT_FOLDER, CliContext
@@ -17,6 +16,7 @@ from cli.local.emulator import INPUT_BUCKET, deploy_local_pipeline
 from cli.output import SafeConsole
 from shared.tencent.client import Request
 from tests.helpers.flow import CONTENT_A, Flow, wait_for_next_second
+from tests.helpers.loopback import open_client
 
 pytestmark = pytest.mark.process
 
@@ -37,7 +37,7 @@ def deployed_flow(data: Path) -> Iterator[Flow]:
     """Deploy to a local cloud with `scribe deploy`."""
     with (
         deploy_local_pipeline(data, ["--speech", "scripted", "--deploy-delay-ms", "0"]) as pipeline,
-        httpx.Client(base_url=pipeline.emulator.endpoint, trust_env=False, timeout=60) as client,
+        open_client(base_url=pipeline.emulator.endpoint, timeout=60) as client,
     ):
         yield Flow(pipeline, client)
 
@@ -82,7 +82,7 @@ def assert_only_the_new_words_are_left(flow: Flow, engine: str) -> None:
     jobs = flow.jobs()
     assert [job["engine"] for job in jobs] == ["16k_en", engine]
     assert flow.outputs("transcripts/") == [
-        f"transcripts/{KEY}.{extension}" for extension in ("json", "srt", "txt", "vtt")
+        f"transcripts/{KEY}.{extension}" for extension in ("html", "json", "srt", "txt", "vtt")
     ]
     for key in flow.outputs("transcripts/"):
         text = flow.output(key).decode()

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import httpx
 from rich.console import Console
 
 from cli.config import CliContext, load_config
@@ -28,6 +27,7 @@ from cli.policy.documents import deployer_policy
 from cli.policy.permissions import LOCK_FOLDER, load_function_settings, scope_from_settings
 from shared.settings import Settings
 from shared.tencent.auth import Credentials
+from tests.helpers.loopback import send_request
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "ap-guangzhou"
@@ -96,9 +96,7 @@ class Account:
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self.emulator.endpoint}/-/{path}"
-        response = httpx.request(
-            method, url, json=body, headers=self.emulator.admin_headers, trust_env=False, timeout=60
-        )
+        response = send_request(method, url, json=body, headers=self.emulator.admin_headers, timeout=60)
         assert response.status_code == 200, response.text
         return response.json()
 

@@ -35,5 +35,6 @@ def build_transcripts(speech: Speech, body: bytes) -> dict[str, bytes]:
         "txt": " ".join(speech.words),
         "srt": "1\n00:00:00,000 --> 00:00:00,900\n" + " ".join(speech.words),
         "vtt": "WEBVTT\n\n00:00.000 --> 00:00.900\n" + " ".join(speech.words),
+        "html": f"<title>1</title><main><p><span>{' '.join(speech.words)}</span></p></main>",
     }
     return {build_output_key(KEY, extension): text.encode() for extension, text in texts.items()}

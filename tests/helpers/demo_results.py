@@ -41,6 +41,7 @@ def build_transcript(
         "txt": text,
         "srt": captions,
         "vtt": captions,
+        "html": f"<!doctype html><main><p>{'</p><p>'.join(sentences)}</p></main>",
     }
     return build_result(key, {**contents, **(files or {})}, seconds, expected)
 

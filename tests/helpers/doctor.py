@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from cli.cloud.client import ApiClient
 from cli.cloud.scf import ScfClient, find_public_url
 from cli.config import CliContext, Commands
@@ -26,6 +24,7 @@ from cli.manifest.models import Manifest, create_function_payload
 from cli.policy.permissions import load_function_settings
 from shared.tencent.auth import Credentials
 from shared.tencent.speech_models import Queue
+from tests.helpers.loopback import send_request
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION, APPID, OWNER = "ap-guangzhou", "1250000000", "100000000001"
@@ -105,12 +104,11 @@ class Deployment:
         return CliContext(ROOT, self.folder / "none.env", process, self.folder)
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
-        response = httpx.request(
+        response = send_request(
             method,
             f"{self.emulator.endpoint}/-/{path}",
             json=body,
             headers=self.emulator.admin_headers,
-            trust_env=False,
         )
         assert response.is_success, response.text
         return response.json()

@@ -60,7 +60,7 @@ def assert_words(pipeline: InMemoryPipeline, engine: str, jobs: int) -> None:
     assert pipeline.count_jobs() == jobs
     assert pipeline.list_open() == []
     assert pipeline.list_claims() == []
-    assert list_outputs(pipeline) == ["json", "srt", "txt", "vtt"]
+    assert list_outputs(pipeline) == ["html", "json", "srt", "txt", "vtt"]
     assert pipeline.get_text(KEY) == f"[{engine}] {A.decode()}"
     for extension in ("json", "srt", "vtt"):
         assert f"[{engine}]".encode() in (pipeline.get_output(KEY, extension) or b"")

@@ -21,7 +21,7 @@ ENGLISH = (
     "Most of them have never been played since.",
     "I think, and this is only my own opinion, that we keep too much and look at too little of it.",
     "So what should we do?",
-    "First, write down what was said. Then throw away what nobody will read twice.",
+    "First, write down what was said. Then throw away what no one will read twice.",
     "Thank you very much for calling, and have a nice day.",
 )
 CHINESE = (
@@ -40,6 +40,7 @@ CHINESE = (
     "系统显示您的包裹昨天晚上已经从广州的仓库发出，预计后天下午就能送到，请您保持手机畅通，快递员会提前跟您联系。",
     "那就先这样，再见。",
 )
+_STRETCHED_SHARE = 0.05
 _PAUSES_MS = (120, 300, 450, 700, 1_200, 2_500)
 
 
@@ -65,3 +66,25 @@ def speak(texts: tuple[str, ...], speed: float, minutes: int = 30, seed: int = 1
         now_ms += chance.choice(_PAUSES_MS)
     recording = RecordingRef("calls-1250000000", "ap-guangzhou", "a.mp3", "9a4b", 1)
     return Transcript(recording, "16k_zh", "s1", now_ms, 1, tuple(sentences))
+
+
+def speak_at_random(chance: random.Random, voice: int) -> list[Sentence]:
+    """Return sentences of one channel, at any plausible speed, with pauses and words that an engine stretched."""
+    now_ms = chance.randrange(8_000)
+    sentences: list[Sentence] = []
+    for _ in range(chance.randrange(6)):
+        text = chance.choice([*ENGLISH, *CHINESE, "嗯", "OK."])
+        is_chinese = not text.isascii()
+        ms_per_letter = chance.randint(140, 500) if is_chinese else chance.randint(60, 250)
+        words: list[Word] = []
+        for part in rjieba.cut(text) if is_chinese else text.split():
+            plain = part.strip("，。,.;:？?！")
+            if plain:
+                stretched_ms = chance.randint(500, 9_000) if chance.random() < _STRETCHED_SHARE else 0
+                length_ms = len(plain) * ms_per_letter + stretched_ms
+                words.append(Word(plain, now_ms, now_ms + length_ms))
+                now_ms += length_ms + chance.choice((0, 0, 0, 0, 250, 3_000))
+        start_ms, end_ms = words[0].start_ms, words[-1].end_ms
+        sentences.append(Sentence(start_ms, end_ms, text, channel=voice, words=tuple(words)))
+        now_ms = end_ms + chance.choice((0, 100, 400, 900, 4_000))
+    return sentences

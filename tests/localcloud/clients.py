@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
+from tests.helpers.loopback import open_client
 from tests.localcloud.stand_in import TIMEOUT_S, StandIn
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class RawClient:
     """Signed requests with exact control of every byte; the signature follows the documents."""
 
     cloud: StandIn
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=TIMEOUT_S))
+    client: httpx.Client = field(default_factory=lambda: open_client(timeout=TIMEOUT_S))
 
     def sign(
         self,

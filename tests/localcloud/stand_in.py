@@ -19,6 +19,8 @@ from typing import Any, Protocol, TypeVar
 import httpx
 import pytest
 
+from tests.helpers.loopback import send_request
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
 TIMEOUT_S = 20.0
@@ -85,9 +87,7 @@ class StandIn:
     ) -> httpx.Response:
         """Send a request to an admin page; the response may be an error."""
         url, headers = f"{self.endpoint}/-/{path}", self.admin_headers
-        return httpx.request(
-            method, url, json=json, content=content, headers=headers, trust_env=False, timeout=TIMEOUT_S
-        )
+        return send_request(method, url, json=json, content=content, headers=headers, timeout=TIMEOUT_S)
 
     def admin(self, method: str, path: str, body: object = None) -> Any:
         """Send a request to an admin page; returns its JSON."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.helpers.loopback import open_client
 from tests.localcloud.clients import MakeRaw
 from tests.localcloud.functions import build_trigger, returning, write_functions
 from tests.localcloud.speech_queue import SpeechQueue
@@ -86,7 +86,7 @@ def test_upload_runs_function_job_and_callback(cloud_with_functions: StandIn, ma
 def test_function_url_is_served_to_outside_clients(cloud_with_functions: StandIn) -> None:
     cloud = cloud_with_functions
     url = cloud.ready()["functions"]["callback"]["url"].replace("https", "http")
-    with httpx.Client(proxy=cloud.endpoint, trust_env=False) as client:
+    with open_client(proxy=cloud.endpoint) as client:
         assert client.post(f"{url}/wrong", content=b"{}").status_code == 403
         notification = b'{"JobsDetail": [{"JobId": "s0"}]}'
         response = client.post(f"{url}/secret-token", params={"a": "b c"}, content=notification)

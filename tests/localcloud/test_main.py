@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.helpers.loopback import open_client
 from tests.localcloud.clients import MakeRaw, MakeSdk
 from tests.localcloud.stand_in import ROOT, StartCloud, eventually, get_start_error
 
@@ -35,7 +35,7 @@ def test_stand_in_starts_fast(start_cloud: StartCloud) -> None:
 def test_signal_stops_it_cleanly(start_cloud: StartCloud, number: int) -> None:
     cloud = start_cloud()
     assert cloud.ready()["pid"] == cloud.process.pid
-    with httpx.Client(base_url=cloud.endpoint, trust_env=False) as client:
+    with open_client(base_url=cloud.endpoint) as client:
         client.get(
             "/-/health", headers=cloud.admin_headers
         )  # a kept-alive connection must not delay the stop

@@ -57,7 +57,7 @@ def test_three_settings_are_enough() -> None:
         output_region="",
         output_prefix="transcripts/",
         state_prefix=".scribe/",
-        formats=("json", "txt", "srt", "vtt"),
+        formats=("json", "txt", "srt", "vtt", "html"),
         engine="16k_zh",
         queue_id="",
         sweep_after_s=300,

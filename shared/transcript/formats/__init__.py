@@ -3,7 +3,8 @@
 To add one: write a module here, list it, and name it in shared/options/model.py; if its extension is not its name, also
 in shared/recordings/keys.py. Neither of the two loads this package.
 
-Which of them a deployment writes is the FORMATS setting; its default is `DEFAULT_FORMATS` in shared/settings.py.
+Which of them a deployment writes is the FORMATS setting; its default is that of the option `formats` in
+shared/options/model.py.
 """
 
 from __future__ import annotations

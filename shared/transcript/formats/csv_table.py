@@ -1,7 +1,7 @@
 """A table for spreadsheets: a row for each sentence, with its times, speaker and text.
 
 A spreadsheet computes a cell that begins with `=`, `+`, `-` or `@`, and a formula can send what is in other cells to
-somebody else. Such a cell gets an apostrophe in front. So does such a text after a semicolon, because spreadsheets of
+someone else. Such a cell gets an apostrophe in front. So does such a text after a semicolon, because spreadsheets of
 some countries take that for the end of a cell. Source: "CSV Injection" of OWASP, which also names the full-width forms.
 """
 

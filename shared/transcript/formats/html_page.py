@@ -95,7 +95,7 @@ def _pieces(transcript: Transcript, title: str) -> Iterator[str]:
     duration = "" if transcript.duration_ms is None else f' data-duration="{transcript.duration_ms}"'
     yield f'<body data-id="{escape_text(transcript.job_id)}" data-name="{escape_text(name)}"{duration}>\n'
     yield f'<header>\n<h1 dir="auto" lang="{language.find(title)}">{escape_text(title)}</h1>\n'
-    about = [f"<bdi>{escape_text(name)}</bdi>"] if name else []
+    about = [f"<bdi>{escape_text(name)}</bdi>"] if name and name != title else []
     if transcript.duration_ms is not None:
         about.append(format_time(transcript.duration_ms))
     yield f'<p class="about">{" · ".join(about)}</p>\n'

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from shared.transcript.caption_limits import CaptionLimits
 from shared.transcript.captions import Cue, format_time
 from shared.transcript.formats.context import RenderContext
-from shared.transcript.phrases import format_label
 from shared.transcript.text import encode_pieces, replace_markup
 
 # Two times on one line begin a cue in some readers, also without an arrow between them.
@@ -15,10 +15,10 @@ _RATIO = "\u2236"  # looks like a colon, and is as wide
 
 def render(context: RenderContext) -> bytes:
     """Return SubRip in UTF-8. With several speakers, a label marks each change. The file of silence is empty."""
-    return encode_pieces(_pieces(context.cues))
+    return encode_pieces(_pieces(context.cues, CaptionLimits.from_layout(context.transcript.layout)))
 
 
-def _pieces(cues: Iterable[Cue]) -> Iterator[str]:
+def _pieces(cues: Iterable[Cue], limits: CaptionLimits) -> Iterator[str]:
     last_label = None
     for number, cue in enumerate(cues, start=1):
         if number > 1:
@@ -27,6 +27,6 @@ def _pieces(cues: Iterable[Cue]) -> Iterator[str]:
         for label, text in cue.parts:
             shown = replace_markup(text)
             if label and (label != last_label or len(cue.parts) > 1):
-                shown = format_label(label) + shown
+                shown = limits.format_label(label) + shown
             yield f"{_TIME.sub(_RATIO, shown)}\n"
             last_label = label

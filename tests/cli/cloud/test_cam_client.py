@@ -18,6 +18,7 @@ from cli.policy.documents import TRUST, function_policy
 from cli.policy.permissions import scope_from_settings
 from shared.settings import load_settings
 from shared.tencent.auth import Credentials
+from tests.helpers.loopback import open_client
 
 pytestmark = pytest.mark.process
 
@@ -65,7 +66,7 @@ class Account:
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with (
         start_emulator(tmp_path_factory.mktemp("cloud"), {}) as emulator,
-        httpx.Client(base_url=emulator.endpoint, headers=emulator.admin_headers, trust_env=False) as http,
+        open_client(base_url=emulator.endpoint, headers=emulator.admin_headers) as http,
     ):
         key = Credentials(emulator.secret_id, emulator.secret_key)
         yield Account(ApiClient(key, emulator.region, emulator.endpoint), http)

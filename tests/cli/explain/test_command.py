@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from cli.errors import OperatorError
@@ -27,6 +26,7 @@ from tests.helpers.explain import (
     find_controls,
     open_folder,
 )
+from tests.helpers.loopback import send_request
 from tests.helpers.receipts import build_receipt
 
 RULES = "rules:\n  - match: calls/\n    engine: 8k_zh\n    channels: 2\n"
@@ -178,11 +178,8 @@ def test_key_without_permissions_gets_advice(emulator: Emulator, tmp_path: Path)
 
 def create_key(emulator: Emulator, policy: Any) -> dict[str, str]:
     """Create a key with the permissions of this policy. Return it as variables of the environment."""
-    response = httpx.post(
-        f"{emulator.endpoint}/-/keys",
-        json={"policies": [policy]},
-        headers=emulator.admin_headers,
-        trust_env=False,
+    response = send_request(
+        "POST", f"{emulator.endpoint}/-/keys", json={"policies": [policy]}, headers=emulator.admin_headers
     )
     members = ("secret_id", "secret_key", "token")
     return {f"TENCENTCLOUD_{member.upper()}": response.json()[member] for member in members}

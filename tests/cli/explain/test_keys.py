@@ -50,7 +50,7 @@ class KeyCase(NamedTuple):
     warnings: tuple[str, ...] = ()
     refusal: str = ""
     nearest: Mapping[str, Any] = MappingProxyType({})
-    outputs: tuple[str, ...] = ("json", "txt", "srt", "vtt")
+    outputs: tuple[str, ...] = ("json", "txt", "srt", "vtt", "html")
     texts: tuple[str, ...] = ()
 
 

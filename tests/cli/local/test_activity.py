@@ -15,6 +15,7 @@ from cli.local.activity import (
     Uploaded,
 )
 from cli.local.serve import format_activity
+from shared.settings import DEFAULT_FORMATS
 
 INPUT, OUTPUT = "recordings-1250000000", "transcripts-1250000000"
 PLACE = "transcripts-1250000000/transcripts/a.mp3.error.json"
@@ -37,7 +38,7 @@ def put(bucket: str, key: str, time_s: float = 0.0, **changes: Any) -> dict[str,
 
 
 def put_transcripts(key: str, time_s: float) -> list[dict[str, Any]]:
-    return [put(OUTPUT, f"transcripts/{key}.{name}", time_s) for name in ("json", "txt", "srt", "vtt")]
+    return [put(OUTPUT, f"transcripts/{key}.{name}", time_s) for name in DEFAULT_FORMATS]
 
 
 def create_log(**documents: Any) -> ActivityLog:

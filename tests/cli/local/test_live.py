@@ -20,6 +20,7 @@ from cli.local.live import (
 )
 from cli.local.results import UploadResult
 from cli.local.samples import Upload
+from shared.settings import DEFAULT_FORMATS
 from shared.tencent.cos import CosClient, ObjectContent, ObjectMetadata, ObjectSummary
 from tests.helpers.fake_server import FakeServer
 
@@ -47,7 +48,7 @@ class TimedOutputs:
     def iter_objects(self, _bucket: str, *, prefix: str) -> Iterator[ObjectSummary]:
         for key, complete_s in self._complete_s.items():
             if self.now_s >= complete_s:
-                for suffix in ("json", "txt", "srt", "vtt"):
+                for suffix in DEFAULT_FORMATS:
                     yield ObjectSummary(f"{prefix}{key}.{suffix}", "", 0, "")
 
     def get(self, _bucket: str, key: str) -> ObjectContent:

@@ -98,8 +98,8 @@ def test_rules_choose_which_files_are_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "rules.yml"
     path.write_text(RULES + "- match: short/long/\n  formats: [json, vtt]\n", "utf-8")
     rules = load_rules_file(path)
-    expected = {"a.wav": 4, "short/b.mp3": 1, "short/long/c.mp3": 2}
+    expected = {"a.wav": 5, "short/b.mp3": 1, "short/long/c.mp3": 2}
     for key, count in expected.items():
         assert len(with_rule_formats(Upload(path, key), rules).formats) == count
-        assert len(with_rule_formats(Upload(path, key), None).formats) == 4
+        assert len(with_rule_formats(Upload(path, key), None).formats) == 5
     assert list(describe_rules(None)) == []

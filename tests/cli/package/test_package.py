@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import shared
-from cli.package import Package, PackageError, build
+from cli.package import Package, PackageError, build, compute_label
 from cli.package.dependencies import find_interpreter
-from cli.package.files import hash_tree
+from cli.package.files import copy_sources, hash_tree
 from cli.package.models import explain_disk_errors
 from shared.options.rules import load_rules
 from shared.recordings.options import PACKAGE_RULES
@@ -109,6 +109,21 @@ def test_other_checkout_gives_the_same_bytes_and_no_secret(package: Package, tmp
         assert path.is_dir() or SECRET.encode() not in path.read_bytes()
 
 
+def test_style_and_script_of_the_page_are_in_the_package(tmp_path: Path) -> None:
+    for name in ("page.css", "page.js", "page.py", "page.svg", "page.js.map"):
+        path = tmp_path / "checkout/shared/transcript/page" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name, "utf-8")
+    copy_sources(tmp_path / "checkout", tmp_path / "tree")
+    copied = sorted(path.name for path in (tmp_path / "tree/shared/transcript/page").iterdir())
+    assert copied == ["page.css", "page.js", "page.py"]
+
+
+def test_package_has_every_file_that_the_formats_read(package: Package) -> None:
+    data = {path for path in (ROOT / "shared").rglob("*") if path.suffix in {".css", ".js"}}
+    assert {path.relative_to(ROOT).as_posix() for path in data} <= set(list_names(package))
+
+
 def test_digest_depends_on_sources_and_names_not_on_bytecode(package: Package, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     shutil.copytree(package.tree, tree)
@@ -128,6 +143,7 @@ def test_rules_are_in_the_package_where_the_functions_look(package: Package, tmp
     assert (built.tree / PACKAGE_RULES.name).read_bytes() == compiled
     assert PACKAGE_RULES.parent == Path(shared.__file__).parents[1]  # the top of the package
     assert built.digest != package.digest
+    assert (compute_label(), compute_label(compiled)) == (package.label, built.label)
     changed = build(tmp_path / "package", pythons=(), rules=compiled + b"\n")
     assert len({changed.digest, built.digest, package.digest}) == 3
     again = build(tmp_path / "package", pythons=())

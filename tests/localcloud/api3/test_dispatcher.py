@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.auth.tc3_signature import SignedApiRequest, compute_signature
+from tests.helpers.loopback import open_client
 from tests.localcloud.clients import ApiClient, MakeApiClient
 from tests.localcloud.stand_in import StandIn
 
@@ -80,7 +81,7 @@ class SignedClient:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False, timeout=20) as opened:
+    with open_client(timeout=20) as opened:
         yield opened
 
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from localcloud.admin import create_admin_app
 from localcloud.auth.local_access import has_page_signature, has_secret, sign_page
+from tests.helpers.loopback import open_client
 from tests.localcloud.clients import MakeApiClient, RawClient, parse_error
 from tests.localcloud.functions import build_trigger, returning, write_functions
 from tests.localcloud.scf.client import Scf, build_code
@@ -36,7 +37,7 @@ def send(
     cloud: StandIn, method: str, path: str, *headers: tuple[str, str], body: bytes = b""
 ) -> httpx.Response:
     """Send a request to the stand-in's own address; headers may repeat."""
-    with httpx.Client(trust_env=False, timeout=20) as client:
+    with open_client(timeout=20) as client:
         return client.request(method, f"{cloud.endpoint}{path}", headers=list(headers), content=body)
 
 
@@ -99,7 +100,7 @@ def test_secret_must_be_whole_and_the_only_one(cloud: StandIn) -> None:
 @given(value=HEADER_TEXT, name=st.sampled_from(["x-localcloud-secret", "authorization"]))
 def test_odd_header_never_opens_a_page(cloud: StandIn, name: str, value: str) -> None:
     headers = [(name.encode(), value.encode("latin-1"))]
-    with httpx.Client(trust_env=False) as client:
+    with open_client() as client:
         response = client.get(f"{cloud.endpoint}/-/health", headers=headers)
     assert response.status_code == 403
 

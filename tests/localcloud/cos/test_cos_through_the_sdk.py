@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.helpers.loopback import open_client
 from tests.localcloud.clients import CosSdk, MakeSdk
 from tests.localcloud.stand_in import StandIn
 
@@ -242,7 +242,7 @@ def test_presigned_url_works_without_key(cloud: StandIn, sdk: CosSdk, bucket: st
     url = sdk.get_presigned_url(
         bucket, CHINESE, "GET", Expired=60, Params={"response-content-type": "text/x-call"}
     )
-    with httpx.Client(proxy=cloud.endpoint, trust_env=False) as client:
+    with open_client(proxy=cloud.endpoint) as client:
         response = client.get(url)
         assert (response.status_code, response.content) == (200, b"shared")
         assert response.headers["content-type"] == "text/x-call"
@@ -260,7 +260,7 @@ def test_presigned_url_of_temporary_key_needs_token(
     temporary = make_sdk(cloud, SecretId=key["secret_id"], SecretKey=key["secret_key"], Token=key["token"])
     token = {"x-cos-security-token": key["token"]}  # the client does not add it
     url = temporary.get_presigned_url(bucket, "a", "GET", Expired=60, Params=token)
-    with httpx.Client(proxy=cloud.endpoint, trust_env=False) as client:
+    with open_client(proxy=cloud.endpoint) as client:
         assert client.get(url).content == b"shared"
         assert client.get(url.replace("x-cos-security-token", "x-other")).status_code == 403
 

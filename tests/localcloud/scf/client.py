@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from tests.helpers.loopback import open_client
 from tests.localcloud.clients import ApiClient
 from tests.localcloud.functions import ECHO
 from tests.localcloud.stand_in import TIMEOUT_S, StandIn, eventually
@@ -112,7 +113,7 @@ class Scf:
 
     def get(self, url: str) -> httpx.Response:
         """Send a request to a function URL."""
-        with httpx.Client(proxy=self.cloud.endpoint, trust_env=False, timeout=TIMEOUT_S) as client:
+        with open_client(proxy=self.cloud.endpoint, timeout=TIMEOUT_S) as client:
             return client.get(url.replace("https://", "http://"))
 
     def invocations(self, function: str) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import pytest
 
 from localcloud.api3.models import ApiError
 from localcloud.scf.models import CodeStore
+from tests.helpers.loopback import send_request
 from tests.localcloud.clients import MakeApiClient
 from tests.localcloud.functions import ECHO
 from tests.localcloud.scf.client import MakeScf, Scf, build_code, build_zip
@@ -50,7 +51,7 @@ def test_function_is_shown_as_created(scf: Scf) -> None:
 
     address = scf.call("GetFunctionAddress", FunctionName=name)
     assert address["CodeSha256"] == hashlib.sha256(content).hexdigest()
-    assert httpx.get(address["Url"], trust_env=False).content == content
+    assert send_request("GET", address["Url"]).content == content
 
 
 def test_url_of_the_code_is_signed_and_expires(scf: Scf) -> None:
@@ -61,14 +62,14 @@ def test_url_of_the_code_is_signed_and_expires(scf: Scf) -> None:
 
     def get(**changes: str) -> int:
         changed = {key: value for key, value in {**params, **changes}.items() if value}
-        return httpx.get(url.copy_with(params=changed), trust_env=False).status_code
+        return send_request("GET", url.copy_with(params=changed)).status_code
 
     assert get() == 200
     assert get(expires=str(int(params["expires"]) + 1)) == 403
     assert get(expires="") == get(signature="") == get(signature="x") == 403
     other = url.copy_with(path="/-/requests")
-    assert httpx.get(other, trust_env=False).status_code == 403
-    assert httpx.delete(url.copy_with(path="/-/jobs"), trust_env=False).status_code == 403
+    assert send_request("GET", other).status_code == 403
+    assert send_request("DELETE", url.copy_with(path="/-/jobs")).status_code == 403
 
 
 def test_update_keeps_absent_settings_and_replaces_environment(scf: Scf) -> None:

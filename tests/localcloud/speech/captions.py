@@ -11,7 +11,8 @@ from localcloud.speech.models import Recognition
 from localcloud.speech.segmenter import is_punctuation
 from localcloud.xml import node, serialize
 from shared.tencent import xml
-from shared.transcript.captions import LIMITS, build_cues
+from shared.transcript.caption_limits import CaptionLimits
+from shared.transcript.captions import build_cues
 from shared.transcript.models import RecordingRef
 from shared.transcript.parser import build_transcript, parse_sentence
 from shared.transcript.text import display_width
@@ -44,7 +45,7 @@ def find_word_edges(words: Sequence[str]) -> set[int]:
     edges, offset = {0}, 0
     for word in words:
         # A word that is wider than a line has to be broken; punctuation may be beside a break.
-        if display_width(word) > LIMITS.cjk or is_punctuation(word):
+        if display_width(word) > CaptionLimits().cjk_width or is_punctuation(word):
             edges.update(range(offset, offset + len(word)))
         offset += len(word)
         edges.add(offset)

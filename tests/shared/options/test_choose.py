@@ -76,7 +76,7 @@ def test_settings_alone() -> None:
     assert select_sources(chosen) == {}
     assert settings_choices(settings) == {
         "engine": Choice("16k_ca", "settings"),
-        "formats": Choice(("json", "txt", "srt", "vtt"), "settings"),
+        "formats": Choice(("json", "txt", "srt", "vtt", "html"), "settings"),
     }
 
 

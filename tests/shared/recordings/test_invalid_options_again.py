@@ -27,7 +27,7 @@ def test_invalid_options_keep_the_paid_transcripts(pipeline: InMemoryPipeline) -
     transcribe(pipeline)
     before = {key: pipeline.cloud.buckets[OUTPUT_BUCKET][key] for key in pipeline.list_keys("transcripts/")}
     assert upload_again(pipeline, **{"scribe-speakers": "1"}) is Status.FAILED
-    assert list_outputs(pipeline) == ["error.json", "json", "srt", "txt", "vtt"]
+    assert list_outputs(pipeline) == ["error.json", "html", "json", "srt", "txt", "vtt"]
     assert before.items() <= pipeline.cloud.buckets[OUTPUT_BUCKET].items()
     assert "x-cos-meta-scribe-speakers is '1'" in (pipeline.get_error(KEY) or {})["message"]
     assert pipeline.get_done().state is TRANSCRIBED
@@ -36,7 +36,7 @@ def test_invalid_options_keep_the_paid_transcripts(pipeline: InMemoryPipeline) -
     assert pipeline.count_jobs() == 1
     assert upload_again(pipeline) is Status.REOPENED
     pipeline.settle()
-    assert list_outputs(pipeline) == ["json", "srt", "txt", "vtt"]
+    assert list_outputs(pipeline) == ["html", "json", "srt", "txt", "vtt"]
     assert pipeline.count_jobs() == 1
 
 
@@ -62,7 +62,7 @@ def test_archived_recording_keeps_its_words_until_it_is_restored(pipeline: InMem
     pipeline.touch(KEY)
     pipeline.cloud.change_object(INPUT_BUCKET, KEY, metadata=ENGLISH, storage="ARCHIVE")
     assert pipeline.ingest(KEY, is_upload=False).status is Status.ALREADY_DONE
-    assert list_outputs(pipeline) == ["json", "srt", "txt", "vtt"]
+    assert list_outputs(pipeline) == ["html", "json", "srt", "txt", "vtt"]
     pipeline.cloud.change_object(INPUT_BUCKET, KEY, restore='ongoing-request="false"')
     assert pipeline.ingest(KEY, is_restore=True).status is Status.SUBMITTED
     settle(pipeline)

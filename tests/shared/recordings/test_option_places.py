@@ -136,7 +136,7 @@ def test_every_option_of_every_place_reaches_the_job(choices: Choices, place: st
     source = name_source(place, case.name, case.key)
     assert receipt.sources.get(case.name, "settings") == source
     pipeline.run_and_notify()
-    formats = case.value if case.name == "formats" else ("json", "txt", "srt", "vtt")
+    formats = case.value if case.name == "formats" else ("json", "txt", "srt", "vtt", "html")
     assert isinstance(formats, tuple)
     written = [key.removeprefix(f"transcripts/{case.key}.") for key in pipeline.list_keys("transcripts/")]
     assert sorted(written) == sorted(formats)

@@ -71,8 +71,8 @@ def test_recording_gets_its_own_formats_whatever_the_settings_say(pipeline: InMe
 
 
 def test_all_formats_of_a_recording_are_its_own_too(pipeline: InMemoryPipeline) -> None:
-    transcribe(pipeline, formats="json,txt,srt,vtt")
-    assert list_extensions(pipeline) == ["json", "srt", "txt", "vtt"]
+    transcribe(pipeline, formats="json,txt,srt,vtt,html")
+    assert list_extensions(pipeline) == ["html", "json", "srt", "txt", "vtt"]
 
 
 def test_settings_that_change_during_the_job_decide_for_other_recordings_only(
@@ -325,3 +325,17 @@ def test_forgotten_job_without_json_keeps_its_layout(pipeline: InMemoryPipeline)
     pipeline.sweep_when_due()
     assert pipeline.get_done().recording_options.caption_width == 20
     assert "names_not_written" in pipeline.get_events("warning")
+
+
+LONG_WORDS = b"words that need two lines of forty-two columns, but five of twenty"
+
+
+def test_layout_of_the_captions_is_that_of_the_option(pipeline: InMemoryPipeline) -> None:
+    transcribe(pipeline, LONG_WORDS, formats="srt")
+    before = pipeline.get_output(KEY, "srt") or b""
+    transcribe(pipeline, LONG_WORDS, formats="srt", caption_width="20", caption_lines="1")
+    pipeline.settle()
+    after = pipeline.get_output(KEY, "srt") or b""
+    assert max(map(len, before.splitlines())) > 20 + len("words")
+    assert after.count(b"\n\n") > before.count(b"\n\n")
+    assert pipeline.count_jobs() == 1

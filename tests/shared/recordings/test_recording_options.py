@@ -222,3 +222,19 @@ def test_receipt_with_wrong_options_is_rejected(options: Any) -> None:
     raw = json.loads(build_receipt().to_json())
     with pytest.raises(InvalidReceipt, match="not a receipt"):
         Receipt.from_json(json.dumps({**raw, "options": options}).encode())
+
+
+def test_own_formats_of_before_html_stay_those_four() -> None:
+    """They were the default then, so such a receipt has their place only."""
+    own = build_receipt(sources={"formats": "rules.yml line 2"})
+    document = json.loads(own.to_json()) | {"options": {}}
+    earlier = Receipt.from_json(json.dumps(document).encode())
+    assert earlier.recording_options.formats == ("json", "txt", "srt", "vtt")
+    assert Receipt.from_json(earlier.to_json()) == earlier
+
+
+def test_own_formats_are_kept_also_if_they_are_the_default() -> None:
+    sources = {"formats": "x-cos-meta-scribe-formats"}
+    own = build_receipt().with_options(RecordingOptions(), sources)
+    assert json.loads(own.to_json())["options"]["formats"] == list(RecordingOptions().formats)
+    assert Receipt.from_json(own.to_json()) == own

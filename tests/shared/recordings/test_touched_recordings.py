@@ -22,7 +22,7 @@ from tests.helpers.in_memory_pipeline import InMemoryPipeline, count_statuses
 
 KEY, A, B = "a.mp3", b"words of the first content", b"other words"
 DAY_S = 86_400.0
-EXTENSIONS = ("json", "txt", "srt", "vtt")
+EXTENSIONS = ("json", "txt", "srt", "vtt", "html")
 
 
 def transcribe(pipeline: InMemoryPipeline, body: bytes = A) -> None:
@@ -67,7 +67,7 @@ def test_touched_recording_with_its_transcripts_is_done(
         pipeline.take_requests()
         assert pipeline.ingest(KEY).status is Status.ALREADY_DONE
         requests = pipeline.take_requests()
-        methods = ["HEAD", "GET", "GET", *["HEAD"] * 5, "LIST", "GET", "PUT"]
+        methods = ["HEAD", "GET", "GET", *["HEAD"] * 6, "LIST", "GET", "PUT"]
         assert [request.method for request in requests] == methods
         assert pipeline.ingest(KEY).status is Status.ALREADY_DONE
         assert len(pipeline.take_requests()) == 2

@@ -213,10 +213,23 @@ def test_error_bodies_of_cos_and_ci_are_parsed() -> None:
     for node in ("", "<Resource>/a</Resource>"):
         body = f"<?xml version='1.0'?><Error>{fields.format(node)}</Error>".encode()
         assert parse_error(body) == ("SlowDown", "wait", "rq1")
+    # As anybody may write it: a namespace, space around a text, an element where there should be a text.
+    body = b"<e:Error xmlns:e='u'><e:Code>\n A </e:Code><e:Message><b>x</b></e:Message></e:Error>"
+    assert parse_error(body) == ("A", "", "")
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b" \n", b"<html><body>502</body></html>", b"<Error/>", b"upstream error", b'{"code": 1}']
+    "body",
+    [
+        b"",
+        b" \n",
+        b"<html><body>502</body></html>",
+        b"<Error/>",
+        b"upstream error",
+        b'{"code": 1}',
+        b"<Error>",
+        b"<!DOCTYPE Error><Error><Code>A</Code></Error>",
+    ],
 )
 def test_other_error_body_is_empty(body: bytes) -> None:
     assert parse_error(body) == ("", "", "")

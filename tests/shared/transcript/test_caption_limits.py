@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import html
+import io
+import json
+import random
 import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import pysubs2
 import pytest
 import webvtt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pysubs2 import SSAFile
 
-from shared.transcript import FORMATS, Transcript, parse_sentence
-from tests.helpers.caption_checker import ShownCue, count_fast, find_violations
-from tests.helpers.spoken_text import CHINESE, ENGLISH, speak
+from shared.transcript import FORMATS, Layout, Transcript, parse_sentence
+from tests.helpers.caption_checker import Limits, ShownCue, ShownLine, count_fast, find_violations
+from tests.helpers.spoken_text import CHINESE, ENGLISH, speak, speak_at_random
 from tests.helpers.transcripts import build_test_transcript
 
-LABEL = re.compile(r"(Speaker|Channel) [0-9]+(?=: )")
+LABEL = re.compile(r"(S|C)[a-z]{2,6}…?[a-z]? ?([0-9]+): ")  # narrow lines have shorter labels: `Cha…1: `
 FROM_FULL_WIDTH = str.maketrans("＜＞｛｝＼", "<>{}\\")
 
 
 def read_srt(transcript: Transcript) -> list[ShownCue]:
     """Read the SRT file; a line without a label goes on with the voice of the line before."""
-    subtitles = pysubs2.SSAFile.from_string(FORMATS["srt"].render(transcript).decode(), format_="srt")
+    subtitles = SSAFile.from_string(FORMATS["srt"].render(transcript).decode(), format_="srt")
     has_labels = any(sentence.label for sentence in transcript.sentences)
     cues: list[ShownCue] = []
     voice = ""
     for event in subtitles:
-        lines = event.plaintext.split("\n")
-        cue = ShownCue(event.start, event.end, lines)
-        for line in lines:
-            label = LABEL.match(line) if has_labels else None
-            text = line
-            if label:
-                voice, text = label[0], line[label.end() + 2 :]
+        cue = ShownCue(event.start, event.end, [])
+        for line in event.plaintext.split("\n"):
+            match = LABEL.match(line) if has_labels else None
+            label = match[0] if match else ""
+            if match:
+                voice = f"{'Speaker' if match[1] == 'S' else 'Channel'} {match[2]}"
+            text = line.removeprefix(label)
+            cue.lines.append(ShownLine(label, text))
             cue.voices[voice] = cue.voices.get(voice, "") + text.translate(FROM_FULL_WIDTH)
         cues.append(cue)
     return cues
@@ -47,7 +51,7 @@ def read_vtt(transcript: Transcript) -> list[ShownCue]:
     for caption in webvtt.from_string(FORMATS["vtt"].render(transcript).decode()).captions:
         cue = ShownCue(caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds(), [])
         for name, text in _split_voices(caption.raw_text):
-            cue.lines += text.split("\n")
+            cue.lines += [ShownLine("", line) for line in text.split("\n")]
             cue.voices[name] = cue.voices.get(name, "") + text
         cues.append(cue)
     return cues
@@ -70,6 +74,8 @@ def test_half_an_hour_keeps_every_limit(texts: tuple[str, ...], speed: float) ->
     transcript = speak(texts, speed)
     cues = read_srt(transcript)
     assert len(cues) > 200
+    counts = json.loads(FORMATS["json"].render(transcript))["captions"]
+    assert counts == {"cues": len(cues), "fast": count_fast(cues)}
     assert find_violations(cues, transcript) == {}
     assert find_violations(read_vtt(transcript), transcript) == {}
 
@@ -137,18 +143,19 @@ def test_long_pause_is_not_bridged() -> None:
         details=[parse_sentence({"StartMs": 1_000, "EndMs": 11_900, "FinalSentence": text, "Words": items})]
     )
     assert [(cue.start_ms, cue.end_ms, cue.lines) for cue in read_srt(transcript)] == [
-        (1_000, 2_150, ["please hold the line"]),
-        (10_500, 11_900, ["thank you"]),
+        (1_000, 2_150, [("", "please hold the line")]),
+        (10_500, 11_900, [("", "thank you")]),
     ]
 
 
+SLOW = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 VOICES = st.sampled_from(["0", "1"])
 TEXTS = st.sampled_from(
     [*ENGLISH, *CHINESE, "嗯", "OK", "x" * 60, "The API 返回了错误代码 404，请稍后再试一次。"]
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@SLOW
 @given(
     st.lists(st.tuples(st.integers(0, 60_000), st.integers(0, 15_000), TEXTS, VOICES), max_size=12),
     st.sampled_from([1, 2]),
@@ -170,3 +177,59 @@ def test_five_hours_are_laid_out_in_seconds() -> None:
 def test_only_fast_speech_is_fast_to_read() -> None:
     assert count_fast(read_srt(speak(CHINESE, 4))) == 0
     assert count_fast(read_srt(speak(ENGLISH, 130))) == 0
+    assert count_fast(read_srt(speak(ENGLISH, 300))) > 100
+
+
+@pytest.mark.parametrize("texts", [CHINESE, ENGLISH])
+def test_two_independent_parsers_read_the_same_cues_from_both_formats(texts: tuple[str, ...]) -> None:
+    transcript = speak(texts, 6 if texts is CHINESE else 180, minutes=5)
+    files = {name: FORMATS[name].render(transcript).decode() for name in ("srt", "vtt")}
+    parsed = [
+        [(event.start, event.end, event.plaintext) for event in SSAFile.from_string(text, format_=name)]
+        for name, text in files.items()
+    ]
+    parsed += [
+        [
+            (caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds(), caption.text)
+            for caption in webvtt.from_buffer(io.StringIO(text), format=name).captions
+        ]
+        for name, text in files.items()
+    ]
+    assert len(parsed[0]) > 30
+    assert all(cues == parsed[0] for cues in parsed)
+
+
+LAYOUTS = st.builds(Layout, st.just(0) | st.integers(16, 100), st.integers(1, 3), st.integers(2, 15))
+
+
+def build_spoken(seed: int) -> Transcript:
+    """Build a recording of two channels that speak at the same time or in turn."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    sentences = [*speak_at_random(chance, 1), *speak_at_random(chance, 2)]
+    sentences.sort(key=lambda sentence: sentence.start_ms)
+    return build_test_transcript(channels=2)._replace(sentences=tuple(sentences))
+
+
+@SLOW
+@given(st.integers(0, 10**6))
+def test_any_speech_of_two_voices_keeps_every_limit(seed: int) -> None:
+    transcript = build_spoken(seed)
+    assert find_violations(read_srt(transcript), transcript) == {}
+    assert find_violations(read_vtt(transcript), transcript) == {}
+
+
+@SLOW
+@given(st.integers(0, 10**6), LAYOUTS)
+def test_limits_chosen_by_options_are_kept(seed: int, layout: Layout) -> None:
+    transcript = build_spoken(seed)._replace(layout=layout)
+    limits = Limits(
+        layout.caption_width or 42,
+        layout.caption_width or 32,
+        layout.caption_lines,
+        layout.caption_seconds * 1000,
+    )
+    for cues in (read_srt(transcript), read_vtt(transcript)):
+        violations = find_violations(cues, transcript, limits)
+        if min(limits.cjk_line, limits.cjk_line * limits.lines / 2) < 32 or layout.caption_seconds < 4:
+            del violations["coverage"]  # not all of this speech fits into so little room or time
+        assert violations == {}

@@ -50,13 +50,17 @@ def test_silent_recording_gives_valid_empty_files() -> None:
     assert FORMATS["txt"].render(silence) == b""
 
 
-def test_slow_speech_without_word_times_is_split_at_a_phrase() -> None:
+def test_slow_speech_without_word_times_is_shown_as_long_as_it_lasts() -> None:
     transcript = build_test_transcript(
         lines="[0:0.000,0:30.080]  这是一条语音测试信息，展示的是识别后的文本内容"
     )
     assert parse_cues(transcript) == [
-        ("00,000 --> 07,000", ["这是一条语音测试信息，"]),
-        ("14,386 --> 21,386", ["展示的是识别后的文本内容"]),
+        ("00,000 --> 05,231", ["这是一条"]),
+        ("05,231 --> 09,154", ["语音测"]),
+        ("09,154 --> 14,386", ["试信息，"]),
+        ("14,386 --> 19,617", ["展示的是"]),
+        ("19,617 --> 24,848", ["识别后的"]),
+        ("24,848 --> 30,080", ["文本内容"]),
     ]
 
 

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from shared.options.model import MAX_NAMES, has_forbidden_characters
 from shared.options.parse import Choice
 from shared.transcript import FORMATS, Sentence, Transcript, name_transcript, parse_json, parse_sentence
-from shared.transcript.captions import LIMITS
-from shared.transcript.phrases import MAX_LABEL_WIDTH, format_label
+from shared.transcript.caption_limits import CaptionLimits
 from shared.transcript.text import display_width, replace_markup, shorten
 from tests.helpers.transcripts import build_test_transcript
 
@@ -157,7 +156,7 @@ def test_long_name_keeps_every_line_within_its_width(name: str) -> None:
     lines = "\n".join(f"[0:{n}0.000,0:{n}9.000,{n}] {text}" for n, text in enumerate(texts))
     transcript = name_speakers(name, name + "2", lines=lines)
     shown = [line for line in render(transcript, "srt").split("\n") if line and "-->" not in line]
-    assert max(map(display_width, shown)) <= LIMITS.other
+    assert max(map(display_width, shown)) <= CaptionLimits().width
     assert sum(": " in line for line in shown) == 2
 
 
@@ -165,8 +164,8 @@ def test_long_name_keeps_every_line_within_its_width(name: str) -> None:
 @given(NAMES)
 def test_label_of_a_caption_is_short_and_whole_characters(name: str) -> None:
     shown = replace_markup(name)
-    label = shorten(shown, MAX_LABEL_WIDTH)
-    assert display_width(label) <= MAX_LABEL_WIDTH
+    label = shorten(shown, 20)
+    assert display_width(label) <= 20
     head, ellipsis, tail = label.rpartition("…")
     if label != shown:
         assert ellipsis
@@ -174,7 +173,7 @@ def test_label_of_a_caption_is_short_and_whole_characters(name: str) -> None:
         assert shown.endswith(tail)
         assert not head.endswith("\u200d")
         assert not tail or unicodedata.category(tail[0]) not in {"Mn", "Me", "Cf"}
-    assert format_label(name).endswith(": ")
+    assert CaptionLimits().format_label(name).endswith(": ")
 
 
 @pytest.mark.filterwarnings("ignore:Possible missed subtitle")  # a name may look like one time
@@ -189,8 +188,7 @@ def test_any_names_keep_srt_valid(transcript: Transcript) -> None:
     for block in blocks:
         lines = block.split("\n")[2:]
         assert 1 <= len(lines) <= 4
-        if "＜" not in "".join(lines):  # the full-width form of a text is wider than the text
-            assert max(map(display_width, lines)) <= LIMITS.other
+        assert max(map(display_width, lines)) <= CaptionLimits().width
         assert not set("<>{}\\").intersection("".join(lines))
     assert not has_forbidden_characters(data.replace("\n", ""))
 

@@ -107,7 +107,7 @@ def test_schema_is_valid_and_accepts_the_example() -> None:
     jsonschema.validate(json.loads(FORMATS["json"].render(build_example())), schema)
 
 
-@pytest.mark.parametrize("level", ["document", "recording", "option", "sentence", "word"])
+@pytest.mark.parametrize("level", ["document", "recording", "option", "captions", "sentence", "word"])
 def test_schema_rejects_missing_and_unknown_members(level: str) -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
     document = json.loads(FORMATS["json"].render(build_example()))
@@ -116,6 +116,7 @@ def test_schema_rejects_missing_and_unknown_members(level: str) -> None:
         "document": document,
         "recording": document["recording"],
         "option": document["options"]["speakers"],
+        "captions": document["captions"],
         "sentence": sentence,
         "word": sentence["words"][0],
     }
