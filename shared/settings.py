@@ -30,6 +30,7 @@ ALL_EXTENSIONS = "*"
 EVERYTHING = "all"  # the value of SINCE for: every recording, however old
 UNSET = "undefined"  # what Tencent's CLI writes for a variable that is not set
 JOBS_PATHS = ("asr_jobs", "jobs")
+OUTPUT_NAMES = ("full", "short")
 MIN_TOKEN_LENGTH = 16
 MAX_PREFIX_BYTES = 100
 MAX_SWEEP_AFTER_S = 86_400
@@ -153,6 +154,15 @@ class Settings:
 
     Example: FORMATS=txt,srt
     Wrong: FORMATS=txt,pdf
+    """
+    output_names: str = "full"
+    """Some. `full`: `calls/a.mp3` becomes `transcripts/calls/a.mp3.srt`. `short`: `transcripts/calls/a.srt`.
+
+    With `short`, the first recording of a name without its extension gets it and keeps it; any other, such as
+    `calls/a.m4a`, gets a name of its own, so that no recording overwrites the files of another:
+    [the rules](transcript.md#names). A change is for what is transcribed from then on.
+    Example: OUTPUT_NAMES=short
+    Wrong: OUTPUT_NAMES=brief
     """
     engine: str = "16k_zh"
     """Everyone. The speech engine, which has a language and a sample rate: `EngineModelType` in Tencent's documents.
@@ -278,6 +288,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         output_prefix=reader.read_text("OUTPUT_PREFIX", _check_folder, default="transcripts/"),
         state_prefix=reader.read_text("STATE_PREFIX", _check_folder, default=".scribe/"),
         formats=reader.read_list("FORMATS", _check_format, default=",".join(DEFAULT_FORMATS)),
+        output_names=reader.read_text("OUTPUT_NAMES", _check_output_names, default="full"),
         engine=reader.read_text("ENGINE", _check_engine, default="16k_zh"),
         options=reader.read_options("OPTIONS"),
         queue_id=reader.read_text("QUEUE_ID", _check_queue),
@@ -467,6 +478,10 @@ def _check_callback_url(value: str) -> str:
 
 def _check_format(value: str) -> str:
     return "" if value in FORMATS else f"names {value!r}; the formats are {', '.join(FORMATS)}"
+
+
+def _check_output_names(value: str) -> str:
+    return "" if value in OUTPUT_NAMES else f"is {value!r}; it is full or short"
 
 
 def _check_jobs_path(value: str) -> str:

@@ -25,7 +25,7 @@ MAX_READ_RECEIPTS = 200  # of a bucket: a second or two
 MAX_COUNTED_RECEIPTS = 10_000  # in ten requests
 
 _DONE, _OPEN = "done", "open"
-_KINDS = (_DONE, "waiting", "raw", _OPEN)
+_KINDS = (_DONE, "waiting", "raw", "claim", _OPEN)
 
 
 class ReceiptPlace(NamedTuple):
@@ -37,7 +37,7 @@ class ReceiptPlace(NamedTuple):
     state_prefix: str
 
     def folder(self, kind: str) -> str:
-        """The prefix of the keys of one kind: done, open, waiting or raw."""
+        """The prefix of the keys of one kind: done, open, waiting, raw or claim."""
         return f"{self.state_prefix}{kind}/{self.input_bucket}/"
 
     def __str__(self) -> str:
@@ -134,7 +134,7 @@ def count_missing_receipts(clients: Clients, move: MovedReceipts) -> int:
 
 
 def copy_missing_receipts(clients: Clients, move: MovedReceipts) -> int:
-    """Copy receipts and raw results that the new place does not have; return their number. Raises CloudError.
+    """Copy receipts, raw results and claims that the new place does not have; return their number. Raises CloudError.
 
     The open ones come last, and only if they are not closed in the new place: their work goes on there.
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words, refuse
+from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words, list_outputs, refuse
 from cli.explain.models import Explanation, State
 from shared.errors import NotFound
 from shared.logger import Logger
@@ -21,6 +21,7 @@ from shared.recordings.hot_words import look_up_template
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.recordings.models import Status
 from shared.recordings.options import OptionChoice
+from shared.recordings.output_names import find_output_name
 from shared.recordings.receipt import FAILED, SUPERSEDED, TRANSCRIBED, Receipt, Recording
 from shared.recordings.sidecars import Sidecar, read_sidecar
 from shared.settings import Settings
@@ -30,7 +31,7 @@ from shared.tencent.cos import ObjectMetadata
 
 
 class BucketReader:
-    """Reads what the bucket says about one key: at most five requests."""
+    """Reads what the bucket says about one key: at most six requests."""
 
     def __init__(self, ctx: Context, rules: Sequence[Rule] = ()) -> None:
         self._ctx, self._rules = ctx, rules
@@ -79,8 +80,19 @@ class BucketReader:
         if has_hot_words(explanation) and explanation.chosen:
             template_id, problem = look_up_template(self._ctx, bucket, explanation.chosen.options)
             explanation = add_hot_words(explanation, template_id, problem)
+        if self._ctx.settings.output_names == "short" and explanation.outputs:
+            explanation = self._name_outputs(explanation)
         state = self._read_state(head, explanation, found) if head else _describe_missing(explanation)
         return explanation._replace(state=state)
+
+    def _name_outputs(self, explanation: Explanation) -> Explanation:
+        """Return the explanation with the names that an upload would have now."""
+        settings, bucket, key = self._ctx.settings, explanation.bucket, explanation.key
+        name = find_output_name(self._ctx.output_cos, settings, bucket, key)
+        assert explanation.chosen
+        return explanation._replace(
+            outputs=list_outputs(settings, bucket, key, explanation.chosen.options, name)
+        )
 
     def _find_head(self, bucket: str, key: str) -> ObjectMetadata | None:
         try:
@@ -137,7 +149,9 @@ class BucketReader:
             )
         assert situation.done.state is FAILED
         bucket, key = situation.explanation.bucket, situation.explanation.key
-        error_key = transcript_key(self._ctx.settings, bucket, key, ERROR_EXTENSION)
+        error_key = transcript_key(
+            self._ctx.settings, bucket, key, ERROR_EXTENSION, situation.done.output_name
+        )
         return _Outcome(
             Status.SUBMITTED,
             f"It failed; {error_key} says why. The same content uploaded again is submitted.",

@@ -19,7 +19,7 @@ from shared.options.parse import (
 )
 from shared.options.rules import Rule, match_rules
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata
-from shared.recordings.keys import get_extension, transcript_key
+from shared.recordings.keys import FULL_NAME, SHORT_NAME, get_extension, get_stem, transcript_key
 from shared.recordings.models import Status
 from shared.recordings.options import check_size
 from shared.settings import Settings
@@ -66,7 +66,9 @@ def explain_key(
         refusals=tuple(Problem(each.reason, each.reason_zh, each.nearest) for each in refusals),
         job={} if refusals else build_job(chosen.options, key),
         output_bucket=settings.output_bucket_for(bucket),
-        outputs=() if refusals else list_outputs(settings, bucket, key, chosen.options),
+        outputs=()
+        if refusals
+        else list_outputs(settings, bucket, key, chosen.options, _guess_output_name(settings, key)),
     )
 
 
@@ -93,9 +95,18 @@ def refuse(explanation: Explanation, error: InvalidOption) -> Explanation:
     )
 
 
-def list_outputs(settings: Settings, bucket: str, key: str, options: RecordingOptions) -> tuple[str, ...]:
+def list_outputs(
+    settings: Settings, bucket: str, key: str, options: RecordingOptions, output_name: str
+) -> tuple[str, ...]:
     """List the keys of the transcripts."""
-    return tuple(transcript_key(settings, bucket, key, get_extension(name)) for name in options.formats)
+    return tuple(
+        transcript_key(settings, bucket, key, get_extension(name), output_name) for name in options.formats
+    )
+
+
+def _guess_output_name(settings: Settings, key: str) -> str:
+    """Return how the outputs are named unless another recording has the short name, which only the bucket knows."""
+    return SHORT_NAME if settings.output_names == "short" and get_stem(key) else FULL_NAME
 
 
 def build_job(options: RecordingOptions, key: str) -> dict[str, Any]:

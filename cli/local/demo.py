@@ -19,7 +19,7 @@ from cli.local.emulator import INPUT_BUCKET, OUTPUT_PREFIX, LocalPipeline, deplo
 from cli.local.live import AdminClient, wait_for_results
 from cli.local.progress import DemoProgress
 from cli.local.recordings import OwnRecordings
-from cli.local.results import UploadResult, find_mismatches
+from cli.local.results import UploadResult, find_mismatches, find_recordings
 from cli.local.results_folder import ResultsFolder, SaveReport
 from cli.local.rules import describe_rules, load_local_rules, with_rule_formats
 from cli.local.samples import Upload, load_sample_uploads
@@ -65,7 +65,9 @@ def run_demo(console: Console, own: OwnRecordings | None, folder: Path, speech: 
         seconds = time.monotonic() - start
         console.print(f"Local cloud at {pipeline.emulator.endpoint}, Scribe deployed in {seconds:.1f} s.")
         results = _upload_and_wait(console, pipeline, uploads)
-    report = results_folder.save(dict(entry for result in results for entry in result.files.values()))
+    report = results_folder.save(
+        dict(entry for result in results for entry in result.files.values()), find_recordings(results)
+    )
     print_table(console, results, folder)
     _print_save_report(console, report, folder)
     first = find_first_transcript(results)

@@ -58,6 +58,7 @@ SETTINGS = {
     "OUTPUT_REGION": "",
     "OUTPUT_PREFIX": "",
     "STATE_PREFIX": "",
+    "OUTPUT_NAMES": "",
     "FORMATS": "",
     "QUEUE_ID": "",
     "GIVE_UP_AFTER": "",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cli.local.emulator import ERROR_SUFFIX, OUTPUT_FORMATS, OUTPUT_PREFIX
@@ -13,6 +14,7 @@ from cli.local.samples import ExpectedTranscript, Upload
 from shared.recordings.keys import TRANSCRIPT_EXTENSIONS, get_extension
 
 SUFFIXES = (*TRANSCRIPT_EXTENSIONS, ERROR_SUFFIX)
+PAGE_SUFFIX = "html"
 NO_RESULT = "no result in time"
 
 
@@ -55,6 +57,15 @@ class UploadResult:
 def output_key(key: str, suffix: str) -> str:
     """Return the key of an output in the output bucket, e.g. `transcripts/a.mp3.txt`."""
     return f"{OUTPUT_PREFIX}{key}.{suffix}"
+
+
+def find_recordings(results: Iterable[UploadResult]) -> dict[str, Path]:
+    """Return the recordings with a page, by their paths beside it, where the page looks for them."""
+    return {
+        OUTPUT_PREFIX + result.upload.key: result.upload.path
+        for result in results
+        if PAGE_SUFFIX in result.files
+    }
 
 
 def count_words(document: Mapping[str, Any]) -> int:

@@ -2,12 +2,17 @@
 
 The folder keeps a list of the files that the demo wrote, with their digests. A file that is not in the list, or that
 was changed since, is the user's.
+
+Recordings are links beside their transcripts: the page of a transcript plays the file with the recording's name in its
+own folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -46,19 +51,41 @@ class ResultsFolder:
                 "choose another one with --results"
             ) from None
 
-    def save(self, files: Mapping[str, bytes]) -> SaveReport:
-        """Write files by their paths below the folder; remove what an earlier run wrote and this one does not."""
+    def save(self, files: Mapping[str, bytes], links: Mapping[str, Path] | None = None) -> SaveReport:
+        """Write files by their paths below the folder; remove what an earlier run wrote and this one does not.
+
+        `links` are files elsewhere that get a name below the folder, unless there is a file of that name already.
+        """
         earlier = self._load_list()
         removed = [name for name, digest in earlier.items() if self._remove(name, digest)]
         # Before the first file: after an interruption the next run knows every file.
         digests = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
-        self._list.write_text(json.dumps(digests, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        self._write_list(digests)
         renamed = [self._write(name, body) for name, body in files.items()]
+        linked = {name for name, target in (links or {}).items() if self._link(name, target)}
+        digests |= {name: _compute_digest(self.path / name) for name in linked}
+        self._write_list(digests)
+        own = files.keys() | linked
         return SaveReport(
-            sum(1 for name in removed if name not in files),
+            sum(1 for name in removed if name not in own),
             tuple(path for path in renamed if path),
-            sum(1 for name in self._list_siblings(files) if name not in files),
+            sum(1 for name in self._list_siblings(files) if name not in own),
         )
+
+    def _write_list(self, digests: Mapping[str, str]) -> None:
+        self._list.write_text(json.dumps(digests, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+    def _link(self, name: str, target: Path) -> bool:
+        """Make a link to a file, or copy it where there are no links. False if a file has the name already."""
+        path = self.path / name
+        if path.exists() or path.is_symlink():
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.symlink_to(target.resolve())
+        except OSError:
+            shutil.copyfile(target, path)
+        return True
 
     def _remove(self, name: str, digest: str) -> bool:
         """Remove a file of an earlier run unless it was changed, and the folders that are then empty."""
@@ -106,8 +133,10 @@ class ResultsFolder:
 
 
 def _compute_digest(path: Path) -> str:
-    """Compute the SHA-256 of a file; empty if there is none."""
+    """Compute the SHA-256 of a file, of a link that of its target's path; empty if there is none."""
     try:
+        if path.is_symlink():
+            return hashlib.sha256(os.fsencode(path.readlink())).hexdigest()
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return ""

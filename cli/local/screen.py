@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cli.config import PROJECT_FOLDER
 from cli.local.emulator import ERROR_SUFFIX, OUTPUT_FORMATS, OUTPUT_PREFIX
-from cli.local.results import NO_RESULT, UploadResult, count_words, find_mismatches, output_key
+from cli.local.results import NO_RESULT, PAGE_SUFFIX, UploadResult, count_words, find_mismatches, output_key
 from cli.output import escape_line, escape_markup, escape_text
 
 MAX_TEXT_LINES = 8  # of a transcript
@@ -178,7 +178,7 @@ def format_names(names: Sequence[str]) -> str:
 def print_next_steps(
     console: Console, result: UploadResult | None, folder: Path, *, is_whisper: bool
 ) -> None:
-    """Print which file to open, how to transcribe own recordings, and how to deploy."""
+    """Print which files to open, how to transcribe own recordings, how to deploy; the page to open comes last."""
     console.print("\nNext:")
     if result:
         for suffix, meaning in (("txt", "the text"), ("srt", "captions for a video player")):
@@ -194,6 +194,9 @@ def print_next_steps(
         line = "make demo SPEECH=whisper" if _is_in_project() else f"{command} demo --speech whisper"
         console.print(f"    {escape_markup(line)}", soft_wrap=True)
     console.print("  Deploy to Tencent Cloud: docs/deploy.md")
+    if result and PAGE_SUFFIX in result.files:
+        page = escape_markup(shlex.quote(str(folder / output_key(result.upload.key, PAGE_SUFFIX))))
+        console.print(f"\n[bold]Open {page} in a browser[/] to read and hear it.", soft_wrap=True)
 
 
 def _is_in_project() -> bool:

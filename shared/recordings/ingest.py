@@ -19,6 +19,7 @@ from shared.recordings.failures import (
     FailureReason,
 )
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata, is_sidecar_event
+from shared.recordings.keys import FULL_NAME
 from shared.recordings.models import Result, Status
 from shared.recordings.options import OptionChoice, choose_for_recording, log_choice
 from shared.recordings.outputs import (
@@ -40,6 +41,7 @@ from shared.recordings.receipt import (
 )
 from shared.recordings.sidecars import report_late_sidecar
 from shared.recordings.submit import submit_job
+from shared.settings import OUTPUT_NAMES
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
 
@@ -51,7 +53,8 @@ def ingest(
 
     Costs eight requests for a new recording, one more if the submit is refused for now, three more if it is rejected
     for good, one more if it is not known whether the bucket of the receipts has versioning (two more if it has), at
-    most four for a redelivered event, and three for a sidecar. Raises CloudError, DeadlineExceeded, or SettingsError
+    most four for a redelivered event, and three for a sidecar. With OUTPUT_NAMES=short up to six more for a new
+    recording, and one for any other (output_names.py). Raises CloudError, DeadlineExceeded, or SettingsError
     for wrong rules, before the receipt exists; after that, the sweep repairs what fails.
 
     `is_restore`: the object was not uploaded but restored from an archive. `is_upload`: it was uploaded a moment ago;
@@ -274,7 +277,17 @@ def _build_receipt(
         lease_expires_s=now_s + ctx.settings.lease_s,
         superseded_job_ids=superseded_job_ids,
         deployment=ctx.deployment,
+        output_name=_choose_output_name(ctx, recording),
     ).with_options(choice.options, choice.sources)
+
+
+def _choose_output_name(ctx: Context, recording: Recording) -> str:
+    if ctx.settings.output_names == OUTPUT_NAMES[0]:
+        return FULL_NAME
+    # A cold start should not load what few deployments need.
+    from shared.recordings.output_names import choose_output_name  # noqa: PLC0415
+
+    return choose_output_name(ctx, recording.bucket, recording.key)
 
 
 def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:

@@ -25,8 +25,23 @@ _AMBIGUOUS_STEM = re.compile(r"(\.error|\.podcast|~[0-9a-f]{16})$")
 _STATE_KEY = re.compile(r"(open|done|waiting|claim|raw)/[a-z0-9-]+/[0-9A-Za-z=_~-]+![0-9a-f]{32}(\..*)?$")
 
 
-def transcript_key(settings: Settings, bucket: str, key: str, extension: str) -> str:
+# How the outputs of a recording are named; the member `output_name` of its receipt. output_names.py chooses.
+FULL_NAME = ""  # the recording's key: `a.mp3.txt`
+SHORT_NAME = "short"  # its stem: `a.txt`
+DISTINCT_NAME = (
+    "distinct"  # its key with a digest, because another recording has that name: `a~0123456789abcdef.txt`
+)
+NAME_KINDS = frozenset({FULL_NAME, SHORT_NAME, DISTINCT_NAME})
+_EXTENSION_FORM = re.compile(r"[0-9A-Za-z_-]{1,16}")  # as Settings.has_recording_extension
+_MAX_STEM_BYTES = 179  # ids of receipts begin with up to 180 bytes of the key: those of a stem are told apart
+
+
+def transcript_key(
+    settings: Settings, bucket: str, key: str, extension: str, output_name: str = FULL_NAME
+) -> str:
     """Return the key of an output: `calls/a.mp3` becomes `transcripts/calls/a.mp3.<extension>`, in the output bucket.
+
+    With SHORT_NAME `transcripts/calls/a.<extension>`.
 
     If several input buckets share one OUTPUT_BUCKET, each has a folder of its own: two recordings of one name must not
     overwrite each other's transcripts. So that names never meet, also when the list of buckets changes, a recording in
@@ -34,7 +49,38 @@ def transcript_key(settings: Settings, bucket: str, key: str, extension: str) ->
     """
     has_folder = uses_bucket_folders(settings) or bucket not in settings.input_buckets
     folder = bucket + "/" if has_folder or _is_in_folder_like_bucket(bucket, key) else ""
-    return _shorten(settings.output_prefix + folder + key) + "." + extension
+    stem = get_stem(key) if output_name == SHORT_NAME else key
+    name = settings.output_prefix + folder + stem
+    return _shorten(name, is_distinct=output_name == DISTINCT_NAME) + "." + extension
+
+
+def get_stem(key: str) -> str:
+    """Return the key without its extension: a key without any as it is; "" if its outputs must have the full name.
+
+    No stem ends like an extension: `a.mp3.m4a` has none, so only keys without an extension can be a stem too.
+    """
+    folder, slash, name = key.rpartition("/")
+    start, dot, extension = name.rpartition(".")
+    stem = start if dot and _EXTENSION_FORM.fullmatch(extension) else name
+    _, dot, end = stem.rpartition(".")
+    if not stem or (dot and _EXTENSION_FORM.fullmatch(end)) or _AMBIGUOUS_STEM.search(stem):
+        return ""
+    stem = folder + slash + stem
+    return stem if len(stem.encode("utf-8", "surrogatepass")) <= _MAX_STEM_BYTES else ""
+
+
+def name_claim_prefix(settings: Settings, bucket: str, stem: str) -> str:
+    """Return the prefix of the claims of all recordings on this stem. They are never deleted."""
+    return f"{settings.state_prefix}claim/{bucket}/~name/{_digest(stem)}/"
+
+
+def name_claim_key(settings: Settings, bucket: str, key: str, stem: str, state: str) -> str:
+    """Return the key of a recording's claim on a stem: it wants it, or owns it."""
+    return f"{name_claim_prefix(settings, bucket, stem)}{_digest(key)}.{state}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def get_extension(output_format: str) -> str:
@@ -103,7 +149,7 @@ def is_output_key(settings: Settings, bucket: str, key: str) -> bool:
     return key.startswith((settings.output_prefix, settings.state_prefix))
 
 
-def _shorten(name: str) -> str:
+def _shorten(name: str, *, is_distinct: bool = False) -> str:
     """Leave room for the extension: cut a name that is too long, and add a digest to keep names distinct.
 
     A recording `a.mp3.error` gets a digest too: its transcript would replace the error object of `a.mp3`; and one that
@@ -111,7 +157,7 @@ def _shorten(name: str) -> str:
     """
     raw = name.encode("utf-8", "surrogatepass")
     max_bytes = MAX_KEY_BYTES - _MAX_EXTENSION_LENGTH
-    if len(raw) <= max_bytes and not _AMBIGUOUS_STEM.search(name):
+    if len(raw) <= max_bytes and not is_distinct and not _AMBIGUOUS_STEM.search(name):
         return name
     suffix = "~" + hashlib.sha256(raw).hexdigest()[:16]
     return raw[: max_bytes - len(suffix)].decode("utf-8", "ignore") + suffix

@@ -17,7 +17,9 @@ from shared.recordings.failures import ERROR_CONTENT_TYPE, Failure, render_error
 from shared.recordings.keys import (
     ERROR_EXTENSION,
     ERROR_MARK,
+    FULL_NAME,
     OUTPUT_MARK,
+    SHORT_NAME,
     TRANSCRIPT_EXTENSIONS,
     TRANSCRIPT_MARK,
     get_extension,
@@ -212,7 +214,7 @@ def _transcript_mark(receipt: Receipt) -> str:
 
 
 def _output_key(ctx: Context, receipt: Receipt, extension: str) -> str:
-    return transcript_key(ctx.settings, receipt.bucket, receipt.key, extension)
+    return transcript_key(ctx.settings, receipt.bucket, receipt.key, extension, receipt.output_name)
 
 
 def _head(ctx: Context, receipt: Receipt, extension: str) -> ObjectMetadata | None:
@@ -238,6 +240,19 @@ def _remove_others(
         if extension != ERROR_EXTENSION and not _is_of_other_outcome(ctx, receipt, extension, kept):
             continue
         ctx.output_cos.delete(bucket, _output_key(ctx, receipt, extension))
+    if receipt.output_name == SHORT_NAME:
+        _remove_full_names(ctx, receipt._replace(output_name=FULL_NAME), _output_key(ctx, receipt, ""))
+
+
+def _remove_full_names(ctx: Context, receipt: Receipt, prefix: str) -> None:
+    """Remove what was written for a recording before it had a short name. One request if there is nothing."""
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    if _output_key(ctx, receipt, "") == prefix:
+        return  # a key without an extension
+    for extension in _list_outputs(ctx, receipt):
+        head = _head(ctx, receipt, extension)
+        if head and head.metadata.get(OUTPUT_MARK, "").startswith((TRANSCRIPT_MARK, ERROR_MARK)):
+            ctx.output_cos.delete(bucket, _output_key(ctx, receipt, extension))
 
 
 def _is_of_other_outcome(ctx: Context, receipt: Receipt, extension: str, kept: Collection[str]) -> bool:

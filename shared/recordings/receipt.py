@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 from shared.options.combine import combine
 from shared.options.model import DEFAULTS, OPTIONS, RecordingOptions, Value, list_changes
 from shared.options.parse import METADATA_PREFIX, OPTION_PREFIX, parse_values
+from shared.recordings.keys import NAME_KINDS
 from shared.tencent.hosts import is_region
 
 RECEIPT_VERSION = 4
@@ -154,7 +155,7 @@ class Receipt(NamedTuple):
     `deployment` tells the receipts of several deployments with one output bucket apart; "" is unknown.
     `options` are those beside `engine` and `channels` that differ from their defaults, by name; `recording_options` has
     them all. `sources` has the place of each option that rules, metadata or a sidecar chose, by name; what is not there
-    is of the settings or a default.
+    is of the settings or a default. `output_name` is how its outputs are named (keys.py); "" is the full name.
     """
 
     id: str
@@ -186,6 +187,7 @@ class Receipt(NamedTuple):
     deployment: str = ""
     options: Mapping[str, Value | list[str]] = MappingProxyType({})
     sources: Mapping[str, str] = MappingProxyType({})
+    output_name: str = ""
 
     @property
     def recording_options(self) -> RecordingOptions:
@@ -317,6 +319,8 @@ class Receipt(NamedTuple):
             document[name] = dict(members)
             if not members:
                 del document[name]  # an earlier version reads nearly every receipt as its own
+        if not self.output_name:
+            del document["output_name"]
         return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
 
     @classmethod
@@ -361,7 +365,10 @@ class Receipt(NamedTuple):
                 deployment=str(raw.get("deployment", "")),
                 options=_read_options(raw),
                 sources=_parse_sources(raw),
+                output_name=str(raw.get("output_name", "")),
             )
+            if receipt.output_name not in NAME_KINDS:
+                raise ValueError(receipt.output_name)  # noqa: TRY301 - as an unknown outcome
             if receipt.is_open != (receipt.state in OPEN_STATES):
                 raise ValueError(receipt.outcome)  # noqa: TRY301 - an unknown outcome raises it too
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

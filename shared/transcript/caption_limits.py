@@ -5,6 +5,7 @@ The defaults are those of Netflix's guides for English and Simplified Chinese; o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -90,4 +91,4 @@ def measure_prefixes(text: str) -> tuple[Sequence[int], Sequence[int]]:
 
 def get_reading_ms(width: int, wide: int) -> int:
     """Return the time that this many columns take to read, of which so many are of wide characters."""
-    return width * 1000 // (_CJK_READING_SPEED if 2 * wide > width else _READING_SPEED)
+    return math.ceil(width * 1000 / (_CJK_READING_SPEED if 2 * wide > width else _READING_SPEED))

@@ -36,6 +36,9 @@ def _join(phrases: Sequence[Phrase]) -> tuple[str, dict[int, int]]:
     return text, breaks
 
 
+_BALANCE = 1.5  # how much worse lines of different width are than a worse break
+
+
 class _Division(NamedTuple):
     """Where lines end, as indexes of the offsets, without the last line; and what is bad about it."""
 
@@ -67,7 +70,7 @@ class _Lines:
             # SRT readers may take a last line of digits for the number of the next cue.
             is_number = first > 0 and self._text[self._offsets[first] :].isdecimal()
             width = None if is_number else self._measure(first, last)
-            return None if width is None else _Division(abs(width - target) / max_width, ())
+            return None if width is None else _Division(_BALANCE * abs(width - target) / max_width, ())
         best: _Division | None = None
         for end in range(first + 1, last):
             start = self._offsets[end]
@@ -80,7 +83,7 @@ class _Lines:
                 continue
             rest = self._divide(end, count - 1, target)
             if rest:
-                cost = abs(width - target) / max_width + self._costs[end] + rest.cost
+                cost = _BALANCE * abs(width - target) / max_width + self._costs[end] + rest.cost
                 if best is None or cost < best.cost:
                     best = _Division(cost, (end, *rest.ends))
         return best

@@ -23,6 +23,7 @@ from shared.transcript.caption_limits import (
     MIN_GAP_MS,
     CaptionLimits,
     get_reading_ms,
+    measure,
 )
 from shared.transcript.caption_lines import build_lines
 from shared.transcript.cue_runs import choose_runs
@@ -59,12 +60,12 @@ def build_cues(transcript: Transcript) -> list[Cue]:
     free_ms = 0
     for index, run in enumerate(runs):
         start_ms = max(starts_ms[index], free_ms)
-        read_ms = get_reading_ms(sum([phrase.width for phrase in run]), sum([phrase.wide for phrase in run]))
+        parts = sorted(_build_parts(run, limits), key=lambda part: part.label is not None)
+        read_ms = get_reading_ms(*measure("".join([part.text for part in parts]).replace("\n", "")))
         sound_end_ms = max([phrase.end_ms for phrase in run])
         end_ms = _choose_end(start_ms, sound_end_ms, read_ms, limits)
         if index + 1 < len(runs):
             end_ms = _close_gap(start_ms, end_ms, sound_end_ms, starts_ms[index + 1], limits)
-        parts = sorted(_build_parts(run, limits), key=lambda part: part.label is not None)
         cues.append(Cue(start_ms, end_ms, tuple(parts), read_ms > end_ms - start_ms))
         free_ms = end_ms
     return cues

@@ -55,6 +55,9 @@ def test_demo_transcribes_every_sample(tmp_path: Path) -> None:
     assert process.returncode == 0, process.stdout + process.stderr
     assert "All expected words and files are there." in process.stdout
     assert "welcome to the meeting" in process.stdout
+    page = "scribe-demo/transcripts/welcome.wav.html"
+    assert process.stdout.splitlines()[-1] == f"Open {page} in a browser to read and hear it."
+    assert (tmp_path / page).with_suffix("").read_bytes() == (ROOT / "samples/welcome.wav").read_bytes()
     results = tmp_path / "scribe-demo" / "transcripts"
     call = json.loads((results / "support-call.wav.json").read_text("utf-8"))
     assert {sentence["channel"] for sentence in call["sentences"]} == {1, 2}
@@ -77,6 +80,8 @@ def test_demo_transcribes_a_folder_and_fails_if_one_recording_fails(tmp_path: Pa
     assert "1 of 2 recordings failed." in lines
     assert "Failed: note.mp3" in lines
     assert "  Open out/transcripts/二 月/我的 录音.wav.txt (the text)" in lines
+    assert lines[-1] == "Open 'out/transcripts/二 月/我的 录音.wav.html' in a browser to read and hear it."
+    assert (tmp_path / "out/transcripts/二 月/我的 录音.wav").read_bytes() == own.read_bytes()
     assert max(cell_len(line) for line in lines if "out/transcripts" not in line) <= 60
     results = tmp_path / "out" / "transcripts"
     assert (results / "二 月" / "我的 录音.wav.txt").read_text("utf-8") == "大家好，欢迎来开会。\n"

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -36,11 +38,10 @@ from shared.transcript.formats.page_speakers import (
     get_number,
 )
 from shared.transcript.formats.page_times import format_times
-from shared.transcript.models import Sentence, Transcript
-from shared.transcript.text import clean_text, display_width, encode_pieces, needs_space_between
+from shared.transcript.formats.paragraphs import group_sentences
+from shared.transcript.models import Transcript
+from shared.transcript.text import clean_text, encode_pieces, needs_space_between
 
-_MAX_PAUSE_MS = 2_000
-_MAX_WIDTH = 600  # columns of a paragraph after which the next sentence begins a new one
 _PAGE_FOLDER = Path(__file__).parents[1] / "page"
 
 # White space that style and script do without. A string or a template stays as it is.
@@ -58,7 +59,7 @@ _CJK_LANGUAGES = frozenset(("zh", "yue", "ja", "ko"))
 
 def render(context: RenderContext) -> bytes:
     """Return the page in UTF-8."""
-    return encode_pieces(_pieces(context.transcript))
+    return encode_pieces(_pieces(context.transcript, context.heading))
 
 
 class Assets(NamedTuple):
@@ -84,11 +85,11 @@ def _load(name: str, spaces: re.Pattern[str]) -> str:
     return spaces.sub(lambda match: "".join(filter(None, match.groups())), code).replace(";}", "}")
 
 
-def _pieces(transcript: Transcript) -> Iterator[str]:
+def _pieces(transcript: Transcript, title: str) -> Iterator[str]:
     name = clean_text(transcript.recording.key.rpartition("/")[2])
-    title = transcript.title or name or "Transcript"
     language = _Languages(transcript.engine)
-    main_language = language.find("".join([sentence.text for sentence in transcript.sentences[:50]]))
+    languages = Counter(language.find(sentence.text) for sentence in transcript.sentences)
+    main_language = max(languages, key=languages.__getitem__, default=language.find(title))
     total_ms = max([transcript.duration_ms or 0, *[max(sentence[:2]) for sentence in transcript.sentences]])
     yield from _head(title)
     duration = "" if transcript.duration_ms is None else f' data-duration="{transcript.duration_ms}"'
@@ -101,7 +102,7 @@ def _pieces(transcript: Transcript) -> Iterator[str]:
     yield from format_speakers(transcript)
     yield f'</header>\n{TOOLS}<main data-testid="transcript" lang="{main_language}">\n'
     if not transcript.sentences:
-        yield '<p class="empty" data-label>No speech was recognised.</p>\n'
+        yield "<p data-label>No speech was recognised.</p>\n"
     yield from _paragraphs(transcript, language, main_language)
     yield "</main>\n"
     yield PLAYER.format(
@@ -132,8 +133,8 @@ def _hash(source: str) -> str:
 
 
 def _paragraphs(transcript: Transcript, language: _Languages, main_language: str) -> Iterator[str]:
-    last_label: str | None = None
-    for group in _group(transcript):
+    last_number: int | None = None
+    for group in group_sentences(transcript, attrgetter("label")):
         first = group[0]
         label, number = transcript.get_label(first), get_number(first)
         text = "".join([sentence.text for sentence in group])
@@ -141,9 +142,9 @@ def _paragraphs(transcript: Transcript, language: _Languages, main_language: str
         if (own_language := language.find(text)) != main_language:
             attributes.append(f'lang="{own_language}"')
         yield f"<section{''.join([f' {attribute}' for attribute in attributes])}>\n"
-        if label and label != last_label:
+        if label and number != last_number:
             yield f"<cite>{escape_text(label)}:</cite>\n"
-        last_label = label
+        last_number = number
         seconds, ms = divmod(first.start_ms, 1000)
         yield f'<time datetime="PT{seconds}.{ms:03}S">{format_time(first.start_ms)}</time>\n'
         yield "<p>"
@@ -153,25 +154,6 @@ def _paragraphs(transcript: Transcript, language: _Languages, main_language: str
             yield f'{space}<span data-t="{format_times(sentence)}">{escape_text(sentence.text, quote=False)}</span>'
             before = sentence.text
         yield "</p>\n</section>\n"
-
-
-def _group(transcript: Transcript) -> Iterator[list[Sentence]]:
-    """Yield the sentences of each paragraph. One ends like a paragraph of the text file."""
-    group: list[Sentence] = []
-    label: str | None = None
-    width = end_ms = 0
-    for sentence in transcript.sentences:
-        new_label = sentence.label
-        is_new = new_label != label or sentence.start_ms - end_ms > _MAX_PAUSE_MS or width >= _MAX_WIDTH
-        if group and is_new:
-            yield group
-            group, width = [], 0
-        label = new_label
-        group.append(sentence)
-        width += display_width(sentence.text)
-        end_ms = max(end_ms, sentence.end_ms)
-    if group:
-        yield group
 
 
 def _build_source(key: str) -> str:

@@ -4,11 +4,12 @@ It has everything that the other formats have, so that they can be written from 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from sys import intern
 from typing import Any
 
 from shared.options.model import as_json_value
+from shared.transcript.captions import Cue
 from shared.transcript.formats.context import RenderContext
 from shared.transcript.formats.paragraphs import build_paragraphs
 from shared.transcript.models import RecordingRef, Sentence, Transcript, Word
@@ -22,10 +23,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def render(context: RenderContext) -> bytes:
     """Return JSON in UTF-8, with members always in the same order."""
-    return encode_pieces(_pieces(context.transcript))
+    return encode_pieces(_pieces(context.transcript, context.cues))
 
 
-def _pieces(transcript: Transcript) -> Iterator[str]:
+def _pieces(transcript: Transcript, cues: Sequence[Cue]) -> Iterator[str]:
     header = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -40,6 +41,7 @@ def _pieces(transcript: Transcript) -> Iterator[str]:
             name: {"value": as_json_value(name, choice.value), "source": choice.source}
             for name, choice in transcript.options.items()
         },
+        "captions": {"cues": len(cues), "fast": sum(cue.is_fast for cue in cues)},
         "text": "\n".join(paragraph.text for paragraph in build_paragraphs(transcript)),
     }
     yield "{\n"

@@ -28,7 +28,7 @@ def format_speakers(transcript: Transcript) -> Iterator[str]:
         label, number = transcript.get_label(sentence), get_number(sentence)
         if label and number:
             labels[number] = label
-            talk_ms[number] = talk_ms.get(number, 0) + sentence.end_ms - sentence.start_ms
+            talk_ms[number] = talk_ms.get(number, 0) + max(0, sentence.end_ms - sentence.start_ms)
     if not labels:
         return
     total_ms = sum(talk_ms.values())

@@ -1,9 +1,11 @@
-"""Paragraphs for reading: consecutive sentences of one speaker. TXT, MD and DOCX have the same ones."""
+"""Paragraphs for reading: consecutive sentences of one speaker. TXT, MD, DOCX and the page have the same ones."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from shared.transcript.models import Transcript
+from shared.transcript.models import Sentence, Transcript
 from shared.transcript.text import display_width, join_sentences
 
 _MAX_PAUSE_MS = 2_000
@@ -19,24 +21,34 @@ class Paragraph(NamedTuple):
 
 
 def build_paragraphs(transcript: Transcript) -> Iterator[Paragraph]:
-    """Yield paragraphs. One ends at a change of speaker, before a pause over 2 s, or when it reaches 600 columns."""
-    label: str | None = None
-    texts: list[str] = []
-    start_ms = width = end_ms = 0
+    """Yield paragraphs, as `group_sentences` divides the text. Voices with the same name are one speaker."""
+    for sentences in group_sentences(transcript, transcript.get_label):
+        texts = [sentence.text for sentence in sentences]
+        yield Paragraph(sentences[0].start_ms, transcript.get_label(sentences[0]), join_sentences(texts))
+
+
+def group_sentences(
+    transcript: Transcript, get_speaker: Callable[[Sentence], str | None]
+) -> Iterator[list[Sentence]]:
+    """Yield the sentences of each paragraph.
+
+    One ends at a change of speaker, before a pause over 2 s, or when it reaches 600 columns.
+    """
+    speaker: str | None = None
+    group: list[Sentence] = []
+    width = end_ms = 0
     for sentence in transcript.sentences:
-        new_label = transcript.get_label(sentence)
-        is_new = new_label != label or sentence.start_ms - end_ms > _MAX_PAUSE_MS or width >= _MAX_WIDTH
-        if texts and is_new:
-            yield Paragraph(start_ms, label, join_sentences(texts))
-            texts, width = [], 0
-        if not texts:
-            start_ms = sentence.start_ms
-        label = new_label
-        texts.append(sentence.text)
+        new_speaker = get_speaker(sentence)
+        is_new = new_speaker != speaker or sentence.start_ms - end_ms > _MAX_PAUSE_MS or width >= _MAX_WIDTH
+        if group and is_new:
+            yield group
+            group, width = [], 0
+        speaker = new_speaker
+        group.append(sentence)
         width += display_width(sentence.text)
         end_ms = max(end_ms, sentence.end_ms)
-    if texts:
-        yield Paragraph(start_ms, label, join_sentences(texts))
+    if group:
+        yield group
 
 
 def format_clock(time_ms: int) -> str:

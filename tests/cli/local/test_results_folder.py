@@ -72,3 +72,50 @@ def test_folder_that_cannot_be_created_names_the_option(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="--results"):
         ResultsFolder(tmp_path / "file" / "below").create()
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "二 月 a.wav"
+    path.write_bytes(b"sound")
+    return path
+
+
+def test_recording_is_beside_its_page_and_goes_with_it(folder: ResultsFolder, recording: Path) -> None:
+    name = "transcripts/二 月/a.wav"
+    for _ in range(2):
+        report = folder.save({f"{name}.html": b"page"}, {name: recording})
+        assert report == SaveReport()
+        assert (folder.path / name).read_bytes() == b"sound"
+    report = folder.save({"transcripts/b.html": b"page"})
+    assert list_files(folder) == {"transcripts/b.html"}
+    assert report == SaveReport(removed=2)
+    assert recording.read_bytes() == b"sound"
+
+
+def test_recording_of_the_same_name_replaces_the_one_of_an_earlier_run(
+    folder: ResultsFolder, recording: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(b"other sound")
+    for target in (recording, other):
+        folder.save({"transcripts/a.wav.html": b"page"}, {"transcripts/a.wav": target})
+    assert (folder.path / "transcripts/a.wav").read_bytes() == b"other sound"
+    assert recording.read_bytes() == b"sound"
+
+
+@pytest.mark.parametrize("name", ["transcripts/mine.wav", "transcripts/a.html"])
+def test_recording_takes_no_name_of_a_file(folder: ResultsFolder, recording: Path, name: str) -> None:
+    mine = folder.path / "transcripts/mine.wav"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    report = folder.save({"transcripts/a.html": b"page"}, {name: recording})
+    assert (mine.read_bytes(), (folder.path / "transcripts/a.html").read_bytes()) == (b"mine", b"page")
+    assert report == SaveReport(others=1)
+
+
+def test_recording_that_was_moved_away_leaves_no_broken_link(folder: ResultsFolder, recording: Path) -> None:
+    folder.save({"transcripts/a.wav.html": b"page"}, {"transcripts/a.wav": recording})
+    recording.unlink()
+    folder.save({"transcripts/b.wav.html": b"page"})
+    assert not (folder.path / "transcripts/a.wav").is_symlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,7 +178,15 @@ def test_next_steps_name_the_files_to_open() -> None:
     assert "  Open scribe-demo/transcripts/welcome.wav.srt (captions for a video player)" in lines
     assert "  Your own recordings, in English:" in lines
     assert "    scribe demo FILE_OR_FOLDER..." in lines
-    assert lines[-1] == "  Deploy to Tencent Cloud: docs/deploy.md"
+    assert lines[-3] == "  Deploy to Tencent Cloud: docs/deploy.md"
+    assert lines[-1] == "Open scribe-demo/transcripts/welcome.wav.html in a browser to read and hear it."
+
+
+def test_path_of_the_page_can_be_pasted() -> None:
+    result = build_transcript("二 月/it's [a] 录音.wav", "words")
+    lines = render(lambda console: print_next_steps(console, result, FOLDER, is_whisper=False))
+    path = FOLDER / "transcripts/二 月/it's [a] 录音.wav.html"
+    assert shlex.split(lines[-1].partition(" in a browser")[0]) == ["Open", str(path)]
 
 
 def test_next_steps_with_whisper_do_not_speak_of_english() -> None:

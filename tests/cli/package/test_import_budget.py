@@ -50,8 +50,8 @@ EVERY_FUNCTION = (
 )
 RESULTS = modules("shared.recordings", "complete supersede") | modules(
     "shared.transcript",
-    "captions cue_runs formats formats.context formats.json_document formats.plain_text models parser phrases text"
-    " word_times",
+    "caption_limits caption_lines captions cue_runs formats formats.context formats.json_document formats.plain_text"
+    " models parser phrases text voices word_times",
 )
 FORMAT_MODULES = {name: f"shared.transcript.formats.{each.module}" for name, each in FORMATS.items()}
 OWN = {

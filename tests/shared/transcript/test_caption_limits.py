@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import html
+import io
+import json
 import random
 import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import pysubs2
 import pytest
 import webvtt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pysubs2 import SSAFile
 
 from shared.transcript import FORMATS, Layout, Transcript, parse_sentence
 from tests.helpers.caption_checker import Limits, ShownCue, ShownLine, count_fast, find_violations
@@ -26,7 +28,7 @@ FROM_FULL_WIDTH = str.maketrans("＜＞｛｝＼", "<>{}\\")
 
 def read_srt(transcript: Transcript) -> list[ShownCue]:
     """Read the SRT file; a line without a label goes on with the voice of the line before."""
-    subtitles = pysubs2.SSAFile.from_string(FORMATS["srt"].render(transcript).decode(), format_="srt")
+    subtitles = SSAFile.from_string(FORMATS["srt"].render(transcript).decode(), format_="srt")
     has_labels = any(sentence.label for sentence in transcript.sentences)
     cues: list[ShownCue] = []
     voice = ""
@@ -72,6 +74,8 @@ def test_half_an_hour_keeps_every_limit(texts: tuple[str, ...], speed: float) ->
     transcript = speak(texts, speed)
     cues = read_srt(transcript)
     assert len(cues) > 200
+    counts = json.loads(FORMATS["json"].render(transcript))["captions"]
+    assert counts == {"cues": len(cues), "fast": count_fast(cues)}
     assert find_violations(cues, transcript) == {}
     assert find_violations(read_vtt(transcript), transcript) == {}
 
@@ -173,6 +177,26 @@ def test_five_hours_are_laid_out_in_seconds() -> None:
 def test_only_fast_speech_is_fast_to_read() -> None:
     assert count_fast(read_srt(speak(CHINESE, 4))) == 0
     assert count_fast(read_srt(speak(ENGLISH, 130))) == 0
+    assert count_fast(read_srt(speak(ENGLISH, 300))) > 100
+
+
+@pytest.mark.parametrize("texts", [CHINESE, ENGLISH])
+def test_two_independent_parsers_read_the_same_cues_from_both_formats(texts: tuple[str, ...]) -> None:
+    transcript = speak(texts, 6 if texts is CHINESE else 180, minutes=5)
+    files = {name: FORMATS[name].render(transcript).decode() for name in ("srt", "vtt")}
+    parsed = [
+        [(event.start, event.end, event.plaintext) for event in SSAFile.from_string(text, format_=name)]
+        for name, text in files.items()
+    ]
+    parsed += [
+        [
+            (caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds(), caption.text)
+            for caption in webvtt.from_buffer(io.StringIO(text), format=name).captions
+        ]
+        for name, text in files.items()
+    ]
+    assert len(parsed[0]) > 30
+    assert all(cues == parsed[0] for cues in parsed)
 
 
 LAYOUTS = st.builds(Layout, st.just(0) | st.integers(16, 100), st.integers(1, 3), st.integers(2, 15))

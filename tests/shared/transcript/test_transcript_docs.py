@@ -66,6 +66,9 @@ def read_shown_text(name: str, data: bytes) -> str:
         return "".join(f"{paragraph.text}\n" for paragraph in docx.Document(io.BytesIO(data)).paragraphs)
     if name == "csv":
         return data.decode("utf-8-sig").replace("\r\n", "\n")  # the page itself has other line ends
+    if name == "html":  # the part with the transcript, without the style, the controls and the script
+        before, separator, after = data.decode().partition("<main")
+        return f"{separator}{after.partition('</main>')[0]}</main>\n" if before else ""
     return data.decode()
 
 
@@ -104,7 +107,7 @@ def test_schema_is_valid_and_accepts_the_example() -> None:
     jsonschema.validate(json.loads(FORMATS["json"].render(build_example())), schema)
 
 
-@pytest.mark.parametrize("level", ["document", "recording", "option", "sentence", "word"])
+@pytest.mark.parametrize("level", ["document", "recording", "option", "captions", "sentence", "word"])
 def test_schema_rejects_missing_and_unknown_members(level: str) -> None:
     schema = json.loads((DOCS / "transcript.schema.json").read_text(encoding="utf-8"))
     document = json.loads(FORMATS["json"].render(build_example()))
@@ -113,6 +116,7 @@ def test_schema_rejects_missing_and_unknown_members(level: str) -> None:
         "document": document,
         "recording": document["recording"],
         "option": document["options"]["speakers"],
+        "captions": document["captions"],
         "sentence": sentence,
         "word": sentence["words"][0],
     }

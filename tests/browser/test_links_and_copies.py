@@ -1,0 +1,118 @@
+"""Links to a time, and text that a reader copies."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import ROUNDS
+from tests.browser.recordings import build_conversation
+from tests.browser.transcript_page import OpenPage, TranscriptPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+
+@pytest.fixture
+def copying_reader(open_page: OpenPage, conversation: Path) -> TranscriptPage:
+    """A page that may use the clipboard."""
+    page = open_page(conversation, permissions=["clipboard-read", "clipboard-write"])
+    page.wait_for_sound()
+    return page
+
+
+def read_clipboard(page: TranscriptPage) -> str:
+    text: str = page.run("navigator.clipboard.readText()")
+    return text
+
+
+def test_link_to_a_time_goes_there_when_the_page_opens(open_page: OpenPage, conversation: Path) -> None:
+    page = open_page(conversation, "#t=72.4")
+    page.wait_for_sound()
+    page.wait_for_position(72.4, within=0.05)
+    page.wait_for_current(19)
+    assert page.is_in_view(19)
+    assert not page.is_playing
+
+
+def test_link_goes_there_in_an_open_page(reader: TranscriptPage) -> None:
+    reader.run("location.hash = '#t=17.2'")
+    reader.wait_for_position(17.2, within=0.05)
+    reader.wait_for_current(4)
+    reader.run("location.hash = '#t=91.5,93'")  # a W3C media fragment may have an end
+    reader.wait_for_position(91.5, within=0.05)
+
+
+@pytest.mark.parametrize(
+    "fragment", ["#t=", "#t=abc", "#t=-5", "#t=1e99", "#t=NaN", "#t=%00", "#<b>", "#t=12.4x"]
+)
+def test_wrong_link_leaves_the_page_usable(open_page: OpenPage, conversation: Path, fragment: str) -> None:
+    page = open_page(conversation, fragment)
+    page.wait_for_sound()
+    page.click_word(4, "help")
+    page.wait_until_playing()
+
+
+def test_link_without_a_recording_shows_the_sentence(
+    open_page: OpenPage, conversation: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / conversation.name
+    path.write_bytes(conversation.read_bytes())
+    page = open_page(path, "#t=72.4")
+    expect(page.sentence(19)).to_be_in_viewport()
+    page.forget_missing_recording()
+
+
+def test_address_is_a_link_to_what_was_clicked_on(reader: TranscriptPage) -> None:
+    reader.click_word(4, "help")
+    reader.wait_until_playing()
+    assert reader.page.url.endswith("#t=16.988")
+
+
+def test_copy_has_names_times_and_every_sentence(copying_reader: TranscriptPage) -> None:
+    copying_reader.part("copy").click()
+    expect(copying_reader.part("message")).to_have_text("Copied")
+    copied = read_clipboard(copying_reader)
+    assert copied.startswith("[0:00] 记者: 王老师，您好！您教书多少年了？\n\n[0:03] Teacher Wang: 我1998年")
+    assert copied.endswith("[1:47] 记者: the meeting will start at nine in the morning")
+    for sentence in build_conversation(ROUNDS).sentences:
+        assert copied.count(sentence.text) == ROUNDS
+
+
+def test_copied_text_has_no_times(copying_reader: TranscriptPage) -> None:
+    copying_reader.part("copy-text").click()
+    expect(copying_reader.part("message")).to_have_text("Copied")
+    assert read_clipboard(copying_reader).startswith(
+        "记者: 王老师，您好！您教书多少年了？\n\nTeacher Wang: 我1998年"
+    )
+
+
+def test_copy_has_the_new_name(copying_reader: TranscriptPage) -> None:
+    copying_reader.part("speaker").filter(has_text="记者").click()
+    copying_reader.page.keyboard.type("Lin Hai")
+    copying_reader.press("Enter")
+    copying_reader.part("copy").click()
+    expect(copying_reader.part("message")).to_have_text("Copied")
+    copied = read_clipboard(copying_reader)
+    assert copied.startswith("[0:00] Lin Hai: 王老师")
+    assert "记者" not in copied
+
+
+def test_copy_of_a_selection_has_the_time_of_its_first_word(copying_reader: TranscriptPage) -> None:
+    start = copying_reader.find_word(7, "covered")
+    end = copying_reader.find_word(8, "talk", scrolls=False)
+    mouse = copying_reader.page.mouse
+    mouse.move(start[0] - 25, start[1])
+    mouse.down()
+    mouse.move(end[0], end[1] - 2, steps=4)
+    mouse.move(*end)
+    mouse.up()
+    selected = copying_reader.run("getSelection().toString()")
+    assert "with snow" in selected
+    copying_reader.part("copy").click()
+    expect(copying_reader.part("message")).to_have_text("Copied")
+    copied = read_clipboard(copying_reader)
+    assert re.match(r"\[0:27\] 记者: c?overed with snow\n\n\[0:28\] Teacher Wang: we need to ta", copied)
+    assert not copying_reader.is_playing  # a selection is no click
