@@ -67,6 +67,13 @@ CASES = {
         outputs=("vtt",),
         texts=("transcripts/in/课程/第一讲 绪论.mp4.vtt",),
     ),
+    "formats": KeyCase(
+        "in/b.mp3",
+        metadata={"scribe-formats": "docx,podcast"},
+        options={"formats": (["docx", "podcast"], "x-cos-meta-scribe-formats")},
+        outputs=("docx", "podcast.json"),
+        texts=("transcripts/in/b.mp3.podcast.json",),
+    ),
     "no extension": KeyCase(
         "in/Call at 14.30 with Li",
         is_recording=None,
