@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.package.files import copy_libraries
+from cli.package.files import UNUSED_MODULES, copy_libraries
 from cli.package.models import PackageError, disk_full_error, is_disk_full
 
 SCF_PYTHON = "3.10"
@@ -53,7 +53,9 @@ def install_libraries(lock: Path, cache: Path, interpreter: Interpreter | None) 
         if interpreter:
             compile_tree(folder, interpreter)
 
-    return _create_once(cache / f"{digest}-{interpreter.version if interpreter else 'plain'}", prepare)
+    without = hashlib.sha256("\n".join(UNUSED_MODULES).encode()).hexdigest()[:8]
+    version = interpreter.version if interpreter else "plain"
+    return _create_once(cache / f"{digest}-{version}-{without}", prepare)
 
 
 def _create_once(folder: Path, create: Callable[[Path], None]) -> Path:

@@ -14,6 +14,16 @@ from pathlib import Path
 
 _SOURCE_SUFFIXES = frozenset({".py", ".css", ".js"})
 _SKIPPED_SUFFIXES = (".dist-info", "bin")  # no library reads its own metadata
+# Modules that need a library which the package does not have: trio, pytest, h2, or click. Those that would import them
+# catch that ImportError, or never do.
+UNUSED_MODULES = (
+    "anyio/_backends/_trio.py",
+    "anyio/pytest_plugin.py",
+    "httpcore/_async/http2.py",
+    "httpcore/_backends/trio.py",
+    "httpcore/_sync/http2.py",
+    "httpx/_main.py",
+)
 _BYTECODE_FOLDER = "__pycache__"
 
 # The same contents give the same zip bytes, independent of clock, umask and folder.
@@ -35,7 +45,7 @@ def copy_sources(root: Path, tree: Path) -> None:
 
 
 def copy_libraries(installed: Path, tree: Path) -> None:
-    """Copy what a handler can import from the folder `installed`, which pip wrote."""
+    """Copy what a handler can import from the folder `installed`, which pip wrote, without bytecode."""
     for entry in sorted(installed.iterdir()):
         if entry.name.endswith(_SKIPPED_SUFFIXES):
             continue
@@ -43,6 +53,8 @@ def copy_libraries(installed: Path, tree: Path) -> None:
             shutil.copytree(entry, tree / entry.name)
         else:
             shutil.copyfile(entry, tree / entry.name)
+    for name in UNUSED_MODULES:
+        (tree / name).unlink(missing_ok=True)
 
 
 def list_files(tree: Path) -> list[Path]:

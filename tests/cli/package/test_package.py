@@ -18,7 +18,7 @@ import pytest
 import shared
 from cli.package import Package, PackageError, build, compute_label
 from cli.package.dependencies import find_interpreter
-from cli.package.files import copy_sources, hash_tree
+from cli.package.files import UNUSED_MODULES, copy_sources, hash_tree
 from cli.package.models import explain_disk_errors
 from shared.options.rules import load_rules
 from shared.recordings.options import PACKAGE_RULES
@@ -76,6 +76,14 @@ def test_package_is_small_for_quick_cold_starts(package: Package) -> None:
     assert package.zip_bytes == package.zip_path.stat().st_size < 1.5 * MIB
     with zipfile.ZipFile(package.zip_path) as archive:
         assert package.unpacked_bytes == sum(entry.file_size for entry in archive.infolist()) < 5 * MIB
+
+
+def test_modules_that_need_a_missing_library_are_left_out(package: Package) -> None:
+    names = set(list_names(package))
+    assert names.isdisjoint(UNUSED_MODULES)
+    assert not names & {"trio/__init__.py", "pytest/__init__.py", "h2/__init__.py", "click/__init__.py"}
+    parents = {name.rpartition("/")[0] + "/__init__.py" for name in UNUSED_MODULES}
+    assert parents <= names, "the library has other modules now"
 
 
 def test_every_file_is_readable_by_any_user(package: Package) -> None:
