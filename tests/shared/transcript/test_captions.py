@@ -75,7 +75,7 @@ def test_long_sentence_is_split_at_the_times_of_its_words() -> None:
     )
     assert parse_cues(transcript) == [
         ("10,000 --> 11,290", ["The thing about podcasts", "is that Martin knows."]),
-        ("15,000 --> 17,500", ["So most of them are as long", "as a commute is for me."]),
+        ("15,000 --> 16,790", ["So most of them are as long", "as a commute is for me."]),
     ]
 
 
