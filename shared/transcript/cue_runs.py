@@ -24,7 +24,7 @@ _TOO_SHORT_COST, _SHORTER_COST = 6.0, 12.0
 _FAST_COST, _MAX_FAST = 4.0, 5.0
 _PAUSE_MS, _LONG_PAUSE_MS, _LONG_PAUSE_COST = 500, 2_000, 6.0
 _TWO_SENTENCES_COST, _TWO_VOICES_COST = 0.3, 2.5
-_LATE_MS, _CUT_WORD_COST = 400, 20.0
+_MAX_CUT_MS, _CUT_MS_COST, _CUT_WORD_COST = 400, 0.01, 20.0  # of a word that is still spoken
 _NOT_SHOWN_COST = 2.0  # for a second
 _FOREVER_MS = 10**15
 
@@ -103,8 +103,9 @@ class _GrowingRun:
         free_ms = next_ms - self._start_ms
         if free_ms < MIN_CUE_MS:
             cost += _TOO_SHORT_COST + _SHORTER_COST * (MIN_CUE_MS - free_ms) / MIN_CUE_MS
-        if self._needed_until_ms > next_ms + _LATE_MS:
-            cost += _CUT_WORD_COST
+        cut_ms = self._needed_until_ms - next_ms
+        if cut_ms > 0:
+            cost += _CUT_WORD_COST if cut_ms > _MAX_CUT_MS else _CUT_MS_COST * cut_ms
         not_shown_ms = self._end_ms - self._start_ms - self._limits.max_cue_ms
         if not_shown_ms > 0:
             cost += _NOT_SHOWN_COST * not_shown_ms / 1000
