@@ -26,6 +26,9 @@ TOGETHER = (
     "tests/localcloud/speech/test_whisper.py",
 )
 
+# The tests of each file stay in one process: starting a browser takes longer than most of them.
+TOGETHER_BY_FILE = ("tests/browser/",)
+
 PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
 
 
@@ -36,6 +39,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
     class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no types
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(TOGETHER_BY_FILE):
+                return nodeid.partition("::")[0]
             return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
 
     return Scheduling(config, log)

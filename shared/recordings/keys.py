@@ -33,7 +33,7 @@ DISTINCT_NAME = (
 )
 NAME_KINDS = frozenset({FULL_NAME, SHORT_NAME, DISTINCT_NAME})
 _EXTENSION_FORM = re.compile(r"[0-9A-Za-z_-]{1,16}")  # as Settings.has_recording_extension
-_MAX_STEM_BYTES = 179  # ids of receipts begin with up to 180 bytes of the key: those of a stem are distinguished
+_MAX_STEM_BYTES = 179  # a receipt's id has the first 180 bytes of its key: shorter keys as a whole
 
 
 def transcript_key(

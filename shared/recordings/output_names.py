@@ -15,8 +15,9 @@ Of two that each write before they list, at least one sees the other, on any kin
 stem has no owner. Claims are never deleted, so each answer is for ever: an attempt that is killed is continued by the
 next one, and a recording that is uploaded again has its name again. The owner is written before a receipt has the name.
 
-A recording without an extension has its key as its stem and as its full name. If another recording owns that, its name
-gets a digest. If it was transcribed before, with full names, it owns the stem already, and its claim is written for it.
+A recording without an extension has its key as its stem and as its full name. If another recording has a claim on that,
+its name gets a digest, and its claim "distinct" says so: it is written before a receipt, and decides before "owns".
+If it was transcribed before, with full names, it owns the stem already, and that claim is written for it.
 """
 
 from __future__ import annotations
@@ -37,19 +38,24 @@ from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
 from shared.settings import Settings
 from shared.tencent.cos import CosClient
 
-_WANTS, _OWNS = "wants", "owns"
+_WANTS, _OWNS, _DISTINCT = "wants", "owns", "distinct"
 
 
 def choose_output_name(ctx: Context, bucket: str, key: str) -> str:
     """Return how the outputs of a recording are named; the same answer each time.
 
-    One request, at most six for the first upload of a recording; none for a key that cannot have a short name. Raises
-    CloudError or DeadlineExceeded.
+    One request, two for a key without an extension, at most six for the first upload of a recording; none for a key
+    that cannot have a short name. Raises CloudError or DeadlineExceeded.
     """
     stem = get_stem(key)
     if not stem:
         return FULL_NAME
-    return SHORT_NAME if _acquire(ctx, bucket, key, stem) else _name_loser(key, stem)
+    if _acquire(ctx, bucket, key, stem):
+        return SHORT_NAME
+    if stem != key:
+        return FULL_NAME
+    _put_claim(ctx, bucket, key, stem, _DISTINCT)
+    return DISTINCT_NAME
 
 
 def find_output_name(cos: CosClient, settings: Settings, bucket: str, key: str) -> str:
@@ -59,11 +65,9 @@ def find_output_name(cos: CosClient, settings: Settings, bucket: str, key: str) 
         return FULL_NAME
     own_key = name_claim_key(settings, bucket, key, stem, "")
     claims = _list_claims(cos, settings, bucket, stem)
-    is_free = own_key + _OWNS in claims or all(claim.startswith(own_key) for claim in claims)
-    return SHORT_NAME if is_free else _name_loser(key, stem)
-
-
-def _name_loser(key: str, stem: str) -> str:
+    is_own = own_key + _OWNS in claims or all(claim.startswith(own_key) for claim in claims)
+    if is_own and own_key + _DISTINCT not in claims:
+        return SHORT_NAME
     return DISTINCT_NAME if stem == key else FULL_NAME
 
 
@@ -71,6 +75,8 @@ def _acquire(ctx: Context, bucket: str, key: str, stem: str) -> bool:
     """Return whether the recording owns the stem."""
     own_key = name_claim_key(ctx.settings, bucket, key, stem, "")
     claims = _list_claims(ctx.output_cos, ctx.settings, bucket, stem)
+    if own_key + _DISTINCT in claims:
+        return False
     if own_key + _OWNS in claims:
         return True
     if not claims:

@@ -60,7 +60,7 @@ def _metrics(scribe_results: Sequence[Result], sdk_results: Sequence[Result]) ->
         Stats.from_values(result["mib"] for result in results) for results in (scribe_results, sdk_results)
     )
     yield Metric("Scribe, parse", parse.format("ms"))
-    yield Metric("Scribe, write json, txt, srt and vtt", render.format("ms"))
+    yield Metric("Scribe, write json, txt, srt, vtt and html", render.format("ms"))
     yield Metric("SDK, parse", sdk_parse.format("ms"))
     yield Metric.ratio("Scribe's parse / SDK's parse", parse.median, sdk_parse.median, _MAX_PARSE_RATIO)
     yield Metric.ratio(

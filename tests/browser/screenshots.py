@@ -56,6 +56,7 @@ def main() -> None:
             if name == "help":
                 page.press("Escape", "Escape")
                 page.part("help-button").click()
+            page.wait_for_scroll_end()
             page.page.screenshot(path=folder / f"{name}.png", animations="disabled")
             if name == "light":
                 page.page.pdf(path=folder / "print.pdf", format="A4")

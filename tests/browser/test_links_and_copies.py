@@ -15,14 +15,6 @@ from tests.browser.transcript_page import OpenPage, TranscriptPage
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 
-@pytest.fixture
-def copying_reader(open_page: OpenPage, conversation: Path) -> TranscriptPage:
-    """A page that may use the clipboard."""
-    page = open_page(conversation, permissions=["clipboard-read", "clipboard-write"])
-    page.wait_for_sound()
-    return page
-
-
 def read_clipboard(page: TranscriptPage) -> str:
     text: str = page.run("navigator.clipboard.readText()")
     return text
@@ -71,48 +63,46 @@ def test_address_is_a_link_to_what_was_clicked_on(reader: TranscriptPage) -> Non
     assert reader.page.url.endswith("#t=16.988")
 
 
-def test_copy_has_names_times_and_every_sentence(copying_reader: TranscriptPage) -> None:
-    copying_reader.part("copy").click()
-    expect(copying_reader.part("message")).to_have_text("Copied")
-    copied = read_clipboard(copying_reader)
+def test_copy_has_names_times_and_every_sentence(reader: TranscriptPage) -> None:
+    reader.part("copy").click()
+    expect(reader.part("message")).to_have_text("Copied")
+    copied = read_clipboard(reader)
     assert copied.startswith("[0:00] 记者: 王老师，您好！您教书多少年了？\n\n[0:03] Teacher Wang: 我1998年")
     assert copied.endswith("[1:47] 记者: the meeting will start at nine in the morning")
     for sentence in build_conversation(ROUNDS).sentences:
         assert copied.count(sentence.text) == ROUNDS
 
 
-def test_copied_text_has_no_times(copying_reader: TranscriptPage) -> None:
-    copying_reader.part("copy-text").click()
-    expect(copying_reader.part("message")).to_have_text("Copied")
-    assert read_clipboard(copying_reader).startswith(
-        "记者: 王老师，您好！您教书多少年了？\n\nTeacher Wang: 我1998年"
-    )
+def test_copied_text_has_no_times(reader: TranscriptPage) -> None:
+    reader.part("copy-text").click()
+    expect(reader.part("message")).to_have_text("Copied")
+    assert read_clipboard(reader).startswith("记者: 王老师，您好！您教书多少年了？\n\nTeacher Wang: 我1998年")
 
 
-def test_copy_has_the_new_name(copying_reader: TranscriptPage) -> None:
-    copying_reader.part("speaker").filter(has_text="记者").click()
-    copying_reader.page.keyboard.type("Lin Hai")
-    copying_reader.press("Enter")
-    copying_reader.part("copy").click()
-    expect(copying_reader.part("message")).to_have_text("Copied")
-    copied = read_clipboard(copying_reader)
+def test_copy_has_the_new_name(reader: TranscriptPage) -> None:
+    reader.part("speaker").filter(has_text="记者").click()
+    reader.page.keyboard.type("Lin Hai")
+    reader.press("Enter")
+    reader.part("copy").click()
+    expect(reader.part("message")).to_have_text("Copied")
+    copied = read_clipboard(reader)
     assert copied.startswith("[0:00] Lin Hai: 王老师")
     assert "记者" not in copied
 
 
-def test_copy_of_a_selection_has_the_time_of_its_first_word(copying_reader: TranscriptPage) -> None:
-    start = copying_reader.find_word(7, "covered")
-    end = copying_reader.find_word(8, "talk", scrolls=False)
-    mouse = copying_reader.page.mouse
+def test_copy_of_a_selection_has_the_time_of_its_first_word(reader: TranscriptPage) -> None:
+    start = reader.find_word(7, "covered")
+    end = reader.find_word(8, "talk", scrolls=False)
+    mouse = reader.page.mouse
     mouse.move(start[0] - 25, start[1])
     mouse.down()
     mouse.move(end[0], end[1] - 2, steps=4)
     mouse.move(*end)
     mouse.up()
-    selected = copying_reader.run("getSelection().toString()")
+    selected = reader.run("getSelection().toString()")
     assert "with snow" in selected
-    copying_reader.part("copy").click()
-    expect(copying_reader.part("message")).to_have_text("Copied")
-    copied = read_clipboard(copying_reader)
+    reader.part("copy").click()
+    expect(reader.part("message")).to_have_text("Copied")
+    copied = read_clipboard(reader)
     assert re.match(r"\[0:27\] 记者: c?overed with snow\n\n\[0:28\] Teacher Wang: we need to ta", copied)
-    assert not copying_reader.is_playing  # a selection is no click
+    assert not reader.is_playing  # a selection is no click

@@ -80,6 +80,14 @@ class TranscriptPage:
         """Open a file from the disk."""
         self.page.goto(path.as_uri() + fragment)
 
+    def forget_everything(self) -> None:
+        """Leave the page, without what it kept and what it did."""
+        if not self.page.url.startswith("about:"):
+            self.run("localStorage.clear()")
+        self.page.goto("about:blank")
+        self.requests.clear()
+        self.problems.clear()
+
     def part(self, test_id: str) -> Locator:
         """Return the element with this data-testid."""
         return self.page.get_by_test_id(test_id)

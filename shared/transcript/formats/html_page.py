@@ -3,9 +3,9 @@
 It is also a valid HTML transcript of Podcasting 2.0, `<cite>`, `<time>` and `<p>`, and can be read and printed without
 script. Source: docs/examples/transcripts/transcripts.md of the podcast namespace. A paragraph of one voice is
 
-    <section class="c1" data-voice="A">                                  its colour and its letter
+    <section class=c1 data-voice=A>                                      its colour and its letter
     <cite>Anna:</cite>                                                   only where the voice changes
-    <time datetime="PT1.9S">0:01</time>
+    <time datetime=PT1S>0:01</time>
     <p><span data-t="1gs nw 0 by">Front desk?</span> <span data-t="...">...</span></p>
     </section>
 
@@ -95,7 +95,7 @@ def _pieces(transcript: Transcript, title: str) -> Iterator[str]:
     duration = "" if transcript.duration_ms is None else f' data-duration="{transcript.duration_ms}"'
     yield f'<body data-id="{escape_text(transcript.job_id)}" data-name="{escape_text(name)}"{duration}>\n'
     yield f'<header>\n<h1 dir="auto" lang="{language.find(title)}">{escape_text(title)}</h1>\n'
-    about = [f"<bdi>{escape_text(name)}</bdi>"] if name else []
+    about = [f"<bdi>{escape_text(name)}</bdi>"] if name and name != title else []
     if transcript.duration_ms is not None:
         about.append(format_time(transcript.duration_ms))
     yield f'<p class="about">{" · ".join(about)}</p>\n'
@@ -140,20 +140,19 @@ def _paragraphs(transcript: Transcript, language: _Languages, main_language: str
         text = "".join([sentence.text for sentence in group])
         attributes = [format_voice(number)] if number and label else []
         if (own_language := language.find(text)) != main_language:
-            attributes.append(f'lang="{own_language}"')
-        yield f"<section{''.join([f' {attribute}' for attribute in attributes])}>\n"
+            attributes.append(f"lang={own_language}")
+        # Five hours have thousands of these lines, so they are short: HTML needs no quotes around simple values.
+        yield f"<section{''.join([f' {attribute}' for attribute in attributes])}>"
         if label and number != last_number:
-            yield f"<cite>{escape_text(label)}:</cite>\n"
+            yield f"<cite>{escape_text(label)}:</cite>"
         last_number = number
-        seconds, ms = divmod(first.start_ms, 1000)
-        yield f'<time datetime="PT{seconds}.{ms:03}S">{format_time(first.start_ms)}</time>\n'
-        yield "<p>"
+        yield f"<time datetime=PT{first.start_ms // 1000}S>{format_time(first.start_ms)}</time>\n<p>"
         before = ""
         for sentence in group:
             space = " " if needs_space_between(before, sentence.text) else ""
             yield f'{space}<span data-t="{format_times(sentence)}">{escape_text(sentence.text, quote=False)}</span>'
             before = sentence.text
-        yield "</p>\n</section>\n"
+        yield "</p></section>\n"
 
 
 def _build_source(key: str) -> str:

@@ -81,7 +81,7 @@ def format_voice(number: int) -> str:
     while rest:
         rest, digit = divmod(rest - 1, 26)
         letters = chr(ord("A") + digit) + letters
-    return f'class="c{_color(number)}" data-voice="{letters}"'
+    return f"class=c{_color(number)} data-voice={letters}"
 
 
 def format_time(time_ms: int) -> str:

@@ -448,7 +448,7 @@ on(window, "keydown", (event) => {
   const { key, target } = event;
   const action = actions[keys[key === " " ? "Space" : key]];
   if (!action || hasModifier(event) || help.open || target.matches("input:not([type=range]), select")) return;
-  if (key === " " && target.matches("button, summary")) return;
+  if (key === " " && target.matches("button")) return;
   event.preventDefault();
   action();
 });

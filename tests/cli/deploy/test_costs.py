@@ -81,6 +81,9 @@ def test_copied_receipts_keep_finished_work_finished(account: Account, spending:
         questions.append(question)
         return True
 
+    cos = account.clients.cos(REGION)
+    name_claim = f"claim/{INPUT}/~name/{'0' * 32}/{'1' * 32}.owns"
+    cos.put(OUTPUT, f".scribe/{name_claim}", b"{}")
     passed, output = account.deploy(config=MOVED, env_file=spending, confirm=agree)
     assert passed, output
     [question] = questions
@@ -88,7 +91,7 @@ def test_copied_receipts_keep_finished_work_finished(account: Account, spending:
         f"Copy the receipts from {OUTPUT}/.scribe/done/{INPUT}/ to {OUTPUT}/moved/done/{INPUT}/" in question
     )
     assert f"created copies of the receipts of {INPUT}" in output
-    cos = account.clients.cos(REGION)
+    assert cos.get(OUTPUT, f"moved/{name_claim}").body == b"{}"
     [receipt] = cos.list_objects(OUTPUT, prefix="moved/done/").objects
     assert cos.head(OUTPUT, receipt.key).metadata == {"scribe-output": "state"}
     assert count_jobs(account) == jobs

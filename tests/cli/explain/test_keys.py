@@ -67,6 +67,13 @@ CASES = {
         outputs=("vtt",),
         texts=("transcripts/in/课程/第一讲 绪论.mp4.vtt",),
     ),
+    "formats": KeyCase(
+        "in/b.mp3",
+        metadata={"scribe-formats": "docx,podcast"},
+        options={"formats": (["docx", "podcast"], "x-cos-meta-scribe-formats")},
+        outputs=("docx", "podcast.json"),
+        texts=("transcripts/in/b.mp3.podcast.json",),
+    ),
     "no extension": KeyCase(
         "in/Call at 14.30 with Li",
         is_recording=None,
@@ -295,3 +302,10 @@ def test_settings_are_a_place_if_they_differ_from_the_default(tmp_path: Path) ->
     }
     assert document["outputs"] == ["transcripts/in/a.mp3.txt"]
     assert document["job"]["JobLevel"] == "2"
+
+
+def test_short_names_without_the_bucket(tmp_path: Path) -> None:
+    folder = ExplainFolder(tmp_path, OUTPUT_NAMES="short", FORMATS="txt,podcast")
+    outputs = folder.run("in/a.mp3", as_json=True).document["outputs"]
+    assert outputs == ["transcripts/in/a.txt", "transcripts/in/a.podcast.json"]
+    assert folder.run("in/v1.2.mp3", as_json=True).document["outputs"][0] == "transcripts/in/v1.2.mp3.txt"

@@ -332,3 +332,21 @@ def test_hot_words_are_a_template_or_a_warning() -> None:
         {"Tag": "SpeechRecognition", "TemplateId": "t123"},
         (),
     )
+
+
+def test_short_names_are_those_that_an_upload_gets() -> None:
+    pipeline = InMemoryPipeline(output_names="short")
+    pipeline.upload("calls/a.m4a", BODY)
+    for key, names in ((KEY, ("calls/a", "calls/a.m4a")), ("calls/a.m4a", ("calls/a", "calls/a.m4a"))):
+        assert explain(pipeline, key=KEY).outputs[0] == f"transcripts/{names[0]}.json"
+        pipeline.upload_and_ingest(key, BODY)
+        pipeline.run_and_notify()
+        assert explain(pipeline, key="calls/a.m4a").outputs[0] == f"transcripts/{names[1]}.json"
+        assert f"transcripts/{names[0] if key == KEY else names[1]}.json" in pipeline.list_keys()
+
+
+def test_failed_recording_with_a_short_name_has_its_error_object_there() -> None:
+    pipeline = InMemoryPipeline(output_names="short")
+    transcribe(pipeline, NOT_AUDIO)
+    assert "transcripts/calls/a.error.json" in get_state(explain(pipeline)).message
+    assert "transcripts/calls/a.error.json" in pipeline.list_keys()

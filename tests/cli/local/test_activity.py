@@ -127,6 +127,15 @@ def test_other_receipts_are_not_reported(receipt: dict[str, Any]) -> None:
     assert log.open_keys == {"a.mp3"}
 
 
+def test_file_of_an_extension_of_two_parts_is_of_its_recording() -> None:
+    log = create_log()
+    assert log.process([put(OUTPUT, "transcripts/a.mp3.podcast.json", 1.0)], []) == []
+    log.process([put(INPUT, "a.mp3", 2.0)], [])
+    written = [put(OUTPUT, f"transcripts/a.mp3.{name}", 3.0) for name in ("docx", "podcast.json", "json")]
+    assert log.process(written, []) == []
+    assert log.open_keys == {"a.mp3"}
+
+
 def test_recording_whose_name_ends_like_an_error_object() -> None:
     log = create_log(a_error_json=TRANSCRIPT)
     activities = log.process([put(INPUT, "a.error", 1.0), *put_transcripts("a.error", 2.0)], [])

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.local.results import compute_error_rate, count_words, find_mismatches, split_units
+from cli.local.results import (
+    SUFFIXES,
+    UploadResult,
+    compute_error_rate,
+    count_words,
+    find_mismatches,
+    split_units,
+)
 from cli.local.samples import ExpectedTranscript, Upload, load_sample_uploads
 from tests.helpers.demo_results import build_failure, build_result, build_transcript
 
@@ -137,3 +144,14 @@ def test_sample_has_the_language_and_engine_that_are_listed(
     }
     assert [upload.language for upload in uploads.values()] == ["en", "zh", "en", "en"]
     assert uploads["broken.wav"].expected == ExpectedTranscript(fails=True)
+
+
+def test_recording_is_complete_with_the_files_of_its_own_formats() -> None:
+    upload = Upload(Path("a.wav"), "a.wav", formats=("md", "podcast"))
+    files = {
+        "md": ("transcripts/a.wav.md", b"# a"),
+        "podcast.json": ("transcripts/a.wav.podcast.json", b"{}"),
+    }
+    assert UploadResult(upload, 1.0, files).complete
+    assert not UploadResult(upload, 1.0, {"md": files["md"]}).complete
+    assert set(files) <= set(SUFFIXES)

@@ -270,7 +270,7 @@ def test_upload_killed_at_any_request_ends_in_files_of_its_own(kind: str, first:
 
 @ANY_KIND
 @given(order=st.lists(st.integers(0, 3), max_size=40), first=st.sampled_from(["talk.mp3", "talk"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_uploads_at_once_have_files_of_their_own(kind: str, order: list[int], first: str) -> None:
     """Of the first recording the platform sends two events at once. Perhaps no one gets the short name."""
     pipeline = build_pipeline(kind)

@@ -103,9 +103,9 @@ def test_paragraphs_are_a_podcast_transcript() -> None:
     """Podcasting 2.0: `cite`, `time` and `p`, in this order; ParsedPage checks the order."""
     paragraphs = list(ParsedPage(build_transcript(*CONVERSATION, names=("Anna",))).paragraphs)
     assert [(p.speaker, p.time, p.datetime, p.letter) for p in paragraphs] == [
-        ("Anna:", "0:00", "PT0.620S", "A"),
-        ("Speaker 2:", "0:01", "PT1.900S", "B"),
-        ("Anna:", "1:01:40", "PT3700.250S", "A"),
+        ("Anna:", "0:00", "PT0S", "A"),
+        ("Speaker 2:", "0:01", "PT1S", "B"),
+        ("Anna:", "1:01:40", "PT3700S", "A"),
     ]
     assert [len(p.sentences) for p in paragraphs] == [1, 2, 1]
 
