@@ -24,7 +24,7 @@ _TOO_SHORT_COST, _SHORTER_COST = 6.0, 12.0
 _FAST_COST, _MAX_FAST = 4.0, 5.0
 _PAUSE_MS, _LONG_PAUSE_MS, _LONG_PAUSE_COST = 500, 2_000, 6.0
 _TWO_SENTENCES_COST, _TWO_VOICES_COST = 0.3, 2.5
-_LATE_MS, _CUT_WORD_COST = 400, 20.0
+_MAX_CUT_MS, _CUT_MS_COST, _CUT_WORD_COST = 400, 0.01, 20.0  # of a word that is still spoken
 _NOT_SHOWN_COST = 2.0  # for a second
 _FOREVER_MS = 10**15
 
@@ -66,7 +66,7 @@ class _GrowingRun:
 
     def __init__(self, phrase: Phrase, limits: CaptionLimits) -> None:
         self._limits = limits
-        self._voices = {phrase.label: [phrase]}  # of each, the last phrase first
+        self._voices = {phrase.label: _GrowingText(phrase, limits)}
         self._start_ms, self._end_ms = phrase.start_ms, phrase.end_ms
         self._needed_until_ms = phrase.needed_until_ms
         self._width, self._wide = phrase.width, phrase.wide
@@ -86,13 +86,15 @@ class _GrowingRun:
         self._start_ms = phrase.start_ms
         self._width += phrase.width
         self._wide += phrase.wide
-        if phrase.label not in self._voices:
-            self._cost += _TWO_VOICES_COST
-        self._voices.setdefault(phrase.label, []).append(phrase)
-        if len(self._voices) == 1:
-            return _fits(self._voices[phrase.label][::-1], self._limits, self._limits.lines)
+        voice = self._voices.get(phrase.label)
+        if voice:
+            voice.prepend(phrase)
+            return voice.fits(self._limits.lines if len(self._voices) == 1 else 1)
+        self._cost += _TWO_VOICES_COST
+        self._voices[phrase.label] = _GrowingText(phrase, self._limits)
+        # The other ones may have had more lines until now.
         return len(self._voices) <= self._limits.voices and all(
-            _fits(own[::-1], self._limits, 1) for own in self._voices.values()
+            voice.fits(1) for voice in self._voices.values()
         )
 
     def get_cost(self, next_ms: int) -> float:
@@ -101,8 +103,9 @@ class _GrowingRun:
         free_ms = next_ms - self._start_ms
         if free_ms < MIN_CUE_MS:
             cost += _TOO_SHORT_COST + _SHORTER_COST * (MIN_CUE_MS - free_ms) / MIN_CUE_MS
-        if self._needed_until_ms > next_ms + _LATE_MS:
-            cost += _CUT_WORD_COST
+        cut_ms = self._needed_until_ms - next_ms
+        if cut_ms > 0:
+            cost += _CUT_WORD_COST if cut_ms > _MAX_CUT_MS else _CUT_MS_COST * cut_ms
         not_shown_ms = self._end_ms - self._start_ms - self._limits.max_cue_ms
         if not_shown_ms > 0:
             cost += _NOT_SHOWN_COST * not_shown_ms / 1000
@@ -111,6 +114,28 @@ class _GrowingRun:
         if read_ms > shown_ms:
             cost += _FAST_COST * min(read_ms / shown_ms - 1, _MAX_FAST)
         return cost
+
+
+class _GrowingText:
+    """What one voice says in a run."""
+
+    def __init__(self, phrase: Phrase, limits: CaptionLimits) -> None:
+        self._limits = limits
+        self._phrases = [phrase]  # the last one first
+        label_width, label_wide = measure_label(phrase.label, limits)
+        self._width, self._wide = label_width + phrase.width, label_wide + phrase.wide
+
+    def prepend(self, phrase: Phrase) -> None:
+        """Add the phrase before."""
+        self._width += phrase.width + self._phrases[-1].has_space
+        self._wide += phrase.wide
+        self._phrases.append(phrase)
+
+    def fits(self, lines: int) -> bool:
+        """Check that the text fits on this many lines. A phrase alone fits on any line."""
+        if len(self._phrases) == 1 or self._limits.fits(self._width, self._wide):
+            return True
+        return lines > 1 and _fits(self._phrases[::-1], self._limits, lines)
 
 
 def _fits(phrases: Sequence[Phrase], limits: CaptionLimits, lines: int) -> bool:

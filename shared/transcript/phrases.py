@@ -79,12 +79,11 @@ def _split_sentence(
     label_width, label_wide = measure_label(label, limits)
     length_ms = sentence.end_ms - sentence.start_ms
     # A short sentence has no pause that is worth a cue of its own.
-    is_short = length_ms <= min(
-        limits.max_cue_ms, _SHORT_SENTENCE_MS if sentence.words else limits.max_cue_ms
-    )
-    if not as_words and is_short and limits.fits(width + label_width, wide + label_wide):
-        end_ms = sentence.end_ms
-        return [Phrase(sentence.start_ms, end_ms, end_ms, text, width, wide, label, AT_SENTENCE_END, True)]
+    max_ms = min(limits.max_cue_ms, _SHORT_SENTENCE_MS) if sentence.words else limits.max_cue_ms
+    if not as_words and length_ms <= max_ms and limits.fits(width + label_width, wide + label_wide):
+        timings = WordTimings(sentence)
+        start_ms, end_ms = timings.start_at(0), timings.end_at(len(text))
+        return [Phrase(start_ms, end_ms, end_ms, text, width, wide, label, AT_SENTENCE_END, True)]
     return _Splitter(sentence, label, limits).split(as_words=as_words)
 
 
@@ -156,7 +155,7 @@ class _Splitter:
     def _divide(self, offsets: Sequence[int]) -> list[int]:
         """Return the offsets at which to cut this part into pieces of similar width that fit into a line and a cue."""
         left, right = offsets[0], offsets[-1]
-        length_ms = self._get_end(right) - self._get_start(left)
+        length_ms = self._timings.end_at(right) - self._timings.start_at(left)
         max_ms = self._limits.max_cue_ms
         if len(offsets) == len((left, right)) or (length_ms <= max_ms and self._fit(left, right)):
             return [left, right]
@@ -198,7 +197,7 @@ class _Splitter:
         if not self._fit(left, right):  # a word that is wider than a line has a line of its own
             width = self._get_limit(left, right)
             wide = min(wide, width)
-        start_ms, end_ms = self._get_start(left), self._get_end(right)
+        start_ms, end_ms = self._timings.start_at(left), self._timings.end_at(right)
         breaks = tuple([offset - left for offset in self._get_breaks(left, right)])
         return Phrase(
             start_ms,
@@ -212,12 +211,6 @@ class _Splitter:
             left == 0 or self._text[left - 1] == " ",
             breaks,
         )
-
-    def _get_start(self, left: int) -> int:
-        return self._timings.start_at(left) if left else self._sentence.start_ms
-
-    def _get_end(self, right: int) -> int:
-        return self._timings.end_at(right) if right < len(self._text) else self._sentence.end_ms
 
     def _get_breaks(self, left: int, right: int) -> list[int]:
         return self._offsets[bisect_right(self._offsets, left) : bisect_left(self._offsets, right)]

@@ -69,14 +69,12 @@ def _divide(group: Sequence[Sentence], end_ms: int) -> Iterator[Sentence]:
 
 
 def find_overlaps(sentences: Sequence[Sentence]) -> list[bool]:
-    """Return for each sentence whether another voice speaks during it. The sentences are sorted by start."""
+    """Return for each sentence whether another voice speaks during it: of sentences from `make_voices_sequential`."""
     overlaps = [False] * len(sentences)
-    last: dict[str | None, int] = {}  # the sentence of each voice that ends last
+    last: dict[str | None, int] = {}  # the last sentence of each voice
     for index, sentence in enumerate(sentences):
-        for label, other in list(last.items()):
+        for label, other in last.items():
             if label != sentence.label and sentences[other].end_ms > sentence.start_ms:
                 overlaps[index] = overlaps[other] = True
-        previous = last.get(sentence.label)
-        if previous is None or sentences[previous].end_ms <= sentence.end_ms:
-            last[sentence.label] = index
+        last[sentence.label] = index
     return overlaps

@@ -3,6 +3,7 @@
 import pytest
 
 from shared.transcript import FORMATS, Sentence, Transcript, parse_sentence
+from shared.transcript.text import display_width
 from tests.helpers.transcripts import build_test_transcript
 
 
@@ -75,7 +76,7 @@ def test_long_sentence_is_split_at_the_times_of_its_words() -> None:
     )
     assert parse_cues(transcript) == [
         ("10,000 --> 11,290", ["The thing about podcasts", "is that Martin knows."]),
-        ("15,000 --> 17,500", ["So most of them are as long", "as a commute is for me."]),
+        ("15,000 --> 16,790", ["So most of them are as long", "as a commute is for me."]),
     ]
 
 
@@ -249,3 +250,10 @@ def test_markup_characters_are_shown_as_text(text: str, srt: str, vtt: str) -> N
     transcript = build_test_transcript(details=[parse_detail(text, 0, 2_000)])
     assert FORMATS["srt"].render(transcript).decode().split("\n")[2] == srt
     assert FORMATS["vtt"].render(transcript).decode().split("\n")[3] == vtt
+
+
+def test_line_of_markup_is_not_wider_than_its_limit_in_srt() -> None:
+    transcript = build_test_transcript(details=[parse_detail("a <b> {c} \\d, " * 20, 0, 40_000)])
+    lines = [line for _, text in parse_cues(transcript) for line in text]
+    assert max(map(display_width, lines)) <= 42
+    assert "".join(lines).count("＜") == 20

@@ -20,7 +20,7 @@ SLOW_MACHINE = settings(deadline=None, max_examples=200, suppress_health_check=[
 SCHEMA = Path(__file__).parents[3] / "docs" / "transcript.schema.json"
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 LABEL = re.compile(r"^(?:Speaker|Channel) \d+: ", re.MULTILINE)
-FROM_FULL_WIDTH = str.maketrans("＜＞｛｝＼", "<>{}\\")
+FROM_FULL_WIDTH = str.maketrans("＜＞｛｝＼∶", "<>{}\\:")
 
 ODD_TEXTS = [
     "line\none\r\n\r\ntwo",
