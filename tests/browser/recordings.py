@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import wave
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import miniaudio
@@ -81,6 +82,7 @@ def build_transcript(
     return Transcript(recording, "16k_zh", "s1", duration_ms, 1, sentences, title, names)
 
 
+@cache
 def build_long_transcript(words: int = 90_000, hours: float = 5.0) -> Transcript:
     """Return a made-up recording of two speakers with this many words, half of them Chinese, in this time."""
     sentences: list[Sentence] = []
