@@ -50,7 +50,7 @@ EVERY_FUNCTION = (
 )
 RESULTS = modules("shared.recordings", "complete supersede") | modules(
     "shared.transcript",
-    "caption_limits caption_lines captions cue_runs formats formats.context formats.json_document formats.plain_text"
+    "caption_limits caption_lines captions cue_runs formats formats.context formats.json_document formats.paragraphs"
     " models parser phrases text voices word_times",
 )
 FORMAT_MODULES = {name: f"shared.transcript.formats.{each.module}" for name, each in FORMATS.items()}
