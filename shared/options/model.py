@@ -194,7 +194,9 @@ def remove_forbidden_characters(text: str) -> str:
 def list_changes(options: RecordingOptions) -> dict[str, Value | list[str]]:
     """Return the options that differ from their defaults, by name, as JSON values that `parse_values` reads."""
     changes: dict[str, Value | list[str]] = {}
-    for field, value, default in zip(RecordingOptions._fields, options, DEFAULTS, strict=True):
+    values: tuple[Value, ...] = options
+    defaults: tuple[Value, ...] = DEFAULTS
+    for field, value, default in zip(RecordingOptions._fields, values, defaults, strict=True):
         if value != default:
             name = field.replace("_", "-")
             changes[name] = as_json_value(name, value)

@@ -77,13 +77,11 @@ def _acquire(ctx: Context, bucket: str, key: str, stem: str) -> bool:
     claims = _list_claims(ctx.output_cos, ctx.settings, bucket, stem)
     if own_key + _DISTINCT in claims:
         return False
-    if own_key + _OWNS in claims:
-        return True
     if not claims:
         _put_claim(ctx, bucket, key, stem, _WANTS)
         claims = _list_claims(ctx.output_cos, ctx.settings, bucket, stem)
     if own_key + _OWNS in claims:
-        return True  # by another attempt at the same recording
+        return True
     if not all(claim.startswith(own_key) for claim in claims):
         return False
     owner = stem if stem != key and _has_receipt(ctx, bucket, stem) else key

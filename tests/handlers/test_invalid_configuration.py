@@ -42,7 +42,7 @@ def test_invalid_settings_stop_every_function_with_one_message(
 ) -> None:
     good_settings.setenv("INPUT_BUCKETS", "no-appid")
     good_settings.setenv("CALLBACK_TOKEN", "short")
-    good_settings.setenv("FORMATS", "json,docx")
+    good_settings.setenv("FORMATS", "json,pdf")
     good_settings.setenv("CLOUD_ENDPOINT", "http://example.com")
     with pytest.raises(SettingsError) as caught:
         get_handler(name)({}, CONTEXT)

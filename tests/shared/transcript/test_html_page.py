@@ -81,6 +81,12 @@ def test_hostile_text_stays_text_in_every_place(text: str) -> None:
     assert page.root.findtext(".//h1").strip() == page.root.findtext(".//title").strip()
 
 
+def test_code_points_that_html_cannot_hold_are_replaced() -> None:
+    text = "not \ufdd0 in \ufdef any \U0001fffe file \U0010ffff"
+    page = ParsedPage(build_transcript(Sentence(0, 1_000, text, 1), key=f"{text}.mp3", names=(text,)))
+    assert page.sentences[0].text == "not \ufffd in \ufffd any \ufffd file \ufffd"
+
+
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_hostile_name_is_in_the_table_and_in_the_text(name: str) -> None:
     transcript = build_transcript(*CONVERSATION, names=(name.replace("\x00", "").replace("\ud83d", ""),))
