@@ -32,7 +32,7 @@ from shared.transcript.phrases import Phrase, build_phrases
 
 
 class CuePart(NamedTuple):
-    """What one speaker says in a cue. The label is None where there is only one speaker. Line feeds are between lines."""
+    """What one speaker says in a cue. The label is None if there is only one speaker. A line feed separates lines."""
 
     label: str | None
     text: str
