@@ -1,8 +1,8 @@
 """Captions: what is on the screen, and when. SRT and VTT write the same cues.
 
-    Transcript -> phrases (phrases.py) -> the phrases of each cue (cue_runs.py) -> Cue
+    Transcript -> phrases (phrases.py) -> the phrases of each cue (cue_runs.py) -> its lines (caption_lines.py) -> Cue
 
-Always kept (the limits of Netflix's guides for English and Simplified Chinese):
+Always kept (the limits of Netflix's guides for English and Simplified Chinese; options may choose other numbers):
 
 - a line is at most 42 columns wide, or 16 Chinese characters; a cue has two lines: of one voice, or one of each of two;
 - a cue lasts from 833 ms to 7 s, ends at most 0.5 s after its last sound unless it would be too short, and either
@@ -32,14 +32,14 @@ from shared.transcript.phrases import Phrase, build_phrases
 
 
 class CuePart(NamedTuple):
-    """What one speaker says in a cue. The label is None where there is only one speaker; one or two lines of text."""
+    """What one speaker says in a cue. The label is None if there is only one speaker. A line feed separates lines."""
 
     label: str | None
     text: str
 
 
 class Cue(NamedTuple):
-    """What is on the screen from start to end (ms): one part, or two where two voices speak at once.
+    """What is on the screen from start to end (ms): one part, or more where several voices speak at once.
 
     A part without a label comes first: after another one it would seem to belong to it. `is_fast`: it is shown for less
     time than most people need to read it.
