@@ -80,7 +80,7 @@ class BucketReader:
         if has_hot_words(explanation) and explanation.chosen:
             template_id, problem = look_up_template(self._ctx, bucket, explanation.chosen.options)
             explanation = add_hot_words(explanation, template_id, problem)
-        if self._ctx.settings.output_names == "short" and explanation.outputs:
+        if explanation.outputs:
             explanation = self._name_outputs(explanation)
         state = self._read_state(head, explanation, found) if head else _describe_missing(explanation)
         return explanation._replace(state=state)

@@ -19,7 +19,7 @@ from shared.recordings.failures import (
     FailureReason,
 )
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata, is_sidecar_event
-from shared.recordings.keys import FULL_NAME
+from shared.recordings.keys import FULL_NAME, get_stem
 from shared.recordings.models import Result, Status
 from shared.recordings.options import OptionChoice, choose_for_recording, log_choice
 from shared.recordings.outputs import (
@@ -282,7 +282,7 @@ def _build_receipt(
 
 
 def _choose_output_name(ctx: Context, recording: Recording) -> str:
-    if ctx.settings.output_names == OUTPUT_NAMES[0]:
+    if ctx.settings.output_names == OUTPUT_NAMES[0] and get_stem(recording.key) != recording.key:
         return FULL_NAME
     # A cold start should not load what few deployments need.
     from shared.recordings.output_names import choose_output_name  # noqa: PLC0415

@@ -17,7 +17,8 @@ next one, and a recording that is uploaded again has its name again. The owner i
 
 A recording without an extension has its key as its stem and as its full name. If another recording has a claim on that,
 its name gets a digest, and its claim "distinct" says so: it is written before a receipt, and decides before "owns".
-If it was transcribed before, with full names, it owns the stem already, and that claim is written for it.
+If it was transcribed before, with full names, it owns the stem already, and that claim is written for it. It needs an
+answer of its own with the setting `full` too, because that may have been `short` before.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from shared.recordings.keys import (
 )
 from shared.recordings.receipt import sortable_key
 from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
-from shared.settings import Settings
+from shared.settings import OUTPUT_NAMES, Settings
 from shared.tencent.cos import CosClient
 
 _WANTS, _OWNS, _DISTINCT = "wants", "owns", "distinct"
@@ -45,11 +46,14 @@ def choose_output_name(ctx: Context, bucket: str, key: str) -> str:
     """Return how the outputs of a recording are named; the same answer each time.
 
     One request, two for a key without an extension, at most six for the first upload of a recording; none for a key
-    that cannot have a short name. Raises CloudError or DeadlineExceeded.
+    that cannot have a short name. With OUTPUT_NAMES=full one for a key without an extension, and none for others.
+    Raises CloudError or DeadlineExceeded.
     """
     stem = get_stem(key)
     if not stem:
         return FULL_NAME
+    if ctx.settings.output_names == OUTPUT_NAMES[0]:
+        return find_output_name(ctx.output_cos, ctx.settings, bucket, key)
     if _acquire(ctx, bucket, key, stem):
         return SHORT_NAME
     if stem != key:
@@ -59,15 +63,16 @@ def choose_output_name(ctx: Context, bucket: str, key: str) -> str:
 
 
 def find_output_name(cos: CosClient, settings: Settings, bucket: str, key: str) -> str:
-    """Return how the outputs of a recording would be named if it was uploaded now, without a claim. One request."""
+    """Return how the outputs of a recording would be named if it was uploaded now, without a claim. At most one request."""
     stem = get_stem(key)
-    if not stem:
+    is_full = settings.output_names == OUTPUT_NAMES[0]
+    if not stem or (is_full and stem != key):
         return FULL_NAME
     own_key = name_claim_key(settings, bucket, key, stem, "")
     claims = _list_claims(cos, settings, bucket, stem)
     is_own = own_key + _OWNS in claims or all(claim.startswith(own_key) for claim in claims)
     if is_own and own_key + _DISTINCT not in claims:
-        return SHORT_NAME
+        return FULL_NAME if is_full else SHORT_NAME
     return DISTINCT_NAME if stem == key else FULL_NAME
 
 

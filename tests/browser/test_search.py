@@ -13,7 +13,7 @@ from tests.browser.transcript_page import SENTENCES, TranscriptPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-NO_HITS = "No hits"
+NO_HITS = "0/0"
 TEXTS = [sentence.text for sentence in build_conversation(ROUNDS).sentences]
 
 

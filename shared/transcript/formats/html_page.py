@@ -12,6 +12,9 @@ script. Source: docs/examples/transcripts/transcripts.md of the podcast namespac
 `data-t` has the times of a sentence in ms as numbers of base 36: its start, its length, and then for each word how
 much later than the word before (the first: than the sentence) it starts. A word ends after the next space of the text.
 If it does not, its length follows in capital letters, a number of base 26 in UTF-16 units: `0Cby`.
+
+For programs that read the file, each sentence has `data-testid`, `data-start-ms` and `data-end-ms` too. In a page of
+more than 2,000 sentences, which must stay small, the script sets them.
 """
 
 from __future__ import annotations
@@ -39,9 +42,10 @@ from shared.transcript.formats.page_speakers import (
 )
 from shared.transcript.formats.page_times import format_times
 from shared.transcript.formats.paragraphs import group_sentences
-from shared.transcript.models import Transcript
+from shared.transcript.models import Sentence, Transcript
 from shared.transcript.text import clean_text, encode_pieces, needs_space_between
 
+_MAX_NAMED_SENTENCES = 2_000
 _PAGE_FOLDER = Path(__file__).parents[1] / "page"
 
 # White space that style and script do without. A string or a template stays as it is.
@@ -134,6 +138,7 @@ def _hash(source: str) -> str:
 
 def _paragraphs(transcript: Transcript, language: _Languages, main_language: str) -> Iterator[str]:
     last_number: int | None = None
+    has_names = len(transcript.sentences) <= _MAX_NAMED_SENTENCES
     for group in group_sentences(transcript, attrgetter("label")):
         first = group[0]
         label, number = transcript.get_label(first), get_number(first)
@@ -150,9 +155,14 @@ def _paragraphs(transcript: Transcript, language: _Languages, main_language: str
         before = ""
         for sentence in group:
             space = " " if needs_space_between(before, sentence.text) else ""
-            yield f'{space}<span data-t="{format_times(sentence)}">{escape_text(sentence.text, quote=False)}</span>'
+            named = _format_names(sentence) if has_names else ""
+            yield f'{space}<span{named} data-t="{format_times(sentence)}">{escape_text(sentence.text, quote=False)}</span>'
             before = sentence.text
         yield "</p></section>\n"
+
+
+def _format_names(sentence: Sentence) -> str:
+    return f" data-testid=sentence data-start-ms={sentence.start_ms} data-end-ms={sentence.end_ms}"
 
 
 def _build_source(key: str) -> str:

@@ -31,7 +31,6 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "Name": "姓名",
         "Next hit (N)": "下一处 (N)",
         "Next, previous hit": "下一处、上一处",
-        "No hits": "未找到",
         "No speech was recognised.": "没有识别到语音。",
         "One sentence back, forward": "上一句、下一句",
         "Pause (space)": "暂停（空格）",

@@ -367,7 +367,7 @@ function find() {
   }
   mark("hit", hits.map((place) => buildRange(...place)));
   mark("current-hit", []);
-  get("hits").textContent = query && label("No hits");
+  get("hits").textContent = query && "0/0";
   showHit(Math.max(0, hits.findIndex(([index]) => index >= current)));
 }
 function showHit(number) {
