@@ -63,7 +63,7 @@ def choose_output_name(ctx: Context, bucket: str, key: str) -> str:
 
 
 def find_output_name(cos: CosClient, settings: Settings, bucket: str, key: str) -> str:
-    """Return how the outputs of a recording would be named if it was uploaded now, without a claim. At most one request."""
+    """Return how the outputs of a recording would be named if it was uploaded now. At most one request, no claim."""
     stem = get_stem(key)
     is_full = settings.output_names == OUTPUT_NAMES[0]
     if not stem or (is_full and stem != key):

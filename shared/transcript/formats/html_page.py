@@ -155,8 +155,9 @@ def _paragraphs(transcript: Transcript, language: _Languages, main_language: str
         before = ""
         for sentence in group:
             space = " " if needs_space_between(before, sentence.text) else ""
-            named = _format_names(sentence) if has_names else ""
-            yield f'{space}<span{named} data-t="{format_times(sentence)}">{escape_text(sentence.text, quote=False)}</span>'
+            names = _format_names(sentence) if has_names else ""
+            yield f'{space}<span{names} data-t="{format_times(sentence)}">'
+            yield f"{escape_text(sentence.text, quote=False)}</span>"
             before = sentence.text
         yield "</p></section>\n"
 
