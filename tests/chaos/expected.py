@@ -24,7 +24,7 @@ FORMATS = ("json", "txt", "srt", "vtt", "html")
 _SETTINGS = Settings((INPUT_BUCKET,), (CALLBACK_TOKEN,), REGION, output_bucket=OUTPUT_BUCKET)
 _SUBTITLE_MARKUP = re.compile(r"WEBVTT.*|[0-9]+|.*-->.*")
 
-_PARAGRAPH = re.compile(r'<p(?! class="empty")(?: [^>]*)?>(.*?)</p>', re.DOTALL)
+_PARAGRAPH = re.compile(r'<p>(.*?)</p>', re.DOTALL)
 _TAG = re.compile("<[^>]*>")
 
 
@@ -88,7 +88,7 @@ def _extract_words(text: str) -> list[str]:
 
 
 def _extract_page_words(page: str) -> list[str]:
-    """Return the words of the paragraphs of the transcript, without what the page says itself."""
+    """Return the words of the paragraphs of the transcript; what the page says itself has attributes."""
     _, _, main = page.partition("<main")
     paragraphs = _PARAGRAPH.findall(main.partition("</main>")[0])
     return " ".join(unescape(_TAG.sub("", paragraph)) for paragraph in paragraphs).split()

@@ -49,9 +49,10 @@ class Scenario:
         """Run it for one recording until the pipeline is idle; `plan` applies to the action only."""
         body = self.body + key.encode()
         cloud.set_faults({})
+        cloud.stop_instances()  # a new process has one request more: it asks whether the bucket has versioning
         self.prepare(cloud, key, body)
         wait_until_idle(cloud)
-        cloud.stop_instances()  # a new process has one request more: it asks whether the bucket has versioning
+        cloud.stop_instances()
         cloud.set_faults(plan)
         self.action(cloud, key, body)
         wait_until_idle(cloud)
