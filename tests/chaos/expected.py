@@ -24,7 +24,7 @@ FORMATS = ("json", "txt", "srt", "vtt", "html")
 _SETTINGS = Settings((INPUT_BUCKET,), (CALLBACK_TOKEN,), REGION, output_bucket=OUTPUT_BUCKET)
 _SUBTITLE_MARKUP = re.compile(r"WEBVTT.*|[0-9]+|.*-->.*")
 
-_PARAGRAPH = re.compile(r'<p>(.*?)</p>', re.DOTALL)
+_PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 _TAG = re.compile("<[^>]*>")
 
 
