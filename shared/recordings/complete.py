@@ -242,10 +242,10 @@ def _write_job_result(
 def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
     """Write the transcripts of a reopened receipt again when CI has forgotten its job; None if it was not reopened.
 
-    With other options than before, they are written from their own JSON format. Otherwise from the text that CI stored
-    in the bucket, with the times of sentences but not of words. Without that text, the job is looked at again for a
-    day, because one answer without it may be a mistake of the service; then what was transcribed stays as it is: it is
-    never paid twice, and is no failure.
+    With other options than before, or if one is missing, they are written from their own JSON format. Without that from
+    the text that CI stored in the bucket, with the times of sentences but not of words. Without that text, the job is
+    looked at again for a day, because one answer without it may be a mistake of the service; then what was transcribed
+    stays as it is: it is never paid twice, and is no failure.
     """
     store = ctx.receipts(receipt.bucket)
     done = store.get_done(receipt.id)
@@ -262,6 +262,9 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         remove_other_outputs(ctx, receipt)
         store.close(keep_names(ctx, receipt, done).close(TRANSCRIBED, ctx.now()))
         return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
+    # A format is missing, such as one that is new by default. The JSON has more than the text that CI stored.
+    if not is_changed and (rewritten := _write_from_json(ctx, receipt)):
+        return rewritten
     result = _read_raw_result(ctx, receipt, done.finished_s)
     if result:
         return _write_result(ctx, receipt, result)

@@ -109,7 +109,7 @@ def test_transcripts_that_are_not_its_own_are_written_again(
 
 def test_forgotten_job_without_a_raw_result_leaves_what_is_there(pipeline: InMemoryPipeline) -> None:
     transcribe(pipeline)
-    del pipeline.cloud.buckets[OUTPUT_BUCKET][f"transcripts/{KEY}.srt"]
+    del pipeline.cloud.buckets[OUTPUT_BUCKET][f"transcripts/{KEY}.json"]
     outputs = get_outputs(pipeline)
     forget_jobs(pipeline)
     pipeline.touch(KEY)
@@ -123,6 +123,24 @@ def test_forgotten_job_without_a_raw_result_leaves_what_is_there(pipeline: InMem
     assert_transcribed_once(pipeline)
     pipeline.cloud.clock.advance(2 * DAY_S)
     assert pipeline.sweep().counts == {}
+
+
+@pytest.mark.parametrize("has_raw_result", [True, False])
+def test_missing_format_of_a_forgotten_job_is_written_with_every_word(
+    pipeline: InMemoryPipeline, has_raw_result: bool
+) -> None:
+    """Such as a format that a new version writes by default: the text that CI stored has no speakers and no words."""
+    transcribe(pipeline)
+    outputs = get_outputs(pipeline)
+    if has_raw_result:
+        pipeline.put_raw_result(KEY, b"other words")
+    del pipeline.cloud.buckets[OUTPUT_BUCKET][f"transcripts/{KEY}.srt"]
+    forget_jobs(pipeline)
+    pipeline.touch(KEY)
+    assert pipeline.ingest(KEY).status is Status.REOPENED
+    assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 1}
+    assert get_outputs(pipeline) == outputs
+    assert_transcribed_once(pipeline)
 
 
 @pytest.mark.parametrize("answer", ["not found", "unreadable"])
