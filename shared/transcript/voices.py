@@ -35,18 +35,18 @@ def _spread(voice: Sequence[Sentence]) -> Iterator[Sentence]:
     Otherwise the sentences that overlap share their time in proportion to their text.
     """
     group: list[Sentence] = []
-    end_ms = 0
+    end_ms = width = 0  # of the group
     for sentence in voice:
         if group and sentence.start_ms < end_ms:
-            needed_ms = _MS_PER_COLUMN * sum(display_width(each.text) for each in group)
-            if sentence.start_ms - group[0].start_ms >= needed_ms:
+            if sentence.start_ms - group[0].start_ms >= _MS_PER_COLUMN * width:
                 yield from _divide(group, sentence.start_ms)
-                group = []
+                group, width = [], 0
         elif group:
             yield from _divide(group, end_ms)
-            group, end_ms = [], 0
+            group, end_ms, width = [], 0, 0
         group.append(sentence)
         end_ms = max(end_ms, sentence.end_ms)
+        width += display_width(sentence.text)
     yield from _divide(group, end_ms)
 
 
@@ -71,10 +71,11 @@ def _divide(group: Sequence[Sentence], end_ms: int) -> Iterator[Sentence]:
 def find_overlaps(sentences: Sequence[Sentence]) -> list[bool]:
     """Return for each sentence whether another voice speaks during it: of sentences from `make_voices_sequential`."""
     overlaps = [False] * len(sentences)
-    last: dict[str | None, int] = {}  # the last sentence of each voice
+    last: dict[str | None, int] = {}  # of each voice that still speaks: its last sentence
     for index, sentence in enumerate(sentences):
+        last = {label: other for label, other in last.items() if sentences[other].end_ms > sentence.start_ms}
         for label, other in last.items():
-            if label != sentence.label and sentences[other].end_ms > sentence.start_ms:
+            if label != sentence.label:
                 overlaps[index] = overlaps[other] = True
         last[sentence.label] = index
     return overlaps

@@ -53,3 +53,22 @@ def test_rendering_json_needs_less_than_twice_the_file() -> None:
         tracemalloc.stop()
     assert size > 5_000_000
     assert peak < 1.5 * size
+
+
+def test_sentences_of_one_voice_that_all_overlap_are_captions_in_seconds() -> None:
+    sentences = [Sentence(number, 100_000_000, f"hello world {number}.") for number in range(20_000)]
+    transcript = build_test_transcript(details=sentences, audio_time="100000")
+    started_s = time.process_time()
+    assert FORMATS["srt"].render(transcript).count(b"-->") > 10_000
+    assert time.process_time() - started_s < 20
+
+
+def test_thousands_of_voices_are_captions_in_seconds() -> None:
+    sentences = [
+        Sentence(number * 1_000, number * 1_000 + 900, "hello", speaker=number + 1)
+        for number in range(20_000)
+    ]
+    transcript = build_test_transcript(details=sentences, audio_time="20000")
+    started_s = time.process_time()
+    assert FORMATS["srt"].render(transcript).count(b"-->") == 20_000
+    assert time.process_time() - started_s < 20
