@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from shared.transcript import Sentence
 from tests.browser.conftest import ROUNDS
-from tests.browser.recordings import build_conversation
-from tests.browser.transcript_page import OpenPage, TranscriptPage
+from tests.browser.recordings import build_conversation, build_transcript, write_page
+from tests.browser.transcript_page import SENTENCES, OpenPage, TranscriptPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -106,3 +107,32 @@ def test_copy_of_a_selection_has_the_time_of_its_first_word(reader: TranscriptPa
     copied = read_clipboard(reader)
     assert re.match(r"\[0:27\] 记者: c?overed with snow\n\n\[0:28\] Teacher Wang: we need to ta", copied)
     assert not reader.is_playing  # a selection is no click
+
+
+def select(page: TranscriptPage, start: str, end: str) -> None:
+    """Select from one place to another: expressions of a node and an offset."""
+    page.run(f"getSelection().setBaseAndExtent({start}, {end})")
+
+
+def test_selection_outside_the_text_leaves_copies_whole(reader: TranscriptPage) -> None:
+    reader.part("copy-text").click()
+    expect(reader.part("message")).to_have_text("Copied")
+    everything = read_clipboard(reader)
+    select(reader, "document.querySelector('h1'), 0", "document.querySelector('.about'), 0")
+    assert reader.run("getSelection().toString()").strip()
+    reader.run("navigator.clipboard.writeText('')")
+    reader.part("copy-text").click()
+    reader.wait_for("await navigator.clipboard.readText()")
+    assert read_clipboard(reader) == everything
+
+
+def test_copy_that_begins_between_two_sentences_has_the_time_of_the_second(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    sentences = (Sentence(1_000, 2_000, "Good morning."), Sentence(2_500, 3_500, "Shall we start?"))
+    page = open_page(write_page(tmp_path, build_transcript(*sentences)))
+    select(page, f"{SENTENCES}[0].nextSibling, 0", f"{SENTENCES}[1].firstChild, 8")
+    page.part("copy").click()
+    expect(page.part("message")).to_have_text("Copied")
+    assert read_clipboard(page) == "[0:02] Shall we"
+    page.forget_missing_recording()

@@ -185,6 +185,20 @@ def test_mp3_with_a_chinese_name_plays(open_page: OpenPage, tmp_path: Path) -> N
     assert page.jumps == [pytest.approx(12.516, abs=0.05)]
 
 
+def test_recording_without_a_duration_has_the_time_of_the_link_and_the_speed(
+    open_page: OpenPage, conversation: Path
+) -> None:
+    """Browsers that record write WebM without a duration, and report an infinite one when they play it."""
+    page = open_page(conversation, "#t=17.2")
+    page.wait_for_sound()
+    page.part("speed").select_option("2")
+    page.run(f"Object.defineProperty({AUDIO}, 'duration', {{value: Infinity}}), 0")
+    page.part("file").set_input_files(conversation.with_suffix(""))
+    page.wait_for(f"{AUDIO}.currentSrc.startsWith('blob:') && {AUDIO}.playbackRate === 2")
+    page.wait_for_position(17.2, within=0.05)
+    expect(page.part("message")).to_have_text("")
+
+
 def test_sentences_are_marked_in_order_to_the_end(reader: TranscriptPage) -> None:
     starts = [sentence.start_ms for sentence in CONVERSATION.sentences]
     assert all(earlier < later for earlier, later in pairwise(starts))

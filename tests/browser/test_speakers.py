@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROUNDS
-from tests.browser.recordings import build_conversation
-from tests.browser.transcript_page import TranscriptPage
+from tests.browser.recordings import KEY, build_conversation, write_conversation, write_page
+from tests.browser.transcript_page import OpenPage, TranscriptPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -50,6 +52,23 @@ def test_new_name_is_kept_when_the_page_is_opened_again(reader: TranscriptPage) 
     reader.page.reload()
     expect(reader.part("speaker").filter(has_text="Lin Hai").first).to_be_visible()
     assert "记者" not in read_page(reader)
+
+
+def test_page_with_new_names_shows_them_and_those_that_the_reader_changed(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    """A recording that is transcribed again may have other names."""
+    transcript = build_conversation()
+    write_conversation(tmp_path / KEY.rpartition("/")[2])
+    page = open_page(write_page(tmp_path, transcript._replace(speaker_names=())))
+    rename(page, "Speaker 1", "Lin Hai")
+    expect(page.part("speaker").filter(has_text="Lin Hai").first).to_be_visible()
+    page.open(write_page(tmp_path, transcript._replace(speaker_names=("记者", "王芳"))))
+    expect(page.part("speaker").filter(has_text="Lin Hai").first).to_be_visible()
+    expect(page.part("speaker").filter(has_text="王芳").first).to_be_visible()
+    rename(page, "Lin Hai", "  ")
+    page.open(write_page(tmp_path, transcript._replace(speaker_names=("Anna", "王芳"))))
+    expect(page.part("speaker").filter(has_text="Anna").first).to_be_visible()
 
 
 def test_hostile_name_stays_text(reader: TranscriptPage) -> None:

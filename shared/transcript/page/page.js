@@ -36,6 +36,7 @@ function say(text, isBrief) {
 }
 
 // Sentences and their words.
+const paragraphs = all("section p", main);
 const sentences = all("[data-t]", main);
 const numbers = new Map(sentences.map((span, index) => [span, index]));
 const starts = [];
@@ -93,13 +94,17 @@ function mark(name, ranges, priority = 0) {
 }
 function buildRange(first, from, last, to) {
   const [start, end] = [sentences[first].firstChild, sentences[last].firstChild];
-  const [startOffset, endOffset] = [Math.min(from, start.length), Math.min(to, end.length)];
-  return new StaticRange({ startContainer: start, startOffset, endContainer: end, endOffset });
+  return new StaticRange({
+    startContainer: start,
+    startOffset: Math.min(from, start.length),
+    endContainer: end,
+    endOffset: Math.min(to, end.length),
+  });
 }
 function markWord(name, index, word) {
   if (!word) return mark(name, []);
-  const text = sentences[index].textContent.slice(word.from, word.to).trimEnd();
-  mark(name, [buildRange(index, word.from, index, word.from + text.length)], 2);
+  const end = sentences[index].textContent.slice(0, word.to).trimEnd().length;
+  mark(name, [buildRange(index, word.from, index, end)], 2);
 }
 
 // Scrolling. The reader's own ends following, the page's does not.
@@ -196,7 +201,8 @@ function accept() {
   page.dataset.sound = "ready";
   const ms = audio.duration * 1000;
   const isSame = !file || !recording || simplify(file.name) === simplify(recording);
-  const isAsLong = !duration || Math.abs(ms - duration) < Math.max(2000, duration / 50);
+  // Either may be unknown: recordings of browsers have an infinite duration.
+  const isAsLong = !isFinite(ms - duration) || Math.abs(ms - duration) < Math.max(2000, duration / 50);
   say(
     (isSame ? "" : label("The transcript is of {}.", recording)) +
       (isAsLong ? "" : label(" This recording is {} long, not {}.", format(ms), format(+duration))),
@@ -246,22 +252,24 @@ try {
   // Nothing is stored, or the browser has no storage for files.
 }
 function rename(element) {
+  const voice = getVoice(element);
   const input = document.createElement("input");
-  input.value = names[getVoice(element)];
+  input.value = names[voice];
   input.ariaLabel = label("Name");
   on(input, "blur", () => {
-    setName(getVoice(element), input.value);
+    setName(voice, input.value);
     element.hidden = false;
     input.remove();
     try {
-      localStorage[store] = JSON.stringify(names);
+      // Without those that the page has itself, which may be others when it is written again.
+      localStorage[store] = JSON.stringify(names, (key, name) => (name === firstNames[key] ? undefined : name));
     } catch {
       // The names last as long as the page.
     }
   });
   on(input, "keydown", ({ key, isComposing }) => {
     if (isComposing) return;
-    if (key === "Escape") input.value = names[getVoice(element)];
+    if (key === "Escape") input.value = names[voice];
     if (key === "Escape" || key === "Enter") input.blur();
   });
   element.hidden = true;
@@ -275,7 +283,7 @@ function findCaret(x, y) {
   const node = range?.offsetNode || range?.startContainer;
   let offset = range?.offset ?? range?.startOffset;
   // On the right half of a character, the offset is that after it.
-  if (node?.data && offset) {
+  if (offset) {
     const before = new Range();
     before.setStart(node, offset - 1);
     before.setEnd(node, offset);
@@ -295,7 +303,7 @@ on(main, "click", ({ target, clientX, clientY, detail }) => {
   const [node, offset] = findCaret(clientX, clientY);
   const word = node === span.firstChild && findWord(index, offset, "from");
   setTabStop(index);
-  seek(word ? word.time : starts[index], true);
+  seek(word?.time ?? starts[index], true);
 });
 
 // Tab goes to one sentence of the text, arrow keys from there to the others and to words.
@@ -345,12 +353,12 @@ const offsets = [];
 const fold = (text) => text.replace(/İ/g, "i").toLowerCase();
 function readText() {
   let offset = 0;
-  const texts = all("section p", main).map((paragraph) => {
+  const texts = paragraphs.map((paragraph) => {
     for (const node of paragraph.childNodes) {
       if (numbers.has(node)) offsets.push(offset);
       offset += node.textContent.length;
     }
-    offset += 1;
+    offset++;
     return fold(paragraph.textContent);
   });
   searchText = texts.join("\n");
@@ -376,8 +384,9 @@ function showHit(number) {
   get("hits").textContent = `${hit + 1}/${hits.length}`;
   mark("current-hit", [buildRange(...hits[hit])], 1);
   leave();
-  reveal(sentences[hits[hit][0]], true);
-  if (!marks) getSelection().selectAllChildren(sentences[hits[hit][0]]);
+  const span = sentences[hits[hit][0]];
+  reveal(span, true);
+  if (!marks) getSelection().selectAllChildren(span);
 }
 // An input method first composes Chinese from letters, which are not searched.
 on(search, "input compositionend", (event) => event.isComposing || find());
@@ -390,27 +399,31 @@ on(search, "keydown", ({ key, shiftKey, isComposing }) => {
   search.blur();
 });
 
-// Copies: what is selected, or everything.
-function copy(hasTimes) {
-  const selected = hasSelection() && getSelection().getRangeAt(0);
-  const quotes = [];
-  for (const paragraph of all("section p", main)) {
+// Copies: what is selected of the paragraphs, or all of them.
+async function copy(hasTimes) {
+  const selection = hasSelection() ? getSelection().getRangeAt(0) : new Range();
+  const start = [selection.startContainer, selection.startOffset];
+  const end = [selection.endContainer, selection.endOffset];
+  const selected = paragraphs.filter((paragraph) => selection.intersectsNode(paragraph));
+  const quotes = (selected[0] ? selected : paragraphs).map((paragraph) => {
     const range = new Range();
     range.selectNodeContents(paragraph);
-    if (selected && !selected.intersectsNode(paragraph)) continue;
-    if (selected) {
-      const { startContainer, startOffset, endContainer, endOffset } = selected;
-      if (!range.comparePoint(startContainer, startOffset)) range.setStart(startContainer, startOffset);
-      if (!range.comparePoint(endContainer, endOffset)) range.setEnd(endContainer, endOffset);
-    }
-    const index = numbers.get(range.startContainer.parentNode) ?? numbers.get(paragraph.firstChild);
+    if (range.isPointInRange(...start)) range.setStart(...start);
+    if (range.isPointInRange(...end)) range.setEnd(...end);
+    // It may begin in the space before a sentence.
+    const span = [...paragraph.children].find((child) => range.intersectsNode(child)) || paragraph.lastChild;
+    const index = numbers.get(span);
     const ms = findWord(index, range.startOffset, "from")?.time ?? starts[index];
     const name = names[getVoice(paragraph)];
-    const quote = (name ? `${name}: ` : "") + range.toString().trim();
-    quotes.push(hasTimes ? `[${format(ms)}] ${quote}` : quote);
+    return (hasTimes ? `[${format(ms)}] ` : "") + (name ? `${name}: ` : "") + range.toString().trim();
+  });
+  let result = label("Copied");
+  try {
+    await navigator.clipboard.writeText(quotes.join("\n\n"));
+  } catch {
+    result = label("The browser does not allow it.");
   }
-  const write = navigator.clipboard?.writeText(quotes.join("\n\n")) || Promise.reject();
-  write.then(() => say(label("Copied"), true), () => say(label("The browser does not allow it."), true));
+  say(result, true);
 }
 
 on(map, "input", () => seek(map.value * 1000));
@@ -431,7 +444,7 @@ const actions = {
   search: () => search.select(),
   nextHit: () => showHit(hit + 1),
   previousHit: () => showHit(hit - 1),
-  follow: () => follow(),
+  follow,
   help: () => help.showModal(),
   copyText: () => copy(false),
   copyTimes: () => copy(true),
@@ -459,7 +472,7 @@ setTabStop(0);
 show();
 readLink();
 // The browser may have tried the file before this script ran.
-if (audio.error || audio.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) fail();
+if (audio.error || audio.networkState === audio.NETWORK_NO_SOURCE) fail();
 else if (audio.readyState) accept();
 performance.mark("ready");
 setTimeout(readText);
