@@ -22,6 +22,7 @@ from shared.recordings.keys import ERROR_EXTENSION, transcript_key
 from shared.recordings.models import Status
 from shared.recordings.options import OptionChoice
 from shared.recordings.output_names import find_output_name
+from shared.recordings.outputs import has_same_names
 from shared.recordings.receipt import FAILED, SUPERSEDED, TRANSCRIBED, Receipt, Recording
 from shared.recordings.sidecars import Sidecar, read_sidecar
 from shared.settings import Settings
@@ -80,18 +81,31 @@ class BucketReader:
         if has_hot_words(explanation) and explanation.chosen:
             template_id, problem = look_up_template(self._ctx, bucket, explanation.chosen.options)
             explanation = add_hot_words(explanation, template_id, problem)
+        done, in_flight = self._read_receipts(bucket, key, head) if head else (None, None)
+        name_now = ""
         if explanation.outputs:
-            explanation = self._name_outputs(explanation)
-        state = self._read_state(head, explanation, found) if head else _describe_missing(explanation)
-        return explanation._replace(state=state)
+            name_now = find_output_name(self._ctx.output_cos, settings, bucket, key)
+            explanation = self._name_outputs(explanation, in_flight or done, name_now)
+        if head is None:
+            return explanation._replace(state=_describe_missing(explanation))
+        situation = _Situation(head, done, in_flight, NO_DIFFERENCE, explanation, name_now)
+        return explanation._replace(state=self._read_state(situation, found))
 
-    def _name_outputs(self, explanation: Explanation) -> Explanation:
-        """Return the explanation with the names that an upload would have now."""
-        settings, bucket, key = self._ctx.settings, explanation.bucket, explanation.key
-        name = find_output_name(self._ctx.output_cos, settings, bucket, key)
+    def _read_receipts(
+        self, bucket: str, key: str, head: ObjectMetadata
+    ) -> tuple[Receipt | None, Receipt | None]:
+        store = self._ctx.receipts(bucket)
+        receipt_id = Recording(bucket, key, head.etag, head.size).id
+        return store.get_done(receipt_id), store.get_open(receipt_id)
+
+    def _name_outputs(self, explanation: Explanation, receipt: Receipt | None, name_now: str) -> Explanation:
+        """Return the explanation with the names of this content's receipt, or those that an upload would have now."""
+        bucket, key = explanation.bucket, explanation.key
+        has_outputs = receipt is not None and receipt.state is not SUPERSEDED
+        name = receipt.output_name if receipt and has_outputs else name_now
         assert explanation.chosen
         return explanation._replace(
-            outputs=list_outputs(settings, bucket, key, explanation.chosen.options, name)
+            outputs=list_outputs(self._ctx.settings, bucket, key, explanation.chosen.options, name)
         )
 
     def _find_head(self, bucket: str, key: str) -> ObjectMetadata | None:
@@ -106,11 +120,13 @@ class BucketReader:
         except InvalidOption as error:
             return Sidecar(), error
 
-    def _read_state(self, head: ObjectMetadata, explanation: Explanation, sidecar: Sidecar) -> State:
-        bucket, key = explanation.bucket, explanation.key
-        store = self._ctx.receipts(bucket)
-        receipt_id = Recording(bucket, key, head.etag, head.size).id
-        done, in_flight = store.get_done(receipt_id), store.get_open(receipt_id)
+    def _read_state(self, situation: _Situation, sidecar: Sidecar) -> State:
+        head, done, in_flight, explanation = (
+            situation.head,
+            situation.done,
+            situation.in_flight,
+            situation.explanation,
+        )
         receipt = in_flight or done
         difference = NO_DIFFERENCE
         if receipt and explanation.chosen:
@@ -118,7 +134,7 @@ class BucketReader:
             choice = OptionChoice(chosen.options, select_sources(chosen), sidecar=sidecar)
             # What is uploaded while a job is in flight is compared when the job ends, without that event.
             difference = compare_options(receipt, choice, is_upload=receipt is done)
-        outcome = self._describe(_Situation(head, done, in_flight, difference, explanation))
+        outcome = self._describe(situation._replace(difference=difference))
         modified = datetime.fromtimestamp(head.modified_s, timezone.utc)
         return State(
             exists=True,
@@ -141,7 +157,13 @@ class BucketReader:
         if situation.done is None:
             return self._describe_new(situation.head)
         if situation.done.state is TRANSCRIBED:
-            return _describe_transcribed(situation.done, situation.difference, situation.explanation)
+            named = situation.done._replace(output_name=situation.name_now)
+            is_renamed = bool(situation.explanation.outputs) and not has_same_names(
+                self._ctx, situation.done, named
+            )
+            return _describe_transcribed(
+                situation.done, situation.difference, situation.explanation, is_renamed=is_renamed
+            )
         if situation.done.state is SUPERSEDED:
             return _Outcome(
                 Status.SUBMITTED,
@@ -185,6 +207,7 @@ class _Situation(NamedTuple):
     in_flight: Receipt | None
     difference: Difference
     explanation: Explanation
+    name_now: str
 
 
 def _describe_missing(explanation: Explanation) -> State:
@@ -216,7 +239,9 @@ def _describe_refused(done: Receipt | None) -> _Outcome:
     return _Outcome(Status.FAILED, message)
 
 
-def _describe_transcribed(done: Receipt, difference: Difference, explanation: Explanation) -> _Outcome:
+def _describe_transcribed(
+    done: Receipt, difference: Difference, explanation: Explanation, *, is_renamed: bool
+) -> _Outcome:
     if difference.job:
         changes = _list_changes(done, difference.job, explanation)
         return _Outcome(
@@ -224,11 +249,12 @@ def _describe_transcribed(done: Receipt, difference: Difference, explanation: Ex
             "Transcribed with other options. The same content uploaded now is a new job, which is billed, because of: "
             f"{changes}.",
         )
-    if difference.text:
+    if difference.text or is_renamed:
+        causes = (*difference.text, *(("OUTPUT_NAMES",) if is_renamed else ()))
         return _Outcome(
             Status.REOPENED,
             "Transcribed. The same content uploaded now is no new job; its transcripts are written again, because of: "
-            f"{', '.join(difference.text)}.",
+            f"{', '.join(causes)}.",
         )
     return _Outcome(
         Status.ALREADY_DONE,

@@ -16,11 +16,13 @@ from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, 
 from shared.recordings.keys import OUTPUT_MARK, raw_result_key
 from shared.recordings.models import Result, Status
 from shared.recordings.outputs import (
+    copy_transcripts,
     delete_error_object,
     fail_recording,
     formats_for,
     has_any_own_transcript,
     has_own_transcripts,
+    has_same_names,
     keep_names,
     read_own_transcript,
     remove_other_outputs,
@@ -256,8 +258,10 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         return current
     receipt = current
     is_changed = (receipt.options, receipt.sources) != (done.options, done.sources)
-    if is_changed and (rewritten := _write_from_json(ctx, receipt)):
+    if is_changed and (rewritten := _write_from_json(ctx, receipt, done)):
         return rewritten
+    if not has_same_names(ctx, receipt, done):
+        copy_transcripts(ctx, receipt, done)
     if has_own_transcripts(ctx, receipt):
         remove_other_outputs(ctx, receipt)
         store.close(keep_names(ctx, receipt, done).close(TRANSCRIBED, ctx.now()))
@@ -279,9 +283,14 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
     return Result.of(receipt, Status.ALREADY_DONE, reason="its job and its raw result are gone")
 
 
-def _write_from_json(ctx: Context, receipt: Receipt) -> Result | None:
-    """Write the transcripts again from the one in JSON, which has every word; None if there is none of its own."""
+def _write_from_json(ctx: Context, receipt: Receipt, done: Receipt) -> Result | None:
+    """Write the transcripts again from the one in JSON, which has every word; None if there is none of its own.
+
+    It may still have the name of `done`.
+    """
     body = read_own_transcript(ctx, receipt, "json")
+    if body is None and not has_same_names(ctx, receipt, done):
+        body = read_own_transcript(ctx, done, "json")
     try:
         transcript = parse_json(body) if body else None
     except ValueError as error:

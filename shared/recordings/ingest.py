@@ -28,6 +28,7 @@ from shared.recordings.outputs import (
     fail_unsubmitted,
     has_error_object,
     has_own_transcripts,
+    has_same_names,
     write_error_object,
 )
 from shared.recordings.proof import compute_nonce
@@ -146,9 +147,9 @@ def _ingest_again(
     """Handle transcribed content that was uploaded again: COS reports another time than the receipt.
 
     With other options for the job (changed_options.py) it is new work. Otherwise its transcript may have been
-    overwritten by that of other content, or has another title now: then the receipt is reopened with the paid job, and
-    the sweep writes its transcripts again. An object that was only touched (its metadata or its storage class changed
-    by a copy onto itself) still has its transcripts: nothing is to do.
+    overwritten by that of other content, or has another title or another name (OUTPUT_NAMES) now: then the receipt is
+    reopened with the paid job, and the sweep writes its transcripts again. An object that was only touched (its
+    metadata or its storage class changed by a copy onto itself) still has its transcripts: nothing is to do.
     """
     # Of an attempt that was paused: someone uploaded the recording after its HEAD, and that was transcribed.
     is_stale = head.modified_s < done.modified_s
@@ -162,8 +163,10 @@ def _ingest_again(
         ctx.log.info("uploaded_with_other_options", key=recording.key, options=list(difference.job))
         return _start(ctx, recording, head, choice, done_before=done)
     store = ctx.receipts(recording.bucket)
+    named = done if is_stale else done._replace(output_name=_choose_output_name(ctx, recording))
+    is_renamed = not has_same_names(ctx, done, named)
     # An open receipt of other content may be about to write other transcripts.
-    is_complete = has_own_transcripts(ctx, done) and not has_error_object(ctx, done)
+    is_complete = not is_renamed and has_own_transcripts(ctx, done) and not has_error_object(ctx, done)
     if is_complete and not difference.text and not store.has_other_open(done):
         # Otherwise an upload with other options was transcribed in this moment.
         if store.get_done(done.id) == done:
@@ -171,7 +174,7 @@ def _ingest_again(
         return _already_done(done)
     if difference.text:
         log_choice(ctx, recording.key, choice)
-    return _reopen(ctx, head, done, take_text_options(done, choice) if difference.text else done)
+    return _reopen(ctx, head, done, take_text_options(named, choice) if difference.text else named)
 
 
 def _reopen(ctx: Context, head: ObjectMetadata, done: Receipt, changed: Receipt) -> Result:

@@ -76,6 +76,14 @@ def find_output_name(cos: CosClient, settings: Settings, bucket: str, key: str) 
     return DISTINCT_NAME if stem == key else FULL_NAME
 
 
+def owns_short_name(ctx: Context, bucket: str, key: str) -> bool:
+    """Return whether the short name belongs to this recording, whatever the setting is now. One request."""
+    stem = get_stem(key)
+    own_key = name_claim_key(ctx.settings, bucket, key, stem, "")
+    claims = _list_claims(ctx.output_cos, ctx.settings, bucket, stem)
+    return own_key + _OWNS in claims and own_key + _DISTINCT not in claims
+
+
 def _acquire(ctx: Context, bucket: str, key: str, stem: str) -> bool:
     """Return whether the recording owns the stem."""
     own_key = name_claim_key(ctx.settings, bucket, key, stem, "")

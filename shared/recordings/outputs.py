@@ -7,7 +7,7 @@ that is no longer true, goes. The new objects are written first, so something tr
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import NotFound, RequestRejected
 from shared.options.model import OPTIONS
@@ -23,6 +23,7 @@ from shared.recordings.keys import (
     TRANSCRIPT_EXTENSIONS,
     TRANSCRIPT_MARK,
     get_extension,
+    get_stem,
     transcript_key,
 )
 from shared.recordings.models import Result, Status
@@ -35,6 +36,14 @@ if TYPE_CHECKING:  # the function that submits jobs needs no transcript formats 
 
 # Options that change what is in the files, but neither the job nor which files there are.
 _CONTENT_OPTIONS = frozenset(TEXT_OPTIONS) - {"formats"}
+_EXTENSIONS = (*TRANSCRIPT_EXTENSIONS, ERROR_EXTENSION)
+
+
+class _Outputs(NamedTuple):
+    """The extensions of what is there, or may be: under the receipt's name, and under the short one if that is full."""
+
+    own: list[str]
+    short: list[str]
 
 
 def formats_for(ctx: Context, receipt: Receipt) -> tuple[str, ...]:
@@ -96,11 +105,11 @@ def fail_recording(
     store = ctx.receipts(receipt.bucket)
     add_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
-    if receipt.job_id and _are_all_own(ctx, receipt, outputs):
+    if receipt.job_id and _are_all_own(ctx, receipt, outputs.own):
         return _close_transcribed(ctx, receipt)
     if checked_s is None:
         checked_s = receipt.lease_expires_s - ctx.settings.lease_s
-    if _has_later_words(ctx, receipt, outputs, checked_s):
+    if _has_later_words(ctx, receipt, outputs.own, checked_s):
         delete_error_object(ctx, receipt)
         return Result.of(receipt, Status.IN_PROGRESS, reason="newer content was transcribed")
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
@@ -123,7 +132,7 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
     """
     add_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
-    if _has_later_words(ctx, receipt, outputs, receipt.created_s):
+    if _has_later_words(ctx, receipt, outputs.own, receipt.created_s):
         delete_error_object(ctx, receipt)
         return None
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
@@ -174,6 +183,24 @@ def remove_other_outputs(ctx: Context, receipt: Receipt) -> None:
     _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=_extensions_for(ctx, receipt))
 
 
+def has_same_names(ctx: Context, receipt: Receipt, other: Receipt) -> bool:
+    """Check whether the outputs of two receipts of one recording are the same objects."""
+    return _output_key(ctx, receipt, "") == _output_key(ctx, other, "")
+
+
+def copy_transcripts(ctx: Context, receipt: Receipt, source: Receipt) -> None:
+    """Copy the transcripts of the receipt's job from the names that `source`, a receipt of the same job, has."""
+    bucket = ctx.settings.output_bucket_for(receipt.bucket)
+    mark = {OUTPUT_MARK: _transcript_mark(receipt)}
+    for output_format in formats_for(ctx, source):
+        extension = get_extension(output_format)
+        head = _head(ctx, source, extension)
+        body = read_own_transcript(ctx, source, output_format) if head else None
+        if head and body is not None:
+            key = _output_key(ctx, receipt, extension)
+            ctx.output_cos.put(bucket, key, body, content_type=head.content_type, metadata=mark)
+
+
 def has_own_transcripts(ctx: Context, receipt: Receipt) -> bool:
     """Check that every transcript is there and is of the receipt's job."""
     for extension in _extensions_for(ctx, receipt):
@@ -200,7 +227,7 @@ def read_own_transcript(ctx: Context, receipt: Receipt, output_format: str) -> b
 
 def has_any_own_transcript(ctx: Context, receipt: Receipt) -> bool:
     """Check that a transcript of the receipt's job is there, in whatever format."""
-    heads = (_head(ctx, receipt, extension) for extension in _list_outputs(ctx, receipt))
+    heads = (_head(ctx, receipt, extension) for extension in _list_outputs(ctx, receipt).own)
     return any(head and head.metadata.get(OUTPUT_MARK) == _transcript_mark(receipt) for head in heads)
 
 
@@ -225,31 +252,37 @@ def _head(ctx: Context, receipt: Receipt, extension: str) -> ObjectMetadata | No
         return None
 
 
-def _remove_others(
-    ctx: Context, receipt: Receipt, outputs: Collection[str], *, kept: Collection[str]
-) -> None:
-    """Remove every output of this recording that belongs to another outcome.
+def _remove_others(ctx: Context, receipt: Receipt, outputs: _Outputs, *, kept: Collection[str]) -> None:
+    """Remove every output of this recording that belongs to another outcome, or has the other kind of name.
 
     A transcript is removed only if it has Scribe's mark, so that a file which a user put there stays; and not if it is
     of the receipt's own job, which another invocation may be writing at this moment.
     """
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    for extension in outputs:
+    for extension in outputs.own:
         if extension in kept:
             continue
         if extension != ERROR_EXTENSION and not _is_of_other_outcome(ctx, receipt, extension, kept):
             continue
         ctx.output_cos.delete(bucket, _output_key(ctx, receipt, extension))
-    if receipt.output_name == SHORT_NAME:
-        _remove_full_names(ctx, receipt._replace(output_name=FULL_NAME), _output_key(ctx, receipt, ""))
+    other = receipt._replace(output_name=FULL_NAME if receipt.output_name == SHORT_NAME else SHORT_NAME)
+    if receipt.output_name == SHORT_NAME and not has_same_names(ctx, receipt, other):
+        _remove_marked(ctx, other, _list_outputs(ctx, other).own)
+    elif outputs.short and _owns_short_name(ctx, receipt):
+        _remove_marked(ctx, other, outputs.short)
 
 
-def _remove_full_names(ctx: Context, receipt: Receipt, prefix: str) -> None:
-    """Remove what was written for a recording before it had a short name. One request if there is nothing."""
+def _owns_short_name(ctx: Context, receipt: Receipt) -> bool:
+    # A cold start should not load what few deployments need.
+    from shared.recordings.output_names import owns_short_name  # noqa: PLC0415
+
+    return owns_short_name(ctx, receipt.bucket, receipt.key)
+
+
+def _remove_marked(ctx: Context, receipt: Receipt, extensions: Iterable[str]) -> None:
+    """Remove what Scribe wrote under this receipt's name."""
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    if _output_key(ctx, receipt, "") == prefix:
-        return  # a key without an extension
-    for extension in _list_outputs(ctx, receipt):
+    for extension in extensions:
         head = _head(ctx, receipt, extension)
         if head and head.metadata.get(OUTPUT_MARK, "").startswith((TRANSCRIPT_MARK, ERROR_MARK)):
             ctx.output_cos.delete(bucket, _output_key(ctx, receipt, extension))
@@ -263,13 +296,29 @@ def _is_of_other_outcome(ctx: Context, receipt: Receipt, extension: str, kept: C
     return ERROR_EXTENSION not in kept or not receipt.job_id or mark != _transcript_mark(receipt)
 
 
-def _list_outputs(ctx: Context, receipt: Receipt) -> list[str]:
-    """Return the extensions of the outputs that are there, or may be if the listing is too long. One request."""
+def _list_outputs(ctx: Context, receipt: Receipt) -> _Outputs:
+    """Return the outputs that are there, or may be if the listing is too long. One request, two if it is.
+
+    The full name of a recording begins with its short one, so a listing has both.
+    """
     bucket = ctx.settings.output_bucket_for(receipt.bucket)
-    known = (*TRANSCRIPT_EXTENSIONS, ERROR_EXTENSION)
-    prefix = _output_key(ctx, receipt, "")
+    prefix = short = _output_key(ctx, receipt, "")
+    if receipt.output_name == FULL_NAME and get_stem(receipt.key):
+        short = _output_key(ctx, receipt._replace(output_name=SHORT_NAME), "")
+    own_keys = keys = _list_keys(ctx, bucket, short if prefix.startswith(short) else prefix)
+    if keys is None and short != prefix:
+        own_keys = _list_keys(ctx, bucket, prefix)
+    return _Outputs(
+        [extension for extension in _EXTENSIONS if own_keys is None or prefix + extension in own_keys],
+        [
+            extension
+            for extension in _EXTENSIONS
+            if short != prefix and (keys is None or short + extension in keys)
+        ],
+    )
+
+
+def _list_keys(ctx: Context, bucket: str, prefix: str) -> set[str] | None:
+    """Return the keys with this prefix; None if they are more than one response has."""
     page = ctx.output_cos.list_objects(bucket, prefix=prefix, limit=PAGE_SIZE)
-    if page.next_marker:
-        return list(known)
-    keys = {item.key for item in page.objects}
-    return [extension for extension in known if prefix + extension in keys]
+    return None if page.next_marker else {item.key for item in page.objects}

@@ -345,6 +345,22 @@ def test_short_names_are_those_that_an_upload_gets() -> None:
         assert f"transcripts/{names[0] if key == KEY else names[1]}.json" in pipeline.list_keys()
 
 
+def test_changed_setting_names_the_files_that_are_there() -> None:
+    pipeline = InMemoryPipeline(output_names="full")
+    transcribe(pipeline, BODY)
+    pipeline.ctx = pipeline.build_context(output_names="short")
+    explanation = explain(pipeline)
+    assert explanation.outputs[0] == "transcripts/calls/a.mp3.json"
+    assert set(explanation.outputs) <= set(pipeline.list_keys())
+    assert get_state(explanation).on_upload == Status.REOPENED.value
+    assert "OUTPUT_NAMES" in get_state(explanation).message
+    pipeline.touch(KEY)
+    assert pipeline.ingest(KEY).status is Status.REOPENED
+    pipeline.settle()
+    assert explain(pipeline).outputs[0] == "transcripts/calls/a.json"
+    assert get_state(explain(pipeline)).on_upload == Status.ALREADY_DONE.value
+
+
 def test_failed_recording_with_a_short_name_has_its_error_object_there() -> None:
     pipeline = InMemoryPipeline(output_names="short")
     transcribe(pipeline, NOT_AUDIO)

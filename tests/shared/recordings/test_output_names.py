@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from shared.recordings.keys import (
     is_output_key,
     transcript_key,
 )
+from shared.recordings.models import Status
 from shared.recordings.output_names import choose_output_name, find_output_name
 from shared.recordings.receipt import InvalidReceipt, Receipt
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, Killed
@@ -94,29 +95,8 @@ def test_recordings_of_one_stem_have_files_of_their_own(kind: str, order: Sequen
     assert len(list_outputs(pipeline)) == 2 * len(order)
 
 
-KEYS = st.builds(
-    "".join,
-    st.lists(
-        st.sampled_from(
-            [
-                "a",
-                "b",
-                ".",
-                "/",
-                ".mp3",
-                ".m4a",
-                ".error",
-                ".json",
-                ".podcast",
-                "~0123456789abcdef",
-                " ",
-                "会",
-            ]
-        ),
-        min_size=1,
-        max_size=5,
-    ),
-)
+PARTS = ["a", "b", ".", "/", ".mp3", ".m4a", ".error", ".json", ".podcast", "~0123456789abcdef", " ", "会"]
+KEYS = st.builds("".join, st.lists(st.sampled_from(PARTS), min_size=1, max_size=5))
 
 
 @given(
@@ -214,12 +194,11 @@ def test_recording_of_before_keeps_the_name_without_extension() -> None:
     assert len(list_outputs(pipeline)) == 4
 
 
-def test_changed_setting_moves_the_files_with_the_next_transcription_only() -> None:
+def test_changed_setting_moves_the_files_with_the_next_upload_only() -> None:
     pipeline = build_pipeline(output_names="full")
     transcribe(pipeline, "talk.mp3", A)
     transcribe(pipeline, "other.mp3", A)
     pipeline.ctx = pipeline.build_context(output_names="short", formats=("json", "txt"))
-    pipeline.touch("talk.mp3")
     pipeline.ingest("talk.mp3")
     pipeline.settle()
     before = ["other.mp3.json", "other.mp3.txt", "talk.mp3.json", "talk.mp3.txt"]
@@ -230,6 +209,87 @@ def test_changed_setting_moves_the_files_with_the_next_transcription_only() -> N
     transcribe(pipeline, "talk.mp3", B)
     assert list_outputs(pipeline) == [*before[:2], "talk.json", "talk.mp3.md", "talk.txt"]
     assert pipeline.count_jobs() == 3
+
+
+@ANY_KIND
+@pytest.mark.parametrize("names", list(product(["full", "short"], repeat=4)))
+def test_files_are_of_the_newest_content_under_the_name_that_holds_now(
+    kind: str, names: Sequence[str]
+) -> None:
+    """The setting changes between the uploads, and content comes back that was transcribed before."""
+    pipeline = build_pipeline(kind)
+    mine = "transcripts/talk.md"
+    pipeline.cloud.put_object(OUTPUT_BUCKET, mine, b"a user's own file")
+    for name, body in zip(names, (A, B, A, B), strict=True):
+        pipeline.ctx = pipeline.build_context(output_names=name, formats=("json", "txt"))
+        transcribe(pipeline, "talk.mp3", body)
+        pipeline.cloud.clock.advance(2)
+        stem = "talk" if name == "short" else "talk.mp3"
+        assert list_outputs(pipeline) == sorted([f"{stem}.json", f"{stem}.txt", "talk.md"])
+        assert read_words(pipeline, stem) == body.decode()
+    assert pipeline.count_jobs() == 2
+
+
+@pytest.mark.parametrize("names", [("full", "short"), ("short", "full")])
+@pytest.mark.parametrize("formats", [("json", "txt"), ("txt",)])
+def test_files_of_a_job_that_is_forgotten_get_the_new_name(
+    names: Sequence[str], formats: tuple[str, ...]
+) -> None:
+    pipeline = build_pipeline(output_names=names[0], formats=formats)
+    transcribe(pipeline, "talk.mp3", A)
+    words = {
+        key.rpartition(".")[2]: pipeline.cloud.buckets[OUTPUT_BUCKET][f"transcripts/{key}"]
+        for key in list_outputs(pipeline)
+    }
+    pipeline.cloud.jobs.clear()
+    for key in pipeline.list_keys(".scribe/raw/"):
+        del pipeline.cloud.buckets[OUTPUT_BUCKET][key]
+    pipeline.ctx = pipeline.build_context(output_names=names[1], formats=formats)
+    pipeline.touch("talk.mp3")
+    assert pipeline.ingest("talk.mp3").status is Status.REOPENED
+    pipeline.settle()
+    stem = "talk" if names[1] == "short" else "talk.mp3"
+    assert list_outputs(pipeline) == [f"{stem}.{extension}" for extension in formats]
+    for extension, before in words.items():
+        after = pipeline.cloud.buckets[OUTPUT_BUCKET][f"transcripts/{stem}.{extension}"]
+        assert (after.body, after.content_type) == (before.body, before.content_type)
+
+
+@pytest.mark.parametrize("names", [("full", "short"), ("short", "full")])
+def test_title_of_a_job_that_is_forgotten_is_written_under_the_new_name(names: Sequence[str]) -> None:
+    pipeline = build_pipeline(output_names=names[0])
+    transcribe(pipeline, "talk.mp3", A)
+    pipeline.cloud.jobs.clear()
+    pipeline.ctx = pipeline.build_context(output_names=names[1], formats=("json", "txt"))
+    pipeline.upload("talk.mp3", A, **{"scribe-title": "Monday"})
+    pipeline.ingest("talk.mp3")
+    pipeline.settle()
+    stem = "talk" if names[1] == "short" else "talk.mp3"
+    assert list_outputs(pipeline) == [f"{stem}.json", f"{stem}.txt"]
+    assert read_words(pipeline, stem).startswith("Monday")
+
+
+@pytest.mark.parametrize("owner", ["talk", "talk.m4a"])
+def test_files_with_the_short_name_of_another_recording_stay(owner: str) -> None:
+    pipeline = build_pipeline()
+    transcribe(pipeline, owner, A)
+    transcribe(pipeline, "talk.mp3", B)
+    pipeline.ctx = pipeline.build_context(output_names="full", formats=("json", "txt"))
+    for body in (b"words of c", B):
+        pipeline.cloud.clock.advance(2)
+        transcribe(pipeline, "talk.mp3", body)
+        assert (read_words(pipeline, "talk"), read_words(pipeline, "talk.mp3")) == (A.decode(), body.decode())
+    assert len(list_outputs(pipeline)) == 4
+
+
+def test_short_files_are_found_among_more_than_one_response_lists() -> None:
+    pipeline = build_pipeline()
+    transcribe(pipeline, "talk.mp3", A)
+    for number in range(1001):
+        pipeline.cloud.put_object(OUTPUT_BUCKET, f"transcripts/talk.{number:04}.mp3.txt", b"")
+    pipeline.ctx = pipeline.build_context(output_names="full", formats=("json", "txt"))
+    transcribe(pipeline, "talk.mp3", B)
+    assert list_outputs(pipeline)[1001:] == ["talk.mp3.json", "talk.mp3.txt"]
 
 
 def test_short_name_replaces_an_error_of_before() -> None:
@@ -319,18 +379,12 @@ def test_lookup_claims_nothing_and_says_what_an_upload_gets() -> None:
     def look_up(key: str) -> str:
         return find_output_name(ctx.output_cos, ctx.settings, INPUT_BUCKET, key)
 
-    assert (look_up("talk.mp3"), look_up("talk.m4a"), look_up("v1.2.mp3")) == (
-        SHORT_NAME,
-        SHORT_NAME,
-        FULL_NAME,
-    )
+    names = [look_up(key) for key in ("talk.mp3", "talk.m4a", "v1.2.mp3")]
+    assert names == [SHORT_NAME, SHORT_NAME, FULL_NAME]
     assert pipeline.list_keys() == []
     choose_output_name(ctx, INPUT_BUCKET, "talk.mp3")
-    assert (look_up("talk.mp3"), look_up("talk.m4a"), look_up("talk")) == (
-        SHORT_NAME,
-        FULL_NAME,
-        DISTINCT_NAME,
-    )
+    names = [look_up(key) for key in ("talk.mp3", "talk.m4a", "talk")]
+    assert names == [SHORT_NAME, FULL_NAME, DISTINCT_NAME]
 
 
 def test_receipt_has_its_name_and_refuses_another() -> None:
