@@ -267,7 +267,7 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         store.close(keep_names(ctx, receipt, done).close(TRANSCRIBED, ctx.now()))
         return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
     # A format is missing, such as one that is new by default. The JSON has more than the text that CI stored.
-    if not is_changed and (rewritten := _write_from_json(ctx, receipt)):
+    if not is_changed and (rewritten := _write_from_json(ctx, receipt, done)):
         return rewritten
     result = _read_raw_result(ctx, receipt, done.finished_s)
     if result:
