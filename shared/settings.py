@@ -160,7 +160,7 @@ class Settings:
 
     With `short`, the first recording of a name without its extension gets it and keeps it; any other, such as
     `calls/a.m4a`, gets a name of its own, so that no recording overwrites the files of another:
-    [the rules](transcript.md#names). A change is for what is transcribed from then on.
+    [the rules](transcript.md#names). A change is for what is uploaded from then on.
     Example: OUTPUT_NAMES=short
     Wrong: OUTPUT_NAMES=brief
     """
