@@ -23,7 +23,7 @@ from random import Random
 from dotenv.parser import parse_stream
 
 from cli.errors import OperatorError
-from cli.redaction import SECRETS
+from cli.redaction import SECRETS, is_target_variable
 from shared.tencent.auth import Credentials
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[1]  # holds serverless.yml
@@ -167,7 +167,13 @@ def load_config(env_file: Path, environ: Mapping[str, str]) -> dict[str, str]:
     is no file and `environ` has neither REGION nor INPUT_BUCKETS, OperatorError when the file cannot be read or the
     callback token has white space; the message quotes nothing from the file. Secrets are hidden from now on.
     """
-    SECRETS.add_variables({name: value for name, value in environ.items() if name in _CREDENTIAL_NAMES})
+    SECRETS.add_variables(
+        {
+            name: value
+            for name, value in environ.items()
+            if name in _CREDENTIAL_NAMES or is_target_variable(name)
+        }
+    )
     SECRETS.add_variables({CALLBACK_URL_NAME: environ.get(CALLBACK_URL_NAME, "")})
     process_values, file_values = _strip_empty(environ), _read_env_file(env_file)
     if not env_file.exists() and not _REQUIRED & process_values.keys():

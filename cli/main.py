@@ -113,6 +113,9 @@ def demo(
     speech: SpeechOption = Speech.POCKETSPHINX,
     speech_model: SpeechModelOption = "",
     engine: EngineOption = "",
+    with_notices: Annotated[
+        bool, typer.Option("--notify", help="Also receive a signed notice of each recording, and print them.")
+    ] = False,
 ) -> None:
     """Transcribe samples on this machine with real speech recognition.
 
@@ -128,7 +131,7 @@ def demo(
     except InvalidArguments as error:
         raise typer.BadParameter(f"\n{error}", param_hint="FILE_OR_FOLDER") from None
     options = SpeechOptions(speech, speech_model, engine)
-    if not _run(console, lambda: run_demo(console, own, folder, options)):
+    if not _run(console, lambda: run_demo(console, own, folder, options, with_notices=with_notices)):
         raise typer.Exit(1)
 
 
@@ -341,6 +344,53 @@ def explain(
     console = create_console()
     if not _run(console, lambda: command.explain(console, create_context(env_file), options)):
         raise typer.Exit(1)
+
+
+@app.command(rich_help_panel="On Tencent Cloud")
+def notify(
+    *,
+    test: Annotated[
+        bool, typer.Option("--test", help="Send one test notice to each target; print what it answered.")
+    ] = False,
+    target: Annotated[
+        str, typer.Option(metavar="NAME", help="Only this target, e.g. feishu-sales. Default: all of them.")
+    ] = "",
+    reset: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Forget the failures of a target, also that it wanted no more notices."
+        ),
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --reset.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """List the targets of notices with their state, or send each a test notice.
+
+    Addresses and secrets are never printed. Test notices are sent from this machine.
+    """
+    from cli.notices import command  # noqa: PLC0415
+
+    if reset and (test or target or as_json):
+        raise typer.BadParameter("it is used alone, or with --yes", param_hint="--reset")
+    console = create_console()
+    _warn_if_tracked(env_file)
+    options = command.NotifyOptions(test=test, target=target, reset=reset, as_json=as_json)
+    confirm = None if yes else _confirm_reset
+    try:
+        passed = _run(console, lambda: command.notify(console, create_context(env_file), options, confirm))
+    except command.WrongUse as error:
+        hint = "--reset" if reset else "--target" if target else "--test"
+        raise typer.BadParameter(escape_line(str(error)), param_hint=hint) from None
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _confirm_reset(question: str) -> bool:
+    """Ask on the terminal. Raises OperatorError without one."""
+    if not sys.stdin.isatty():
+        raise OperatorError("nothing was changed: no terminal to confirm on. Use --yes")
+    return typer.confirm(question)
 
 
 def _confirm() -> bool:

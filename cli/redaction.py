@@ -25,6 +25,10 @@ _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _ID_NAME = re.compile(r"SECRET_?ID$")
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD")
 _ADDRESS_NAME = "CALLBACK_URL"  # its address ends with the token
+_TARGET_PREFIX, _WEBHOOK_PREFIX = "NOTIFY_", "NOTIFY_WEBHOOK"
+_TARGET_KINDS = re.compile(r"NOTIFY_(?:WEBHOOK|WECOM|FEISHU|DINGTALK)(?:_|$)")
+_ADDRESS = re.compile(r"\s*https?://(?:(?P<user>[^/?#@]*)@)?[^/?#]*(?P<rest>.*)", re.DOTALL)
+_QUERY_VALUE = re.compile(r"=([^&#\s]*)")
 
 
 def _quote_lower(text: str) -> str:
@@ -60,6 +64,32 @@ def list_forms(secret: str) -> frozenset[str]:
     return frozenset(once | {form(text) for text in once for form in _FORMS})
 
 
+def is_target_variable(name: str) -> bool:
+    """Check whether a variable is about a target of notices. NOTIFY_SOCKET, for example, is systemd's."""
+    return bool(_TARGET_KINDS.match(name))
+
+
+def is_target_secret(name: str) -> bool:
+    """Check whether a variable has the address or the secret of a target of notices."""
+    is_choice = name.endswith("_ON") or name == "NOTIFY_LANGUAGE"
+    return name.startswith(_TARGET_PREFIX) and not is_choice
+
+
+def list_address_secrets(name: str, address: str) -> list[str]:
+    """List what to hide of the address of a target: of a webhook all but the host, of a robot its key.
+
+    The rest of a robot's address is in Tencent's, Feishu's and DingTalk's documents, and in our own messages.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if not match:
+        return [address]
+    rest, user = match["rest"].strip(), match["user"] or ""
+    if name.startswith(_WEBHOOK_PREFIX):
+        # A shorter one is a word such as /scribe: the signature protects a webhook, not its path.
+        return [user, rest if len(rest) >= PIECE_LENGTH else ""]
+    return [user, *_QUERY_VALUE.findall(rest), rest.partition("?")[0].rpartition("/")[2]]
+
+
 class SecretFilter:
     """Hides every added secret."""
 
@@ -89,6 +119,9 @@ class SecretFilter:
                 self.add_id(value)
             elif _SECRET_NAME.search(name):
                 self.add(value)
+            elif is_target_secret(name):
+                for secret in list_address_secrets(name, value):
+                    self.add(secret)
             elif name == _ADDRESS_NAME:
                 self.add(value.rpartition("/")[2])
 

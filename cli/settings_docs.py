@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import shared.settings
 from cli.config import PROJECT_FOLDER
 from cli.errors import OperatorError
+from cli.notice_settings import DEFAULTS as NOTICE_DEFAULTS
+from cli.notice_settings import NAMED_TARGETS, NOTICE_SETTINGS
 from shared.errors import SettingsError
 from shared.settings import Settings, load_settings
 
@@ -25,12 +27,15 @@ PAGE = PROJECT_FOLDER / "docs" / "settings.md"
 _GROUPS = {
     "Everyone": "## What every operator sets",
     "Some": "## What some operators set\n\nMost deployments leave these empty.",
+    "Notices": "## Notices\n\nA program or a chat group gets a message about each recording that has failed, or is "
+    "done: [notices.md](notices.md).\nWithout an address here, nothing is sent.",
     "Tests": "## For tests",
 }
 
 _HEADER = """# Settings
 
-`make docs` writes this page from `shared/settings.py` (`python -m cli.settings_docs`); change it there.
+`make docs` writes this page from `shared/settings.py` and `cli/notice_settings.py` (`python -m cli.settings_docs`);
+change it there.
 
 Put the settings into `.env` (`.env.example` lists them), then run `scribe deploy`. It passes them to the functions as
 environment variables. An empty value counts as not set.
@@ -76,10 +81,16 @@ def load_setting_docs() -> tuple[SettingDoc, ...]:
     """Load every setting in the order of the fields. Raises OperatorError for an incomplete text."""
     tree = ast.parse(inspect.getsource(shared.settings))
     names, texts = _read_variable_names(tree), _read_field_texts(tree)
-    return tuple(
-        _parse_doc(field, names[field.name], texts.get(field.name, ""))
+    fields = tuple(
+        _parse_field(field, names[field.name], texts.get(field.name, ""))
         for field in dataclasses.fields(Settings)
+        if field.name in names
     )
+    notices = tuple(
+        _parse_text(name, inspect.cleandoc(text), NOTICE_DEFAULTS.get(name, ""), "in cli/notice_settings.py")
+        for name, text in NOTICE_SETTINGS.items()
+    )
+    return (*fields, *notices)
 
 
 def build_minimal_environment(docs: tuple[SettingDoc, ...]) -> dict[str, str]:
@@ -97,7 +108,11 @@ def _read_variable_names(tree: ast.Module) -> dict[str, str]:
             and call.func.id == Settings.__name__
         ):
             for keyword in call.keywords:
-                if keyword.arg and isinstance(keyword.value, ast.Call):
+                if (
+                    keyword.arg
+                    and isinstance(keyword.value, ast.Call)
+                    and isinstance(keyword.value.args[0], ast.Constant)
+                ):
                     names[keyword.arg] = str(ast.literal_eval(keyword.value.args[0]))
     return names
 
@@ -113,7 +128,16 @@ def _read_field_texts(tree: ast.Module) -> dict[str, str]:
     return texts
 
 
-def _parse_doc(field: dataclasses.Field[object], name: str, text: str) -> SettingDoc:
+def _parse_field(field: dataclasses.Field[object], name: str, text: str) -> SettingDoc:
+    has_factory = field.default_factory is not dataclasses.MISSING  # of an empty mapping
+    required = field.default is dataclasses.MISSING and not has_factory
+    default = "" if required or has_factory or not field.default else _as_variable(field.default)
+    place = f"below {field.name} in shared/settings.py"
+    return _parse_text(name, text, default, place, required=required)
+
+
+def _parse_text(name: str, text: str, default: str, place: str, *, required: bool = False) -> SettingDoc:
+    """Parse the text of a setting; `place` is where it is. Raises OperatorError."""
     group, _, rest = text.partition(". ")
     prose: list[str] = []
     labelled: dict[str, list[str]] = {"Empty": [], "Example": [], "Wrong": []}
@@ -123,15 +147,12 @@ def _parse_doc(field: dataclasses.Field[object], name: str, text: str) -> Settin
             labelled[label].append(content)
         else:
             prose.append(line)
-    has_factory = field.default_factory is not dataclasses.MISSING  # of an empty mapping
-    required = field.default is dataclasses.MISSING and not has_factory
-    default = "" if required or has_factory or not field.default else _as_variable(field.default)
     needed = ["Example", "Wrong"] if required or default else ["Example", "Wrong", "Empty"]
     missing = [f"a line {label}:" for label in needed if not labelled[label]]
     if group not in _GROUPS or not prose:
         missing.insert(0, f"one of {', '.join(_GROUPS)} at its start, and the meaning of the setting")
     if missing:
-        raise OperatorError(f"The text below {field.name} in shared/settings.py lacks {'; '.join(missing)}.")
+        raise OperatorError(f"The text of {name} {place} lacks {'; '.join(missing)}.")
     return SettingDoc(
         name=name,
         group=group,
@@ -167,6 +188,7 @@ def render_page() -> str:
             for doc in members
         ]
         parts += [_render_section(doc, minimal) for doc in members]
+        parts += [NAMED_TARGETS] if group == "Notices" else []
     return "".join([*parts, _FOOTER])
 
 
@@ -198,7 +220,9 @@ def _get_error(environ: dict[str, str]) -> str:
         load_settings(environ)
     except SettingsError as error:
         return "; ".join(error.mistakes)
-    raise OperatorError(f"shared/settings.py calls {environ} wrong, but it works; correct the line Wrong:.")
+    raise OperatorError(
+        f"the text of a setting calls {environ} wrong, but it works; correct the line Wrong:."
+    )
 
 
 if __name__ == "__main__":

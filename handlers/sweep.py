@@ -22,5 +22,6 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
 
         audited = audit(ctx)
         response |= {"audited": audited.counts, "audit_errors": audited.errors}
+        ctx.send_notices()
     log.info("sweep_finished", **response)
     return response

@@ -42,6 +42,7 @@ def main_handler(event: Any, context: Any) -> dict[str, Any]:
         write = log.warning if result.status is Status.OBJECT_NOT_FOUND else log.info
         write("upload_processed", **result.as_log_fields())
         results.append(result.as_log_fields())
+    ctx.send_notices()
     if failure:
         raise failure
     return {"recordings": results}
@@ -52,8 +53,7 @@ def _ingest(ctx: Context, record: ObjectEvent) -> Result:
     if record.event_name.startswith(RESTORE_EVENTS) and record.event_name != RESTORE_COMPLETED:
         return Result(Status.SKIPPED, record.bucket, record.key, reason="the restore has only begun")
     is_restore = record.event_name == RESTORE_COMPLETED
-    is_upload = record.is_upload
-    result = ingest(ctx, record.bucket, record.key, is_restore=is_restore, is_upload=is_upload)
+    result = ingest(ctx, record.bucket, record.key, is_restore=is_restore, is_upload=record.is_upload)
     if result.status is Status.OBJECT_NOT_FOUND and record.raw_key:
-        result = ingest(ctx, record.bucket, record.raw_key, is_restore=is_restore, is_upload=is_upload)
+        result = ingest(ctx, record.bucket, record.raw_key, is_restore=is_restore, is_upload=record.is_upload)
     return result

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -150,6 +151,28 @@ def parse_http_event(event: Any) -> FunctionUrlRequest:
         raise EventError("the event has no path: this function is for requests to its URL")
     method = _get_text(event, "httpMethod") or _get_text(_get_mapping(event, "requestContext"), "httpMethod")
     return FunctionUrlRequest(method=method.upper(), path=event["path"], event=event)
+
+
+def has_valid_token(event: Any, tokens: Iterable[str]) -> bool:
+    """Check the end of the path of a request, of any form, against the tokens.
+
+    Every token is compared in constant time, so that timing reveals nothing about them.
+    """
+    path = event.get("path") if isinstance(event, Mapping) else None
+    if not isinstance(path, str):
+        path = ""
+    received = path.rstrip("/").rpartition("/")[2].encode("utf-8", "replace")
+    return any([hmac.compare_digest(received, token.encode()) for token in tokens])  # noqa: C419 - a list, so that every token is compared
+
+
+def build_http_response(status: int, message: str) -> dict[str, Any]:
+    """Build the response to a request to the function's URL."""
+    return {
+        "isBase64Encoded": False,
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps({"message": message}),
+    }
 
 
 def _decode_body(event: Mapping[str, Any]) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
@@ -17,6 +18,9 @@ from shared.options.combine import combine
 from shared.options.model import DEFAULTS, FORMATS, InvalidOption, is_valid_engine
 from shared.options.parse import Choice, parse_values
 from shared.tencent.hosts import is_region
+
+if TYPE_CHECKING:  # most deployments have no targets: a cold start does not load what reads them
+    from shared.notices.models import Target
 
 DEFAULT_FORMATS = DEFAULTS.formats
 # Audio: what the speech product behind CI takes (1093/35799) and CI's fast recognition (460/46232). Video: the
@@ -29,6 +33,7 @@ DEFAULT_EXTENSIONS = (
 ALL_EXTENSIONS = "*"
 EVERYTHING = "all"  # the value of SINCE for: every recording, however old
 UNSET = "undefined"  # what Tencent's CLI writes for a variable that is not set
+NOTICES_PREFIX = "NOTIFY_"  # of every variable about notices
 JOBS_PATHS = ("asr_jobs", "jobs")
 OUTPUT_NAMES = ("full", "short")
 MIN_TOKEN_LENGTH = 16
@@ -240,6 +245,8 @@ class Settings:
     Example: CLOUD_ENDPOINT=http://127.0.0.1:9000
     Wrong: CLOUD_ENDPOINT=http://198.51.100.7:9000
     """
+    targets: tuple[Target, ...] = ()
+    # Where notices are sent: NOTIFY_*. shared/notices/targets.py has their texts, because it reads them.
 
     def has_recording_extension(self, key: str) -> bool | None:
         """Whether the key's extension is that of a recording; None if it has none, so that its Content-Type decides."""
@@ -298,6 +305,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         jobs_path=reader.read_text("JOBS_PATH", _check_jobs_path, default="asr_jobs"),
         callback_url=reader.read_text("CALLBACK_URL", _check_callback_url),
         cloud_endpoint=reader.read_text("CLOUD_ENDPOINT", _check_loopback),
+        targets=reader.read_targets(NOTICES_PREFIX),
     )
     reader.mistakes += _find_conflicts(settings)
     if reader.mistakes:
@@ -370,6 +378,16 @@ class _EnvironmentReader:
             if mistake:
                 self.mistakes.append(f"{name} {mistake}{_find_typing_hint(pair)}")
         return MappingProxyType(choices)
+
+    def read_targets(self, prefix: str) -> tuple[Target, ...]:
+        """Read where notices are sent, from the variables that begin with `prefix`."""
+        if not any(name.startswith(prefix) and value.strip() for name, value in self.environ.items()):
+            return ()
+        from shared.notices.targets import read_targets  # noqa: PLC0415 - see TYPE_CHECKING above
+
+        targets, mistakes = read_targets(self.environ)
+        self.mistakes += mistakes
+        return targets
 
     def _check(self, name: str, value: str, check: Callable[[str], str]) -> str:
         """Check a value. Tencent's CLI writes `undefined` for an unset variable of serverless.yml."""

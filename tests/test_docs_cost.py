@@ -7,12 +7,16 @@ from pathlib import Path
 
 import yaml
 
+from shared.notices.models import DELIVERED, Outcome, OutcomeKind, Target
+from shared.recordings.announcer import Announcer
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
+from tests.helpers.notices import build_target
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/cost.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
 DAYS = 30
+FAILED = Outcome(OutcomeKind.FAILED, "status 500")
 SWEEPS, AUDITS = DAYS * 24 * 60 // 5, DAYS * 24 // 6
 CALLS = SWEEPS + AUDITS
 IDLE_S, SWEEP_GB = 0.5, 0.25
@@ -53,6 +57,34 @@ def test_idle_figures_follow_from_the_timers_and_the_counted_requests() -> None:
         assert figure in PAGE
     assert (
         f"{gb_seconds:,.0f} GB-seconds and {requests:,} requests a month, about {idle_cny:.2f} CNY" in README
+    )
+
+
+def count_with_notices(targets: list[Target], outcome: Outcome) -> tuple[int, int]:
+    """Count the requests of a notification and of the sweep after it, if each attempt has this outcome."""
+    pipeline = InMemoryPipeline()
+    pipeline.upload_and_ingest("a.mp3", b"words")
+    counts = []
+    for step in (pipeline.run_and_notify, pipeline.sweep_when_due):
+        pipeline.ctx = pipeline.build_context()
+        pipeline.ctx.announcer = Announcer(targets, lambda *_: outcome) if targets else None
+        pipeline.take_requests()
+        step()
+        counts.append(len(pipeline.take_requests()))
+    return counts[0], counts[1]
+
+
+def test_requests_of_notices_are_those_of_the_functions() -> None:
+    plain, plain_sweep = count_with_notices([], DELIVERED)
+    accepted, idle_sweep = count_with_notices([build_target()], DELIVERED)
+    failed, failed_sweep = count_with_notices([build_target()], FAILED)
+    section = PAGE[PAGE.index("## Notices") : PAGE.index("## What the sources say")]
+    assert f"accepted at once | {accepted - plain} for each target" in section
+    assert f"first attempt that fails | {failed - plain} |" in section
+    assert f"by the sweep that fails | {failed_sweep - idle_sweep - 1}, and 1 for the state" in section
+    assert f"a sweep | {idle_sweep - plain_sweep} more for each output bucket" in section
+    assert (
+        f"{CALLS:,} sweeps a month are {CALLS:,} requests more, {CALLS * CNY_PER_REQUEST:.2f} CNY" in section
     )
 
 

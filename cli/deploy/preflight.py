@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from cli.cloud.cam import SCF_SERVICE_ROLE
 from cli.cloud.scf import parse_rule
+from cli.config import CALLBACK_URL_NAME
 from cli.deploy.notifications import parse_token, redact_url, targets_url
 from cli.deploy.planner import diff_triggers, find_changed_queues
 from cli.deploy.state import CurrentState
-from cli.deploy.steps import MAX_URL_LENGTH
+from cli.deploy.steps import MAX_URL_LENGTH, SUBMITTING_FUNCTIONS, add_callback_url
 from cli.deploy.target import DeployTarget
 from cli.errors import OperatorError
+from cli.manifest.validation import describe_excess
 from cli.output import escape_line
 from shared.tencent.speech_models import NotifyConfig
 
@@ -37,6 +39,7 @@ def check_preconditions(
         ]
     problems += _check_buckets(target, state, create_buckets=create_buckets)
     problems += _check_functions(target, state)
+    problems += _check_variables(target)
     problems += _check_queues(target, state)
     if not with_roles:
         problems += [
@@ -147,6 +150,18 @@ def _check_functions(target: DeployTarget, state: CurrentState) -> Iterator[str]
                     f"`{target.commands.line('remove')}` and deploy again (the address changes, recordings and "
                     "transcripts stay), or set another SCRIBE_STAGE"
                 )
+
+
+def _check_variables(target: DeployTarget) -> Iterator[str]:
+    """The address of the jobs' notifications comes on top of what serverless.yml has, and may not exist yet."""
+    if not target.job_callback:
+        return
+    for key in SUBMITTING_FUNCTIONS:
+        spec = target.manifest.functions[key]
+        if CALLBACK_URL_NAME not in spec.variables:
+            spec = add_callback_url(spec, "-" * MAX_URL_LENGTH)
+        if excess := describe_excess(spec.variables):
+            yield f"the environment of function {spec.name}, with {CALLBACK_URL_NAME}, {excess}"
 
 
 def _check_queues(target: DeployTarget, state: CurrentState) -> Iterator[str]:

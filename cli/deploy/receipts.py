@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from cli.deploy.clients import Clients
 from shared.errors import NotFound, RequestRejected
+from shared.notices.delivery import MAX_DELIVERY_BYTES, Delivery, notices_prefix
+from shared.notices.models import InvalidNotice
 from shared.recordings.receipt import InvalidReceipt, Receipt
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA
 from shared.tencent.cos import ObjectSummary
@@ -145,6 +147,39 @@ def copy_missing_receipts(clients: Clients, move: MovedReceipts) -> int:
             while batch := list(islice(names, BATCH_SIZE)):
                 count += sum(pool.map(lambda name, kind=kind: _copy(clients, move, kind, name), batch))
     return count
+
+
+def copy_open_notices(clients: Clients, move: MovedReceipts) -> int:
+    """Copy the notices that are still to be sent, of this input bucket, and the states of their targets.
+
+    Return their number. Call it when no function uses the current place any more: what is sent from both places
+    arrives twice. Raises CloudError.
+    """
+    current, new = (notices_prefix(place.state_prefix) for place in move)
+    source, target = clients.cos(move.current.region), clients.cos(move.new.region)
+    count = 0
+    for item in source.iter_objects(move.current.bucket, prefix=current):
+        try:
+            content = source.get(move.current.bucket, item.key, max_bytes=MAX_DELIVERY_BYTES)
+        except NotFound:  # delivered since it was listed
+            continue
+        if not _is_notice_of_other_bucket(content.body, move.new.input_bucket):
+            target.put(
+                move.new.bucket,
+                new + item.key.removeprefix(current),
+                content.body,
+                content_type=content.head.content_type,
+                metadata=STATE_METADATA,
+            )
+            count += 1
+    return count
+
+
+def _is_notice_of_other_bucket(body: bytes, input_bucket: str) -> bool:
+    try:
+        return Delivery.from_json(body).notice.bucket != input_bucket
+    except InvalidNotice:  # the state of a target
+        return False
 
 
 def _copy(clients: Clients, move: MovedReceipts, kind: str, name: str) -> bool:

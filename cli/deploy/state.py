@@ -42,7 +42,7 @@ from cli.deploy.receipts import (
 )
 from cli.deploy.recordings import RecordingCount, count_old_recordings, count_recordings, is_recording
 from cli.manifest.models import CALLBACK, Manifest, TriggerSpec
-from cli.policy.permissions import load_function_settings
+from cli.policy.permissions import load_settings_without_notices
 from shared.errors import CloudError, NotFound, RequestRejected, SettingsError
 from shared.settings import ALL_EXTENSIONS, Settings
 from shared.tencent import xml
@@ -681,11 +681,11 @@ def _load_deployed_settings(region: str, variables: Mapping[str, str]) -> Settin
     Raises SettingsError.
     """
     try:
-        return load_function_settings(region, variables)
+        return load_settings_without_notices(region, variables)
     except SettingsError:
         prefixes = {name: variables[name] for name in _FOLDER_SETTINGS if variables.get(name)}
         completed = {name: prefix.rstrip("/") + "/" for name, prefix in prefixes.items()}
-        settings = load_function_settings(region, {**variables, **completed})
+        settings = load_settings_without_notices(region, {**variables, **completed})
         return replace(
             settings,
             output_prefix=prefixes.get("OUTPUT_PREFIX", settings.output_prefix),

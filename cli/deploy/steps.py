@@ -16,7 +16,7 @@ from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, TriggerIn
 from cli.config import CALLBACK_URL_NAME, SINCE_NAME, TOKEN_NAME, Commands, save_since, save_token
 from cli.deploy.clients import Clients
 from cli.deploy.notifications import ACTIVE, build_notify_config
-from cli.deploy.receipts import MovedReceipts, copy_missing_receipts
+from cli.deploy.receipts import MovedReceipts, copy_missing_receipts, copy_open_notices
 from cli.deploy.state import DENIED, get_queue
 from cli.errors import OperatorError
 from cli.manifest.models import (
@@ -28,6 +28,7 @@ from cli.manifest.models import (
     update_configuration_payload,
 )
 from cli.policy.diff import Permission, allowed_permissions, missing_permissions
+from cli.redaction import is_target_secret
 from shared.errors import AlreadyExists, NotFound, RequestRejected
 from shared.tencent.speech_models import NotifyConfig, Queue
 
@@ -99,7 +100,7 @@ def diff_fields(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Ch
 
 
 def _describe_change(name: str, before: str, after: str) -> Change:
-    if name not in _SECRETS:
+    if name not in _SECRETS and not is_target_secret(name):
         return Change(name, before, after)
     if not after:
         return Change(name, "set", "")
@@ -243,20 +244,31 @@ def ensure_service_role(role: ServiceRole, state: ServiceRoleState) -> Step:
 def copy_receipts_step(move: MovedReceipts, count: int | None) -> Step:
     """Copy the receipts to where the new settings look for them; those that are there already stay."""
     number = () if count is None else (Change("finished recordings", "", f"{count:,}"),)
-    return _copy_step(f"copies of the receipts of {move.new.input_bucket}", move, number)
+    return _copy_step(
+        f"copies of the receipts of {move.new.input_bucket}", move, number, copy_missing_receipts
+    )
 
 
 def copy_late_receipts_step(move: MovedReceipts) -> Step:
-    """Copy what the functions wrote in the old place until their settings changed."""
-    return _copy_step(f"copies of the last receipts of {move.new.input_bucket}", move, ())
+    """Copy what the functions wrote in the old place until their settings changed, and the notices to be sent."""
+
+    def copy(clients: Clients, move: MovedReceipts) -> int:
+        return copy_missing_receipts(clients, move) + copy_open_notices(clients, move)
+
+    return _copy_step(f"copies of the last receipts of {move.new.input_bucket}", move, (), copy)
 
 
-def _copy_step(description: str, move: MovedReceipts, more: tuple[Change, ...]) -> Step:
+def _copy_step(
+    description: str,
+    move: MovedReceipts,
+    more: tuple[Change, ...],
+    copy: Callable[[Clients, MovedReceipts], int],
+) -> Step:
     changes = (Change("from", "", str(move.current)), Change("to", "", str(move.new)), *more)
 
     def apply(clients: Clients) -> None:
         try:
-            copy_missing_receipts(clients, move)
+            copy(clients, move)
         except RequestRejected as error:
             if error.status not in DENIED:
                 raise

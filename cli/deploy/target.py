@@ -32,6 +32,8 @@ from cli.policy.documents import role_policies
 from cli.policy.permissions import load_function_settings
 from cli.rules.loader import load_context_rules
 from cli.rules.models import RulesFile
+from shared.errors import SettingsError
+from shared.options.check import describe_targets, find_unknown_targets
 from shared.options.choose import settings_choices
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
@@ -222,7 +224,14 @@ def complete_callback_url(manifest: Manifest, callback_url: str, token: str) -> 
 def load_manifest_settings(manifest: Manifest, config: Mapping[str, str]) -> Settings:
     """The settings of the functions, with the operator's CLOUD_ENDPOINT. Raises SettingsError."""
     variables = manifest.functions[CALLBACK].variables
-    return load_function_settings(manifest.region, variables, config.get("CLOUD_ENDPOINT", ""))
+    settings = load_function_settings(manifest.region, variables, config.get("CLOUD_ENDPOINT", ""))
+    names = [target.name for target in settings.targets]
+    # The functions only warn: a wrong name is no reason to transcribe nothing.
+    choice = settings.options.get("notify")
+    if choice and (unknown := find_unknown_targets(choice.value, names)):
+        mistake = f"OPTIONS: notify names {unknown[0]!r}, which is not a target; {describe_targets(names)}"
+        raise SettingsError([mistake])
+    return settings
 
 
 def _format_now(clients: Clients) -> str:

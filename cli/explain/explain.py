@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cli.explain.models import Explanation, MatchingRule, Problem
-from shared.options.check import SETTINGS_SOURCE, check_options
+from shared.options.check import SETTINGS_SOURCE, check_options, warn_about_targets
 from shared.options.choose import choose_options
 from shared.options.ci import build_job_members
 from shared.options.combine import DEFAULT_SOURCE, ChosenOptions
@@ -62,7 +62,7 @@ def explain_key(
     return explanation._replace(
         chosen=chosen,
         options=_select_chosen(chosen),
-        warnings=(*warnings, *misnamed),
+        warnings=(*warnings, *warn_about_targets(chosen, _list_target_names(settings)), *misnamed),
         refusals=tuple(Problem(each.reason, each.reason_zh, each.nearest) for each in refusals),
         job={} if refusals else build_job(chosen.options, key),
         output_bucket=settings.output_bucket_for(bucket),
@@ -135,6 +135,10 @@ def _check_recording(settings: Settings, bucket: str, key: str, upload: Upload) 
     if upload.content_type is None and settings.has_recording_extension(key) is None:
         return None, UNKNOWN_TYPE
     return True, ""
+
+
+def _list_target_names(settings: Settings) -> list[str]:
+    return [target.name for target in settings.targets]
 
 
 def _describe_rule(rule: Rule) -> MatchingRule:

@@ -3,6 +3,7 @@
 recordings.py, samples.py ──▶ uploads ──▶ live.py (waits) ──▶ results.py (compares)
                                              │                    ├──▶ results_folder.py (saves)
                                              └──▶ progress.py     └──▶ screen.py (prints)
+    receiver.py ──▶ notices.py (with --notify: what a webhook receives)
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from rich.console import Console
 
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_PREFIX, LocalPipeline, deploy_local_pipeline
 from cli.local.live import AdminClient, wait_for_results
+from cli.local.notices import print_notices
 from cli.local.progress import DemoProgress
+from cli.local.receiver import run_notice_receiver
 from cli.local.recordings import OwnRecordings
 from cli.local.results import UploadResult, find_mismatches, find_recordings
 from cli.local.results_folder import ResultsFolder, SaveReport
@@ -36,10 +39,20 @@ from cli.local.screen import (
 from cli.local.speech import SpeechOptions
 from cli.output import escape_markup
 
+NOTICES_TIMEOUT_S = 20.0  # after the last transcript; the functions try at once
 
-def run_demo(console: Console, own: OwnRecordings | None, folder: Path, speech: SpeechOptions) -> bool:
+
+def run_demo(
+    console: Console,
+    own: OwnRecordings | None,
+    folder: Path,
+    speech: SpeechOptions,
+    *,
+    with_notices: bool = False,
+) -> bool:
     """Transcribe the samples, or the user's own recordings, and print the results. Return whether all are as expected.
 
+    `with_notices` also receives a notice of each recording on this machine, and prints them.
     Raises EmulatorError, OperatorError (options), CloudError, OSError.
     """
     # The samples are compared with what is known of them, so no rule applies to them.
@@ -53,6 +66,7 @@ def run_demo(console: Console, own: OwnRecordings | None, folder: Path, speech: 
     arguments = speech.prepare(lambda line: console.print(escape_markup(line), soft_wrap=True))
     with tempfile.TemporaryDirectory(prefix="scribe-") as temporary, ExitStack() as stack:
         start = time.monotonic()
+        receiver = stack.enter_context(run_notice_receiver()) if with_notices else None
         with console.status("Starting a local cloud and deploying Scribe to it"):
             pipeline = stack.enter_context(
                 deploy_local_pipeline(
@@ -60,11 +74,15 @@ def run_demo(console: Console, own: OwnRecordings | None, folder: Path, speech: 
                     arguments,
                     engine=speech.engine_name,
                     uses_rules=rules is not None,
+                    settings=receiver.settings if receiver else {},
                 )
             )
         seconds = time.monotonic() - start
         console.print(f"Local cloud at {pipeline.emulator.endpoint}, Scribe deployed in {seconds:.1f} s.")
+        if receiver:
+            console.print(f"Notices go to {receiver.url}, which verifies their signatures.")
         results = _upload_and_wait(console, pipeline, uploads)
+        notices = receiver.wait_for(len(results), NOTICES_TIMEOUT_S) if receiver else []
     report = results_folder.save(
         dict(entry for result in results for entry in result.files.values()), find_recordings(results)
     )
@@ -80,8 +98,11 @@ def run_demo(console: Console, own: OwnRecordings | None, folder: Path, speech: 
         console.print(f"\n[red]{len(mismatches)} of {format_count(len(results), 'recording')} failed.[/]")
     elif not own:
         console.print("\n[green]All expected words and files are there.[/]")
+    all_notified = receiver is None or print_notices(
+        console, receiver, notices, [each.upload.key for each in results]
+    )
     print_next_steps(console, first, folder, is_whisper=speech.is_whisper)
-    return not mismatches
+    return not mismatches and all_notified
 
 
 def _upload_and_wait(

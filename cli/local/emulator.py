@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cli.config import PROJECT_FOLDER, CliContext
@@ -65,6 +66,19 @@ SETTINGS = {
     "MAX_IN_FLIGHT": "",
     "JOBS_PATH": "",
     "CALLBACK_URL": "",
+    "NOTIFY_ON": "",
+    "NOTIFY_LANGUAGE": "",
+    "NOTIFY_WEBHOOK": "",
+    "NOTIFY_WEBHOOK_SECRET": "",
+    "NOTIFY_WEBHOOK_ON": "",
+    "NOTIFY_WECOM": "",
+    "NOTIFY_WECOM_ON": "",
+    "NOTIFY_FEISHU": "",
+    "NOTIFY_FEISHU_SECRET": "",
+    "NOTIFY_FEISHU_ON": "",
+    "NOTIFY_DINGTALK": "",
+    "NOTIFY_DINGTALK_SECRET": "",
+    "NOTIFY_DINGTALK_ON": "",
 }
 
 LOCAL_SETTINGS = load_settings(SETTINGS)
@@ -200,31 +214,35 @@ def start_emulator(
 
 @contextmanager
 def deploy_local_pipeline(
-    data: Path, arguments: Sequence[str] = (), *, engine: str = ENGINE, uses_rules: bool = False
+    data: Path,
+    arguments: Sequence[str] = (),
+    *,
+    engine: str = ENGINE,
+    uses_rules: bool = False,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[LocalPipeline]:
     """Run a local cloud with two buckets and Scribe deployed by `scribe deploy`, until the block ends.
 
     `arguments` are the options of the local cloud, `engine` is the setting ENGINE; with `uses_rules` the functions have
-    the rules of rules.yml. The data folder gets the output of
-    the deployment as deploy.log and its settings as .env. Raises EmulatorError,
-    OperatorError, ScribeError.
+    the rules of rules.yml. `settings` are added to those of the functions. The data folder gets the output of the
+    deployment as deploy.log and its settings as .env. Raises EmulatorError, OperatorError, ScribeError.
     """
     with start_emulator(data, {}, ["--region", REGION, "--appid", APPID, *arguments]) as emulator:
         clients = OperatorClients.for_emulator(emulator)
         clients.ensure_bucket(INPUT_BUCKET)
         clients.ensure_bucket(OUTPUT_BUCKET)
-        _deploy(emulator, data, engine, uses_rules=uses_rules)
+        _deploy(emulator, data, {**settings, "ENGINE": engine}, uses_rules=uses_rules)
         yield LocalPipeline(emulator, clients, data)
 
 
-def _deploy(emulator: Emulator, data: Path, engine: str, *, uses_rules: bool) -> None:
+def _deploy(emulator: Emulator, data: Path, settings: Mapping[str, str], *, uses_rules: bool) -> None:
     # Importing the SDK takes a third of a second; the local cloud starts in that time.
     from cli.deploy.command import DeployOptions, deploy  # noqa: PLC0415
 
     env_file, log_file = data / ".env", data / "deploy.log"
     config = {
         **SETTINGS,
-        "ENGINE": engine,
+        **settings,
         "CLOUD_ENDPOINT": emulator.endpoint,
         "TENCENT_SECRET_ID": emulator.secret_id,
         "TENCENT_SECRET_KEY": emulator.secret_key,

@@ -10,6 +10,7 @@ import yaml
 
 from cli.errors import OperatorError
 from cli.output import escape_line
+from cli.redaction import is_target_secret, list_address_secrets
 
 YamlPath = tuple[str | int, ...]  # the keys and list positions that lead to a value, from the top of the file
 
@@ -35,6 +36,12 @@ class ManifestError(OperatorError):
         super().__init__("\n  ".join([f"{count} in {file} or in its settings:", *mistakes]))
 
 
+def _list_secrets(name: str, value: str) -> list[str]:
+    if any(word in name for word in _SECRET_WORDS):
+        return value.split(",")
+    return list_address_secrets(name, value) if is_target_secret(name) else []
+
+
 class ErrorCollector:
     """Collects mistakes instead of stopping at the first.
 
@@ -48,8 +55,7 @@ class ErrorCollector:
         self._secrets = [
             part.strip()
             for name, value in config.items()
-            if any(word in name for word in _SECRET_WORDS)
-            for part in value.split(",")
+            for part in _list_secrets(name, value)
             if len(part.strip()) >= _MIN_SECRET_LENGTH
         ]
         self._texts: dict[tuple[int, str], None] = {}

@@ -32,7 +32,7 @@ def load_manifest(folder: Path, config: Mapping[str, str], env_file: Path = ENV_
     interpolator = Interpolator(config, raw, errors)
     document = interpolator.interpolate(raw)
     check_unknown_variables(config, interpolator.names, errors)
-    manifest = validate(document, folder, interpolator.sources, errors)
+    manifest = validate(document, folder, interpolator.sources, errors, config)
     if manifest is None or errors.messages:
         raise ManifestError(file, errors.messages)
     return manifest

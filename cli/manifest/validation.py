@@ -27,14 +27,16 @@ from cli.manifest.models import (
     TimerTrigger,
     TriggerSpec,
 )
+from cli.redaction import is_target_variable
 from shared.errors import SettingsError
-from shared.settings import Settings, load_settings
+from shared.settings import NOTICES_PREFIX, Settings, load_settings
 
 URL_TRIGGER = "url-trigger"  # as in Tencent's toolkit; the cloud assigns another name
 
 _HOST = re.compile(r"(.+)\.cos\.([a-z0-9-]+)\.myqcloud\.com")
 _MAX_NAME_LENGTH = 60  # FunctionName of CreateFunction
-_MAX_VARIABLE_BYTES = 4096  # SCF document 583/11637
+MAX_VARIABLE_BYTES = 4096  # SCF document 583/11637
+_MAX_NAMED_SIZES = 3
 _LOCAL_VARIABLES = ("CLOUD_ENDPOINT",)
 _COMMAND_VARIABLES = (
     "SCRIBE_STAGE",
@@ -65,11 +67,16 @@ class _PartialInputs(Inputs):
 
 
 def validate(
-    document: Mapping[str, Any], folder: Path, sources: Mapping[YamlPath, Variables], errors: ErrorCollector
+    document: Mapping[str, Any],
+    folder: Path,
+    sources: Mapping[YamlPath, Variables],
+    errors: ErrorCollector,
+    config: Mapping[str, str],
 ) -> Manifest | None:
     """Validate the file and convert it; None when its form is wrong, and `errors` says why.
 
-    `folder` has the handlers; `sources` are the variables that filled in the text at each path. The checks of several
+    `folder` has the handlers; `sources` are the variables that filled in the text at each path; `config` may have
+    targets of notices that the file does not name. The checks of several
     parts run on the parts that are valid, so that one run finds as many mistakes as possible.
     """
     file = _validate_form(document, sources, errors)
@@ -79,7 +86,10 @@ def validate(
     settings = None
     if hasattr(inputs, "environments"):
         variables = build_environment(inputs.environments, errors)
-        settings = parse_settings(variables, region, errors)
+        add_named_targets(variables, inputs.environments, config)
+        if excess := describe_excess(variables):
+            errors.add(_ENVIRONMENTS, excess)
+        settings = parse_settings(variables, region, errors, config.get("CLOUD_ENDPOINT", ""))
     functions: dict[str, FunctionSpec] = {}
     if hasattr(inputs, "functions") and all(errors.is_valid(key) for key in ("app", "stage", "name")):
         prefix = f"{document['name']}-{document['stage']}-{document['app']}"
@@ -228,22 +238,45 @@ def build_environment(entries: Sequence[EnvironmentVariable], errors: ErrorColle
         elif entry.value:
             variables[entry.key] = entry.value
         names.add(entry.key)
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
-    if size > _MAX_VARIABLE_BYTES:
-        errors.add(
-            _ENVIRONMENTS,
-            f"has {size} bytes; SCF accepts {_MAX_VARIABLE_BYTES}: choose shorter prefixes or fewer buckets",
-        )
     return variables
 
 
-def parse_settings(variables: Mapping[str, str], region: str, errors: ErrorCollector) -> Settings | None:
+def add_named_targets(
+    variables: dict[str, str], entries: Sequence[EnvironmentVariable], config: Mapping[str, str]
+) -> None:
+    """Add the targets of notices whose names are the operator's own, such as NOTIFY_FEISHU_SALES.
+
+    serverless.yml cannot name them. Of .env every name of this form counts, so that a wrong one is reported.
+    """
+    listed = {entry.key for entry in entries}
+    for name, value in sorted(config.items()):
+        is_meant = isinstance(value, EnvFileValue) and name.startswith(NOTICES_PREFIX)
+        if name not in listed and value and (is_meant or is_target_variable(name)):
+            variables[name] = str(value)
+
+
+def describe_excess(variables: Mapping[str, str]) -> str:
+    """Return by how much the variables of a function are too long for SCF, and which are the longest; or ""."""
+    sizes = {name: len(name.encode()) + len(value.encode()) for name, value in variables.items()}
+    total = sum(sizes.values())
+    if total <= MAX_VARIABLE_BYTES:
+        return ""
+    longest = sorted(sizes, key=lambda name: -sizes[name])[:_MAX_NAMED_SIZES]
+    named = ", ".join(f"{name} {sizes[name]}" for name in longest)
+    return f"has {total} bytes; SCF accepts {MAX_VARIABLE_BYTES}: shorten the longest, which are {named}"
+
+
+def parse_settings(
+    variables: Mapping[str, str], region: str, errors: ErrorCollector, endpoint: str
+) -> Settings | None:
     """Parse the settings as the functions will; None when they would not start.
 
-    Without a valid `region`, which is a mistake of its own, mistakes about the region are left out.
+    Without a valid `region`, which is a mistake of its own, mistakes about the region are left out. `endpoint` is the
+    operator's CLOUD_ENDPOINT: with it, notices may go to this machine.
     """
+    local = {"CLOUD_ENDPOINT": endpoint} if endpoint else {}
     try:
-        return load_settings({**variables, "TENCENTCLOUD_REGION": region})
+        return load_settings({**variables, **local, "TENCENTCLOUD_REGION": region})
     except SettingsError as error:
         for mistake in error.mistakes:
             name, _, rest = mistake.partition(" ")
@@ -261,11 +294,11 @@ def check_unknown_variables(
 ) -> None:
     """Report each name in .env that neither serverless.yml (`used_names`) nor the command reads: mostly a typo.
 
-    The process environment has many other names; only an EnvFileValue counts.
+    The process environment has many other names; only an EnvFileValue counts. The settings of notices report theirs.
     """
     known = {*used_names, *_COMMAND_VARIABLES, *(name for names in KEY_VARIABLES for name in names)}
     for name, value in config.items():
-        if isinstance(value, EnvFileValue) and name not in known:
+        if isinstance(value, EnvFileValue) and name not in known and not name.startswith(NOTICES_PREFIX):
             similar = difflib.get_close_matches(name.upper(), sorted(known), n=1)
             advice = f"did you mean {similar[0]}?" if similar else "the settings are in .env.example."
             errors.add_config_error(

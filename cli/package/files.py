@@ -15,14 +15,20 @@ from pathlib import Path
 _SOURCE_SUFFIXES = frozenset({".py", ".css", ".js"})
 _SKIPPED_SUFFIXES = (".dist-info", "bin")  # no library reads its own metadata
 # Modules that need a library which the package does not have: trio, pytest, h2, or click. Those that would import them
-# catch that ImportError, or never do.
+# catch that ImportError, or never do. Of anyio also what runs an event loop, threads or processes: the functions send
+# every request without one, and these are a twentieth of the package. idna/cli.py is a command.
 UNUSED_MODULES = (
+    "anyio/_backends/_asyncio.py",
     "anyio/_backends/_trio.py",
+    "anyio/from_thread.py",
     "anyio/pytest_plugin.py",
+    "anyio/to_interpreter.py",
+    "anyio/to_process.py",
     "httpcore/_async/http2.py",
     "httpcore/_backends/trio.py",
     "httpcore/_sync/http2.py",
     "httpx/_main.py",
+    "idna/cli.py",
 )
 _BYTECODE_FOLDER = "__pycache__"
 

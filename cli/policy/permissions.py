@@ -8,17 +8,18 @@ recording that is uploaded again after the service has forgotten its job.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
+from cli.redaction import is_target_variable
 from shared.options.hot_words import HOT_WORDS_FOLDER, find_templates_bucket
 from shared.options.sidecar import SIDECAR_SUFFIX
-from shared.settings import Settings, load_settings
+from shared.settings import NOTICES_PREFIX, Settings, load_settings
 
 CI_ROLE = "CI_QCSRole"
-MAX_BUCKETS_WITH_SIDECARS = 5  # more of them share one resource
+MAX_NAMED_BUCKETS = 5  # the sidecars, and the notices, of more buckets share one resource
 LOCK_FOLDER = "deploy-lock/"  # below STATE_PREFIX
 
 
@@ -39,6 +40,7 @@ class ResourceScope:
     output_prefix: str
     state_prefix: str
     jobs_path: str = "asr_jobs"
+    has_notices: bool = False
 
     @property
     def output_buckets(self) -> tuple[str, ...]:
@@ -51,7 +53,7 @@ class ResourceScope:
 
     def sidecar_resources(self) -> tuple[str, ...]:
         """The sidecars of recordings. Those of many buckets, named one by one, would not fit into a policy."""
-        if len(self.input_buckets) > MAX_BUCKETS_WITH_SIDECARS:
+        if len(self.input_buckets) > MAX_NAMED_BUCKETS:
             appids = dict.fromkeys(map(_parse_appid, self.input_buckets))
             return tuple(f"qcs::cos:{self.region}:uid/{appid}:*{SIDECAR_SUFFIX}" for appid in appids)
         return tuple(
@@ -70,6 +72,14 @@ class ResourceScope:
     def receipt_resources(self, name: str) -> tuple[str, ...]:
         """What is below this name in the state prefix: `open/`, `done/`, `claim/`, or "" for everything."""
         return self._output_resources(self.state_prefix + name)
+
+    def shared_receipt_resources(self, name: str) -> tuple[str, ...]:
+        """The same. With notices, those of many buckets share one resource, as sidecars: ten must fit into a policy."""
+        if self.has_notices and len(self.output_buckets) > MAX_NAMED_BUCKETS:
+            appids = dict.fromkeys(map(_parse_appid, self.output_buckets))
+            path = f"*/{self.state_prefix}{name}*"
+            return tuple(f"qcs::cos:{self.output_region}:uid/{appid}:{path}" for appid in appids)
+        return self.receipt_resources(name)
 
     def hot_words_resources(self) -> tuple[str, ...]:
         """The lists of templates with hot words, of every deployment with these buckets."""
@@ -111,14 +121,24 @@ def scope_from_settings(settings: Settings, uin: str) -> ResourceScope:
         output_prefix=settings.output_prefix,
         state_prefix=settings.state_prefix,
         jobs_path=settings.jobs_path,
+        has_notices=bool(settings.targets),
     )
 
 
 def scope_for_function(manifest: Manifest, key: str, uin: str) -> ResourceScope:
     """The scope of a function of the manifest. Raises SettingsError."""
-    return scope_from_settings(
-        load_function_settings(manifest.region, manifest.functions[key].variables), uin
-    )
+    variables = manifest.functions[key].variables
+    scope = scope_from_settings(load_settings_without_notices(manifest.region, variables), uin)
+    return replace(scope, has_notices=any(map(is_target_variable, variables)))
+
+
+def load_settings_without_notices(region: str, variables: Mapping[str, str]) -> Settings:
+    """Settings as a function with these variables reads them, but without targets. Raises SettingsError.
+
+    For what needs no targets: a mistake in theirs must not hide the rest, nor an address of this machine.
+    """
+    others = {name: value for name, value in variables.items() if not name.startswith(NOTICES_PREFIX)}
+    return load_function_settings(region, others)
 
 
 def load_function_settings(region: str, variables: Mapping[str, str], endpoint: str = "") -> Settings:
@@ -154,6 +174,7 @@ class ResourceKind(Enum):
     OUTPUT_LISTING = "the list of the output bucket"
     TRANSCRIPT = "transcripts and error objects"
     SPEECH = "the speech service of the input bucket"
+    NOTICES = "notices"
     HOT_WORDS = "lists of templates with hot words"
     CI_ROLE = "the role of the speech service"
 
@@ -165,7 +186,8 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
     ResourceKind.OPEN: lambda scope: scope.receipt_resources("open/"),
     ResourceKind.DONE: lambda scope: scope.receipt_resources("done/"),
     ResourceKind.CLAIM: lambda scope: scope.receipt_resources("claim/"),
-    ResourceKind.WAITING: lambda scope: scope.receipt_resources("waiting/"),
+    ResourceKind.WAITING: lambda scope: scope.shared_receipt_resources("waiting/"),
+    ResourceKind.NOTICES: lambda scope: scope.shared_receipt_resources("notices/"),
     ResourceKind.HOT_WORDS: ResourceScope.hot_words_resources,
     ResourceKind.STATE: lambda scope: scope.receipt_resources(""),
     ResourceKind.STATE_BUCKET: ResourceScope.output_bucket_resources,
@@ -180,7 +202,7 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
 class Grant:
     """A function may call this action on this kind of resource.
 
-    `jobs_path` is set if only that form of the speech API needs it.
+    `jobs_path` is set if only that form of the speech API needs it; `notices` if only a deployment with targets does.
     """
 
     function: str
@@ -188,6 +210,7 @@ class Grant:
     on: ResourceKind
     reason: str
     jobs_path: str = ""
+    notices: bool = False
 
     def resources(self, scope: ResourceScope) -> tuple[str, ...]:
         """The resources in CAM's six parts."""
@@ -296,6 +319,13 @@ TABLE = (
     # granted.
     Grant("upload", "ci:CreateMediaJobs", _ON.SPEECH, "submits the job", "jobs"),
     Grant("sweep", "ci:CreateMediaJobs", _ON.SPEECH, "submits deferred recordings", "jobs"),
+    # Below STATE_PREFIX, where the sweep may do all of it.
+    Grant("upload", "cos:PutObject", _ON.NOTICES, "the notice of a recording that has failed", notices=True),
+    Grant("upload", "cos:GetObject", _ON.NOTICES, "whether the target takes notices now", notices=True),
+    Grant("upload", "cos:DeleteObject", _ON.NOTICES, "the notice is delivered", notices=True),
+    Grant("callback", "cos:PutObject", _ON.NOTICES, "the notice of a transcript or a failure", notices=True),
+    Grant("callback", "cos:GetObject", _ON.NOTICES, "whether the target takes notices now", notices=True),
+    Grant("callback", "cos:DeleteObject", _ON.NOTICES, "the notice is delivered", notices=True),
 )
 
 FUNCTIONS = tuple(dict.fromkeys(grant.function for grant in TABLE))
@@ -304,7 +334,11 @@ FUNCTIONS = tuple(dict.fromkeys(grant.function for grant in TABLE))
 def grants_for(function: str, scope: ResourceScope) -> tuple[Grant, ...]:
     """What one function may do in this scope."""
     return tuple(
-        grant for grant in TABLE if grant.function == function and grant.jobs_path in {"", scope.jobs_path}
+        grant
+        for grant in TABLE
+        if grant.function == function
+        and grant.jobs_path in {"", scope.jobs_path}
+        and (scope.has_notices or not grant.notices)
     )
 
 

@@ -16,10 +16,10 @@ from cli.config import CliContext
 from cli.rules.coverage import combine_certain
 from cli.rules.document import ALIAS_TAG, read_document
 from cli.rules.models import RULES_NAME, Mistake, RulesError, RulesFile
-from shared.options.check import SETTINGS_SOURCE, check_options
+from shared.options.check import SETTINGS_SOURCE, check_options, describe_targets, find_unknown_targets
 from shared.options.choose import settings_choices
 from shared.options.combine import DEFAULT_SOURCE
-from shared.options.model import OPTIONS, InvalidOption
+from shared.options.model import OPTIONS, InvalidOption, Value
 from shared.options.parse import Choice, parse_values
 from shared.options.rules import Rule, format_source, normalize_pattern
 from shared.settings import Settings
@@ -28,6 +28,7 @@ MAX_RULES = 100
 MAX_PATTERNS = 500  # in the file: each recording is compared with all of them
 
 _RULES, _MATCH, _BUCKET, _HOT_WORDS = "rules", "match", "bucket", "hot-words"
+_NOTIFY = "notify"
 _NAMES = (_MATCH, _BUCKET, *OPTIONS)
 _NULL_TAG = "tag:yaml.org,2002:null"
 _ABSOLUTE = re.compile(r"/|~|[A-Za-z]:")
@@ -48,7 +49,7 @@ def load_context_rules(context: CliContext, settings: Settings | None = None) ->
 
 
 def load_rules_file(path: Path, settings: Settings | None = None) -> RulesFile:
-    """Load and check a rules.yml. With settings, buckets and combinations with ENGINE are checked too.
+    """Load and check a rules.yml. With settings, buckets, targets and combinations with ENGINE are checked too.
 
     Not so with those of a local cloud (CLOUD_ENDPOINT): the same rules are for the real one, which has other buckets
     and another ENGINE. Raises RulesError with every mistake.
@@ -94,6 +95,7 @@ class _Reader:
     def __init__(self, folder: Path, settings: Settings | None) -> None:
         self._folder = folder
         self._buckets = settings.input_buckets if settings else ()
+        self._target_names = [target.name for target in settings.targets] if settings else None
         self._pattern_count = 0
         self.mistakes: list[Mistake] = []
 
@@ -213,7 +215,17 @@ class _Reader:
             return {}
         if option == _HOT_WORDS and value:
             value = self._check_path(name, str(value))
+        if option == _NOTIFY:
+            self._check_targets(name, value)
         return {option: Choice(value, source)}
+
+    def _check_targets(self, name: yaml.Node, value: Value) -> None:
+        """Find names that are no targets of notices. Without settings, the targets are not known."""
+        if self._target_names is None:
+            return
+        for target in find_unknown_targets(value, self._target_names):
+            hint = _suggest_similar(target, self._target_names) or describe_targets(self._target_names)
+            self._add(name, f"{_NOTIFY} names {_show(target)}, which is not a target; {hint}")
 
     def _check_path(self, name: yaml.Node, path: str) -> str:
         """Return the path of a list of hot words with `/` and without `.`."""

@@ -34,6 +34,7 @@ _IGNORED_SETTINGS = frozenset(
 _SHARED_ONLY = frozenset(("functions", "triggers", "isAutoPublish"))
 _ENV_REFERENCE = re.compile(r"\$\{env:(\w+)\}")
 _HANDLER = re.compile(r"([A-Za-z][\w-]{0,58}[A-Za-z0-9])\.([A-Za-z][\w-]{0,58}[A-Za-z0-9])", re.ASCII)
+_TARGET = re.compile(r"NOTIFY_(WEBHOOK|WECOM|FEISHU|DINGTALK)(_[A-Z0-9]+)+")
 _BUCKET_HOST = re.compile(r"([a-z0-9][a-z0-9-]*-(\d+))\.cos\.([a-z0-9-]+)\.myqcloud\.com")
 
 
@@ -57,12 +58,25 @@ def load_manifest(folder: Path, *, environ: Mapping[str, str], region: str, appi
     inputs = document["inputs"] if isinstance(document.get("inputs"), dict) else {}
     if inputs.get("region") not in (None, region):
         errors.append(f"inputs.region: is {inputs['region']!r}, but the services run in {region}")
+    _add_named_targets(inputs, environ)
     functions = _parse_functions(inputs, folder, f"{own['name']}-{own['stage']}-{own['app']}", errors)
     triggers = _parse_triggers(inputs, region, appid, errors)
     _check_overlap(triggers, errors)
     if errors:
         raise DeploymentError(file, errors)
     return DeploymentSpec(functions, tuple(triggers))
+
+
+def _add_named_targets(inputs: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Add the targets of notices that have a name of their own, such as NOTIFY_FEISHU_SALES, as a deployment does.
+
+    The file cannot list them.
+    """
+    entries = inputs.get("environments")
+    if isinstance(entries, list):
+        listed = {entry.get("key") for entry in entries if isinstance(entry, dict)}
+        named = {name: value for name, value in environ.items() if _TARGET.fullmatch(name) and value}
+        entries += [{"key": name, "value": value} for name, value in named.items() if name not in listed]
 
 
 def _map_strings(value: Any, convert: Callable[[str], str | None]) -> Any:

@@ -5,7 +5,7 @@ A combination that the documents do not settle passes with a warning, and so doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -60,6 +60,28 @@ def check_options(chosen: ChosenOptions, key: str = "", size: int = 0) -> CheckR
         *check.refuse_line_length(),
     )
     return CheckResult(refusals, tuple(check.warn()))
+
+
+def find_unknown_targets(notify: Value, target_names: Collection[str]) -> tuple[str, ...]:
+    """Return the names in a value of `notify` that are no targets of notices."""
+    names = notify if isinstance(notify, tuple) else ()
+    return tuple(name for name in names if name not in target_names)
+
+
+def describe_targets(target_names: Collection[str]) -> str:
+    """Return the end of a message about a name that is no target: which targets there are."""
+    return f"the targets are {', '.join(target_names)}" if target_names else "no target is set (NOTIFY_...)"
+
+
+def warn_about_targets(chosen: ChosenOptions, target_names: Collection[str]) -> tuple[str, ...]:
+    """Return a warning if `notify` names what is no target. It stops no recording."""
+    unknown = find_unknown_targets(chosen.options.notify, target_names)
+    if not unknown:
+        return ()
+    verb = "is not a target" if len(unknown) == 1 else "are not targets"
+    names, source = ", ".join(unknown), chosen.sources["notify"]
+    problem = f"notify ({source}): {names} {verb}, so the default targets get its notices"
+    return (f"{problem}; {describe_targets(target_names)}",)
 
 
 class _Check:

@@ -49,6 +49,7 @@ class RecordingOptions(NamedTuple):
     The receipt has only what differs from the defaults: a default that changes here changes the open receipts, too.
     `speakers`: "" does not separate them, "auto" lets the engine count them, "2" to "10". `line_length` in characters;
     0 is no limit. "" is no template and no hot words. `caption_width` 0 is "auto". `times`: of paragraphs, in TXT.
+    `notify`: True is the default targets, False is none, and otherwise the names of targets.
     """
 
     engine: str = "16k_zh"
@@ -71,7 +72,7 @@ class RecordingOptions(NamedTuple):
     caption_lines: int = 2
     caption_seconds: int = 7
     times: bool = False
-    notify: bool = True
+    notify: bool | tuple[str, ...] = True
 
 
 class Option(NamedTuple):
@@ -170,7 +171,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             Option("caption-lines", "", "1 to 3", "1 到 3"),
             Option("caption-seconds", "", "2 to 15", "2 到 15"),
             Option("times", "", *_YES_NO),
-            Option("notify", "", *_YES_NO),
+            Option(
+                "notify",
+                "",
+                "yes, no or the names of at most 10 targets, such as feishu-sales",
+                "yes、no 或通知目标的名称（最多 10 个），如 feishu-sales",
+            ),
         )
     }
 )

@@ -46,6 +46,7 @@ _MAX_SHOWN = 60  # characters of a wrong value or name in a message
 _MAX_SHOWN_NUMBER = 10**12
 _TEMPLATE = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,3}")
+_TARGET = re.compile(r"[a-z]+(?:-[a-z0-9]+)*")  # the name of a target of notices
 _SEPARATOR = re.compile("[,，、;；]")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?]*)\?=(?:\s+(?==\?))?")
 _BASE64 = re.compile("[0-9A-Za-z+/]+={0,2}")  # a2b_base64 ignores any other character
@@ -347,6 +348,21 @@ def _parse_caption_seconds(_: Option, raw: object) -> Value:
     return _parse_number(raw, MIN_CAPTION_SECONDS, MAX_CAPTION_SECONDS)
 
 
+def _parse_notify(option: Option, raw: object) -> Value:
+    """Return yes or no, or the names of targets. Whether a target has such a name is checked with the settings."""
+    parts = _as_list(raw) if isinstance(raw, (str, list, tuple)) else [raw]
+    if len(parts) == 1 and (isinstance(parts[0], bool) or _as_word(parts[0]) in _YES | _NO):
+        return _parse_switch(option, parts[0])
+    names = [_as_text(part).strip().lower().replace("_", "-") for part in parts]
+    if not 0 < len(names) <= MAX_NAMES or not all(map(_is_target_name, names)):
+        raise ValueError
+    return tuple(dict.fromkeys(names))
+
+
+def _is_target_name(name: str) -> bool:
+    return bool(_TARGET.fullmatch(name)) and len(name) <= MAX_NAME_LENGTH and name not in _YES | _NO
+
+
 _PARSERS: Mapping[str, Callable[[Option, object], Value]] = MappingProxyType(
     {
         "engine": _parse_engine,
@@ -365,6 +381,6 @@ _PARSERS: Mapping[str, Callable[[Option, object], Value]] = MappingProxyType(
         "caption-lines": _parse_caption_lines,
         "caption-seconds": _parse_caption_seconds,
         "times": _parse_switch,
-        "notify": _parse_switch,
+        "notify": _parse_notify,
     }
 )

@@ -71,6 +71,7 @@ def process_notification(ctx: Context, notified_jobs: Iterable[NotifiedJob]) -> 
             continue
         results.append(result)
         ctx.log.info("job_processed", **result.as_log_fields())
+    ctx.send_notices()
     if failure:
         raise failure
     return results
@@ -339,6 +340,8 @@ def _write_transcript(ctx: Context, receipt: Receipt, transcript: Transcript) ->
     named = name_transcript(transcript, options.title, options.speaker_names, choices, layout)
     rendered = render_formats(named, formats_for(ctx, receipt))
     write_transcripts(ctx, receipt, rendered)
+    if ctx.announcer:
+        ctx.announcer.announce_done(ctx, receipt, named)
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.TRANSCRIBED)
 

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.errors import RequestRejected, SettingsError
 from shared.logger import Logger
@@ -18,6 +18,9 @@ from shared.tencent.client import TencentClient
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 from shared.tencent.speech import SpeechClient
+
+if TYPE_CHECKING:  # most deployments have no targets: a cold start does not load what sends notices
+    from shared.recordings.announcer import Announcer
 
 DEFAULT_TIME_LIMIT_MS = 60_000
 VERSIONING_TTL_S = 300.0  # after this time a bucket is checked again
@@ -68,6 +71,7 @@ class Context:
 
     `input_cos` and `speech` work in the functions' region, `output_cos` in OUTPUT_REGION. `now` returns Unix seconds.
     `deployment` is what the functions of one deployment have in common; "" if the platform does not say it.
+    `announcer` is None if no notices are sent.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Context:
         versioned_buckets: VersionedBuckets = _VERSIONED_BUCKETS,
         deployment: str = "",
         known_templates: dict[tuple[str, str], KnownTemplates] | None = None,
+        announcer: Announcer | None = None,
     ) -> None:
         self.settings = settings
         self.input_cos = input_cos
@@ -93,6 +98,7 @@ class Context:
         self.versioned_buckets = versioned_buckets
         self.deployment = deployment
         self.known_templates = _KNOWN_TEMPLATES if known_templates is None else known_templates
+        self.announcer = announcer
 
     def remaining_s(self) -> float:
         """Return what is left of the function's time limit, in seconds."""
@@ -128,7 +134,13 @@ class Context:
             self.versioned_buckets,
             self.deployment,
             self.known_templates,
+            self.announcer,
         )
+
+    def send_notices(self) -> None:
+        """Make the first attempt at each notice of this invocation, at its end. Raises nothing."""
+        if self.announcer:
+            self.announcer.send_pending(self)
 
     def is_due(self, modified: str) -> bool:
         """Check whether something written at this time (ISO 8601, UTC) is at least SWEEP_AFTER seconds old."""
@@ -193,7 +205,16 @@ def build_context(client: TencentClient, settings: Settings, log: Logger, *, dep
         log=log,
         deployment=deployment,
         now=client.now,
+        announcer=_create_announcer(settings) if settings.targets else None,
     )
+
+
+def _create_announcer(settings: Settings) -> Announcer:
+    """Create what sends the notices of an invocation. Loopback is allowed with CLOUD_ENDPOINT only."""
+    from shared.notices.sender import create_sender  # noqa: PLC0415 - see TYPE_CHECKING above
+    from shared.recordings.announcer import Announcer  # noqa: PLC0415
+
+    return Announcer(settings.targets, create_sender(allows_loopback=bool(settings.cloud_endpoint)))
 
 
 def _start_countdown(scf_context: Mapping[str, Any]) -> Callable[[], float]:

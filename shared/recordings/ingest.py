@@ -29,7 +29,7 @@ from shared.recordings.outputs import (
     has_error_object,
     has_own_transcripts,
     has_same_names,
-    write_error_object,
+    report_wait,
 )
 from shared.recordings.proof import compute_nonce
 from shared.recordings.receipt import (
@@ -298,6 +298,6 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
     store = ctx.receipts(receipt.bucket)
     waiting = store.get_waiting(receipt.id)
     if waiting is None or waiting.modified_s != receipt.modified_s:
-        write_error_object(ctx, receipt, Failure(ARCHIVED))
+        report_wait(ctx, receipt, Failure(ARCHIVED))
         store.wait(receipt.close(WAITING, ctx.now()))
     return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)

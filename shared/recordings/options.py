@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import shared
-from shared.options.check import check_options
+from shared.options.check import check_options, find_unknown_targets
 from shared.options.choose import choose_options, select_sources
 from shared.options.model import InvalidOption, RecordingOptions, list_changes
 from shared.recordings.context import Context
@@ -72,6 +72,11 @@ def choose_for_recording(ctx: Context, recording: Recording, head: ObjectMetadat
         return OptionChoice(default, invalid=reason, sidecar=sidecar)
     if warnings:
         ctx.log.info("unconfirmed_options", key=recording.key, warnings=list(warnings))
+    target_names = [target.name for target in ctx.settings.targets]
+    if unknown := find_unknown_targets(chosen.options.notify, target_names):
+        ctx.log.warning(
+            "notice_target_unknown", bucket=recording.bucket, key=recording.key, targets=list(unknown)
+        )
     return OptionChoice(chosen.options, select_sources(chosen), sidecar=sidecar)
 
 

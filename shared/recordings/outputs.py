@@ -81,6 +81,13 @@ def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None
     _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=(ERROR_EXTENSION,))
 
 
+def report_wait(ctx: Context, receipt: Receipt, failure: Failure) -> None:
+    """Write the error object of a recording that is submitted later without a new upload, and announce it."""
+    write_error_object(ctx, receipt, failure)
+    if ctx.announcer:
+        ctx.announcer.announce_failed(ctx, receipt, failure)
+
+
 def add_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None:
     """Write the error object beside whatever is there. One request."""
     ctx.output_cos.put(
@@ -113,6 +120,8 @@ def fail_recording(
         delete_error_object(ctx, receipt)
         return Result.of(receipt, Status.IN_PROGRESS, reason="newer content was transcribed")
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
+    if ctx.announcer:
+        ctx.announcer.announce_failed(ctx, receipt, failure)
     was_open = store.close_if_same(receipt.close(FAILED, ctx.now()))
     if not was_open and receipt.job_id and has_own_transcripts(ctx, receipt):
         return _close_transcribed(ctx, receipt)
@@ -121,6 +130,8 @@ def fail_recording(
 
 def _close_transcribed(ctx: Context, receipt: Receipt) -> Result:
     delete_error_object(ctx, receipt)
+    if ctx.announcer:
+        ctx.announcer.withdraw_failed(receipt)
     ctx.receipts(receipt.bucket).close_if_same(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
 
@@ -136,6 +147,8 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
         delete_error_object(ctx, receipt)
         return None
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
+    if ctx.announcer:
+        ctx.announcer.announce_failed(ctx, receipt, failure)
     ctx.receipts(receipt.bucket).update_done(receipt.close(FAILED, ctx.now()))
     return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
 

@@ -17,7 +17,7 @@ from shared.recordings.failures import (
 )
 from shared.recordings.keys import raw_result_key
 from shared.recordings.models import Result, Status
-from shared.recordings.outputs import fail_recording, write_error_object
+from shared.recordings.outputs import fail_recording, report_wait
 from shared.recordings.proof import format_user_data
 from shared.recordings.receipt import Receipt
 from shared.tencent.speech_models import Job, JobRequest
@@ -101,7 +101,7 @@ def write_wait_report(ctx: Context, receipt: Receipt) -> Receipt:
     """Write the error object of a recording that has waited long, and return its receipt; it keeps waiting."""
     ctx.log.error("recording_waits_long", bucket=receipt.bucket, key=receipt.key, receipt_id=receipt.id)
     if not receipt.refusals:  # otherwise the error object says why the job is refused
-        write_error_object(ctx, receipt, Failure(LONG_WAIT))
+        report_wait(ctx, receipt, Failure(LONG_WAIT))
     return receipt._replace(is_wait_reported=True)
 
 
@@ -111,7 +111,7 @@ def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
     The error object tells the uploader why there is no transcript yet; it is written again only for another reason.
     """
     if receipt.refusals == 0 or receipt.refusal_code != failure.code:
-        write_error_object(ctx, receipt, failure)
+        report_wait(ctx, receipt, failure)
     now_s = ctx.now()
     pause_s = min(MAX_RETRY_PAUSE_S, ctx.settings.sweep_after_s * 2.0 ** min(receipt.refusals, 20))
     keep_deferred(ctx, receipt, receipt.defer_until(now_s + pause_s, now_s, failure.code))

@@ -43,14 +43,20 @@ MAX_BYTES_PER_QUERY = 60_000_000
 MAX_CURSOR_BYTES = 4096
 MAX_REFUSED_TRIES = 50
 RESERVED_S = 15.0  # for the current batch, and to store the cursor
+NOTICES_SHARE = 0.1  # of the sweep's time, kept for notices: transcripts do not wait for a target that hangs
 
 
 def reconcile(ctx: Context) -> Summary:
-    """Continue all open work that is due. When time runs out, store a cursor; the next sweep continues there."""
+    """Continue all open work that is due, then send the notices that are due.
+
+    When time runs out, store a cursor; the next sweep continues there.
+    """
     summary = Summary()
-    for state_bucket in dict.fromkeys(map(ctx.settings.output_bucket_for, ctx.settings.input_buckets)):
+    reserved_s = RESERVED_S + (ctx.remaining_s() * NOTICES_SHARE if ctx.announcer else 0.0)
+    state_buckets = list(dict.fromkeys(map(ctx.settings.output_bucket_for, ctx.settings.input_buckets)))
+    for state_bucket in state_buckets:
         try:
-            _BucketSweep(ctx, state_bucket, summary).run()
+            _BucketSweep(ctx, state_bucket, summary, reserved_s).run()
         except DeadlineExceeded as error:
             summary.stopped_early = True
             ctx.log.warning("sweep_stopped_early", reason=str(error))
@@ -59,17 +65,25 @@ def reconcile(ctx: Context) -> Summary:
             # Continue with the other buckets.
             summary.add_error()
             ctx.log.error("bucket_sweep_failed", bucket=state_bucket, error=str(error))
+    ctx.send_notices()
+    if ctx.announcer:
+        for state_bucket in state_buckets:
+            ctx.announcer.send_due(ctx, state_bucket)
     return summary
 
 
 class _BucketSweep:
-    """One pass over the open receipts of one state bucket. `cursor` is the last id of the last batch that was begun."""
+    """One pass over the open receipts of one state bucket. `cursor` is the last id of the last batch that was begun.
 
-    def __init__(self, ctx: Context, state_bucket: str, summary: Summary) -> None:
+    `reserved_s` is how much of the function's time is left to others.
+    """
+
+    def __init__(self, ctx: Context, state_bucket: str, summary: Summary, reserved_s: float) -> None:
         self.ctx = ctx
         self.state_bucket = state_bucket
         self.store = ctx.receipts_in(state_bucket)
         self.summary = summary
+        self.reserved_s = reserved_s
         self.limiter = InFlightLimiter(ctx)
         self.refused: list[Receipt] = []
         self.refused_number = 0
@@ -100,7 +114,7 @@ class _BucketSweep:
             self.ctx.output_cos.delete(self.state_bucket, cursor_key(self.ctx.settings))
 
     def _check_deadline(self) -> None:
-        if self.ctx.remaining_s() < RESERVED_S:
+        if self.ctx.remaining_s() < self.reserved_s:
             raise DeadlineExceeded("too little of the function's time limit is left")
 
     def _load_cursor(self) -> str:

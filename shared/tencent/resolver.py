@@ -8,8 +8,22 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from typing import Protocol
 
 MAX_LOOKUP_AGE_S = 30.0  # of a name that was resolved after the caller had stopped waiting
+
+
+class AddressResolver(Protocol):
+    """Finds the addresses of a host that may be connected to."""
+
+    def resolve(self, host: str, port: int, timeout_s: float) -> list[str]:
+        """Return addresses, the best first. Raises OSError or UnicodeError, and TimeoutError after `timeout_s`."""
+
+    def note_failure(self, address: str) -> None:
+        """Remember that there was no connection to this address, or no response."""
+
+    def note_success(self, address: str) -> None:
+        """Remember that there is a connection to this address."""
 
 
 class Resolver:

@@ -21,7 +21,7 @@ from typing import Any, cast
 import httpcore
 import httpx
 
-from shared.tencent.resolver import Resolver
+from shared.tencent.resolver import AddressResolver, Resolver
 
 TOTAL_TIMEOUT = "total_timeout"  # request extension: seconds until the end of the response's body
 MAX_IDLE_S = 5.0  # longer than any pause within an invocation
@@ -143,10 +143,20 @@ class Transport(httpx.BaseTransport):
     Raises httpx.ConnectError if nothing was sent, httpx.LocalProtocolError if HTTP cannot carry the request, and
     another httpx.TransportError if the outcome is unknown: TotalTimeout if there was no more time. No message quotes a
     request or a response.
+
+    `resolver` decides which addresses of a host it may connect to. A response must say how long its body is, unless
+    `needs_length` is False: then one that was cut short looks complete.
     """
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
-        self._backend = _Backend(now)
+    def __init__(
+        self,
+        now: Callable[[], float] = time.time,
+        *,
+        resolver: AddressResolver | None = None,
+        needs_length: bool = True,
+    ) -> None:
+        self._backend = _Backend(now, resolver or Resolver())
+        self._needs_length = needs_length
         self._pools: dict[str, httpcore.ConnectionPool] = {}
         self._lock = threading.Lock()
 
@@ -167,7 +177,7 @@ class Transport(httpx.BaseTransport):
         with _mapped_errors(deadline_s):
             response = pool.handle_request(core_request)
         try:
-            _check_response(request.method, response)
+            _check_response(request.method, response, needs_length=self._needs_length)
         except httpx.TransportError:
             response.close()
             raise
@@ -229,10 +239,10 @@ def _build_limits(timeouts: Mapping[str, float], deadline_s: float) -> dict[str,
 class _Backend(httpcore.NetworkBackend):
     """httpcore's own sockets, whose every operation ends at the request's deadline."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], resolver: AddressResolver) -> None:
         self._now = now
         self._backend = httpcore.SyncBackend()
-        self._resolver = Resolver()
+        self._resolver = resolver
 
     def connect_tcp(
         self,
@@ -384,7 +394,7 @@ class _ResponseBody(httpx.SyncByteStream):
         self._response.close()
 
 
-def _check_response(method: str, response: httpcore.Response) -> None:
+def _check_response(method: str, response: httpcore.Response, *, needs_length: bool) -> None:
     """Check that the request was sent whole, unless it failed, and that the response says how long it is."""
     stream: _Stream = response.extensions["network_stream"]
     if stream.has_write_error and response.status < _FIRST_ERROR_STATUS:
@@ -396,7 +406,7 @@ def _check_response(method: str, response: httpcore.Response) -> None:
         stream.expected_body_bytes = None
     elif b"content-length" in headers:
         stream.expected_body_bytes = int(headers[b"content-length"])
-    else:
+    elif needs_length:
         # It ends where the connection ends, so a response that was cut short would look complete.
         raise httpx.ReadError(f"status {response.status}: the response does not say how long it is")
 

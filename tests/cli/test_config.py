@@ -23,6 +23,7 @@ from cli.config import (
 from cli.errors import OperatorError
 from cli.manifest.errors import ManifestError
 from cli.manifest.loader import load_manifest
+from cli.redaction import SECRETS
 from shared.settings import load_settings
 
 pytestmark = pytest.mark.process
@@ -261,3 +262,20 @@ def test_tracked_file_with_a_secret_gives_a_warning(name: str, tmp_path: Path) -
     assert TOKEN not in check_secrets_not_tracked(file)
     file.write_text(f"REGION=ap-chengdu\n{name}=\n", "utf-8")
     assert check_secrets_not_tracked(file) == ""
+
+
+def test_addresses_and_secrets_of_targets_are_hidden_wherever_they_are_set(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text(
+        "REGION=ap-guangzhou\nNOTIFY_FEISHU_SALES=https://open.feishu.cn/open-apis/bot/v2/hook/key-in-the-file\n"
+    )
+    environ = {
+        "NOTIFY_WECOM": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=key-in-the-environment",
+        "NOTIFY_DINGTALK_SECRET": "SEC-in-the-environment",
+        "NOTIFY_SOCKET": "/run/socket-of-another-program",
+    }
+    load_config(env_file, environ)
+    hidden = SECRETS.hide(
+        "key-in-the-file key-in-the-environment SEC-in-the-environment /run/socket-of-another-program"
+    )
+    assert hidden == "*** *** *** /run/socket-of-another-program"

@@ -119,3 +119,38 @@ def test_removed_secret_is_shown_again() -> None:
     secret_filter = create_filter("key-of-the-local-cloud")
     secret_filter.remove("key-of-the-local-cloud")
     assert secret_filter.hide("key-of-the-local-cloud") == "key-of-the-local-cloud"
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "shown"),
+    [
+        ("NOTIFY_WECOM", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=1111-2222", "key=***"),
+        (
+            "NOTIFY_FEISHU_SALES",
+            "https://open.feishu.cn/open-apis/bot/v2/hook/4444-5555",
+            "https://open.feishu.cn/open-apis/bot/v2/hook/***",
+        ),
+        (
+            "NOTIFY_DINGTALK",
+            "https://oapi.dingtalk.com/robot/send?access_token=77778888",
+            "https://oapi.dingtalk.com/robot/send?access_token=***",
+        ),
+        ("NOTIFY_WEBHOOK", "https://hooks.example.com/T0/B0/key?a=b", "https://hooks.example.com***"),
+        ("NOTIFY_WEBHOOK_CRM", "https://hooks.example.com/scribe", "https://hooks.example.com/scribe"),
+        ("NOTIFY_WEBHOOK", "https://me:password@hooks.example.com/", "https://***@hooks.example.com/"),
+        ("NOTIFY_WECOM", "1111-2222-3333", "***"),
+        ("NOTIFY_LARK", "https://open.larksuite.com/hook/4444-5555", "https://open.larksuite.com/hook/***"),
+    ],
+)
+def test_address_of_a_target_is_hidden_except_for_its_host(name: str, address: str, shown: str) -> None:
+    secret_filter = SecretFilter()
+    secret_filter.add_variables({name: address, "NOTIFY_ON": "failed,done", "NOTIFY_WECOM_ON": "failed"})
+    text = secret_filter.hide(f"{address} failed")
+    assert text.endswith(f"{shown} failed")
+    assert text.startswith("https://") or shown == HIDDEN
+
+
+def test_secrets_of_targets_are_hidden() -> None:
+    secret_filter = SecretFilter()
+    secret_filter.add_variables({"NOTIFY_WEBHOOK_SECRET": "whsec_aaaabbbbcccc whsec_ddddeeeeffff"})
+    assert secret_filter.hide("whsec_ddddeeeeffff, whsec_aaaabbbbcccc") == "***, ***"

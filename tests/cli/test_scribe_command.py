@@ -130,6 +130,19 @@ def test_demo_with_whisper_reads_every_sample(tmp_path: Path) -> None:
     assert re.search(r"^✓ welcome\.wav \(.*\): 11 words$", process.stdout, re.MULTILINE)
 
 
+def test_demo_receives_a_notice_of_each_recording(tmp_path: Path) -> None:
+    own = tmp_path / "会议.wav"
+    own.write_bytes((ROOT / "samples" / "welcome.wav").read_bytes())
+    own.with_name(own.name + ".transcript.txt").write_text("大家好，欢迎来开会。", "utf-8")
+    process = scribe("demo", str(own), "--notify", cwd=tmp_path)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert re.search(
+        r"^msg_[0-9a-f]{8}\.\.\.  transcript\.done +会议\.wav +[1-9]", process.stdout, re.MULTILINE
+    )
+    assert "Every signature is valid; each recording has its notice." in process.stdout
+    assert "whsec_" not in process.stdout
+
+
 def test_results_folder_is_created_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     process = scribe("demo", "--results", "file/below", cwd=tmp_path, seconds=20)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import shared.settings
+from cli.notice_settings import NOTICE_SETTINGS
 from cli.settings_docs import PAGE, SettingDoc, build_minimal_environment, load_setting_docs, render_page
 from shared.errors import SettingsError
-from shared.settings import load_settings
+from shared.settings import Settings, load_settings
 
 SETTINGS = load_setting_docs()
 MINIMAL = build_minimal_environment(SETTINGS)
@@ -30,8 +31,15 @@ def test_page_has_every_variable_that_is_read() -> None:
 
     names: set[str] = set()
     load_settings(RecordingEnvironment(MINIMAL))
-    assert names - {"TENCENTCLOUD_REGION"} == {doc.name for doc in SETTINGS}
+    assert names - {"TENCENTCLOUD_REGION"} == {doc.name for doc in SETTINGS} - set(NOTICE_SETTINGS)
     assert "`TENCENTCLOUD_REGION`" in render_page()
+
+
+def load_or_none(environ: dict[str, str]) -> Settings | None:
+    try:
+        return load_settings(environ)
+    except SettingsError:  # the secret of a webhook needs its address, and the other way round
+        return None
 
 
 @each_setting
@@ -51,7 +59,7 @@ def test_documented_example_is_accepted_and_has_an_effect(setting: SettingDoc) -
         if setting.required:
             assert load_settings(usual | example)
         else:
-            assert load_settings(usual | example) != load_settings(usual)
+            assert load_settings(usual | example) != load_or_none(usual)
 
 
 @each_setting
@@ -68,5 +76,7 @@ def test_texts_are_not_in_the_bytecode() -> None:
     source = Path(shared.settings.__file__).read_text("utf-8")
     compiled = marshal.dumps(compile(source, "settings.py", "exec"))
     for setting in SETTINGS:
+        if setting.name in NOTICE_SETTINGS:
+            continue
         assert setting.meaning in source
         assert setting.meaning.encode() not in compiled

@@ -134,6 +134,14 @@ CASES = (
     OptionCase("notify", "yes", True, True),
     OptionCase("notify", "off", False, False),
     OptionCase("notify", "0", "no", False),
+    OptionCase("notify", "On", "1", True),
+    OptionCase("notify", "feishu-sales", "feishu-sales", ("feishu-sales",)),
+    OptionCase(
+        "notify",
+        "WECOM_SUPPORT，webhook, webhook",
+        ["wecom-support", "webhook"],
+        ("wecom-support", "webhook"),
+    ),
 )
 
 

@@ -20,13 +20,16 @@ from cli.policy.permissions import (
     scope_from_settings,
 )
 from shared.settings import load_settings
+from tests.helpers.fake_cloud import FakeRequest
 
 UIN = "100000000001"  # the account of the local cloud
+_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
 
 def build_scope(settings: Mapping[str, str]) -> ResourceScope:
-    """Build the resources of a local pipeline with these settings."""
-    return scope_from_settings(load_settings({**SETTINGS, **settings}), UIN)
+    """Build the resources of a local pipeline with these settings. They may name addresses of this machine."""
+    environ = {**SETTINGS, **settings, "CLOUD_ENDPOINT": "http://127.0.0.1:1"}
+    return scope_from_settings(load_settings(environ), UIN)
 
 
 def write_policies(folder: Path, scope: ResourceScope, without: Iterable[tuple[str, str]] = ()) -> Path:
@@ -46,6 +49,20 @@ def write_policies(folder: Path, scope: ResourceScope, without: Iterable[tuple[s
     file = folder / "policies.json"
     file.write_text(json.dumps(documents), "utf-8")
     return file
+
+
+def build_permission(request: FakeRequest, scope: ResourceScope) -> Permission:
+    """Build the permission that a request to the fake cloud needs."""
+    appid = request.bucket.rpartition("-")[2]
+    if request.key.startswith("/asr_jobs"):
+        resource = f"qcs::ci:{scope.region}:uid/{appid}:bucket/{request.bucket}/*"
+        return Permission("ci:DescribeAsrJob", resource)
+    action, path = _ACTIONS.get(request.method, "GetBucket"), request.key
+    if request.key == "?versioning":
+        action, path = "GetBucketVersioning", ""
+    if request.method == "LIST":
+        path = ""
+    return Permission(f"cos:{action}", f"qcs::cos:{scope.region}:uid/{appid}:{request.bucket}/{path}")
 
 
 @dataclass

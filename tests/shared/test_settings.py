@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import SettingsError
+from shared.notices.models import TargetKind
+from shared.notices.targets import load_targets
 from shared.settings import ALL_QUOTES, DEFAULT_EXTENSIONS, DEFAULT_FORMATS, Settings, load_settings
 from shared.transcript import FORMATS
+from tests.helpers.notices import SECRET, URLS
 
 TOKEN = "invented-token-0001"
 MINIMUM = {"INPUT_BUCKETS": "media-1250000000", "CALLBACK_TOKEN": TOKEN, "REGION": "ap-chengdu"}
@@ -113,6 +116,27 @@ def test_token_is_not_printed_with_other_mistakes() -> None:
     )
     assert TOKEN not in shown
     assert "s p a c e d" not in shown
+
+
+def test_targets_of_notices_are_read() -> None:
+    webhook = {"NOTIFY_WEBHOOK": URLS[TargetKind.WEBHOOK], "NOTIFY_WEBHOOK_SECRET": SECRET}
+    sales = {"NOTIFY_FEISHU_SALES": URLS[TargetKind.FEISHU], "NOTIFY_ON": "done"}
+    chosen = load_settings({**MINIMUM, **webhook, **sales})
+    assert [target.name for target in chosen.targets] == ["feishu-sales", "webhook"]
+    assert chosen.targets == load_targets(webhook | sales)
+    assert hash(chosen) == hash(load_settings({**MINIMUM, **webhook, **sales}))
+    assert not any(secret in repr(chosen) for secret in (SECRET, *URLS.values()))
+
+
+def test_empty_variables_of_notices_make_no_target() -> None:
+    assert load_settings({**MINIMUM, "NOTIFY_WEBHOOK": "", "NOTIFY_ON": " "}) == load_settings(MINIMUM)
+
+
+def test_mistakes_of_notices_are_in_the_same_message() -> None:
+    mistakes = load_mistakes(
+        {**MINIMUM, "REGION": "?", "NOTIFY_WECOM": "http://qyapi.weixin.qq.com/x", "NOTIFY_ON": "never"}
+    )
+    assert [mistake.split()[0] for mistake in mistakes] == ["REGION", "NOTIFY_ON", "NOTIFY_WECOM"]
 
 
 def test_several_tokens_are_read() -> None:

@@ -6,7 +6,17 @@ whether the settings are valid (`settings`) and the key can be read. Scripts rea
 
 from __future__ import annotations
 
-from cli.doctor.checks import account, functions, receipts, recordings, rules, speech, storage, triggers
+from cli.doctor.checks import (
+    account,
+    functions,
+    notices,
+    receipts,
+    recordings,
+    rules,
+    speech,
+    storage,
+    triggers,
+)
 from cli.doctor.models import Check
 
 ADDRESS, OLD_RECORDINGS, NAMES, HOT_WORDS = "address", "old-recordings", "names", "hot-words"
@@ -50,5 +60,6 @@ CHECKS = (
     Check("waiting", receipts.check_waiting, needs=_ACCOUNT, subjects_from="bucket"),
     Check("receipts", receipts.check_unreadable_receipts, needs=_ACCOUNT, subjects_from="bucket"),
     Check(NAMES, receipts.check_names, needs=_ACCOUNT, subjects_from="bucket"),
+    Check("notices", notices.check_notices, needs=_BUCKET, subjects_from="bucket"),
     Check("other-deployments", receipts.check_other_deployments, needs=_ACCOUNT, subjects_from="bucket"),
 )

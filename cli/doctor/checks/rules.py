@@ -9,6 +9,7 @@ from cli.deploy.recordings import is_recording
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
 from cli.rules.coverage import combine_certain, find_hidden
 from cli.rules.models import RULES_NAME, RulesError, RulesFile
+from shared.notices.models import NoticeType
 from shared.options import check
 from shared.options.choose import settings_choices
 from shared.options.rules import Rule, match_rules
@@ -34,6 +35,7 @@ def check_rules(context: CheckContext) -> Iterator[Finding]:
         )
         return
     findings = [*_find_hidden_rules(rules), *_find_unknown_options(context, rules)]
+    findings += _find_unannounced_failures(context, rules)
     findings += _find_rules_without_recordings(context, rules)
     yield from findings or [ok(f"{rules.summary}; each of them has an effect")]
 
@@ -63,6 +65,23 @@ def _find_unknown_options(context: CheckContext, file: RulesFile) -> Iterator[Fi
                     fix="try it with one recording; docs/options.md has the engines",
                     subject=rule.source,
                 )
+
+
+def _find_unannounced_failures(context: CheckContext, file: RulesFile) -> Iterator[Finding]:
+    """Report rules that name targets, none of which gets the notices of failures."""
+    targets = {target.name: target for target in context.state.settings.targets}
+    for rule in file.rules:
+        choice = rule.choices.get("notify")
+        names = choice.value if choice and isinstance(choice.value, tuple) else ()
+        named = [targets[name] for name in names if name in targets]
+        if named and not any(NoticeType.FAILED in target.types for target in named):
+            verb = "gets" if len(named) == 1 else "get"
+            yield warn(
+                f"no target gets the failures of these recordings: {', '.join(names)} {verb} notices of transcripts "
+                "only",
+                fix=f"name a target that gets failures too, or set NOTIFY_..._ON=done,failed for {names[0]}",
+                subject=rule.source,
+            )
 
 
 def _find_rules_without_recordings(context: CheckContext, file: RulesFile) -> Iterator[Finding]:

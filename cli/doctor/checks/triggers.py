@@ -9,7 +9,7 @@ from cli.cloud.scf import CosTriggerRule, TriggerInfo, cos_rules, parse_rule
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
 from cli.manifest.models import EVERY_UPLOAD, TriggerSpec
-from cli.policy.permissions import load_function_settings
+from cli.policy.permissions import load_settings_without_notices
 from shared.errors import SettingsError
 from shared.recordings.keys import ERROR_EXTENSION, TRANSCRIPT_EXTENSIONS, is_output_key
 from shared.settings import Settings
@@ -181,7 +181,9 @@ def _list_written_objects(context: CheckContext) -> Iterator[WrittenObject]:
 def _load_deployed_settings(context: CheckContext, key: str) -> Settings | None:
     """None if they are invalid, which another check reports: such a function writes nothing."""
     try:
-        return load_function_settings(context.state.manifest.region, context.state.functions[key].variables)
+        return load_settings_without_notices(
+            context.state.manifest.region, context.state.functions[key].variables
+        )
     except SettingsError:
         return None
 

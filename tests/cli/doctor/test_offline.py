@@ -21,7 +21,7 @@ SETTINGS = {
     "INPUT_PREFIX": "calls/",
     "CALLBACK_TOKEN": "a-token-that-no-function-has",
 }
-KEY = {"TENCENTCLOUD_SECRET_ID": "AKIDunknown", "TENCENTCLOUD_SECRET_KEY": "a-secret-of-a-key"}
+KEY = {"TENCENTCLOUD_SECRET_ID": "AKIDmadeup", "TENCENTCLOUD_SECRET_KEY": "a-secret-of-a-key"}
 
 
 def run_doctor(folder: Path, **process: str) -> tuple[bool, list[dict[str, Any]]]:

@@ -15,7 +15,9 @@ import pytest
 from cli.errors import OperatorError
 from cli.explain.command import parse_metadata_argument
 from cli.local.emulator import Emulator, OperatorClients
+from cli.rules.models import RulesError
 from shared.errors import SettingsError
+from shared.notices.models import TargetKind
 from shared.recordings.receipt import TRANSCRIBED, Receipt, Recording
 from tests.helpers.explain import (
     CONFIG,
@@ -27,6 +29,7 @@ from tests.helpers.explain import (
     open_folder,
 )
 from tests.helpers.loopback import send_request
+from tests.helpers.notices import SECRET, URLS
 from tests.helpers.receipts import build_receipt
 
 RULES = "rules:\n  - match: calls/\n    engine: 8k_zh\n    channels: 2\n"
@@ -155,6 +158,39 @@ def test_hot_words_are_named_without_a_network(tmp_path: Path) -> None:
     document = folder.run("in/calls/a.mp3", as_json=True).document
     assert document["options"]["hot-words"] == {"value": "words.txt", "source": "rules.yml line 2"}
     assert document["warnings"][0].startswith("hot-words (rules.yml line 2) are not in this job: ")
+
+
+def test_notify_is_shown_with_a_warning_if_it_names_no_target(tmp_path: Path) -> None:
+    folder = ExplainFolder(tmp_path, "rules:\n  - match: calls/\n    notify: no\n")
+    assert folder.run("in/calls/a.mp3", as_json=True).document["options"]["notify"] == {
+        "value": False,
+        "source": "rules.yml line 2",
+    }
+    document = folder.run("in/calls/a.mp3", {"scribe-notify": "wecom-support"}, as_json=True).document
+    assert document["options"]["notify"]["value"] == ["wecom-support"]
+    assert document["warnings"] == [
+        (
+            "notify (x-cos-meta-scribe-notify): wecom-support is not a target, so the default targets get its notices; "
+            "no target is set (NOTIFY_...)"
+        )
+    ]
+
+
+def test_notify_may_name_the_targets_of_the_configuration(tmp_path: Path) -> None:
+    rules = "rules:\n  - match: calls/\n    notify: [wecom-support, webhook]\n"
+    webhook = {"NOTIFY_WEBHOOK": URLS[TargetKind.WEBHOOK], "NOTIFY_WEBHOOK_SECRET": SECRET}
+    support = {"NOTIFY_WECOM_SUPPORT": URLS[TargetKind.WECOM]}
+    folder = ExplainFolder(tmp_path, rules, **webhook, **support)
+    document = folder.run("in/calls/a.mp3", as_json=True).document
+    assert document["options"]["notify"]["value"] == ["wecom-support", "webhook"]
+    assert document["warnings"] == []
+    for name in support:
+        del folder.config[name]
+    with pytest.raises(
+        RulesError,
+        match="line 3: notify names 'wecom-support', which is not a target; the targets are webhook",
+    ):
+        folder.run("in/calls/a.mp3")
 
 
 def test_message_without_a_network_names_offline(tmp_path: Path) -> None:

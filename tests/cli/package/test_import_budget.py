@@ -85,8 +85,8 @@ class Cloud:
     clients: OperatorClients
     package: Path
 
-    def first_event(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
-        environ = SETTINGS | {
+    def first_event(self, function: str, event: dict[str, Any], **settings: str) -> dict[str, Any]:
+        environ = {**SETTINGS, **settings} | {
             "CLOUD_ENDPOINT": self.emulator.endpoint,
             "TENCENTCLOUD_SECRETID": self.emulator.secret_id,
             "TENCENTCLOUD_SECRETKEY": self.emulator.secret_key,
@@ -139,6 +139,20 @@ def test_function_loads_only_what_it_uses(cloud: Cloud) -> None:
     assert all(name.startswith("shared.transcript.") for name in later)
     loaded_formats = set(notified["loaded"]) & set(FORMAT_MODULES.values())
     assert loaded_formats == {FORMAT_MODULES[name] for name in DEFAULT_FORMATS}
+
+
+def test_notices_are_loaded_only_with_a_target(cloud: Cloud) -> None:
+    """SETTINGS has the variables of every target, each empty."""
+    assert SETTINGS["NOTIFY_WEBHOOK"] == ""
+    target = {"NOTIFY_WECOM": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=1111-2222"}
+    for settings, expected in (({}, False), (target, True)):
+        output = cloud.first_event("sweep", {"Message": "reconcile"}, **settings)
+        loaded = {
+            name for name in output["loaded"] if "notice" in name or name.endswith((".announcer", ".outbox"))
+        }
+        assert ({"shared.recordings.announcer", "shared.notices.sender"} <= loaded) is expected
+        assert bool(loaded) is expected, loaded
+        assert not any("notice" in name for name in output["imported"])
 
 
 def build_event(key: str) -> dict[str, Any]:

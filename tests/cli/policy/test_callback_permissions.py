@@ -7,31 +7,16 @@ from __future__ import annotations
 
 import pytest
 
-from cli.policy.diff import Permission, allowed_permissions, covers
+from cli.policy.diff import allowed_permissions, covers
 from cli.policy.documents import function_policy
 from shared.recordings.context import VersionedBuckets
 from shared.recordings.models import Status
-from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud, FakeRequest
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, FakeCloud
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
-from tests.helpers.permissions import build_scope
+from tests.helpers.permissions import build_permission, build_scope
 
 KEY = "calls/1.mp3"
 _SCOPE = build_scope({"INPUT_BUCKETS": INPUT_BUCKET, "OUTPUT_BUCKET": OUTPUT_BUCKET})
-_ACTIONS = {"HEAD": "HeadObject", "GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
-
-
-def build_permission(request: FakeRequest) -> Permission:
-    """Build the permission that a request needs."""
-    appid = request.bucket.rpartition("-")[2]
-    if request.key.startswith("/asr_jobs"):
-        resource = f"qcs::ci:{_SCOPE.region}:uid/{appid}:bucket/{request.bucket}/*"
-        return Permission("ci:DescribeAsrJob", resource)
-    action, path = _ACTIONS.get(request.method, "GetBucket"), request.key
-    if request.key == "?versioning":
-        action, path = "GetBucketVersioning", ""
-    if request.method == "LIST":
-        path = ""
-    return Permission(f"cos:{action}", f"qcs::cos:{_SCOPE.region}:uid/{appid}:{request.bucket}/{path}")
 
 
 @pytest.mark.parametrize("is_versioned", [False, True])
@@ -57,6 +42,6 @@ def test_callback_may_start_again_when_content_comes_back(is_versioned: bool) ->
     assert pipeline.notify_one("s1").status is Status.DEFERRED
     assert upload_requests
     granted = allowed_permissions(function_policy("callback", _SCOPE))
-    needed = [build_permission(request) for request in cloud.requests[start:]]
+    needed = [build_permission(request, _SCOPE) for request in cloud.requests[start:]]
     missing = [permission for permission in needed if not any(covers(grant, permission) for grant in granted)]
     assert missing == []

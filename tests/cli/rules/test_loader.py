@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from cli.errors import OperatorError
 from cli.rules.loader import MAX_PATTERNS, MAX_RULES, load_rules, load_rules_file
 from cli.rules.models import RulesError, RulesFile
+from shared.notices.models import TargetKind
 from shared.settings import Settings, load_settings
+from tests.helpers.notices import build_target
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = load_settings(
@@ -270,6 +274,24 @@ def test_without_settings_only_the_rules_themselves_are_compared(tmp_path: Path)
     assert line == 2
 
 
+def test_names_that_are_no_targets_are_mistakes_with_their_lines(tmp_path: Path) -> None:
+    targets = (build_target(), build_target(TargetKind.WECOM, name="wecom-support", is_default=False))
+    settings = replace(SETTINGS, targets=targets)
+    text = "rules:\n- match: a/\n  title: x\n  notify: [webhook, {}]\n- match: b/\n  notify: no\n"
+    load(tmp_path, text.format("wecom-support"), settings)
+    assert load_mistakes(tmp_path, text.format("wecom-supports"), settings) == [
+        (4, "notify names 'wecom-supports', which is not a target; did you mean wecom-support?")
+    ]
+    assert load_mistakes(tmp_path, text.format("dingtalk"), settings) == [
+        (4, "notify names 'dingtalk', which is not a target; the targets are webhook, wecom-support")
+    ]
+    first, second = load_mistakes(tmp_path, text.format("wecom"))
+    assert first == (4, "notify names 'webhook', which is not a target; no target is set (NOTIFY_...)")
+    assert second[0] == 4
+    load(tmp_path, text.format("dingtalk"), None)  # the targets are not known
+    load(tmp_path, text.format("dingtalk"), replace(settings, cloud_endpoint="http://127.0.0.1:9"))
+
+
 def test_rules_of_the_real_cloud_are_valid_on_a_local_one(tmp_path: Path) -> None:
     local = load_settings(
         {
@@ -323,10 +345,11 @@ def test_example_is_valid_and_in_two_languages(tmp_path: Path) -> None:
         ("*.m4a", "/meetings/**"),
         ("/english/**/*.mp3",),
     ]
-    # The rule in comments is valid too, for those who have its bucket and its file.
+    # The rules in comments are valid too, for those who have the target, the bucket and the file.
     (tmp_path / "hotwords").mkdir()
     (tmp_path / "hotwords/lessons.txt").write_text("光合作用\n", "utf-8")
-    head, rules, comments = text.rpartition("  # - match")
-    with_last = head + (rules + comments).replace("  # ", "  ")
-    assert load(tmp_path, with_last, None).rules[-1].choices["engine"].value == "16k_zh_edu"
+    with_all = re.sub(r"^  # ((?:- match|  [a-z-]+):.*)", r"  \1", text, flags=re.MULTILINE)
+    *_, notified, last = load(tmp_path, with_all, None).rules
+    assert notified.choices["notify"].value == ("wecom-support",)
+    assert last.choices["engine"].value == "16k_zh_edu"
     assert "以后面的规则为准" in text

@@ -86,6 +86,19 @@ def test_function_settings_override_shared_settings(tmp_path: Path) -> None:
     assert functions["sweep"].variables == {"ONLY": "mine"}
 
 
+def test_target_of_notices_with_a_name_of_its_own_is_passed(tmp_path: Path) -> None:
+    named = {"NOTIFY_FEISHU_SALES": "https://open.feishu.cn/x", "NOTIFY_FEISHU_SALES_ON": "done"}
+    others = {"NOTIFY_SOCKET": "/run/notify", "NOTIFY_WECOM_NIGHT": ""}
+    functions = load_project(tmp_path, YML, {**ENVIRON, **named, **others}).functions
+    assert functions["upload"].variables == {
+        "INPUT_BUCKETS": "audio-1250000000",
+        "SWEEP_AFTER": "300",
+        **named,
+    }
+    # A function's own list replaces the shared one.
+    assert functions["sweep"].variables == {"ONLY": "mine"}
+
+
 def test_triggers_are_loaded(tmp_path: Path) -> None:
     cos, http, timer = load_project(tmp_path).triggers
     assert isinstance(cos, CosTrigger)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.options.check import MAX_FLASH_BYTES, check_options
+from shared.options.check import MAX_FLASH_BYTES, check_options, warn_about_targets
 from shared.options.combine import combine
 from shared.options.engines import ENGINES
 from shared.options.model import OPTIONS, Value
@@ -118,6 +118,24 @@ def test_following_the_nearest_choices_ends_with_a_valid_one() -> None:
 )
 def test_valid_combination_has_no_refusal_and_no_warning(values: dict[str, Any]) -> None:
     assert check(values) == ((), ())
+
+
+def test_name_that_is_no_target_is_a_warning_with_the_targets_that_there_are() -> None:
+    chosen = choose({"notify": ["wecom", "wecom-b", "feishu-b"]}, "sidecar")
+    assert warn_about_targets(chosen, ["feishu", "wecom"]) == (
+        (
+            "notify (sidecar): wecom-b, feishu-b are not targets, so the default targets get its notices; "
+            "the targets are feishu, wecom"
+        ),
+    )
+    (warning,) = warn_about_targets(choose({"notify": "wecom"}), [])
+    assert warning.startswith("notify (rules.yml line 3): wecom is not a target, so")
+    assert warning.endswith("; no target is set (NOTIFY_...)")
+
+
+@pytest.mark.parametrize("value", ["yes", "no", "wecom", ["wecom", "feishu"]])
+def test_names_of_targets_have_no_warning(value: Any) -> None:
+    assert warn_about_targets(choose({"notify": value}), ["feishu", "wecom"]) == ()
 
 
 def test_flash_without_a_key_is_not_checked_for_its_file() -> None:

@@ -101,7 +101,16 @@ INVALID: tuple[tuple[str, Any], ...] = (
     ("caption-seconds", "2.5"),
     ("times", "always"),
     ("times", 2),
-    ("notify", "never"),
+    ("notify", "wecom support"),
+    ("notify", "wecom-"),
+    ("notify", "客服"),
+    ("notify", "a" * 41),
+    ("notify", "yes, wecom"),
+    ("notify", ["wecom", False]),
+    ("notify", ["wecom", {}]),
+    ("notify", [f"wecom-{number}" for number in range(11)]),
+    ("notify", []),
+    ("notify", 2),
     ("notify", 1.0),
     ("notify", None),
 )
@@ -120,6 +129,12 @@ def test_other_places_set_every_option(place: str, case: OptionCase) -> None:
         assert parse_values(place, {case.name: raw}) == {case.name: Choice(case.value, place)}
         (choice,) = parse_values(place, {case.name: raw}).values()
         assert type(choice.value) is type(case.value)
+
+
+def test_yes_and_no_may_be_the_member_of_a_list() -> None:
+    """As YAML has `notify: [yes]`, and as a client writes every value."""
+    for raw, value in (([True], True), (["NO"], False), ([False], False)):
+        assert parse_values("rules.yml line 3", {"notify": raw})["notify"].value is value
 
 
 def test_every_option_but_hot_words_has_cases() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import SettingsError
 from shared.logger import Logger
+from shared.notices.models import TargetKind
 from shared.recordings.context import (
     DEFAULT_TIME_LIMIT_MS,
     RESPONSE_MARGIN_S,
@@ -18,6 +19,7 @@ from shared.recordings.context import (
 from shared.tencent.clock import parse_timestamp
 from tests.helpers.fake_cloud import CALLBACK_TOKEN, INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud
 from tests.helpers.fakes import FakeCos, build_test_context, build_test_settings
+from tests.helpers.notices import URLS, build_target
 
 SHANGHAI = "ap-shanghai"
 ENVIRONMENT = {
@@ -63,6 +65,23 @@ def test_output_region_is_that_of_the_settings() -> None:
     ctx = build_context(FakeCloud().client, settings, Logger())
     assert (ctx.input_cos.region, ctx.output_cos.region, ctx.speech.region) == (REGION, SHANGHAI, REGION)
     assert (ctx.speech.jobs_path, ctx.for_region(SHANGHAI).speech.jobs_path) == ("jobs", "jobs")
+
+
+def test_notices_are_sent_if_there_are_targets() -> None:
+    cloud = FakeCloud()
+    target = build_target(TargetKind.WECOM)
+    with_target = build_context(cloud.client, build_test_settings(targets=(target,)), Logger())
+    assert with_target.announcer is not None
+    assert with_target.for_region(SHANGHAI).announcer is with_target.announcer
+    assert build_context(cloud.client, build_test_settings(), Logger()).announcer is None
+
+
+def test_invocation_sends_notices_to_the_targets_of_its_environment(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    assert create_context({}, Logger()).announcer is None
+    environment.setenv("NOTIFY_WECOM", URLS[TargetKind.WECOM])
+    assert create_context({}, Logger()).announcer is not None
 
 
 def test_receipts_are_in_the_output_bucket_or_in_the_recordings_own() -> None:

@@ -147,12 +147,12 @@ def test_denied_sidecar_is_no_other_choice(pipeline: InMemoryPipeline) -> None:
     assert "sidecar_denied" in pipeline.get_events("warning")
 
 
-@pytest.mark.parametrize("name", ["priority", "notify"])
-def test_option_that_changes_no_word_is_no_new_work(pipeline: InMemoryPipeline, name: str) -> None:
+@pytest.mark.parametrize(("name", "value"), [("priority", "2"), ("notify", "0"), ("notify", "wecom-sales")])
+def test_option_that_changes_no_word_is_no_new_work(
+    pipeline: InMemoryPipeline, name: str, value: str
+) -> None:
     transcribe(pipeline)
-    assert (
-        upload_again(pipeline, **{f"scribe-{name}": "0" if name == "notify" else "2"}) is Status.ALREADY_DONE
-    )
+    assert upload_again(pipeline, **{f"scribe-{name}": value}) is Status.ALREADY_DONE
     assert pipeline.count_jobs() == 1
 
 

@@ -171,6 +171,14 @@ def test_receipt_without_options_has_the_defaults() -> None:
     assert options == RecordingOptions(engine="8k_zh", channels=2)
 
 
+@pytest.mark.parametrize(("stored", "value"), [(False, False), (True, True)])
+def test_receipt_of_before_targets_had_names_is_read(stored: bool, value: bool) -> None:
+    document = json.loads(build_receipt().to_json()) | {"options": {"notify": stored}}
+    restored = Receipt.from_json(json.dumps(document).encode())
+    assert restored.recording_options.notify is value
+    assert json.loads(restored.to_json()).get("options", {}) == ({} if stored else {"notify": False})
+
+
 texts = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), max_size=40)
 
 
@@ -197,7 +205,7 @@ texts = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), max_s
         caption_lines=st.integers(1, 3),
         caption_seconds=st.integers(2, 15),
         times=st.booleans(),
-        notify=st.booleans(),
+        notify=st.booleans() | st.sampled_from([("wecom",), ("feishu-sales", "webhook")]),
     )
 )
 @settings(max_examples=100, deadline=None)
@@ -212,7 +220,7 @@ def test_all_options_survive_the_receipt(options: RecordingOptions) -> None:
     "options",
     [
         None, 7, "", "speakers", [], [{}], {"speakers": "1"}, {"speakers": None}, {"words": 2}, {"colour": "red"},
-        {"engine": "16k_en"}, {"channels": 2}, {"title": "a\x00"}, {"notify": "maybe"}, {"formats": []},
+        {"engine": "16k_en"}, {"channels": 2}, {"title": "a\x00"}, {"notify": "maybe?"}, {"formats": []},
         {"priority": 10**300}, {"speaker-names": [["a"]]}, {"line_length": 16}, {"template": {}},
         {"caption-width": 15}, {"caption-lines": 0}, {"caption-seconds": 16},
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from cli.doctor.runner import run_checks
 from cli.policy.permissions import load_function_settings
 from cli.rules.loader import load_rules_file
 from cli.rules.models import RulesError, RulesFile
+from shared.notices.models import NoticeType, TargetKind
 from tests.helpers.doctor import APPID, REGION, ROOT, Deployment, describe
+from tests.helpers.notices import build_target
 
 pytestmark = pytest.mark.process
 
@@ -44,6 +47,27 @@ def check(deployment: Deployment, rules: RulesFile | RulesError | None, **change
     settings = load_function_settings(REGION, manifest.functions["callback"].variables)
     state = CurrentState(deployment.clients(), manifest, settings)
     return check_rules(CheckContext(state, "", Commands(), rules))
+
+
+def test_failures_that_no_named_target_gets_are_noted(
+    deployment: Deployment, bucket: str, tmp_path: Path
+) -> None:
+    only_done = frozenset({NoticeType.DONE})
+    crm, wecom = build_target(name="webhook-crm", types=only_done), build_target(TargetKind.WECOM)
+    file = load(
+        tmp_path,
+        "rules:\n- {match: calls/a.wav, notify: webhook-crm}\n- {match: calls/b.mp3, notify: [webhook-crm, wecom]}\n"
+        "- {match: talks/, notify: no}\n",
+    )
+    manifest = deployment.manifest(INPUT_BUCKETS=bucket, INPUT_PREFIX="")
+    settings = load_function_settings(REGION, manifest.functions["callback"].variables)
+    state = CurrentState(deployment.clients(), manifest, replace(settings, targets=(crm, wecom)))
+    assert list_notes(check_rules(CheckContext(state, "", Commands(), file))) == [
+        (
+            "rules.yml line 2",
+            "no target gets the failures of these recordings: webhook-crm gets notices of transcripts only",
+        )
+    ]
 
 
 def list_notes(findings: Iterator[Finding]) -> list[tuple[str, str]]:

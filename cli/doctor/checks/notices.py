@@ -1,0 +1,115 @@
+"""Checks of the targets of notices: their addresses, what is open, what was given up. No notice is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+from cli.notices.probe import get_variable
+from cli.notices.states import (
+    NO_NOTICES,
+    Condition,
+    NoticePlace,
+    TargetNotices,
+    format_time,
+    get_host,
+    read_notices,
+)
+from shared.notices.addresses import PublicResolver, UnsafeAddress
+from shared.notices.models import Target
+from shared.tencent.resolver import AddressResolver, Resolver
+
+RESOLVE_TIMEOUT_S = 5.0
+MAX_AGE_S = 3600.0  # of an open notice: the sweep tries at least once an hour
+_HTTPS_PORT = 443
+
+
+def check_notices(context: CheckContext) -> Iterator[Finding]:
+    """Check each target: one name is resolved, and the objects about open notices are listed."""
+    state, settings = context.state, context.state.settings
+    resolver = PublicResolver(Resolver(), allows_loopback=bool(settings.cloud_endpoint))
+    notices = read_notices(
+        NoticePlace(context.clients.cos(bucket.region), bucket.name, settings.state_prefix)
+        for bucket in state.state_buckets
+        if bucket in state.existing_buckets
+    )
+    if not settings.targets:
+        yield ok("no notices are sent: no target is set")
+    for target in settings.targets:
+        findings = [
+            *check_address(context, target, resolver),
+            *_check_state(context, target, notices.get(target.name, NO_NOTICES)),
+        ]
+        yield from findings or [ok("its address is public, no notice waits", subject=target.name)]
+    names = {target.name for target in settings.targets}
+    for name, found in notices.items():
+        if name not in names and found.open:
+            yield warn(
+                f"{found.open_text} for this target, which is not set: given up after three days, "
+                "unless another deployment with this bucket sends them",
+                fix=f"if it was removed by mistake, set it again in {context.commands.env_file} and run "
+                f"`{context.commands.deploy}`",
+                subject=name,
+            )
+
+
+def check_address(context: CheckContext, target: Target, resolver: AddressResolver) -> Iterator[Finding]:
+    """Resolve the name of a target, as every attempt does."""
+    url = urlsplit(target.url)
+    try:
+        resolver.resolve(url.hostname or "", url.port or _HTTPS_PORT, RESOLVE_TIMEOUT_S)
+    except UnsafeAddress as error:
+        yield fail(
+            f"no notice is sent to it: {error}",
+            fix=f"set {get_variable(target)} in {context.commands.env_file} to a name whose addresses are all public",
+            subject=target.name,
+            blocks=False,
+        )
+    except (OSError, UnicodeError) as error:
+        yield warn(
+            f"the name {get_host(target)} has no address, as seen from this machine: {error}",
+            fix=f"check {get_variable(target)}, then run `{_format_test(context, target)}`",
+            subject=target.name,
+        )
+
+
+def _check_state(context: CheckContext, target: Target, found: TargetNotices) -> Iterator[Finding]:
+    state, now_s = found.state, context.clients.now()
+    condition = found.describe(target, now_s)
+    if condition is Condition.STOPPED:
+        yield fail(
+            "it answered that it wants no more notices (status 410), so none is sent",
+            fix=f"set {get_variable(target)} to another address, or run `{_format_reset(context, target)}`",
+            subject=target.name,
+            blocks=False,
+        )
+    elif condition is not Condition.READY:
+        pause = f"; paused until {format_time(state.paused_until_s)}" if condition is Condition.PAUSED else ""
+        yield warn(
+            f"failed attempts in a row: {state.failures_in_row:,}; {found.open_text}: {state.reason}{pause}",
+            fix=f"`{_format_test(context, target)}` sends a test notice and says what to do",
+            subject=target.name,
+        )
+    elif found.oldest_s and now_s - found.oldest_s > MAX_AGE_S:
+        yield warn(
+            f"{found.open_text}, the oldest since {format_time(found.oldest_s)}",
+            fix="check that the timer of the sweep runs, and read the sweep's log in the SCF console",
+            subject=target.name,
+        )
+    if state.given_up:
+        what = "notice was" if state.given_up == 1 else "notices were"
+        yield warn(
+            f"{state.given_up:,} {what} never delivered; the reason of the last failure: {state.reason or 'unknown'}",
+            fix=f"the recordings are in the log as notice_given_up; when this is settled, run "
+            f"`{_format_reset(context, target)}`",
+            subject=target.name,
+        )
+
+
+def _format_test(context: CheckContext, target: Target) -> str:
+    return context.commands.line("notify", "--test", "--target", target.name)
+
+
+def _format_reset(context: CheckContext, target: Target) -> str:
+    return context.commands.line("notify", "--reset", target.name)

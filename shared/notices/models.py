@@ -1,0 +1,193 @@
+"""A notice, the place it is sent to, and the outcome of an attempt to send it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+# Members of the error object that a notice repeats; the recording and the job are members of the notice itself.
+ERROR_MEMBERS = (
+    *("kind", "message", "message_zh", "next_step", "next_step_zh", "retryable", "retried_automatically"),
+    *("code", "cloud_message", "request_id", "attempts"),
+)
+MAX_ERROR_TEXT_LENGTH = 500  # characters of one member of the error
+_ID_LENGTH = 32
+
+
+class NoticeType(Enum):
+    """What happened. The values are the `type` of a webhook."""
+
+    DONE = "transcript.done"
+    FAILED = "transcript.failed"
+    TEST = "notice.test"  # `scribe notify --test`
+
+
+class InvalidNotice(ValueError):
+    """The stored notice cannot be read."""
+
+
+class Notice(NamedTuple):
+    """The outcome of one recording. `time_s` is when it came, in Unix seconds.
+
+    `output_keys` are the objects that were written to `output_bucket`. `duration_ms`, `words` and `speakers` are None
+    where they are not known. `error` has members of the error object, and is empty unless the recording failed.
+    """
+
+    type: NoticeType
+    time_s: float
+    receipt_id: str
+    bucket: str
+    region: str
+    key: str
+    etag: str
+    size: int
+    job_id: str = ""
+    output_bucket: str = ""
+    output_keys: tuple[str, ...] = ()
+    duration_ms: int | None = None
+    words: int | None = None
+    speakers: int | None = None
+    error: Mapping[str, Any] = MappingProxyType({})
+
+    def build_id(self, target_name: str) -> str:
+        """Return the id of this notice for one target: the same on each attempt, and when it is made twice.
+
+        The same outcome of the same job has the same id. The next job of the recording has another one, and so has a
+        failure after a wait.
+        """
+        is_waiting = bool(self.error.get("retried_automatically"))
+        identity = f"{self.receipt_id}\n{self.type.value}\n{self.job_id}\n{is_waiting}\n{target_name}"
+        digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"msg_{digest[:_ID_LENGTH]}"
+
+    @property
+    def time_text(self) -> str:
+        """Return the time in ISO 8601, UTC."""
+        time = datetime.fromtimestamp(self.time_s, timezone.utc)
+        return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the notice as a JSON value, for `from_document`."""
+        return {
+            **self._asdict(),
+            "type": self.type.value,
+            "output_keys": list(self.output_keys),
+            "error": dict(self.error),
+        }
+
+    @classmethod
+    def from_document(cls, raw: Any) -> Notice:
+        """Parse what `as_document` returned. Unknown members are ignored. Raises InvalidNotice."""
+        try:
+            return cls(
+                type=NoticeType(raw["type"]),
+                time_s=float(raw["time_s"]),
+                receipt_id=str(raw["receipt_id"]),
+                bucket=str(raw["bucket"]),
+                region=str(raw["region"]),
+                key=str(raw["key"]),
+                etag=str(raw["etag"]),
+                size=int(raw["size"]),
+                job_id=str(raw["job_id"]),
+                output_bucket=str(raw["output_bucket"]),
+                output_keys=tuple(map(str, raw["output_keys"])),
+                duration_ms=_parse_count(raw["duration_ms"]),
+                words=_parse_count(raw["words"]),
+                speakers=_parse_count(raw["speakers"]),
+                error=select_error_members(dict(raw["error"].items())),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise InvalidNotice(f"not a notice: {type(error).__name__}") from None
+
+
+def _parse_count(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def select_error_members(error_object: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a notice repeats of an error object, its texts cut to MAX_ERROR_TEXT_LENGTH."""
+    members = {name: error_object[name] for name in ERROR_MEMBERS if name in error_object}
+    for name, value in members.items():
+        if isinstance(value, str):
+            members[name] = value[:MAX_ERROR_TEXT_LENGTH]
+    return MappingProxyType(members)
+
+
+class TargetKind(Enum):
+    """How a target is spoken to."""
+
+    WEBHOOK = "webhook"  # Standard Webhooks
+    WECOM = "wecom"
+    FEISHU = "feishu"  # also Lark
+    DINGTALK = "dingtalk"
+
+    @property
+    def is_robot(self) -> bool:
+        """Check whether people read the messages in a chat."""
+        return self is not TargetKind.WEBHOOK
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where notices are sent. The address of a robot is a secret too, and is never printed.
+
+    `is_default`: it receives the notices of every recording that does not name its targets.
+    """
+
+    name: str
+    kind: TargetKind
+    url: str = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    types: frozenset[NoticeType] = frozenset({NoticeType.FAILED})
+    language: str = "zh"  # or "en"
+    is_default: bool = True
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a short digest of the address, to see whether it was changed."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class NoticeRequest:
+    """One POST request. Its address, headers and body may hold secrets, so they are not printed."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class NoticeResponse(NamedTuple):
+    """The start of a response: `body` has at most 4 KB, and is empty if it was not read."""
+
+    status: int
+    retry_after: str = ""
+    body: bytes = b""
+
+
+class OutcomeKind(Enum):
+    """The outcome of one attempt."""
+
+    DELIVERED = "delivered"
+    GONE = "gone"  # 410: the receiver wants no more notices
+    RATE_LIMITED = "rate_limited"  # the target takes no more for some time
+    FAILED = "failed"
+
+
+class Outcome(NamedTuple):
+    """The outcome of one attempt. `retry_after_s`: the target asked for at least this pause.
+
+    `reason` can be logged: it has no secret.
+    """
+
+    kind: OutcomeKind
+    reason: str = ""
+    retry_after_s: float = 0.0
+
+
+DELIVERED = Outcome(OutcomeKind.DELIVERED)

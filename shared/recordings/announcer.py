@@ -1,0 +1,92 @@
+"""Announces the outcomes of an invocation: stores their notices, and sends them when the work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from shared.errors import safe_error_message
+from shared.notices.delivery import Delivery
+from shared.notices.models import Notice, NoticeType, Target
+from shared.recordings.context import Context
+from shared.recordings.failures import Failure
+from shared.recordings.notices import build_done_notice, build_failed_notice
+from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, NoticeCounts, Outbox, Send
+from shared.recordings.receipt import Receipt
+from shared.transcript import Transcript
+
+MAX_SWEEP_S = 60.0  # of one sweep, for the notices of one bucket
+
+
+class Announcer:
+    """The notices of one invocation. `send` makes one attempt and raises nothing."""
+
+    def __init__(self, targets: Sequence[Target], send: Send) -> None:
+        self._targets = targets
+        self._send = send
+        self._pending: list[tuple[Outbox, Delivery]] = []
+
+    def announce_done(self, ctx: Context, receipt: Receipt, transcript: Transcript) -> None:
+        """Store the notice that the transcripts are written. Call it before the receipt is closed. Raises CloudError.
+
+        Then the receipt stays open, and a later attempt stores the same notice.
+        """
+        if self._wants(receipt, NoticeType.DONE):
+            self._store(ctx, receipt, build_done_notice(ctx, receipt, transcript))
+
+    def announce_failed(self, ctx: Context, receipt: Receipt, failure: Failure) -> None:
+        """Store the notice of an error object, as `announce_done`."""
+        if self._wants(receipt, NoticeType.FAILED):
+            self._store(ctx, receipt, build_failed_notice(ctx, receipt, failure))
+
+    def _wants(self, receipt: Receipt, kind: NoticeType) -> bool:
+        is_on = receipt.recording_options.notify is not False
+        return is_on and any(kind in target.types for target in self._targets)
+
+    def _store(self, ctx: Context, receipt: Receipt, notice: Notice) -> None:
+        outbox = self._open(ctx, ctx.settings.output_bucket_for(receipt.bucket))
+        notify = receipt.recording_options.notify
+        names = notify if isinstance(notify, tuple) else None
+        self._pending += [(outbox, delivery) for delivery in outbox.store(notice, names)]
+
+    def _open(self, ctx: Context, state_bucket: str) -> Outbox:
+        return Outbox(
+            ctx.output_cos,
+            state_bucket,
+            ctx.settings.state_prefix,
+            self._targets,
+            self._send,
+            ctx.log,
+            now=ctx.now,
+            deployment=ctx.deployment,
+            first_attempt_lease_s=FIRST_ATTEMPT_LEASE_S if ctx.settings.sweep_after_s else 0.0,
+        )
+
+    def withdraw_failed(self, receipt: Receipt) -> None:
+        """Delete the notice that a recording has failed, because another invocation had transcribed it."""
+        for outbox, delivery in list(self._pending):
+            if (delivery.notice.receipt_id, delivery.notice.type) == (receipt.id, NoticeType.FAILED):
+                outbox.withdraw([delivery])
+                self._pending.remove((outbox, delivery))
+
+    def send_pending(self, ctx: Context) -> None:
+        """Make the first attempts. Raises nothing: the work is done, and the sweep sends what is left."""
+        pending, self._pending = self._pending, []
+        if pending:
+            self._run(ctx, lambda: pending[0][0].send_now([delivery for _, delivery in pending]))
+
+    def send_due(self, ctx: Context, state_bucket: str) -> None:
+        """Send what is due in one bucket, within MAX_SWEEP_S. Raises nothing."""
+        limit_s = ctx.remaining_s() - MAX_SWEEP_S
+
+        def sweep() -> None:
+            counts = self._open(ctx, state_bucket).send_due(lambda: ctx.remaining_s() - max(limit_s, 0.0))
+            if counts != NoticeCounts():
+                ctx.log.info("notices_swept", bucket=state_bucket, **counts._asdict())
+
+        self._run(ctx, sweep)
+
+    def _run(self, ctx: Context, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - a notice must not stop the work on recordings
+            ctx.log.error("notices_failed", error=safe_error_message(error))

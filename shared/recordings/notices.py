@@ -1,0 +1,64 @@
+"""Builds the notices of a recording: from its transcript, or from the reason why there is none."""
+
+from __future__ import annotations
+
+import json
+
+from shared.notices.models import Notice, NoticeType, select_error_members
+from shared.recordings.context import Context
+from shared.recordings.failures import Failure, render_error_object
+from shared.recordings.keys import ERROR_EXTENSION, get_extension, transcript_key
+from shared.recordings.outputs import formats_for
+from shared.recordings.receipt import Receipt
+from shared.transcript import Transcript
+
+
+def build_done_notice(ctx: Context, receipt: Receipt, transcript: Transcript) -> Notice:
+    """Build the notice that the transcripts of a recording are written. It has no word of them."""
+    return _build_notice(
+        ctx, receipt, NoticeType.DONE, tuple(map(get_extension, formats_for(ctx, receipt)))
+    )._replace(
+        duration_ms=transcript.duration_ms,
+        words=count_words(transcript),
+        speakers=count_speakers(transcript),
+    )
+
+
+def build_failed_notice(ctx: Context, receipt: Receipt, failure: Failure) -> Notice:
+    """Build the notice that a recording has no transcript, with what the error object says."""
+    error_object = json.loads(render_error_object(receipt, failure))
+    notice = _build_notice(ctx, receipt, NoticeType.FAILED, (ERROR_EXTENSION,))
+    return notice._replace(error=select_error_members(error_object))
+
+
+def _build_notice(ctx: Context, receipt: Receipt, kind: NoticeType, extensions: tuple[str, ...]) -> Notice:
+    settings, name = ctx.settings, receipt.output_name
+    keys = (transcript_key(settings, receipt.bucket, receipt.key, each, name) for each in extensions)
+    return Notice(
+        type=kind,
+        time_s=ctx.now(),
+        receipt_id=receipt.id,
+        bucket=receipt.bucket,
+        region=receipt.region,
+        key=receipt.key,
+        etag=receipt.etag,
+        size=receipt.size,
+        job_id=receipt.job_id,
+        output_bucket=settings.output_bucket_for(receipt.bucket),
+        output_keys=tuple(keys),
+    )
+
+
+def count_words(transcript: Transcript) -> int | None:
+    """Count the words of a transcript as the engine split it, without punctuation; None if it sent none."""
+    if not any(sentence.words for sentence in transcript.sentences):
+        return None if transcript.sentences else 0
+    return sum(
+        any(map(str.isalnum, word.text)) for sentence in transcript.sentences for word in sentence.words
+    )
+
+
+def count_speakers(transcript: Transcript) -> int | None:
+    """Count the speakers or channels who say something; None if they were not separated."""
+    numbers = {sentence.channel or sentence.speaker for sentence in transcript.sentences} - {None}
+    return len(numbers) or None

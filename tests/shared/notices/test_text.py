@@ -1,0 +1,87 @@
+"""Names of recordings cannot become markup, links, mentions or lines of their own; texts are cut between characters."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.notices.text import clean, cut, cut_middle, escape_markdown
+
+MARKUP = re.compile(r"[<>\[\]`*@\\&$|~]|:/|www\.|\n|\r", re.IGNORECASE)
+DOMAIN = re.compile(r"\w\.[A-Za-z]{2,24}(?![0-9A-Za-z])")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("calls/会议.mp3", "calls/会议.mp3"),
+        ("call_2026-11-26 (2) #1.m4a", "call_2026-11-26 (2) #1.m4a"),
+        ("call.final.wav", "call．final.wav"),
+        ("<@all>.mp3", "＜＠all＞.mp3"),
+        ("@所有人.mp3", "＠所有人.mp3"),
+        ("<at id=all></at>", "＜at id=all＞＜/at＞"),
+        ("&#60;@all&#62;", "＆#60;＠all＆#62;"),
+        ("[win](https://evil.example/a)", "［win］(https：//evil．example/a)"),
+        ("![](http://evil.example/a.png)", "!［］(http：//evil．example/a．png)"),
+        ("evil.com/a.mp3", "evil．com/a.mp3"),
+        ("see evil.com now.mp3", "see evil．com now.mp3"),
+        ("www.evil/a.mp3", "www．evil/a.mp3"),
+        ("WWW.evil/a.mp3", "www．evil/a.mp3"),
+        ("evil.com", "evil．com"),
+        ("a\n# Scribe：转写完成\nb", "a # Scribe：转写完成 b"),
+        ("`rm`**bold**", "'rm'＊＊bold＊＊"),
+        ("gpj.\u202e3pm", "gpj. 3pm"),
+        ("zero\u200bwidth", "zero width"),
+        ("half\ud800", "half"),
+        ("user@evil.com", "user＠evil．com"),
+    ],
+)
+def test_hostile_name_is_shown_as_text(name: str, expected: str) -> None:
+    assert escape_markdown(name) == expected
+
+
+@given(st.text(alphabet=st.sampled_from("<>[]()`*@\\&;#$|~:/.wWaz0 \n\r\u2028\u202e会，")))
+def test_no_markup_is_left_in_any_name(name: str) -> None:
+    escaped = escape_markdown(name)
+    assert MARKUP.search(escaped) is None
+    domain = DOMAIN.search(escaped)
+    assert domain is None
+
+
+@given(st.text())
+def test_escaped_name_can_be_encoded_and_is_one_line(name: str) -> None:
+    for text in (escape_markdown(name), clean(name)):
+        assert text.encode().decode() == text
+        assert len(text.splitlines()) <= 1
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(3, 200))
+def test_cut_text_is_the_start_of_the_text_and_fits(text: str, max_bytes: int) -> None:
+    result = cut(text, max_bytes)
+    assert len(result.encode()) <= max_bytes
+    assert result == text or (result.endswith("…") and text.startswith(result[:-1]))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(6, 200))
+def test_name_that_is_cut_keeps_its_start_and_end(text: str, max_bytes: int) -> None:
+    result = cut_middle(text, max_bytes)
+    assert len(result.encode()) <= max_bytes
+    start, _, end = result.rpartition("…") if result != text else (text, "", "")
+    assert text.startswith(start)
+    assert text.endswith(end)
+
+
+@pytest.mark.parametrize("max_bytes", range(9, 30))
+def test_text_is_never_cut_inside_a_character(max_bytes: int) -> None:
+    text = "会议录音" * 10
+    assert set(cut(text, max_bytes)) <= set("会议录音…")
+    assert set(cut_middle(text, max_bytes)) <= set("会议录音…")
+
+
+def test_text_that_fits_is_not_cut() -> None:
+    assert cut("会议", 6) == "会议"
+    assert cut("会议", 5) == "…"
+    assert cut_middle("calls/2026/11/26/会议.mp3", 20) == "calls/2026/….mp3"

@@ -1,0 +1,350 @@
+"""The functions announce each outcome: once, never before it is true, and also if an invocation is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from shared.notices.models import DELIVERED, Notice, NoticeType, Outcome, OutcomeKind, Target, TargetKind
+from shared.recordings.announcer import Announcer
+from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, Killed, raise_error
+from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
+from tests.helpers.notices import build_target
+
+KEY, BODY = "a.mp3", b"very secret words"
+WEBHOOK, WECOM = build_target(), build_target(TargetKind.WECOM)
+SUPPORT = build_target(TargetKind.WECOM, name="wecom-support", is_default=False)
+FAILED = Outcome(OutcomeKind.FAILED, "status 500")
+
+
+class AnnouncedPipeline(InMemoryPipeline):
+    """A pipeline whose notices are collected: those that were delivered, with their target and id."""
+
+    def __init__(self, *targets: Target, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.notices: list[Notice] = []
+        self.ids: list[str] = []
+        self.receivers: list[str] = []
+        self.sizes: list[int] = []
+        self.outcome = DELIVERED
+        self.targets = targets or (WEBHOOK,)
+        self.settings = {"targets": self.targets, **settings}
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin another invocation: what was pending in the last one is forgotten."""
+        self.ctx = self.build_context(**self.settings)
+        self.ctx.announcer = Announcer(self.targets, self.send)
+
+    def send(self, target: Target, notices: Sequence[Notice], now_s: float, timeout_s: float) -> Outcome:
+        self.sizes.append(len(notices))
+        if self.outcome is DELIVERED:
+            self.notices += notices
+            self.receivers.append(target.name)
+            self.ids += [notice.build_id(target.name) for notice in notices]
+        return self.outcome
+
+    def list_open_notices(self) -> list[str]:
+        return [key for key in self.cloud.buckets[OUTPUT_BUCKET] if "-msg_" in key]
+
+    def upload_all(self, step: Callable[[], object]) -> None:
+        self.upload_and_ingest(KEY, BODY)
+        self.ctx.send_notices()  # as the upload function does
+        step()
+
+
+def test_transcript_is_announced_once_without_its_words() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_all(pipeline.run_and_notify)
+    pipeline.run_and_notify()
+    pipeline.sweep_when_due()
+    (notice,) = pipeline.notices
+    assert (notice.type, notice.key, notice.job_id) == (NoticeType.DONE, KEY, "s1")
+    assert set(notice.output_keys) <= set(pipeline.cloud.buckets[OUTPUT_BUCKET])
+    assert "secret" not in str(notice.as_document())
+    assert pipeline.list_open_notices() == []
+
+
+def test_failed_recording_is_announced_with_its_reason() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_and_ingest(KEY, NOT_AUDIO)
+    pipeline.run_and_notify()
+    (notice,) = pipeline.notices
+    error = pipeline.get_error(KEY)
+    assert error
+    assert notice.type is NoticeType.FAILED
+    assert notice.error["next_step_zh"] == error["next_step_zh"]
+
+
+def test_recording_that_is_refused_at_once_is_announced() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_and_ingest(KEY, b"")
+    pipeline.ctx.send_notices()
+    assert [notice.type for notice in pipeline.notices] == [NoticeType.FAILED]
+
+
+def test_recording_that_waits_for_the_operator_is_announced_once() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.cloud.refused_keys.add(KEY)
+    pipeline.upload_and_ingest(KEY, BODY)
+    pipeline.ctx.send_notices()
+    for _ in range(3):
+        pipeline.cloud.clock.advance(7200)
+        pipeline.sweep()
+    (notice,) = pipeline.notices
+    assert notice.error["retried_automatically"] is True
+    pipeline.cloud.refused_keys.clear()
+    pipeline.cloud.clock.advance(7200)
+    pipeline.sweep()
+    pipeline.run_and_notify()
+    assert [each.type for each in pipeline.notices] == [NoticeType.FAILED, NoticeType.DONE]
+
+
+def test_recording_can_switch_its_notices_off() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_and_ingest(KEY, BODY, **{"scribe-notify": "no"})
+    pipeline.run_and_notify()
+    assert pipeline.get_text(KEY) == BODY.decode()
+    assert pipeline.notices == []
+
+
+@pytest.mark.parametrize(
+    ("notify", "receivers"),
+    [
+        ("yes", ["webhook", "wecom"]),
+        ("no", []),
+        ("wecom-support", ["wecom-support"]),
+        ("webhook,wecom-support", ["webhook", "wecom-support"]),
+        ("feishu-sales", ["webhook", "wecom"]),
+        ("feishu-sales,wecom-support", ["webhook", "wecom", "wecom-support"]),
+    ],
+)
+@pytest.mark.parametrize("body", [BODY, NOT_AUDIO], ids=["done", "failed"])
+def test_recording_chooses_its_targets(notify: str, receivers: list[str], body: bytes) -> None:
+    pipeline = AnnouncedPipeline(WEBHOOK, WECOM, SUPPORT)
+    pipeline.upload_and_ingest(KEY, body, **{"scribe-notify": notify})
+    pipeline.run_and_notify()
+    assert pipeline.receivers == receivers
+    # Once when the recording arrives, once when its notice is made.
+    expected = ["notice_target_unknown"] * 2 if "feishu-sales" in notify else []
+    assert [event for event in pipeline.get_events("warning") if "target" in event] == expected
+    assert pipeline.list_open_notices() == []
+
+
+def test_target_by_name_for_failures_gets_no_transcripts() -> None:
+    only_failures = build_target(
+        TargetKind.WECOM, name="wecom-support", types=frozenset({NoticeType.FAILED}), is_default=False
+    )
+    pipeline = AnnouncedPipeline(WEBHOOK, only_failures)
+    for key, body in (("a.mp3", BODY), ("b.mp3", NOT_AUDIO)):
+        pipeline.upload_and_ingest(key, body, **{"scribe-notify": "wecom-support"})
+    pipeline.run_and_notify()
+    assert [(notice.type, notice.key) for notice in pipeline.notices] == [(NoticeType.FAILED, "b.mp3")]
+
+
+def test_other_targets_after_the_upload_make_no_new_work_and_no_notice() -> None:
+    pipeline = AnnouncedPipeline(WEBHOOK, SUPPORT)
+    pipeline.upload_all(pipeline.run_and_notify)
+    written = [request for request in pipeline.cloud.requests if request.method == "PUT"]
+    pipeline.upload_and_ingest(KEY, BODY, **{"scribe-notify": "wecom-support"})
+    pipeline.run_and_notify()
+    assert pipeline.count_jobs() == 1
+    assert [request for request in pipeline.cloud.requests if request.method == "PUT"] == written
+    assert pipeline.receivers == ["webhook"]
+
+
+def test_target_that_fails_delays_no_transcript() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.outcome = FAILED
+    pipeline.upload_all(pipeline.run_and_notify)
+    assert pipeline.get_text(KEY) == BODY.decode()
+    assert len(pipeline.list_open_notices()) == 1
+    pipeline.outcome = DELIVERED
+    pipeline.sweep_when_due()
+    assert len(pipeline.notices) == 1
+    assert pipeline.list_open_notices() == []
+
+
+def test_error_of_the_bucket_while_notices_are_sent_stops_nothing() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_and_ingest(KEY, BODY)
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.before("DELETE", "notices/", raise_error(RuntimeError("secret")))
+    pipeline.notify("s1")
+    assert pipeline.get_events("error") == ["notices_failed"]
+    assert pipeline.get_text(KEY) == BODY.decode()
+
+
+def test_many_outcomes_of_one_sweep_become_one_message_of_a_robot() -> None:
+    pipeline = AnnouncedPipeline(WECOM)
+    for number in range(12):
+        pipeline.upload_and_ingest(f"{number}.mp3", BODY)
+    pipeline.cloud.run_jobs()
+    pipeline.sweep_when_due()
+    assert pipeline.sizes == [12]
+    assert len(pipeline.notices) == 12
+
+
+def test_pipeline_without_targets_makes_no_requests_for_notices() -> None:
+    pipeline = InMemoryPipeline()
+    pipeline.upload_and_ingest(KEY, BODY)
+    pipeline.run_and_notify()
+    pipeline.sweep_when_due()
+    assert not [request for request in pipeline.cloud.requests if "notices" in request.key]
+
+
+@pytest.mark.parametrize("body", [BODY, NOT_AUDIO], ids=["done", "failed"])
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_invocation_killed_at_any_request_loses_no_notice(body: bytes, is_before: bool) -> None:
+    kind = NoticeType.DONE if body is BODY else NoticeType.FAILED
+    for number in range(100):
+        pipeline = AnnouncedPipeline()
+        pipeline.upload_and_ingest(KEY, body)
+        pipeline.cloud.run_jobs()
+        hook = pipeline.cloud.before if is_before else pipeline.cloud.after
+        hook("", "", raise_error(Killed()), skip=number)
+        is_killed = False
+        try:
+            pipeline.notify("s1")
+        except Killed:
+            is_killed = True
+        pipeline.cloud.clear_hooks()
+        pipeline.begin()
+        for _ in range(3):
+            pipeline.cloud.clock.advance(DUE_S)
+            pipeline.sweep()
+        assert {notice.type for notice in pipeline.notices} == {kind}
+        assert len(set(pipeline.ids)) == 1
+        assert pipeline.list_open_notices() == []
+        assert (pipeline.get_error(KEY) is None) == (kind is NoticeType.DONE)
+        if not is_killed:
+            assert number > 5
+            return
+    pytest.fail("it has too many requests")
+
+
+def test_failure_of_another_invocation_is_not_announced_for_a_transcript() -> None:
+    """While one invocation writes the error object, another one transcribes the recording."""
+    pipeline = AnnouncedPipeline(give_up_after_s=400)
+    pipeline.upload_and_ingest(KEY, BODY)
+    pipeline.cloud.clock.advance(500)
+    other = AnnouncedPipeline(give_up_after_s=400)
+    other.cloud = pipeline.cloud
+    other.begin()
+
+    def transcribe() -> None:
+        pipeline.cloud.run_jobs()
+        other.notify("s1")
+
+    pipeline.cloud.after("PUT", "notices/", transcribe)
+    pipeline.sweep()
+    assert pipeline.get_text(KEY) == BODY.decode()
+    assert pipeline.notices == []
+    assert [notice.type for notice in other.notices] == [NoticeType.DONE]
+    assert pipeline.get_error(KEY) is None
+
+
+def test_withdrawn_failure_leaves_that_of_another_recording() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_and_ingest("a.mp3", b"")
+    first = pipeline.get_done()
+    pipeline.upload_and_ingest("b.mp3", b"")
+    assert pipeline.ctx.announcer
+    pipeline.ctx.announcer.withdraw_failed(first)
+    pipeline.ctx.send_notices()
+    assert [notice.key for notice in pipeline.notices] == ["b.mp3"]
+    assert pipeline.list_open_notices() == []
+
+
+def test_region_of_a_bucket_keeps_the_announcer() -> None:
+    pipeline = AnnouncedPipeline()
+    assert pipeline.ctx.for_region("ap-beijing").announcer is pipeline.ctx.announcer
+    assert INPUT_BUCKET in pipeline.cloud.buckets
+
+
+def test_sweep_writes_transcripts_before_it_sends_notices() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.outcome = FAILED
+    pipeline.upload_all(pipeline.run_and_notify)
+    pipeline.upload_and_ingest("late.mp3", BODY)  # its notification does not come
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.clock.advance(DUE_S)
+    pipeline.begin()
+    attempts: list[bool] = []
+    pipeline.cloud.before(
+        "LIST", "notices/", lambda: attempts.append(pipeline.get_text("late.mp3") is not None)
+    )
+    pipeline.sweep()
+    assert attempts == [True]
+
+
+def test_sweep_keeps_time_for_notices() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.outcome = FAILED
+    pipeline.upload_all(pipeline.run_and_notify)
+    pipeline.outcome = DELIVERED
+    pipeline.upload_and_ingest("late.mp3", BODY)
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.clock.advance(DUE_S)
+    pipeline.cloud.after("LIST", ".scribe/open/", lambda: setattr(pipeline.cloud, "remaining_s", 18.0))
+    assert pipeline.sweep().stopped_early
+    assert len(pipeline.notices) == 1
+    assert pipeline.get_text("late.mp3") is None
+
+
+INVOCATIONS: dict[str, tuple[bytes, Callable[[AnnouncedPipeline], object]]] = {
+    "upload": (BODY, lambda pipeline: pipeline.ingest(KEY)),
+    "upload of an empty file": (b"", lambda pipeline: pipeline.ingest(KEY)),
+    "callback": (BODY, lambda pipeline: pipeline.notify("s1")),
+    "callback of a failed job": (NOT_AUDIO, lambda pipeline: pipeline.notify("s1")),
+    "sweep": (BODY, lambda pipeline: pipeline.sweep_when_due()),
+    "sweep of a failed job": (NOT_AUDIO, lambda pipeline: pipeline.sweep_when_due()),
+    "sweep with a notice that is due": (BODY, lambda pipeline: pipeline.sweep_when_due()),
+}
+
+
+@pytest.mark.parametrize("name", INVOCATIONS)
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_killed_upload_and_sweep_lose_no_notice_and_pay_once(name: str, is_before: bool) -> None:
+    body, invoke = INVOCATIONS[name]
+    for number in range(100):
+        pipeline = AnnouncedPipeline(WEBHOOK, WECOM)
+        pipeline.upload(KEY, body)
+        if not name.startswith("upload"):
+            pipeline.ingest(KEY)
+            pipeline.cloud.run_jobs()
+        if name.endswith("due"):
+            pipeline.outcome = FAILED
+            pipeline.notify("s1")
+            pipeline.outcome = DELIVERED
+        pipeline.begin()
+        hook = pipeline.cloud.before if is_before else pipeline.cloud.after
+        hook("", "", raise_error(Killed()), skip=number)
+        is_killed = False
+        try:
+            invoke(pipeline)
+            pipeline.ctx.send_notices()  # as the upload function does
+        except Killed:
+            is_killed = True
+        pipeline.cloud.clear_hooks()
+        for step in (
+            pipeline.audit_when_due,
+            pipeline.settle,
+            pipeline.sweep_when_due,
+            pipeline.sweep_when_due,
+        ):
+            pipeline.begin()
+            step()
+            pipeline.ctx.send_notices()
+        kind = NoticeType.DONE if body == BODY else NoticeType.FAILED
+        assert {notice.type for notice in pipeline.notices} == {kind}
+        assert len(set(pipeline.ids)) == 2  # one for each target
+        assert pipeline.list_open_notices() == []
+        assert pipeline.count_jobs() == bool(body)
+        assert len(pipeline.list_done()) == 1
+        if not is_killed:
+            assert number > 3
+            return
+    pytest.fail("it has too many requests")
