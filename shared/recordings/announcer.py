@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from shared.errors import safe_error_message
+from shared.notices.connection import FIRST_ATTEMPT_TIMEOUT_S
 from shared.notices.delivery import Delivery
 from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.context import Context
@@ -14,6 +16,7 @@ from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, NoticeCounts, Outbox
 from shared.recordings.receipt import Receipt
 from shared.transcript import Transcript
 
+RESERVED_S = 1.0  # to store what the first attempts showed
 MAX_SWEEP_S = 60.0  # of one sweep, for the notices of one bucket
 
 
@@ -69,10 +72,20 @@ class Announcer:
                 self._pending.remove((outbox, delivery))
 
     def send_pending(self, ctx: Context) -> None:
-        """Make the first attempts. Raises nothing: the work is done, and the sweep sends what is left."""
+        """Make the first attempts, within FIRST_ATTEMPT_TIMEOUT_S for the notices of all buckets.
+
+        Raises nothing: the work is done, and the sweep sends what is left.
+        """
         pending, self._pending = self._pending, []
-        if pending:
-            self._run(ctx, lambda: pending[0][0].send_now([delivery for _, delivery in pending]))
+        outboxes = {outbox.bucket: outbox for outbox, _ in pending}
+        deadline_s = time.monotonic() + min(FIRST_ATTEMPT_TIMEOUT_S, ctx.remaining_s() - RESERVED_S)
+
+        def send() -> None:
+            for bucket, outbox in outboxes.items():
+                members = [delivery for other, delivery in pending if other.bucket == bucket]
+                outbox.send_now(members, deadline_s - time.monotonic())
+
+        self._run(ctx, send)
 
     def send_due(self, ctx: Context, state_bucket: str) -> None:
         """Send what is due in one bucket, within MAX_SWEEP_S. Raises nothing."""

@@ -104,6 +104,11 @@ class Outbox:
         self._deployment = deployment
         self._first_attempt_lease_s = first_attempt_lease_s
 
+    @property
+    def bucket(self) -> str:
+        """The bucket with the notices."""
+        return self._bucket
+
     def store(self, notice: Notice, target_names: Sequence[str] | None = None) -> list[Delivery]:
         """Store a notice for the targets with these names, by default for the default ones, that want its type.
 
@@ -136,16 +141,20 @@ class Outbox:
         for delivery in deliveries:
             self._cos.delete(self._bucket, delivery_key(self._prefix, delivery))
 
-    def send_now(self, deliveries: Iterable[Delivery]) -> None:
-        """Make one attempt each, within FIRST_ATTEMPT_TIMEOUT_S for all of them. The sweep makes the next.
+    def send_now(
+        self, deliveries: Iterable[Delivery], limit_s: float = FIRST_ATTEMPT_TIMEOUT_S
+    ) -> None:
+        """Make one attempt each, within `limit_s` seconds for all of them. The sweep makes the next.
 
         One request for each target, one for a notice that is delivered, three for one that is not.
         """
-        deadline_s = time.monotonic() + FIRST_ATTEMPT_TIMEOUT_S
+        deadline_s = time.monotonic() + limit_s
         by_target: dict[str, list[Delivery]] = {}
         for delivery in deliveries:
             by_target.setdefault(delivery.target, []).append(delivery)
         for name, members in by_target.items():
+            if deadline_s - time.monotonic() < MIN_ATTEMPT_S:
+                return  # the sweep sends the others
             target, state = self._targets[name], self._load_state(name)
             for group in plan_messages(target, members):
                 is_failing = state.failures_in_row >= MAX_FAILURES_IN_ROW

@@ -9,6 +9,7 @@ import pytest
 
 from shared.notices.models import DELIVERED, Notice, NoticeType, Outcome, OutcomeKind, Target, TargetKind
 from shared.recordings.announcer import Announcer
+from shared.recordings.ingest import ingest
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, Killed, raise_error
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
 from tests.helpers.notices import build_target
@@ -28,6 +29,7 @@ class AnnouncedPipeline(InMemoryPipeline):
         self.ids: list[str] = []
         self.receivers: list[str] = []
         self.sizes: list[int] = []
+        self.timeouts: list[float] = []
         self.outcome = DELIVERED
         self.targets = targets or (WEBHOOK,)
         self.settings = {"targets": self.targets, **settings}
@@ -40,6 +42,7 @@ class AnnouncedPipeline(InMemoryPipeline):
 
     def send(self, target: Target, notices: Sequence[Notice], now_s: float, timeout_s: float) -> Outcome:
         self.sizes.append(len(notices))
+        self.timeouts.append(timeout_s)
         if self.outcome is DELIVERED:
             self.notices += notices
             self.receivers.append(target.name)
@@ -185,6 +188,31 @@ def test_many_outcomes_of_one_sweep_become_one_message_of_a_robot() -> None:
     pipeline.sweep_when_due()
     assert pipeline.sizes == [12]
     assert len(pipeline.notices) == 12
+
+
+def test_notices_of_several_buckets_are_sent_and_each_bucket_keeps_its_own() -> None:
+    buckets = ("b1-1250000000", "b2-1250000000")
+    pipeline = AnnouncedPipeline(WECOM, output_bucket="", input_buckets=buckets)
+    for bucket in buckets:
+        pipeline.cloud.buckets.setdefault(bucket, {})
+        pipeline.cloud.put_object(bucket, KEY, BODY, {})
+        ingest(pipeline.ctx, bucket, KEY, is_restore=False, is_upload=True)
+    pipeline.cloud.run_jobs()
+    pipeline.begin()
+    pipeline.sweep_when_due()
+    assert [notice.bucket for notice in pipeline.notices] == list(buckets)
+    left = [key for bucket in buckets for key in pipeline.cloud.buckets[bucket] if "notices/" in key]
+    assert left == []
+
+
+@pytest.mark.parametrize(("remaining_s", "limit_s"), [(2.2, 1.2), (60.0, 2.5), (1.1, 0.0)])
+def test_first_attempt_ends_before_the_function_does(remaining_s: float, limit_s: float) -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_and_ingest(KEY, b"")
+    pipeline.cloud.remaining_s = remaining_s
+    pipeline.ctx.send_notices()
+    assert len(pipeline.timeouts) == bool(limit_s)
+    assert all(limit_s - 0.2 < timeout_s <= limit_s for timeout_s in pipeline.timeouts)
 
 
 def test_pipeline_without_targets_makes_no_requests_for_notices() -> None:
