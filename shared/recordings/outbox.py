@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import islice
 from typing import NamedTuple
 
 from shared.errors import NotFound, RequestRejected
@@ -47,6 +47,8 @@ MAX_FAILURES_PER_SWEEP, MAX_FAILED_S = 10, 10.0
 SUSPECT_TIMEOUT_S = 5.0  # for a target whose last attempt failed
 MAX_WAIT_S, MAX_TOTAL_WAIT_S = 5.0, 20.0  # for a target that asks for a short pause; in one sweep
 MAX_ROBOT_NOTICES = 5 * MAX_DIGEST_NOTICES  # to one robot in one sweep
+MAX_LISTED = 10_000  # of one target in one sweep
+MIN_SHARE_S = 5.0  # of a sweep, for one target, while there is time
 RESERVED_S = 3.0  # to store what an attempt showed
 
 Send = Callable[[Target, Sequence[Notice], float, float], Outcome]  # with Unix seconds, and the time limit
@@ -167,32 +169,43 @@ class Outbox:
                 self._finish_attempt(target, state, keyed, outcome)
 
     def send_due(self, remaining_s: Callable[[], float]) -> NoticeCounts:
-        """Send what is due, and give up what is older than three days, until the time runs out."""
+        """Send what is due, and give up what is older than three days, until the time runs out.
+
+        The targets share the time, and another one is the first each time: none waits for one that is slow.
+        """
         sweep = _OutboxSweep(remaining_s)
-        try:
-            for name, entries in groupby(self._iter_due(), key=lambda entry: entry.parsed.target):
-                self._send_due_to(name, entries, sweep)
-        except _OutOfTime:
-            sweep.stopped_early = True
-            self._log.warning("notices_stopped_early")
+        by_target = self._list_due()
+        names = list(by_target)
+        start = min(int(self._random() * len(names)), max(len(names) - 1, 0))
+        for position, name in enumerate(names[start:] + names[:start]):
+            sweep.begin_target(len(names) - position)
+            try:
+                self._send_due_to(name, by_target[name], sweep)
+            except _OutOfTime:
+                sweep.stopped_early = True
+                self._log.warning("notices_stopped_early", target=name)
+                if sweep.is_over:
+                    break
         return NoticeCounts(sweep.delivered, sweep.failed, sweep.given_up, sweep.stopped_early)
 
-    def _iter_due(self) -> Iterator[_Entry]:
-        """Yield what is due, target by target, and of each the oldest first. One request at least per target."""
+    def _list_due(self) -> dict[str, list[_Entry]]:
+        """Return what is due of each target, the oldest first. One request at least per target."""
         prefix, marker = notices_prefix(self._prefix), ""
+        by_target: dict[str, list[_Entry]] = {}
         while True:
             for item in self._cos.iter_objects(self._bucket, prefix=prefix, marker=marker):
                 parsed = parse_delivery_key(self._prefix, item.key)
                 if parsed is None:
                     continue
-                if parsed.due_s > self._now():
+                listed = len(by_target.get(parsed.target, ()))
+                if parsed.due_s > self._now() or listed >= MAX_LISTED:
                     marker = after_target_marker(self._prefix, parsed.target)
                     break
                 age_s = self._now() - parse_timestamp(item.modified)
                 if parsed.due_s or age_s >= self._first_attempt_lease_s:
-                    yield _Entry(item.key, parsed, item.modified)
+                    by_target.setdefault(parsed.target, []).append(_Entry(item.key, parsed, item.modified))
             else:
-                return
+                return by_target
 
     def _send_due_to(self, name: str, entries: Iterable[_Entry], sweep: _OutboxSweep) -> None:
         target = self._targets.get(name)
@@ -233,14 +246,47 @@ class Outbox:
     def _send_to_robot(
         self, target: Target, state: TargetState, entries: Iterable[_Entry], sweep: _OutboxSweep
     ) -> None:
+        """Send digests, each before the next one is read.
+
+        After a failure that is not a limit of the robot's, one notice goes by itself, then twice as many each time: a
+        notice that the robot refuses holds up the others of its digest for a short time only.
+        """
         if not self._wait_for(target, state, sweep):
             return
-        due = list(islice(self._read_all(entries, sweep), MAX_ROBOT_NOTICES))
-        keys = {delivery.id: key for key, delivery in due}
-        for group in plan_messages(target, [delivery for _, delivery in due]):
-            state = self._attempt(target, state, [(keys[each.id], each) for each in group], sweep)
-            if state.failures_in_row:
+        deliveries = islice(self._read_all(entries, sweep), MAX_ROBOT_NOTICES)
+        size = 1 if state.failures_in_row and not state.paused_until_s else MAX_DIGEST_NOTICES
+        while due := self._read_some(deliveries, size, sweep):
+            keys = {delivery.id: key for key, delivery in due}
+            for group in plan_messages(target, [delivery for _, delivery in due]):
+                state = self._attempt(target, state, [(keys[each.id], each) for each in group], sweep)
+                if state.failures_in_row:
+                    self._give_up_expired(target, state, deliveries, sweep)
+                    return
+            size = min(2 * size, MAX_DIGEST_NOTICES)
+
+    def _read_some(
+        self, deliveries: Iterator[tuple[str, Delivery]], size: int, sweep: _OutboxSweep
+    ) -> list[tuple[str, Delivery]]:
+        """Read the next notices: at most `size`, and no more than half of the target's time allows."""
+        half_s = sweep.check_time() / 2
+        some = []
+        for item in islice(deliveries, size):
+            some.append(item)
+            if sweep.check_time() < half_s:
+                break
+        return some
+
+    def _give_up_expired(
+        self,
+        target: Target,
+        state: TargetState,
+        deliveries: Iterable[tuple[str, Delivery]],
+        sweep: _OutboxSweep,
+    ) -> None:
+        for key, delivery in deliveries:
+            if not delivery.is_expired(self._now()):
                 return
+            state = self._give_up(target, state, key, delivery, sweep)
 
     def _attempt(
         self, target: Target, state: TargetState, group: list[tuple[str, Delivery]], sweep: _OutboxSweep
@@ -378,22 +424,38 @@ class _OutboxSweep:
     def __init__(self, remaining_s: Callable[[], float]) -> None:
         self._remaining_s = remaining_s
         self._free_wait_s = MAX_TOTAL_WAIT_S
+        self._end_s = RESERVED_S  # when the target's time is over, as what remains then
         self.delivered = self.failed = self.given_up = 0
         self.stopped_early = False
 
+    def begin_target(self, targets_left: int) -> None:
+        """Give the next target its share of the time."""
+        remaining_s = self._remaining_s()
+        share_s = max((remaining_s - RESERVED_S) / targets_left, MIN_SHARE_S)
+        self._end_s = max(remaining_s - share_s, RESERVED_S)
+
+    @property
+    def is_over(self) -> bool:
+        """Check whether no other target has time for an attempt either."""
+        return self._remaining_s() - RESERVED_S < MIN_ATTEMPT_S
+
     def may_wait(self, pause_s: float) -> bool:
         """Check whether there is time for a pause, and count it."""
-        if pause_s > min(MAX_WAIT_S, self._free_wait_s) or self._remaining_s() < pause_s + TOTAL_TIMEOUT_S:
+        if pause_s > min(MAX_WAIT_S, self._free_wait_s) or self._left_s() < pause_s + SUSPECT_TIMEOUT_S:
             return False
         self._free_wait_s -= pause_s
         return True
 
     def check_time(self) -> float:
         """Return the seconds for an attempt. Raises _OutOfTime."""
-        seconds = self._remaining_s() - RESERVED_S
+        seconds = self._left_s()
         if seconds < MIN_ATTEMPT_S:
             raise _OutOfTime
         return seconds
+
+    def _left_s(self) -> float:
+        """Return the seconds that the current target has left."""
+        return self._remaining_s() - self._end_s
 
 
 def _describe(delivery: Delivery) -> dict[str, str | int]:
