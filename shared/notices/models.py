@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -16,6 +17,7 @@ ERROR_MEMBERS = (
     *("code", "cloud_message", "request_id", "attempts"),
 )
 MAX_ERROR_TEXT_LENGTH = 500  # characters of one member of the error
+_IDENTITY_MEMBERS = ("retried_automatically", "code", "message", "attempts")  # of an error
 _ID_LENGTH = 32
 
 
@@ -32,7 +34,7 @@ class InvalidNotice(ValueError):
 
 
 class Notice(NamedTuple):
-    """The outcome of one recording. `time_s` is when it came, in Unix seconds.
+    """The outcome of one recording. `time_s` is when the attempt began, in Unix seconds.
 
     `output_keys` are the objects that were written to `output_bucket`. `duration_ms`, `words` and `speakers` are None
     where they are not known. `error` has members of the error object, and is empty unless the recording failed.
@@ -58,10 +60,12 @@ class Notice(NamedTuple):
         """Return the id of this notice for one target: the same on each attempt, and when it is made twice.
 
         The same outcome of the same job has the same id. The next job of the recording has another one, and so has a
-        failure after a wait.
+        failure for another reason, of another attempt or of another upload.
         """
-        is_waiting = bool(self.error.get("retried_automatically"))
-        identity = f"{self.receipt_id}\n{self.type.value}\n{self.job_id}\n{is_waiting}\n{target_name}"
+        parts = [self.receipt_id, self.type.value, self.job_id, target_name]
+        if self.type is NoticeType.FAILED:
+            parts += [str(self.error.get(name, "")) for name in _IDENTITY_MEMBERS] + [repr(self.time_s)]
+        identity = json.dumps(parts)
         digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
         return f"msg_{digest[:_ID_LENGTH]}"
 

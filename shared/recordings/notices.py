@@ -36,7 +36,7 @@ def _build_notice(ctx: Context, receipt: Receipt, kind: NoticeType, extensions: 
     keys = (transcript_key(settings, receipt.bucket, receipt.key, each, name) for each in extensions)
     return Notice(
         type=kind,
-        time_s=ctx.now(),
+        time_s=_get_time_s(ctx, receipt),
         receipt_id=receipt.id,
         bucket=receipt.bucket,
         region=receipt.region,
@@ -47,6 +47,16 @@ def _build_notice(ctx: Context, receipt: Receipt, kind: NoticeType, extensions: 
         output_bucket=settings.output_bucket_for(receipt.bucket),
         output_keys=tuple(keys),
     )
+
+
+def _get_time_s(ctx: Context, receipt: Receipt) -> float:
+    """Return when the attempt began whose outcome this is, or when a recording without one was uploaded.
+
+    It is what the receipt and the recording say, so a notice that is made twice has the same body.
+    """
+    if receipt.attempt == 1 and not receipt.job_id:
+        return receipt.modified_s or receipt.created_s
+    return max(receipt.created_s, receipt.lease_expires_s - ctx.settings.lease_s)
 
 
 def count_words(transcript: Transcript) -> int | None:

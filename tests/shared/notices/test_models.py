@@ -48,6 +48,19 @@ def test_failure_after_a_wait_has_another_id_than_the_wait() -> None:
     assert waits.build_id("webhook") != failed.build_id("webhook")
 
 
+@pytest.mark.parametrize("change", [{"code": "Other"}, {"message": "Another reason."}, {"attempts": 2}])
+def test_failure_for_another_reason_has_another_id(change: dict[str, Any]) -> None:
+    failed = build_failed_notice()
+    other = build_failed_notice(error={**failed.error, **change})
+    assert other.build_id("webhook") != failed.build_id("webhook")
+
+
+def test_same_failure_with_another_request_id_has_the_same_id() -> None:
+    failed = build_failed_notice()
+    again = build_failed_notice(error={**failed.error, "request_id": "r2", "cloud_message": "r2: no"})
+    assert again.build_id("webhook") == failed.build_id("webhook")
+
+
 def test_each_target_has_an_id_of_its_own() -> None:
     assert build_notice().build_id("webhook") != build_notice().build_id("webhook-crm")
 

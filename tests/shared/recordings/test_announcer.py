@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.notices.models import DELIVERED, Notice, NoticeType, Outcome, OutcomeKind, Target, TargetKind
+from shared.notices.webhook import build_body
 from shared.recordings.announcer import Announcer
 from shared.recordings.ingest import ingest
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, Killed, raise_error
@@ -272,6 +273,33 @@ def test_failure_of_another_invocation_is_not_announced_for_a_transcript() -> No
     assert pipeline.notices == []
     assert [notice.type for notice in other.notices] == [NoticeType.DONE]
     assert pipeline.get_error(KEY) is None
+
+
+def test_notice_that_is_made_twice_has_the_same_body() -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_and_ingest(KEY, BODY)
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.before("PUT", ".scribe/done/", raise_error(Killed()))
+    with pytest.raises(Killed):
+        pipeline.notify("s1")
+    pipeline.cloud.clear_hooks()
+    pipeline.begin()
+    pipeline.cloud.clock.advance(31)
+    assert pipeline.ctx.announcer
+    pipeline.ctx.announcer.send_due(pipeline.ctx, OUTPUT_BUCKET)
+    pipeline.sweep_when_due()
+    assert len(pipeline.notices) == 2
+    assert len(set(pipeline.ids)) == 1
+    assert len({build_body(notice) for notice in pipeline.notices}) == 1
+
+
+def test_second_upload_that_fails_for_another_reason_has_another_id() -> None:
+    pipeline = AnnouncedPipeline()
+    for metadata in ({"scribe-engine": "foo bar"}, {"scribe-speakers": "99"}):
+        pipeline.upload_and_ingest(KEY, BODY, **metadata)
+        pipeline.ctx.send_notices()
+        pipeline.cloud.clock.advance(3600)
+    assert len(set(pipeline.ids)) == 2
 
 
 def test_withdrawn_failure_leaves_that_of_another_recording() -> None:
