@@ -148,11 +148,16 @@ class Outbox:
     ) -> None:
         """Make one attempt each, within `limit_s` seconds for all of them. The sweep makes the next.
 
+        A notice whose lease is over is left to the sweep, which may be sending it.
+
         One request for each target, one for a notice that is delivered, three for one that is not.
         """
         deadline_s = time.monotonic() + limit_s
         by_target: dict[str, list[Delivery]] = {}
+        last_s = self._now() + FIRST_ATTEMPT_TIMEOUT_S
         for delivery in deliveries:
+            if self._first_attempt_lease_s and last_s > delivery.created_s + self._first_attempt_lease_s:
+                continue
             by_target.setdefault(delivery.target, []).append(delivery)
         for name, members in by_target.items():
             if deadline_s - time.monotonic() < MIN_ATTEMPT_S:

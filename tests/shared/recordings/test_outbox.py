@@ -267,6 +267,17 @@ def test_notice_that_was_just_stored_is_left_to_its_invocation() -> None:
     assert setup.sweep(2) == NoticeCounts(delivered=1)
 
 
+def test_first_attempt_that_comes_late_is_left_to_the_sweep() -> None:
+    setup = Setup()
+    deliveries = setup.outbox.store(build_notice())
+    setup.cloud.clock.advance(28)  # the attempt could end after the 30 seconds
+    setup.outbox.send_now(deliveries)
+    assert setup.network.attempts == []
+    assert setup.sweep(3) == NoticeCounts(delivered=1)
+    setup.outbox.send_now(deliveries)
+    assert len(setup.network.delivered) == 1
+
+
 def test_many_messages_to_a_robot_become_a_digest() -> None:
     setup = Setup(WECOM, WEBHOOK)
     for number in range(450):
