@@ -47,6 +47,7 @@ MAX_FAILURES_PER_SWEEP, MAX_FAILED_S = 10, 10.0
 SUSPECT_TIMEOUT_S = 5.0  # for a target whose last attempt failed
 MAX_WAIT_S, MAX_TOTAL_WAIT_S = 5.0, 20.0  # for a target that asks for a short pause; in one sweep
 MAX_ROBOT_NOTICES = 5 * MAX_DIGEST_NOTICES  # to one robot in one sweep
+MAX_FOREIGN_AGE_S = MAX_AGE_S + 86_400.0  # of another deployment's: a day more than it keeps its own
 MAX_LISTED = 10_000  # of one target in one sweep
 MIN_SHARE_S = 5.0  # of a sweep, for one target, while there is time
 RESERVED_S = 3.0  # to store what an attempt showed
@@ -378,7 +379,10 @@ class Outbox:
                 yield entry.key, delivery
 
     def _read(self, entry: _Entry, sweep: _OutboxSweep) -> Delivery | None:
-        """Read a notice; None if it is gone, of another deployment, or none at all, which is logged."""
+        """Read a notice; None if it is gone, of another deployment, or none at all, which is logged.
+
+        Another deployment gives its notices up itself; what it left is deleted a day later.
+        """
         sweep.check_time()
         try:
             body = self._cos.get(self._bucket, entry.key, max_bytes=MAX_DELIVERY_BYTES).body
@@ -390,8 +394,12 @@ class Outbox:
         except (InvalidNotice, RequestRejected) as error:
             self._log.error("notice_unreadable", notice_id=entry.parsed.id, error=str(error))
             return None
-        is_other = delivery.deployment and self._deployment and delivery.deployment != self._deployment
-        return None if is_other else delivery
+        if not (delivery.deployment and self._deployment and delivery.deployment != self._deployment):
+            return delivery
+        if self._now() - delivery.created_s >= MAX_FOREIGN_AGE_S:
+            self._delete_given_up([(entry.key, delivery._replace(reason="its deployment is gone"))])
+            sweep.given_up += 1
+        return None
 
     def _note_state(self, target: Target, state: TargetState, outcome: Outcome) -> TargetState:
         """Store the state of a target after an attempt, if it changed, and return it."""

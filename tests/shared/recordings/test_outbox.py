@@ -456,7 +456,18 @@ def test_notice_of_another_deployment_is_left_alone() -> None:
     setup.outbox.store(build_notice())
     setup.outbox = setup.build(WEBHOOK, deployment="ap-chengdu/default/scribe-test-")
     assert setup.sweep() == NoticeCounts()
+    assert setup.sweep(MAX_AGE_S) == NoticeCounts()
     assert len(setup.list_open()) == 1
+
+
+@pytest.mark.parametrize("target", [WEBHOOK, WECOM], ids=["same target", "unknown target"])
+def test_notice_of_a_deployment_that_is_gone_is_deleted_in_the_end(target: Target) -> None:
+    setup = Setup(deployment="ap-chengdu/default/scribe-prod-")
+    setup.outbox.store(build_notice())
+    setup.outbox = setup.build(target, deployment="ap-chengdu/default/scribe-test-")
+    assert setup.sweep(MAX_AGE_S + 86_400) == NoticeCounts(given_up=1)
+    assert setup.list_keys() == []
+    assert setup.lines[-1]["reason"] == "its deployment is gone"
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"x" * 100_000])
