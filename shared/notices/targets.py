@@ -36,7 +36,7 @@ _KINDS = {kind.name: kind for kind in TargetKind}
 _NAME = re.compile(r"[A-Z]+(?:_[A-Z0-9]+)*")
 _SECRET = re.compile(r"[!-~]{4,200}")
 _LAST_PORT = 65535
-_HOST = re.compile(r"[0-9a-z._:-]+")
+_HOST = re.compile(r"[0-9a-z_:-]+(?:\.[0-9a-z_:-]+)*")  # no empty label, and no dot at the end
 _ROBOT_ADDRESSES = {
     TargetKind.WECOM: ((wecom.HOST,), wecom.PATH, "key"),
     TargetKind.FEISHU: ((feishu.FEISHU_HOST, feishu.LARK_HOST), feishu.PATH, ""),
@@ -196,17 +196,14 @@ class _TargetReader:
 
     def _read_types(self, variable: str, default: str) -> frozenset[NoticeType]:
         names = [name.strip() for name in self._values.get(variable, default).split(",")]
-        unknown = next((name for name in names if name not in _TYPES), None)
-        if unknown is not None:
-            self.mistakes.append(
-                f"{variable} names {unknown[:20]!r}; it is done, failed, or both with a comma"
-            )
+        if not _TYPES.keys() >= set(names):
+            self.mistakes.append(f"{variable} has another value than done, failed, or both with a comma")
         return frozenset(_TYPES[name] for name in names if name in _TYPES)
 
     def _read_language(self) -> str:
         language = self._values.get(LANGUAGE, "")
         if language and language not in LANGUAGES:
-            self.mistakes.append(f"{LANGUAGE} is {language[:20]!r}; it is zh or en")
+            self.mistakes.append(f"{LANGUAGE} has another value than zh or en")
         return language
 
 

@@ -98,16 +98,22 @@ def test_language_is_chinese_but_english_for_lark() -> None:
         ({"NOTIFY_WECOM_": WECOM}, "NOTIFY_WECOM_ has a name that cannot be used"),
         ({"NOTIFY_WECOM_sales": WECOM}, "NOTIFY_WECOM_sales has a name that cannot be used"),
         ({f"NOTIFY_WECOM_{'A' * 40}": WECOM}, "at most 40 characters"),
-        ({"NOTIFY_WECOM": WECOM, "NOTIFY_ON": "always"}, "NOTIFY_ON names 'always'"),
-        ({"NOTIFY_WECOM": WECOM, "NOTIFY_ON": "done,"}, "NOTIFY_ON names ''"),
-        ({"NOTIFY_WECOM": WECOM, "NOTIFY_WECOM_ON": "both"}, "NOTIFY_WECOM_ON names 'both'"),
-        ({"NOTIFY_WECOM": WECOM, "NOTIFY_LANGUAGE": "fr"}, "NOTIFY_LANGUAGE is 'fr'"),
+        ({"NOTIFY_WECOM": WECOM, "NOTIFY_ON": "always"}, "NOTIFY_ON has another value than done, failed"),
+        ({"NOTIFY_WECOM": WECOM, "NOTIFY_ON": "done,"}, "NOTIFY_ON has another value than done, failed"),
+        ({"NOTIFY_WECOM": WECOM, "NOTIFY_WECOM_ON": "both"}, "NOTIFY_WECOM_ON has another value than done, failed"),
+        ({"NOTIFY_WECOM": WECOM, "NOTIFY_LANGUAGE": "fr"}, "NOTIFY_LANGUAGE has another value than zh or en"),
         ({f"NOTIFY_WECOM_T{number}": WECOM for number in range(MAX_TARGETS + 1)}, "11 targets"),
     ],
 )
 def test_mistake_is_named(environ: dict[str, str], mistake: str) -> None:
     (message,) = read_targets(environ).mistakes
     assert mistake in message
+
+
+@pytest.mark.parametrize("variable", ["NOTIFY_ON", "NOTIFY_WECOM_ON", "NOTIFY_LANGUAGE"])
+def test_value_in_the_wrong_place_is_not_quoted(variable: str) -> None:
+    (message,) = read_targets({"NOTIFY_WECOM": WECOM, variable: SECRET}).mistakes
+    assert SECRET[:8] not in message
 
 
 @pytest.mark.parametrize(
@@ -136,6 +142,7 @@ def test_mistake_is_named(environ: dict[str, str], mistake: str) -> None:
             "https://[2600::1]/",
             "https://hooks/",
         ),
+        *("https://127.0.0.1./", "https://localhost./", "https://a..b/", "https://.example.com/"),
         *("https://钩子.example.com/", "'https://hooks.example.com/'", "https://a\\b.example.com/"),
         *(
             "https://hooks.example.com/" + "a" * 1000,
