@@ -20,8 +20,20 @@ from shared.notices.delivery import (
     delivery_key,
     target_state_key,
 )
-from shared.notices.models import DELIVERED, Notice, NoticeType, Outcome, OutcomeKind, Target, TargetKind
+from shared.notices.models import (
+    DELIVERED,
+    ERROR_MEMBERS,
+    MAX_ERROR_TEXT_LENGTH,
+    Notice,
+    NoticeType,
+    Outcome,
+    OutcomeKind,
+    Target,
+    TargetKind,
+)
+from shared.options.model import FORMATS
 from shared.recordings.outbox import MAX_FAILURES_PER_SWEEP, NoticeCounts, Outbox
+from shared.tencent.cos import MAX_KEY_BYTES
 from tests.helpers.fake_cloud import OUTPUT_BUCKET, FakeCloud, Killed
 from tests.helpers.fakes import FakeCos
 from tests.helpers.notices import build_failed_notice, build_notice, build_target
@@ -470,7 +482,7 @@ def test_notice_of_a_deployment_that_is_gone_is_deleted_in_the_end(target: Targe
     assert setup.lines[-1]["reason"] == "its deployment is gone"
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"x" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{}", b"x" * 300_000])
 def test_object_that_is_no_notice_holds_up_no_other(body: bytes) -> None:
     setup = Setup()
     (delivery,) = setup.outbox.store(build_notice())
@@ -483,9 +495,18 @@ def test_object_that_is_no_notice_holds_up_no_other(body: bytes) -> None:
     assert setup.list_events().count("notice_unreadable") == 2
 
 
+def test_notice_with_the_longest_keys_and_texts_is_delivered() -> None:
+    setup = Setup()
+    key = "\x01" * MAX_KEY_BYTES
+    error = dict.fromkeys(ERROR_MEMBERS, "\x01" * MAX_ERROR_TEXT_LENGTH)
+    output_keys = tuple(key for _ in FORMATS)
+    setup.outbox.store(build_failed_notice(key=key, output_keys=output_keys, error=error))
+    assert setup.sweep() == NoticeCounts(delivered=1)
+
+
 def test_state_that_cannot_be_read_stops_nothing() -> None:
     setup = Setup()
-    setup.cloud.put_object(OUTPUT_BUCKET, target_state_key(PREFIX, "webhook"), b"x" * 100_000, {})
+    setup.cloud.put_object(OUTPUT_BUCKET, target_state_key(PREFIX, "webhook"), b"x" * 300_000, {})
     setup.store_and_send(build_notice())
     assert len(setup.network.delivered) == 1
     assert "notice_state_unreadable" in setup.list_events()
