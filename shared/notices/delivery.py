@@ -23,7 +23,9 @@ from typing import Any, NamedTuple
 from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
 
 VERSION = 1
-MAX_DELIVERY_BYTES = 256 * 1024  # more than a notice has with the longest keys and texts, each character escaped
+MAX_DELIVERY_BYTES = (
+    256 * 1024
+)  # more than a notice has with the longest keys and texts, each character escaped
 MAX_AGE_S = 3 * 86_400.0
 # After the first attempt, the second, ...; the last pause repeats. A pause is between half and the whole of it.
 BACKOFF_S = (60.0, 300.0, 900.0, 1800.0, 3600.0)

@@ -144,9 +144,7 @@ class Outbox:
         for delivery in deliveries:
             self._cos.delete(self._bucket, delivery_key(self._prefix, delivery))
 
-    def send_now(
-        self, deliveries: Iterable[Delivery], limit_s: float = FIRST_ATTEMPT_TIMEOUT_S
-    ) -> None:
+    def send_now(self, deliveries: Iterable[Delivery], limit_s: float = FIRST_ATTEMPT_TIMEOUT_S) -> None:
         """Make one attempt each, within `limit_s` seconds for all of them. The sweep makes the next.
 
         A notice whose lease is over is left to the sweep, which may be sending it.

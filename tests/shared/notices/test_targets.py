@@ -100,7 +100,10 @@ def test_language_is_chinese_but_english_for_lark() -> None:
         ({f"NOTIFY_WECOM_{'A' * 40}": WECOM}, "at most 40 characters"),
         ({"NOTIFY_WECOM": WECOM, "NOTIFY_ON": "always"}, "NOTIFY_ON has another value than done, failed"),
         ({"NOTIFY_WECOM": WECOM, "NOTIFY_ON": "done,"}, "NOTIFY_ON has another value than done, failed"),
-        ({"NOTIFY_WECOM": WECOM, "NOTIFY_WECOM_ON": "both"}, "NOTIFY_WECOM_ON has another value than done, failed"),
+        (
+            {"NOTIFY_WECOM": WECOM, "NOTIFY_WECOM_ON": "both"},
+            "NOTIFY_WECOM_ON has another value than done, failed",
+        ),
         ({"NOTIFY_WECOM": WECOM, "NOTIFY_LANGUAGE": "fr"}, "NOTIFY_LANGUAGE has another value than zh or en"),
         ({f"NOTIFY_WECOM_T{number}": WECOM for number in range(MAX_TARGETS + 1)}, "11 targets"),
     ],

@@ -356,7 +356,9 @@ def test_first_digest_is_sent_before_the_second_is_read() -> None:
     reads: list[int] = []
 
     def respond(_: Target) -> Outcome:
-        reads.append(sum(request.method == "GET" and "msg_" in request.key for request in setup.cloud.requests))
+        reads.append(
+            sum(request.method == "GET" and "msg_" in request.key for request in setup.cloud.requests)
+        )
         return DELIVERED
 
     setup.network.respond = respond
