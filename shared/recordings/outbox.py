@@ -36,21 +36,17 @@ from shared.notices.delivery import (
     target_state_key,
 )
 from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
+from shared.recordings.outbox_sweep import MIN_ATTEMPT_S, SUSPECT_TIMEOUT_S, OutboxSweep, OutOfTime
 from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 
-MIN_ATTEMPT_S = 0.5  # with less time left, an attempt would only be cut off
 FIRST_ATTEMPT_LEASE_S = 30.0  # an invocation that stored a notice tries it within this time
 # Of one target in one sweep, one after the other: then its other notices wait for the next sweep.
 MAX_FAILURES_PER_SWEEP, MAX_FAILED_S = 10, 10.0
-SUSPECT_TIMEOUT_S = 5.0  # for a target whose last attempt failed
-MAX_WAIT_S, MAX_TOTAL_WAIT_S = 5.0, 20.0  # for a target that asks for a short pause; in one sweep
 MAX_ROBOT_NOTICES = 5 * MAX_DIGEST_NOTICES  # to one robot in one sweep
 MAX_FOREIGN_AGE_S = MAX_AGE_S + 86_400.0  # of another deployment's: a day more than it keeps its own
 MAX_LISTED = 10_000  # of one target in one sweep
-MIN_SHARE_S = 5.0  # of a sweep, for one target, while there is time
-RESERVED_S = 3.0  # to store what an attempt showed
 
 Send = Callable[[Target, Sequence[Notice], float, float], Outcome]  # with Unix seconds, and the time limit
 
@@ -68,10 +64,6 @@ class _Entry(NamedTuple):
     key: str
     parsed: DeliveryKey
     modified: str
-
-
-class _OutOfTime(Exception):
-    """Too little is left of the function's time limit."""
 
 
 class Outbox:
@@ -177,7 +169,7 @@ class Outbox:
 
         The targets share the time, and another one is the first each time: none waits for one that is slow.
         """
-        sweep = _OutboxSweep(remaining_s)
+        sweep = OutboxSweep(remaining_s)
         by_target = self._list_due()
         names = list(by_target)
         start = min(int(self._random() * len(names)), max(len(names) - 1, 0))
@@ -185,7 +177,7 @@ class Outbox:
             sweep.begin_target(len(names) - position)
             try:
                 self._send_due_to(name, by_target[name], sweep)
-            except _OutOfTime:
+            except OutOfTime:
                 sweep.stopped_early = True
                 self._log.warning("notices_stopped_early", target=name)
                 if sweep.is_over:
@@ -211,7 +203,7 @@ class Outbox:
             else:
                 return by_target
 
-    def _send_due_to(self, name: str, entries: Iterable[_Entry], sweep: _OutboxSweep) -> None:
+    def _send_due_to(self, name: str, entries: Iterable[_Entry], sweep: OutboxSweep) -> None:
         target = self._targets.get(name)
         if target is None:
             self._expire_unknown(entries, sweep)
@@ -225,7 +217,7 @@ class Outbox:
             self._send_one_by_one(target, state, entries, sweep)
 
     def _send_one_by_one(
-        self, target: Target, state: TargetState, entries: Iterable[_Entry], sweep: _OutboxSweep
+        self, target: Target, state: TargetState, entries: Iterable[_Entry], sweep: OutboxSweep
     ) -> None:
         failures, failed_s = 0, 0.0
         for key, delivery in self._read_all(entries, sweep):
@@ -240,7 +232,7 @@ class Outbox:
             failures = failures + 1 if state.failures_in_row else 0
             failed_s = failed_s + time.monotonic() - start_s if failures else 0.0
 
-    def _wait_for(self, target: Target, state: TargetState, sweep: _OutboxSweep) -> bool:
+    def _wait_for(self, target: Target, state: TargetState, sweep: OutboxSweep) -> bool:
         """Check whether an attempt may be made, if necessary after a short pause."""
         pause_s = state.paused_until_s - self._now()
         if pause_s > 0 and not state.is_stopped(target) and sweep.may_wait(pause_s):
@@ -248,7 +240,7 @@ class Outbox:
         return state.may_send(target, self._now())
 
     def _send_to_robot(
-        self, target: Target, state: TargetState, entries: Iterable[_Entry], sweep: _OutboxSweep
+        self, target: Target, state: TargetState, entries: Iterable[_Entry], sweep: OutboxSweep
     ) -> None:
         """Send digests, each before the next one is read.
 
@@ -269,7 +261,7 @@ class Outbox:
             size = min(2 * size, MAX_DIGEST_NOTICES)
 
     def _read_some(
-        self, deliveries: Iterator[tuple[str, Delivery]], size: int, sweep: _OutboxSweep
+        self, deliveries: Iterator[tuple[str, Delivery]], size: int, sweep: OutboxSweep
     ) -> list[tuple[str, Delivery]]:
         """Read the next notices: at most `size`, and no more than half of the target's time allows."""
         half_s = sweep.check_time() / 2
@@ -285,7 +277,7 @@ class Outbox:
         target: Target,
         state: TargetState,
         deliveries: Iterable[tuple[str, Delivery]],
-        sweep: _OutboxSweep,
+        sweep: OutboxSweep,
     ) -> None:
         for key, delivery in deliveries:
             if not delivery.is_expired(self._now()):
@@ -293,7 +285,7 @@ class Outbox:
             state = self._give_up(target, state, key, delivery, sweep)
 
     def _attempt(
-        self, target: Target, state: TargetState, group: list[tuple[str, Delivery]], sweep: _OutboxSweep
+        self, target: Target, state: TargetState, group: list[tuple[str, Delivery]], sweep: OutboxSweep
     ) -> TargetState:
         """Make one attempt, and return the state after it."""
         limit_s = SUSPECT_TIMEOUT_S if state.failures_in_row else TOTAL_TIMEOUT_S
@@ -334,7 +326,7 @@ class Outbox:
         return len(given_up)
 
     def _give_up(
-        self, target: Target, state: TargetState, key: str, delivery: Delivery, sweep: _OutboxSweep
+        self, target: Target, state: TargetState, key: str, delivery: Delivery, sweep: OutboxSweep
     ) -> TargetState:
         """Give a notice up without an attempt, and return the state after it."""
         self._delete_given_up([(key, delivery)])
@@ -349,19 +341,19 @@ class Outbox:
             self._cos.delete(self._bucket, key)
 
     def _give_up_stopped(
-        self, target: Target, state: TargetState, entries: Iterable[_Entry], sweep: _OutboxSweep
+        self, target: Target, state: TargetState, entries: Iterable[_Entry], sweep: OutboxSweep
     ) -> None:
         for key, delivery in self._read_all(entries, sweep):
             state = self._give_up(target, state, key, delivery._replace(reason=state.reason), sweep)
 
-    def _expire_unknown(self, entries: Iterable[_Entry], sweep: _OutboxSweep) -> None:
+    def _expire_unknown(self, entries: Iterable[_Entry], sweep: OutboxSweep) -> None:
         """Keep notices of a target that is not set, because it may be another deployment's, for three days only."""
         old = (entry for entry in entries if self._now() - parse_timestamp(entry.modified) >= MAX_AGE_S)
         for key, delivery in self._read_all(old, sweep):
             self._delete_given_up([(key, delivery._replace(reason="the target is not set"))])
             sweep.given_up += 1
 
-    def _read_all(self, entries: Iterable[_Entry], sweep: _OutboxSweep) -> Iterator[tuple[str, Delivery]]:
+    def _read_all(self, entries: Iterable[_Entry], sweep: OutboxSweep) -> Iterator[tuple[str, Delivery]]:
         """Yield keys and notices of one target, each notice once.
 
         A notice has two objects if an invocation was killed while it moved it to its next time.
@@ -376,7 +368,7 @@ class Outbox:
                 ids.add(delivery.id)
                 yield entry.key, delivery
 
-    def _read(self, entry: _Entry, sweep: _OutboxSweep) -> Delivery | None:
+    def _read(self, entry: _Entry, sweep: OutboxSweep) -> Delivery | None:
         """Read a notice; None if it is gone, of another deployment, or none at all, which is logged.
 
         Another deployment gives its notices up itself; what it left is deleted a day later.
@@ -427,46 +419,6 @@ class Outbox:
 
     def _put(self, key: str, body: bytes) -> None:
         self._cos.put(self._bucket, key, body, content_type=CONTENT_TYPE, metadata=STATE_METADATA)
-
-
-class _OutboxSweep:
-    """The counts of one sweep, and its time."""
-
-    def __init__(self, remaining_s: Callable[[], float]) -> None:
-        self._remaining_s = remaining_s
-        self._free_wait_s = MAX_TOTAL_WAIT_S
-        self._end_s = RESERVED_S  # when the target's time is over, as what remains then
-        self.delivered = self.failed = self.given_up = 0
-        self.stopped_early = False
-
-    def begin_target(self, targets_left: int) -> None:
-        """Give the next target its share of the time."""
-        remaining_s = self._remaining_s()
-        share_s = max((remaining_s - RESERVED_S) / targets_left, MIN_SHARE_S)
-        self._end_s = max(remaining_s - share_s, RESERVED_S)
-
-    @property
-    def is_over(self) -> bool:
-        """Check whether no other target has time for an attempt either."""
-        return self._remaining_s() - RESERVED_S < MIN_ATTEMPT_S
-
-    def may_wait(self, pause_s: float) -> bool:
-        """Check whether there is time for a pause, and count it."""
-        if pause_s > min(MAX_WAIT_S, self._free_wait_s) or self._left_s() < pause_s + SUSPECT_TIMEOUT_S:
-            return False
-        self._free_wait_s -= pause_s
-        return True
-
-    def check_time(self) -> float:
-        """Return the seconds for an attempt. Raises _OutOfTime."""
-        seconds = self._left_s()
-        if seconds < MIN_ATTEMPT_S:
-            raise _OutOfTime
-        return seconds
-
-    def _left_s(self) -> float:
-        """Return the seconds that the current target has left."""
-        return self._remaining_s() - self._end_s
 
 
 def _describe(delivery: Delivery) -> dict[str, str | int]:
