@@ -17,7 +17,7 @@ ERROR_MEMBERS = (
     *("code", "cloud_message", "request_id", "attempts"),
 )
 MAX_ERROR_TEXT_LENGTH = 500  # characters of one member of the error
-_IDENTITY_MEMBERS = ("retried_automatically", "code", "message", "attempts")  # of an error
+_IDENTITY_MEMBERS = ("retried_automatically", "code", "message")  # of an error
 _ID_LENGTH = 32
 
 
@@ -60,11 +60,13 @@ class Notice(NamedTuple):
         """Return the id of this notice for one target: the same on each attempt, and when it is made twice.
 
         The same outcome of the same job has the same id. The next job of the recording has another one, and so has a
-        failure for another reason, of another attempt or of another upload.
+        failure for another reason or, without a job, of another attempt or another upload.
         """
         parts = [self.receipt_id, self.type.value, self.job_id, target_name]
         if self.type is NoticeType.FAILED:
-            parts += [str(self.error.get(name, "")) for name in _IDENTITY_MEMBERS] + [repr(self.time_s)]
+            parts += [str(self.error.get(name, "")) for name in _IDENTITY_MEMBERS]
+            # Without a job, nothing else tells attempts and uploads apart.
+            parts += [] if self.job_id else [str(self.error.get("attempts", "")), repr(self.time_s)]
         identity = json.dumps(parts)
         digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
         return f"msg_{digest[:_ID_LENGTH]}"

@@ -48,11 +48,18 @@ def test_failure_after_a_wait_has_another_id_than_the_wait() -> None:
     assert waits.build_id("webhook") != failed.build_id("webhook")
 
 
-@pytest.mark.parametrize("change", [{"code": "Other"}, {"message": "Another reason."}, {"attempts": 2}])
+@pytest.mark.parametrize("change", [{"code": "Other"}, {"message": "Another reason."}])
 def test_failure_for_another_reason_has_another_id(change: dict[str, Any]) -> None:
     failed = build_failed_notice()
     other = build_failed_notice(error={**failed.error, **change})
     assert other.build_id("webhook") != failed.build_id("webhook")
+
+
+def test_failure_of_another_attempt_or_upload_has_another_id_if_there_is_no_job() -> None:
+    failed = build_failed_notice(job_id="")
+    other_attempt = failed._replace(error={**failed.error, "attempts": 2})
+    other_upload = failed._replace(time_s=failed.time_s + 60)
+    assert len({each.build_id("webhook") for each in (failed, other_attempt, other_upload)}) == 3
 
 
 def test_same_failure_with_another_request_id_has_the_same_id() -> None:
