@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from cli.config import ENV_FILE, check_secrets_not_tracked, create_context
 from cli.errors import OperatorError
+from cli.operate.app import register
 from cli.local.speech import Speech, SpeechOptions
 from cli.output import create_console, escape_line, escape_markup, print_stack_trace, protect_streams
 from shared.errors import CloudError, ScribeError
@@ -434,6 +435,8 @@ def format_error(error: Exception) -> str:
 def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
+
+register(app, _run)
 
 if __name__ == "__main__":
     app()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.errors import RequestRejected, SettingsError
@@ -20,6 +20,7 @@ from shared.tencent.cos import CosClient
 from shared.tencent.speech import SpeechClient
 
 if TYPE_CHECKING:  # most deployments have no targets: a cold start does not load what sends notices
+    from shared.options.rules import Rule
     from shared.recordings.announcer import Announcer
 
 DEFAULT_TIME_LIMIT_MS = 60_000
@@ -71,7 +72,7 @@ class Context:
 
     `input_cos` and `speech` work in the functions' region, `output_cos` in OUTPUT_REGION. `now` returns Unix seconds.
     `deployment` is what the functions of one deployment have in common; "" if the platform does not say it.
-    `announcer` is None if no notices are sent.
+    `announcer` is None if no notices are sent. `rules` are None where the package has them: in the functions.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Context:
         deployment: str = "",
         known_templates: dict[tuple[str, str], KnownTemplates] | None = None,
         announcer: Announcer | None = None,
+        rules: Sequence[Rule] | None = None,
     ) -> None:
         self.settings = settings
         self.input_cos = input_cos
@@ -99,6 +101,7 @@ class Context:
         self.deployment = deployment
         self.known_templates = _KNOWN_TEMPLATES if known_templates is None else known_templates
         self.announcer = announcer
+        self.rules = rules
 
     def remaining_s(self) -> float:
         """Return what is left of the function's time limit, in seconds."""
@@ -135,6 +138,7 @@ class Context:
             self.deployment,
             self.known_templates,
             self.announcer,
+            self.rules,
         )
 
     def send_notices(self) -> None:
@@ -193,6 +197,15 @@ def _get_deployment(scf_context: Mapping[str, Any], region: str) -> str:
 def format_deployment(region: str, namespace: str, function_name: str) -> str:
     """Return the name of the deployment of a function."""
     return f"{region}/{namespace}/{function_name.removesuffix(function_name.rpartition('-')[2])}"
+
+
+def build_operator_context(
+    client: TencentClient, settings: Settings, log: Logger, rules: Sequence[Rule], deployment: str
+) -> Context:
+    """Build a context for a command of the operator: it has the rules of rules.yml, and sends no notices."""
+    ctx = build_context(client, settings, log, deployment=deployment)
+    ctx.rules, ctx.announcer = rules, None
+    return ctx
 
 
 def build_context(client: TencentClient, settings: Settings, log: Logger, *, deployment: str = "") -> Context:

@@ -55,7 +55,7 @@ def choose_for_recording(ctx: Context, recording: Recording, head: ObjectMetadat
     default = RecordingOptions(ctx.settings.engine)
     if wrong_size := check_size(recording.size):
         return OptionChoice(default, invalid=wrong_size)
-    rules = load_package_rules()
+    rules = load_package_rules() if ctx.rules is None else ctx.rules
     sidecar = Sidecar()
     try:
         sidecar = read_sidecar(ctx, recording)

@@ -51,6 +51,7 @@ _OPTIONS_AS_MEMBERS = frozenset({"engine", "channels"})  # of the receipt, since
 # Bytes that represent themselves in an id. The escapes of all others begin with a character that sorts where the byte
 # itself would, so ids sort exactly as keys do in a COS listing: recordings and receipts can be merged.
 _ESCAPES = ((b"0", "-"), (b"A", "="), (b"a", "_"))
+_ESCAPED_BYTE = re.compile(r"[-=_~]([0-9A-F]{2})")
 _RECEIPT_ID = re.compile(r"[a-z0-9-]{3,64}/[0-9A-Za-z=_~-]{1,600}![0-9a-f]{32}")
 
 # Member names of version 1, which is still read, as every later one is.
@@ -85,6 +86,14 @@ def sortable_key(key: str) -> str:
     """Return the start of a key in printable ASCII that sorts like the UTF-8 bytes of keys."""
     start = key.encode("utf-8", "surrogatepass")[:MAX_SORTABLE_BYTES]
     return "".join(map(_ESCAPED.__getitem__, start))
+
+
+def decode_sortable_key(text: str) -> bytes:
+    """Return the bytes of a key that `sortable_key` wrote. Raises ValueError."""
+    parts = _ESCAPED_BYTE.split(text)
+    return b"".join(
+        bytes.fromhex(part) if number % 2 else part.encode("ascii") for number, part in enumerate(parts)
+    )
 
 
 def _escape_byte(byte: int) -> str:
