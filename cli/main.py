@@ -18,8 +18,8 @@ from rich.markup import escape
 
 from cli.config import ENV_FILE, check_secrets_not_tracked, create_context
 from cli.errors import OperatorError
-from cli.operate.app import register
 from cli.local.speech import Speech, SpeechOptions
+from cli.operate.app import register
 from cli.output import create_console, escape_line, escape_markup, print_stack_trace, protect_streams
 from shared.errors import CloudError, ScribeError
 
