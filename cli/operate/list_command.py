@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from rich.cells import cell_len
@@ -19,8 +19,10 @@ from cli.operate.text import INDENT, pad, print_indented, print_line
 from cli.operate.times import format_time
 from cli.operate.workspace import Workspace, open_workspace
 from cli.output import create_console, escape_line, print_json, print_json_line
+from shared.errors import CloudError
 
 POLL_S = 3.0
+MAX_JOB_AGE_S = 600.0  # of a job that ended, when its transcripts are written
 INTERRUPTED = 130  # the exit status of shells after Ctrl-C
 GONE = "gone"  # with --watch: its receipt is not there any more
 _STATE_WIDTH = max(map(len, STATES)) + INDENT
@@ -108,34 +110,42 @@ class ListCommand:
 
     def watch(self, sleep: Callable[[float], None]) -> NoReturn:
         """Print one line for each change, for ever. An error of the cloud is reported once; then it goes on."""
-        started_s = self._workspace.ctx.now()
+        done_since_s = self._workspace.ctx.now() - MAX_JOB_AGE_S
+        query = replace(self._options.build_query(), done_since_s=done_since_s)
         has_problem = False
         while True:
             sleep(POLL_S)
-            listing = self._reader.read(self._options.build_query())
-            if listing.problems:
+            listing = self._reader.read(query)
+            problems = [error for _, error in listing.problems]
+            try:
+                rows = [] if problems else self._add_closed(listing.rows)
+            except CloudError as error:
+                problems = [error]
+            if problems:
                 if not has_problem:
-                    text = f"scribe: {self._workspace.advise(listing.problems[0][1])}. It is tried again"
+                    text = f"scribe: {self._workspace.advise(problems[0])}. It is tried again"
                     self._stderr.print(Text(escape_line(text)), soft_wrap=True)
                 has_problem = True
                 continue
             has_problem = False
-            for row in self._take_changes(listing.rows, started_s):
+            for row in self._take_changes(rows):
                 self._print_change(row)
 
-    def _take_changes(self, rows: list[Row], started_s: float) -> Iterator[Row]:
+    def _add_closed(self, rows: list[Row]) -> list[Row]:
+        """Add what became of recordings that were open or waiting, and are not any more."""
+        names = {row.name for row in rows}
+        left = [row for row in self._rows.values() if row.state in {OPEN, WAITING} and row.name not in names]
+        gone = "its receipt is not there any more"
+        return rows + [self._reader.read_closed(row) or row._replace(state=GONE, note=gone) for row in left]
+
+    def _take_changes(self, rows: list[Row]) -> Iterator[Row]:
         """Yield the rows that changed since the last time, in the order in which that happened."""
-        current = {row.name: row for row in rows}
         for row in sorted(rows, key=lambda row: row.since_s):
             before = self._rows.get(row.name)
-            is_old = before is None and row.state == DONE and row.since_s < started_s - 2 * POLL_S
+            self._rows[row.name] = row
             is_same = before is not None and _get_visible(before) == _get_visible(row)
-            if not is_same and not is_old and (self._is_shown(row) or (before and self._is_shown(before))):
+            if not is_same and (self._is_shown(row) or (before and self._is_shown(before))):
                 yield row
-        for name, row in self._rows.items():
-            if name not in current and row.state in {OPEN, WAITING} and self._is_shown(row):
-                yield row._replace(state=GONE, note="its receipt is not there any more")
-        self._rows = current
 
     def _is_shown(self, row: Row) -> bool:
         return self._options.state in {"", row.state}
@@ -228,5 +238,5 @@ def format_minute(time_s: float) -> str:
 
 
 def _get_visible(row: Row) -> tuple[str, str, float, str]:
-    """Return what a change of is worth a line."""
-    return row.state, describe(row), row.since_s, row.receipt_id
+    """Return what is worth a line when it changes. The time of a job's end and of its receipt's differ a little."""
+    return row.state, describe(row), 0.0 if row.state == DONE else row.since_s, row.receipt_id

@@ -275,7 +275,7 @@ def test_watch_asks_for_what_changed_only() -> None:
         pipeline.take_requests()
 
     watch(pipeline, count, count, upload, count)
-    assert counts[1:] == [(5, 5), (5, 5), (6, 5)]
+    assert counts[1:] == [(4, 4), (4, 4), (5, 4)]
 
 
 def test_watch_says_what_is_gone() -> None:
