@@ -47,6 +47,7 @@ MAX_FAILURES_PER_SWEEP, MAX_FAILED_S = 10, 10.0
 MAX_ROBOT_NOTICES = 5 * MAX_DIGEST_NOTICES  # to one robot in one sweep
 MAX_FOREIGN_AGE_S = MAX_AGE_S + 86_400.0  # of another deployment's: a day more than it keeps its own
 MAX_LISTED = 10_000  # of one target in one sweep
+_FORBIDDEN = 403  # CAM: the role is older than the notices
 
 Send = Callable[[Target, Sequence[Notice], float, float], Outcome]  # with Unix seconds, and the time limit
 
@@ -108,14 +109,31 @@ class Outbox:
         """Store a notice for the targets with these names, by default for the default ones, that want its type.
 
         A name that is no target adds the default targets, so that the notice is not lost. Call it before the receipt is
-        closed. One request for each target. Storing it again changes nothing.
+        closed. One request for each target. Storing it again changes nothing. A notice that the function's role may not
+        store is logged and left out: otherwise its recording would stay open until the role is changed.
         """
         deliveries = []
         for target in self._select_targets(notice, target_names):
             delivery = Delivery(notice, target.name, self._now(), deployment=self._deployment)
-            self._put(delivery_key(self._prefix, delivery), delivery.to_json())
-            deliveries.append(delivery)
+            try:
+                self._put(delivery_key(self._prefix, delivery), delivery.to_json())
+            except RequestRejected as error:
+                if error.status != _FORBIDDEN:
+                    raise
+                self._log_not_stored(delivery, error)
+            else:
+                deliveries.append(delivery)
         return deliveries
+
+    def _log_not_stored(self, delivery: Delivery, error: RequestRejected) -> None:
+        self._log.error(
+            "notice_not_stored",
+            bucket=delivery.notice.bucket,
+            key=delivery.notice.key,
+            target=delivery.target,
+            code=error.code or str(error.status),
+            next_step="run scribe deploy, or scribe policy --create-role, so that the role allows it",
+        )
 
     def _select_targets(self, notice: Notice, target_names: Sequence[str] | None) -> list[Target]:
         names = target_names or ()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import CloudError, OutcomeUnknown, RequestRejected, Throttled
 from shared.notices.models import DELIVERED, Notice, NoticeType, Outcome, OutcomeKind, Target, TargetKind
 from shared.notices.webhook import build_body
 from shared.recordings.announcer import Announcer
@@ -179,6 +180,50 @@ def test_error_of_the_bucket_while_notices_are_sent_stops_nothing() -> None:
     pipeline.notify("s1")
     assert pipeline.get_events("error") == ["notices_failed"]
     assert pipeline.get_text(KEY) == BODY.decode()
+
+
+@pytest.mark.parametrize("body", [BODY, NOT_AUDIO, b""], ids=["done", "failed", "refused at once"])
+def test_role_that_may_not_store_notices_keeps_no_recording_open(body: bytes) -> None:
+    """The role was made before notices were switched on."""
+    pipeline = AnnouncedPipeline(WEBHOOK, WECOM)
+    denied = RequestRejected(resource="notices", status=403, code="AccessDenied", message="secret")
+    pipeline.cloud.before("PUT", ".scribe/notices/", raise_error(denied), times=2)
+    pipeline.upload_and_ingest(KEY, body)
+    pipeline.run_and_notify()
+    assert (pipeline.get_text(KEY) == BODY.decode()) == (body is BODY)
+    assert (pipeline.get_error(KEY) is None) == (body is BODY)
+    assert pipeline.list_open() == []
+    assert len(pipeline.list_done()) == 1
+    lines = [line for line in pipeline.log_lines if line["event"] == "notice_not_stored"]
+    assert [(line["level"], line["bucket"], line["key"], line["target"], line["code"]) for line in lines] == [
+        ("error", INPUT_BUCKET, KEY, "webhook", "AccessDenied"),
+        ("error", INPUT_BUCKET, KEY, "wecom", "AccessDenied"),
+    ]
+    assert "secret" not in str(lines)
+    assert pipeline.notices == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Throttled(resource="notices", status=503, code="SlowDown"),
+        OutcomeUnknown(resource="notices", status=500, code="InternalError"),
+        OutcomeUnknown(resource="notices", code="NoAnswer"),
+        RequestRejected(resource="notices", status=400, code="InvalidArgument"),
+    ],
+    ids=lambda error: error.code,
+)
+def test_other_errors_while_a_notice_is_stored_keep_the_recording_open(error: CloudError) -> None:
+    pipeline = AnnouncedPipeline()
+    pipeline.upload_and_ingest(KEY, BODY)
+    pipeline.cloud.before("PUT", ".scribe/notices/", raise_error(error))
+    with pytest.raises(type(error)):
+        pipeline.run_and_notify()
+    assert len(pipeline.list_open()) == 1
+    pipeline.begin()
+    pipeline.sweep_when_due()
+    assert pipeline.list_open() == []
+    assert [notice.key for notice in pipeline.notices] == [KEY]
 
 
 def test_many_outcomes_of_one_sweep_become_one_message_of_a_robot() -> None:
