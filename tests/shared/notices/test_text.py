@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from shared.notices.models import TargetKind
+from shared.notices.sender import build_request
 from shared.notices.text import clean, cut, cut_middle, escape_markdown
+from tests.helpers.notices import NOW_S, build_notice, build_target
 
 MARKUP = re.compile(r"[<>\[\]`*@\\&$|~]|:/|www\.|\n|\r", re.IGNORECASE)
 DOMAIN = re.compile(r"\w\.[A-Za-z]{2,24}(?![0-9A-Za-z])")
@@ -37,6 +42,25 @@ DOMAIN = re.compile(r"\w\.[A-Za-z]{2,24}(?![0-9A-Za-z])")
         ("zero\u200bwidth", "zero width"),
         ("half\ud800", "half"),
         ("user@evil.com", "user＠evil．com"),
+        ("- # big", "－ # big"),
+        ("# big.mp3", "＃ big.mp3"),
+        ("##big.mp3", "＃＃big.mp3"),
+        ("---", "－－－"),
+        ("+ a.mp3", "＋ a.mp3"),
+        ("===", "＝＝＝"),
+        ("1. call.mp3", "1． call.mp3"),
+        ("12) call.mp3", "12） call.mp3"),
+        ("1.", "1．"),
+        ("1.5 hours.mp3", "1.5 hours.mp3"),
+        ("_a_.mp3", "＿a＿.mp3"),
+        ("calls/__all__.mp3", "calls/＿＿all＿＿.mp3"),
+        ("call_2026_11_26.mp3", "call_2026_11_26.mp3"),
+        ("talk.mov", "talk．mov"),
+        ("talk.MOV", "talk．MOV"),
+        ("talk.zip", "talk．zip"),
+        ("http:evil.mov/a.mp4", "http:evil．mov/a.mp4"),
+        ("10.0.0.1/a.mp3", "10．0．0．1/a.mp3"),
+        ("call 26.11.2026.mp3", "call 26.11.2026.mp3"),
     ],
 )
 def test_hostile_name_is_shown_as_text(name: str, expected: str) -> None:
@@ -49,6 +73,33 @@ def test_no_markup_is_left_in_any_name(name: str) -> None:
     assert MARKUP.search(escaped) is None
     domain = DOMAIN.search(escaped)
     assert domain is None
+
+
+@pytest.mark.parametrize("kind", [TargetKind.WECOM, TargetKind.DINGTALK])
+@given(name=st.text(alphabet=st.sampled_from("-+#=_*>~`[]()!|.1 a会"), max_size=12))
+def test_markdown_of_a_robot_shows_any_name_as_text(kind: TargetKind, name: str) -> None:
+    """A parser of CommonMark finds the list of a digest, and nothing that a name has put there."""
+    notices = [build_notice(key=name, duration_ms=duration_ms) for duration_ms in (None, 1000)] * 3
+    for members in (notices, notices[:1]):
+        document = json.loads(build_request(build_target(kind), members, NOW_S).body)["markdown"]
+        text = document["content"] if kind is TargetKind.WECOM else document["text"]
+        found = {
+            token.type for block in MarkdownIt().parse(text) for token in (block, *(block.children or ()))
+        }
+        lists = {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}
+        plain = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak", "hardbreak"}
+        assert found <= plain | lists | {"strong_open", "strong_close"}
+        assert sum(block.type == "bullet_list_open" for block in MarkdownIt().parse(text)) == (
+            len(members) > 1
+        )
+        assert text.count("**") == 2  # of the title
+
+
+def test_card_of_feishu_has_plain_text_without_addresses() -> None:
+    name = "see https://evil.com, www.evil.com, 10.0.0.1 and _talk_.mov"
+    body = json.loads(build_request(build_target(TargetKind.FEISHU), [build_notice(key=name)], NOW_S).body)
+    content = body["card"]["elements"][0]["text"]["content"]
+    assert "see https：//evil．com, www．evil．com, 10．0．0．1 and _talk_．mov" in content
 
 
 @given(st.text())
