@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -17,6 +17,25 @@ from tests.helpers.notices import NOW_S, build_notice, build_target
 
 MARKUP = re.compile(r"[<>\[\]`*@\\&$|~]|:/|www\.|\n|\r", re.IGNORECASE)
 DOMAIN = re.compile(r"\w\.[A-Za-z]{2,24}(?![0-9A-Za-z])")
+
+PARSER = MarkdownIt("commonmark", {"linkify": True}).enable("linkify")
+ADDRESS_PARTS = (
+    "http:",
+    "ftp:",
+    "//",
+    "www.",
+    "evil",
+    "a",
+    ".com",
+    ".mov",
+    ".b",
+    ".中国",
+    "10.0.0.1",
+    "@",
+    "mailto:",
+    "/",
+    " ",
+)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +48,8 @@ DOMAIN = re.compile(r"\w\.[A-Za-z]{2,24}(?![0-9A-Za-z])")
         ("@所有人.mp3", "＠所有人.mp3"),
         ("<at id=all></at>", "＜at id=all＞＜/at＞"),
         ("&#60;@all&#62;", "＆#60;＠all＆#62;"),
-        ("[win](https://evil.example/a)", "［win］(https：//evil．example/a)"),
-        ("![](http://evil.example/a.png)", "!［］(http：//evil．example/a．png)"),
+        ("[win](https://evil.example/a)", "［win］(https：／／evil．example/a)"),
+        ("![](http://evil.example/a.png)", "!［］(http：／／evil．example/a．png)"),
         ("evil.com/a.mp3", "evil．com/a.mp3"),
         ("see evil.com now.mp3", "see evil．com now.mp3"),
         ("www.evil/a.mp3", "www．evil/a.mp3"),
@@ -60,6 +79,7 @@ DOMAIN = re.compile(r"\w\.[A-Za-z]{2,24}(?![0-9A-Za-z])")
         ("talk.zip", "talk．zip"),
         ("http:evil.mov/a.mp4", "http:evil．mov/a.mp4"),
         ("10.0.0.1/a.mp3", "10．0．0．1/a.mp3"),
+        ("ftp://a.b/c.mp3", "ftp：／／a.b/c.mp3"),
         ("call 26.11.2026.mp3", "call 26.11.2026.mp3"),
     ],
 )
@@ -76,22 +96,23 @@ def test_no_markup_is_left_in_any_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [TargetKind.WECOM, TargetKind.DINGTALK])
-@given(name=st.text(alphabet=st.sampled_from("-+#=_*>~`[]()!|.1 a会"), max_size=12))
+@example(name="ftp://a.b/c.mp3")
+@given(
+    name=st.text(alphabet=st.sampled_from("-+#=_*>~`[]()!|.1 a会"), max_size=12)
+    | st.lists(st.sampled_from(ADDRESS_PARTS), max_size=8).map("".join)
+)
 def test_markdown_of_a_robot_shows_any_name_as_text(kind: TargetKind, name: str) -> None:
-    """A parser of CommonMark finds the list of a digest, and nothing that a name has put there."""
+    """A parser that also makes links of addresses finds the list of a digest, and nothing else."""
     notices = [build_notice(key=name, duration_ms=duration_ms) for duration_ms in (None, 1000)] * 3
     for members in (notices, notices[:1]):
         document = json.loads(build_request(build_target(kind), members, NOW_S).body)["markdown"]
         text = document["content"] if kind is TargetKind.WECOM else document["text"]
-        found = {
-            token.type for block in MarkdownIt().parse(text) for token in (block, *(block.children or ()))
-        }
+        blocks = PARSER.parse(text)
+        found = {token.type for block in blocks for token in (block, *(block.children or ()))}
         lists = {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}
         plain = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak", "hardbreak"}
         assert found <= plain | lists | {"strong_open", "strong_close"}
-        assert sum(block.type == "bullet_list_open" for block in MarkdownIt().parse(text)) == (
-            len(members) > 1
-        )
+        assert sum(block.type == "bullet_list_open" for block in blocks) == (len(members) > 1)
         assert text.count("**") == 2  # of the title
 
 
@@ -99,7 +120,7 @@ def test_card_of_feishu_has_plain_text_without_addresses() -> None:
     name = "see https://evil.com, www.evil.com, 10.0.0.1 and _talk_.mov"
     body = json.loads(build_request(build_target(TargetKind.FEISHU), [build_notice(key=name)], NOW_S).body)
     content = body["card"]["elements"][0]["text"]["content"]
-    assert "see https：//evil．com, www．evil．com, 10．0．0．1 and _talk_．mov" in content
+    assert "see https：／／evil．com, www．evil．com, 10．0．0．1 and _talk_．mov" in content
 
 
 @given(st.text())
