@@ -36,7 +36,7 @@ from shared.notices.delivery import (
     target_state_key,
 )
 from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
-from shared.recordings.outbox_sweep import MIN_ATTEMPT_S, SUSPECT_TIMEOUT_S, OutboxSweep, OutOfTime
+from shared.recordings.outbox_sweep import MIN_ATTEMPT_S, SUSPECT_TIMEOUT_S, OutboxSweep, OutOfTime, rotate
 from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
@@ -189,10 +189,8 @@ class Outbox:
         """
         sweep = OutboxSweep(remaining_s)
         by_target = self._list_due()
-        names = list(by_target)
-        start = min(int(self._random() * len(names)), max(len(names) - 1, 0))
-        for position, name in enumerate(names[start:] + names[:start]):
-            sweep.begin_target(len(names) - position)
+        for position, name in enumerate(rotate(list(by_target), self._random())):
+            sweep.begin_target(len(by_target) - position)
             try:
                 self._send_due_to(name, by_target[name], sweep)
             except OutOfTime:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 MIN_ATTEMPT_S = 0.5  # with less time left, an attempt would only be cut off
 SUSPECT_TIMEOUT_S = 5.0  # for a target whose last attempt failed
 MAX_WAIT_S, MAX_TOTAL_WAIT_S = 5.0, 20.0  # for a target that asks for a short pause; in one sweep
 RESERVED_S = 3.0  # to store what an attempt showed
 MIN_SHARE_S = 5.0  # of a sweep, for one target, while there is time
+
+
+def rotate(items: Sequence[T], random: float) -> list[T]:
+    """Return the items in their order, from one that `random`, from 0 to 1, chooses."""
+    start = min(int(random * len(items)), max(len(items) - 1, 0))
+    return [*items[start:], *items[:start]]
 
 
 class OutOfTime(Exception):
