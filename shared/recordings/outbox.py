@@ -214,10 +214,16 @@ class Outbox:
                     marker = after_target_marker(self._prefix, parsed.target)
                     break
                 age_s = self._now() - parse_timestamp(item.modified)
-                if parsed.due_s or age_s >= self._first_attempt_lease_s:
+                if age_s >= self._get_min_age_s(parsed):
                     by_target.setdefault(parsed.target, []).append(_Entry(item.key, parsed, item.modified))
             else:
                 return by_target
+
+    def _get_min_age_s(self, parsed: DeliveryKey) -> float:
+        """Return the age from which on this sweep takes a notice that is due."""
+        if not parsed.may_be_of(self._deployment):
+            return MAX_FOREIGN_AGE_S
+        return 0.0 if parsed.due_s else self._first_attempt_lease_s
 
     def _send_due_to(self, name: str, entries: Iterable[_Entry], sweep: OutboxSweep) -> None:
         target = self._targets.get(name)

@@ -469,9 +469,33 @@ def test_notice_of_another_deployment_is_left_alone() -> None:
     setup = Setup(deployment="ap-chengdu/default/scribe-prod-")
     setup.outbox.store(build_notice())
     setup.outbox = setup.build(WEBHOOK, deployment="ap-chengdu/default/scribe-test-")
+    setup.cloud.requests.clear()
     assert setup.sweep() == NoticeCounts()
     assert setup.sweep(MAX_AGE_S) == NoticeCounts()
     assert len(setup.list_open()) == 1
+    assert [request.method for request in setup.cloud.requests] == ["LIST"] * 2  # it is not read
+
+
+def test_notice_without_the_deployment_in_its_key_is_read_and_left_alone() -> None:
+    setup = Setup(deployment="ap-chengdu/default/scribe-test-")
+    delivery = Delivery(build_notice(), "webhook", setup.cloud.clock.now(), deployment="")
+    key = delivery_key(PREFIX, delivery)
+    other = delivery._replace(deployment="ap-chengdu/default/scribe-prod-")
+    setup.cloud.put_object(OUTPUT_BUCKET, key, other.to_json(), {})
+    assert setup.sweep() == NoticeCounts()
+    assert setup.list_open() == [key]
+
+
+def test_same_notice_of_two_deployments_is_sent_by_each() -> None:
+    setup = Setup(deployment="ap-chengdu/default/scribe-prod-")
+    other = setup.build(WEBHOOK, deployment="ap-chengdu/default/scribe-test-")
+    for outbox in (setup.outbox, other):
+        outbox.store(build_notice())
+    assert setup.sweep() == NoticeCounts(delivered=1)
+    assert len(setup.list_open()) == 1
+    setup.outbox = other
+    assert setup.sweep() == NoticeCounts(delivered=1)
+    assert setup.list_keys() == []
 
 
 @pytest.mark.parametrize("target", [WEBHOOK, WECOM], ids=["same target", "unknown target"])
