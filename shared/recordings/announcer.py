@@ -13,8 +13,10 @@ from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure
 from shared.recordings.notices import build_done_notice, build_failed_notice
-from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, NoticeCounts, Outbox, Send
-from shared.recordings.outbox_sweep import rotate
+from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, Outbox
+from shared.recordings.outbox_store import Send
+from shared.recordings.outbox_sweep import NoticeCounts
+from shared.recordings.outbox_time import rotate
 from shared.recordings.receipt import Receipt
 from shared.transcript import Transcript
 
