@@ -19,6 +19,7 @@ from shared.recordings.failures import (
     FailureReason,
 )
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata, is_sidecar_event
+from shared.recordings.index import open_index
 from shared.recordings.keys import FULL_NAME, get_stem
 from shared.recordings.models import Result, Status
 from shared.recordings.options import OptionChoice, choose_for_recording, log_choice
@@ -245,6 +246,8 @@ def _start(
                 ctx, recording.bucket, recording.key
             )  # other content was uploaded: start from HEAD again
         return _already_done(done)
+    if done and done.state is FAILED:
+        open_index(ctx, recording.bucket).remove_failed(receipt.id)
     log_choice(ctx, recording.key, choice)
     return submit_job(ctx, receipt, secret)
 

@@ -44,7 +44,7 @@ EVERY_FUNCTION = (
     )
     | modules(
         "shared.recordings",
-        "changed_options content context failures filters keys models options outputs proof receipt receipt_store"
+        "changed_options content context failures filters index keys models options outputs proof receipt receipt_store"
         " sidecars submit",
     )
 )
