@@ -1,4 +1,4 @@
-"""Why a recording has no transcript, from its error object; and which refusals concern every other recording as well."""
+"""Why a recording has no transcript, from its error object; and which refusals concern every other one as well."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@
     transcribed           transcripts missing: reopened with the paid job. Else nothing
     uploaded since        ingested, as the audit does
 
-Only one attempt can have an open receipt (receipt_store.py), so the sweep, an event or a second retry at the same moment
-pay nothing either; and what is left by a kill is continued by the sweep or by the next retry.
+Only one attempt can have an open receipt (receipt_store.py), so the sweep, an event or a second retry at the same
+moment pay nothing either; and what is left by a kill is continued by the sweep or by the next retry.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from shared.recordings.outputs import has_own_transcripts
 from shared.recordings.receipt import FAILED, TRANSCRIBED, InvalidReceipt, Receipt, Recording, sortable_key
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES
 from shared.recordings.resume import find_job_by_receipt, resume_attempt
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job
 
@@ -101,9 +102,11 @@ class Retrier:
             return self._continue(open_receipt)
         if store.get_waiting(recording.id):
             if head.is_archived:
-                detail = "it is in an archive: restore it in the COS console, it is then submitted automatically"
+                detail = (
+                    "it is in an archive: restore it in the COS console, it is then submitted automatically"
+                )
                 return Outcome(bucket, key, "waiting", detail)
-            return self._ingest(bucket, key)
+            return self._ingest(bucket, key, waiting_id=recording.id)
         done = store.get_done(recording.id)
         if done is None:
             skipped = check_skipped(self._ctx.settings, bucket, key)
@@ -129,13 +132,11 @@ class Retrier:
             return self._retry_failed(receipt, None)
         return Outcome(bucket, key, "failed", "the object is not there any more")
 
-    def _ingest(self, bucket: str, key: str) -> Outcome:
+    def _ingest(self, bucket: str, key: str, *, waiting_id: str = "") -> Outcome:
         """Take what was uploaded since, or waits, as the audit does."""
-        receipt_id = ""
         result = ingest(self._ctx, bucket, key)
-        receipt_id = result.receipt_id
-        if receipt_id and result.status is not Status.WAITING:
-            self._ctx.receipts(bucket).delete_waiting(receipt_id)
+        if waiting_id and result.status is not Status.WAITING:
+            self._ctx.receipts(bucket).delete_waiting(waiting_id)
         return self._describe(result)
 
     def _continue(self, receipt: Receipt) -> Outcome:
@@ -172,7 +173,9 @@ class Retrier:
         ctx = self._ctx.for_region(done.region)
         job = _find_job(ctx, done) if done.job_id else find_job_by_receipt(ctx, done)
         if job and (job.state == SUCCESS or job.state not in FINAL_STATES):
-            return self._reopen(ctx, done, done.with_job(job.job_id))
+            # A list of jobs has no results.
+            known_job = job if done.job_id else None
+            return self._reopen(ctx, done, done.with_job(job.job_id), known_job)
         if job is None and done.job_id and not _has_surely_failed(ctx, done):
             detail = (
                 f"the speech service does not know its job {done.job_id} now, which may be paid for. For a new job, "
@@ -186,9 +189,7 @@ class Retrier:
         recording = Recording(done.bucket, done.key, content.head.etag, content.head.size)
         choice = choose_for_recording(ctx, recording, content.head)
         may_submit = bool(choice.invalid) or self._limiter.acquire(done.bucket)
-        result = start_new_work(
-            ctx, recording, content.head, choice, done_before=done, may_submit=may_submit
-        )
+        result = start_new_work(ctx, recording, content.head, choice, done_before=done, may_submit=may_submit)
         return self._describe(result)
 
     def _check_transcripts(self, done: Receipt) -> Outcome:
@@ -198,7 +199,7 @@ class Retrier:
             return _build_outcome(done, "done", "its transcripts are there")
         return self._reopen(ctx, done, done)
 
-    def _reopen(self, ctx: Context, done: Receipt, changed: Receipt) -> Outcome:
+    def _reopen(self, ctx: Context, done: Receipt, changed: Receipt, job: Job | None = None) -> Outcome:
         """Reopen with the paid job, and write its result if it is there already."""
         result = reopen_with_job(ctx, done.modified_s, done, changed)
         if result.status is not Status.REOPENED:
@@ -206,7 +207,7 @@ class Retrier:
         receipt = ctx.receipts(done.bucket).get_open(done.id)
         if receipt is None or receipt.job_id != changed.job_id:
             return _build_outcome(changed, "in_progress", "another attempt continued")
-        outcome = self._complete(ctx, receipt, _find_job(ctx, receipt))
+        outcome = self._complete(ctx, receipt, job or _find_job(ctx, receipt))
         if outcome.outcome == "in_progress":
             return _build_outcome(changed, "reopened", f"its job is paid for: {_BY_SWEEP}")
         return outcome
@@ -250,10 +251,10 @@ def _get_content(ctx: Context, bucket: str, key: str) -> _Content | None:
         if error.status not in UNREADABLE_STATUSES:
             raise
         listed = find_in_listing(ctx, bucket, key)
-        # A role or a key that may not read anything has no receipts to show either.
         if listed is None:
             raise
-        return _Content(ObjectMetadata(listed.etag, listed.size, ""), is_readable=False)
+        modified_s = parse_timestamp(listed.modified)
+        return _Content(ObjectMetadata(listed.etag, listed.size, "", modified_s), is_readable=False)
 
 
 def _find_job(ctx: Context, receipt: Receipt) -> Job | None:

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
+from shared.errors import NotFound
+from shared.recordings.context import Context
 from shared.recordings.keys import OUTPUT_MARK, STATE_MARK
 from shared.recordings.receipt import (
     MAX_SORTABLE_BYTES,
@@ -89,6 +91,16 @@ def forgotten_key(settings: Settings, recording: Recording) -> str:
     """Return the key that says: the operator had this recording forgotten. It has no name in it."""
     digest = hashlib.sha256(f"forgotten\n{recording.id}".encode()).hexdigest()[:32]
     return index_prefix(settings, "forgotten/") + digest
+
+
+def is_forgotten(ctx: Context, recording: Recording) -> bool:
+    """Check whether the operator had this recording forgotten: only its upload starts new work on it. One request."""
+    bucket = ctx.settings.output_bucket_for(recording.bucket)
+    try:
+        ctx.output_cos.get(bucket, forgotten_key(ctx.settings, recording))
+    except NotFound:
+        return False
+    return True
 
 
 def get_month(time_s: float) -> str:
