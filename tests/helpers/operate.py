@@ -86,12 +86,10 @@ class OperatedPipeline(InMemoryPipeline):
         return result
 
     def write_index(self) -> None:
-        """Note every closed receipt, as the functions do. Existing entries stay as they are."""
+        """Write the index of the closed receipts again: each finished recording has SECONDS."""
+        self.drop_index()
         index = RecordingIndex(FakeCos(self.cloud), self.ctx.settings, OUTPUT_BUCKET)
-        known = "\n".join(self.list_keys(index_prefix(self.ctx.settings, "")))
         for receipt in self.list_done():
-            if receipt.id in known:
-                continue
             if receipt.state is TRANSCRIBED:
                 index.add_finished(receipt, parse_timestamp(self.cloud.jobs[receipt.job_id].ended), SECONDS)
             elif receipt.state is FAILED:
