@@ -61,7 +61,7 @@ def clean(text: str) -> str:
 
 
 class CleanText(str):
-    """A text that is already without secrets and control characters."""
+    """A text that is already without secrets and control characters, or is meant to be given away, as an address is."""
 
     __slots__ = ()
 
@@ -78,7 +78,7 @@ def format_json(document: Any, encoding: str = "utf-8", indent: int | None = 2) 
 
 def _hide_values(value: Any) -> Any:
     if isinstance(value, str):
-        return SECRETS.hide(value)
+        return value if isinstance(value, CleanText) else SECRETS.hide(value)
     if isinstance(value, dict):
         return {SECRETS.hide(str(name)): _hide_values(member) for name, member in value.items()}
     return [_hide_values(member) for member in value] if isinstance(value, list | tuple) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cli.config import Commands
@@ -85,12 +86,10 @@ class OperatedPipeline(InMemoryPipeline):
         return result
 
     def write_index(self) -> None:
-        """Note every closed receipt, as the functions do. Existing entries stay as they are."""
+        """Write the index of the closed receipts again: each finished recording has SECONDS."""
+        self.drop_index()
         index = RecordingIndex(FakeCos(self.cloud), self.ctx.settings, OUTPUT_BUCKET)
-        known = "\n".join(self.list_keys(index_prefix(self.ctx.settings, "")))
         for receipt in self.list_done():
-            if receipt.id in known:
-                continue
             if receipt.state is TRANSCRIBED:
                 index.add_finished(receipt, parse_timestamp(self.cloud.jobs[receipt.job_id].ended), SECONDS)
             elif receipt.state is FAILED:
@@ -101,3 +100,17 @@ class OperatedPipeline(InMemoryPipeline):
         """Remove the index: that of a version before there was one."""
         for key in self.list_keys(index_prefix(self.ctx.settings, "")):
             del self.cloud.buckets[OUTPUT_BUCKET][key]
+
+
+def build_workspace(
+    pipeline: InMemoryPipeline, config: dict[str, str] | None = None, **settings: Any
+) -> Workspace:
+    """Build a workspace in the pipeline's cloud, with its settings unless others are passed."""
+    ctx = pipeline.build_context(**settings) if settings else pipeline.ctx
+    return Workspace(ctx, Commands(Path(".env")), config or {})
+
+
+def build_console(width: int = 200) -> tuple[SafeConsole, io.StringIO]:
+    """Return a console and what it prints to."""
+    output = io.StringIO()
+    return SafeConsole(file=output, width=width, highlight=False), output
