@@ -66,10 +66,13 @@ class CleanText(str):
     __slots__ = ()
 
 
-def format_json(document: Any, encoding: str = "utf-8") -> CleanText:
-    """Format a document for programs. Secrets are hidden before: JSON stays valid whatever they look like."""
+def format_json(document: Any, encoding: str = "utf-8", indent: int | None = 2) -> CleanText:
+    """Format a document for programs. Secrets are hidden before: JSON stays valid whatever they look like.
+
+    With `indent` None it is one line.
+    """
     ensure_ascii = "utf" not in encoding.lower()
-    text = json.dumps(_hide_values(document), ensure_ascii=ensure_ascii, indent=2)
+    text = json.dumps(_hide_values(document), ensure_ascii=ensure_ascii, indent=indent)
     return CleanText(_IN_TEXT.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
@@ -84,6 +87,12 @@ def _hide_values(value: Any) -> Any:
 def print_json(console: Console, document: Any) -> None:
     """Print a document for programs, without wrapping or colours."""
     console.file.write(CleanText(format_json(document, console.encoding) + "\n"))
+    console.file.flush()
+
+
+def print_json_line(console: Console, document: Any) -> None:
+    """Print a document as one line, for programs that read a line at a time."""
+    console.file.write(CleanText(format_json(document, console.encoding, None) + "\n"))
     console.file.flush()
 
 

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
+from shared.errors import NotFound
+from shared.recordings.context import Context
 from shared.recordings.keys import OUTPUT_MARK, STATE_MARK
 from shared.recordings.receipt import (
     MAX_SORTABLE_BYTES,
@@ -91,6 +93,16 @@ def forgotten_key(settings: Settings, recording: Recording) -> str:
     return index_prefix(settings, "forgotten/") + digest
 
 
+def is_forgotten(ctx: Context, recording: Recording) -> bool:
+    """Check whether the operator had this recording forgotten: only its upload starts new work on it. One request."""
+    bucket = ctx.settings.output_bucket_for(recording.bucket)
+    try:
+        ctx.output_cos.get(bucket, forgotten_key(ctx.settings, recording))
+    except NotFound:
+        return False
+    return True
+
+
 def get_month(time_s: float) -> str:
     """Return the month of a time for billing, such as `2026-11`."""
     return datetime.fromtimestamp(time_s, BILLING_ZONE).strftime("%Y-%m")
@@ -141,3 +153,8 @@ class RecordingIndex:
 
     def _put(self, key: str) -> None:
         self._cos.put(self._bucket, key, b"", metadata=_STATE_METADATA)
+
+
+def open_index(ctx: Context, bucket: str) -> RecordingIndex:
+    """Return the index with the recordings of this input bucket."""
+    return RecordingIndex(ctx.output_cos, ctx.settings, ctx.settings.output_bucket_for(bucket))
