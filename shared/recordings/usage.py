@@ -1,8 +1,9 @@
 """How long a recording is likely to be, before anything has heard it: by its size and the extension of its name.
 
 COS knows the size of an object, not its length. The bit rates below are those with which voice recorders, telephones
-and meeting programs write speech; where a format is used with many, the lower ones: a recording is then rather taken for
-too long than for too short, and a budget is passed by less. The speech service says the real length with the result.
+and meeting programs write speech; where a format is used with many, the lower ones: a recording is then rather taken
+for too long than for too short, and a budget is passed by less. The speech service says the real length with the
+result.
 """
 
 from __future__ import annotations
