@@ -223,6 +223,18 @@ class Settings:
     Example: MAX_IN_FLIGHT=50
     Wrong: MAX_IN_FLIGHT=many
     """
+    monthly_minutes: int = 0
+    """Some. The budget: the minutes of speech that are recognised in a month, which begins at 0:00 in UTC+8.
+
+    At 80 % the default targets of [notices](notices.md) get a warning. What has no room any more waits, with an error
+    object that says so, and is submitted in a later month, or within six hours after the number was raised. The length
+    of a recording is estimated until its result is there, so the budget is passed by what the estimates were too short
+    of: [what it costs](cost.md#a-budget). Buckets with one OUTPUT_BUCKET and STATE_PREFIX have one budget.
+    Empty: no budget
+    Example: MONTHLY_MINUTES=6000
+    Wrong: MONTHLY_MINUTES=0
+    Wrong: MONTHLY_MINUTES="100 hours"
+    """
     jobs_path: str = "asr_jobs"
     """Some. The path of Cloud Infinite's job API: `asr_jobs`, or the newer `jobs`.
 
@@ -302,6 +314,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         sweep_after_s=reader.read_int("SWEEP_AFTER", _check_sweep_after, default=300),
         give_up_after_s=reader.read_int("GIVE_UP_AFTER", _check_int, default=86_400),
         max_in_flight=reader.read_int("MAX_IN_FLIGHT", _check_int, default=0),
+        monthly_minutes=reader.read_int("MONTHLY_MINUTES", _check_positive_int, default=0),
         jobs_path=reader.read_text("JOBS_PATH", _check_jobs_path, default="asr_jobs"),
         callback_url=reader.read_text("CALLBACK_URL", _check_callback_url),
         cloud_endpoint=reader.read_text("CLOUD_ENDPOINT", _check_loopback),
@@ -353,8 +366,8 @@ class _EnvironmentReader:
         return tuple(self._check(name, value, check) for value in values)
 
     def read_int(self, name: str, check: Callable[[str], str], *, default: int) -> int:
-        value = self.read_text(name, check, default=str(default))
-        return int(value) if not check(value) else default
+        value = self.read_text(name, check)
+        return int(value) if value and not check(value) else default
 
     def read_time(self, name: str) -> float:
         """Return Unix seconds; 0 for everything, an empty value or a wrong one."""
@@ -508,6 +521,10 @@ def _check_jobs_path(value: str) -> str:
 
 def _check_int(value: str) -> str:
     return "" if re.fullmatch(r"[0-9]{1,9}", value) else f"is {value[:20]!r}, not a whole number"
+
+
+def _check_positive_int(value: str) -> str:
+    return _check_int(value) or ("" if int(value) else "is 0: leave it empty for none")
 
 
 def _check_sweep_after(value: str) -> str:

@@ -64,6 +64,7 @@ SETTINGS = {
     "QUEUE_ID": "",
     "GIVE_UP_AFTER": "",
     "MAX_IN_FLIGHT": "",
+    "MONTHLY_MINUTES": "",
     "JOBS_PATH": "",
     "CALLBACK_URL": "",
     "NOTIFY_ON": "",

@@ -101,7 +101,8 @@ class Scope(NamedTuple):
 class Query:
     """Which rows to read. `bucket` and `prefix` "" for all; `limit` is for done ones; `since_s` 0 for all.
 
-    `with_details`: read the receipts of done ones too.
+    `with_details`: read the receipts of done ones too. `done_since_s`: done ones are looked for in the index only, from
+    this time on, also with a bucket or a prefix.
     """
 
     states: Collection[str] = STATES
@@ -110,11 +111,16 @@ class Query:
     since_s: float = 0.0
     limit: int = 100
     with_details: bool = False
+    done_since_s: float = 0.0
 
     @property
     def reads_closed(self) -> bool:
         """Whether closed receipts are read to find what is done, in place of the index."""
-        return bool(self.bucket or self.prefix)
+        return bool(self.bucket or self.prefix) and not self.done_since_s
+
+    def is_wanted(self, row: Row) -> bool:
+        """Check prefix and time. What has no time is shown."""
+        return row.key.startswith(self.prefix) and not 0 < row.since_s < self.since_s
 
 
 @dataclass(slots=True)

@@ -89,6 +89,18 @@ class RowReader:
         listing.rows = others + done[: query.limit]
         return listing
 
+    def read_closed(self, row: Row) -> Row | None:
+        """Return the row of an open recording after it was closed; None if it has none. Raises CloudError."""
+        try:
+            receipt = self._workspace.ctx.receipts(row.bucket).get_done(row.receipt_id)
+        except InvalidReceipt:
+            return None
+        if receipt and receipt.state is FAILED_RECEIPT:
+            return add_error(self._workspace, build_row(receipt, FAILED, receipt.finished_s), receipt)
+        if receipt and receipt.state is TRANSCRIBED:
+            return build_row(receipt, DONE, receipt.finished_s)
+        return None
+
     def _group_scopes(self, query: Query) -> dict[str, list[Scope]]:
         settings = self._workspace.settings
         buckets = [bucket for bucket in settings.input_buckets if query.bucket in {"", bucket}]
@@ -97,7 +109,7 @@ class RowReader:
             state_bucket = settings.output_bucket_for(bucket)
             scope = Scope(state_bucket, f"{bucket}/{sortable_key(query.prefix)}")
             groups.setdefault(state_bucket, []).append(scope)
-        if not query.reads_closed:  # one listing instead of one for each bucket
+        if not query.bucket and not query.prefix:  # one listing instead of one for each bucket
             groups = {
                 name: scopes if len(scopes) == 1 else [Scope(name, "")] for name, scopes in groups.items()
             }
@@ -146,14 +158,11 @@ class _BucketReader:
             closed = self._read_failed(failed, taken) if FAILED in states else {}
             if DONE in states:
                 is_exhausted = self._read_done([] if FAILED in states else failed, closed, taken, known)
-            if is_exhausted if DONE in states else FAILED in states:
+            needs_more = is_exhausted if DONE in states else FAILED in states
+            if needs_more and not self._query.done_since_s:
                 self._read_unindexed(closed, taken, known)
             rows += closed.values()
-        self._listing.rows += [row for row in rows if row.state in states and self._is_wanted(row)]
-
-    def _is_wanted(self, row: Row) -> bool:
-        is_new = row.since_s >= self._query.since_s or not row.since_s
-        return is_new and row.key.startswith(self._query.prefix)
+        self._listing.rows += [row for row in rows if row.state in states and self._query.is_wanted(row)]
 
     def _list(self, prefix: str) -> list[Entry]:
         """List receipts or entries of the index, which have the same ids. One request for each 1,000."""
@@ -271,12 +280,12 @@ class _BucketReader:
         rows: dict[_Name, Row] = {}
         is_exhausted = True
         for finished in self._index.iter_finished():
-            if finished.ended_s < self._query.since_s:
+            if finished.ended_s < max(self._query.since_s, self._query.done_since_s):
                 is_exhausted = False
                 break
             known.add(finished.receipt_id)
             row = self._build_done_row(finished)
-            if row is None or row.name in taken or row.name in rows:
+            if row is None or row.name in taken or row.name in rows or not self._query.is_wanted(row):
                 continue
             others = [closed[row.name]] if row.name in closed else []
             others += filter(None, map(self._read_failed_row, unread.get(_get_start(row.receipt_id), ())))

@@ -16,10 +16,11 @@ from cli.policy.diff import Permission
 from cli.redaction import is_target_variable
 from shared.options.hot_words import HOT_WORDS_FOLDER, find_templates_bucket
 from shared.options.sidecar import SIDECAR_SUFFIX
+from shared.recordings.index import INDEX_FOLDER
 from shared.settings import NOTICES_PREFIX, Settings, load_settings
 
 CI_ROLE = "CI_QCSRole"
-MAX_NAMED_BUCKETS = 5  # the sidecars, and the notices, of more buckets share one resource
+MAX_NAMED_BUCKETS = 5  # the sidecars, notices and indexes of more buckets share one resource
 LOCK_FOLDER = "deploy-lock/"  # below STATE_PREFIX
 
 
@@ -41,6 +42,7 @@ class ResourceScope:
     state_prefix: str
     jobs_path: str = "asr_jobs"
     has_notices: bool = False
+    has_budget: bool = False
 
     @property
     def output_buckets(self) -> tuple[str, ...]:
@@ -74,8 +76,8 @@ class ResourceScope:
         return self._output_resources(self.state_prefix + name)
 
     def shared_receipt_resources(self, name: str) -> tuple[str, ...]:
-        """The same. With notices, those of many buckets share one resource, as sidecars: ten must fit into a policy."""
-        if self.has_notices and len(self.output_buckets) > MAX_NAMED_BUCKETS:
+        """The same. Those of many buckets share one resource, as sidecars: ten must fit into a policy."""
+        if len(self.output_buckets) > MAX_NAMED_BUCKETS:
             appids = dict.fromkeys(map(_parse_appid, self.output_buckets))
             path = f"*/{self.state_prefix}{name}*"
             return tuple(f"qcs::cos:{self.output_region}:uid/{appid}:{path}" for appid in appids)
@@ -122,6 +124,7 @@ def scope_from_settings(settings: Settings, uin: str) -> ResourceScope:
         state_prefix=settings.state_prefix,
         jobs_path=settings.jobs_path,
         has_notices=bool(settings.targets),
+        has_budget=bool(settings.monthly_minutes),
     )
 
 
@@ -175,6 +178,7 @@ class ResourceKind(Enum):
     TRANSCRIPT = "transcripts and error objects"
     SPEECH = "the speech service of the input bucket"
     NOTICES = "notices"
+    INDEX = "the index of recordings"
     HOT_WORDS = "lists of templates with hot words"
     CI_ROLE = "the role of the speech service"
 
@@ -188,6 +192,7 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
     ResourceKind.CLAIM: lambda scope: scope.receipt_resources("claim/"),
     ResourceKind.WAITING: lambda scope: scope.shared_receipt_resources("waiting/"),
     ResourceKind.NOTICES: lambda scope: scope.shared_receipt_resources("notices/"),
+    ResourceKind.INDEX: lambda scope: scope.shared_receipt_resources(INDEX_FOLDER),
     ResourceKind.HOT_WORDS: ResourceScope.hot_words_resources,
     ResourceKind.STATE: lambda scope: scope.receipt_resources(""),
     ResourceKind.STATE_BUCKET: ResourceScope.output_bucket_resources,
@@ -202,7 +207,8 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
 class Grant:
     """A function may call this action on this kind of resource.
 
-    `jobs_path` is set if only that form of the speech API needs it; `notices` if only a deployment with targets does.
+    `jobs_path` is set if only that form of the speech API needs it; `notices` if only a deployment with targets does;
+    `budget` if only one with MONTHLY_MINUTES.
     """
 
     function: str
@@ -211,6 +217,7 @@ class Grant:
     reason: str
     jobs_path: str = ""
     notices: bool = False
+    budget: bool = False
 
     def resources(self, scope: ResourceScope) -> tuple[str, ...]:
         """The resources in CAM's six parts."""
@@ -241,6 +248,8 @@ TABLE = (
     Grant("upload", "cos:GetObject", _ON.WAITING, "whether an archived recording was reported already"),
     Grant("upload", "cos:PutObject", _ON.WAITING, "the receipt of an archived recording"),
     Grant("upload", "cos:DeleteObject", _ON.WAITING, "the archived recording was restored"),
+    Grant("upload", "cos:PutObject", _ON.INDEX, "the entry of a recording that has failed"),
+    Grant("upload", "cos:DeleteObject", _ON.INDEX, "the recording that failed is submitted once more"),
     Grant("upload", "cos:GetObject", _ON.HOT_WORDS, "which template has the hot words of the recording"),
     Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, "submits the job"),
     Grant("upload", "cam:PassRole", _ON.CI_ROLE, "the job runs with that role (CI document 1045/73385)"),
@@ -264,6 +273,8 @@ TABLE = (
     Grant("callback", "cos:HeadObject", _ON.TRANSCRIPT, "whether Scribe wrote the transcript beside its own"),
     Grant("callback", "cos:PutObject", _ON.DONE, "closes the receipt"),
     Grant("callback", "cos:DeleteObject", _ON.OPEN, "closes the receipt"),
+    Grant("callback", "cos:PutObject", _ON.INDEX, "the entry of a finished job, or of a failed recording"),
+    Grant("callback", "cos:DeleteObject", _ON.INDEX, "the recording that failed has a late result"),
     Grant("callback", "cos:DeleteObject", _ON.CLAIM, "the claims on the closed receipt"),
     # A recording that was replaced can come back while its receipt is being closed: then it gets a new one.
     Grant("callback", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
@@ -319,6 +330,7 @@ TABLE = (
     # granted.
     Grant("upload", "ci:CreateMediaJobs", _ON.SPEECH, "submits the job", "jobs"),
     Grant("sweep", "ci:CreateMediaJobs", _ON.SPEECH, "submits deferred recordings", "jobs"),
+    Grant("upload", "cos:GetObject", _ON.INDEX, "whether the warning of the budget was given", budget=True),
     # Below STATE_PREFIX, where the sweep may do all of it.
     Grant("upload", "cos:PutObject", _ON.NOTICES, "the notice of a recording that has failed", notices=True),
     Grant("upload", "cos:GetObject", _ON.NOTICES, "whether the target takes notices now", notices=True),
@@ -339,6 +351,7 @@ def grants_for(function: str, scope: ResourceScope) -> tuple[Grant, ...]:
         if grant.function == function
         and grant.jobs_path in {"", scope.jobs_path}
         and (scope.has_notices or not grant.notices)
+        and (scope.has_budget or not grant.budget)
     )
 
 

@@ -13,6 +13,7 @@ from shared.options.model import OPTIONS
 from shared.options.parse import Choice
 from shared.recordings.context import Context
 from shared.recordings.failures import NO_RESULT_IN_TIME, RESULT_GONE, Failure, failure_from_job
+from shared.recordings.index import open_index
 from shared.recordings.keys import OUTPUT_MARK, raw_result_key
 from shared.recordings.models import Result, Status
 from shared.recordings.outputs import (
@@ -108,7 +109,7 @@ def complete_job(
 ) -> Result:
     """End the work of a finished job, if it is the job of a receipt that is not done yet.
 
-    Pass a `receipt` that was just read to save a request. A second call writes the same bytes. Costs at most five
+    Pass a `receipt` that was just read to save a request. A second call writes the same bytes. Costs at most six
     requests plus one per format. Raises CloudError, InvalidReceipt or DeadlineExceeded; the receipt is then still open.
     """
     label = parse_user_data(job.user_data)
@@ -186,7 +187,10 @@ def _write_late_result(ctx: Context, done: Receipt, job: Job) -> Result:
     created = ctx.receipts(done.bucket).create(reopened, now_s)
     if created is None:
         return Result.of(done, Status.IN_PROGRESS, job_id=job.job_id, reason="it was uploaded again")
-    return _write_job_result(ctx, created, job)
+    result = _write_job_result(ctx, created, job)
+    if result.status is Status.TRANSCRIBED:
+        open_index(ctx, done.bucket).remove_failed(done.id)
+    return result
 
 
 def _superseded_job(status: Status, receipt: Receipt, job: Job) -> Result:
@@ -239,7 +243,7 @@ def _write_job_result(
         recovered = recover_transcripts(ctx, receipt)
         if recovered:
             return recovered
-    return _write_result(ctx, noted, result)
+    return _write_transcript(ctx, noted, _build_transcript(noted, result), job)
 
 
 def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
@@ -272,7 +276,7 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         return rewritten
     result = _read_raw_result(ctx, receipt, done.finished_s)
     if result:
-        return _write_result(ctx, receipt, result)
+        return _write_transcript(ctx, receipt, _build_transcript(receipt, result))
     ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
     if ctx.now() - receipt.created_s <= (ctx.settings.give_up_after_s or LONG_WAIT_S):
         return Result.of(receipt, Status.JOB_RUNNING, reason="its result is not there for the moment")
@@ -325,12 +329,18 @@ def _read_raw_result(
     return _EMPTY_RESULT._replace(lines=content.body.decode("utf-8", "replace"))
 
 
-def _write_result(ctx: Context, receipt: Receipt, result: JobResult) -> Result:
-    return _write_transcript(ctx, receipt, _build_transcript(receipt, result))
+def _write_transcript(
+    ctx: Context, receipt: Receipt, transcript: Transcript, job: Job | None = None
+) -> Result:
+    """Write a transcript with the receipt's title, names and layout in its formats, and close the receipt.
 
-
-def _write_transcript(ctx: Context, receipt: Receipt, transcript: Transcript) -> Result:
-    """Write a transcript with the receipt's title, names and layout in its formats, and close the receipt."""
+    `job` is what it was made from; None if it is written again from what is left of a job that is in the index.
+    """
+    if job:
+        # Before the transcripts: whatever is written of a job, the index has it.
+        open_index(ctx, receipt.bucket).add_finished(
+            receipt, _get_ended_s(receipt, job), _get_seconds(transcript)
+        )
     options = receipt.recording_options
     choices = {
         name: Choice(getattr(options, OPTIONS[name].field), source)
@@ -344,6 +354,18 @@ def _write_transcript(ctx: Context, receipt: Receipt, transcript: Transcript) ->
         ctx.announcer.announce_done(ctx, receipt, named)
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.TRANSCRIBED)
+
+
+def _get_ended_s(receipt: Receipt, job: Job) -> float:
+    """Return when a job ended: the same whenever its transcripts are written."""
+    return parse_timestamp(job.ended) or parse_timestamp(job.created) or receipt.created_s
+
+
+def _get_seconds(transcript: Transcript) -> float:
+    """Return the length of a recording, or the end of its last sentence if the service does not say it."""
+    if transcript.duration_ms is not None:
+        return transcript.duration_ms / 1000
+    return max((sentence.end_ms for sentence in transcript.sentences), default=0) / 1000
 
 
 def _build_transcript(receipt: Receipt, result: JobResult) -> Transcript:

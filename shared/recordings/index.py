@@ -153,3 +153,8 @@ class RecordingIndex:
 
     def _put(self, key: str) -> None:
         self._cos.put(self._bucket, key, b"", metadata=_STATE_METADATA)
+
+
+def open_index(ctx: Context, bucket: str) -> RecordingIndex:
+    """Return the index with the recordings of this input bucket."""
+    return RecordingIndex(ctx.output_cos, ctx.settings, ctx.settings.output_bucket_for(bucket))

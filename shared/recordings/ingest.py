@@ -19,6 +19,7 @@ from shared.recordings.failures import (
     FailureReason,
 )
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata, is_sidecar_event
+from shared.recordings.index import open_index
 from shared.recordings.keys import FULL_NAME, get_stem
 from shared.recordings.models import Result, Status
 from shared.recordings.options import OptionChoice, choose_for_recording, log_choice
@@ -230,14 +231,7 @@ def start_new_work(
     receipt = _build_receipt(ctx, recording, choice, head.modified_s, superseded_job_ids, secret)
     store = ctx.receipts(recording.bucket)
     if choice.invalid or head.is_archived:
-        # Its job may run: the metadata, ENGINE or the storage class can have changed since.
-        in_flight = store.get_open(recording.id)
-        if in_flight:
-            return Result.of(in_flight, Status.IN_PROGRESS)
-    if choice.invalid:
-        return _fail_unsubmitted(ctx, receipt, Failure(choice.invalid))
-    if head.is_archived:
-        return wait_for_restore(ctx, receipt)
+        return _end_without_job(ctx, receipt, choice)
     created = store.create(receipt, receipt.created_s)
     if created is None:
         return Result.of(receipt, Status.IN_PROGRESS)
@@ -254,10 +248,23 @@ def start_new_work(
                 ctx, recording.bucket, recording.key
             )  # other content was uploaded: start from HEAD again
         return _already_done(done)
+    if done and done.state is FAILED:
+        open_index(ctx, recording.bucket).remove_failed(receipt.id)
     log_choice(ctx, recording.key, choice)
     if not may_submit:
         return defer_to_sweep(ctx, receipt, reason="the queue has no room")
     return submit_job(ctx, receipt, secret)
+
+
+def _end_without_job(ctx: Context, receipt: Receipt, choice: OptionChoice) -> Result:
+    """Report that the options are invalid or, if they are not, that the recording is in an archive."""
+    in_flight = ctx.receipts(receipt.bucket).get_open(receipt.id)
+    if in_flight:
+        # Its job may run: the metadata, ENGINE or the storage class can have changed since.
+        return Result.of(in_flight, Status.IN_PROGRESS)
+    if choice.invalid:
+        return _fail_unsubmitted(ctx, receipt, Failure(choice.invalid))
+    return wait_for_restore(ctx, receipt)
 
 
 def _fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result:

@@ -14,6 +14,7 @@ from shared.options.model import OPTIONS
 from shared.recordings.changed_options import TEXT_OPTIONS
 from shared.recordings.context import Context
 from shared.recordings.failures import ERROR_CONTENT_TYPE, Failure, render_error_object
+from shared.recordings.index import open_index
 from shared.recordings.keys import (
     ERROR_EXTENSION,
     ERROR_MARK,
@@ -122,6 +123,7 @@ def fail_recording(
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
     if ctx.announcer:
         ctx.announcer.announce_failed(ctx, receipt, failure)
+    open_index(ctx, receipt.bucket).add_failed(receipt.id)
     was_open = store.close_if_same(receipt.close(FAILED, ctx.now()))
     if not was_open and receipt.job_id and has_own_transcripts(ctx, receipt):
         return _close_transcribed(ctx, receipt)
@@ -133,6 +135,7 @@ def _close_transcribed(ctx: Context, receipt: Receipt) -> Result:
     if ctx.announcer:
         ctx.announcer.withdraw_failed(receipt)
     ctx.receipts(receipt.bucket).close_if_same(receipt.close(TRANSCRIBED, ctx.now()))
+    open_index(ctx, receipt.bucket).remove_failed(receipt.id)
     return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
 
 
@@ -149,6 +152,7 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
     if ctx.announcer:
         ctx.announcer.announce_failed(ctx, receipt, failure)
+    open_index(ctx, receipt.bucket).add_failed(receipt.id)
     ctx.receipts(receipt.bucket).update_done(receipt.close(FAILED, ctx.now()))
     return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
 

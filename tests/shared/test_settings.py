@@ -30,6 +30,7 @@ WRONG = {
     "STATE_PREFIX": ("/state/", "slash"),
     "GIVE_UP_AFTER": ("-1", "'-1'"),
     "MAX_IN_FLIGHT": ("1e3", "'1e3'"),
+    "MONTHLY_MINUTES": ("0", "is 0: leave it empty"),
     "CALLBACK_URL": (f"http://example.com/{TOKEN}", "https://"),
     "FORMATS": ("json,pdf", "'pdf'"),
     "ENGINE": ("16k zh", "'16k zh'"),

@@ -14,25 +14,6 @@ from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, Fak
 from tests.helpers.fakes import FakeCos
 from tests.helpers.operate import OperatedPipeline
 
-ARCHIVE = "ARCHIVE"
-
-
-def create_mixed() -> OperatedPipeline:
-    """One recording in each state, each a minute after the one before."""
-    pipeline = OperatedPipeline()
-    pipeline.transcribe("calls/完成.mp3", b"done")
-    pipeline.cloud.clock.advance(60)
-    pipeline.transcribe("calls/broken.mp3", NOT_AUDIO)
-    pipeline.cloud.clock.advance(60)
-    pipeline.upload("archive/old.mp3", b"old")
-    pipeline.cloud.change_object(INPUT_BUCKET, "archive/old.mp3", storage=ARCHIVE)
-    pipeline.ingest("archive/old.mp3")
-    pipeline.cloud.clock.advance(60)
-    pipeline.upload_and_ingest("calls/open.mp3", b"open")
-    pipeline.take_requests()
-    return pipeline
-
-
 EVERYTHING = Query()
 
 
@@ -53,14 +34,14 @@ ALL = [
 
 
 def test_each_state_has_its_rows() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     assert list_states(read(pipeline)) == ALL
     for state, key in ALL:
         assert list_states(read(pipeline, Query((state,)))) == [(state, key)]
 
 
 def test_rows_say_what_programs_need() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     rows = [row.as_json() for row in read(pipeline, Query(with_details=True)).rows]
     assert [row["note"] for row in rows] == [
         "job s3 was submitted",
@@ -92,7 +73,7 @@ def test_rows_say_what_programs_need() -> None:
 
 def test_requests_follow_what_is_shown() -> None:
     """Four listings and one of the closed ones; one receipt and one error object for each that is not done."""
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     read(pipeline)
     requests = pipeline.take_requests()
     listings = [request.key for request in requests if request.method == "LIST"]
@@ -113,7 +94,7 @@ def test_requests_follow_what_is_shown() -> None:
 
 
 def test_what_is_read_again_costs_listings_only() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     reader = RowReader(pipeline.open_workspace())
     first = reader.read(Query()).rows
     pipeline.take_requests()
@@ -125,7 +106,7 @@ def test_what_is_read_again_costs_listings_only() -> None:
 
 
 def test_open_comes_before_what_the_key_was_before() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     for key in ("calls/完成.mp3", "calls/broken.mp3"):
         pipeline.cloud.clock.advance(60)
         pipeline.upload_and_ingest(key, b"new content of " + key.encode())
@@ -159,7 +140,7 @@ def test_of_two_closed_contents_the_newer_one_counts(query: Query) -> None:
 
 
 def test_entry_of_a_failure_that_is_no_more_does_no_harm() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     failed_id = next(receipt.id for receipt in pipeline.list_done() if receipt.state is FAILED_RECEIPT)
     del pipeline.cloud.buckets[OUTPUT_BUCKET][f".scribe/done/{failed_id}"]
     done = next(receipt for receipt in pipeline.list_done())
@@ -170,7 +151,7 @@ def test_entry_of_a_failure_that_is_no_more_does_no_harm() -> None:
 
 
 def test_prefix_selects_by_the_bytes_of_the_key() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     assert list_states(read(pipeline, Query(prefix="calls/完"))) == [ALL[3]]
     assert list_states(read(pipeline, Query(prefix="archive/"))) == [ALL[1]]
     assert list_states(read(pipeline, Query(prefix="call"))) == [ALL[0], ALL[2], ALL[3]]
@@ -206,7 +187,7 @@ def test_since_and_limit_leave_out_older_ones() -> None:
 
 @pytest.mark.parametrize("bucket", ["", INPUT_BUCKET])
 def test_deployment_from_before_the_index_is_listed_too(bucket: str) -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     pipeline.drop_index()
     listing = read(pipeline, Query(bucket=bucket))
     assert list_states(listing) == ALL
@@ -215,7 +196,7 @@ def test_deployment_from_before_the_index_is_listed_too(bucket: str) -> None:
 
 
 def test_large_deployment_from_before_the_index_says_that_something_may_be_missing() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     pipeline.drop_index()
     pipeline.cloud.page_size = 1
     assert read(pipeline, Query((FAILED,))).is_partial
@@ -255,7 +236,7 @@ def test_refused_and_deferred_ones_are_open_and_say_why() -> None:
 
 
 def test_object_that_is_no_receipt_does_not_hide_the_others() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     open_id = pipeline.get_open().id
     other_id = open_id.replace("!", "!0")[:-1]
     pipeline.cloud.put_object(OUTPUT_BUCKET, f".scribe/open/{other_id}", b"{}")
@@ -267,7 +248,7 @@ def test_object_that_is_no_receipt_does_not_hide_the_others() -> None:
 
 
 def test_error_object_of_other_content_is_not_shown() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     key = "transcripts/calls/broken.mp3.error.json"
     body = pipeline.cloud.buckets[OUTPUT_BUCKET][key].body
     for other in (body.replace(b'"etag": "', b'"etag": "0'), b"[]", b"{", b'{"recording": 1}'):
@@ -294,7 +275,7 @@ def test_bucket_that_cannot_be_read_is_named_beside_what_the_others_have() -> No
 
 
 def test_other_deployments_of_the_output_bucket_are_not_listed() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     cloud = pipeline.cloud
     cloud.buckets["calls-1250000000"] = {}
     both = (INPUT_BUCKET, "calls-1250000000")
@@ -305,7 +286,7 @@ def test_other_deployments_of_the_output_bucket_are_not_listed() -> None:
 
 
 def test_forgotten_recording_has_no_row() -> None:
-    pipeline = create_mixed()
+    pipeline = OperatedPipeline.create_mixed()
     receipt = pipeline.list_done()[0]
     index = RecordingIndex(FakeCos(pipeline.cloud), pipeline.ctx.settings, OUTPUT_BUCKET)
     forgotten = receipt._replace(id=f"{INPUT_BUCKET}/-00!{'0' * 32}")

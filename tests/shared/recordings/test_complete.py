@@ -27,13 +27,13 @@ def add_foreign_job(pipeline: InMemoryPipeline, user_data: str, key: str = KEY) 
 
 
 @pytest.mark.parametrize("formats", [("json",), ("txt", "srt"), ("json", "txt", "srt", "vtt")], ids=len)
-def test_transcripts_cost_six_requests_and_one_for_each_format(formats: tuple[str, ...]) -> None:
+def test_transcripts_cost_seven_requests_and_one_for_each_format(formats: tuple[str, ...]) -> None:
     pipeline = InMemoryPipeline(formats=formats)
     pipeline.upload_and_ingest(KEY, A)
     pipeline.cloud.run_jobs()
     pipeline.take_requests()
     assert pipeline.notify_one("s1").status is Status.TRANSCRIBED
-    assert len(pipeline.take_requests()) == 6 + len(formats)
+    assert len(pipeline.take_requests()) == 7 + len(formats)
     assert pipeline.list_keys("transcripts/") == [f"transcripts/{KEY}.{extension}" for extension in formats]
     assert pipeline.list_open() == []
     assert pipeline.get_done().state is TRANSCRIBED
@@ -46,7 +46,8 @@ def test_receipt_is_closed_after_the_last_object(pipeline: InMemoryPipeline) -> 
     pipeline.notify("s1")
     writes = [request for request in pipeline.take_requests() if request.method in {"PUT", "DELETE"}]
     assert [request.key.split("/")[1] for request in writes[-2:]] == ["done", "open"]
-    assert all(request.key.startswith("transcripts/") for request in writes[:-2])
+    assert writes[0].key.startswith(".scribe/index/finished/")
+    assert all(request.key.startswith("transcripts/") for request in writes[1:-2])
 
 
 def test_transcript_says_which_recording_and_job_it_belongs_to(pipeline: InMemoryPipeline) -> None:
@@ -264,7 +265,7 @@ def test_job_without_a_result_gives_an_error_object(
     pipeline.cloud.end_job("s1", state, code, "无法识别")
     pipeline.take_requests()
     assert pipeline.notify_one("s1").status is Status.FAILED
-    assert len(pipeline.take_requests()) <= 8
+    assert len(pipeline.take_requests()) <= 9
     error = pipeline.get_error(KEY)
     assert error is not None
     assert word in error["message"]

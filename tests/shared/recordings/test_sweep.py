@@ -56,7 +56,9 @@ def test_lost_notifications_cost_one_query_and_one_read_of_each_receipt(pipeline
     submit_many(pipeline, 3)
     assert count_statuses(pipeline.sweep_when_due()) == {Status.TRANSCRIBED: 3}
     requests = pipeline.take_requests()
-    requests_per_job = 1 + 5 + 1 + 2  # HEAD, the formats, the error object deleted, done and open
+    requests_per_job = (
+        1 + 1 + 5 + 1 + 2
+    )  # HEAD, the index, the formats, the error object deleted, done and open
     assert len(requests) == 2 + 3 + 1 + 3 * requests_per_job
     assert [pipeline.get_text(f"{number:02}.mp3") for number in range(3)] == [
         f"{A.decode()}{number:02}.mp3" for number in range(3)
