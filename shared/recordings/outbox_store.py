@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -27,18 +28,29 @@ from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 
 MAX_FOREIGN_AGE_S = MAX_AGE_S + 86_400.0  # of another deployment's: a day more than it keeps its own
-MAX_LISTED = 10_000  # of one target in one sweep
+# Of one target in one sweep: how many are listed, in two stretches, and how many of them, the oldest, are kept.
+MAX_LISTED, MAX_ENTRIES = 50_000, 5_000
 _FORBIDDEN = 403  # CAM: the role is older than the notices
 
 Send = Callable[[Target, Sequence[Notice], float, float], Outcome]  # with Unix seconds, and the time limit
 
 
 class Entry(NamedTuple):
-    """A listed notice: its key, what the key says, and when the object was written."""
+    """A listed notice: its key, what the key says, and when the object was written, in Unix seconds."""
 
     key: str
     parsed: DeliveryKey
-    modified: str
+    modified_s: float
+
+    @property
+    def created_s(self) -> float:
+        """When the notice was made, as far as the listing says it: not before that."""
+        return self.parsed.created_s or self.modified_s
+
+    @property
+    def waits_since_s(self) -> float:
+        """When its next attempt was due."""
+        return self.parsed.due_s or self.modified_s
 
 
 class OutboxStore:
@@ -104,27 +116,37 @@ class OutboxStore:
         self._cos.client.sleep(seconds)
 
     def list_due(self, first_attempt_lease_s: float) -> dict[str, list[Entry]]:
-        """Return what is due of each target, the oldest first. One request at least per target.
+        """Return what is due of each target, what waits longest first. One request at least per target.
 
         A notice before its first attempt is left to the invocation that stored it for `first_attempt_lease_s` seconds.
-        Those of another deployment are left out for MAX_FOREIGN_AGE_S.
+        Those of another deployment are left out for MAX_FOREIGN_AGE_S. Of more than MAX_LISTED, each sweep sees others.
         """
         prefix, marker = notices_prefix(self._prefix), ""
         by_target: dict[str, list[Entry]] = {}
+        listed: Counter[str] = Counter()
         while True:
             for item in self._cos.iter_objects(self.bucket, prefix=prefix, marker=marker):
                 parsed = parse_delivery_key(self._prefix, item.key)
                 if parsed is None:
                     continue
-                listed = len(by_target.get(parsed.target, ()))
-                if parsed.due_s > self.now() or listed >= MAX_LISTED:
+                listed[parsed.target] += 1
+                if parsed.due_s > self.now() or listed[parsed.target] > MAX_LISTED:
                     marker = after_target_marker(self._prefix, parsed.target)
                     break
-                age_s = self.now() - parse_timestamp(item.modified)
-                if age_s >= self._get_min_age_s(parsed, first_attempt_lease_s):
-                    by_target.setdefault(parsed.target, []).append(Entry(item.key, parsed, item.modified))
+                entry = Entry(item.key, parsed, parse_timestamp(item.modified))
+                if self.now() - entry.modified_s >= self._get_min_age_s(parsed, first_attempt_lease_s):
+                    _add_oldest(by_target.setdefault(parsed.target, []), entry)
+                if listed[parsed.target] == MAX_LISTED // 2:
+                    marker = max(item.key, self._choose_marker(parsed.target))
+                    break
             else:
+                for entries in by_target.values():
+                    entries.sort(key=lambda each: each.waits_since_s)
                 return by_target
+
+    def _choose_marker(self, target_name: str) -> str:
+        """Choose a place among the notices of a target before their first attempt: ids are digests."""
+        return f"{notices_prefix(self._prefix)}{target_name}/{0:010}-msg_{int(self.random() * 16**8):08x}"
 
     def _get_min_age_s(self, parsed: DeliveryKey, first_attempt_lease_s: float) -> float:
         """Return the age from which on this sweep takes a notice that is due."""
@@ -215,6 +237,14 @@ class OutboxStore:
 
     def _put(self, key: str, body: bytes) -> None:
         self._cos.put(self.bucket, key, body, content_type=CONTENT_TYPE, metadata=STATE_METADATA)
+
+
+def _add_oldest(entries: list[Entry], entry: Entry) -> None:
+    """Add an entry; of many, the MAX_ENTRIES oldest ones stay."""
+    entries.append(entry)
+    if len(entries) >= 2 * MAX_ENTRIES:
+        entries.sort(key=lambda each: each.created_s)
+        del entries[MAX_ENTRIES:]
 
 
 def _describe(delivery: Delivery) -> dict[str, str | int]:
