@@ -245,14 +245,15 @@ class TargetState(NamedTuple):
         return not self.is_stopped(target) and now_s >= self.paused_until_s
 
     def note_outcome(self, target: Target, outcome: Outcome, now_s: float) -> TargetState:
-        """Return the state after an attempt."""
+        """Return the state after an attempt. A failure ends no pause, and no stop of the same address."""
         if outcome.kind is OutcomeKind.DELIVERED:
             return TargetState(given_up=self.given_up, changed_s=now_s)
-        is_gone = outcome.kind is OutcomeKind.GONE
+        paused_until_s = max(self.paused_until_s, now_s + outcome.retry_after_s)
+        is_stopped = outcome.kind is OutcomeKind.GONE or self.is_stopped(target)
         return self._replace(
             failures_in_row=self.failures_in_row + 1,
-            paused_until_s=now_s + outcome.retry_after_s if outcome.retry_after_s else 0.0,
-            stopped_fingerprint=target.fingerprint if is_gone else "",
+            paused_until_s=paused_until_s if paused_until_s > now_s else 0.0,
+            stopped_fingerprint=target.fingerprint if is_stopped else "",
             reason=outcome.reason,
             changed_s=now_s,
         )

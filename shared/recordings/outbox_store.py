@@ -172,9 +172,7 @@ class OutboxStore:
         """Check that a notice is not of another deployment."""
         return not (delivery.deployment and self._deployment and delivery.deployment != self._deployment)
 
-    def finish_attempt(
-        self, target: Target, state: TargetState, group: list[tuple[str, Delivery]], outcome: Outcome
-    ) -> int:
+    def finish_attempt(self, target: Target, group: list[tuple[str, Delivery]], outcome: Outcome) -> int:
         """Store what an attempt showed, and return how many notices were given up.
 
         The objects of a digest that failed stay as they are: the next sweep tries it again.
@@ -193,8 +191,8 @@ class OutboxStore:
         if outcome.kind is not OutcomeKind.DELIVERED:
             self.log.warning("notice_failed", target=target.name, notices=len(group), reason=outcome.reason)
         if given_up:
+            self.note_given_up(target, len(given_up))
             self.give_up(given_up)
-            self.note_given_up(target, state, len(given_up))
         return len(given_up)
 
     def give_up(self, group: Iterable[tuple[str, Delivery]]) -> None:
@@ -203,19 +201,25 @@ class OutboxStore:
             self.log.error("notice_given_up", **_describe(delivery))
             self.delete(key)
 
-    def note_given_up(self, target: Target, state: TargetState, count: int) -> TargetState:
-        """Store that so many notices of a target were given up, and return its new state."""
-        after = state.note_given_up(count, self.now())
-        self._save_state(target.name, after)
-        return after
+    def note_given_up(self, target: Target, count: int) -> None:
+        """Store that so many notices of a target are given up. Call it before `give_up`: none is left out then."""
+        self._save_state(target.name, self.load_state(target.name).note_given_up(count, self.now()))
 
     def note_state(self, target: Target, state: TargetState, outcome: Outcome) -> TargetState:
-        """Store the state of a target after an attempt, if it changed, and return it."""
-        after = state.note_outcome(target, outcome, self.now())
+        """Store the state of a target after an attempt, if it changed, and return it.
+
+        `state` is that before the attempt. It is read again, because other invocations send to the target too.
+        """
+        is_delivered = outcome.kind is OutcomeKind.DELIVERED
+        if is_delivered and not state.failures_in_row:
+            return state
+        current = self.load_state(target.name)
+        if is_delivered and current != state and current.paused_until_s > self.now():
+            return current  # the target asked for the pause after this attempt began
+        after = current.note_outcome(target, outcome, self.now())
         if after.is_clear:
-            if not state.is_clear:
-                self.delete(target_state_key(self._prefix, target.name))
-        elif outcome.kind is not OutcomeKind.DELIVERED or state.failures_in_row:
+            self.delete(target_state_key(self._prefix, target.name))
+        else:
             self._save_state(target.name, after)
         if outcome.kind is OutcomeKind.GONE:
             self.log.error("notice_target_stopped", target=target.name, reason=outcome.reason)

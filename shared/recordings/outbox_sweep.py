@@ -72,18 +72,16 @@ class OutboxSweep:
         target = self._targets.get(name)
         self._ids = set()
         if target is None:  # it may be another deployment's, so its notices stay for three days
-            old = (entry for entry in entries if self._is_expired(entry))
-            self._give_up(None, TargetState(), old, "the target is not set")
+            self._give_up(None, filter(self._is_expired, entries), "the target is not set")
             return
         state, rest = self._store.load_state(name), iter(entries)
         if not state.is_stopped(target):
             send = self._send_to_robot if target.kind.is_robot else self._send_one_by_one
             state = send(target, state, self._read_all(rest))
         if state.is_stopped(target):
-            self._give_up(target, state, rest, state.reason)
+            self._give_up(target, rest, state.reason)
         elif state.failures_in_row:
-            old = (entry for entry in rest if self._is_expired(entry))
-            self._give_up(target, state, old)
+            self._give_up(target, filter(self._is_expired, rest))
 
     def _is_expired(self, entry: Entry) -> bool:
         """Check, by the listing, whether a notice was on its way for three days."""
@@ -146,22 +144,20 @@ class OutboxSweep:
             timeout_s = min(SUSPECT_TIMEOUT_S, max(timeout_s / 2, MIN_ATTEMPT_S))
         outcome = self._send(target, [delivery.notice for _, delivery in group], self._store.now(), timeout_s)
         after = self._store.note_state(target, state, outcome)
-        given_up = self._store.finish_attempt(target, after, group, outcome)
+        given_up = self._store.finish_attempt(target, group, outcome)
         if outcome.kind is OutcomeKind.DELIVERED:
             self._delivered += len(group)
         else:
             self._given_up += given_up
             self._failed += len(group) - given_up
-        return after.note_given_up(given_up, self._store.now()) if given_up else after
+        return after
 
-    def _give_up(
-        self, target: Target | None, state: TargetState, entries: Iterable[Entry], reason: str = ""
-    ) -> None:
+    def _give_up(self, target: Target | None, entries: Iterable[Entry], reason: str = "") -> None:
         """Give notices up without an attempt, at most MAX_GIVEN_UP: the next sweep goes on."""
         deliveries = islice(self._read_all(entries), MAX_GIVEN_UP)
         while some := self._read_some(deliveries, MAX_DIGEST_NOTICES):
             if target:
-                state = self._store.note_given_up(target, state, len(some))
+                self._store.note_given_up(target, len(some))
             self._store.give_up([(key, each._replace(reason=reason or each.reason)) for key, each in some])
             self._given_up += len(some)
 
