@@ -95,7 +95,7 @@ class Outbox:
 
         A notice whose lease is over is left to the sweep, which may be sending it.
 
-        One request for each target, one for a notice that is delivered, three for one that is not.
+        One request for each target, one for a notice that is delivered, four for one that is not.
         """
         deadline_s = time.monotonic() + limit_s
         by_target: dict[str, list[Delivery]] = {}
@@ -116,7 +116,7 @@ class Outbox:
                 outcome = self._send(target, [each.notice for each in group], self._store.now(), timeout_s)
                 state = self._store.note_state(target, state, outcome)
                 keyed = [(self._store.build_key(each), each) for each in group]
-                self._store.finish_attempt(target, state, keyed, outcome)
+                self._store.finish_attempt(target, keyed, outcome)
 
     def send_due(self, remaining_s: Callable[[], float]) -> NoticeCounts:
         """Send what is due, and give up what is older than three days, until the time runs out."""
