@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from heapq import merge
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import CloudError, DeadlineExceeded, NotFound, safe_error_message
 from shared.recordings.context import Context
 from shared.recordings.filters import check_skipped
+from shared.recordings.index import is_forgotten
 from shared.recordings.ingest import ingest
 from shared.recordings.keys import audit_cursor_key, done_prefix, open_prefix, waiting_prefix
 from shared.recordings.models import Status, Summary
@@ -22,6 +23,9 @@ from shared.recordings.receipt import Recording, sortable_key
 from shared.recordings.receipt_store import STATE_METADATA
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectSummary
+
+if TYPE_CHECKING:  # a cold start should not load what few deployments need
+    from shared.recordings.budget import BudgetRoom
 
 MAX_CURSOR_BYTES = 4096
 RESERVED_S = 15.0  # for the current recording, and to store the cursor
@@ -31,9 +35,10 @@ def audit(ctx: Context) -> Summary:
     """Ingest every recording without a receipt, or written after its receipt was closed.
 
     When time runs out, store a cursor; the next audit continues there, so that a round covers buckets of any size and
-    looks at each recording once. Recordings from before SINCE are left alone.
+    looks at each recording once. Recordings from before SINCE are left alone, and those that `scribe forget` keeps.
     """
     summary = Summary()
+    room = _look_for_room(ctx) if ctx.settings.monthly_minutes else None
     try:
         cursor = _load_cursor(ctx)
     except DeadlineExceeded as error:
@@ -47,7 +52,7 @@ def audit(ctx: Context) -> Summary:
     else:
         position = _Position()
     for bucket in buckets:
-        walk = _BucketAudit(ctx, bucket, position.key if bucket == position.bucket else "", summary)
+        walk = _BucketAudit(ctx, bucket, position.key if bucket == position.bucket else "", summary, room)
         try:
             walk.run()
         except DeadlineExceeded as error:
@@ -63,6 +68,18 @@ def audit(ctx: Context) -> Summary:
         with suppress(DeadlineExceeded, CloudError):
             ctx.output_cos.delete(_cursor_bucket(ctx), audit_cursor_key(ctx.settings))
     return summary
+
+
+def _look_for_room(ctx: Context) -> BudgetRoom | None:
+    """Return what is left of the budget; None if it cannot be read: then each recording that waits is tried."""
+    # A cold start should not load what few deployments need.
+    from shared.recordings.budget import BudgetRoom  # noqa: PLC0415
+
+    try:
+        return BudgetRoom(ctx)
+    except (CloudError, DeadlineExceeded) as error:
+        ctx.log.warning("budget_unreadable", error=str(error))
+        return None
 
 
 class _Position(NamedTuple):
@@ -102,11 +119,14 @@ def _store_cursor(ctx: Context, position: _Position) -> None:
 class _BucketAudit:
     """One pass over an input bucket from `last_key` on, which is then the last key that was looked at."""
 
-    def __init__(self, ctx: Context, bucket: str, last_key: str, summary: Summary) -> None:
+    def __init__(
+        self, ctx: Context, bucket: str, last_key: str, summary: Summary, room: BudgetRoom | None
+    ) -> None:
         self.ctx = ctx
         self.bucket = bucket
         self.last_key = last_key
         self.summary = summary
+        self.room = room
 
     def run(self) -> None:
         """Ingest what is missing. Raises DeadlineExceeded when too little time is left."""
@@ -123,7 +143,8 @@ class _BucketAudit:
             raise DeadlineExceeded("too little of the function's time limit is left")
 
     def _process(self, item: ObjectSummary, receipts: _ReceiptCursor) -> None:
-        recording_id = Recording(self.bucket, item.key, item.etag, item.size).id
+        recording = Recording(self.bucket, item.key, item.etag, item.size)
+        recording_id = recording.id
         found = receipts.advance_to(f"{self.bucket}/{sortable_key(item.key)}")
         receipt = found.get(recording_id)
         modified_s = parse_timestamp(item.modified)
@@ -133,13 +154,21 @@ class _BucketAudit:
         else:
             # Times are whole seconds: a recording written in the same second as its receipt is checked by `ingest`.
             is_missing = receipt.is_waiting or modified_s >= int(parse_timestamp(receipt.modified))
-        if is_missing:
-            self._ingest(item.key, waiting_id=recording_id if receipt and receipt.is_waiting else "")
+        if receipt and receipt.is_waiting and self.room and not self.room.has_room(item.key, item.size):
+            self.summary.add(Status.WAITING)
+        elif is_missing:
+            is_waiting = receipt is not None and receipt.is_waiting
+            self._ingest(recording, is_new=receipt is None, waiting_id=recording_id if is_waiting else "")
 
-    def _ingest(self, key: str, *, waiting_id: str) -> None:
-        ctx = self.ctx
+    def _ingest(self, recording: Recording, *, is_new: bool, waiting_id: str) -> None:
+        ctx, key = self.ctx, recording.key
         try:
+            if is_new and is_forgotten(ctx, recording):
+                self.summary.add(Status.SKIPPED)
+                return
             result = ingest(ctx, self.bucket, key)
+            if self.room and result.status is Status.SUBMITTED:
+                self.room.note_submitted(key, recording.size)
             if waiting_id and result.status is not Status.WAITING:
                 ctx.receipts(self.bucket).delete_waiting(waiting_id)
         except DeadlineExceeded:

@@ -2,8 +2,8 @@
 
     index/finished/<time, newest first>/<receipt id>.<seconds>   each job that gave a transcript: `scribe list`, `cost`
     index/failed/<receipt id>                                    each receipt in FAILED: `scribe list --state failed`
-    index/reserved/<month>/<receipt id>.<nonce>.<seconds>        what a job in flight may cost (budget.py)
-    index/budget/<month>.<percent>                               a notice about the budget was made
+    index/reserved/<receipt id>.<nonce>.<seconds>                what a job in flight may cost (budget.py)
+    index/budget/<month>.<minutes>.<percent>                     the warning of this budget was given
     index/forgotten/<digest>                                     `scribe forget` was asked to keep the recording
 
 A listing has 1,000 keys in a request, so 100,000 recordings are counted with 100. Receipts stay the truth: an entry of

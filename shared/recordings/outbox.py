@@ -35,7 +35,7 @@ from shared.notices.delivery import (
     plan_messages,
     target_state_key,
 )
-from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
+from shared.notices.models import InvalidNotice, Notice, NoticeType, Outcome, OutcomeKind, Target
 from shared.recordings.outbox_sweep import MIN_ATTEMPT_S, SUSPECT_TIMEOUT_S, OutboxSweep, OutOfTime
 from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
 from shared.tencent.clock import parse_timestamp
@@ -128,7 +128,8 @@ class Outbox:
         return [
             target
             for target in self._targets.values()
-            if notice.type in target.types and ((target.is_default and uses_default) or target.name in names)
+            if (notice.type in target.types or notice.type is NoticeType.BUDGET)
+            and ((target.is_default and uses_default) or target.name in names)
         ]
 
     def withdraw(self, deliveries: Iterable[Delivery]) -> None:
