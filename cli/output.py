@@ -61,21 +61,24 @@ def clean(text: str) -> str:
 
 
 class CleanText(str):
-    """A text that is already without secrets and control characters."""
+    """A text that is already without secrets and control characters, or is meant to be given away, as an address is."""
 
     __slots__ = ()
 
 
-def format_json(document: Any, encoding: str = "utf-8") -> CleanText:
-    """Format a document for programs. Secrets are hidden before: JSON stays valid whatever they look like."""
+def format_json(document: Any, encoding: str = "utf-8", indent: int | None = 2) -> CleanText:
+    """Format a document for programs. Secrets are hidden before: JSON stays valid whatever they look like.
+
+    With `indent` None it is one line.
+    """
     ensure_ascii = "utf" not in encoding.lower()
-    text = json.dumps(_hide_values(document), ensure_ascii=ensure_ascii, indent=2)
+    text = json.dumps(_hide_values(document), ensure_ascii=ensure_ascii, indent=indent)
     return CleanText(_IN_TEXT.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def _hide_values(value: Any) -> Any:
     if isinstance(value, str):
-        return SECRETS.hide(value)
+        return value if isinstance(value, CleanText) else SECRETS.hide(value)
     if isinstance(value, dict):
         return {SECRETS.hide(str(name)): _hide_values(member) for name, member in value.items()}
     return [_hide_values(member) for member in value] if isinstance(value, list | tuple) else value
@@ -84,6 +87,12 @@ def _hide_values(value: Any) -> Any:
 def print_json(console: Console, document: Any) -> None:
     """Print a document for programs, without wrapping or colours."""
     console.file.write(CleanText(format_json(document, console.encoding) + "\n"))
+    console.file.flush()
+
+
+def print_json_line(console: Console, document: Any) -> None:
+    """Print a document as one line, for programs that read a line at a time."""
+    console.file.write(CleanText(format_json(document, console.encoding, None) + "\n"))
     console.file.flush()
 
 

@@ -57,6 +57,15 @@ These never reach the functions.
 | `SCF_ROLE_NAME` | `scribe-<stage>` | the roles' names, before `-upload`, `-callback`, `-sweep` | `stt-roles` |
 | `SCRIBE_CALLBACK` | as deployed, at first `queue` | what notifies: the speech `queue`, or each `job` itself | `job` |
 
+## For the commands of every day only
+
+These never reach the functions either.
+
+| name | default | meaning | for example |
+|---|---|---|---|
+| `PRICE_PER_HOUR` | `1.75` | what an hour of speech costs, for `scribe cost`: [cost.md](cost.md) | `2.4` |
+| `PRICE_CURRENCY` | `CNY` | the currency of that price, in three letters | `USD` |
+
 The key that deploys: [deploy.md](deploy.md#2-a-key-for-deploying). The metadata of a recording can select its own
 engine and channels: [the README](../README.md#what-happens-when-a-file-is-uploaded).
 """

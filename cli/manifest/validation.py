@@ -42,6 +42,8 @@ _COMMAND_VARIABLES = (
     "SCRIBE_STAGE",
     "SCF_ROLE_NAME",
     "SCRIBE_CALLBACK",
+    "PRICE_PER_HOUR",
+    "PRICE_CURRENCY",
     *_LOCAL_VARIABLES,
 )  # read by the command itself
 _ENVIRONMENTS: YamlPath = ("inputs", "environments")

@@ -14,21 +14,20 @@ from pathlib import Path
 
 _SOURCE_SUFFIXES = frozenset({".py", ".css", ".js"})
 _SKIPPED_SUFFIXES = (".dist-info", "bin")  # no library reads its own metadata
-# Modules that need a library which the package does not have: trio, pytest, h2, or click. Those that would import them
-# catch that ImportError, or never do. Of anyio also what runs an event loop, threads or processes: the functions send
-# every request without one, and these are a twentieth of the package. idna/cli.py is a command.
+# What the functions never use. anyio and what only it needs: httpcore imports it if it is there, for asynchronous
+# requests, which the functions never send; it would be a tenth of a cold start and a seventh of the package. Modules
+# that need a library which the package does not have (anyio, trio, h2, click): what would import them catches that
+# ImportError, or never does. idna/cli.py is a command.
 UNUSED_MODULES = (
-    "anyio/_backends/_asyncio.py",
-    "anyio/_backends/_trio.py",
-    "anyio/from_thread.py",
-    "anyio/pytest_plugin.py",
-    "anyio/to_interpreter.py",
-    "anyio/to_process.py",
+    "anyio",
+    "exceptiongroup",
     "httpcore/_async/http2.py",
+    "httpcore/_backends/anyio.py",
     "httpcore/_backends/trio.py",
     "httpcore/_sync/http2.py",
     "httpx/_main.py",
     "idna/cli.py",
+    "typing_extensions.py",
 )
 _BYTECODE_FOLDER = "__pycache__"
 
@@ -60,7 +59,10 @@ def copy_libraries(installed: Path, tree: Path) -> None:
         else:
             shutil.copyfile(entry, tree / entry.name)
     for name in UNUSED_MODULES:
-        (tree / name).unlink(missing_ok=True)
+        if (tree / name).is_dir():
+            shutil.rmtree(tree / name)
+        else:
+            (tree / name).unlink(missing_ok=True)
 
 
 def list_files(tree: Path) -> list[Path]:

@@ -6,13 +6,15 @@
                 ├──▶ given up                           three days are over: the log and the doctor say so
                 └──▶ target stopped                     410: nothing more goes to this address
 
-Each `Delivery` is an object below STATE_PREFIX: `notices/<target>/<due>-<id>`. `due` has ten digits, so that a listing
-has what is due first, and a sweep stops at the first that is not; `0000000000` before the first attempt, so that the
-same notice has the same key when it is made twice.
+Each `Delivery` is an object below STATE_PREFIX: `notices/<target>/<due>-<id>-<deployment>`. `due` has ten digits, so
+that a listing has what is due first, and a sweep stops at the first that is not; `0000000000` before the first attempt,
+so that the same notice has the same key when it is made twice. `deployment` is a digest, so that a sweep need not read
+the notices of another deployment; the key ends with the id if the deployment is not known.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -36,7 +38,10 @@ MAX_FAILURES_IN_ROW = 5  # after them, only the sweep tries a target, until an a
 _FOLDER = "notices/"
 _DUE_DIGITS = 10
 _MAX_DUE_S = 10**_DUE_DIGITS - 1
-_KEY = re.compile(r"(?P<target>[a-z0-9-]{1,64})/(?P<due>[0-9]{10})-(?P<id>msg_[0-9a-f]{32})")
+_DEPLOYMENT_DIGITS = 8
+_KEY = re.compile(
+    r"(?P<target>[a-z0-9-]{1,64})/(?P<due>[0-9]{10})-(?P<id>msg_[0-9a-f]{32})(?:-(?P<deployment>[0-9a-f]{8}))?"
+)
 
 
 class Delivery(NamedTuple):
@@ -95,11 +100,19 @@ def _parse_seconds(value: Any) -> float:
 
 
 class DeliveryKey(NamedTuple):
-    """What the key of a delivery says: its target, when it is due (Unix seconds), and the id of the notice."""
+    """What the key of a delivery says: its target, when it is due (Unix seconds), and the id of the notice.
+
+    `deployment` is the digest of its deployment, "" if that is not known.
+    """
 
     target: str
     due_s: int
     id: str
+    deployment: str = ""
+
+    def may_be_of(self, deployment: str) -> bool:
+        """Check whether it can be a notice of this deployment."""
+        return not deployment or self.deployment in {"", _digest_deployment(deployment)}
 
 
 def notices_prefix(state_prefix: str) -> str:
@@ -110,7 +123,12 @@ def notices_prefix(state_prefix: str) -> str:
 def delivery_key(state_prefix: str, delivery: Delivery) -> str:
     """Return the key of a delivery."""
     due_s = min(max(math.ceil(delivery.due_s), 0), _MAX_DUE_S)
-    return f"{state_prefix}{_FOLDER}{delivery.target}/{due_s:0{_DUE_DIGITS}}-{delivery.id}"
+    ending = f"-{_digest_deployment(delivery.deployment)}" if delivery.deployment else ""
+    return f"{state_prefix}{_FOLDER}{delivery.target}/{due_s:0{_DUE_DIGITS}}-{delivery.id}{ending}"
+
+
+def _digest_deployment(deployment: str) -> str:
+    return hashlib.sha256(deployment.encode("utf-8", "surrogatepass")).hexdigest()[:_DEPLOYMENT_DIGITS]
 
 
 def target_state_key(state_prefix: str, target_name: str) -> str:
@@ -127,7 +145,9 @@ def parse_delivery_key(state_prefix: str, key: str) -> DeliveryKey | None:
     """Parse the key of a delivery; None for another object."""
     prefix = notices_prefix(state_prefix)
     match = _KEY.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
-    return DeliveryKey(match["target"], int(match["due"]), match["id"]) if match else None
+    if match is None:
+        return None
+    return DeliveryKey(match["target"], int(match["due"]), match["id"], match["deployment"] or "")
 
 
 class Action(Enum):

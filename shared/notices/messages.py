@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from shared.notices.models import Notice, NoticeType
-from shared.notices.text import cut, cut_middle
+from shared.notices.text import ELLIPSIS, cut, cut_middle
 
 MAX_NAME_BYTES = 400
 MAX_REASON_BYTES = 800
@@ -143,7 +143,7 @@ def build_message(notice: Notice, language: str, escape: Escape) -> Message:
     if notice.type is NoticeType.BUDGET:
         return _build_budget_message(notice, words, escape)
     fields = [
-        (words.recording, cut_middle(escape(notice.key), MAX_NAME_BYTES)),
+        (words.recording, _format_key(notice, escape, MAX_NAME_BYTES)),
         (words.bucket, cut(escape(notice.bucket), MAX_BUCKET_BYTES)),
     ]
     if notice.type is NoticeType.FAILED:
@@ -249,7 +249,12 @@ def _format_heading(reason: tuple[str, str], count: int, words: _Words, escape: 
 
 
 def _format_name(notice: Notice, escape: Escape) -> str:
-    return "- " + cut_middle(escape(notice.key), MAX_DIGEST_NAME_BYTES)
+    return "- " + _format_key(notice, escape, MAX_DIGEST_NAME_BYTES)
+
+
+def _format_key(notice: Notice, escape: Escape, max_bytes: int) -> str:
+    """Return the name of a recording; `…` if nothing in it can be seen, because an empty line could be markup."""
+    return cut_middle(escape(notice.key), max_bytes) or ELLIPSIS
 
 
 def _format_done(notice: Notice, escape: Escape) -> str:

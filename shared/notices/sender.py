@@ -20,7 +20,7 @@ from shared.notices.models import (
     Target,
     TargetKind,
 )
-from shared.notices.text import clean, escape_markdown
+from shared.notices.text import escape_markdown, escape_plain
 
 _TITLE_BYTES = 200
 
@@ -38,7 +38,9 @@ _ROBOTS: Mapping[TargetKind, _Robot] = MappingProxyType(
             wecom.build_request, wecom.read_outcome, escape_markdown, wecom.MAX_CONTENT_BYTES
         ),
         # A card with plain text: nothing in it is markup.
-        TargetKind.FEISHU: _Robot(feishu.build_request, feishu.read_outcome, clean, feishu.MAX_CONTENT_BYTES),
+        TargetKind.FEISHU: _Robot(
+            feishu.build_request, feishu.read_outcome, escape_plain, feishu.MAX_CONTENT_BYTES
+        ),
         TargetKind.DINGTALK: _Robot(
             dingtalk.build_request, dingtalk.read_outcome, escape_markdown, dingtalk.MAX_CONTENT_BYTES
         ),

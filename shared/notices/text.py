@@ -32,10 +32,19 @@ _MARKUP = str.maketrans(
         "$": "＄",
     }
 )
+# Characters that are markup, or part of an address, in some places only.
+_WIDE = str.maketrans("#-+=.)_/", "＃－＋＝．）＿／")
+# Where a line begins: the mark of a list, a heading, a ruler; and `1.` or `1)`, that of a numbered list.
+_LINE_START = re.compile(r"^(?:[#+=-]+|[0-9]+[.)](?=\s|$))")
+# Italics and bold: an underscore that is not inside a word.
+_UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 # Chat programs make links of addresses, and of what looks like one.
 _SCHEME = re.compile(r":(?=/)")
+_SLASHES = re.compile(r"//+")
 _WWW = re.compile(r"(?<![0-9A-Za-z])www\.", re.IGNORECASE)
+_IP_ADDRESS = re.compile(r"(?<![0-9])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9])")
 _DOMAIN_DOT = re.compile(r"(?<=\w)\.(?=([^\W\d_]{2,24})(?![^\W_]))")
+_PLAIN_EXTENSIONS = frozenset(DEFAULT_EXTENSIONS) - {"mov"}  # .mov is a domain too
 
 
 def clean(text: str) -> str:
@@ -43,16 +52,26 @@ def clean(text: str) -> str:
     return _INVISIBLE.sub(" ", text).strip()
 
 
-def escape_markdown(text: str) -> str:
-    """Return one line without markup, mentions and links."""
-    plain = clean(text).translate(_MARKUP)
-    plain = _SCHEME.sub("：", plain)
+def escape_plain(text: str) -> str:
+    """Return one line without links, for a message without markup."""
+    plain = _SLASHES.sub(_widen, _SCHEME.sub("：", clean(text)))
+    plain = _IP_ADDRESS.sub(_widen, plain)
     return _DOMAIN_DOT.sub(_replace_domain_dot, _WWW.sub("www．", plain))
+
+
+def escape_markdown(text: str) -> str:
+    """Return one line without markup, mentions and links, also where it begins a line."""
+    plain = _UNDERSCORES.sub(_widen, clean(text).translate(_MARKUP))
+    return escape_plain(_LINE_START.sub(_widen, plain))
+
+
+def _widen(match: re.Match[str]) -> str:
+    return match[0].translate(_WIDE)
 
 
 def _replace_domain_dot(match: re.Match[str]) -> str:
     """Keep the dot of `call.wav`: the extension of a recording at the end of its name."""
-    is_extension = match.end(1) == len(match.string) and match[1].lower() in DEFAULT_EXTENSIONS
+    is_extension = match.end(1) == len(match.string) and match[1].lower() in _PLAIN_EXTENSIONS
     return "." if is_extension else "．"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from shared.errors import safe_error_message
 from shared.notices.connection import FIRST_ATTEMPT_TIMEOUT_S
@@ -12,12 +13,15 @@ from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure
 from shared.recordings.notices import build_budget_notice, build_done_notice, build_failed_notice
-from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, NoticeCounts, Outbox, Send
+from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, Outbox
+from shared.recordings.outbox_store import Send
+from shared.recordings.outbox_sweep import NoticeCounts
+from shared.recordings.outbox_time import rotate
 from shared.recordings.receipt import Receipt
 from shared.transcript import Transcript
 
 RESERVED_S = 1.0  # to store what the first attempts showed
-MAX_SWEEP_S = 60.0  # of one sweep, for the notices of one bucket
+MAX_BUCKET_S, MIN_BUCKET_S = 60.0, 10.0  # of one sweep, for the notices of one bucket
 
 
 class Announcer:
@@ -96,16 +100,25 @@ class Announcer:
 
         self._run(ctx, send)
 
-    def send_due(self, ctx: Context, state_bucket: str) -> None:
-        """Send what is due in one bucket, within MAX_SWEEP_S. Raises nothing."""
-        limit_s = ctx.remaining_s() - MAX_SWEEP_S
+    def send_due(self, ctx: Context, state_buckets: Sequence[str], reserved_s: float = 0.0) -> None:
+        """Send what is due in these buckets, until so many seconds of the function's time are left. Raises nothing.
 
-        def sweep() -> None:
-            counts = self._open(ctx, state_bucket).send_due(lambda: ctx.remaining_s() - max(limit_s, 0.0))
-            if counts != NoticeCounts():
-                ctx.log.info("notices_swept", bucket=state_bucket, **counts._asdict())
+        The buckets share the time, and another one is the first each time: none waits for one with many notices.
+        """
+        for position, state_bucket in enumerate(rotate(state_buckets, ctx.output_cos.client.random())):
+            left_s = ctx.remaining_s() - reserved_s
+            if left_s < MIN_BUCKET_S and position:
+                ctx.log.warning("notices_stopped_early", bucket=state_bucket)
+                return
+            share_s = max(left_s / (len(state_buckets) - position), MIN_BUCKET_S)
+            limit_s = max(ctx.remaining_s() - min(share_s, MAX_BUCKET_S), reserved_s)
+            self._run(ctx, partial(self._send_due_in, ctx, state_bucket, limit_s))
 
-        self._run(ctx, sweep)
+    def _send_due_in(self, ctx: Context, state_bucket: str, limit_s: float) -> None:
+        """Send what is due in one bucket, until so many seconds of the function's time are left."""
+        counts = self._open(ctx, state_bucket).send_due(lambda: ctx.remaining_s() - limit_s)
+        if counts != NoticeCounts():
+            ctx.log.info("notices_swept", bucket=state_bucket, **counts._asdict())
 
     def _run(self, ctx: Context, step: Callable[[], None]) -> None:
         try:

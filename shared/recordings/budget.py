@@ -15,19 +15,26 @@ The index has no deployment in it: deployments with one output bucket and one ST
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from shared.errors import AlreadyExists, NotFound
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure, FailureKind, FailureReason
-from shared.recordings.index import RecordingIndex, get_month, get_month_start_s, index_prefix
+from shared.recordings.index import (
+    RecordingIndex,
+    get_month,
+    get_month_start_s,
+    index_prefix,
+    parse_reserved_key,
+    reserved_key,
+    reserved_prefix,
+)
 from shared.recordings.models import Result, Status
 from shared.recordings.outputs import report_wait
-from shared.recordings.receipt import BUDGET_CODE, WAITING, Receipt
+from shared.recordings.receipt import BUDGET_CODE, WAITING, Receipt, Recording
 from shared.recordings.receipt_store import STATE_METADATA
-from shared.recordings.usage import MAX_SECONDS, estimate_seconds
+from shared.recordings.usage import estimate_seconds
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
@@ -57,7 +64,6 @@ _NEXT_STEP_TOO_LONG = (
     "该录音超过整月的预算。请调大 MONTHLY_MINUTES 并运行 scribe deploy，六小时内会自动提交。",
 )
 _PENDING, _STORED = b"pending", b"stored"
-_RESERVED = re.compile(r"(?P<id>.+)\.[0-9A-Za-z]+\.(?P<seconds>[0-9]{1,6})")
 
 
 class Usage(NamedTuple):
@@ -110,7 +116,7 @@ def reserve(ctx: Context, receipt: Receipt) -> Usage | None:
     """
     cos, bucket = ctx.output_cos, ctx.settings.output_bucket_for(receipt.bucket)
     seconds = estimate_seconds(receipt.key, receipt.size)
-    own_key = f"{_receipt_prefix(ctx.settings, receipt.id)}{receipt.nonce}.{seconds}"
+    own_key = reserved_key(ctx.settings, receipt.id, receipt.nonce, seconds)
     cos.put(bucket, own_key, b"", metadata=STATE_METADATA)
     for look_number in range(MAX_LOOKS):
         look = _look(ctx, receipt.id, own_key)
@@ -165,7 +171,7 @@ def build_reason(usage: Usage, receipt: Receipt) -> FailureReason:
 
 def release(cos: CosClient, settings: Settings, bucket: str, receipt_id: str) -> None:
     """Delete the reservations of all attempts at a recording. One request, and one for each."""
-    for item in cos.iter_objects(bucket, prefix=_receipt_prefix(settings, receipt_id)):
+    for item in cos.iter_objects(bucket, prefix=reserved_prefix(settings, receipt_id)):
         cos.delete(bucket, item.key)
 
 
@@ -179,13 +185,13 @@ class BudgetRoom:
         """Look at the index, and remove reservations that are too old. Raises CloudError and DeadlineExceeded."""
         self._left_s = _look(ctx, removes_stale=True).usage.left_s
 
-    def has_room(self, key: str, size: int) -> bool:
+    def has_room(self, recording: Recording) -> bool:
         """Check whether a recording may have room."""
-        return estimate_seconds(key, size) <= self._left_s
+        return estimate_seconds(recording.key, recording.size) <= self._left_s
 
-    def note_submitted(self, key: str, size: int) -> None:
+    def note_submitted(self, recording: Recording) -> None:
         """Count a recording that was submitted."""
-        self._left_s -= estimate_seconds(key, size)
+        self._left_s -= estimate_seconds(recording.key, recording.size)
 
 
 def _look(ctx: Context, own_id: str = "", own_key: str = "", *, removes_stale: bool = False) -> _Look:
@@ -225,16 +231,10 @@ def _iter_state_buckets(ctx: Context) -> Iterator[tuple[str, CosClient]]:
 
 
 def _iter_reservations(cos: CosClient, settings: Settings, bucket: str) -> Iterator[_Reservation]:
-    prefix = index_prefix(settings, "reserved/")
-    for item in cos.iter_objects(bucket, prefix=prefix):
-        match = _RESERVED.fullmatch(item.key.removeprefix(prefix))
-        if match:
-            seconds = min(int(match["seconds"]), MAX_SECONDS)
-            yield _Reservation(bucket, item.key, match["id"], seconds, parse_timestamp(item.modified))
-
-
-def _receipt_prefix(settings: Settings, receipt_id: str) -> str:
-    return f"{index_prefix(settings, 'reserved/')}{receipt_id}."
+    for item in cos.iter_objects(bucket, prefix=index_prefix(settings, "reserved/")):
+        entry = parse_reserved_key(settings, item.key)
+        if entry:
+            yield _Reservation(bucket, item.key, *entry, parse_timestamp(item.modified))
 
 
 def _get_max_age_s(settings: Settings) -> float:

@@ -43,7 +43,7 @@ from shared.recordings.receipt import (
     Recording,
 )
 from shared.recordings.sidecars import report_late_sidecar
-from shared.recordings.submit import submit_job
+from shared.recordings.submit import defer_to_sweep, submit_job
 from shared.settings import OUTPUT_NAMES
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectMetadata
@@ -82,15 +82,15 @@ def ingest(
     if is_restore and head.modified_s < ctx.settings.since_s and not store.get_waiting(recording.id):
         return Result(Status.SKIPPED, bucket, key, reason="restored, but uploaded before SINCE")
     done = store.get_done(recording.id)
-    if done and done.state is not SUPERSEDED and _is_same_upload(head, done):
+    if done and done.state is not SUPERSEDED and is_same_upload(head, done):
         return _already_done(done)
     choice = choose_for_recording(ctx, recording, head)
     if done and done.state is TRANSCRIBED:
         return _ingest_again(ctx, recording, head, done, choice, is_upload=is_upload)
-    return _start(ctx, recording, head, choice, done_before=done)
+    return start_new_work(ctx, recording, head, choice, done_before=done)
 
 
-def _is_same_upload(head: ObjectMetadata, done: Receipt) -> bool:
+def is_same_upload(head: ObjectMetadata, done: Receipt) -> bool:
     """Check whether the object was not written again since its receipt. Without a time nothing is paid again."""
     if done.modified_s:
         return head.modified_s in {0.0, done.modified_s}
@@ -163,7 +163,7 @@ def _ingest_again(
             # Its transcripts stay until it is restored: the time of the receipt still differs then.
             return _already_done(done)
         ctx.log.info("uploaded_with_other_options", key=recording.key, options=list(difference.job))
-        return _start(ctx, recording, head, choice, done_before=done)
+        return start_new_work(ctx, recording, head, choice, done_before=done)
     store = ctx.receipts(recording.bucket)
     named = done if is_stale else done._replace(output_name=_choose_output_name(ctx, recording))
     is_renamed = not has_same_names(ctx, done, named)
@@ -176,14 +176,18 @@ def _ingest_again(
         return _already_done(done)
     if difference.text:
         log_choice(ctx, recording.key, choice)
-    return _reopen(ctx, head, done, take_text_options(named, choice) if difference.text else named)
+    changed = take_text_options(named, choice) if difference.text else named
+    return reopen_with_job(ctx, head.modified_s, done, changed)
 
 
-def _reopen(ctx: Context, head: ObjectMetadata, done: Receipt, changed: Receipt) -> Result:
-    """Reopen a transcribed receipt, unless there is other work on the same content."""
+def reopen_with_job(ctx: Context, modified_s: float, done: Receipt, changed: Receipt) -> Result:
+    """Reopen a closed receipt with its paid job (REOPENED), unless there is other work on the same content.
+
+    `changed` is `done` with what the reopened receipt has new.
+    """
     store = ctx.receipts(done.bucket)
     now_s = ctx.now()
-    reopened = changed.reopen(head.modified_s, now_s)._replace(
+    reopened = changed.reopen(modified_s, now_s)._replace(
         nonce=compute_nonce(ctx.create_secret()), lease_expires_s=now_s
     )
     created = store.create(reopened, now_s)
@@ -209,28 +213,26 @@ def _report_invalid_again(ctx: Context, head: ObjectMetadata, done: Receipt, rea
     return Result.of(done, Status.FAILED, reason=reason.message)
 
 
-def _start(
+def start_new_work(
     ctx: Context,
     recording: Recording,
     head: ObjectMetadata,
     choice: OptionChoice,
     *,
     done_before: Receipt | None,
+    may_submit: bool = True,
 ) -> Result:
-    """Start new work. After a failure the cause was probably removed; after SUPERSEDED no one knows what a job read."""
+    """Start new work. After a failure the cause was probably removed; after SUPERSEDED no one knows what a job read.
+
+    `done_before` is the closed receipt as it was read: if it has changed since, nothing is paid. With `may_submit`
+    False the submit is left to the sweep.
+    """
     superseded_job_ids = done_before.all_job_ids if done_before else ()
     secret = ctx.create_secret()
     receipt = _build_receipt(ctx, recording, choice, head.modified_s, superseded_job_ids, secret)
     store = ctx.receipts(recording.bucket)
     if choice.invalid or head.is_archived:
-        # Its job may run: the metadata, ENGINE or the storage class can have changed since.
-        in_flight = store.get_open(recording.id)
-        if in_flight:
-            return Result.of(in_flight, Status.IN_PROGRESS)
-    if choice.invalid:
-        return _fail_unsubmitted(ctx, receipt, Failure(choice.invalid))
-    if head.is_archived:
-        return wait_for_restore(ctx, receipt)
+        return _end_without_job(ctx, receipt, choice)
     created = store.create(receipt, receipt.created_s)
     if created is None:
         return Result.of(receipt, Status.IN_PROGRESS)
@@ -238,7 +240,7 @@ def _start(
     if head.was_restored:
         store.delete_waiting(receipt.id)
     done = store.get_done(recording.id)
-    is_other_upload = done is not None and done.state is FAILED and not _is_same_upload(head, done)
+    is_other_upload = done is not None and done.state is FAILED and not is_same_upload(head, done)
     if done and done != done_before and not is_other_upload:
         # While this attempt was paused, another began and ended: its receipt was in done/ before it left open/.
         store.delete_open(receipt)
@@ -250,7 +252,20 @@ def _start(
     if done and done.state is FAILED:
         open_index(ctx, recording.bucket).remove_failed(receipt.id)
     log_choice(ctx, recording.key, choice)
+    if not may_submit:
+        return defer_to_sweep(ctx, receipt, reason="the queue has no room")
     return submit_job(ctx, receipt, secret)
+
+
+def _end_without_job(ctx: Context, receipt: Receipt, choice: OptionChoice) -> Result:
+    """Report that the options are invalid or, if they are not, that the recording is in an archive."""
+    in_flight = ctx.receipts(receipt.bucket).get_open(receipt.id)
+    if in_flight:
+        # Its job may run: the metadata, ENGINE or the storage class can have changed since.
+        return Result.of(in_flight, Status.IN_PROGRESS)
+    if choice.invalid:
+        return _fail_unsubmitted(ctx, receipt, Failure(choice.invalid))
+    return wait_for_restore(ctx, receipt)
 
 
 def _fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result:

@@ -43,6 +43,7 @@ MAX_BYTES_PER_QUERY = 60_000_000
 MAX_CURSOR_BYTES = 4096
 MAX_REFUSED_TRIES = 50
 RESERVED_S = 15.0  # for the current batch, and to store the cursor
+AUDIT_SHARE = 0.5  # of what is left after the sweep; an audit follows only if the sweep was not stopped early
 NOTICES_SHARE = 0.1  # of the sweep's time, kept for notices: transcripts do not wait for a target that hangs
 
 
@@ -67,8 +68,8 @@ def reconcile(ctx: Context) -> Summary:
             ctx.log.error("bucket_sweep_failed", bucket=state_bucket, error=str(error))
     ctx.send_notices()
     if ctx.announcer:
-        for state_bucket in state_buckets:
-            ctx.announcer.send_due(ctx, state_bucket)
+        reserved_s = 0.0 if summary.stopped_early else ctx.remaining_s() * AUDIT_SHARE
+        ctx.announcer.send_due(ctx, state_buckets, reserved_s)
     return summary
 
 

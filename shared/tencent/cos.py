@@ -75,12 +75,13 @@ class ObjectContent(NamedTuple):
 
 
 class ObjectSummary(NamedTuple):
-    """One object in a listing. `modified` is ISO 8601 in UTC, as COS writes it."""
+    """One object in a listing. `modified` is ISO 8601 in UTC, as COS writes it; `storage` its class, e.g. `ARCHIVE`."""
 
     key: str
     etag: str
     size: int
     modified: str
+    storage: str = ""
 
 
 class ListPage(NamedTuple):
@@ -270,6 +271,7 @@ def _parse_page(response: HttpResponse, bucket: str) -> ListPage:
             etag=_normalize_etag(xml.as_text(item.get("ETag"))),
             size=xml.as_int(item.get("Size")),
             modified=xml.as_text(item.get("LastModified")),
+            storage=xml.as_text(item.get("StorageClass")),
         )
         for item in map(xml.as_mapping, xml.as_list(result.get("Contents")))
     )

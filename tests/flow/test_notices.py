@@ -8,6 +8,7 @@ import hmac
 import json
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,8 +16,9 @@ import pytest
 from standardwebhooks import Webhook
 
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_BUCKET
-from tests.helpers.flow import CONTENT_A, StartFlow
+from tests.helpers.flow import CONTENT_A, Flow, StartFlow
 from tests.helpers.notices import ROBOT_SECRET, SECRET, ReceivedRequest, Receiver, run_receiver
+from tests.helpers.permissions import build_scope, write_policies
 from tests.helpers.receivers import answer
 
 pytestmark = pytest.mark.process
@@ -99,3 +101,32 @@ def test_done_and_failed_recordings_are_announced_by_the_functions(start_flow: S
         assert [get_card_title(request) for request in sales] == ["Scribe：转写完成"]
         assert flow.has("transcripts/quiet.mp3.json")
         assert flow.outputs(".scribe/notices/") == []
+
+
+def read_log(flow: Flow, function: str) -> list[str]:
+    return [line for invocation in flow.invocations(function) for line in invocation["log"]]
+
+
+def test_roles_from_before_notices_cost_the_notices_only(start_flow: StartFlow, tmp_path: Path) -> None:
+    policies = write_policies(tmp_path / "before", build_scope({}))
+    with run_receiver(reply_as_program) as receiver:
+        settings = {
+            "NOTIFY_WEBHOOK": f"http://127.0.0.1:{receiver.port}/",
+            "NOTIFY_WEBHOOK_SECRET": SECRET,
+            "NOTIFY_WEBHOOK_ON": "done,failed",
+        }
+        flow = start_flow("--policies", str(policies), **settings)
+        flow.upload("done.mp3", CONTENT_A)
+        flow.upload("empty.mp3", b"")
+        flow.settle()
+        assert flow.transcript("done.mp3")["sentences"]
+        assert flow.error("empty.mp3")
+        assert flow.receipts("open") == []
+        assert len(flow.receipts("done")) == 2
+        lines = [json.loads(line) for name in ("upload", "callback") for line in read_log(flow, name)]
+        lost = [line for line in lines if line["event"] == "notice_not_stored"]
+        assert {(line["key"], line["target"], line["code"]) for line in lost} == {
+            ("done.mp3", "webhook", "AccessDenied"),
+            ("empty.mp3", "webhook", "AccessDenied"),
+        }
+        assert receiver.requests == []

@@ -56,12 +56,18 @@ class Account:
         """The callback token that a deployment saved."""
         return load_config(self.folder / ".env", {"REGION": REGION})["CALLBACK_TOKEN"]
 
-    def scribe(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the command as it is typed."""
+    def process_environment(self) -> dict[str, str]:
+        """Return the environment of a command that is typed."""
+        return {**os.environ, "PYTHONPATH": str(ROOT), **self.environment({})}
+
+    def scribe(
+        self, *words: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command as it is typed, with these variables of the environment, such as another key."""
         return subprocess.run(
             [sys.executable, "-m", "cli.main", *words, "--env-file", str(self.folder / ".env")],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **self.environment({})},
+            env={**self.process_environment(), **environment},
             capture_output=True,
             text=True,
             timeout=60,

@@ -98,7 +98,7 @@ class FakeCos(CosClient):
     def _summarize(self, bucket: str, key: str) -> ObjectSummary:
         stored = self.cloud.buckets[bucket][key]
         modified = datetime.fromtimestamp(stored.modified_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        return ObjectSummary(key, stored.etag, stored.size, modified)
+        return ObjectSummary(key, stored.etag, stored.size, modified, stored.storage)
 
     def _load(self, bucket: str, key: str) -> StoredObject:
         if key not in self.cloud.buckets[bucket]:

@@ -28,8 +28,8 @@ NOT_DEPLOYED = {
 }
 # The operator's key in .env.example, in the spelling of Tencent's CLI.
 KEY = {"TENCENT_SECRET_ID", "TENCENT_SECRET_KEY"}
-# Read by `scribe deploy` itself, which sets CALLBACK_URL.
-COMMAND = {"SCRIBE_CALLBACK"}
+# Read by `scribe deploy` itself, which sets CALLBACK_URL; by `scribe cost` and `scribe backfill`.
+COMMAND = {"SCRIBE_CALLBACK", "PRICE_PER_HOUR", "PRICE_CURRENCY"}
 
 
 def test_serverless_yml_is_valid() -> None:

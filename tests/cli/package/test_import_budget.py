@@ -35,7 +35,7 @@ def modules(folder: str, names: str) -> set[str]:
 
 
 EVERY_FUNCTION = (
-    {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
+    {"certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
     | modules("shared", "errors events logger settings")
     | modules("shared.options", "check choose ci combine engines model parse sidecar")
     | modules(

@@ -65,24 +65,23 @@ def run_build(checkout: Path, umask: int = 0o022) -> subprocess.CompletedProcess
 def test_package_root_has_handlers_shared_and_libraries(package: Package) -> None:
     tops = {name.split("/")[0] for name in list_names(package)} - {"__pycache__"}
     handlers = {"upload.py", "callback.py", "sweep.py"}
-    libraries = {"anyio", "certifi", "exceptiongroup", "h11", "httpcore", "httpx", "idna"}
-    libraries |= {"typing_extensions.py", "xmltodict.py"}
+    libraries = {"certifi", "h11", "httpcore", "httpx", "idna", "xmltodict.py"}
     assert tops == handlers | libraries | {"shared"}
     assert {path.name for path in package.tree.iterdir()} - {"__pycache__"} == tops
 
 
 def test_package_is_small_for_quick_cold_starts(package: Package) -> None:
     print(f"\nzip {package.zip_bytes:,} bytes, unpacked {package.unpacked_bytes:,} bytes")  # noqa: T201
-    assert package.zip_bytes == package.zip_path.stat().st_size < 1.5 * MIB
+    assert package.zip_bytes == package.zip_path.stat().st_size < 1.3 * MIB
     with zipfile.ZipFile(package.zip_path) as archive:
         assert package.unpacked_bytes == sum(entry.file_size for entry in archive.infolist()) < 5 * MIB
 
 
-def test_modules_that_need_a_missing_library_are_left_out(package: Package) -> None:
+def test_what_no_function_uses_is_left_out(package: Package) -> None:
     names = set(list_names(package))
-    assert names.isdisjoint(UNUSED_MODULES)
+    assert not {name for name in names for unused in UNUSED_MODULES if name.startswith(unused)}
     assert not names & {"trio/__init__.py", "pytest/__init__.py", "h2/__init__.py", "click/__init__.py"}
-    parents = {name.rpartition("/")[0] + "/__init__.py" for name in UNUSED_MODULES}
+    parents = {name.rpartition("/")[0] + "/__init__.py" for name in UNUSED_MODULES if "/" in name}
     assert parents <= names, "the library has other modules now"
 
 

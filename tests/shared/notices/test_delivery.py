@@ -162,7 +162,21 @@ def test_listing_has_what_is_due_first() -> None:
 
 def test_key_never_says_earlier_than_the_delivery() -> None:
     parsed = parse_delivery_key("s/", delivery_key("s/", build_delivery(due_s=NOW_S + 0.2)))
-    assert parsed == ("webhook", int(NOW_S) + 1, build_delivery().id)
+    assert parsed == ("webhook", int(NOW_S) + 1, build_delivery().id, "")
+
+
+def test_key_says_which_deployment_the_notice_is_of() -> None:
+    names = ("ap-chengdu/default/scribe-prod-", "ap-chengdu/default/scribe-test-")
+    own, other = (delivery_key("s/", build_delivery(deployment=name)) for name in names)
+    assert own != other
+    for key, expected in ((own, [True, False, True]), (other, [False, True, True])):
+        parsed = parse_delivery_key("s/", key)
+        assert parsed
+        assert parsed.id == build_delivery().id
+        assert [parsed.may_be_of(name) for name in (*names, "")] == expected
+    unknown = parse_delivery_key("s/", delivery_key("s/", build_delivery()))
+    assert unknown
+    assert all(map(unknown.may_be_of, names))
 
 
 @pytest.mark.parametrize(
@@ -172,6 +186,8 @@ def test_key_never_says_earlier_than_the_delivery() -> None:
         "s/notices/Webhook/0000000000-msg_0123456789abcdef0123456789abcdef",
         "notices/webhook/0000000000-msg_0123456789abcdef0123456789abcdef",
         "s/notices/webhook/0000000000-msg_0123456789abcdef0123456789abcdef.txt",
+        "s/notices/webhook/0000000000-msg_0123456789abcdef0123456789abcdef-",
+        "s/notices/webhook/0000000000-msg_0123456789abcdef0123456789abcdef-0123456",
     ],
 )
 def test_other_key_is_not_parsed(key: str) -> None:

@@ -1,62 +1,19 @@
-"""The functions announce each outcome: once, never before it is true, and also if an invocation is killed."""
+"""The functions announce each outcome: once, and never before it is true."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import pytest
 
-from shared.notices.models import DELIVERED, Notice, NoticeType, Outcome, OutcomeKind, Target, TargetKind
+from shared.notices.models import NoticeType, TargetKind
 from shared.notices.webhook import build_body
-from shared.recordings.announcer import Announcer
 from shared.recordings.ingest import ingest
+from tests.helpers.announced_pipeline import BODY, KEY, WEBHOOK, AnnouncedPipeline
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, Killed, raise_error
-from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
+from tests.helpers.in_memory_pipeline import InMemoryPipeline
 from tests.helpers.notices import build_target
 
-KEY, BODY = "a.mp3", b"very secret words"
-WEBHOOK, WECOM = build_target(), build_target(TargetKind.WECOM)
+WECOM = build_target(TargetKind.WECOM)
 SUPPORT = build_target(TargetKind.WECOM, name="wecom-support", is_default=False)
-FAILED = Outcome(OutcomeKind.FAILED, "status 500")
-
-
-class AnnouncedPipeline(InMemoryPipeline):
-    """A pipeline whose notices are collected: those that were delivered, with their target and id."""
-
-    def __init__(self, *targets: Target, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.notices: list[Notice] = []
-        self.ids: list[str] = []
-        self.receivers: list[str] = []
-        self.sizes: list[int] = []
-        self.timeouts: list[float] = []
-        self.outcome = DELIVERED
-        self.targets = targets or (WEBHOOK,)
-        self.settings = {"targets": self.targets, **settings}
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin another invocation: what was pending in the last one is forgotten."""
-        self.ctx = self.build_context(**self.settings)
-        self.ctx.announcer = Announcer(self.targets, self.send)
-
-    def send(self, target: Target, notices: Sequence[Notice], now_s: float, timeout_s: float) -> Outcome:
-        self.sizes.append(len(notices))
-        self.timeouts.append(timeout_s)
-        if self.outcome is DELIVERED:
-            self.notices += notices
-            self.receivers.append(target.name)
-            self.ids += [notice.build_id(target.name) for notice in notices]
-        return self.outcome
-
-    def list_open_notices(self) -> list[str]:
-        return [key for key in self.cloud.buckets[OUTPUT_BUCKET] if "-msg_" in key]
-
-    def upload_all(self, step: Callable[[], object]) -> None:
-        self.upload_and_ingest(KEY, BODY)
-        self.ctx.send_notices()  # as the upload function does
-        step()
 
 
 def test_transcript_is_announced_once_without_its_words() -> None:
@@ -159,18 +116,6 @@ def test_other_targets_after_the_upload_make_no_new_work_and_no_notice() -> None
     assert pipeline.receivers == ["webhook"]
 
 
-def test_target_that_fails_delays_no_transcript() -> None:
-    pipeline = AnnouncedPipeline()
-    pipeline.outcome = FAILED
-    pipeline.upload_all(pipeline.run_and_notify)
-    assert pipeline.get_text(KEY) == BODY.decode()
-    assert len(pipeline.list_open_notices()) == 1
-    pipeline.outcome = DELIVERED
-    pipeline.sweep_when_due()
-    assert len(pipeline.notices) == 1
-    assert pipeline.list_open_notices() == []
-
-
 def test_error_of_the_bucket_while_notices_are_sent_stops_nothing() -> None:
     pipeline = AnnouncedPipeline()
     pipeline.upload_and_ingest(KEY, BODY)
@@ -179,16 +124,6 @@ def test_error_of_the_bucket_while_notices_are_sent_stops_nothing() -> None:
     pipeline.notify("s1")
     assert pipeline.get_events("error") == ["notices_failed"]
     assert pipeline.get_text(KEY) == BODY.decode()
-
-
-def test_many_outcomes_of_one_sweep_become_one_message_of_a_robot() -> None:
-    pipeline = AnnouncedPipeline(WECOM)
-    for number in range(12):
-        pipeline.upload_and_ingest(f"{number}.mp3", BODY)
-    pipeline.cloud.run_jobs()
-    pipeline.sweep_when_due()
-    assert pipeline.sizes == [12]
-    assert len(pipeline.notices) == 12
 
 
 def test_notices_of_several_buckets_are_sent_and_each_bucket_keeps_its_own() -> None:
@@ -224,36 +159,6 @@ def test_pipeline_without_targets_makes_no_requests_for_notices() -> None:
     assert not [request for request in pipeline.cloud.requests if "notices" in request.key]
 
 
-@pytest.mark.parametrize("body", [BODY, NOT_AUDIO], ids=["done", "failed"])
-@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
-def test_invocation_killed_at_any_request_loses_no_notice(body: bytes, is_before: bool) -> None:
-    kind = NoticeType.DONE if body is BODY else NoticeType.FAILED
-    for number in range(100):
-        pipeline = AnnouncedPipeline()
-        pipeline.upload_and_ingest(KEY, body)
-        pipeline.cloud.run_jobs()
-        hook = pipeline.cloud.before if is_before else pipeline.cloud.after
-        hook("", "", raise_error(Killed()), skip=number)
-        is_killed = False
-        try:
-            pipeline.notify("s1")
-        except Killed:
-            is_killed = True
-        pipeline.cloud.clear_hooks()
-        pipeline.begin()
-        for _ in range(3):
-            pipeline.cloud.clock.advance(DUE_S)
-            pipeline.sweep()
-        assert {notice.type for notice in pipeline.notices} == {kind}
-        assert len(set(pipeline.ids)) == 1
-        assert pipeline.list_open_notices() == []
-        assert (pipeline.get_error(KEY) is None) == (kind is NoticeType.DONE)
-        if not is_killed:
-            assert number > 5
-            return
-    pytest.fail("it has too many requests")
-
-
 def test_failure_of_another_invocation_is_not_announced_for_a_transcript() -> None:
     """While one invocation writes the error object, another one transcribes the recording."""
     pipeline = AnnouncedPipeline(give_up_after_s=400)
@@ -286,7 +191,7 @@ def test_notice_that_is_made_twice_has_the_same_body() -> None:
     pipeline.begin()
     pipeline.cloud.clock.advance(31)
     assert pipeline.ctx.announcer
-    pipeline.ctx.announcer.send_due(pipeline.ctx, OUTPUT_BUCKET)
+    pipeline.ctx.announcer.send_due(pipeline.ctx, [OUTPUT_BUCKET])
     pipeline.sweep_when_due()
     assert len(pipeline.notices) == 2
     assert len(set(pipeline.ids)) == 1
@@ -318,89 +223,3 @@ def test_region_of_a_bucket_keeps_the_announcer() -> None:
     pipeline = AnnouncedPipeline()
     assert pipeline.ctx.for_region("ap-beijing").announcer is pipeline.ctx.announcer
     assert INPUT_BUCKET in pipeline.cloud.buckets
-
-
-def test_sweep_writes_transcripts_before_it_sends_notices() -> None:
-    pipeline = AnnouncedPipeline()
-    pipeline.outcome = FAILED
-    pipeline.upload_all(pipeline.run_and_notify)
-    pipeline.upload_and_ingest("late.mp3", BODY)  # its notification does not come
-    pipeline.cloud.run_jobs()
-    pipeline.cloud.clock.advance(DUE_S)
-    pipeline.begin()
-    attempts: list[bool] = []
-    pipeline.cloud.before(
-        "LIST", "notices/", lambda: attempts.append(pipeline.get_text("late.mp3") is not None)
-    )
-    pipeline.sweep()
-    assert attempts == [True]
-
-
-def test_sweep_keeps_time_for_notices() -> None:
-    pipeline = AnnouncedPipeline()
-    pipeline.outcome = FAILED
-    pipeline.upload_all(pipeline.run_and_notify)
-    pipeline.outcome = DELIVERED
-    pipeline.upload_and_ingest("late.mp3", BODY)
-    pipeline.cloud.run_jobs()
-    pipeline.cloud.clock.advance(DUE_S)
-    pipeline.cloud.after("LIST", ".scribe/open/", lambda: setattr(pipeline.cloud, "remaining_s", 18.0))
-    assert pipeline.sweep().stopped_early
-    assert len(pipeline.notices) == 1
-    assert pipeline.get_text("late.mp3") is None
-
-
-INVOCATIONS: dict[str, tuple[bytes, Callable[[AnnouncedPipeline], object]]] = {
-    "upload": (BODY, lambda pipeline: pipeline.ingest(KEY)),
-    "upload of an empty file": (b"", lambda pipeline: pipeline.ingest(KEY)),
-    "callback": (BODY, lambda pipeline: pipeline.notify("s1")),
-    "callback of a failed job": (NOT_AUDIO, lambda pipeline: pipeline.notify("s1")),
-    "sweep": (BODY, lambda pipeline: pipeline.sweep_when_due()),
-    "sweep of a failed job": (NOT_AUDIO, lambda pipeline: pipeline.sweep_when_due()),
-    "sweep with a notice that is due": (BODY, lambda pipeline: pipeline.sweep_when_due()),
-}
-
-
-@pytest.mark.parametrize("name", INVOCATIONS)
-@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
-def test_killed_upload_and_sweep_lose_no_notice_and_pay_once(name: str, is_before: bool) -> None:
-    body, invoke = INVOCATIONS[name]
-    for number in range(100):
-        pipeline = AnnouncedPipeline(WEBHOOK, WECOM)
-        pipeline.upload(KEY, body)
-        if not name.startswith("upload"):
-            pipeline.ingest(KEY)
-            pipeline.cloud.run_jobs()
-        if name.endswith("due"):
-            pipeline.outcome = FAILED
-            pipeline.notify("s1")
-            pipeline.outcome = DELIVERED
-        pipeline.begin()
-        hook = pipeline.cloud.before if is_before else pipeline.cloud.after
-        hook("", "", raise_error(Killed()), skip=number)
-        is_killed = False
-        try:
-            invoke(pipeline)
-            pipeline.ctx.send_notices()  # as the upload function does
-        except Killed:
-            is_killed = True
-        pipeline.cloud.clear_hooks()
-        for step in (
-            pipeline.audit_when_due,
-            pipeline.settle,
-            pipeline.sweep_when_due,
-            pipeline.sweep_when_due,
-        ):
-            pipeline.begin()
-            step()
-            pipeline.ctx.send_notices()
-        kind = NoticeType.DONE if body == BODY else NoticeType.FAILED
-        assert {notice.type for notice in pipeline.notices} == {kind}
-        assert len(set(pipeline.ids)) == 2  # one for each target
-        assert pipeline.list_open_notices() == []
-        assert pipeline.count_jobs() == bool(body)
-        assert len(pipeline.list_done()) == 1
-        if not is_killed:
-            assert number > 3
-            return
-    pytest.fail("it has too many requests")

@@ -15,14 +15,7 @@ from shared.notices.sender import send_notices
 from shared.recordings.outbox import Outbox
 from tests.helpers.fake_cloud import OUTPUT_BUCKET, FakeCloud
 from tests.helpers.fakes import FakeCos
-from tests.helpers.notices import (
-    OK,
-    Receiver,
-    build_failed_notice,
-    build_notice,
-    build_target,
-    run_receiver,
-)
+from tests.helpers.notices import OK, Receiver, build_failed_notice, build_notice, build_target, run_receiver
 from tests.helpers.receivers import (
     FAST_FAILURES,
     Reply,

@@ -197,7 +197,7 @@ def test_any_listed_key_is_read_exactly(key: str) -> None:
 def test_listed_object_has_etag_and_time(cos: CosClient, server: FakeServer) -> None:
     server.replies = [listing(contents("a.mp3", etag="&quot;e-2&quot;", size="482113"))]
     assert cos.list_objects(BUCKET).objects == (
-        ObjectSummary("a.mp3", "e-2", 482113, "2026-01-02T03:04:05.000Z"),
+        ObjectSummary("a.mp3", "e-2", 482113, "2026-01-02T03:04:05.000Z", "STANDARD"),
     )
 
 

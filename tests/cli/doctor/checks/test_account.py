@@ -17,6 +17,7 @@ from shared.tencent.auth import Credentials
 from tests.helpers.doctor import (
     APPID,
     OUTPUT,
+    REGION,
     Deployment,
     describe,
     list_wrong,
@@ -115,6 +116,17 @@ def test_missing_permission_is_reported_with_action_and_resource(deployment: Dep
     assert "cos:PutObject" in describe(findings, "role")
     assert f"{OUTPUT}/transcripts/" in describe(findings, "role")
     assert "scribe policy --create-role" in describe(findings, "role")
+
+
+def test_role_from_before_notices_is_reported(deployment: Deployment) -> None:
+    """Notices were switched on after the last deployment, so the roles do not allow them yet."""
+    url = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=made-up"
+    findings = deployment.findings(NOTIFY_WECOM=url)
+    assert f"cos:PutObject on qcs::cos:{REGION}:uid/{APPID}:{OUTPUT}/.scribe/notices/" in describe(
+        findings, "role"
+    )
+    assert "scribe policy --create-role" in describe(findings, "role")
+    assert "made-up" not in str(findings)
 
 
 @pytest.mark.parametrize(("role", "check"), [(CI_ROLE, "ci-role"), (SCF_ROLE, "scf-role")])

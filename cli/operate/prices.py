@@ -1,0 +1,67 @@
+"""What recognition costs, by the price in .env: PRICE_PER_HOUR and PRICE_CURRENCY. Only the operator's commands use it.
+
+The default is the list price that docs/cost.md has from documents. It was not read from a bill.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from cli.errors import OperatorError
+from cli.output import escape_line
+
+PRICE_NAME, CURRENCY_NAME = "PRICE_PER_HOUR", "PRICE_CURRENCY"
+DEFAULT_PRICE, DEFAULT_CURRENCY = "1.75", "CNY"
+CENT = Decimal("0.01")
+
+_PRICE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of an hour of speech. `is_default`: PRICE_PER_HOUR is not set, so it is unconfirmed."""
+
+    per_hour: Decimal
+    currency: str
+    is_default: bool = False
+
+    def cost_exactly(self, seconds: float) -> Decimal:
+        """Return what these seconds of speech cost, not rounded."""
+        return self.per_hour * Decimal(seconds) / _HOUR_S
+
+    def cost(self, seconds: float) -> Decimal:
+        """Return what these seconds of speech cost, rounded to cents."""
+        return self.cost_exactly(seconds).quantize(CENT, ROUND_HALF_UP)
+
+    def format(self, amount: Decimal) -> str:
+        """Format an amount of money for people: `1,234.50 CNY`."""
+        return f"{amount.quantize(CENT, ROUND_HALF_UP):,} {self.currency}"
+
+    @property
+    def note(self) -> str:
+        """One line for people: which price this is, and where to change it."""
+        price = f"{self.per_hour.normalize():f} {self.currency} an hour"
+        if self.is_default:
+            return f"Price: {price}, from documents and not confirmed by a bill. Set {PRICE_NAME} in .env to yours"
+        return f"Price: {price}, from {PRICE_NAME}"
+
+
+def load_price(config: Mapping[str, str]) -> Price:
+    """Read the price from .env and the environment. Raises OperatorError, which names every wrong value."""
+    price = config.get(PRICE_NAME, "").strip()
+    currency = config.get(CURRENCY_NAME, "").strip().upper()
+    mistakes = []
+    if price and not _PRICE.fullmatch(price):
+        mistakes.append(
+            f"{PRICE_NAME} is {price!r}: write what an hour of speech costs as a number with a dot, such as 1.75"
+        )
+    if currency and not _CURRENCY.fullmatch(currency):
+        mistakes.append(f"{CURRENCY_NAME} is {currency!r}: write its three letters, such as CNY")
+    if mistakes:
+        raise OperatorError(escape_line("; ".join(mistakes)))
+    return Price(Decimal(price or DEFAULT_PRICE), currency or DEFAULT_CURRENCY, is_default=not price)

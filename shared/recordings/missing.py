@@ -1,0 +1,125 @@
+"""Compares the objects of an input bucket with its receipts: which recordings does no receipt account for?
+
+Receipt ids sort like keys, so the listings are merged page by page: one request per 1,000 names, and memory does not
+grow with the bucket. The audit takes what is found here, and so does the operator's backfill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import merge
+from typing import NamedTuple
+
+from shared.recordings.context import Context
+from shared.recordings.ingest import ingest
+from shared.recordings.keys import done_prefix, open_prefix, waiting_prefix
+from shared.recordings.models import Result, Status
+from shared.recordings.receipt import Recording, sortable_key
+from shared.tencent.clock import parse_timestamp
+from shared.tencent.cos import ObjectSummary
+
+
+class ReceiptEntry(NamedTuple):
+    """A receipt in a listing. `is_waiting`: its recording could not be submitted when it was last looked at."""
+
+    id: str
+    modified: str
+    is_waiting: bool = False
+
+
+class MissingRecording(NamedTuple):
+    """A recording to ingest. `receipt` is what the listing has of it: one that waits, or is older than the object."""
+
+    recording: Recording
+    modified_s: float
+    receipt: ReceiptEntry | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Check whether a receipt of it waits: for a restore, or for a later month."""
+        return self.receipt is not None and self.receipt.is_waiting
+
+
+class MissingFinder:
+    """Looks objects of one bucket up in its receipts. Call `find` in the order of the listing; it only moves forward.
+
+    `prefix` is the start of every key, and `after_key` is before the first one.
+    """
+
+    def __init__(self, ctx: Context, bucket: str, *, prefix: str = "", after_key: str = "") -> None:
+        self._bucket = bucket
+        self._receipts = _ReceiptCursor(_iter_receipts(ctx, bucket, prefix, after_key))
+
+    def find(self, item: ObjectSummary, since_s: float) -> MissingRecording | None:
+        """Return the recording if it has no receipt, or was written after that; None if there is nothing to do.
+
+        Without a receipt, one from before `since_s` is left alone.
+        """
+        recording = Recording(self._bucket, item.key, item.etag, item.size)
+        found = self._receipts.advance_to(f"{self._bucket}/{sortable_key(item.key)}")
+        receipt = found.get(recording.id)
+        modified_s = parse_timestamp(item.modified)
+        if receipt is None:
+            # A time that cannot be read counts as long ago: nothing is paid for it.
+            is_missing = modified_s >= since_s
+        else:
+            # Times are whole seconds: a recording written in the same second as its receipt is checked by `ingest`.
+            is_missing = receipt.is_waiting or modified_s >= int(parse_timestamp(receipt.modified))
+        return MissingRecording(recording, modified_s, receipt) if is_missing else None
+
+
+def ingest_missing(ctx: Context, missing: MissingRecording) -> Result:
+    """Ingest a recording that was found, and remove the receipt of one that waits no longer. Raises as `ingest`."""
+    bucket, key = missing.recording.bucket, missing.recording.key
+    result = ingest(ctx, bucket, key)
+    if missing.is_waiting and result.status is not Status.WAITING:
+        ctx.receipts(bucket).delete_waiting(missing.recording.id)
+    return result
+
+
+def _iter_receipts(ctx: Context, bucket: str, prefix: str, after_key: str) -> Iterator[ReceiptEntry]:
+    """Yield all receipts of keys with this prefix in the order of the ids, from a key on."""
+    waiting = waiting_prefix(ctx.settings)
+    folders = (open_prefix(ctx.settings), done_prefix(ctx.settings), waiting)
+    return merge(
+        *(
+            _iter_receipts_below(ctx, folder, bucket, prefix, after_key, is_waiting=folder == waiting)
+            for folder in folders
+        )
+    )
+
+
+def _iter_receipts_below(
+    ctx: Context, folder: str, bucket: str, prefix: str, after_key: str, *, is_waiting: bool
+) -> Iterator[ReceiptEntry]:
+    state_bucket = ctx.settings.output_bucket_for(bucket)
+    start = f"{folder}{bucket}/"
+    marker = start + sortable_key(after_key) if after_key else ""
+    for item in ctx.output_cos.iter_objects(state_bucket, prefix=start + sortable_key(prefix), marker=marker):
+        yield ReceiptEntry(item.key.removeprefix(folder), item.modified, is_waiting)
+
+
+class _ReceiptCursor:
+    """Reads sorted receipts alongside sorted keys; it only moves forward."""
+
+    def __init__(self, receipts: Iterator[ReceiptEntry]) -> None:
+        self._receipts = receipts
+        self._next = next(receipts, None)
+        self._position = ""
+        self._found: dict[str, ReceiptEntry] = {}
+
+    def advance_to(self, position: str) -> dict[str, ReceiptEntry]:
+        """Return the receipts by id whose id starts with this sortable key. Call it with ascending positions."""
+        if position != self._position:
+            self._position, self._found = position, {}
+        while self._next is not None and self._next.id.rpartition("!")[0] <= position:
+            receipt = self._next
+            if receipt.id.rpartition("!")[0] == position:
+                known = self._found.get(receipt.id, receipt)
+                # A recording that waits can also have a receipt in done/, from an upload before.
+                is_waiting = receipt.is_waiting or known.is_waiting
+                self._found[receipt.id] = ReceiptEntry(
+                    receipt.id, max(receipt.modified, known.modified), is_waiting
+                )
+            self._next = next(self._receipts, None)
+        return self._found

@@ -1,0 +1,230 @@
+"""The objects of open notices in one bucket, and of the states of their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from shared.errors import NotFound, RequestRejected
+from shared.logger import Logger
+from shared.notices.delivery import (
+    MAX_AGE_S,
+    MAX_DELIVERY_BYTES,
+    Action,
+    Delivery,
+    DeliveryKey,
+    TargetState,
+    after_target_marker,
+    apply_outcome,
+    delivery_key,
+    notices_prefix,
+    parse_delivery_key,
+    target_state_key,
+)
+from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
+from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
+from shared.tencent.clock import parse_timestamp
+from shared.tencent.cos import CosClient
+
+MAX_FOREIGN_AGE_S = MAX_AGE_S + 86_400.0  # of another deployment's: a day more than it keeps its own
+MAX_LISTED = 10_000  # of one target in one sweep
+_FORBIDDEN = 403  # CAM: the role is older than the notices
+
+Send = Callable[[Target, Sequence[Notice], float, float], Outcome]  # with Unix seconds, and the time limit
+
+
+class Entry(NamedTuple):
+    """A listed notice: its key, what the key says, and when the object was written."""
+
+    key: str
+    parsed: DeliveryKey
+    modified: str
+
+
+class OutboxStore:
+    """The stored notices of one bucket. `now` returns Unix seconds, `random` a number from 0 to 1.
+
+    Methods raise CloudError and DeadlineExceeded.
+    """
+
+    def __init__(
+        self,
+        cos: CosClient,
+        bucket: str,
+        state_prefix: str,
+        log: Logger,
+        *,
+        now: Callable[[], float],
+        random: Callable[[], float],
+        deployment: str,
+    ) -> None:
+        self.bucket = bucket
+        self.log = log
+        self.now = now
+        self.random = random
+        self._cos = cos
+        self._prefix = state_prefix
+        self._deployment = deployment
+
+    def create(self, notice: Notice, target_name: str) -> Delivery | None:
+        """Store a notice for one target; None, with an error in the log, if the function's role may not store it.
+
+        Then its recording is closed all the same: it would stay open until the role is changed.
+        """
+        delivery = Delivery(notice, target_name, self.now(), deployment=self._deployment)
+        try:
+            self._put(self.build_key(delivery), delivery.to_json())
+        except RequestRejected as error:
+            if error.status != _FORBIDDEN:
+                raise
+            self._log_not_stored(delivery, error)
+            return None
+        return delivery
+
+    def _log_not_stored(self, delivery: Delivery, error: RequestRejected) -> None:
+        self.log.error(
+            "notice_not_stored",
+            bucket=delivery.notice.bucket,
+            key=delivery.notice.key,
+            target=delivery.target,
+            code=error.code or str(error.status),
+            next_step="run scribe deploy, or scribe policy --create-role, so that the role allows it",
+        )
+
+    def build_key(self, delivery: Delivery) -> str:
+        """Return the key of a notice."""
+        return delivery_key(self._prefix, delivery)
+
+    def delete(self, key: str) -> None:
+        """Delete a notice, or the state of a target."""
+        self._cos.delete(self.bucket, key)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for a pause that a target asked for."""
+        self._cos.client.sleep(seconds)
+
+    def list_due(self, first_attempt_lease_s: float) -> dict[str, list[Entry]]:
+        """Return what is due of each target, the oldest first. One request at least per target.
+
+        A notice before its first attempt is left to the invocation that stored it for `first_attempt_lease_s` seconds.
+        Those of another deployment are left out for MAX_FOREIGN_AGE_S.
+        """
+        prefix, marker = notices_prefix(self._prefix), ""
+        by_target: dict[str, list[Entry]] = {}
+        while True:
+            for item in self._cos.iter_objects(self.bucket, prefix=prefix, marker=marker):
+                parsed = parse_delivery_key(self._prefix, item.key)
+                if parsed is None:
+                    continue
+                listed = len(by_target.get(parsed.target, ()))
+                if parsed.due_s > self.now() or listed >= MAX_LISTED:
+                    marker = after_target_marker(self._prefix, parsed.target)
+                    break
+                age_s = self.now() - parse_timestamp(item.modified)
+                if age_s >= self._get_min_age_s(parsed, first_attempt_lease_s):
+                    by_target.setdefault(parsed.target, []).append(Entry(item.key, parsed, item.modified))
+            else:
+                return by_target
+
+    def _get_min_age_s(self, parsed: DeliveryKey, first_attempt_lease_s: float) -> float:
+        """Return the age from which on this sweep takes a notice that is due."""
+        if not parsed.may_be_of(self._deployment):
+            return MAX_FOREIGN_AGE_S
+        return 0.0 if parsed.due_s else first_attempt_lease_s
+
+    def read(self, entry: Entry) -> Delivery | None:
+        """Read a notice; None if it is gone, or none at all, which is logged."""
+        try:
+            body = self._cos.get(self.bucket, entry.key, max_bytes=MAX_DELIVERY_BYTES).body
+            delivery = Delivery.from_json(body)
+            if (delivery.target, delivery.id) != (entry.parsed.target, entry.parsed.id):
+                raise InvalidNotice("not a notice: its key does not match it")  # noqa: TRY301 - as one that is read
+        except NotFound:
+            return None
+        except (InvalidNotice, RequestRejected) as error:
+            self.log.error("notice_unreadable", notice_id=entry.parsed.id, error=str(error))
+            return None
+        return delivery
+
+    def is_own(self, delivery: Delivery) -> bool:
+        """Check that a notice is not of another deployment."""
+        return not (delivery.deployment and self._deployment and delivery.deployment != self._deployment)
+
+    def finish_attempt(
+        self, target: Target, state: TargetState, group: list[tuple[str, Delivery]], outcome: Outcome
+    ) -> int:
+        """Store what an attempt showed, and return how many notices were given up.
+
+        The objects of a digest that failed stay as they are: the next sweep tries it again.
+        """
+        given_up = []
+        for key, delivery in group:
+            step = apply_outcome(delivery, outcome, self.now(), self.random())
+            if step.action is Action.DELIVERED:
+                self.delete(key)
+                self.log.info("notice_delivered", **_describe(step.delivery))
+            elif step.action is Action.GIVE_UP:
+                given_up.append((key, step.delivery))
+            elif len(group) == 1:
+                self._put(self.build_key(step.delivery), step.delivery.to_json())
+                self.delete(key)
+        if outcome.kind is not OutcomeKind.DELIVERED:
+            self.log.warning("notice_failed", target=target.name, notices=len(group), reason=outcome.reason)
+        if given_up:
+            self.give_up(given_up)
+            self.note_given_up(target, state, len(given_up))
+        return len(given_up)
+
+    def give_up(self, group: Iterable[tuple[str, Delivery]]) -> None:
+        """Delete notices that were not delivered, with an error in the log for each."""
+        for key, delivery in group:
+            self.log.error("notice_given_up", **_describe(delivery))
+            self.delete(key)
+
+    def note_given_up(self, target: Target, state: TargetState, count: int) -> TargetState:
+        """Store that so many notices of a target were given up, and return its new state."""
+        after = state.note_given_up(count, self.now())
+        self._save_state(target.name, after)
+        return after
+
+    def note_state(self, target: Target, state: TargetState, outcome: Outcome) -> TargetState:
+        """Store the state of a target after an attempt, if it changed, and return it."""
+        after = state.note_outcome(target, outcome, self.now())
+        if after.is_clear:
+            if not state.is_clear:
+                self.delete(target_state_key(self._prefix, target.name))
+        elif outcome.kind is not OutcomeKind.DELIVERED or state.failures_in_row:
+            self._save_state(target.name, after)
+        if outcome.kind is OutcomeKind.GONE:
+            self.log.error("notice_target_stopped", target=target.name, reason=outcome.reason)
+        return after
+
+    def load_state(self, target_name: str) -> TargetState:
+        """Read the state of a target. One that cannot be read stops nothing."""
+        key = target_state_key(self._prefix, target_name)
+        try:
+            return TargetState.from_json(self._cos.get(self.bucket, key, max_bytes=MAX_DELIVERY_BYTES).body)
+        except NotFound:
+            return TargetState()
+        except RequestRejected as error:
+            self.log.warning("notice_state_unreadable", target=target_name, error=str(error))
+            return TargetState()
+
+    def _save_state(self, target_name: str, state: TargetState) -> None:
+        self._put(target_state_key(self._prefix, target_name), state.to_json())
+
+    def _put(self, key: str, body: bytes) -> None:
+        self._cos.put(self.bucket, key, body, content_type=CONTENT_TYPE, metadata=STATE_METADATA)
+
+
+def _describe(delivery: Delivery) -> dict[str, str | int]:
+    """Return the fields of a log line about a notice."""
+    return {
+        "notice_id": delivery.id,
+        "type": delivery.notice.type.value,
+        "target": delivery.target,
+        "bucket": delivery.notice.bucket,
+        "key": delivery.notice.key,
+        "attempts": delivery.attempts,
+        "reason": delivery.reason,
+    }
