@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
+from shared.notices.models import InvalidNotice, Notice, NoticeType, Outcome, OutcomeKind, Target
 
 VERSION = 1
 MAX_DELIVERY_BYTES = (
@@ -266,10 +266,13 @@ class TargetState(NamedTuple):
 def plan_messages(target: Target, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, ...]]:
     """Group deliveries that are due for one target: each group is one attempt.
 
-    A webhook gets each notice by itself. A robot gets up to MAX_SINGLE_MESSAGES by themselves; more become digests. If
-    a digest fails, its deliveries keep their objects as they are: the state of the target has the pause.
+    A webhook gets each notice by itself. A robot gets up to MAX_SINGLE_MESSAGES by themselves; more become digests of
+    recordings. If a digest fails, its deliveries keep their objects as they are: the state of the target has the pause.
     """
     if not target.kind.is_robot or len(deliveries) <= MAX_SINGLE_MESSAGES:
         return [(delivery,) for delivery in deliveries]
-    starts = range(0, len(deliveries), MAX_DIGEST_NOTICES)
-    return [tuple(deliveries[start : start + MAX_DIGEST_NOTICES]) for start in starts]
+    alone = [each for each in deliveries if each.notice.type is NoticeType.BUDGET]
+    others = [each for each in deliveries if each.notice.type is not NoticeType.BUDGET]
+    starts = range(0, len(others), MAX_DIGEST_NOTICES)
+    digests = [tuple(others[start : start + MAX_DIGEST_NOTICES]) for start in starts]
+    return [*((delivery,) for delivery in alone), *digests]

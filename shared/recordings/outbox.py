@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from shared.logger import Logger
 from shared.notices.connection import FIRST_ATTEMPT_TIMEOUT_S
 from shared.notices.delivery import MAX_FAILURES_IN_ROW, Delivery, plan_messages
-from shared.notices.models import Notice, Target
+from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.outbox_store import OutboxStore, Send
 from shared.recordings.outbox_sweep import NoticeCounts, OutboxSweep
 from shared.recordings.outbox_time import MIN_ATTEMPT_S
@@ -82,7 +82,8 @@ class Outbox:
         return [
             target
             for target in self._targets.values()
-            if notice.type in target.types and ((target.is_default and uses_default) or target.name in names)
+            if (notice.type in target.types or notice.type is NoticeType.BUDGET)
+            and ((target.is_default and uses_default) or target.name in names)
         ]
 
     def withdraw(self, deliveries: Iterable[Delivery]) -> None:
