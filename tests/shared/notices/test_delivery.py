@@ -26,8 +26,15 @@ from shared.notices.delivery import (
     plan_messages,
     target_state_key,
 )
-from shared.notices.models import DELIVERED, InvalidNotice, Outcome, OutcomeKind, TargetKind
-from tests.helpers.notices import NOW_S, ROBOTS, build_failed_notice, build_notice, build_target
+from shared.notices.models import DELIVERED, InvalidNotice, NoticeType, Outcome, OutcomeKind, TargetKind
+from tests.helpers.notices import (
+    NOW_S,
+    ROBOTS,
+    build_budget_notice,
+    build_failed_notice,
+    build_notice,
+    build_target,
+)
 
 FAILED = Outcome(OutcomeKind.FAILED, "status 500")
 GONE = Outcome(OutcomeKind.GONE, "status 410")
@@ -271,3 +278,11 @@ def test_few_messages_are_sent_one_by_one_and_many_as_digests(kind: TargetKind) 
 def test_webhook_gets_every_notice_by_itself() -> None:
     groups = plan_messages(build_target(), [build_delivery()] * 50)
     assert [len(group) for group in groups] == [1] * 50
+
+
+def test_warning_about_a_budget_has_a_message_of_its_own() -> None:
+    deliveries = [build_delivery() for _ in range(MAX_SINGLE_MESSAGES)]
+    deliveries.insert(2, build_delivery()._replace(notice=build_budget_notice()))
+    groups = plan_messages(build_target(TargetKind.WECOM), deliveries)
+    assert [len(group) for group in groups] == [1, MAX_SINGLE_MESSAGES]
+    assert groups[0][0].notice.type is NoticeType.BUDGET
