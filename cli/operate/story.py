@@ -56,7 +56,10 @@ class Story(NamedTuple):
             "key": facts.key,
             "state": verdict.state,
             "summary": verdict.summary,
-            "story": [each._asdict() | {"at": format_time(each.at_s)} for each in self.events],
+            "story": [
+                {"at": format_time(each.at_s), "event": each.event, "detail": each.detail}
+                for each in self.events
+            ],
             "job": _job_as_json(facts.job) if facts.job else None,
             "outputs": [
                 {"key": item.key, "size": item.size, "modified": format_time(parse_timestamp(item.modified))}
@@ -172,12 +175,14 @@ class _Narrator:
         if receipt.refusals:
             return self._decide_refused(receipt, sweep_s)
         paused = self._describe_paused_queue()
-        text = "It waits for room in the speech queue: it has no job yet, and has cost nothing."
+        text = "It has no job yet: it waits for room in the speech queue."
+        text += "" if receipt.superseded_job_ids else " Nothing was paid."
         if paused:
             to_do = f"{paused} {self._resume_queue} starts it."
         else:
             to_do = f"If it waits for hours, {self._doctor} says whether the queue is full or MAX_IN_FLIGHT too small."
-        return Verdict(OPEN, text, "The sweep submits it as soon as the queue has room.", sweep_s, to_do)
+        what = "The next sweep submits it if the queue has room; else the one after that."
+        return Verdict(OPEN, text, what, sweep_s, to_do)
 
     def _decide_refused(self, receipt: Receipt, sweep_s: float) -> Verdict:
         message, next_step = self._read_error("message"), self._read_error("next_step")
@@ -228,7 +233,7 @@ class _Narrator:
     def _describe_paused_queue(self) -> str:
         queue = self._facts.queue
         is_paused = queue is not None and queue.state.lower() in _PAUSED
-        return f"The speech queue {queue.name} is paused." if queue and is_paused else ""
+        return f'The speech queue "{queue.name}" is paused.' if queue and is_paused else ""
 
     def _decide_waiting(self) -> Verdict:
         facts = self._facts
@@ -236,8 +241,8 @@ class _Narrator:
         if self._read_error("kind") == FailureKind.ACCOUNT.value:
             month = get_next_month(get_month(facts.now_s))
             what = (
-                f"It goes on by itself when MONTHLY_MINUTES is raised, or when {month} begins: the audit, which runs "
-                "every six hours, tries it again."
+                f"The audit tries it again every six hours: there is room when {month} begins, or when MONTHLY_MINUTES "
+                "was raised."
             )
             at_s = get_month_start_s(month) + AUDIT_INTERVAL_S
             to_do = next_step or f"Raise MONTHLY_MINUTES, then {self._deploy}."
@@ -260,14 +265,14 @@ class _Narrator:
         deleted = "" if facts.head else " The recording itself was deleted since."
         written = [item for item in facts.outputs if item.key != facts.error_key]
         if not facts.missing:
-            text = f"Transcribed on {at}: {len(written)} files are there.{deleted}"
+            text = f"Transcribed at {at}: {len(written)} files are there.{deleted}"
             if facts.error:
                 text += f" An upload after that was refused: {self._read_error('message')}"
             return Verdict(DONE, text, "Nothing: it is done.", to_do=self._read_error("next_step"))
         if written:
-            text = f"Transcribed on {at}, but files are missing: {', '.join(facts.missing)}.{deleted}"
+            text = f"Transcribed at {at}, but files are missing: {', '.join(facts.missing)}.{deleted}"
         else:
-            text = f"Transcribed on {at}, but its transcripts were deleted since.{deleted}"
+            text = f"Transcribed at {at}, but its transcripts were deleted since.{deleted}"
         if facts.error:
             text += f" {self._read_error('message')}"
         return Verdict(DONE, text, to_do=f"{self._retry} writes them again, without paying again.")
@@ -276,13 +281,13 @@ class _Narrator:
         facts = self._facts
         message = self._read_error("message") or "It failed, and its error object is not there any more."
         code = self._read_error("code")
-        text = f"{message} ({code})" if code else message
+        text = f"{message.rstrip('.')} ({code})." if code else message
         if facts.head is None:
             text += " The recording itself was deleted since."
         to_do = self._read_error("next_step")
         has_result = facts.job is not None and facts.job.state == SUCCESS
         if message == NO_RESULT_IN_TIME.message:
-            text = f"Given up on {format_time(receipt.finished_s)}: {message}"
+            text = f"Given up at {format_time(receipt.finished_s)}: {message}"
             if not has_result:
                 what = (
                     "Nothing by itself. If the job still ends with a result, its notification has it written."
