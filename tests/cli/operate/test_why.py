@@ -40,7 +40,7 @@ What happened (UTC)
   2026-11-10 08:40:00  uploaded   9 bytes
   2026-11-10 08:40:00  accepted   engine 16k_zh, 1 channel
   2026-11-10 08:40:00  submitted  job s1
-                       ended      job s1: Failed, FailedOperation.Unlisted
+  2026-11-10 08:40:00  ended      job s1: Failed, FailedOperation.Unlisted
   2026-11-10 08:40:00  error      transcripts/{KEY}.error.json
   2026-11-10 08:40:00  closed     failed
 
@@ -125,7 +125,7 @@ def test_document_has_job_outputs_error_and_receipts() -> None:
         "engine": "16k_zh",
         "created": "2026-11-10T08:40:00Z",
         "started": "",
-        "ended": "",
+        "ended": "2026-11-10T08:40:00Z",
     }
     assert document["outputs"] == [
         {"key": f"transcripts/{KEY}.error.json", "size": 942, "modified": "2026-11-10T08:40:00Z"}
