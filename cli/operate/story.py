@@ -10,10 +10,11 @@ from cli.operate.row import DONE, FAILED, OPEN, WAITING
 from cli.operate.story_events import Event, list_events
 from cli.operate.story_reader import Facts, StoredReceipt
 from cli.operate.times import format_duration, format_time
-from shared.recordings.failures import NO_RESULT_IN_TIME, FailureKind
+from shared.recordings.failures import NO_RESULT_IN_TIME
 from shared.recordings.index import get_month, get_month_start_s, get_next_month
+from shared.recordings.receipt import BUDGET_CODE, SUBMITTED, TRANSCRIBED, Receipt
 from shared.recordings.receipt import FAILED as FAILED_RECEIPT
-from shared.recordings.receipt import SUBMITTED, TRANSCRIBED, Receipt
+from shared.recordings.usage import estimate_seconds
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job
@@ -114,7 +115,7 @@ class _Narrator:
                 return self._decide_submitted(receipt, current.modified_s)
             return self._decide_unsubmitted(receipt, current.modified_s)
         if current.place == WAITING:
-            return self._decide_waiting()
+            return self._decide_waiting(receipt)
         if receipt.state is TRANSCRIBED:
             return self._decide_transcribed(receipt)
         if receipt.state is FAILED_RECEIPT:
@@ -235,20 +236,10 @@ class _Narrator:
         is_paused = queue is not None and queue.state.lower() in _PAUSED
         return f'The speech queue "{queue.name}" is paused.' if queue and is_paused else ""
 
-    def _decide_waiting(self) -> Verdict:
-        facts = self._facts
-        message, next_step = self._read_error("message"), self._read_error("next_step")
-        if self._read_error("kind") == FailureKind.ACCOUNT.value:
-            month = get_next_month(get_month(facts.now_s))
-            what = (
-                f"The audit tries it again every six hours: there is room when {month} begins, or when MONTHLY_MINUTES "
-                "was raised."
-            )
-            at_s = get_month_start_s(month) + AUDIT_INTERVAL_S
-            to_do = next_step or f"Raise MONTHLY_MINUTES, then {self._deploy}."
-            return Verdict(
-                WAITING, message or "The budget of this month is used up.", what, float(at_s), to_do
-            )
+    def _decide_waiting(self, receipt: Receipt) -> Verdict:
+        facts, message = self._facts, self._read_error("message")
+        if receipt.refusal_code == BUDGET_CODE:
+            return self._decide_held(receipt)
         message = message or "The recording is in an archive and cannot be read before it is restored."
         if facts.head and not facts.head.is_archived:
             what = "It can be read again: the event of its restore, or the audit, submits it."
@@ -258,6 +249,24 @@ class _Narrator:
             return Verdict(WAITING, f"{message} It was deleted since.")
         what = "Nothing before it is restored; then the event of the restore submits it, or the audit within six hours."
         return Verdict(WAITING, message, what, to_do="Restore it in the COS console.")
+
+    def _decide_held(self, receipt: Receipt) -> Verdict:
+        facts, budget_minutes = self._facts, self._settings.monthly_minutes
+        text = self._read_error("message") or "The budget of the month has no room for it: MONTHLY_MINUTES."
+        to_do = self._read_error("next_step") or f"Raise MONTHLY_MINUTES, then {self._deploy}."
+        month = get_month(receipt.finished_s)
+        if not budget_minutes or month != get_month(facts.now_s):
+            what = "The audit, which runs every six hours, tries it again: its month or its budget is another one now."
+            return Verdict(WAITING, text, what, self._next_audit_s(), to_do)
+        if estimate_seconds(receipt.key, receipt.size) > budget_minutes * 60:
+            what = "Nothing before MONTHLY_MINUTES is raised; then the audit submits it, within six hours."
+            return Verdict(WAITING, text, what, to_do=to_do)
+        next_month = get_next_month(month)
+        what = (
+            f"The audit tries it again every six hours: it goes on in {next_month}, as far as the budget has room, "
+            "or when MONTHLY_MINUTES was raised."
+        )
+        return Verdict(WAITING, text, what, float(get_month_start_s(next_month) + AUDIT_INTERVAL_S), to_do)
 
     def _decide_transcribed(self, receipt: Receipt) -> Verdict:
         facts = self._facts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from cli.operate.why import WhyOptions, explain_state
@@ -192,13 +191,26 @@ def archive_and_delete() -> OperatedPipeline:
     return pipeline
 
 
-def hold(next_step: str = "Raise MONTHLY_MINUTES.") -> OperatedPipeline:
-    """Hold a recording because of the budget."""
-    pipeline = archive(storage="")
-    key = f"transcripts/{KEY}.error.json"
-    document = json.loads(pipeline.cloud.buckets[OUTPUT_BUCKET][key].body)
-    document |= {"kind": "account", "message": "The budget is used up.", "next_step": next_step}
-    pipeline.cloud.put_object(OUTPUT_BUCKET, key, json.dumps(document).encode())
+def hold(*, minutes: int = 10, **later: Any) -> OperatedPipeline:
+    """Hold a recording of about seven minutes because of the budget; `later` are settings that were changed since."""
+    pipeline = OperatedPipeline(monthly_minutes=minutes)
+    for key in ("first.mp3", KEY):
+        pipeline.cloud.put_object(INPUT_BUCKET, key, key.encode(), size=6_000_000)
+        pipeline.ingest(key)
+    if later:
+        pipeline.ctx = pipeline.build_context(**later)
+    return pipeline
+
+
+def hold_in_the_month_before() -> OperatedPipeline:
+    pipeline = hold()
+    pipeline.cloud.clock.advance(30 * 86_400)
+    return pipeline
+
+
+def hold_without_error_object() -> OperatedPipeline:
+    pipeline = hold()
+    del pipeline.cloud.buckets[OUTPUT_BUCKET][f"transcripts/{KEY}.error.json"]
     return pipeline
 
 
