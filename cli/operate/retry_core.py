@@ -112,7 +112,7 @@ class Retrier:
             skipped = check_skipped(self._ctx.settings, bucket, key)
             reason = f"it is not a recording: {skipped.reason}" if skipped else "it has no receipt"
             return Outcome(bucket, key, "missing", reason)
-        if done.state not in {FAILED, TRANSCRIBED} or not is_same_upload(head, done):
+        if done.state not in {FAILED, TRANSCRIBED} or not is_same_upload(head.modified_s, done):
             return self._ingest(bucket, key)
         if done.state is TRANSCRIBED:
             return self._check_transcripts(done)

@@ -34,6 +34,7 @@ from shared.recordings.outputs import (
 )
 from shared.recordings.proof import compute_nonce
 from shared.recordings.receipt import (
+    BUDGET_CODE,
     FAILED,
     SUPERSEDED,
     TRANSCRIBED,
@@ -81,7 +82,7 @@ def ingest(
     if is_restore and head.modified_s < ctx.settings.since_s and not store.get_waiting(recording.id):
         return Result(Status.SKIPPED, bucket, key, reason="restored, but uploaded before SINCE")
     done = store.get_done(recording.id)
-    if done and done.state is not SUPERSEDED and is_same_upload(head, done):
+    if done and done.state is not SUPERSEDED and is_same_upload(head.modified_s, done):
         return _already_done(done)
     choice = choose_for_recording(ctx, recording, head)
     if done and done.state is TRANSCRIBED:
@@ -89,11 +90,11 @@ def ingest(
     return start_new_work(ctx, recording, head, choice, done_before=done)
 
 
-def is_same_upload(head: ObjectMetadata, done: Receipt) -> bool:
+def is_same_upload(modified_s: float, done: Receipt) -> bool:
     """Check whether the object was not written again since its receipt. Without a time nothing is paid again."""
     if done.modified_s:
-        return head.modified_s in {0.0, done.modified_s}
-    return head.modified_s <= done.finished_s
+        return modified_s in {0.0, done.modified_s}
+    return modified_s <= done.finished_s
 
 
 def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejected) -> Result:
@@ -239,7 +240,7 @@ def start_new_work(
     if head.was_restored:
         store.delete_waiting(receipt.id)
     done = store.get_done(recording.id)
-    is_other_upload = done is not None and done.state is FAILED and not is_same_upload(head, done)
+    is_other_upload = done is not None and done.state is FAILED and not is_same_upload(head.modified_s, done)
     if done and done != done_before and not is_other_upload:
         # While this attempt was paused, another began and ended: its receipt was in done/ before it left open/.
         store.delete_open(receipt)
@@ -315,7 +316,8 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
     """Report once that the recording is in an archive. Its restore, or the audit, submits it."""
     store = ctx.receipts(receipt.bucket)
     waiting = store.get_waiting(receipt.id)
-    if waiting is None or waiting.modified_s != receipt.modified_s:
+    is_reported = waiting is not None and waiting.refusal_code != BUDGET_CODE
+    if waiting is None or not is_reported or waiting.modified_s != receipt.modified_s:
         report_wait(ctx, receipt, Failure(ARCHIVED))
         store.wait(receipt.close(WAITING, ctx.now()))
     return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)

@@ -115,7 +115,7 @@ def done_prefix(settings: Settings) -> str:
 
 
 def waiting_prefix(settings: Settings) -> str:
-    """Return the prefix of receipts of recordings that cannot be read before they are restored from an archive."""
+    """Return the prefix of receipts of recordings that are in an archive, or wait for room in the budget."""
     return settings.state_prefix + "waiting/"
 
 
