@@ -73,7 +73,7 @@ class ForgottenPipeline(AnnouncedPipeline):
         waiting = receipt._replace(outcome=WAITING.value)
         self.put(f"waiting/{receipt.id}", waiting.to_json())
         self.put(f"index/failed/{receipt.id}")
-        self.put(f"index/reserved/2026-11/{receipt.id}.abc.90")
+        self.put(f"index/reserved/{receipt.id}.abc.90")
         self.cloud.put_object(self.state_bucket, cursor_key(self.ctx.settings), receipt.id.encode())
         position = f'{{"bucket": "{INPUT_BUCKET}", "key": "{key}"}}'.encode()
         self.cloud.put_object(self.state_bucket, audit_cursor_key(self.ctx.settings), position)

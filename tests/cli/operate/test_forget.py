@@ -108,6 +108,7 @@ def test_forgotten_recording_is_marked_and_transcribed_again_by_an_upload_only()
     assert is_forgotten(pipeline.ctx, Recording(INPUT_BUCKET, key, stored.etag, stored.size))
     pipeline.begin()
     pipeline.sweep_when_due()
+    pipeline.audit_when_due()
     assert pipeline.count_jobs() == jobs
     pipeline.transcribe(key, LATER_WORDS)
     assert pipeline.count_jobs() == jobs + 1
