@@ -33,11 +33,13 @@ from tests.helpers.forgotten import (
 from tests.helpers.in_memory_pipeline import DUE_S
 from tests.helpers.operate import build_workspace
 
+LONG_KEY = STEM + "x" * 300
 NAMINGS = {
     "full": ("full", (), KEY),
     "short": ("short", (), KEY),
     "distinct": ("short", (KEY,), STEM),  # a recording without an extension, whose name is that of another
     "full, without an extension": ("full", (), STEM),
+    "long": ("full", (f"{LONG_KEY}.m4a",), f"{LONG_KEY}.mp3"),
 }
 
 
@@ -295,18 +297,18 @@ def test_sweep_at_any_moment_submits_before_or_not_at_all(number: int, *, is_ver
     assert (pipeline.list_left({}) == []) is is_forgotten_now
 
 
-def count_requests(*, with_recording: bool) -> int:
-    pipeline, key, _ = fill(formats=("txt", "html"))
+def count_requests(naming: str, *, with_recording: bool) -> int:
+    pipeline, key, _ = fill(naming, formats=("txt", "html"))
     assert pipeline.forget(key, with_recording=with_recording)
     return len(pipeline.take_requests())
 
 
-@pytest.mark.parametrize("with_recording", [False, True])
-def test_killed_at_any_request_the_same_command_ends_clean(*, with_recording: bool) -> None:
-    total = count_requests(with_recording=with_recording)
+@pytest.mark.parametrize(("naming", "with_recording"), [("short", False), ("full", True), ("long", False)])
+def test_killed_at_any_request_the_same_command_ends_clean(naming: str, *, with_recording: bool) -> None:
+    total = count_requests(naming, with_recording=with_recording)
     assert total > 40
     for number in range(total):
-        pipeline, key, neighbours = fill(formats=("txt", "html"))
+        pipeline, key, neighbours = fill(naming, formats=("txt", "html"))
         month = get_month(pipeline.ctx.now())
         costs = read_costs(build_workspace(pipeline), month).total
         # Every request from this one on: those of the other threads die with the process.
