@@ -181,6 +181,7 @@ def test_time_follows_the_queue(pipeline: OperatedPipeline) -> None:
     put(pipeline, "a.mp3", size=57_600_000)  # an hour
     pipeline.cloud.queues = [Queue("p1", "queue", "Active", max_size=1000, max_concurrent=1)]
     one_at_once = plan(pipeline).queue_s
+    assert one_at_once is not None
     assert one_at_once == pytest.approx(3600 / 20 + 5)
     pipeline.cloud.queues = [Queue("p1", "queue", "Paused", max_size=1000, max_concurrent=5)]
     made = plan(pipeline)
