@@ -6,10 +6,11 @@
                 ├──▶ given up                           three days are over: the log and the doctor say so
                 └──▶ target stopped                     410: nothing more goes to this address
 
-Each `Delivery` is an object below STATE_PREFIX: `notices/<target>/<due>-<id>-<deployment>`. `due` has ten digits, so
-that a listing has what is due first, and a sweep stops at the first that is not; `0000000000` before the first attempt,
-so that the same notice has the same key when it is made twice. `deployment` is a digest, so that a sweep need not read
-the notices of another deployment; the key ends with the id if the deployment is not known.
+Each `Delivery` is an object below STATE_PREFIX: `notices/<target>/<due>-<id>-<deployment>-<created>`. `due` has ten
+digits, so that a listing has what is due first, and a sweep stops at the first that is not; `0000000000` before the
+first attempt, so that the same notice has the same key when it is made twice. `deployment` is a digest, so that a sweep
+need not read the notices of another deployment; it is left out if the deployment is not known. `created` is left out
+before the first attempt: then it is when the object was written.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
+from shared.notices.models import InvalidNotice, Notice, NoticeType, Outcome, OutcomeKind, Target
 
 VERSION = 1
 MAX_DELIVERY_BYTES = (
@@ -36,11 +37,12 @@ MAX_DIGEST_NOTICES = 200  # each is an object to read and to delete
 MAX_FAILURES_IN_ROW = 5  # after them, only the sweep tries a target, until an attempt succeeds
 
 _FOLDER = "notices/"
-_DUE_DIGITS = 10
-_MAX_DUE_S = 10**_DUE_DIGITS - 1
+_TIME_DIGITS = 10
+_MAX_TIME_S = 10**_TIME_DIGITS - 1
 _DEPLOYMENT_DIGITS = 8
 _KEY = re.compile(
     r"(?P<target>[a-z0-9-]{1,64})/(?P<due>[0-9]{10})-(?P<id>msg_[0-9a-f]{32})(?:-(?P<deployment>[0-9a-f]{8}))?"
+    r"(?:-(?P<created>[0-9]{10}))?"
 )
 
 
@@ -102,13 +104,15 @@ def _parse_seconds(value: Any) -> float:
 class DeliveryKey(NamedTuple):
     """What the key of a delivery says: its target, when it is due (Unix seconds), and the id of the notice.
 
-    `deployment` is the digest of its deployment, "" if that is not known.
+    `deployment` is the digest of its deployment, "" if that is not known; `created_s` is when the notice was made, 0 if
+    the key does not say it.
     """
 
     target: str
     due_s: int
     id: str
     deployment: str = ""
+    created_s: int = 0
 
     def may_be_of(self, deployment: str) -> bool:
         """Check whether it can be a notice of this deployment."""
@@ -122,9 +126,14 @@ def notices_prefix(state_prefix: str) -> str:
 
 def delivery_key(state_prefix: str, delivery: Delivery) -> str:
     """Return the key of a delivery."""
-    due_s = min(max(math.ceil(delivery.due_s), 0), _MAX_DUE_S)
     ending = f"-{_digest_deployment(delivery.deployment)}" if delivery.deployment else ""
-    return f"{state_prefix}{_FOLDER}{delivery.target}/{due_s:0{_DUE_DIGITS}}-{delivery.id}{ending}"
+    due = _format_seconds(delivery.due_s)
+    created = f"-{_format_seconds(delivery.created_s)}" if delivery.due_s else ""
+    return f"{state_prefix}{_FOLDER}{delivery.target}/{due}-{delivery.id}{ending}{created}"
+
+
+def _format_seconds(time_s: float) -> str:
+    return f"{min(max(math.ceil(time_s), 0), _MAX_TIME_S):0{_TIME_DIGITS}}"
 
 
 def _digest_deployment(deployment: str) -> str:
@@ -147,7 +156,8 @@ def parse_delivery_key(state_prefix: str, key: str) -> DeliveryKey | None:
     match = _KEY.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
     if match is None:
         return None
-    return DeliveryKey(match["target"], int(match["due"]), match["id"], match["deployment"] or "")
+    due_s, created_s = int(match["due"]), int(match["created"] or 0)
+    return DeliveryKey(match["target"], due_s, match["id"], match["deployment"] or "", created_s)
 
 
 class Action(Enum):
@@ -235,14 +245,15 @@ class TargetState(NamedTuple):
         return not self.is_stopped(target) and now_s >= self.paused_until_s
 
     def note_outcome(self, target: Target, outcome: Outcome, now_s: float) -> TargetState:
-        """Return the state after an attempt."""
+        """Return the state after an attempt. A failure ends no pause, and no stop of the same address."""
         if outcome.kind is OutcomeKind.DELIVERED:
             return TargetState(given_up=self.given_up, changed_s=now_s)
-        is_gone = outcome.kind is OutcomeKind.GONE
+        paused_until_s = max(self.paused_until_s, now_s + outcome.retry_after_s)
+        is_stopped = outcome.kind is OutcomeKind.GONE or self.is_stopped(target)
         return self._replace(
             failures_in_row=self.failures_in_row + 1,
-            paused_until_s=now_s + outcome.retry_after_s if outcome.retry_after_s else 0.0,
-            stopped_fingerprint=target.fingerprint if is_gone else "",
+            paused_until_s=paused_until_s if paused_until_s > now_s else 0.0,
+            stopped_fingerprint=target.fingerprint if is_stopped else "",
             reason=outcome.reason,
             changed_s=now_s,
         )
@@ -255,10 +266,13 @@ class TargetState(NamedTuple):
 def plan_messages(target: Target, deliveries: Sequence[Delivery]) -> list[tuple[Delivery, ...]]:
     """Group deliveries that are due for one target: each group is one attempt.
 
-    A webhook gets each notice by itself. A robot gets up to MAX_SINGLE_MESSAGES by themselves; more become digests. If
-    a digest fails, its deliveries keep their objects as they are: the state of the target has the pause.
+    A webhook gets each notice by itself. A robot gets up to MAX_SINGLE_MESSAGES by themselves; more become digests of
+    recordings. If a digest fails, its deliveries keep their objects as they are: the state of the target has the pause.
     """
     if not target.kind.is_robot or len(deliveries) <= MAX_SINGLE_MESSAGES:
         return [(delivery,) for delivery in deliveries]
-    starts = range(0, len(deliveries), MAX_DIGEST_NOTICES)
-    return [tuple(deliveries[start : start + MAX_DIGEST_NOTICES]) for start in starts]
+    alone = [each for each in deliveries if each.notice.type is NoticeType.BUDGET]
+    others = [each for each in deliveries if each.notice.type is not NoticeType.BUDGET]
+    starts = range(0, len(others), MAX_DIGEST_NOTICES)
+    digests = [tuple(others[start : start + MAX_DIGEST_NOTICES]) for start in starts]
+    return [*((delivery,) for delivery in alone), *digests]

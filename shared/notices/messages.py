@@ -57,6 +57,13 @@ class _Words(NamedTuple):
     rest: str
     unknown_reason: str
     unknown_next_step: str
+    budget: str
+    month: str
+    budget_minutes: str
+    finished_minutes: str
+    in_flight_minutes: str
+    minutes: str
+    budget_next_step: str
 
 
 _ZH = _Words(
@@ -82,6 +89,13 @@ _ZH = _Words(
     rest="另有 {count:,} 个未在此列出，可运行 scribe list 查看",
     unknown_reason="未知，请查看错误对象",
     unknown_next_step="请查看输出存储桶中该录音的 .error.json",
+    budget="Scribe：本月转写预算已使用 {percent}%",
+    month="月份",
+    budget_minutes="预算",
+    finished_minutes="已识别",
+    in_flight_minutes="正在识别（预计）",
+    minutes="{count:,} 分钟",
+    budget_next_step="预算用完后，新录音会等到以后的月份再转写；如需继续，请调大 MONTHLY_MINUTES 并运行 scribe deploy",
 )
 _EN = _Words(
     colon=": ",
@@ -106,6 +120,14 @@ _EN = _Words(
     rest="{count:,} more are not named here: run scribe list",
     unknown_reason="Not known; see the error object",
     unknown_next_step="See the recording's .error.json in the output bucket",
+    budget="Scribe: {percent} % of this month's budget are used",
+    month="Month",
+    budget_minutes="Budget",
+    finished_minutes="Recognised",
+    in_flight_minutes="In progress (estimated)",
+    minutes="{count:,} minutes",
+    budget_next_step="Without room in the budget, new recordings wait for a later month; to go on, raise "
+    "MONTHLY_MINUTES and run scribe deploy",
 )
 
 
@@ -118,6 +140,8 @@ def build_message(notice: Notice, language: str, escape: Escape) -> Message:
     words = _get_words(language)
     if notice.type is NoticeType.TEST:
         return Message(words.test, (words.test_text,))
+    if notice.type is NoticeType.BUDGET:
+        return _build_budget_message(notice, words, escape)
     fields = [
         (words.recording, _format_key(notice, escape, MAX_NAME_BYTES)),
         (words.bucket, cut(escape(notice.bucket), MAX_BUCKET_BYTES)),
@@ -141,6 +165,20 @@ def build_message(notice: Notice, language: str, escape: Escape) -> Message:
     lines = tuple(f"{label}{words.colon}{value}" for label, value in fields if value)
     is_failure = notice.type is NoticeType.FAILED
     return Message(words.failed if is_failure else words.done, lines, is_failure)
+
+
+def _build_budget_message(notice: Notice, words: _Words, escape: Escape) -> Message:
+    budget = notice.budget
+    minutes = [
+        (getattr(words, name), words.minutes.format(count=int(budget.get(name, 0))))
+        for name in ("budget_minutes", "finished_minutes", "in_flight_minutes")
+    ]
+    month = (words.month, cut(escape(str(budget.get("month", ""))), MAX_CODE_BYTES))
+    lines = [f"{label}{words.colon}{value}" for label, value in (month, *minutes)]
+    title = words.budget.format(percent=budget.get("percent", ""))
+    return Message(
+        title, (*lines, f"{words.next_step}{words.colon}{words.budget_next_step}"), is_failure=True
+    )
 
 
 def build_digest(notices: Sequence[Notice], language: str, escape: Escape, max_bytes: int) -> Message:

@@ -26,6 +26,7 @@ class NoticeType(Enum):
 
     DONE = "transcript.done"
     FAILED = "transcript.failed"
+    BUDGET = "budget.warning"  # a part of MONTHLY_MINUTES is used
     TEST = "notice.test"  # `scribe notify --test`
 
 
@@ -38,6 +39,7 @@ class Notice(NamedTuple):
 
     `output_keys` are the objects that were written to `output_bucket`. `duration_ms`, `words` and `speakers` are None
     where they are not known. `error` has members of the error object, and is empty unless the recording failed.
+    `budget` has the numbers of a warning about the budget, which is about no recording: its key is empty.
     """
 
     type: NoticeType
@@ -55,6 +57,7 @@ class Notice(NamedTuple):
     words: int | None = None
     speakers: int | None = None
     error: Mapping[str, Any] = MappingProxyType({})
+    budget: Mapping[str, str | int] = MappingProxyType({})
 
     def build_id(self, target_name: str) -> str:
         """Return the id of this notice for one target: the same on each attempt, and when it is made twice.
@@ -67,6 +70,8 @@ class Notice(NamedTuple):
             parts += [str(self.error.get(name, "")) for name in _IDENTITY_MEMBERS]
             # Without a job, nothing else tells attempts and uploads apart.
             parts += [] if self.job_id else [str(self.error.get("attempts", "")), repr(self.time_s)]
+        if self.type is NoticeType.BUDGET:
+            parts += [str(self.budget.get(name, "")) for name in ("month", "percent", "budget_minutes")]
         identity = json.dumps(parts)
         digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
         return f"msg_{digest[:_ID_LENGTH]}"
@@ -84,6 +89,7 @@ class Notice(NamedTuple):
             "type": self.type.value,
             "output_keys": list(self.output_keys),
             "error": dict(self.error),
+            "budget": dict(self.budget),
         }
 
     @classmethod
@@ -106,6 +112,7 @@ class Notice(NamedTuple):
                 words=_parse_count(raw["words"]),
                 speakers=_parse_count(raw["speakers"]),
                 error=select_error_members(dict(raw["error"].items())),
+                budget=_parse_budget(raw.get("budget", {})),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise InvalidNotice(f"not a notice: {type(error).__name__}") from None
@@ -113,6 +120,12 @@ class Notice(NamedTuple):
 
 def _parse_count(value: Any) -> int | None:
     return None if value is None else int(value)
+
+
+def _parse_budget(raw: Mapping[str, Any]) -> Mapping[str, str | int]:
+    return MappingProxyType(
+        {name: str(value) if name == "month" else int(value) for name, value in raw.items()}
+    )
 
 
 def select_error_members(error_object: Mapping[str, Any]) -> Mapping[str, Any]:

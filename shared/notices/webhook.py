@@ -80,6 +80,8 @@ def build_body(notice: Notice) -> bytes:
 
 
 def _encode(notice: Notice, keys: tuple[str, ...]) -> bytes:
+    if notice.type is NoticeType.BUDGET:
+        return _encode_document(notice, dict(notice.budget))
     data: dict[str, Any] = {
         "recording": {
             "bucket": notice.bucket,
@@ -102,6 +104,10 @@ def _encode(notice: Notice, keys: tuple[str, ...]) -> bytes:
         }
     if notice.type is NoticeType.FAILED:
         data["error"] = dict(notice.error)
+    return _encode_document(notice, data)
+
+
+def _encode_document(notice: Notice, data: dict[str, Any]) -> bytes:
     document = {"type": notice.type.value, "timestamp": notice.time_text, "data": data}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from shared.errors import safe_error_message
@@ -12,7 +12,7 @@ from shared.notices.delivery import Delivery
 from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure
-from shared.recordings.notices import build_done_notice, build_failed_notice
+from shared.recordings.notices import build_budget_notice, build_done_notice, build_failed_notice
 from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, Outbox
 from shared.recordings.outbox_store import Send
 from shared.recordings.outbox_sweep import NoticeCounts
@@ -44,6 +44,15 @@ class Announcer:
         """Store the notice of an error object, as `announce_done`."""
         if self._wants(receipt, NoticeType.FAILED):
             self._store(ctx, receipt, build_failed_notice(ctx, receipt, failure))
+
+    def announce_budget(self, ctx: Context, receipt: Receipt, members: Mapping[str, str | int]) -> None:
+        """Store the warning that a part of the budget is used, for all default targets.
+
+        `receipt` is of the recording whose submit showed it. Raises CloudError.
+        """
+        outbox = self._open(ctx, ctx.settings.output_bucket_for(receipt.bucket))
+        notice = build_budget_notice(ctx, receipt, members)
+        self._pending += [(outbox, delivery) for delivery in outbox.store(notice)]
 
     def _wants(self, receipt: Receipt, kind: NoticeType) -> bool:
         is_on = receipt.recording_options.notify is not False

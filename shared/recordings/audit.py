@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import CloudError, DeadlineExceeded, NotFound, safe_error_message
 from shared.recordings.context import Context
 from shared.recordings.filters import check_skipped
+from shared.recordings.index import is_forgotten
 from shared.recordings.keys import audit_cursor_key
 from shared.recordings.missing import MissingFinder, MissingRecording, ingest_missing
 from shared.recordings.models import Status, Summary
 from shared.recordings.receipt_store import STATE_METADATA
+
+if TYPE_CHECKING:  # a cold start should not load what few deployments need
+    from shared.recordings.budget import BudgetRoom
 
 MAX_CURSOR_BYTES = 4096
 RESERVED_S = 15.0  # for the current recording, and to store the cursor
@@ -22,9 +26,10 @@ def audit(ctx: Context) -> Summary:
     """Ingest every recording without a receipt, or written after its receipt was closed.
 
     When time runs out, store a cursor; the next audit continues there, so that a round covers buckets of any size and
-    looks at each recording once. Recordings from before SINCE are left alone.
+    looks at each recording once. Recordings from before SINCE are left alone, and those that `scribe forget` keeps.
     """
     summary = Summary()
+    room = _look_for_room(ctx) if ctx.settings.monthly_minutes else None
     try:
         cursor = _load_cursor(ctx)
     except DeadlineExceeded as error:
@@ -38,7 +43,7 @@ def audit(ctx: Context) -> Summary:
     else:
         position = _Position()
     for bucket in buckets:
-        walk = _BucketAudit(ctx, bucket, position.key if bucket == position.bucket else "", summary)
+        walk = _BucketAudit(ctx, bucket, position.key if bucket == position.bucket else "", summary, room)
         try:
             walk.run()
         except DeadlineExceeded as error:
@@ -54,6 +59,18 @@ def audit(ctx: Context) -> Summary:
         with suppress(DeadlineExceeded, CloudError):
             ctx.output_cos.delete(_cursor_bucket(ctx), audit_cursor_key(ctx.settings))
     return summary
+
+
+def _look_for_room(ctx: Context) -> BudgetRoom | None:
+    """Return what is left of the budget; None if it cannot be read: then each recording that waits is tried."""
+    # A cold start should not load what few deployments need.
+    from shared.recordings.budget import BudgetRoom  # noqa: PLC0415
+
+    try:
+        return BudgetRoom(ctx)
+    except (CloudError, DeadlineExceeded) as error:
+        ctx.log.warning("budget_unreadable", error=str(error))
+        return None
 
 
 class _Position(NamedTuple):
@@ -93,11 +110,14 @@ def _store_cursor(ctx: Context, position: _Position) -> None:
 class _BucketAudit:
     """One pass over an input bucket from `last_key` on, which is then the last key that was looked at."""
 
-    def __init__(self, ctx: Context, bucket: str, last_key: str, summary: Summary) -> None:
+    def __init__(
+        self, ctx: Context, bucket: str, last_key: str, summary: Summary, room: BudgetRoom | None
+    ) -> None:
         self.ctx = ctx
         self.bucket = bucket
         self.last_key = last_key
         self.summary = summary
+        self.room = room
 
     def run(self) -> None:
         """Ingest what is missing. Raises DeadlineExceeded when too little time is left."""
@@ -117,8 +137,14 @@ class _BucketAudit:
             raise DeadlineExceeded("too little of the function's time limit is left")
 
     def _ingest(self, missing: MissingRecording) -> None:
-        ctx = self.ctx
+        ctx, recording = self.ctx, missing.recording
+        if missing.is_waiting and self.room and not self.room.has_room(recording):
+            self.summary.add(Status.WAITING)
+            return
         try:
+            if missing.receipt is None and is_forgotten(ctx, recording):
+                self.summary.add(Status.SKIPPED)
+                return
             result = ingest_missing(ctx, missing)
         except DeadlineExceeded:
             raise
@@ -127,10 +153,12 @@ class _BucketAudit:
             ctx.log.error(
                 "ingest_failed",
                 bucket=self.bucket,
-                key=missing.recording.key,
+                key=recording.key,
                 error=safe_error_message(error),
             )
             return
+        if self.room and result.status is Status.SUBMITTED:
+            self.room.note_submitted(recording)
         self.summary.add(result.status)
         if result.status is not Status.SKIPPED:
             ctx.log.info("missing_recording_found", **result.as_log_fields())

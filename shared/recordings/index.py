@@ -2,8 +2,8 @@
 
     index/finished/<time, newest first>/<receipt id>.<seconds>   each job that gave a transcript: `scribe list`, `cost`
     index/failed/<receipt id>                                    each receipt in FAILED: `scribe list --state failed`
-    index/reserved/<month>/<receipt id>.<nonce>.<seconds>        what a job in flight may cost (budget.py)
-    index/budget/<month>.<percent>                               a notice about the budget was made
+    index/reserved/<receipt id>.<nonce>.<seconds>                what a job in flight may cost (budget.py)
+    index/budget/<month>.<minutes>.<percent>                     the warning of this budget was given
     index/forgotten/<digest>                                     `scribe forget` was asked to keep the recording
 
 A listing has 1,000 keys in a request, so 100,000 recordings are counted with 100. Receipts stay the truth: an entry of
@@ -34,6 +34,7 @@ from shared.tencent.cos import CosClient
 INDEX_FOLDER = "index/"
 _STATE_METADATA = {OUTPUT_MARK: STATE_MARK}
 _LAST_SECOND = 9_999_999_999  # the year 2286
+_RESERVED = re.compile(r"(?P<id>.+)\.(?P<nonce>[0-9A-Za-z]+)\.(?P<seconds>[0-9]{1,6})")
 _FINISHED = re.compile(r"(?P<left>[0-9]{10})/(?P<id>.+)\.(?P<seconds>[0-9]{1,9})")
 # Tencent bills by its own calendar, UTC+8.
 BILLING_ZONE = timezone(timedelta(hours=8))
@@ -51,6 +52,13 @@ class FinishedEntry(NamedTuple):
     """A job that gave a transcript: when it ended (Unix seconds), and how many seconds of speech it was billed for."""
 
     ended_s: int
+    receipt_id: str
+    seconds: int
+
+
+class ReservedEntry(NamedTuple):
+    """What a job in flight may cost: how many seconds of speech it has by estimate."""
+
     receipt_id: str
     seconds: int
 
@@ -80,6 +88,22 @@ def parse_finished_key(settings: Settings, key: str) -> FinishedEntry | None:
     if match is None:
         return None
     return FinishedEntry(_LAST_SECOND - int(match["left"]), match["id"], int(match["seconds"]))
+
+
+def reserved_prefix(settings: Settings, receipt_id: str) -> str:
+    """Return the prefix of the reservations of a recording: one of each attempt that may have left a job."""
+    return f"{index_prefix(settings, 'reserved/')}{receipt_id}."
+
+
+def reserved_key(settings: Settings, receipt_id: str, nonce: str, seconds: int) -> str:
+    """Return the key of the reservation of one attempt. Seconds are estimated."""
+    return f"{reserved_prefix(settings, receipt_id)}{nonce}.{seconds}"
+
+
+def parse_reserved_key(settings: Settings, key: str) -> ReservedEntry | None:
+    """Parse a key of a reservation; None if it is another object."""
+    match = _RESERVED.fullmatch(key.removeprefix(index_prefix(settings, "reserved/")))
+    return ReservedEntry(match["id"], int(match["seconds"])) if match and is_receipt_id(match["id"]) else None
 
 
 def failed_key(settings: Settings, receipt_id: str) -> str:

@@ -34,6 +34,7 @@ from shared.recordings.outputs import (
 )
 from shared.recordings.proof import compute_nonce
 from shared.recordings.receipt import (
+    BUDGET_CODE,
     FAILED,
     SUPERSEDED,
     TRANSCRIBED,
@@ -323,7 +324,8 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
     """Report once that the recording is in an archive. Its restore, or the audit, submits it."""
     store = ctx.receipts(receipt.bucket)
     waiting = store.get_waiting(receipt.id)
-    if waiting is None or waiting.modified_s != receipt.modified_s:
+    is_reported = waiting is not None and waiting.refusal_code != BUDGET_CODE
+    if waiting is None or not is_reported or waiting.modified_s != receipt.modified_s:
         report_wait(ctx, receipt, Failure(ARCHIVED))
         store.wait(receipt.close(WAITING, ctx.now()))
     return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from shared.notices.models import Notice, NoticeType, select_error_members
 from shared.recordings.context import Context
@@ -29,6 +31,21 @@ def build_failed_notice(ctx: Context, receipt: Receipt, failure: Failure) -> Not
     error_object = json.loads(render_error_object(receipt, failure))
     notice = _build_notice(ctx, receipt, NoticeType.FAILED, (ERROR_EXTENSION,))
     return notice._replace(error=select_error_members(error_object))
+
+
+def build_budget_notice(ctx: Context, receipt: Receipt, members: Mapping[str, str | int]) -> Notice:
+    """Build the warning about a budget. It is about no recording; `bucket` and `region` say where it was noticed."""
+    return Notice(
+        type=NoticeType.BUDGET,
+        time_s=ctx.now(),
+        receipt_id="",
+        bucket=receipt.bucket,
+        region=receipt.region,
+        key="",
+        etag="",
+        size=0,
+        budget=MappingProxyType(dict(members)),
+    )
 
 
 def _build_notice(ctx: Context, receipt: Receipt, kind: NoticeType, extensions: tuple[str, ...]) -> Notice:

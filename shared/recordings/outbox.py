@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from shared.logger import Logger
 from shared.notices.connection import FIRST_ATTEMPT_TIMEOUT_S
 from shared.notices.delivery import MAX_FAILURES_IN_ROW, Delivery, plan_messages
-from shared.notices.models import Notice, Target
+from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.outbox_store import OutboxStore, Send
 from shared.recordings.outbox_sweep import NoticeCounts, OutboxSweep
 from shared.recordings.outbox_time import MIN_ATTEMPT_S
@@ -82,7 +82,8 @@ class Outbox:
         return [
             target
             for target in self._targets.values()
-            if notice.type in target.types and ((target.is_default and uses_default) or target.name in names)
+            if (notice.type in target.types or notice.type is NoticeType.BUDGET)
+            and ((target.is_default and uses_default) or target.name in names)
         ]
 
     def withdraw(self, deliveries: Iterable[Delivery]) -> None:
@@ -95,7 +96,7 @@ class Outbox:
 
         A notice whose lease is over is left to the sweep, which may be sending it.
 
-        One request for each target, one for a notice that is delivered, three for one that is not.
+        One request for each target, one for a notice that is delivered, four for one that is not.
         """
         deadline_s = time.monotonic() + limit_s
         by_target: dict[str, list[Delivery]] = {}
@@ -116,7 +117,7 @@ class Outbox:
                 outcome = self._send(target, [each.notice for each in group], self._store.now(), timeout_s)
                 state = self._store.note_state(target, state, outcome)
                 keyed = [(self._store.build_key(each), each) for each in group]
-                self._store.finish_attempt(target, state, keyed, outcome)
+                self._store.finish_attempt(target, keyed, outcome)
 
     def send_due(self, remaining_s: Callable[[], float]) -> NoticeCounts:
         """Send what is due, and give up what is older than three days, until the time runs out."""

@@ -12,9 +12,10 @@ A receipt is a COS object: below `open/` while work is in flight, below `done/` 
 
     any open state ──close──▶ FAILED      CI rejected the job, or GIVE_UP_AFTER passed
     any open state ──close──▶ SUPERSEDED  other content was uploaded under the key
-    any open state ──close──▶ WAITING     the recording is in an archive; its receipt is below `waiting/`
+    any open state ──close──▶ WAITING     the recording is in an archive, or MONTHLY_MINUTES has no room for it; its
+                                          receipt is below `waiting/`
 
-SUBMITTING, DEFERRED and SUBMITTED are open. A recording that can be read again starts with a new receipt. `TRANSITIONS`
+SUBMITTING, DEFERRED and SUBMITTED are open. A recording that waits no longer starts with a new receipt. `TRANSITIONS`
 lists every allowed change, and only the methods of `Receipt` make them. docs/architecture.md says when each one
 happens.
 """
@@ -42,6 +43,7 @@ DIGEST_LENGTH = 32
 # Of a recording whose jobs fail for want of money, hour after hour. A search for a lost job looks at newer ones only.
 MAX_SUPERSEDED_JOBS = 50
 MAX_EARLIER_NONCES = 50
+BUDGET_CODE = "BudgetReached"  # the `refusal_code` of a receipt that waits for room in the budget
 _LAST_VERSION_WITHOUT_SECRETS = 2
 _LAST_VERSION_WITHOUT_SOURCES = 3
 # The default of versions whose receipts did not have formats of their own that were the default.
@@ -121,7 +123,7 @@ class ReceiptState(Enum):
     TRANSCRIBED = "transcribed"  # every transcript is written
     FAILED = "failed"  # the error object is written
     SUPERSEDED = "superseded"  # other content was uploaded under the key; it has a receipt of its own
-    WAITING = "waiting"  # the recording is archived: it is submitted after it was restored
+    WAITING = "waiting"  # the recording is archived, or waits for a budget: it is submitted later
 
 
 SUBMITTING, DEFERRED, SUBMITTED = ReceiptState.SUBMITTING, ReceiptState.DEFERRED, ReceiptState.SUBMITTED

@@ -1,7 +1,8 @@
 """Stores receipts as COS objects: below `open/` while work is in flight, below `done/` afterwards.
 
 A receipt is written to `done/` before it is deleted from `open/`, and is looked for in `open/` first, so a reader finds
-it in one of the two at any moment. Recordings in an archive have theirs below `waiting/`.
+it in one of the two at any moment. Recordings in an archive, or without room in the budget, have theirs below
+`waiting/`.
 
 Of several attempts at the same recording only one may submit. COS can create an object only if there is none, but not
 in a bucket that has or had versioning; there, each attempt writes a claim of its own name, and then lists all claims.
@@ -74,7 +75,7 @@ class ReceiptStore:
         return self._read(self._done_key(receipt_id))
 
     def get_waiting(self, receipt_id: str) -> Receipt | None:
-        """Return the receipt of an archived recording, or None."""
+        """Return the receipt of a recording that waits, or None."""
         return self._read(waiting_prefix(self._settings) + receipt_id)
 
     def is_unchanged(self, receipt: Receipt) -> bool:
@@ -243,7 +244,12 @@ class ReceiptStore:
         return current is not None
 
     def delete_open(self, receipt: Receipt) -> None:
-        """Delete an open receipt whose work is closed in done/, and the claims of its attempts."""
+        """Delete an open receipt whose work is closed in done/, and the claims and reservations of its attempts."""
+        if self._settings.monthly_minutes:
+            # A cold start should not load what few deployments need.
+            from shared.recordings.budget import release  # noqa: PLC0415
+
+            release(self._cos, self._settings, self._bucket, receipt.id)
         self._cos.delete(self._bucket, self._open_key(receipt.id))
         if receipt.versioned or receipt.attempt > FIRST_CLAIM:
             for key in self._list_claims(receipt.id):
@@ -259,11 +265,11 @@ class ReceiptStore:
         self._cos.delete(self._bucket, key)
 
     def wait(self, receipt: Receipt) -> None:
-        """Keep the receipt of an archived recording below waiting/."""
+        """Keep the receipt of a recording that waits below waiting/."""
         self._put(waiting_prefix(self._settings) + receipt.id, receipt)
 
     def delete_waiting(self, receipt_id: str) -> None:
-        """Delete the receipt of a recording that can be read again, or was deleted."""
+        """Delete the receipt of a recording that waits no longer, or was deleted."""
         self._cos.delete(self._bucket, waiting_prefix(self._settings) + receipt_id)
 
     def list_open(self, after: str = "") -> Iterator[OpenReceipt]:

@@ -44,6 +44,8 @@ def submit_job(ctx: Context, receipt: Receipt, secret: str, *, with_hot_words: b
     if not has_lease(ctx, receipt):
         # Another attempt may start while this one submits. Nothing is paid; the sweep continues.
         return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
+    if ctx.settings.monthly_minutes and (held := _reserve(ctx, receipt)):
+        return held
     try:
         template_id = _find_hot_words(ctx, receipt) if with_hot_words else ""
         job = ctx.speech.create_job(receipt.bucket, _build_job_request(ctx, receipt, secret, template_id))
@@ -68,6 +70,20 @@ def submit_job(ctx: Context, receipt: Receipt, secret: str, *, with_hot_words: b
         ctx.log.error("operator_action_required", key=receipt.key, error=str(error))
         return retry_later(ctx, receipt, failure)
     return record_job(ctx, receipt, job)
+
+
+def _reserve(ctx: Context, receipt: Receipt) -> Result | None:
+    """Reserve the recording's length in the budget; the result if it is not submitted now."""
+    # A cold start should not load what few deployments need.
+    from shared.recordings.budget import hold, reserve  # noqa: PLC0415
+
+    usage = reserve(ctx, receipt)
+    if not has_lease(ctx, receipt):
+        return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
+    if usage:
+        return hold(ctx, receipt, usage)
+    ctx.receipts(receipt.bucket).delete_waiting(receipt.id)
+    return None
 
 
 def has_lease(ctx: Context, receipt: Receipt) -> bool:
@@ -122,6 +138,11 @@ def keep_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
     """Store a deferred receipt, and release its claim: there would be one for each try, for as long as it waits."""
     store = ctx.receipts(receipt.bucket)
     store.update(deferred)
+    if ctx.settings.monthly_minutes:
+        from shared.recordings.budget import release  # noqa: PLC0415 - as in _reserve
+
+        bucket = ctx.settings.output_bucket_for(receipt.bucket)
+        release(ctx.output_cos, ctx.settings, bucket, receipt.id)
     if receipt.attempt > 1:
         store.release_claim(receipt)
 

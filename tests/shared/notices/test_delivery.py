@@ -162,7 +162,18 @@ def test_listing_has_what_is_due_first() -> None:
 
 def test_key_never_says_earlier_than_the_delivery() -> None:
     parsed = parse_delivery_key("s/", delivery_key("s/", build_delivery(due_s=NOW_S + 0.2)))
-    assert parsed == ("webhook", int(NOW_S) + 1, build_delivery().id, "")
+    assert parsed == ("webhook", int(NOW_S) + 1, build_delivery().id, "", int(NOW_S))
+
+
+@pytest.mark.parametrize("deployment", ["", "ap-chengdu/default/scribe-prod-"])
+def test_key_after_an_attempt_says_when_the_notice_was_made(deployment: str) -> None:
+    first = build_delivery(deployment=deployment)
+    keys = [delivery_key("s/", delivery) for delivery in (first, first._replace(due_s=NOW_S + 60))]
+    before, after = (parse_delivery_key("s/", key) for key in keys)
+    assert before
+    assert after
+    assert (before.created_s, after.created_s) == (0, int(NOW_S))
+    assert before.deployment == after.deployment
 
 
 def test_key_says_which_deployment_the_notice_is_of() -> None:
