@@ -12,7 +12,7 @@ from shared.notices.delivery import Delivery
 from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure
-from shared.recordings.notices import build_done_notice, build_failed_notice
+from shared.recordings.notices import build_done_notice, build_failed_notice, read_transcript
 from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, Outbox
 from shared.recordings.outbox_store import Send
 from shared.recordings.outbox_sweep import NoticeCounts
@@ -39,6 +39,11 @@ class Announcer:
         """
         if self._wants(receipt, NoticeType.DONE):
             self._store(ctx, receipt, build_done_notice(ctx, receipt, transcript))
+
+    def announce_written(self, ctx: Context, receipt: Receipt) -> None:
+        """Announce transcripts that an earlier invocation wrote, as `announce_done`. One request more."""
+        if self._wants(receipt, NoticeType.DONE):
+            self._store(ctx, receipt, build_done_notice(ctx, receipt, read_transcript(ctx, receipt)))
 
     def announce_failed(self, ctx: Context, receipt: Receipt, failure: Failure) -> None:
         """Store the notice of an error object, as `announce_done`."""

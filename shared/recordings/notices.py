@@ -8,20 +8,34 @@ from shared.notices.models import Notice, NoticeType, select_error_members
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure, render_error_object
 from shared.recordings.keys import ERROR_EXTENSION, get_extension, transcript_key
-from shared.recordings.outputs import formats_for
+from shared.recordings.outputs import formats_for, read_own_transcript
 from shared.recordings.receipt import Receipt
-from shared.transcript import Transcript
+from shared.transcript import Transcript, parse_json
 
 
-def build_done_notice(ctx: Context, receipt: Receipt, transcript: Transcript) -> Notice:
-    """Build the notice that the transcripts of a recording are written. It has no word of them."""
-    return _build_notice(
-        ctx, receipt, NoticeType.DONE, tuple(map(get_extension, formats_for(ctx, receipt)))
-    )._replace(
+def build_done_notice(ctx: Context, receipt: Receipt, transcript: Transcript | None) -> Notice:
+    """Build the notice that the transcripts of a recording are written. It has no word of them.
+
+    Without a transcript it has no counts.
+    """
+    extensions = tuple(map(get_extension, formats_for(ctx, receipt)))
+    notice = _build_notice(ctx, receipt, NoticeType.DONE, extensions)
+    if transcript is None:
+        return notice
+    return notice._replace(
         duration_ms=transcript.duration_ms,
         words=count_words(transcript),
         speakers=count_speakers(transcript),
     )
+
+
+def read_transcript(ctx: Context, receipt: Receipt) -> Transcript | None:
+    """Read the transcript of the receipt's job in JSON; None if there is none. One request. Raises CloudError."""
+    body = read_own_transcript(ctx, receipt, "json")
+    try:
+        return parse_json(body) if body else None
+    except ValueError:
+        return None
 
 
 def build_failed_notice(ctx: Context, receipt: Receipt, failure: Failure) -> Notice:
