@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 from shared.notices.models import Notice, NoticeType, select_error_members
+from shared.recordings.changed_options import TEXT_OPTIONS
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure, render_error_object
 from shared.recordings.keys import ERROR_EXTENSION, get_extension, transcript_key
 from shared.recordings.outputs import formats_for, read_own_transcript
 from shared.recordings.receipt import Receipt
 from shared.transcript import Transcript, parse_json
+
+_VARIANT_DIGITS = 16
 
 
 def build_done_notice(ctx: Context, receipt: Receipt, transcript: Transcript | None) -> Notice:
@@ -20,6 +24,7 @@ def build_done_notice(ctx: Context, receipt: Receipt, transcript: Transcript | N
     """
     extensions = tuple(map(get_extension, formats_for(ctx, receipt)))
     notice = _build_notice(ctx, receipt, NoticeType.DONE, extensions)
+    notice = notice._replace(variant=_digest_text_options(receipt))
     if transcript is None:
         return notice
     return notice._replace(
@@ -27,6 +32,14 @@ def build_done_notice(ctx: Context, receipt: Receipt, transcript: Transcript | N
         words=count_words(transcript),
         speakers=count_speakers(transcript),
     )
+
+
+def _digest_text_options(receipt: Receipt) -> str:
+    """Return a digest of the title, names and layout of the transcripts, "" if they are the default ones."""
+    options = {name: receipt.options[name] for name in TEXT_OPTIONS if name in receipt.options}
+    if not options:
+        return ""
+    return hashlib.sha256(json.dumps(options).encode()).hexdigest()[:_VARIANT_DIGITS]
 
 
 def read_transcript(ctx: Context, receipt: Receipt) -> Transcript | None:

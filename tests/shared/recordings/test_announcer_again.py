@@ -108,3 +108,58 @@ def test_recording_that_was_announced_has_no_other_id_when_it_is_written_again()
     assert len(set(pipeline.ids)) == 1
     assert pipeline.count_jobs() == 1
     assert pipeline.list_open() == []
+
+
+def change_formats(pipeline: AnnouncedPipeline, formats: str) -> None:
+    upload_again(pipeline, **{"scribe-formats": formats})
+    pipeline.begin()
+    pipeline.cloud.clock.advance(DAY_S / 24)
+    pipeline.sweep()
+
+
+def test_other_text_options_of_a_paid_job_are_another_outcome_with_another_id() -> None:
+    pipeline = build_pipeline()
+    pipeline.upload_all(pipeline.run_and_notify)
+    change_formats(pipeline, "json,srt")
+    assert len(set(pipeline.ids)) == len(pipeline.ids) == 2
+    assert pipeline.notices[1].output_keys == (f"transcripts/{KEY}.json", f"transcripts/{KEY}.srt")
+    upload_again(pipeline, **{"scribe-formats": "json,srt", "scribe-title": "Another title"})
+    sweep_for_days(pipeline)
+    assert len(set(pipeline.ids)) == 3
+    assert pipeline.count_jobs() == 1
+    stored = str([notice.as_document() for notice in pipeline.notices])
+    assert "Another title" not in stored
+
+
+def test_other_formats_of_a_paid_job_have_one_id_however_often_the_invocation_is_killed() -> None:
+    for number in range(100):
+        pipeline = build_pipeline()
+        pipeline.upload_all(pipeline.run_and_notify)
+        upload_again(pipeline, **{"scribe-formats": "srt"})
+        pipeline.cloud.clock.advance(DAY_S / 24)
+        pipeline.cloud.kill_before(number)
+        is_killed = False
+        try:
+            pipeline.sweep()
+        except Killed:
+            is_killed = True
+        pipeline.cloud.clear_hooks()
+        sweep_for_days(pipeline)
+        assert len(set(pipeline.ids)) == 2
+        assert pipeline.list_open_notices() == []
+        if not is_killed:
+            assert number > 5
+            return
+    pytest.fail("it has too many requests")
+
+
+def test_other_formats_that_are_there_when_the_job_is_forgotten_are_announced() -> None:
+    pipeline = build_pipeline("txt")
+    pipeline.upload_all(pipeline.run_and_notify)
+    upload_again(pipeline, **{"scribe-formats": "srt"})
+    pipeline.cloud.clock.advance(DAY_S / 24)
+    kill_before_the_notice(pipeline, pipeline.sweep)
+    sweep_for_days(pipeline)
+    assert len(set(pipeline.ids)) == 2
+    assert pipeline.notices[-1].output_keys == (f"transcripts/{KEY}.srt",)
+    assert pipeline.list_open() == []
