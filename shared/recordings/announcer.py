@@ -8,7 +8,7 @@ from functools import partial
 
 from shared.errors import safe_error_message
 from shared.notices.connection import FIRST_ATTEMPT_TIMEOUT_S
-from shared.notices.delivery import Delivery
+from shared.notices.delivery import Delivery, TargetState
 from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure
@@ -30,6 +30,7 @@ class Announcer:
     def __init__(self, targets: Sequence[Target], send: Send) -> None:
         self._targets = targets
         self._send = send
+        self._known: dict[str, TargetState] = {}
         self._pending: list[tuple[Outbox, Delivery]] = []
 
     def announce_done(self, ctx: Context, receipt: Receipt, transcript: Transcript) -> None:
@@ -71,6 +72,7 @@ class Announcer:
             now=ctx.now,
             deployment=ctx.deployment,
             first_attempt_lease_s=FIRST_ATTEMPT_LEASE_S if ctx.settings.sweep_after_s else 0.0,
+            known=self._known,
         )
 
     def withdraw_failed(self, receipt: Receipt) -> None:
