@@ -23,6 +23,7 @@ from shared.notices.delivery import (
     apply_outcome,
     delivery_key,
     parse_delivery_key,
+    parse_target_state_key,
     plan_messages,
     target_state_key,
 )
@@ -218,7 +219,25 @@ def test_marker_passes_all_notices_of_one_target_and_no_others() -> None:
     marker = after_target_marker("s/", "webhook")
     assert own < marker
     assert min(others) < marker < max(others)  # `-` sorts before `/`, so `webhook-crm` came earlier
-    assert target_state_key("s/", "webhook") < own
+    assert target_state_key("s/", "webhook", "") < own
+    assert target_state_key("s/", "webhook", "ap-chengdu/default/scribe-prod-") < own
+
+
+@pytest.mark.parametrize("deployment", ["", "ap-chengdu/default/scribe-prod-"])
+def test_key_of_a_state_is_that_of_one_deployment(deployment: str) -> None:
+    key = target_state_key("s/", "webhook-crm", deployment)
+    assert parse_target_state_key("s/", key, deployment) == "webhook-crm"
+    for other in ("ap-chengdu/default/scribe-test-", "" if deployment else "ap-chengdu/default/scribe-prod-"):
+        assert parse_target_state_key("s/", key, other) == ""
+    assert parse_target_state_key("t/", key, deployment) == ""
+    assert parse_delivery_key("s/", key) is None
+
+
+@pytest.mark.parametrize(
+    "key", ["s/notices/a/b.json", "s/notices/.json", "s/notices/a.txt", "s/notices/A.json"]
+)
+def test_other_key_is_no_state(key: str) -> None:
+    assert parse_target_state_key("s/", key, "") == ""
 
 
 def test_state_counts_failures_in_a_row() -> None:
