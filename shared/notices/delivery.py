@@ -6,10 +6,12 @@
                 ├──▶ given up                           three days are over: the log and the doctor say so
                 └──▶ target stopped                     410: nothing more goes to this address
 
-Each `Delivery` is an object below STATE_PREFIX: `notices/<target>/<due>-<id>-<deployment>`. `due` has ten digits, so
-that a listing has what is due first, and a sweep stops at the first that is not; `0000000000` before the first attempt,
-so that the same notice has the same key when it is made twice. `deployment` is a digest, so that a sweep need not read
-the notices of another deployment; the key ends with the id if the deployment is not known.
+Each `Delivery` is an object below STATE_PREFIX: `notices/<target>/<due>-<id>-<deployment>-<created>`. `due` has ten
+digits, so that a listing has what is due first, and a sweep stops at the first that is not; `0000000000` before the
+first attempt, so that the same notice has the same key when it is made twice. `deployment` is a digest, so that a sweep
+need not read the notices of another deployment; it is left out if the deployment is not known. `created` is left out
+before the first attempt: then it is when the object was written. `notices/<target>.<deployment>.json` is the state of
+the target.
 """
 
 from __future__ import annotations
@@ -36,11 +38,13 @@ MAX_DIGEST_NOTICES = 200  # each is an object to read and to delete
 MAX_FAILURES_IN_ROW = 5  # after them, only the sweep tries a target, until an attempt succeeds
 
 _FOLDER = "notices/"
-_DUE_DIGITS = 10
-_MAX_DUE_S = 10**_DUE_DIGITS - 1
+_TIME_DIGITS = 10
+_MAX_TIME_S = 10**_TIME_DIGITS - 1
 _DEPLOYMENT_DIGITS = 8
+_NAME = re.compile(r"[a-z0-9-]{1,64}")
 _KEY = re.compile(
-    r"(?P<target>[a-z0-9-]{1,64})/(?P<due>[0-9]{10})-(?P<id>msg_[0-9a-f]{32})(?:-(?P<deployment>[0-9a-f]{8}))?"
+    rf"(?P<target>{_NAME.pattern})/(?P<due>[0-9]{{10}})-(?P<id>msg_[0-9a-f]{{32}})(?:-(?P<deployment>[0-9a-f]{{8}}))?"
+    r"(?:-(?P<created>[0-9]{10}))?"
 )
 
 
@@ -102,13 +106,15 @@ def _parse_seconds(value: Any) -> float:
 class DeliveryKey(NamedTuple):
     """What the key of a delivery says: its target, when it is due (Unix seconds), and the id of the notice.
 
-    `deployment` is the digest of its deployment, "" if that is not known.
+    `deployment` is the digest of its deployment, "" if that is not known; `created_s` is when the notice was made, 0 if
+    the key does not say it.
     """
 
     target: str
     due_s: int
     id: str
     deployment: str = ""
+    created_s: int = 0
 
     def may_be_of(self, deployment: str) -> bool:
         """Check whether it can be a notice of this deployment."""
@@ -122,18 +128,34 @@ def notices_prefix(state_prefix: str) -> str:
 
 def delivery_key(state_prefix: str, delivery: Delivery) -> str:
     """Return the key of a delivery."""
-    due_s = min(max(math.ceil(delivery.due_s), 0), _MAX_DUE_S)
     ending = f"-{_digest_deployment(delivery.deployment)}" if delivery.deployment else ""
-    return f"{state_prefix}{_FOLDER}{delivery.target}/{due_s:0{_DUE_DIGITS}}-{delivery.id}{ending}"
+    due = _format_seconds(delivery.due_s)
+    created = f"-{_format_seconds(delivery.created_s)}" if delivery.due_s else ""
+    return f"{state_prefix}{_FOLDER}{delivery.target}/{due}-{delivery.id}{ending}{created}"
+
+
+def _format_seconds(time_s: float) -> str:
+    return f"{min(max(math.ceil(time_s), 0), _MAX_TIME_S):0{_TIME_DIGITS}}"
 
 
 def _digest_deployment(deployment: str) -> str:
     return hashlib.sha256(deployment.encode("utf-8", "surrogatepass")).hexdigest()[:_DEPLOYMENT_DIGITS]
 
 
-def target_state_key(state_prefix: str, target_name: str) -> str:
-    """Return the key of the state of a target."""
-    return f"{state_prefix}{_FOLDER}{target_name}.json"
+def target_state_key(state_prefix: str, target_name: str, deployment: str) -> str:
+    """Return the key of the state of a target of a deployment; "" is unknown."""
+    return f"{state_prefix}{_FOLDER}{target_name}{_format_state_ending(deployment)}"
+
+
+def parse_target_state_key(state_prefix: str, key: str, deployment: str) -> str:
+    """Return the name of the target whose state of this deployment has the key; "" for another object."""
+    prefix, ending = notices_prefix(state_prefix), _format_state_ending(deployment)
+    name = key.removeprefix(prefix).removesuffix(ending)
+    return name if _NAME.fullmatch(name) and key == f"{prefix}{name}{ending}" else ""
+
+
+def _format_state_ending(deployment: str) -> str:
+    return f".{_digest_deployment(deployment)}.json" if deployment else ".json"
 
 
 def after_target_marker(state_prefix: str, target_name: str) -> str:
@@ -147,7 +169,8 @@ def parse_delivery_key(state_prefix: str, key: str) -> DeliveryKey | None:
     match = _KEY.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
     if match is None:
         return None
-    return DeliveryKey(match["target"], int(match["due"]), match["id"], match["deployment"] or "")
+    due_s, created_s = int(match["due"]), int(match["created"] or 0)
+    return DeliveryKey(match["target"], due_s, match["id"], match["deployment"] or "", created_s)
 
 
 class Action(Enum):
@@ -234,15 +257,27 @@ class TargetState(NamedTuple):
         """Check whether an attempt may be made now: the target did not ask for a pause, or for an end."""
         return not self.is_stopped(target) and now_s >= self.paused_until_s
 
+    def respect(self, other: TargetState) -> TargetState:
+        """Return the state with the pause and the stop of `other` too: the state of the target in another bucket."""
+        if not (other.paused_until_s or other.stopped_fingerprint):
+            return self
+        return self._replace(
+            failures_in_row=max(self.failures_in_row, other.failures_in_row),
+            paused_until_s=max(self.paused_until_s, other.paused_until_s),
+            stopped_fingerprint=other.stopped_fingerprint or self.stopped_fingerprint,
+            reason=other.reason,
+        )
+
     def note_outcome(self, target: Target, outcome: Outcome, now_s: float) -> TargetState:
-        """Return the state after an attempt."""
+        """Return the state after an attempt. A failure ends no pause, and no stop of the same address."""
         if outcome.kind is OutcomeKind.DELIVERED:
             return TargetState(given_up=self.given_up, changed_s=now_s)
-        is_gone = outcome.kind is OutcomeKind.GONE
+        paused_until_s = max(self.paused_until_s, now_s + outcome.retry_after_s)
+        is_stopped = outcome.kind is OutcomeKind.GONE or self.is_stopped(target)
         return self._replace(
             failures_in_row=self.failures_in_row + 1,
-            paused_until_s=now_s + outcome.retry_after_s if outcome.retry_after_s else 0.0,
-            stopped_fingerprint=target.fingerprint if is_gone else "",
+            paused_until_s=paused_until_s if paused_until_s > now_s else 0.0,
+            stopped_fingerprint=target.fingerprint if is_stopped else "",
             reason=outcome.reason,
             changed_s=now_s,
         )

@@ -47,11 +47,16 @@ def transcript_key(
     overwrite each other's transcripts. So that names never meet, also when the list of buckets changes, a recording in
     a folder that is named like a bucket of the same account is put below its own bucket's folder too.
     """
-    has_folder = uses_bucket_folders(settings) or bucket not in settings.input_buckets
-    folder = bucket + "/" if has_folder or _is_in_folder_like_bucket(bucket, key) else ""
     stem = get_stem(key) if output_name == SHORT_NAME else key
-    name = settings.output_prefix + folder + stem
+    name = transcript_folder(settings, bucket, key) + stem
     return _shorten(name, is_distinct=output_name == DISTINCT_NAME) + "." + extension
+
+
+def transcript_folder(settings: Settings, bucket: str, key: str) -> str:
+    """Return what the keys of a recording's outputs begin with, before its own key."""
+    has_folder = uses_bucket_folders(settings) or bucket not in settings.input_buckets
+    has_folder |= _is_in_folder_like_bucket(bucket, key)
+    return settings.output_prefix + (bucket + "/" if has_folder else "")
 
 
 def get_stem(key: str) -> str:

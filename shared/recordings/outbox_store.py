@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -27,23 +28,35 @@ from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 
 MAX_FOREIGN_AGE_S = MAX_AGE_S + 86_400.0  # of another deployment's: a day more than it keeps its own
-MAX_LISTED = 10_000  # of one target in one sweep
+# Of one target in one sweep: how many are listed, in two stretches, and how many of them, the oldest, are kept.
+MAX_LISTED, MAX_ENTRIES = 50_000, 5_000
 _FORBIDDEN = 403  # CAM: the role is older than the notices
 
 Send = Callable[[Target, Sequence[Notice], float, float], Outcome]  # with Unix seconds, and the time limit
 
 
 class Entry(NamedTuple):
-    """A listed notice: its key, what the key says, and when the object was written."""
+    """A listed notice: its key, what the key says, and when the object was written, in Unix seconds."""
 
     key: str
     parsed: DeliveryKey
-    modified: str
+    modified_s: float
+
+    @property
+    def created_s(self) -> float:
+        """When the notice was made, as far as the listing says it: not before that."""
+        return self.parsed.created_s or self.modified_s
+
+    @property
+    def waits_since_s(self) -> float:
+        """When its next attempt was due."""
+        return self.parsed.due_s or self.modified_s
 
 
 class OutboxStore:
     """The stored notices of one bucket. `now` returns Unix seconds, `random` a number from 0 to 1.
 
+    `known` has the states of targets that this invocation saw, also in other buckets.
     Methods raise CloudError and DeadlineExceeded.
     """
 
@@ -57,6 +70,7 @@ class OutboxStore:
         now: Callable[[], float],
         random: Callable[[], float],
         deployment: str,
+        known: dict[str, TargetState],
     ) -> None:
         self.bucket = bucket
         self.log = log
@@ -65,6 +79,7 @@ class OutboxStore:
         self._cos = cos
         self._prefix = state_prefix
         self._deployment = deployment
+        self._known = known
 
     def create(self, notice: Notice, target_name: str) -> Delivery | None:
         """Store a notice for one target; None, with an error in the log, if the function's role may not store it.
@@ -104,27 +119,37 @@ class OutboxStore:
         self._cos.client.sleep(seconds)
 
     def list_due(self, first_attempt_lease_s: float) -> dict[str, list[Entry]]:
-        """Return what is due of each target, the oldest first. One request at least per target.
+        """Return what is due of each target, what waits longest first. One request at least per target.
 
         A notice before its first attempt is left to the invocation that stored it for `first_attempt_lease_s` seconds.
-        Those of another deployment are left out for MAX_FOREIGN_AGE_S.
+        Those of another deployment are left out for MAX_FOREIGN_AGE_S. Of more than MAX_LISTED, each sweep sees others.
         """
         prefix, marker = notices_prefix(self._prefix), ""
         by_target: dict[str, list[Entry]] = {}
+        listed: Counter[str] = Counter()
         while True:
             for item in self._cos.iter_objects(self.bucket, prefix=prefix, marker=marker):
                 parsed = parse_delivery_key(self._prefix, item.key)
                 if parsed is None:
                     continue
-                listed = len(by_target.get(parsed.target, ()))
-                if parsed.due_s > self.now() or listed >= MAX_LISTED:
+                listed[parsed.target] += 1
+                if parsed.due_s > self.now() or listed[parsed.target] > MAX_LISTED:
                     marker = after_target_marker(self._prefix, parsed.target)
                     break
-                age_s = self.now() - parse_timestamp(item.modified)
-                if age_s >= self._get_min_age_s(parsed, first_attempt_lease_s):
-                    by_target.setdefault(parsed.target, []).append(Entry(item.key, parsed, item.modified))
+                entry = Entry(item.key, parsed, parse_timestamp(item.modified))
+                if self.now() - entry.modified_s >= self._get_min_age_s(parsed, first_attempt_lease_s):
+                    _add_oldest(by_target.setdefault(parsed.target, []), entry)
+                if listed[parsed.target] == MAX_LISTED // 2:
+                    marker = max(item.key, self._choose_marker(parsed.target))
+                    break
             else:
+                for entries in by_target.values():
+                    entries.sort(key=lambda each: each.waits_since_s)
                 return by_target
+
+    def _choose_marker(self, target_name: str) -> str:
+        """Choose a place among the notices of a target before their first attempt: ids are digests."""
+        return f"{notices_prefix(self._prefix)}{target_name}/{0:010}-msg_{int(self.random() * 16**8):08x}"
 
     def _get_min_age_s(self, parsed: DeliveryKey, first_attempt_lease_s: float) -> float:
         """Return the age from which on this sweep takes a notice that is due."""
@@ -150,9 +175,7 @@ class OutboxStore:
         """Check that a notice is not of another deployment."""
         return not (delivery.deployment and self._deployment and delivery.deployment != self._deployment)
 
-    def finish_attempt(
-        self, target: Target, state: TargetState, group: list[tuple[str, Delivery]], outcome: Outcome
-    ) -> int:
+    def finish_attempt(self, target: Target, group: list[tuple[str, Delivery]], outcome: Outcome) -> int:
         """Store what an attempt showed, and return how many notices were given up.
 
         The objects of a digest that failed stay as they are: the next sweep tries it again.
@@ -171,8 +194,8 @@ class OutboxStore:
         if outcome.kind is not OutcomeKind.DELIVERED:
             self.log.warning("notice_failed", target=target.name, notices=len(group), reason=outcome.reason)
         if given_up:
+            self.note_given_up(target, len(given_up))
             self.give_up(given_up)
-            self.note_given_up(target, state, len(given_up))
         return len(given_up)
 
     def give_up(self, group: Iterable[tuple[str, Delivery]]) -> None:
@@ -181,27 +204,39 @@ class OutboxStore:
             self.log.error("notice_given_up", **_describe(delivery))
             self.delete(key)
 
-    def note_given_up(self, target: Target, state: TargetState, count: int) -> TargetState:
-        """Store that so many notices of a target were given up, and return its new state."""
-        after = state.note_given_up(count, self.now())
-        self._save_state(target.name, after)
-        return after
+    def note_given_up(self, target: Target, count: int) -> None:
+        """Store that so many notices of a target are given up. Call it before `give_up`: none is left out then."""
+        self._save_state(target.name, self._read_state(target.name).note_given_up(count, self.now()))
 
     def note_state(self, target: Target, state: TargetState, outcome: Outcome) -> TargetState:
-        """Store the state of a target after an attempt, if it changed, and return it."""
-        after = state.note_outcome(target, outcome, self.now())
+        """Store the state of a target after an attempt, if it changed, and return it.
+
+        `state` is that before the attempt. It is read again, because other invocations send to the target too.
+        """
+        is_delivered = outcome.kind is OutcomeKind.DELIVERED
+        if is_delivered and not state.failures_in_row:
+            return state
+        current = self._read_state(target.name)
+        if is_delivered and current != state and current.paused_until_s > self.now():
+            return current  # the target asked for the pause after this attempt began
+        after = self._known[target.name] = current.note_outcome(target, outcome, self.now())
         if after.is_clear:
-            if not state.is_clear:
-                self.delete(target_state_key(self._prefix, target.name))
-        elif outcome.kind is not OutcomeKind.DELIVERED or state.failures_in_row:
+            self.delete(self._build_state_key(target.name))
+        else:
             self._save_state(target.name, after)
         if outcome.kind is OutcomeKind.GONE:
             self.log.error("notice_target_stopped", target=target.name, reason=outcome.reason)
         return after
 
     def load_state(self, target_name: str) -> TargetState:
+        """Read the state of a target, with the pause and the stop that are known from other buckets."""
+        state = self._read_state(target_name).respect(self._known.get(target_name, TargetState()))
+        self._known[target_name] = state
+        return state
+
+    def _read_state(self, target_name: str) -> TargetState:
         """Read the state of a target. One that cannot be read stops nothing."""
-        key = target_state_key(self._prefix, target_name)
+        key = self._build_state_key(target_name)
         try:
             return TargetState.from_json(self._cos.get(self.bucket, key, max_bytes=MAX_DELIVERY_BYTES).body)
         except NotFound:
@@ -211,10 +246,21 @@ class OutboxStore:
             return TargetState()
 
     def _save_state(self, target_name: str, state: TargetState) -> None:
-        self._put(target_state_key(self._prefix, target_name), state.to_json())
+        self._put(self._build_state_key(target_name), state.to_json())
+
+    def _build_state_key(self, target_name: str) -> str:
+        return target_state_key(self._prefix, target_name, self._deployment)
 
     def _put(self, key: str, body: bytes) -> None:
         self._cos.put(self.bucket, key, body, content_type=CONTENT_TYPE, metadata=STATE_METADATA)
+
+
+def _add_oldest(entries: list[Entry], entry: Entry) -> None:
+    """Add an entry; of many, the MAX_ENTRIES oldest ones stay."""
+    entries.append(entry)
+    if len(entries) >= 2 * MAX_ENTRIES:
+        entries.sort(key=lambda each: each.created_s)
+        del entries[MAX_ENTRIES:]
 
 
 def _describe(delivery: Delivery) -> dict[str, str | int]:

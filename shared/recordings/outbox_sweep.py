@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
@@ -11,12 +10,14 @@ from shared.notices.connection import TOTAL_TIMEOUT_S
 from shared.notices.delivery import MAX_AGE_S, MAX_DIGEST_NOTICES, Delivery, TargetState, plan_messages
 from shared.notices.models import OutcomeKind, Target
 from shared.recordings.outbox_store import MAX_FOREIGN_AGE_S, Entry, OutboxStore, Send
-from shared.recordings.outbox_time import SUSPECT_TIMEOUT_S, OutOfTime, SweepTime, rotate
-from shared.tencent.clock import parse_timestamp
+from shared.recordings.outbox_time import MIN_ATTEMPT_S, SUSPECT_TIMEOUT_S, OutOfTime, SweepTime, rotate
+
+Deliveries = Iterator[tuple[str, Delivery]]  # with their keys
 
 # Of one target in one sweep, one after the other: then its other notices wait for the next sweep.
 MAX_FAILURES_PER_SWEEP, MAX_FAILED_S = 10, 10.0
 MAX_ROBOT_NOTICES = 5 * MAX_DIGEST_NOTICES  # to one robot in one sweep
+MAX_GIVEN_UP = 500  # of one target in one sweep, each without an attempt
 
 
 class NoticeCounts(NamedTuple):
@@ -49,6 +50,7 @@ class OutboxSweep:
         self._send = send
         self._time = SweepTime(remaining_s)
         self._first_attempt_lease_s = first_attempt_lease_s
+        self._ids: set[str] = set()  # of the notices of one target that were read
         self._delivered = self._failed = self._given_up = 0
 
     def run(self) -> NoticeCounts:
@@ -68,30 +70,36 @@ class OutboxSweep:
 
     def _send_due_to(self, name: str, entries: Iterable[Entry]) -> None:
         target = self._targets.get(name)
-        if target is None:
-            self._expire_unknown(entries)
+        self._ids = set()
+        if target is None:  # it may be another deployment's, so its notices stay for three days
+            self._give_up(None, filter(self._is_expired, entries), "the target is not set")
             return
-        state = self._store.load_state(name)
+        state, rest = self._store.load_state(name), iter(entries)
+        if not state.is_stopped(target):
+            send = self._send_to_robot if target.kind.is_robot else self._send_one_by_one
+            state = send(target, state, self._read_all(rest))
         if state.is_stopped(target):
-            self._give_up_stopped(target, state, entries)
-        elif target.kind.is_robot:
-            self._send_to_robot(target, state, entries)
-        else:
-            self._send_one_by_one(target, state, entries)
+            self._give_up(target, rest, state.reason)
+        elif state.failures_in_row:
+            self._give_up(target, filter(self._is_expired, rest))
 
-    def _send_one_by_one(self, target: Target, state: TargetState, entries: Iterable[Entry]) -> None:
+    def _is_expired(self, entry: Entry) -> bool:
+        """Check, by the listing, whether a notice was on its way for three days."""
+        return self._store.now() - entry.created_s >= MAX_AGE_S
+
+    def _send_one_by_one(self, target: Target, state: TargetState, deliveries: Deliveries) -> TargetState:
+        """Send notices until too many fail, and return the state of the target after it."""
         failures, failed_s = 0, 0.0
-        for key, delivery in self._read_all(entries):
-            is_failing = failures >= MAX_FAILURES_PER_SWEEP or failed_s >= MAX_FAILED_S
-            if is_failing or not self._wait_for(target, state):
-                if not delivery.is_expired(self._store.now()):
-                    return
-                state = self._give_up(target, state, key, delivery)
-                continue
-            start_s = time.monotonic()
-            state = self._attempt(target, state, [(key, delivery)])
+        max_failed_s = min(MAX_FAILED_S, self._time.check() / 2)  # the rest is for what is given up
+        while failures < MAX_FAILURES_PER_SWEEP and failed_s < max_failed_s and self._wait_for(target, state):
+            due = next(deliveries, None)
+            if due is None:
+                break
+            left_s = self._time.left_s
+            state = self._attempt(target, state, [due])
             failures = failures + 1 if state.failures_in_row else 0
-            failed_s = failed_s + time.monotonic() - start_s if failures else 0.0
+            failed_s = failed_s + left_s - self._time.left_s if failures else 0.0
+        return state
 
     def _wait_for(self, target: Target, state: TargetState) -> bool:
         """Check whether an attempt may be made, if necessary after a short pause."""
@@ -100,26 +108,26 @@ class OutboxSweep:
             self._store.sleep(pause_s)
         return state.may_send(target, self._store.now())
 
-    def _send_to_robot(self, target: Target, state: TargetState, entries: Iterable[Entry]) -> None:
-        """Send digests, each before the next one is read.
+    def _send_to_robot(self, target: Target, state: TargetState, deliveries: Deliveries) -> TargetState:
+        """Send digests, each before the next one is read, and return the state of the target after it.
 
         After a failure that is not a limit of the robot's, one notice goes by itself, then twice as many each time: a
         notice that the robot refuses holds up the others of its digest for a short time only.
         """
         if not self._wait_for(target, state):
-            return
-        deliveries = islice(self._read_all(entries), MAX_ROBOT_NOTICES)
+            return state
+        deliveries = islice(deliveries, MAX_ROBOT_NOTICES)
         size = 1 if state.failures_in_row and not state.paused_until_s else MAX_DIGEST_NOTICES
         while due := self._read_some(deliveries, size):
             keys = {delivery.id: key for key, delivery in due}
             for group in plan_messages(target, [delivery for _, delivery in due]):
                 state = self._attempt(target, state, [(keys[each.id], each) for each in group])
                 if state.failures_in_row:
-                    self._give_up_expired(target, state, deliveries)
-                    return
+                    return state
             size = min(2 * size, MAX_DIGEST_NOTICES)
+        return state
 
-    def _read_some(self, deliveries: Iterator[tuple[str, Delivery]], size: int) -> list[tuple[str, Delivery]]:
+    def _read_some(self, deliveries: Deliveries, size: int) -> list[tuple[str, Delivery]]:
         """Read the next notices: at most `size`, and no more than half of the target's time allows."""
         half_s = self._time.check() / 2
         some = []
@@ -129,61 +137,42 @@ class OutboxSweep:
                 break
         return some
 
-    def _give_up_expired(
-        self,
-        target: Target,
-        state: TargetState,
-        deliveries: Iterable[tuple[str, Delivery]],
-    ) -> None:
-        for key, delivery in deliveries:
-            if not delivery.is_expired(self._store.now()):
-                return
-            state = self._give_up(target, state, key, delivery)
-
     def _attempt(self, target: Target, state: TargetState, group: list[tuple[str, Delivery]]) -> TargetState:
         """Make one attempt, and return the state after it."""
-        limit_s = SUSPECT_TIMEOUT_S if state.failures_in_row else TOTAL_TIMEOUT_S
-        timeout_s = min(limit_s, self._time.check())
+        timeout_s = min(TOTAL_TIMEOUT_S, self._time.check())
+        if state.failures_in_row:  # half of the time is for what is given up
+            timeout_s = min(SUSPECT_TIMEOUT_S, max(timeout_s / 2, MIN_ATTEMPT_S))
         outcome = self._send(target, [delivery.notice for _, delivery in group], self._store.now(), timeout_s)
         after = self._store.note_state(target, state, outcome)
-        given_up = self._store.finish_attempt(target, after, group, outcome)
+        given_up = self._store.finish_attempt(target, group, outcome)
         if outcome.kind is OutcomeKind.DELIVERED:
             self._delivered += len(group)
         else:
             self._given_up += given_up
             self._failed += len(group) - given_up
-        return after.note_given_up(given_up, self._store.now()) if given_up else after
+        return after
 
-    def _give_up(self, target: Target, state: TargetState, key: str, delivery: Delivery) -> TargetState:
-        """Give a notice up without an attempt, and return the state after it."""
-        self._store.give_up([(key, delivery)])
-        self._given_up += 1
-        return self._store.note_given_up(target, state, 1)
+    def _give_up(self, target: Target | None, entries: Iterable[Entry], reason: str = "") -> None:
+        """Give notices up without an attempt, at most MAX_GIVEN_UP: the next sweep goes on."""
+        deliveries = islice(self._read_all(entries), MAX_GIVEN_UP)
+        while some := self._read_some(deliveries, MAX_DIGEST_NOTICES):
+            if target:
+                self._store.note_given_up(target, len(some))
+            self._store.give_up([(key, each._replace(reason=reason or each.reason)) for key, each in some])
+            self._given_up += len(some)
 
-    def _give_up_stopped(self, target: Target, state: TargetState, entries: Iterable[Entry]) -> None:
-        for key, delivery in self._read_all(entries):
-            state = self._give_up(target, state, key, delivery._replace(reason=state.reason))
-
-    def _expire_unknown(self, entries: Iterable[Entry]) -> None:
-        """Keep notices of a target that is not set, because it may be another deployment's, for three days only."""
-        old = (entry for entry in entries if self._store.now() - parse_timestamp(entry.modified) >= MAX_AGE_S)
-        for key, delivery in self._read_all(old):
-            self._store.give_up([(key, delivery._replace(reason="the target is not set"))])
-            self._given_up += 1
-
-    def _read_all(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Delivery]]:
+    def _read_all(self, entries: Iterable[Entry]) -> Deliveries:
         """Yield keys and notices of one target, each notice once.
 
         A notice has two objects if an invocation was killed while it moved it to its next time.
         """
-        ids = set()
         for entry in entries:
-            if entry.parsed.id in ids:
+            if entry.parsed.id in self._ids:
                 self._store.delete(entry.key)
                 continue
             delivery = self._read(entry)
             if delivery:
-                ids.add(delivery.id)
+                self._ids.add(delivery.id)
                 yield entry.key, delivery
 
     def _read(self, entry: Entry) -> Delivery | None:

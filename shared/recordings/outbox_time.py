@@ -45,18 +45,19 @@ class SweepTime:
 
     def may_wait(self, pause_s: float) -> bool:
         """Check whether there is time for a pause, and count it."""
-        if pause_s > min(MAX_WAIT_S, self._free_wait_s) or self._left_s() < pause_s + SUSPECT_TIMEOUT_S:
+        if pause_s > min(MAX_WAIT_S, self._free_wait_s) or self.left_s < pause_s + SUSPECT_TIMEOUT_S:
             return False
         self._free_wait_s -= pause_s
         return True
 
     def check(self) -> float:
         """Return the seconds for an attempt. Raises OutOfTime."""
-        seconds = self._left_s()
+        seconds = self.left_s
         if seconds < MIN_ATTEMPT_S:
             raise OutOfTime
         return seconds
 
-    def _left_s(self) -> float:
+    @property
+    def left_s(self) -> float:
         """Return the seconds that the current target has left."""
         return self._remaining_s() - self._end_s

@@ -66,7 +66,7 @@ class Day:
 
     def jobs_of(self, key: str) -> list[dict[str, Any]]:
         """Return the jobs of a recording."""
-        return [job for job in self.flow.jobs() if job["input_key"] == key]
+        return [job for job in self.flow.jobs() if job["object"] == key]
 
     def upload(self, *keys: str) -> None:
         """Upload recordings and wait until nothing is running."""
@@ -269,7 +269,7 @@ def test_backfill_killed_again_and_again_takes_each_recording_once(day: Day) -> 
     flow.settle()
     flow.sweep()  # what a killed attempt had begun
     flow.settle()
-    assert Counter(job["input_key"] for job in flow.jobs()) == dict.fromkeys(keys, 1)
+    assert Counter(job["object"] for job in flow.jobs()) == dict.fromkeys(keys, 1)
     assert day.states("archive/") == {"done": len(keys)}
     assert day.ask("backfill", "archive/")["found"] == 0
 

@@ -23,6 +23,7 @@ from shared.notices.delivery import (
     apply_outcome,
     delivery_key,
     parse_delivery_key,
+    parse_target_state_key,
     plan_messages,
     target_state_key,
 )
@@ -169,7 +170,18 @@ def test_listing_has_what_is_due_first() -> None:
 
 def test_key_never_says_earlier_than_the_delivery() -> None:
     parsed = parse_delivery_key("s/", delivery_key("s/", build_delivery(due_s=NOW_S + 0.2)))
-    assert parsed == ("webhook", int(NOW_S) + 1, build_delivery().id, "")
+    assert parsed == ("webhook", int(NOW_S) + 1, build_delivery().id, "", int(NOW_S))
+
+
+@pytest.mark.parametrize("deployment", ["", "ap-chengdu/default/scribe-prod-"])
+def test_key_after_an_attempt_says_when_the_notice_was_made(deployment: str) -> None:
+    first = build_delivery(deployment=deployment)
+    keys = [delivery_key("s/", delivery) for delivery in (first, first._replace(due_s=NOW_S + 60))]
+    before, after = (parse_delivery_key("s/", key) for key in keys)
+    assert before
+    assert after
+    assert (before.created_s, after.created_s) == (0, int(NOW_S))
+    assert before.deployment == after.deployment
 
 
 def test_key_says_which_deployment_the_notice_is_of() -> None:
@@ -207,7 +219,25 @@ def test_marker_passes_all_notices_of_one_target_and_no_others() -> None:
     marker = after_target_marker("s/", "webhook")
     assert own < marker
     assert min(others) < marker < max(others)  # `-` sorts before `/`, so `webhook-crm` came earlier
-    assert target_state_key("s/", "webhook") < own
+    assert target_state_key("s/", "webhook", "") < own
+    assert target_state_key("s/", "webhook", "ap-chengdu/default/scribe-prod-") < own
+
+
+@pytest.mark.parametrize("deployment", ["", "ap-chengdu/default/scribe-prod-"])
+def test_key_of_a_state_is_that_of_one_deployment(deployment: str) -> None:
+    key = target_state_key("s/", "webhook-crm", deployment)
+    assert parse_target_state_key("s/", key, deployment) == "webhook-crm"
+    for other in ("ap-chengdu/default/scribe-test-", "" if deployment else "ap-chengdu/default/scribe-prod-"):
+        assert parse_target_state_key("s/", key, other) == ""
+    assert parse_target_state_key("t/", key, deployment) == ""
+    assert parse_delivery_key("s/", key) is None
+
+
+@pytest.mark.parametrize(
+    "key", ["s/notices/a/b.json", "s/notices/.json", "s/notices/a.txt", "s/notices/A.json"]
+)
+def test_other_key_is_no_state(key: str) -> None:
+    assert parse_target_state_key("s/", key, "") == ""
 
 
 def test_state_counts_failures_in_a_row() -> None:
