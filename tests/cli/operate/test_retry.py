@@ -106,7 +106,9 @@ def test_answer_for_programs(pipeline: OperatedPipeline) -> None:
 
 
 def test_unknown_key_is_one_line(pipeline: OperatedPipeline) -> None:
-    with pytest.raises(OperatorError, match=r"^no such\.mp3: unknown: no object has this key, and no receipt"):
+    with pytest.raises(
+        OperatorError, match=r"^no such\.mp3: unknown: no object has this key, and no receipt"
+    ):
         run(pipeline, "no such.mp3")
 
 
