@@ -19,6 +19,7 @@ from cli.notices.states import (
     Condition,
     NoticePlace,
     TargetNotices,
+    find_deployment,
     format_time,
     get_host,
     read_notices,
@@ -288,11 +289,12 @@ def _open_places(context: CliContext, config: Mapping[str, str]) -> list[NoticeP
         credentials = context.load_credentials(config)
     except CredentialsNotFound:
         return None
-    return list_places(TencentClient(credentials, settings.cloud_endpoint.rstrip("/")), settings)
+    client = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"))
+    return list_places(client, settings, find_deployment(manifest))
 
 
-def list_places(client: TencentClient, settings: Settings) -> list[NoticePlace]:
+def list_places(client: TencentClient, settings: Settings, deployment: str) -> list[NoticePlace]:
     """Return the buckets in which the functions keep notices."""
     cos = CosClient(client, settings.output_region or settings.region)
     buckets = dict.fromkeys(settings.output_bucket_for(bucket) for bucket in settings.input_buckets)
-    return [NoticePlace(cos, bucket, settings.state_prefix) for bucket in buckets]
+    return [NoticePlace(cos, bucket, settings.state_prefix, deployment) for bucket in buckets]

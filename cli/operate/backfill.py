@@ -192,7 +192,7 @@ class _Command:
             kind = "that no event told of" if self._options.missed else "without a transcript"
             lines.append(
                 f"{noun} {kind} in {self._describe_place(buckets)}: {format_size(plan.size_bytes)}, about "
-                f"{format_duration(plan.seconds)} of speech, estimated from the sizes"
+                f"{format_duration(plan.seconds)} of speech, estimated"
             )
             lines.append(
                 f"Cost: about {self._price.format(self._price.cost(plan.seconds))}. {self._price.note}"

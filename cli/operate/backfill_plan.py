@@ -170,7 +170,7 @@ def _classify(
     if missing is None or candidate.reason not in {"", ARCHIVED}:
         return candidate
     recording = missing.recording
-    if forgotten_key(ctx.settings, recording) in forgotten:
+    if missing.receipt is None and forgotten_key(ctx.settings, recording) in forgotten:
         return candidate._replace(reason="forgotten")
     wrong_size = check_size(recording.size)
     if wrong_size and not selection.missed:  # the audit reports them: an error object says why

@@ -21,9 +21,8 @@ from cli.output import escape_line
 from shared.errors import CloudError, RequestRejected, SettingsError, safe_error_message
 from shared.recordings.context import Context
 from shared.recordings.failures import ARCHIVED as ARCHIVED_REASON
-from shared.recordings.index import is_forgotten
 from shared.recordings.limiter import InFlightLimiter
-from shared.recordings.missing import MissingRecording, ingest_missing
+from shared.recordings.missing import FORGOTTEN_REASON, MissingRecording, ingest_missing
 from shared.recordings.models import Result, Status
 
 POLL_S = 5.0  # between two looks at a full queue
@@ -118,13 +117,9 @@ class Backfill:
         needs_slot = not candidate.reason
         if needs_slot:
             self._take_slot(recording.bucket)
-        result = None
         try:
-            if is_forgotten(ctx, recording):
-                self.counts["forgotten"] += 1
-            else:
-                result = ingest_missing(ctx, missing)
-                self._count(result)
+            result = ingest_missing(ctx, missing)
+            self._count(result)
         except (Stopped, SettingsError):
             raise
         except Exception as error:  # noqa: BLE001 - errors of one recording do not stop the others
@@ -132,7 +127,7 @@ class Backfill:
             return
         if not needs_slot:
             return
-        if result is None or result.status not in _MAY_HAVE_JOB | {Status.DEFERRED}:
+        if result.status not in _MAY_HAVE_JOB | {Status.DEFERRED}:
             self._slots.give_back(recording.bucket)
         elif result.status is Status.DEFERRED:
             self._slots.block(recording.bucket)
@@ -144,7 +139,7 @@ class Backfill:
             raise Stopped(str(self._workspace.advise(error))) from None
 
     def _count(self, result: Result) -> None:
-        name = _NAMES.get(result.status, "done")
+        name = "forgotten" if result.reason == FORGOTTEN_REASON else _NAMES.get(result.status, "done")
         if result.status is Status.WAITING and result.reason != ARCHIVED_REASON.message:
             self.counts[name] += 1
             raise Stopped(escape_line(f"{result.bucket}/{result.key} waits: {result.reason}"))

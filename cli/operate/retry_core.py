@@ -100,14 +100,14 @@ class Retrier:
         open_receipt = store.get_open(recording.id)
         if open_receipt:
             return self._continue(open_receipt)
-        if store.get_waiting(recording.id):
+        done, waiting = store.get_done(recording.id), store.get_waiting(recording.id)
+        if waiting and (done is None or waiting.finished_s > done.finished_s):
             if head.is_archived:
                 detail = (
                     "it is in an archive: restore it in the COS console, it is then submitted automatically"
                 )
                 return Outcome(bucket, key, "waiting", detail)
             return self._ingest(bucket, key, waiting_id=recording.id)
-        done = store.get_done(recording.id)
         if done is None:
             skipped = check_skipped(self._ctx.settings, bucket, key)
             reason = f"it is not a recording: {skipped.reason}" if skipped else "it has no receipt"
@@ -216,11 +216,21 @@ class Retrier:
         """Build the outcome of a step of the functions."""
         refusal = self._watch.check_result(self._ctx, result, refusals_before=refusals_before)
         name, detail = _OUTCOMES.get(result.status, (result.status.value, ""))
+        if result.status is Status.ALREADY_DONE and result.reason == FAILED.value:
+            name, detail = "failed", "another attempt has failed at this moment"
+        if result.status is Status.WAITING:
+            detail = self._describe_wait(result)
         if refusal:
             name, detail = "refused", f"{refusal.message} {refusal.next_step}".strip()
         elif result.status is Status.DEFERRED:
             detail = f"{result.reason}: the sweep submits it"
         return Outcome(result.bucket, result.key, name, detail or result.reason, result.job_id)
+
+    def _describe_wait(self, result: Result) -> str:
+        """Return why a recording waits, as its error object says."""
+        waiting = self._ctx.receipts(result.bucket).get_waiting(result.receipt_id)
+        error = read_error(self._ctx, waiting) if waiting else None
+        return f"{error.message} {error.next_step}" if error else result.reason
 
 
 _OUTCOMES: dict[Status, tuple[str, str]] = {

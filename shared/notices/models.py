@@ -38,8 +38,9 @@ class Notice(NamedTuple):
     """The outcome of one recording. `time_s` is when the attempt began, in Unix seconds.
 
     `output_keys` are the objects that were written to `output_bucket`. `duration_ms`, `words` and `speakers` are None
-    where they are not known. `error` has members of the error object, and is empty unless the recording failed.
-    `budget` has the numbers of a warning about the budget, which is about no recording: its key is empty.
+    where they are not known. `variant` tells apart what is written with other options under the same keys; it is not
+    sent. `error` has members of the error object, and is empty unless the recording failed. `budget` has the numbers of
+    a warning about the budget, which is about no recording: its key is empty.
     """
 
     type: NoticeType
@@ -56,16 +57,20 @@ class Notice(NamedTuple):
     duration_ms: int | None = None
     words: int | None = None
     speakers: int | None = None
+    variant: str = ""
     error: Mapping[str, Any] = MappingProxyType({})
     budget: Mapping[str, str | int] = MappingProxyType({})
 
     def build_id(self, target_name: str) -> str:
         """Return the id of this notice for one target: the same on each attempt, and when it is made twice.
 
-        The same outcome of the same job has the same id. The next job of the recording has another one, and so has a
-        failure for another reason or, without a job, of another attempt or another upload.
+        The same outcome of the same job has the same id. The next job of the recording has another one, and so have
+        transcripts in other formats or with other texts around the words, and a failure for another reason or, without
+        a job, of another attempt or another upload.
         """
         parts = [self.receipt_id, self.type.value, self.job_id, target_name]
+        if self.type is NoticeType.DONE:
+            parts += [*self.output_keys, self.variant]
         if self.type is NoticeType.FAILED:
             parts += [str(self.error.get(name, "")) for name in _IDENTITY_MEMBERS]
             # Without a job, nothing else tells attempts and uploads apart.
@@ -111,6 +116,7 @@ class Notice(NamedTuple):
                 duration_ms=_parse_count(raw["duration_ms"]),
                 words=_parse_count(raw["words"]),
                 speakers=_parse_count(raw["speakers"]),
+                variant=str(raw.get("variant", "")),
                 error=select_error_members(dict(raw["error"].items())),
                 budget=_parse_budget(raw.get("budget", {})),
             )

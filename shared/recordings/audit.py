@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from shared.errors import CloudError, DeadlineExceeded, NotFound, safe_error_message
 from shared.recordings.context import Context
 from shared.recordings.filters import check_skipped
-from shared.recordings.index import is_forgotten
 from shared.recordings.keys import audit_cursor_key
 from shared.recordings.missing import MissingFinder, MissingRecording, ingest_missing
 from shared.recordings.models import Status, Summary
@@ -142,9 +141,6 @@ class _BucketAudit:
             self.summary.add(Status.WAITING)
             return
         try:
-            if missing.receipt is None and is_forgotten(ctx, recording):
-                self.summary.add(Status.SKIPPED)
-                return
             result = ingest_missing(ctx, missing)
         except DeadlineExceeded:
             raise

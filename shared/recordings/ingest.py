@@ -42,6 +42,7 @@ from shared.recordings.receipt import (
     Receipt,
     Recording,
 )
+from shared.recordings.receipt_store import ReceiptStore
 from shared.recordings.sidecars import report_late_sidecar
 from shared.recordings.submit import defer_to_sweep, submit_job
 from shared.settings import OUTPUT_NAMES
@@ -82,12 +83,19 @@ def ingest(
     if is_restore and head.modified_s < ctx.settings.since_s and not store.get_waiting(recording.id):
         return Result(Status.SKIPPED, bucket, key, reason="restored, but uploaded before SINCE")
     done = store.get_done(recording.id)
-    if done and done.state is not SUPERSEDED and is_same_upload(head.modified_s, done):
+    is_over = done is not None and done.state is not SUPERSEDED and is_same_upload(head.modified_s, done)
+    if done and is_over and not _is_tried_again(store, done):
         return _already_done(done)
     choice = choose_for_recording(ctx, recording, head)
     if done and done.state is TRANSCRIBED:
         return _ingest_again(ctx, recording, head, done, choice, is_upload=is_upload)
     return start_new_work(ctx, recording, head, choice, done_before=done)
+
+
+def _is_tried_again(store: ReceiptStore, done: Receipt) -> bool:
+    """Check whether the operator tried a failed recording again, and it has waited since. One request if it failed."""
+    waiting = store.get_waiting(done.id) if done.state is FAILED else None
+    return waiting is not None and waiting.finished_s > done.finished_s
 
 
 def is_same_upload(modified_s: float, done: Receipt) -> bool:

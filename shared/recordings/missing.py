@@ -11,12 +11,15 @@ from heapq import merge
 from typing import NamedTuple
 
 from shared.recordings.context import Context
+from shared.recordings.index import is_forgotten
 from shared.recordings.ingest import ingest
 from shared.recordings.keys import done_prefix, open_prefix, waiting_prefix
 from shared.recordings.models import Result, Status
 from shared.recordings.receipt import Recording, sortable_key
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectSummary
+
+FORGOTTEN_REASON = "it was forgotten"
 
 
 class ReceiptEntry(NamedTuple):
@@ -69,8 +72,13 @@ class MissingFinder:
 
 
 def ingest_missing(ctx: Context, missing: MissingRecording) -> Result:
-    """Ingest a recording that was found, and remove the receipt of one that waits no longer. Raises as `ingest`."""
+    """Ingest a recording that was found, and remove the receipt of one that waits no longer. Raises as `ingest`.
+
+    One that the operator had forgotten is left alone: only its upload starts new work on it.
+    """
     bucket, key = missing.recording.bucket, missing.recording.key
+    if missing.receipt is None and is_forgotten(ctx, missing.recording):
+        return Result(Status.SKIPPED, bucket, key, reason=FORGOTTEN_REASON)
     result = ingest(ctx, bucket, key)
     if missing.is_waiting and result.status is not Status.WAITING:
         ctx.receipts(bucket).delete_waiting(missing.recording.id)

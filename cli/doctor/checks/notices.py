@@ -12,6 +12,7 @@ from cli.notices.states import (
     Condition,
     NoticePlace,
     TargetNotices,
+    find_deployment,
     format_time,
     get_host,
     read_notices,
@@ -29,8 +30,9 @@ def check_notices(context: CheckContext) -> Iterator[Finding]:
     """Check each target: one name is resolved, and the objects about open notices are listed."""
     state, settings = context.state, context.state.settings
     resolver = PublicResolver(Resolver(), allows_loopback=bool(settings.cloud_endpoint))
+    deployment = find_deployment(state.manifest)
     notices = read_notices(
-        NoticePlace(context.clients.cos(bucket.region), bucket.name, settings.state_prefix)
+        NoticePlace(context.clients.cos(bucket.region), bucket.name, settings.state_prefix, deployment)
         for bucket in state.state_buckets
         if bucket in state.existing_buckets
     )

@@ -92,7 +92,7 @@ def test_notice_with_the_longest_keys_and_texts_is_delivered() -> None:
 
 def test_state_that_cannot_be_read_stops_nothing() -> None:
     setup = Setup()
-    setup.cloud.put_object(OUTPUT_BUCKET, target_state_key(PREFIX, "webhook"), b"x" * 300_000, {})
+    setup.cloud.put_object(OUTPUT_BUCKET, target_state_key(PREFIX, "webhook", ""), b"x" * 300_000, {})
     setup.store_and_send(build_notice())
     assert len(setup.network.delivered) == 1
     assert "notice_state_unreadable" in setup.list_events()

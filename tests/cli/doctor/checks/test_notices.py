@@ -12,6 +12,7 @@ from cli.config import Commands
 from cli.deploy.state import CurrentState
 from cli.doctor.checks.notices import check_address, check_notices
 from cli.doctor.models import CheckContext, Finding, Status
+from cli.notices.states import find_deployment
 from cli.policy.permissions import load_function_settings
 from shared.notices.addresses import PublicResolver
 from shared.notices.delivery import Delivery, TargetState, delivery_key, target_state_key
@@ -48,7 +49,8 @@ def find(deployment: Deployment, *targets: Target) -> list[Finding]:
 
 
 def put_state(deployment: Deployment, target: Target, state: TargetState) -> None:
-    deployment.operator.cos.put(OUTPUT, target_state_key(PREFIX, target.name), state.to_json())
+    key = target_state_key(PREFIX, target.name, find_deployment(deployment.manifest()))
+    deployment.operator.cos.put(OUTPUT, key, state.to_json())
 
 
 def put_notice(deployment: Deployment, target: str, age_s: float) -> None:
