@@ -21,9 +21,9 @@ from shared.notices.targets import MAX_TARGETS, load_targets
 from shared.notices.text import escape_markdown
 from shared.notices.webhook import MAX_BODY_BYTES, build_body
 from shared.recordings.announcer import Announcer
-from tests.helpers.fake_cloud import NOT_AUDIO
+from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
-from tests.helpers.notices import OTHER_SECRET, SECRET, build_target
+from tests.helpers.notices import OTHER_SECRET, SECRET, build_budget_notice, build_target
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -44,9 +44,12 @@ def list_notices(language: str) -> list[Notice]:
 
 def build_notice_of(body: dict[str, Any]) -> Notice:
     data = body["data"]
+    time_s = datetime.fromisoformat(body["timestamp"].replace("Z", "+00:00")).timestamp()
+    if body["type"] == NoticeType.BUDGET.value:
+        return build_budget_notice(time_s=time_s, budget=data)
     return Notice(
         type=NoticeType(body["type"]),
-        time_s=datetime.fromisoformat(body["timestamp"].replace("Z", "+00:00")).timestamp(),
+        time_s=time_s,
         receipt_id="any",
         **data["recording"],
         job_id=data["job_id"],
@@ -86,7 +89,7 @@ class Network:
 def test_bodies_are_what_a_webhook_gets(language: str) -> None:
     blocks = list_blocks(language, "json")
     notices = list_notices(language)
-    assert [notice.type for notice in notices] == [NoticeType.DONE, NoticeType.FAILED]
+    assert [notice.type for notice in notices] == [NoticeType.DONE, NoticeType.FAILED, NoticeType.BUDGET]
     for block, notice in zip(blocks, notices, strict=True):
         assert json.loads(block) == json.loads(build_body(notice))
         assert list(json.loads(block)["data"]) == list(json.loads(build_body(notice))["data"])
@@ -94,11 +97,14 @@ def test_bodies_are_what_a_webhook_gets(language: str) -> None:
 
 @each_language
 def test_bodies_have_every_member_of_a_real_notice(language: str) -> None:
-    for block, content in zip(list_blocks(language, "json"), (b"words", NOT_AUDIO), strict=True):
+    contents = (b"words", NOT_AUDIO, b"of a minute")
+    for block, content in zip(list_blocks(language, "json"), contents, strict=True):
         network = Network()
-        pipeline = InMemoryPipeline()
+        pipeline = InMemoryPipeline(monthly_minutes=1 if content == contents[-1] else 0)
         pipeline.ctx.announcer = Announcer([build_target()], network.send)
-        pipeline.upload_and_ingest("calls/talk.mp3", content)
+        pipeline.upload("calls/talk.mp3", content)
+        pipeline.cloud.change_object(INPUT_BUCKET, "calls/talk.mp3", size=60 * 16_000)
+        pipeline.ingest("calls/talk.mp3")
         pipeline.run_and_notify()
         real = json.loads(build_body(network.notices[0]))
         members = list_members(json.loads(block))
@@ -109,9 +115,9 @@ def test_bodies_have_every_member_of_a_real_notice(language: str) -> None:
 
 @each_language
 def test_messages_are_what_a_robot_shows(language: str) -> None:
-    done, failed = list_notices(language)
+    done, failed, budget = list_notices(language)
     failures = [failed._replace(key=key) for key in ("calls/a.mp3", "calls/b.mp3")]
-    messages = [build_message(each, language, escape_markdown) for each in (done, failed)]
+    messages = [build_message(each, language, escape_markdown) for each in (done, failed, budget)]
     messages.append(build_digest([done, *failures], language, escape_markdown, 4000))
     assert list_blocks(language, "text") == list(map(format_message, messages))
 

@@ -19,6 +19,7 @@ from cli.notices.states import (
     Condition,
     NoticePlace,
     TargetNotices,
+    find_deployment,
     format_time,
     get_host,
     read_notices,
@@ -38,6 +39,10 @@ from shared.tencent.cos import CosClient
 NO_TARGETS = (
     "No target of notices is set: set NOTIFY_WECOM, NOTIFY_FEISHU, NOTIFY_DINGTALK or NOTIFY_WEBHOOK in "
     "{env_file}"
+)
+WHEN_OPEN_NOTICES_GO_OUT = (
+    "Open notices go out when their next attempt is due: within an hour, "
+    "or after the pause that the target asked for."
 )
 NO_KEY = "Without a key of the account the state of the targets is not known."
 _ANY_TOKEN = {TOKEN_NAME: "not-chosen-by-anybody-yet"}  # nothing here depends on it
@@ -260,7 +265,7 @@ def _reset(
     except CloudError as error:
         raise _explain(error, context) from None
     console.print(
-        f"{escape_markup(name)} is as if no attempt had failed. Open notices go out with the next sweep."
+        f"{escape_markup(name)} is as if no attempt had failed. {WHEN_OPEN_NOTICES_GO_OUT}", soft_wrap=True
     )
     return True
 
@@ -288,11 +293,12 @@ def _open_places(context: CliContext, config: Mapping[str, str]) -> list[NoticeP
         credentials = context.load_credentials(config)
     except CredentialsNotFound:
         return None
-    return list_places(TencentClient(credentials, settings.cloud_endpoint.rstrip("/")), settings)
+    client = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"))
+    return list_places(client, settings, find_deployment(manifest))
 
 
-def list_places(client: TencentClient, settings: Settings) -> list[NoticePlace]:
+def list_places(client: TencentClient, settings: Settings, deployment: str) -> list[NoticePlace]:
     """Return the buckets in which the functions keep notices."""
     cos = CosClient(client, settings.output_region or settings.region)
     buckets = dict.fromkeys(settings.output_bucket_for(bucket) for bucket in settings.input_buckets)
-    return [NoticePlace(cos, bucket, settings.state_prefix) for bucket in buckets]
+    return [NoticePlace(cos, bucket, settings.state_prefix, deployment) for bucket in buckets]

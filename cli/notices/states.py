@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from cli.manifest.models import CALLBACK, Manifest
 from shared.errors import NotFound, RequestRejected
 from shared.notices.delivery import (
     MAX_DELIVERY_BYTES,
@@ -17,23 +18,25 @@ from shared.notices.delivery import (
     after_target_marker,
     notices_prefix,
     parse_delivery_key,
+    parse_target_state_key,
     target_state_key,
 )
 from shared.notices.models import InvalidNotice, Target
+from shared.recordings.context import format_deployment
 from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
 from shared.tencent.cos import CosClient
 
 MAX_PAGES = 10  # of 1,000 notices, for one target in one bucket
 MAX_READ_NOTICES = 5  # of one target: those that are due first
-_STATE_SUFFIX = ".json"
 
 
 class NoticePlace(NamedTuple):
-    """A bucket with notices, the client of its region, and STATE_PREFIX."""
+    """A bucket with notices, the client of its region, STATE_PREFIX, and the deployment whose notices are read."""
 
     cos: CosClient
     bucket: str
     prefix: str
+    deployment: str
 
 
 class Condition(Enum):
@@ -88,6 +91,12 @@ class TargetNotices(NamedTuple):
 NO_NOTICES = TargetNotices()
 
 
+def find_deployment(manifest: Manifest) -> str:
+    """Return the name of the deployment, as its functions compute it."""
+    callback = manifest.functions[CALLBACK]
+    return format_deployment(manifest.region, callback.namespace, callback.name)
+
+
 def get_host(target: Target) -> str:
     """Return the host of a target with its port if it has one: the part of its address that is no secret."""
     return urlsplit(target.url).netloc
@@ -113,7 +122,7 @@ def reset_target(places: Iterable[NoticePlace], name: str) -> None:
     for place in places:
         place.cos.put(
             place.bucket,
-            target_state_key(place.prefix, name),
+            target_state_key(place.prefix, name, place.deployment),
             TargetState().to_json(),
             content_type=CONTENT_TYPE,
             metadata=STATE_METADATA,
@@ -156,10 +165,12 @@ class _PlaceReader:
     def _add(self, key: str) -> None:
         parsed = parse_delivery_key(self._place.prefix, key)
         if parsed is None:
-            name = key.removeprefix(notices_prefix(self._place.prefix)).removesuffix(_STATE_SUFFIX)
-            if key == target_state_key(self._place.prefix, name) and "/" not in name:
+            name = parse_target_state_key(self._place.prefix, key, self._place.deployment)
+            if name:
                 state = TargetState.from_json(self._get(key))
                 self._change(name, lambda found: found._replace(state=state))
+            return
+        if not parsed.may_be_of(self._place.deployment):
             return
         created_s = 0.0
         if self._notices.get(parsed.target, NO_NOTICES).open < MAX_READ_NOTICES:

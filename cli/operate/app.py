@@ -67,7 +67,10 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         limit: Annotated[
             int, typer.Option(min=1, metavar="N", help="At most so many that are done. Default: 100.")
         ] = 100,
-        watch: Annotated[bool, typer.Option("--watch", "-w", help="Print changes until Ctrl-C.")] = False,
+        watch: Annotated[
+            bool,
+            typer.Option("--watch", "-w", help="Print changes until Ctrl-C; with --json one object a line."),
+        ] = False,
         bucket: Annotated[
             str, typer.Option(metavar="NAME", help="Only this input bucket. Default: all.")
         ] = "",
@@ -136,7 +139,7 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         missed: Annotated[
             bool,
             typer.Option(
-                "--missed", help="Only what no event told of, instead of within six hours; respects SINCE."
+                "--missed", help="Only what no event reported, instead of within six hours; respects SINCE."
             ),
         ] = False,
         bucket: Annotated[

@@ -38,7 +38,6 @@ FORGOTTEN_FOLDER = "(forgotten)"
 FORGOTTEN_KEY = "\0"  # in place of the key of a recording that `scribe forget` removed the name of
 _TENTH = Decimal("0.1")
 _MINUTE_S = 60
-_BUDGET_NAME = "MONTHLY_MINUTES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,6 @@ def print_costs(console: Console, report: CostReport, *, as_csv: bool = False, a
 def read_costs(workspace: Workspace, month: str) -> CostReport:
     """Read what a month cost. One request for each 1,000 jobs and bucket. Raises OperatorError."""
     price = load_price(workspace.config)
-    budget = workspace.config.get(_BUDGET_NAME, "")
     start_s, end_s = get_month_start_s(month), get_month_start_s(get_next_month(month))
     entries: list[FinishedEntry] = []
     for state_bucket in workspace.state_buckets:
@@ -132,7 +130,7 @@ def read_costs(workspace: Workspace, month: str) -> CostReport:
             entries += index.iter_finished(from_s=start_s, before_s=end_s)
         except CloudError as error:
             raise workspace.advise(error) from None
-    return build_report(month, entries, price, int(budget) if budget.isdecimal() else None)
+    return build_report(month, entries, price, workspace.settings.monthly_minutes or None)
 
 
 def build_report(

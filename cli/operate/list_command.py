@@ -56,10 +56,10 @@ def list_recordings(console: Console, context: CliContext, options: ListOptions)
     read.
     """
     command = ListCommand(console, create_console(stderr=True), open_workspace(context), options)
-    passed = command.run()
     if not options.watch:
-        return passed
+        return command.run()
     try:
+        command.run()
         command.watch(time.sleep)
     except KeyboardInterrupt:
         if not options.as_json:
@@ -102,7 +102,11 @@ class ListCommand:
             print_json(self._console, [row.as_json() for row in rows])
         else:
             self._print_table(rows)
-            print_indented(self._console, " ".join(self._describe_end(rows, listing)), 0)
+            end = " ".join(self._describe_end(rows, listing))
+            if self._console.is_terminal:
+                print_indented(self._console, end, 0)
+            else:
+                print_line(self._console, end)
         for bucket, error in listing.problems:
             text = f"scribe: {bucket} is not in this list: {self._workspace.advise(error)}"
             self._stderr.print(Text(escape_line(text)), soft_wrap=True)

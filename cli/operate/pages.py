@@ -105,7 +105,7 @@ def print_page(
         document = {
             "bucket": bucket,
             "key": options.key,
-            "path": str(path),
+            "file": str(path),
             "opened": is_open,
             "sound_until": until,
             "problem": page.problem,

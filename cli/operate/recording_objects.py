@@ -2,7 +2,7 @@
 
 A receipt's id has the recording's key in it, so one listing for each part of STATE_PREFIX shows what belongs to a key
 or to a prefix. Of keys of 180 bytes and more an id has only the start: the receipts themselves say which is which.
-Notices, reservations and finished jobs are not in the order of keys, and are looked through as a whole.
+Notices and finished jobs are not in the order of keys, and are looked through as a whole.
 """
 
 from __future__ import annotations
@@ -122,7 +122,6 @@ class ObjectFinder:
         recordings = self._list_recordings()
         self._add_state(self._list_state())
         self._add_finished()
-        self._add_reservations()
         self._add_notices()
         self._add_cursors()
         OutputFinder(self._ctx, self._bucket, self._selectors).add_outputs(recordings, self._found, self._get)
@@ -168,6 +167,7 @@ class ObjectFinder:
             (Kind.RAW, settings.state_prefix + "raw/"),
             (Kind.LINK, links_prefix(settings)),
             (Kind.INDEX, index_prefix(settings, "failed/")),
+            (Kind.INDEX, index_prefix(settings, "reserved/")),
         )
         scopes = [
             (kind, prefix, f"{prefix}{self._bucket}/{selector.id_prefix}")
@@ -249,14 +249,6 @@ class ObjectFinder:
             key = self._get_key(entry.receipt_id)
             if key is not None and self._is_selected(key):
                 self._get(key).finished.append(entry)
-
-    def _add_reservations(self) -> None:
-        prefix = index_prefix(self._settings, "reserved/")
-        for name in self._list_keys(prefix):
-            match = _ID.fullmatch(name.removeprefix(prefix).partition("/")[2])
-            key = self._get_key(match["id"]) if match else None
-            if key is not None and self._is_selected(key):
-                self._get(key).objects.append(StoredObject(self._state_bucket, name, Kind.INDEX))
 
     def _add_notices(self) -> None:
         """Add the open notices. Each has to be read: its name does not say whose it is."""

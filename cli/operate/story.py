@@ -10,10 +10,11 @@ from cli.operate.row import DONE, FAILED, OPEN, WAITING
 from cli.operate.story_events import Event, list_events
 from cli.operate.story_reader import Facts, StoredReceipt
 from cli.operate.times import format_duration, format_time
-from shared.recordings.failures import NO_RESULT_IN_TIME, FailureKind
+from shared.recordings.failures import NO_RESULT_IN_TIME
 from shared.recordings.index import get_month, get_month_start_s, get_next_month
+from shared.recordings.receipt import BUDGET_CODE, SUBMITTED, TRANSCRIBED, Receipt
 from shared.recordings.receipt import FAILED as FAILED_RECEIPT
-from shared.recordings.receipt import SUBMITTED, TRANSCRIBED, Receipt
+from shared.recordings.usage import estimate_seconds
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job
@@ -56,7 +57,10 @@ class Story(NamedTuple):
             "key": facts.key,
             "state": verdict.state,
             "summary": verdict.summary,
-            "story": [each._asdict() | {"at": format_time(each.at_s)} for each in self.events],
+            "story": [
+                {"at": format_time(each.at_s), "event": each.event, "detail": each.detail}
+                for each in self.events
+            ],
             "job": _job_as_json(facts.job) if facts.job else None,
             "outputs": [
                 {"key": item.key, "size": item.size, "modified": format_time(parse_timestamp(item.modified))}
@@ -111,7 +115,7 @@ class _Narrator:
                 return self._decide_submitted(receipt, current.modified_s)
             return self._decide_unsubmitted(receipt, current.modified_s)
         if current.place == WAITING:
-            return self._decide_waiting()
+            return self._decide_waiting(receipt)
         if receipt.state is TRANSCRIBED:
             return self._decide_transcribed(receipt)
         if receipt.state is FAILED_RECEIPT:
@@ -172,12 +176,14 @@ class _Narrator:
         if receipt.refusals:
             return self._decide_refused(receipt, sweep_s)
         paused = self._describe_paused_queue()
-        text = "It waits for room in the speech queue: it has no job yet, and has cost nothing."
+        text = "It has no job yet: it waits for room in the speech queue."
+        text += "" if receipt.superseded_job_ids else " Nothing was paid."
         if paused:
             to_do = f"{paused} {self._resume_queue} starts it."
         else:
             to_do = f"If it waits for hours, {self._doctor} says whether the queue is full or MAX_IN_FLIGHT too small."
-        return Verdict(OPEN, text, "The sweep submits it as soon as the queue has room.", sweep_s, to_do)
+        what = "The next sweep submits it if the queue has room; else the one after that."
+        return Verdict(OPEN, text, what, sweep_s, to_do)
 
     def _decide_refused(self, receipt: Receipt, sweep_s: float) -> Verdict:
         message, next_step = self._read_error("message"), self._read_error("next_step")
@@ -228,22 +234,12 @@ class _Narrator:
     def _describe_paused_queue(self) -> str:
         queue = self._facts.queue
         is_paused = queue is not None and queue.state.lower() in _PAUSED
-        return f"The speech queue {queue.name} is paused." if queue and is_paused else ""
+        return f'The speech queue "{queue.name}" is paused.' if queue and is_paused else ""
 
-    def _decide_waiting(self) -> Verdict:
-        facts = self._facts
-        message, next_step = self._read_error("message"), self._read_error("next_step")
-        if self._read_error("kind") == FailureKind.ACCOUNT.value:
-            month = get_next_month(get_month(facts.now_s))
-            what = (
-                f"It goes on by itself when MONTHLY_MINUTES is raised, or when {month} begins: the audit, which runs "
-                "every six hours, tries it again."
-            )
-            at_s = get_month_start_s(month) + AUDIT_INTERVAL_S
-            to_do = next_step or f"Raise MONTHLY_MINUTES, then {self._deploy}."
-            return Verdict(
-                WAITING, message or "The budget of this month is used up.", what, float(at_s), to_do
-            )
+    def _decide_waiting(self, receipt: Receipt) -> Verdict:
+        facts, message = self._facts, self._read_error("message")
+        if receipt.refusal_code == BUDGET_CODE:
+            return self._decide_held(receipt)
         message = message or "The recording is in an archive and cannot be read before it is restored."
         if facts.head and not facts.head.is_archived:
             what = "It can be read again: the event of its restore, or the audit, submits it."
@@ -254,20 +250,38 @@ class _Narrator:
         what = "Nothing before it is restored; then the event of the restore submits it, or the audit within six hours."
         return Verdict(WAITING, message, what, to_do="Restore it in the COS console.")
 
+    def _decide_held(self, receipt: Receipt) -> Verdict:
+        facts, budget_minutes = self._facts, self._settings.monthly_minutes
+        text = self._read_error("message") or "The budget of the month has no room for it: MONTHLY_MINUTES."
+        to_do = self._read_error("next_step") or f"Raise MONTHLY_MINUTES, then {self._deploy}."
+        month = get_month(receipt.finished_s)
+        if not budget_minutes or month != get_month(facts.now_s):
+            what = "The audit, which runs every six hours, tries it again: its month or its budget is another one now."
+            return Verdict(WAITING, text, what, self._next_audit_s(), to_do)
+        if estimate_seconds(receipt.key, receipt.size) > budget_minutes * 60:
+            what = "Nothing before MONTHLY_MINUTES is raised; then the audit submits it, within six hours."
+            return Verdict(WAITING, text, what, to_do=to_do)
+        next_month = get_next_month(month)
+        what = (
+            f"The audit tries it again every six hours: it goes on in {next_month}, as far as the budget has room, "
+            "or when MONTHLY_MINUTES was raised."
+        )
+        return Verdict(WAITING, text, what, float(get_month_start_s(next_month) + AUDIT_INTERVAL_S), to_do)
+
     def _decide_transcribed(self, receipt: Receipt) -> Verdict:
         facts = self._facts
         at = format_time(receipt.finished_s)
         deleted = "" if facts.head else " The recording itself was deleted since."
         written = [item for item in facts.outputs if item.key != facts.error_key]
         if not facts.missing:
-            text = f"Transcribed on {at}: {len(written)} files are there.{deleted}"
+            text = f"Transcribed at {at}: {len(written)} files are there.{deleted}"
             if facts.error:
                 text += f" An upload after that was refused: {self._read_error('message')}"
             return Verdict(DONE, text, "Nothing: it is done.", to_do=self._read_error("next_step"))
         if written:
-            text = f"Transcribed on {at}, but files are missing: {', '.join(facts.missing)}.{deleted}"
+            text = f"Transcribed at {at}, but files are missing: {', '.join(facts.missing)}.{deleted}"
         else:
-            text = f"Transcribed on {at}, but its transcripts were deleted since.{deleted}"
+            text = f"Transcribed at {at}, but its transcripts were deleted since.{deleted}"
         if facts.error:
             text += f" {self._read_error('message')}"
         return Verdict(DONE, text, to_do=f"{self._retry} writes them again, without paying again.")
@@ -276,13 +290,13 @@ class _Narrator:
         facts = self._facts
         message = self._read_error("message") or "It failed, and its error object is not there any more."
         code = self._read_error("code")
-        text = f"{message} ({code})" if code else message
+        text = f"{message.rstrip('.')} ({code})." if code else message
         if facts.head is None:
             text += " The recording itself was deleted since."
         to_do = self._read_error("next_step")
         has_result = facts.job is not None and facts.job.state == SUCCESS
         if message == NO_RESULT_IN_TIME.message:
-            text = f"Given up on {format_time(receipt.finished_s)}: {message}"
+            text = f"Given up at {format_time(receipt.finished_s)}: {message}"
             if not has_result:
                 what = (
                     "Nothing by itself. If the job still ends with a result, its notification has it written."

@@ -20,52 +20,57 @@ class Event(NamedTuple):
 
 
 def list_events(facts: Facts) -> list[Event]:
-    """Return what happened in its order; what has no time comes last but one: now."""
-    return sorted(_iter_events(facts), key=lambda event: event.at_s or facts.now_s)
+    """Return what happened in its order: of the same second, and where the time is not known, as it must have been."""
+    keyed, at_s = [], 0
+    for event in _iter_events(facts):
+        at_s = int(event.at_s) or at_s
+        keyed.append((at_s, event))
+    return [event for _, event in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def _iter_events(facts: Facts) -> Iterator[Event]:
-    if facts.head:
-        yield Event(facts.head.modified_s, "uploaded", f"{facts.head.size:,} bytes")
-        if facts.head_problem:
-            yield Event(0.0, "unreadable", f"COS does not show it: {facts.head_problem}")
-    current = facts.current
-    for stored in facts.others:
-        yield from _list_events_of_other(stored, current)
+    current, head = facts.current, facts.head
+    for stored in sorted(facts.others, key=lambda each: each.modified_s):
+        yield _describe_other(stored, current)
+    if head:
+        yield Event(head.modified_s, "uploaded", format_bytes(head.size))
     if current:
         yield from _list_events_of_receipt(facts, current)
-    if facts.head is None:
-        yield Event(0.0, "deleted", "the recording is not in the bucket any more")
     for delivery in facts.notices:
-        attempts = "not attempted yet" if not delivery.attempts else f"{delivery.attempts} attempts failed"
-        detail = f"{delivery.notice.type.value} for {delivery.target}: {attempts}"
-        yield Event(
-            delivery.created_s, "notice", f"{detail}, {delivery.reason}" if delivery.reason else detail
+        attempts = (
+            f"{_count(delivery.attempts, 'attempt')} failed" if delivery.attempts else "not attempted yet"
         )
+        reason = f", {delivery.reason}" if delivery.reason else ""
+        detail = f"{delivery.notice.type.value} for {delivery.target}: {attempts}{reason}"
+        yield Event(delivery.created_s, "notice", detail)
+    if facts.head_problem:
+        yield Event(0.0, "unreadable", f"COS does not show it: {facts.head_problem}")
+    if head is None:
+        yield Event(facts.now_s, "deleted", "the recording is not in the bucket any more")
 
 
-def _list_events_of_other(stored: StoredReceipt, current: StoredReceipt | None) -> Iterator[Event]:
+def _describe_other(stored: StoredReceipt, current: StoredReceipt | None) -> Event:
     receipt = stored.receipt
     which = "this content" if current and receipt.id == current.receipt.id else "other content of this key"
-    at_s = receipt.finished_s or stored.modified_s
     job = f", job {receipt.job_id}" if receipt.job_id else ""
-    yield Event(at_s, "before", f"{which}: {receipt.state.value}{job}")
+    at_s = receipt.finished_s or stored.modified_s
+    return Event(at_s, "earlier", f"{which}: {receipt.state.value}{job}")
 
 
 def _list_events_of_receipt(facts: Facts, stored: StoredReceipt) -> Iterator[Event]:
     receipt, job = stored.receipt, facts.job
     if facts.head is None:
-        yield Event(receipt.modified_s, "uploaded", f"{receipt.size:,} bytes")
-    taken_s = receipt.waits_since_s or receipt.created_s
-    yield Event(taken_s, "taken", f"engine {receipt.engine}, {_count(receipt.channels, 'channel')}")
-    if receipt.attempt > 1 and receipt.created_s > taken_s:
+        yield Event(receipt.modified_s, "uploaded", format_bytes(receipt.size))
+    accepted_s = receipt.waits_since_s or receipt.created_s
+    yield Event(accepted_s, "accepted", f"engine {receipt.engine}, {_count(receipt.channels, 'channel')}")
+    if receipt.attempt > 1 and receipt.created_s > accepted_s:
         yield Event(receipt.created_s, "attempt", f"number {receipt.attempt}")
     if receipt.superseded_job_ids:
-        jobs = _count(len(receipt.superseded_job_ids), "earlier job")
-        yield Event(taken_s, "jobs before", f"{jobs}: {', '.join(receipt.superseded_job_ids)}")
+        jobs = _count(len(receipt.superseded_job_ids), "job")
+        yield Event(accepted_s, "earlier jobs", f"{jobs}: {', '.join(receipt.superseded_job_ids)}")
     if receipt.is_open and receipt.deferred:
         event = "refused" if receipt.refusals else "deferred"
-        detail = receipt.refusal_code if receipt.refusals else "no room in the queue"
+        detail = receipt.refusal_code if receipt.refusals else "no job yet"
         yield Event(stored.modified_s, event, detail)
     if receipt.job_id:
         yield from _list_events_of_job(receipt, job)
@@ -90,4 +95,9 @@ def _list_events_of_job(receipt: Receipt, job: Job | None) -> Iterator[Event]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number} {noun}s"
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def format_bytes(size: int) -> str:
+    """Format a size for people."""
+    return _count(size, "byte")

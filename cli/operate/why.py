@@ -9,6 +9,7 @@ from rich.console import Console
 from cli.config import CliContext
 from cli.operate.row import DONE, FAILED, WAITING
 from cli.operate.story import Story, tell_story
+from cli.operate.story_events import format_bytes
 from cli.operate.story_reader import check_key, read_facts
 from cli.operate.text import INDENT, print_columns, print_indented, print_line
 from cli.operate.times import format_time
@@ -54,8 +55,9 @@ def print_story(console: Console, story: Story, output_bucket: str) -> None:
     """Print a story for people, readable on 80 columns."""
     facts, verdict = story.facts, story.verdict
     print_line(console, facts.key, "bold")
-    print_line(console, f"in {facts.bucket}")
-    print_indented(console, verdict.summary, style=_STYLES.get(verdict.state, ""))
+    state = verdict.state.replace("_", " ")
+    print_line(console, f"{state}, in {facts.bucket}", _STYLES.get(verdict.state, ""))
+    print_indented(console, verdict.summary)
     _print_heading(console, "What happened (UTC)")
     print_columns(console, [(_format_time(at_s), event, detail) for at_s, event, detail in story.events])
     if facts.error:
@@ -66,14 +68,18 @@ def print_story(console: Console, story: Story, output_bucket: str) -> None:
         pairs = [(name, str(facts.error.get(name) or "")) for name in _ERROR_MEMBERS]
         print_columns(console, [pair for pair in pairs if pair[1]])
     if facts.outputs:
-        _print_heading(console, f"What is written, in {output_bucket}")
+        is_own = facts.error or (facts.current and facts.current.place == DONE)
+        what = "What is written" if is_own else "What is there of an earlier upload"
+        _print_heading(console, f"{what}, in {output_bucket}")
         for item in facts.outputs:
-            print_line(console, f"{' ' * INDENT}{item.key}  {item.size:,} bytes")
+            print_line(console, f"{' ' * INDENT}{item.key}  {format_bytes(item.size)}")
     if facts.unread_notices:
         print_indented(console, f"{facts.unread_notices:,} more open notices were not looked at.")
     _print_heading(console, "What happens next")
-    at = f" At the latest at {format_time(verdict.at_s)}." if verdict.at_s else ""
-    print_indented(console, verdict.what + at)
+    at = format_time(verdict.at_s)
+    print_indented(
+        console, f"{verdict.what} Latest time: {at}." if at and at not in verdict.what else verdict.what
+    )
     if verdict.to_do:
         _print_heading(console, "What you can do")
         print_indented(console, verdict.to_do)

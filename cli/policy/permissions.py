@@ -42,7 +42,6 @@ class ResourceScope:
     state_prefix: str
     jobs_path: str = "asr_jobs"
     has_notices: bool = False
-    has_budget: bool = False
 
     @property
     def output_buckets(self) -> tuple[str, ...]:
@@ -124,7 +123,6 @@ def scope_from_settings(settings: Settings, uin: str) -> ResourceScope:
         state_prefix=settings.state_prefix,
         jobs_path=settings.jobs_path,
         has_notices=bool(settings.targets),
-        has_budget=bool(settings.monthly_minutes),
     )
 
 
@@ -207,8 +205,7 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
 class Grant:
     """A function may call this action on this kind of resource.
 
-    `jobs_path` is set if only that form of the speech API needs it; `notices` if only a deployment with targets does;
-    `budget` if only one with MONTHLY_MINUTES.
+    `jobs_path` is set if only that form of the speech API needs it; `notices` if only a deployment with targets does.
     """
 
     function: str
@@ -217,7 +214,6 @@ class Grant:
     reason: str
     jobs_path: str = ""
     notices: bool = False
-    budget: bool = False
 
     def resources(self, scope: ResourceScope) -> tuple[str, ...]:
         """The resources in CAM's six parts."""
@@ -248,8 +244,19 @@ TABLE = (
     Grant("upload", "cos:GetObject", _ON.WAITING, "whether an archived recording was reported already"),
     Grant("upload", "cos:PutObject", _ON.WAITING, "the receipt of an archived recording"),
     Grant("upload", "cos:DeleteObject", _ON.WAITING, "the archived recording was restored"),
-    Grant("upload", "cos:PutObject", _ON.INDEX, "the entry of a recording that has failed"),
-    Grant("upload", "cos:DeleteObject", _ON.INDEX, "the recording that failed is submitted once more"),
+    Grant(
+        "upload",
+        "cos:PutObject",
+        _ON.INDEX,
+        "the entry of a failed recording; what a job may use of the budget",
+    ),
+    Grant(
+        "upload",
+        "cos:DeleteObject",
+        _ON.INDEX,
+        "the recording is submitted once more, or the budget has no room",
+    ),
+    Grant("upload", "cos:GetObject", _ON.INDEX, "whether the warning about the budget was given"),
     Grant("upload", "cos:GetObject", _ON.HOT_WORDS, "which template has the hot words of the recording"),
     Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, "submits the job"),
     Grant("upload", "cam:PassRole", _ON.CI_ROLE, "the job runs with that role (CI document 1045/73385)"),
@@ -274,7 +281,12 @@ TABLE = (
     Grant("callback", "cos:PutObject", _ON.DONE, "closes the receipt"),
     Grant("callback", "cos:DeleteObject", _ON.OPEN, "closes the receipt"),
     Grant("callback", "cos:PutObject", _ON.INDEX, "the entry of a finished job, or of a failed recording"),
-    Grant("callback", "cos:DeleteObject", _ON.INDEX, "the recording that failed has a late result"),
+    Grant(
+        "callback",
+        "cos:DeleteObject",
+        _ON.INDEX,
+        "a late result of a failed recording; what the job was to use of the budget",
+    ),
     Grant("callback", "cos:DeleteObject", _ON.CLAIM, "the claims on the closed receipt"),
     # A recording that was replaced can come back while its receipt is being closed: then it gets a new one.
     Grant("callback", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
@@ -330,7 +342,6 @@ TABLE = (
     # granted.
     Grant("upload", "ci:CreateMediaJobs", _ON.SPEECH, "submits the job", "jobs"),
     Grant("sweep", "ci:CreateMediaJobs", _ON.SPEECH, "submits deferred recordings", "jobs"),
-    Grant("upload", "cos:GetObject", _ON.INDEX, "whether the warning of the budget was given", budget=True),
     # Below STATE_PREFIX, where the sweep may do all of it.
     Grant("upload", "cos:PutObject", _ON.NOTICES, "the notice of a recording that has failed", notices=True),
     Grant("upload", "cos:GetObject", _ON.NOTICES, "whether the target takes notices now", notices=True),
@@ -351,7 +362,6 @@ def grants_for(function: str, scope: ResourceScope) -> tuple[Grant, ...]:
         if grant.function == function
         and grant.jobs_path in {"", scope.jobs_path}
         and (scope.has_notices or not grant.notices)
-        and (scope.has_budget or not grant.budget)
     )
 
 

@@ -10,7 +10,8 @@ Each `Delivery` is an object below STATE_PREFIX: `notices/<target>/<due>-<id>-<d
 digits, so that a listing has what is due first, and a sweep stops at the first that is not; `0000000000` before the
 first attempt, so that the same notice has the same key when it is made twice. `deployment` is a digest, so that a sweep
 need not read the notices of another deployment; it is left out if the deployment is not known. `created` is left out
-before the first attempt: then it is when the object was written.
+before the first attempt: then it is when the object was written. `notices/<target>.<deployment>.json` is the state of
+the target.
 """
 
 from __future__ import annotations
@@ -23,7 +24,16 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from shared.notices.models import InvalidNotice, Notice, NoticeType, Outcome, OutcomeKind, Target
+from shared.notices.models import (
+    MAX_TIME_S,
+    InvalidNotice,
+    Notice,
+    NoticeType,
+    Outcome,
+    OutcomeKind,
+    Target,
+    parse_seconds,
+)
 
 VERSION = 1
 MAX_DELIVERY_BYTES = (
@@ -38,10 +48,10 @@ MAX_FAILURES_IN_ROW = 5  # after them, only the sweep tries a target, until an a
 
 _FOLDER = "notices/"
 _TIME_DIGITS = 10
-_MAX_TIME_S = 10**_TIME_DIGITS - 1
 _DEPLOYMENT_DIGITS = 8
+_NAME = re.compile(r"[a-z0-9-]{1,64}")
 _KEY = re.compile(
-    r"(?P<target>[a-z0-9-]{1,64})/(?P<due>[0-9]{10})-(?P<id>msg_[0-9a-f]{32})(?:-(?P<deployment>[0-9a-f]{8}))?"
+    rf"(?P<target>{_NAME.pattern})/(?P<due>[0-9]{{10}})-(?P<id>msg_[0-9a-f]{{32}})(?:-(?P<deployment>[0-9a-f]{{8}}))?"
     r"(?:-(?P<created>[0-9]{10}))?"
 )
 
@@ -83,22 +93,14 @@ class Delivery(NamedTuple):
             return cls(
                 notice=Notice.from_document(raw["notice"]),
                 target=str(raw["target"]),
-                created_s=_parse_seconds(raw["created_s"]),
-                due_s=_parse_seconds(raw["due_s"]),
+                created_s=parse_seconds(raw["created_s"]),
+                due_s=parse_seconds(raw["due_s"]),
                 attempts=int(raw["attempts"]),
                 reason=str(raw["reason"]),
                 deployment=str(raw["deployment"]),
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InvalidNotice(f"not a notice: {type(error).__name__}") from None
-
-
-def _parse_seconds(value: Any) -> float:
-    """Parse Unix seconds. JSON allows Infinity and NaN, which are no times."""
-    seconds = float(value)
-    if not math.isfinite(seconds):
-        raise ValueError(value)
-    return seconds
 
 
 class DeliveryKey(NamedTuple):
@@ -133,16 +135,27 @@ def delivery_key(state_prefix: str, delivery: Delivery) -> str:
 
 
 def _format_seconds(time_s: float) -> str:
-    return f"{min(max(math.ceil(time_s), 0), _MAX_TIME_S):0{_TIME_DIGITS}}"
+    return f"{min(max(math.ceil(time_s), 0), MAX_TIME_S):0{_TIME_DIGITS}}"
 
 
 def _digest_deployment(deployment: str) -> str:
     return hashlib.sha256(deployment.encode("utf-8", "surrogatepass")).hexdigest()[:_DEPLOYMENT_DIGITS]
 
 
-def target_state_key(state_prefix: str, target_name: str) -> str:
-    """Return the key of the state of a target."""
-    return f"{state_prefix}{_FOLDER}{target_name}.json"
+def target_state_key(state_prefix: str, target_name: str, deployment: str) -> str:
+    """Return the key of the state of a target of a deployment; "" is unknown."""
+    return f"{state_prefix}{_FOLDER}{target_name}{_format_state_ending(deployment)}"
+
+
+def parse_target_state_key(state_prefix: str, key: str, deployment: str) -> str:
+    """Return the name of the target whose state of this deployment has the key; "" for another object."""
+    prefix, ending = notices_prefix(state_prefix), _format_state_ending(deployment)
+    name = key.removeprefix(prefix).removesuffix(ending)
+    return name if _NAME.fullmatch(name) and key == f"{prefix}{name}{ending}" else ""
+
+
+def _format_state_ending(deployment: str) -> str:
+    return f".{_digest_deployment(deployment)}.json" if deployment else ".json"
 
 
 def after_target_marker(state_prefix: str, target_name: str) -> str:
@@ -222,10 +235,10 @@ class TargetState(NamedTuple):
             raw: Mapping[str, Any] = json.loads(body)
             return cls(
                 failures_in_row=int(raw["failures_in_row"]),
-                paused_until_s=_parse_seconds(raw["paused_until_s"]),
+                paused_until_s=parse_seconds(raw["paused_until_s"]),
                 stopped_fingerprint=str(raw["stopped_fingerprint"]),
                 reason=str(raw["reason"]),
-                changed_s=_parse_seconds(raw["changed_s"]),
+                changed_s=parse_seconds(raw["changed_s"]),
                 given_up=int(raw["given_up"]),
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
@@ -243,6 +256,17 @@ class TargetState(NamedTuple):
     def may_send(self, target: Target, now_s: float) -> bool:
         """Check whether an attempt may be made now: the target did not ask for a pause, or for an end."""
         return not self.is_stopped(target) and now_s >= self.paused_until_s
+
+    def respect(self, other: TargetState) -> TargetState:
+        """Return the state with the pause and the stop of `other` too: the state of the target in another bucket."""
+        if not (other.paused_until_s or other.stopped_fingerprint):
+            return self
+        return self._replace(
+            failures_in_row=max(self.failures_in_row, other.failures_in_row),
+            paused_until_s=max(self.paused_until_s, other.paused_until_s),
+            stopped_fingerprint=other.stopped_fingerprint or self.stopped_fingerprint,
+            reason=other.reason,
+        )
 
     def note_outcome(self, target: Target, outcome: Outcome, now_s: float) -> TargetState:
         """Return the state after an attempt. A failure ends no pause, and no stop of the same address."""

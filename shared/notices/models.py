@@ -17,6 +17,7 @@ ERROR_MEMBERS = (
     *("code", "cloud_message", "request_id", "attempts"),
 )
 MAX_ERROR_TEXT_LENGTH = 500  # characters of one member of the error
+MAX_TIME_S = 10**10 - 1  # Unix seconds
 _IDENTITY_MEMBERS = ("retried_automatically", "code", "message")  # of an error
 _ID_LENGTH = 32
 
@@ -38,8 +39,9 @@ class Notice(NamedTuple):
     """The outcome of one recording. `time_s` is when the attempt began, in Unix seconds.
 
     `output_keys` are the objects that were written to `output_bucket`. `duration_ms`, `words` and `speakers` are None
-    where they are not known. `error` has members of the error object, and is empty unless the recording failed.
-    `budget` has the numbers of a warning about the budget, which is about no recording: its key is empty.
+    where they are not known. `variant` tells apart what is written with other options under the same keys; it is not
+    sent. `error` has members of the error object, and is empty unless the recording failed. `budget` has the numbers of
+    a warning about the budget, which is about no recording: its key is empty.
     """
 
     type: NoticeType
@@ -56,16 +58,20 @@ class Notice(NamedTuple):
     duration_ms: int | None = None
     words: int | None = None
     speakers: int | None = None
+    variant: str = ""
     error: Mapping[str, Any] = MappingProxyType({})
     budget: Mapping[str, str | int] = MappingProxyType({})
 
     def build_id(self, target_name: str) -> str:
         """Return the id of this notice for one target: the same on each attempt, and when it is made twice.
 
-        The same outcome of the same job has the same id. The next job of the recording has another one, and so has a
-        failure for another reason or, without a job, of another attempt or another upload.
+        The same outcome of the same job has the same id. The next job of the recording has another one, and so have
+        transcripts in other formats or with other texts around the words, and a failure for another reason or, without
+        a job, of another attempt or another upload.
         """
         parts = [self.receipt_id, self.type.value, self.job_id, target_name]
+        if self.type is NoticeType.DONE:
+            parts += [*self.output_keys, self.variant]
         if self.type is NoticeType.FAILED:
             parts += [str(self.error.get(name, "")) for name in _IDENTITY_MEMBERS]
             # Without a job, nothing else tells attempts and uploads apart.
@@ -98,7 +104,7 @@ class Notice(NamedTuple):
         try:
             return cls(
                 type=NoticeType(raw["type"]),
-                time_s=float(raw["time_s"]),
+                time_s=parse_seconds(raw["time_s"]),
                 receipt_id=str(raw["receipt_id"]),
                 bucket=str(raw["bucket"]),
                 region=str(raw["region"]),
@@ -111,6 +117,7 @@ class Notice(NamedTuple):
                 duration_ms=_parse_count(raw["duration_ms"]),
                 words=_parse_count(raw["words"]),
                 speakers=_parse_count(raw["speakers"]),
+                variant=str(raw.get("variant", "")),
                 error=select_error_members(dict(raw["error"].items())),
                 budget=_parse_budget(raw.get("budget", {})),
             )
@@ -118,8 +125,20 @@ class Notice(NamedTuple):
             raise InvalidNotice(f"not a notice: {type(error).__name__}") from None
 
 
+def parse_seconds(value: Any) -> float:
+    """Parse Unix seconds of at most ten digits. Raises ValueError, TypeError or OverflowError."""
+    seconds = float(value)
+    if not 0 <= seconds <= MAX_TIME_S:  # also Infinity and NaN, which JSON allows
+        raise ValueError(value)
+    return seconds
+
+
 def _parse_count(value: Any) -> int | None:
-    return None if value is None else int(value)
+    if value is None:
+        return None
+    if not 0 <= int(value) <= MAX_TIME_S:
+        raise ValueError(value)
+    return int(value)
 
 
 def _parse_budget(raw: Mapping[str, Any]) -> Mapping[str, str | int]:

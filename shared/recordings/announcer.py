@@ -8,11 +8,16 @@ from functools import partial
 
 from shared.errors import safe_error_message
 from shared.notices.connection import FIRST_ATTEMPT_TIMEOUT_S
-from shared.notices.delivery import Delivery
+from shared.notices.delivery import Delivery, TargetState
 from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure
-from shared.recordings.notices import build_budget_notice, build_done_notice, build_failed_notice
+from shared.recordings.notices import (
+    build_budget_notice,
+    build_done_notice,
+    build_failed_notice,
+    read_transcript,
+)
 from shared.recordings.outbox import FIRST_ATTEMPT_LEASE_S, Outbox
 from shared.recordings.outbox_store import Send
 from shared.recordings.outbox_sweep import NoticeCounts
@@ -30,6 +35,7 @@ class Announcer:
     def __init__(self, targets: Sequence[Target], send: Send) -> None:
         self._targets = targets
         self._send = send
+        self._known: dict[str, TargetState] = {}
         self._pending: list[tuple[Outbox, Delivery]] = []
 
     def announce_done(self, ctx: Context, receipt: Receipt, transcript: Transcript) -> None:
@@ -39,6 +45,11 @@ class Announcer:
         """
         if self._wants(receipt, NoticeType.DONE):
             self._store(ctx, receipt, build_done_notice(ctx, receipt, transcript))
+
+    def announce_written(self, ctx: Context, receipt: Receipt) -> None:
+        """Announce transcripts that an earlier invocation wrote, as `announce_done`. One request more."""
+        if self._wants(receipt, NoticeType.DONE):
+            self._store(ctx, receipt, build_done_notice(ctx, receipt, read_transcript(ctx, receipt)))
 
     def announce_failed(self, ctx: Context, receipt: Receipt, failure: Failure) -> None:
         """Store the notice of an error object, as `announce_done`."""
@@ -75,6 +86,7 @@ class Announcer:
             now=ctx.now,
             deployment=ctx.deployment,
             first_attempt_lease_s=FIRST_ATTEMPT_LEASE_S if ctx.settings.sweep_after_s else 0.0,
+            known=self._known,
         )
 
     def withdraw_failed(self, receipt: Receipt) -> None:

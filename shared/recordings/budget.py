@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shared.errors import AlreadyExists, NotFound
+from shared.errors import AlreadyExists, CloudError, NotFound
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure, FailureKind, FailureReason
 from shared.recordings.index import (
@@ -245,10 +245,18 @@ def _warn(ctx: Context, receipt: Receipt, usage: Usage) -> None:
     """Say once for each month and budget that WARNING_PERCENT of it are used: in the log, and to the default targets.
 
     One request from then on. An object notes it: `pending` before the notices are stored, `stored` after it, so that
-    neither two invocations at once nor one that is killed in between change how many there are.
+    neither two invocations at once nor one that is killed in between change how many there are. Raises
+    DeadlineExceeded; another error stops no recording.
     """
     if usage.total_s * 100 < usage.budget_s * WARNING_PERCENT:
         return
+    try:
+        _give_warning(ctx, receipt, usage)
+    except CloudError as error:
+        ctx.log.error("budget_warning_failed", month=usage.month, error=str(error))
+
+
+def _give_warning(ctx: Context, receipt: Receipt, usage: Usage) -> None:
     announcer = ctx.announcer
     if announcer is None and ctx.settings.targets:
         return  # a command of the operator: the next function does it

@@ -269,8 +269,7 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         copy_transcripts(ctx, receipt, done)
     if has_own_transcripts(ctx, receipt):
         remove_other_outputs(ctx, receipt)
-        store.close(keep_names(ctx, receipt, done).close(TRANSCRIBED, ctx.now()))
-        return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
+        return _close_as_written(ctx, keep_names(ctx, receipt, done), done)
     # A format is missing, such as one that is new by default. The JSON has more than the text that CI stored.
     if not is_changed and (rewritten := _write_from_json(ctx, receipt, done)):
         return rewritten
@@ -286,6 +285,14 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         write_error_object(ctx, receipt, Failure(RESULT_GONE))
     store.close(receipt.close(TRANSCRIBED, ctx.now()))
     return Result.of(receipt, Status.ALREADY_DONE, reason="its job and its raw result are gone")
+
+
+def _close_as_written(ctx: Context, receipt: Receipt, done: Receipt) -> Result:
+    """Close a receipt whose transcripts are there. As they were for `done`, they were announced."""
+    if ctx.announcer and (receipt.options, receipt.sources) != (done.options, done.sources):
+        ctx.announcer.announce_written(ctx, receipt)
+    ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
+    return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
 
 
 def _write_from_json(ctx: Context, receipt: Receipt, done: Receipt) -> Result | None:

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from shared.notices.models import Notice, NoticeType, select_error_members
+from shared.recordings.changed_options import TEXT_OPTIONS
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure, render_error_object
 from shared.recordings.keys import ERROR_EXTENSION, get_extension, transcript_key
-from shared.recordings.outputs import formats_for
+from shared.recordings.outputs import formats_for, read_own_transcript
 from shared.recordings.receipt import Receipt
-from shared.transcript import Transcript
+from shared.transcript import Transcript, parse_json
+
+_VARIANT_DIGITS = 16
 
 
-def build_done_notice(ctx: Context, receipt: Receipt, transcript: Transcript) -> Notice:
-    """Build the notice that the transcripts of a recording are written. It has no word of them."""
-    return _build_notice(
-        ctx, receipt, NoticeType.DONE, tuple(map(get_extension, formats_for(ctx, receipt)))
-    )._replace(
+def build_done_notice(ctx: Context, receipt: Receipt, transcript: Transcript | None) -> Notice:
+    """Build the notice that the transcripts of a recording are written. It has no word of them.
+
+    Without a transcript it has no counts.
+    """
+    extensions = tuple(map(get_extension, formats_for(ctx, receipt)))
+    notice = _build_notice(ctx, receipt, NoticeType.DONE, extensions)
+    notice = notice._replace(variant=_digest_text_options(receipt))
+    if transcript is None:
+        return notice
+    return notice._replace(
         duration_ms=transcript.duration_ms,
         words=count_words(transcript),
         speakers=count_speakers(transcript),
     )
+
+
+def _digest_text_options(receipt: Receipt) -> str:
+    """Return a digest of the title, names and layout of the transcripts, "" if they are the default ones."""
+    options = {name: receipt.options[name] for name in TEXT_OPTIONS if name in receipt.options}
+    if not options:
+        return ""
+    return hashlib.sha256(json.dumps(options).encode()).hexdigest()[:_VARIANT_DIGITS]
+
+
+def read_transcript(ctx: Context, receipt: Receipt) -> Transcript | None:
+    """Read the transcript of the receipt's job in JSON; None if there is none. One request. Raises CloudError."""
+    body = read_own_transcript(ctx, receipt, "json")
+    try:
+        return parse_json(body) if body else None
+    except ValueError:
+        return None
 
 
 def build_failed_notice(ctx: Context, receipt: Receipt, failure: Failure) -> Notice:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from shared.logger import Logger
 from shared.notices.connection import FIRST_ATTEMPT_TIMEOUT_S
-from shared.notices.delivery import MAX_FAILURES_IN_ROW, Delivery, plan_messages
+from shared.notices.delivery import MAX_FAILURES_IN_ROW, Delivery, TargetState, plan_messages
 from shared.notices.models import Notice, NoticeType, Target
 from shared.recordings.outbox_store import OutboxStore, Send
 from shared.recordings.outbox_sweep import NoticeCounts, OutboxSweep
@@ -29,8 +29,9 @@ class Outbox:
     """The open notices in one bucket, and the targets that they go to.
 
     `send` makes one attempt and raises nothing. `now` returns Unix seconds, `random` a number from 0 to 1.
-    `first_attempt_lease_s` is how long the sweep leaves a notice to the invocation that stored it. Methods raise
-    CloudError and DeadlineExceeded.
+    `first_attempt_lease_s` is how long the sweep leaves a notice to the invocation that stored it.
+    `known` collects the states of targets: outboxes that share it respect a pause or a 410 in any of their buckets.
+    Methods raise CloudError and DeadlineExceeded.
     """
 
     def __init__(
@@ -46,12 +47,20 @@ class Outbox:
         random: Callable[[], float] | None = None,
         deployment: str = "",
         first_attempt_lease_s: float = FIRST_ATTEMPT_LEASE_S,
+        known: dict[str, TargetState] | None = None,
     ) -> None:
         self._targets = {target.name: target for target in targets}
         self._send = send
         self._first_attempt_lease_s = first_attempt_lease_s
         self._store = OutboxStore(
-            cos, bucket, state_prefix, log, now=now, random=random or cos.client.random, deployment=deployment
+            cos,
+            bucket,
+            state_prefix,
+            log,
+            now=now,
+            random=random or cos.client.random,
+            deployment=deployment,
+            known={} if known is None else known,
         )
 
     @property

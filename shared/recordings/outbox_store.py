@@ -24,6 +24,7 @@ from shared.notices.delivery import (
 )
 from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
 from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
+from shared.tencent.client import TOO_LARGE
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 
@@ -56,6 +57,7 @@ class Entry(NamedTuple):
 class OutboxStore:
     """The stored notices of one bucket. `now` returns Unix seconds, `random` a number from 0 to 1.
 
+    `known` has the states of targets that this invocation saw, also in other buckets.
     Methods raise CloudError and DeadlineExceeded.
     """
 
@@ -69,6 +71,7 @@ class OutboxStore:
         now: Callable[[], float],
         random: Callable[[], float],
         deployment: str,
+        known: dict[str, TargetState],
     ) -> None:
         self.bucket = bucket
         self.log = log
@@ -77,6 +80,7 @@ class OutboxStore:
         self._cos = cos
         self._prefix = state_prefix
         self._deployment = deployment
+        self._known = known
 
     def create(self, notice: Notice, target_name: str) -> Delivery | None:
         """Store a notice for one target; None, with an error in the log, if the function's role may not store it.
@@ -155,7 +159,7 @@ class OutboxStore:
         return 0.0 if parsed.due_s else first_attempt_lease_s
 
     def read(self, entry: Entry) -> Delivery | None:
-        """Read a notice; None if it is gone, or none at all, which is logged."""
+        """Read a notice; None if it is gone, or none at all, which is logged, and deleted after MAX_FOREIGN_AGE_S."""
         try:
             body = self._cos.get(self.bucket, entry.key, max_bytes=MAX_DELIVERY_BYTES).body
             delivery = Delivery.from_json(body)
@@ -165,6 +169,9 @@ class OutboxStore:
             return None
         except (InvalidNotice, RequestRejected) as error:
             self.log.error("notice_unreadable", notice_id=entry.parsed.id, error=str(error))
+            is_denied = isinstance(error, RequestRejected) and error.code != TOO_LARGE
+            if not is_denied and self.now() - entry.modified_s >= MAX_FOREIGN_AGE_S:
+                self.delete(entry.key)
             return None
         return delivery
 
@@ -203,7 +210,7 @@ class OutboxStore:
 
     def note_given_up(self, target: Target, count: int) -> None:
         """Store that so many notices of a target are given up. Call it before `give_up`: none is left out then."""
-        self._save_state(target.name, self.load_state(target.name).note_given_up(count, self.now()))
+        self._save_state(target.name, self._read_state(target.name).note_given_up(count, self.now()))
 
     def note_state(self, target: Target, state: TargetState, outcome: Outcome) -> TargetState:
         """Store the state of a target after an attempt, if it changed, and return it.
@@ -213,12 +220,12 @@ class OutboxStore:
         is_delivered = outcome.kind is OutcomeKind.DELIVERED
         if is_delivered and not state.failures_in_row:
             return state
-        current = self.load_state(target.name)
+        current = self._read_state(target.name)
         if is_delivered and current != state and current.paused_until_s > self.now():
             return current  # the target asked for the pause after this attempt began
-        after = current.note_outcome(target, outcome, self.now())
+        after = self._known[target.name] = current.note_outcome(target, outcome, self.now())
         if after.is_clear:
-            self.delete(target_state_key(self._prefix, target.name))
+            self.delete(self._build_state_key(target.name))
         else:
             self._save_state(target.name, after)
         if outcome.kind is OutcomeKind.GONE:
@@ -226,8 +233,14 @@ class OutboxStore:
         return after
 
     def load_state(self, target_name: str) -> TargetState:
+        """Read the state of a target, with the pause and the stop that are known from other buckets."""
+        state = self._read_state(target_name).respect(self._known.get(target_name, TargetState()))
+        self._known[target_name] = state
+        return state
+
+    def _read_state(self, target_name: str) -> TargetState:
         """Read the state of a target. One that cannot be read stops nothing."""
-        key = target_state_key(self._prefix, target_name)
+        key = self._build_state_key(target_name)
         try:
             return TargetState.from_json(self._cos.get(self.bucket, key, max_bytes=MAX_DELIVERY_BYTES).body)
         except NotFound:
@@ -237,7 +250,10 @@ class OutboxStore:
             return TargetState()
 
     def _save_state(self, target_name: str, state: TargetState) -> None:
-        self._put(target_state_key(self._prefix, target_name), state.to_json())
+        self._put(self._build_state_key(target_name), state.to_json())
+
+    def _build_state_key(self, target_name: str) -> str:
+        return target_state_key(self._prefix, target_name, self._deployment)
 
     def _put(self, key: str, body: bytes) -> None:
         self._cos.put(self.bucket, key, body, content_type=CONTENT_TYPE, metadata=STATE_METADATA)

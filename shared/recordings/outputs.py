@@ -114,7 +114,7 @@ def fail_recording(
     add_error_object(ctx, receipt, failure)
     outputs = _list_outputs(ctx, receipt)
     if receipt.job_id and _are_all_own(ctx, receipt, outputs.own):
-        return _close_transcribed(ctx, receipt)
+        return _close_transcribed(ctx, receipt, is_announced=False)
     if checked_s is None:
         checked_s = receipt.lease_expires_s - ctx.settings.lease_s
     if _has_later_words(ctx, receipt, outputs.own, checked_s):
@@ -126,14 +126,17 @@ def fail_recording(
     open_index(ctx, receipt.bucket).add_failed(receipt.id)
     was_open = store.close_if_same(receipt.close(FAILED, ctx.now()))
     if not was_open and receipt.job_id and has_own_transcripts(ctx, receipt):
-        return _close_transcribed(ctx, receipt)
+        return _close_transcribed(ctx, receipt, is_announced=True)
     return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
 
 
-def _close_transcribed(ctx: Context, receipt: Receipt) -> Result:
+def _close_transcribed(ctx: Context, receipt: Receipt, *, is_announced: bool) -> Result:
+    """Close a receipt whose transcripts are there. What wrote them may have been killed before their notice."""
     delete_error_object(ctx, receipt)
     if ctx.announcer:
         ctx.announcer.withdraw_failed(receipt)
+        if not is_announced:
+            ctx.announcer.announce_written(ctx, receipt)
     ctx.receipts(receipt.bucket).close_if_same(receipt.close(TRANSCRIBED, ctx.now()))
     open_index(ctx, receipt.bucket).remove_failed(receipt.id)
     return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")

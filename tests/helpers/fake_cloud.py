@@ -254,7 +254,8 @@ class FakeCloud:
 
     def end_job(self, job_id: str, state: str = CANCELLED, code: str = "", message: str = "") -> None:
         """End a job without a result."""
-        self.jobs[job_id] = self.jobs[job_id]._replace(state=state, code=code, message=message)
+        ended = self._format_now()
+        self.jobs[job_id] = self.jobs[job_id]._replace(state=state, code=code, message=message, ended=ended)
 
 
 def raise_error(error: BaseException) -> Callable[[], NoReturn]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.helpers.fake_cloud import FakeCloud
 
-MAX_FUNCTIONS = 8
+MAX_FUNCTIONS = 250
 MAX_PAUSE_S = (
     60.0  # no step of an invocation takes nearly as long; a test that waits longer says so and fails
 )

@@ -64,6 +64,19 @@ def build_failed_notice(**members: Any) -> Notice:
     return build_notice(**{**failed, **members})
 
 
+def build_budget_notice(**members: Any) -> Notice:
+    """Build the warning about a budget, with these members changed."""
+    budget: dict[str, str | int] = {
+        "month": "2026-11",
+        "percent": 80,
+        "budget_minutes": 6000,
+        "finished_minutes": 4760,
+        "in_flight_minutes": 45,
+    }
+    notice = Notice(NoticeType.BUDGET, NOW_S, "", BUCKET, "ap-chengdu", "", "", 0, budget=budget)
+    return notice._replace(**members)
+
+
 def build_target(kind: TargetKind = TargetKind.WEBHOOK, **members: Any) -> Target:
     """Build a target that gets every notice, with these members changed."""
     secrets = {TargetKind.WEBHOOK: (SECRET,), TargetKind.WECOM: ()}.get(kind, (ROBOT_SECRET,))

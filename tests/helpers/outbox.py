@@ -72,7 +72,7 @@ class Setup:
         return [key for key in self.list_keys() if not key.endswith(".json")]
 
     def load_state(self, target: Target = WEBHOOK) -> TargetState:
-        stored = self.cloud.buckets[OUTPUT_BUCKET].get(target_state_key(PREFIX, target.name))
+        stored = self.cloud.buckets[OUTPUT_BUCKET].get(target_state_key(PREFIX, target.name, ""))
         return TargetState.from_json(stored.body) if stored else TargetState()
 
     def list_events(self) -> list[str]:

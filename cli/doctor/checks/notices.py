@@ -12,6 +12,7 @@ from cli.notices.states import (
     Condition,
     NoticePlace,
     TargetNotices,
+    find_deployment,
     format_time,
     get_host,
     read_notices,
@@ -29,8 +30,9 @@ def check_notices(context: CheckContext) -> Iterator[Finding]:
     """Check each target: one name is resolved, and the objects about open notices are listed."""
     state, settings = context.state, context.state.settings
     resolver = PublicResolver(Resolver(), allows_loopback=bool(settings.cloud_endpoint))
+    deployment = find_deployment(state.manifest)
     notices = read_notices(
-        NoticePlace(context.clients.cos(bucket.region), bucket.name, settings.state_prefix)
+        NoticePlace(context.clients.cos(bucket.region), bucket.name, settings.state_prefix, deployment)
         for bucket in state.state_buckets
         if bucket in state.existing_buckets
     )
@@ -42,12 +44,16 @@ def check_notices(context: CheckContext) -> Iterator[Finding]:
             *_check_state(context, target, notices.get(target.name, NO_NOTICES)),
         ]
         yield from findings or [ok("its address is public, no notice waits", subject=target.name)]
+    end = (
+        "given up after three days"
+        if settings.targets
+        else "they stay there, because no target is set at all"
+    )
     names = {target.name for target in settings.targets}
     for name, found in notices.items():
         if name not in names and found.open:
             yield warn(
-                f"{found.open_text} for this target, which is not set: given up after three days, "
-                "unless another deployment with this bucket sends them",
+                f"{found.open_text} for this target, which is not set: {end}",
                 fix=f"if it was removed by mistake, set it again in {context.commands.env_file} and run "
                 f"`{context.commands.deploy}`",
                 subject=name,

@@ -91,12 +91,12 @@ def test_notices_that_are_still_to_be_sent_move_with_the_receipts() -> None:
     own = [put_notice(cloud, target, INPUT_BUCKET, "s1") for target in (webhook, wecom)]
     put_notice(cloud, webhook, "calls-1250000000", "s2")  # moves with the receipts of that bucket
     state = TargetState(failures_in_row=3)
-    cloud.put_object(OUTPUT_BUCKET, target_state_key(".scribe/", webhook.name), state.to_json())
+    cloud.put_object(OUTPUT_BUCKET, target_state_key(".scribe/", webhook.name, ""), state.to_json())
     clients = build_clients(cloud)
     assert copy_open_notices(clients, MOVE) == 3
     assert set(cloud.buckets[NEW_BUCKET]) == {
         *(delivery_key("state/", delivery) for delivery in own),
-        target_state_key("state/", webhook.name),
+        target_state_key("state/", webhook.name, ""),
     }
     cos = clients.cos(REGION)
     for delivery in own:

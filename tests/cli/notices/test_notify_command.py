@@ -23,6 +23,7 @@ pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).resolve().parents[3]
 BUCKET, REGION, PREFIX = "recordings-1250000000", "ap-guangzhou", ".scribe/"
+DEPLOYMENT = "ap-guangzhou/default/scribe-prod-scribe-"  # as the functions name it
 URL = "https://hooks.example.com/secret-path"
 
 
@@ -101,7 +102,7 @@ def test_state_is_read_from_the_bucket_and_reset(tmp_path: Path, emulator: Emula
     state = TargetState(
         failures_in_row=1, stopped_fingerprint=target.fingerprint, reason="status 410", given_up=3
     )
-    cos.put(BUCKET, target_state_key(PREFIX, target.name), state.to_json())
+    cos.put(BUCKET, target_state_key(PREFIX, target.name, DEPLOYMENT), state.to_json())
     for name in ("webhook", "wecom-old"):
         delivery = Delivery(build_notice(), name, NOW_S, NOW_S)
         cos.put(BUCKET, delivery_key(PREFIX, delivery), delivery.to_json())
@@ -122,10 +123,13 @@ def test_state_is_read_from_the_bucket_and_reset(tmp_path: Path, emulator: Emula
     assert json.loads(folder.run("--json").stdout)["targets"][0]["state"] == "stopped"
     reset = folder.run("--reset", "webhook", "--yes")
     assert reset.returncode == 0, reset.stderr
-    assert "webhook is as if no attempt had failed" in reset.stdout
+    assert "webhook is as if no attempt had failed. Open notices go out when their next attempt is due" in (
+        reset.stdout
+    )
     assert json.loads(folder.run("--json").stdout)["targets"][0]["state"] == "ready"
     # What Scribe writes for itself is never taken for a recording.
-    assert cos.head(BUCKET, target_state_key(PREFIX, "webhook")).metadata == {"scribe-output": "state"}
+    stored = cos.head(BUCKET, target_state_key(PREFIX, "webhook", DEPLOYMENT))
+    assert stored.metadata == {"scribe-output": "state"}
     assert "Nothing to reset" in folder.run("--reset", "webhook", "--yes").stdout
     assert folder.run("--reset", "no-one", "--yes").returncode == 2
 
@@ -143,7 +147,7 @@ def test_deploying_key_may_read_and_reset(tmp_path: Path, emulator: Emulator) ->
     )
     key = response.json()
     cos = OperatorClients.for_emulator(emulator).cos
-    cos.put(BUCKET, target_state_key(PREFIX, "webhook"), TargetState(failures_in_row=7).to_json())
+    cos.put(BUCKET, target_state_key(PREFIX, "webhook", DEPLOYMENT), TargetState(failures_in_row=7).to_json())
     folder = Folder(
         tmp_path,
         emulator,

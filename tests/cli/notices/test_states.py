@@ -11,7 +11,7 @@ from tests.helpers.fake_cloud import OUTPUT_BUCKET, FakeCloud
 from tests.helpers.fakes import FakeCos
 from tests.helpers.notices import NOW_S, build_notice, build_target
 
-PREFIX = ".scribe/"
+PREFIX, DEPLOYMENT = ".scribe/", "ap-chengdu/default/scribe-prod-"
 WEBHOOK, WECOM = build_target(), build_target(TargetKind.WECOM)
 
 
@@ -20,15 +20,22 @@ class Bucket:
 
     def __init__(self) -> None:
         self.cos = FakeCos(FakeCloud())
-        self.places = [NoticePlace(self.cos, OUTPUT_BUCKET, PREFIX)]
+        self.places = [NoticePlace(self.cos, OUTPUT_BUCKET, PREFIX, DEPLOYMENT)]
 
-    def put(self, number: int, target: str = "webhook", due_s: float = 0.0, created_s: float = NOW_S) -> None:
+    def put(
+        self,
+        number: int,
+        target: str = "webhook",
+        due_s: float = 0.0,
+        created_s: float = NOW_S,
+        deployment: str = DEPLOYMENT,
+    ) -> None:
         notice = build_notice(receipt_id=f"media-1250000000/{number}")
-        delivery = Delivery(notice, target, created_s, due_s)
+        delivery = Delivery(notice, target, created_s, due_s, deployment=deployment)
         self.cos.put(OUTPUT_BUCKET, delivery_key(PREFIX, delivery), delivery.to_json())
 
     def put_state(self, target: str, state: TargetState) -> None:
-        self.cos.put(OUTPUT_BUCKET, target_state_key(PREFIX, target), state.to_json())
+        self.cos.put(OUTPUT_BUCKET, target_state_key(PREFIX, target, DEPLOYMENT), state.to_json())
 
 
 def test_open_notices_and_states_are_read_by_target() -> None:
@@ -44,6 +51,20 @@ def test_open_notices_and_states_are_read_by_target() -> None:
     assert notices["wecom-support"].open == 1
     assert notices["wecom"].state.given_up == 2
     assert notices["webhook"].describe(WEBHOOK, NOW_S) is Condition.FAILING
+
+
+def test_what_another_deployment_has_in_the_bucket_does_not_count() -> None:
+    bucket = Bucket()
+    other = "ap-chengdu/default/scribe-test-"
+    bucket.put(1)
+    bucket.put(2, deployment=other)
+    bucket.put(3, "wecom", deployment="")  # not known whose
+    state = TargetState(failures_in_row=9, given_up=4)
+    for deployment in (other, ""):
+        bucket.cos.put(OUTPUT_BUCKET, target_state_key(PREFIX, "webhook", deployment), state.to_json())
+    notices = read_notices(bucket.places)
+    assert (notices["webhook"].open, notices["webhook"].state) == (1, TargetState())
+    assert notices["wecom"].open == 1
 
 
 def test_several_buckets_are_added_up() -> None:

@@ -200,18 +200,18 @@ def test_month_without_recordings_says_so_with_zeros() -> None:
     )
 
 
-@pytest.mark.parametrize(("budget", "left"), [("100", 90.0), ("5", 0.0)])
-def test_budget_shows_what_is_used_and_left(budget: str, left: float) -> None:
+@pytest.mark.parametrize(("budget", "left"), [(100, 90.0), (5, 0.0)])
+def test_budget_shows_what_is_used_and_left(budget: int, left: float) -> None:
     pipeline = InMemoryPipeline()
     put_entry(pipeline, build_entry("a.mp3", 600))
-    report = read_costs(build_workspace(pipeline, {"MONTHLY_MINUTES": budget}), MONTH)
+    report = read_costs(build_workspace(pipeline, monthly_minutes=budget), MONTH)
     console, output = build_console()
     print_costs(console, report)
     assert f"Budget: 10.0 of {budget} minutes are used, {left} are left" in output.getvalue()
     console, output = build_console()
     print_costs(console, report, as_json=True)
     document = json.loads(output.getvalue())
-    assert (document["monthly_minutes"], document["minutes_left"]) == (int(budget), left)
+    assert (document["monthly_minutes"], document["minutes_left"]) == (budget, left)
 
 
 def test_json_has_every_member_also_of_an_empty_month() -> None:

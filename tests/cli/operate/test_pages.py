@@ -266,7 +266,7 @@ def test_open_answers_in_json(tmp_path: Path) -> None:
     console, output = build_console()
     print_page(console, workspace, OpenOptions(KEY, as_json=True), tmp_path, lambda _: True)
     document = json.loads(output.getvalue())
-    assert Path(document.pop("path")).is_file()
+    assert Path(document.pop("file")).is_file()
     assert document.pop("sound_until").endswith("Z")
     assert document == {"bucket": INPUT_BUCKET, "key": KEY, "opened": True, "problem": ""}
 

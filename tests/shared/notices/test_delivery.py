@@ -23,11 +23,19 @@ from shared.notices.delivery import (
     apply_outcome,
     delivery_key,
     parse_delivery_key,
+    parse_target_state_key,
     plan_messages,
     target_state_key,
 )
-from shared.notices.models import DELIVERED, InvalidNotice, Outcome, OutcomeKind, TargetKind
-from tests.helpers.notices import NOW_S, ROBOTS, build_failed_notice, build_notice, build_target
+from shared.notices.models import DELIVERED, InvalidNotice, NoticeType, Outcome, OutcomeKind, TargetKind
+from tests.helpers.notices import (
+    NOW_S,
+    ROBOTS,
+    build_budget_notice,
+    build_failed_notice,
+    build_notice,
+    build_target,
+)
 
 FAILED = Outcome(OutcomeKind.FAILED, "status 500")
 GONE = Outcome(OutcomeKind.GONE, "status 410")
@@ -136,9 +144,15 @@ def test_other_object_is_no_delivery(body: bytes) -> None:
         Delivery.from_json(body)
 
 
-def test_time_that_is_no_time_is_refused() -> None:
+@pytest.mark.parametrize("time_s", [float("inf"), float("nan"), 1e300, -1.0])
+@pytest.mark.parametrize("name", ["due_s", "created_s"])
+def test_time_that_is_no_time_is_refused(name: str, time_s: float) -> None:
     with pytest.raises(InvalidNotice):
-        Delivery.from_json(build_delivery(due_s=float("inf")).to_json())
+        Delivery.from_json(build_delivery(**{name: time_s}).to_json())
+
+
+def test_pause_that_is_no_time_is_a_state_without_failures() -> None:
+    assert TargetState.from_json(TargetState(3, 1e300).to_json()) == TargetState()
 
 
 def test_member_of_a_later_version_is_ignored() -> None:
@@ -211,7 +225,25 @@ def test_marker_passes_all_notices_of_one_target_and_no_others() -> None:
     marker = after_target_marker("s/", "webhook")
     assert own < marker
     assert min(others) < marker < max(others)  # `-` sorts before `/`, so `webhook-crm` came earlier
-    assert target_state_key("s/", "webhook") < own
+    assert target_state_key("s/", "webhook", "") < own
+    assert target_state_key("s/", "webhook", "ap-chengdu/default/scribe-prod-") < own
+
+
+@pytest.mark.parametrize("deployment", ["", "ap-chengdu/default/scribe-prod-"])
+def test_key_of_a_state_is_that_of_one_deployment(deployment: str) -> None:
+    key = target_state_key("s/", "webhook-crm", deployment)
+    assert parse_target_state_key("s/", key, deployment) == "webhook-crm"
+    for other in ("ap-chengdu/default/scribe-test-", "" if deployment else "ap-chengdu/default/scribe-prod-"):
+        assert parse_target_state_key("s/", key, other) == ""
+    assert parse_target_state_key("t/", key, deployment) == ""
+    assert parse_delivery_key("s/", key) is None
+
+
+@pytest.mark.parametrize(
+    "key", ["s/notices/a/b.json", "s/notices/.json", "s/notices/a.txt", "s/notices/A.json"]
+)
+def test_other_key_is_no_state(key: str) -> None:
+    assert parse_target_state_key("s/", key, "") == ""
 
 
 def test_state_counts_failures_in_a_row() -> None:
@@ -271,3 +303,11 @@ def test_few_messages_are_sent_one_by_one_and_many_as_digests(kind: TargetKind) 
 def test_webhook_gets_every_notice_by_itself() -> None:
     groups = plan_messages(build_target(), [build_delivery()] * 50)
     assert [len(group) for group in groups] == [1] * 50
+
+
+def test_warning_about_a_budget_has_a_message_of_its_own() -> None:
+    deliveries = [build_delivery() for _ in range(MAX_SINGLE_MESSAGES)]
+    deliveries.insert(2, build_delivery()._replace(notice=build_budget_notice()))
+    groups = plan_messages(build_target(TargetKind.WECOM), deliveries)
+    assert [len(group) for group in groups] == [1, MAX_SINGLE_MESSAGES]
+    assert groups[0][0].notice.type is NoticeType.BUDGET

@@ -7,7 +7,7 @@ import pytest
 from shared.notices.messages import MAX_DIGEST_NAME_BYTES, build_digest, build_message
 from shared.notices.models import Notice, NoticeType
 from shared.notices.text import clean, escape_markdown
-from tests.helpers.notices import build_failed_notice, build_notice
+from tests.helpers.notices import build_budget_notice, build_failed_notice, build_notice
 
 
 def count_bytes(lines: tuple[str, ...]) -> int:
@@ -157,3 +157,20 @@ def test_long_name_in_a_digest_keeps_its_end() -> None:
     digest = build_digest([build_notice(key=name)] * 2, "zh", clean, 4000)
     assert all(line.endswith(".mp3 (1:02:03)") for line in digest.lines[1:])
     assert all(len(line.encode()) < MAX_DIGEST_NAME_BYTES + 15 for line in digest.lines[1:])
+
+
+def test_warning_about_a_budget_says_what_is_used_in_both_languages() -> None:
+    english = build_message(build_budget_notice(), "en", escape_markdown)
+    assert english.title == "Scribe: 80 % of this month's budget are used"
+    assert english.lines[:4] == (
+        "Month: 2026-11",
+        "Budget: 6,000 minutes",
+        "Recognised: 4,760 minutes",
+        "In progress (estimated): 45 minutes",
+    )
+    assert "MONTHLY_MINUTES" in english.lines[4]
+    chinese = build_message(build_budget_notice(), "zh", escape_markdown)
+    assert chinese.title == "Scribe：本月转写预算已使用 80%"
+    assert chinese.lines[1] == "预算：6,000 分钟"
+    assert english.is_failure
+    assert chinese.is_failure

@@ -23,7 +23,7 @@ from tests.helpers.receipts import build_receipt
 
 def test_same_outcome_has_the_same_id_for_a_target() -> None:
     first = build_notice()
-    again = build_notice(time_s=first.time_s + 60, words=1, output_keys=())
+    again = build_notice(time_s=first.time_s + 60, words=1, speakers=None)
     assert first.build_id("webhook") == again.build_id("webhook")
     assert first.build_id("webhook").startswith("msg_")
     assert "." not in first.build_id("webhook")  # the signature has dots between its parts
@@ -35,8 +35,10 @@ def test_same_outcome_has_the_same_id_for_a_target() -> None:
         build_notice(receipt_id="media-1250000000/other!0123456789abcdef0123456789abcdef"),
         build_notice(type=NoticeType.FAILED),
         build_notice(job_id="s2"),
+        build_notice(output_keys=()),
+        build_notice(variant="0123"),
     ],
-    ids=["recording", "outcome", "job"],
+    ids=["recording", "outcome", "job", "outputs", "options"],
 )
 def test_other_outcome_has_another_id(other: Notice) -> None:
     assert other.build_id("webhook") != build_notice().build_id("webhook")
@@ -72,7 +74,9 @@ def test_each_target_has_an_id_of_its_own() -> None:
     assert build_notice().build_id("webhook") != build_notice().build_id("webhook-crm")
 
 
-@pytest.mark.parametrize("notice", [build_notice(), build_failed_notice(), build_notice(key="a\ud800.mp3")])
+@pytest.mark.parametrize(
+    "notice", [build_notice(variant="0123"), build_failed_notice(), build_notice(key="a\ud800.mp3")]
+)
 def test_stored_notice_is_read_back(notice: Notice) -> None:
     stored = json.loads(json.dumps(notice.as_document()))
     assert Notice.from_document(stored) == notice
@@ -83,6 +87,10 @@ def test_stored_notice_is_read_back(notice: Notice) -> None:
     [
         {"type": "transcript.other"},
         {"time_s": "soon"},
+        {"time_s": 1e300},
+        {"time_s": float("nan")},
+        {"duration_ms": 10**400},
+        {"words": -1},
         {"words": "many"},
         {"output_keys": None},
         {"error": None},

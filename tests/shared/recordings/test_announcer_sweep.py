@@ -72,28 +72,39 @@ def test_sweep_keeps_time_for_notices() -> None:
 class SlowBuckets:
     """Five buckets with notices that are due, and a target that takes seven seconds for each."""
 
-    def __init__(self, remaining_s: float, notices: int = 1, chance: float = 0.0) -> None:
+    def __init__(
+        self, remaining_s: float, notices: int = 1, chance: float = 0.0, *, stores_only: bool = False
+    ) -> None:
+        self.attempts: list[str] = []
+        self.outcome: Outcome | None = None
         self.buckets = [f"b{number}-1250000000" for number in range(5)]
         pipeline = AnnouncedPipeline(output_bucket="", input_buckets=tuple(self.buckets))
+        pipeline.ctx.announcer = Announcer(pipeline.targets, self.send)
         for bucket in self.buckets:
             pipeline.cloud.buckets[bucket] = {}
             for number in range(notices):
                 pipeline.cloud.put_object(bucket, f"{number}.mp3", b"", {})
                 ingest(pipeline.ctx, bucket, f"{number}.mp3", is_restore=False, is_upload=True)
-        pipeline.begin()
-        pipeline.cloud.remaining_s = remaining_s
-        pipeline.cloud.client.random = lambda: chance
         self.pipeline = pipeline
-        self.attempts: list[str] = []
+        pipeline.cloud.remaining_s = remaining_s
+        if stores_only:
+            return
+        pipeline.begin()
+        pipeline.cloud.client.random = lambda: chance
         self.pipeline.ctx.announcer = Announcer(pipeline.targets, self.send)
 
     def send(self, target: Target, notices: Sequence[Notice], now_s: float, timeout_s: float) -> Outcome:
         self.attempts.append(notices[0].bucket)
+        if self.outcome:
+            return self.outcome
         self.pipeline.cloud.remaining_s -= min(7.0, timeout_s)
         return DELIVERED if timeout_s >= 7.0 else FAILED
 
     def sweep(self) -> None:
         self.pipeline.sweep_when_due()
+
+    def list_open(self) -> list[str]:
+        return [key for name in self.buckets for key in self.pipeline.cloud.buckets[name] if "-msg_" in key]
 
 
 def test_notices_of_many_buckets_leave_half_of_the_time_to_what_comes_after_them() -> None:
@@ -136,3 +147,34 @@ def test_bucket_that_refuses_holds_up_no_other() -> None:
     setup.pipeline.cloud.before("LIST", ".scribe/notices/", raise_error(denied))
     setup.sweep()
     assert setup.attempts == setup.buckets[1:]
+
+
+def test_pause_that_a_target_asked_for_holds_in_all_buckets_of_a_sweep() -> None:
+    setup = SlowBuckets(remaining_s=600.0, notices=3)
+    busy = Outcome(OutcomeKind.RATE_LIMITED, "status 429", 3600.0)
+    assert sweep_with(setup, busy) == [setup.buckets[0]]
+    assert len(setup.list_open()) == 15
+
+
+def test_target_that_answered_410_gets_nothing_in_any_bucket_of_a_sweep() -> None:
+    setup = SlowBuckets(remaining_s=600.0, notices=3)
+    assert sweep_with(setup, Outcome(OutcomeKind.GONE, "status 410")) == [setup.buckets[0]]
+    assert setup.list_open() == []
+
+
+def test_failure_in_one_bucket_stops_no_attempt_in_another() -> None:
+    setup = SlowBuckets(remaining_s=600.0)
+    assert sweep_with(setup, FAILED) == setup.buckets
+
+
+def test_first_attempts_of_one_invocation_keep_the_pause_in_all_buckets() -> None:
+    setup = SlowBuckets(remaining_s=600.0, stores_only=True)
+    setup.outcome = Outcome(OutcomeKind.RATE_LIMITED, "status 429", 3600.0)
+    setup.pipeline.ctx.send_notices()
+    assert setup.attempts == setup.buckets[:1]
+
+
+def sweep_with(setup: SlowBuckets, outcome: Outcome) -> list[str]:
+    setup.outcome = outcome
+    setup.sweep()
+    return setup.attempts

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Throttled
 from shared.recordings.audit import audit
+from shared.recordings.index import forgotten_key
 from shared.recordings.models import Status
 from shared.recordings.receipt import TRANSCRIBED
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET, FakeCloud, raise_error
@@ -161,3 +162,14 @@ def test_audit_finds_exactly_what_has_no_receipt(recordings: dict[str, str], pag
     audit(pipeline.ctx)
     tried = [line["key"] for line in pipeline.log_lines if line["event"] == "ingest_failed"]
     assert sorted(tried) == sorted(key for key in expected if not key.endswith("/"))
+
+
+def test_recording_that_was_forgotten_is_left_alone_until_it_is_uploaded_again(
+    pipeline: InMemoryPipeline,
+) -> None:
+    pipeline.upload("a.mp3", b"words")
+    recording = pipeline.build_receipt("a.mp3", b"words").recording
+    pipeline.cloud.put_object(OUTPUT_BUCKET, forgotten_key(pipeline.ctx.settings, recording), b"")
+    assert pipeline.audit_when_due().counts == {"skipped": 1}
+    assert pipeline.count_jobs() == 0
+    assert pipeline.ingest("a.mp3").status is Status.SUBMITTED

@@ -133,5 +133,12 @@ def open_store(setup: Setup) -> outbox_store.OutboxStore:
     chance = random.Random(1)  # noqa: S311 - where the listing goes on
     cos, log = FakeCos(setup.cloud), Logger({}, print)
     return outbox_store.OutboxStore(
-        cos, OUTPUT_BUCKET, PREFIX, log, now=setup.cloud.clock.now, random=chance.random, deployment=""
+        cos,
+        OUTPUT_BUCKET,
+        PREFIX,
+        log,
+        now=setup.cloud.clock.now,
+        random=chance.random,
+        deployment="",
+        known={},
     )

@@ -36,7 +36,7 @@ def test_digest_that_fails_is_repeated_and_given_up_after_three_days() -> None:
     setup.cloud.requests.clear()
     assert setup.sweep() == NoticeCounts(failed=20)
     assert [request.key for request in setup.cloud.requests if request.method in {"PUT", "DELETE"}] == [
-        target_state_key(PREFIX, "wecom")
+        target_state_key(PREFIX, "wecom", "")
     ]
     while setup.list_open():
         setup.sweep(3600)

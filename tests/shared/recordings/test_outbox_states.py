@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.notices.delivery import MAX_AGE_S, TargetState
+from shared.notices.delivery import MAX_AGE_S, MAX_FAILURES_IN_ROW, TargetState
 from shared.notices.models import DELIVERED, Outcome, Target
+from shared.recordings.outbox import Outbox
 from tests.helpers.fake_cloud import Killed
-from tests.helpers.notices import build_notice
+from tests.helpers.notices import build_notice, build_target
 from tests.helpers.outbox import BUSY, FAILED, GONE, WEBHOOK, WECOM, Network, Setup
 
 PAUSE = BUSY._replace(retry_after_s=3600.0)
+OTHER = build_target(url="https://other.example.com/")
 
 
 def send_two_at_once(setup: Setup, target: Target, first: Outcome, second: Outcome) -> None:
@@ -55,7 +57,7 @@ def test_stop_of_one_invocation_survives_the_failure_of_another(first: Outcome, 
     assert setup.load_state().is_stopped(WEBHOOK) == is_stopped
 
 
-def test_sweep_keeps_a_pause_that_a_first_attempt_got_meanwhile() -> None:
+def test_sweep_keeps_a_pause_that_a_first_attempt_got_in_between() -> None:
     setup = Setup()
     for number in range(3):
         setup.outbox.store(build_notice(job_id=str(number)))
@@ -123,3 +125,30 @@ def test_success_forgets_the_failures_of_the_target() -> None:
 def test_state_after_a_pause_that_is_over_has_none() -> None:
     state = TargetState().note_outcome(WEBHOOK, BUSY, 1000.0).note_outcome(WEBHOOK, FAILED, 2000.0)
     assert (state.paused_until_s, state.failures_in_row) == (0.0, 2)
+
+
+def build_two_deployments() -> tuple[Setup, Outbox, Outbox]:
+    """Two deployments with one bucket, whose targets of the same name have other addresses."""
+    setup = Setup()
+    own = setup.build(WEBHOOK, deployment="ap-chengdu/default/scribe-prod-")
+    other = setup.build(OTHER, deployment="ap-chengdu/default/scribe-test-")
+    return setup, own, other
+
+
+def test_stop_of_a_target_is_not_forgotten_by_the_success_of_another_deployment() -> None:
+    setup, own, other = build_two_deployments()
+    setup.network.respond = lambda target: DELIVERED if target is OTHER else GONE
+    for number, outbox in enumerate((own, other, own)):
+        outbox.send_now(outbox.store(build_notice(job_id=f"s{number}")))
+    assert len(setup.network.attempts) == 2
+    assert setup.list_events().count("notice_target_stopped") == 1
+
+
+def test_failures_of_another_deployment_take_no_first_attempt() -> None:
+    setup, own, other = build_two_deployments()
+    setup.network.respond = lambda target: FAILED if target is OTHER else DELIVERED
+    for number in range(MAX_FAILURES_IN_ROW + 1):
+        other.send_now(other.store(build_notice(job_id=f"s{number}")))
+    attempts = len(setup.network.attempts)
+    own.send_now(own.store(build_notice()))
+    assert len(setup.network.attempts) == attempts + 1

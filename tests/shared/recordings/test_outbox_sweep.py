@@ -123,8 +123,8 @@ def test_notices_that_are_not_due_are_listed_but_not_read() -> None:
     setup = Setup(WEBHOOK, WECOM, network=Network(lambda _: FAILED))
     for number in range(20):
         setup.store_and_send(build_notice(job_id=f"s{number}"))
-        setup.cloud.buckets[OUTPUT_BUCKET].pop(target_state_key(PREFIX, "webhook"))
-        setup.cloud.buckets[OUTPUT_BUCKET].pop(target_state_key(PREFIX, "wecom"))
+        setup.cloud.buckets[OUTPUT_BUCKET].pop(target_state_key(PREFIX, "webhook", ""))
+        setup.cloud.buckets[OUTPUT_BUCKET].pop(target_state_key(PREFIX, "wecom", ""))
     setup.cloud.requests.clear()
     setup.sweep(1)
     assert [request.method for request in setup.cloud.requests] == ["LIST"] * 3

@@ -12,6 +12,7 @@ from cli.config import Commands
 from cli.deploy.state import CurrentState
 from cli.doctor.checks.notices import check_address, check_notices
 from cli.doctor.models import CheckContext, Finding, Status
+from cli.notices.states import find_deployment
 from cli.policy.permissions import load_function_settings
 from shared.notices.addresses import PublicResolver
 from shared.notices.delivery import Delivery, TargetState, delivery_key, target_state_key
@@ -48,7 +49,8 @@ def find(deployment: Deployment, *targets: Target) -> list[Finding]:
 
 
 def put_state(deployment: Deployment, target: Target, state: TargetState) -> None:
-    deployment.operator.cos.put(OUTPUT, target_state_key(PREFIX, target.name), state.to_json())
+    key = target_state_key(PREFIX, target.name, find_deployment(deployment.manifest()))
+    deployment.operator.cos.put(OUTPUT, key, state.to_json())
 
 
 def put_notice(deployment: Deployment, target: str, age_s: float) -> None:
@@ -121,7 +123,14 @@ def test_old_open_notices_and_those_of_unknown_targets_are_notes(clean: Deployme
     assert "1 notice is open, the oldest since 20" in waiting.message
     assert "timer of the sweep" in waiting.fix
     assert (unknown.subject, unknown.status) == ("wecom-support", Status.NOTE)
-    assert "which is not set" in unknown.message
+    assert "which is not set: given up after three days" in unknown.message
+
+
+def test_open_notices_without_any_target_stay(clean: Deployment) -> None:
+    put_notice(clean, "webhook", age_s=5 * 86_400)
+    _, finding = find(clean)
+    assert (finding.subject, finding.status) == ("webhook", Status.NOTE)
+    assert "they stay there, because no target is set at all" in finding.message
 
 
 def test_whole_doctor_reports_notices(clean: Deployment) -> None:
