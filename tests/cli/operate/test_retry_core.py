@@ -287,3 +287,31 @@ def test_refusal_of_one_object_concerns_no_other(pipeline: OperatedPipeline) -> 
     outcome = retry(pipeline)
     assert (outcome.outcome, outcome.goes_on) == ("refused", False)
     assert "may not read the recording" in outcome.detail
+
+
+def test_stale_failure_does_not_reopen_what_was_transcribed_meanwhile(pipeline: OperatedPipeline) -> None:
+    give_up(pipeline)
+
+    def upload_again() -> None:
+        pipeline.touch(KEY)
+        pipeline.ingest(KEY)
+        pipeline.cloud.run_jobs("s2")
+        pipeline.notify("s2")
+
+    pipeline.cloud.before("PUT", ".scribe/open/", upload_again)
+    assert retry(pipeline).outcome == "done"
+    assert pipeline.list_open() == []
+    assert (pipeline.get_done().job_id, pipeline.count_jobs()) == ("s2", 2)
+
+
+def test_old_receipt_of_an_archived_upload_does_not_hide_a_later_failure(pipeline: OperatedPipeline) -> None:
+    restore(pipeline)
+    (waiting,) = pipeline.list_keys(".scribe/waiting/")
+    stored = pipeline.cloud.buckets[OUTPUT_BUCKET][waiting]
+    pipeline.ingest(KEY)
+    pipeline.cloud.clock.advance(2)
+    pipeline.cloud.end_job("s1", "Failed", "InternalError")
+    pipeline.notify("s1")
+    pipeline.cloud.buckets[OUTPUT_BUCKET][waiting] = stored
+    assert retry(pipeline).outcome == "submitted"
+    assert pipeline.count_jobs() == 2
