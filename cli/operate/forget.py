@@ -6,7 +6,7 @@
 
 A recording that stays is marked first, so that no audit transcribes it again. Receipts go last: killed anywhere, a
 second run finds what is left by them. A recording with a job in flight is refused, because the job would write
-afterwards; one whose submit is deferred is claimed first, as an attempt does, so that no sweep submits it meanwhile.
+afterwards; one whose submit is deferred is claimed first, as an attempt does, so that no sweep submits it.
 """
 
 from __future__ import annotations

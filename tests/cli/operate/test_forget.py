@@ -133,7 +133,7 @@ def test_costs_stay_right_without_the_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "argument", ["calls", "calls/geheim", STEM[:-1], f"{STEM}.mp", "calls/g/", "alls/", "*"]
+    "argument", ["calls", "calls/geheim", STEM[:-1], f"{STEM}.mp", "calls/g/", "x/", "*"]
 )
 def test_what_only_begins_alike_is_unknown(argument: str) -> None:
     pipeline, _, _ = fill()
@@ -211,7 +211,7 @@ def test_outputs_of_other_buckets_settings_go_only_with_the_job_of_the_recording
 
 
 @pytest.mark.parametrize("key", ["calls/" + "x" * 400 + ".mp3", "会" * 270 + ".mp3"])
-def test_long_keys_are_told_apart_by_their_receipts(key: str) -> None:
+def test_long_keys_are_distinguished_by_their_receipts(key: str) -> None:
     pipeline = ForgottenPipeline()
     neighbour = key.replace(".mp3", "y.mp3")
     pipeline.transcribe(neighbour, b"other words")
@@ -305,7 +305,7 @@ def test_claim_of_a_receipt_that_a_sweep_changed_before_does_not_count() -> None
     pipeline.cloud.clock.advance(DUE_S)
     other = ForgottenPipeline.__new__(ForgottenPipeline)
     other.__dict__.update(pipeline.__dict__)
-    # The first sweep is told to wait, and leaves the next attempt to the second one.
+    # The first sweep has to wait, and leaves the next attempt to the second one.
     pipeline.cloud.before("POST", "", raise_error(Throttled(resource="queue", status=429)))
     pipeline.cloud.before("PUT", "claim/", other.sweep)
     pipeline.cloud.before("DELETE", "open/", other.sweep_when_due)
@@ -357,7 +357,7 @@ def test_error_of_the_cloud_says_what_to_do_and_the_same_command_goes_on(number:
     assert pipeline.list_left(neighbours) == []
 
 
-def test_denied_key_is_told_which_permissions_it_needs() -> None:
+def test_denied_key_learns_which_permissions_it_needs() -> None:
     pipeline, key, _ = fill()
     error = RequestRejected(resource="transcripts", status=403, code="AccessDenied")
     pipeline.cloud.before("DELETE", "", raise_error(error), times=1000)
