@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from shared.notices.models import DELIVERED, Outcome, OutcomeKind, Target
 from shared.recordings.announcer import Announcer
+from shared.recordings.budget import MAX_LOOKS
+from tests.helpers.budgets import BudgetPipeline
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 from tests.helpers.notices import build_target
 
@@ -86,6 +90,40 @@ def test_requests_of_notices_are_those_of_the_functions() -> None:
     assert (
         f"{CALLS:,} sweeps a month are {CALLS:,} requests more, {CALLS * CNY_PER_REQUEST:.2f} CNY" in section
     )
+
+
+def count_each(pipeline: BudgetPipeline, *steps: Callable[[], object]) -> list[int]:
+    counts = []
+    for step in steps:
+        pipeline.take_requests()
+        step()
+        counts.append(len(pipeline.take_requests()))
+    return counts
+
+
+def test_requests_of_a_budget_are_those_of_the_functions() -> None:
+    counts = []
+    for minutes in (0, 10):
+        pipeline = BudgetPipeline(minutes)
+        pipeline.put_recording("a.mp3", 60)
+        event, end, audit = (
+            partial(pipeline.ingest, "a.mp3"),
+            partial(pipeline.finish, "s1", 60),
+            pipeline.audit_when_due,
+        )
+        counts.append(count_each(pipeline, event, end, audit))
+    upload, callback, audit = (after - before for before, after in zip(*counts, strict=True))
+    section = PAGE[PAGE.index("## A budget") : PAGE.index("## What the sources say")]
+    assert f"| upload, a new recording | {upload}, and 1 for each 1,000 jobs" in section
+    assert f"| callback | {callback}: the" in section
+    assert f"| audit | {audit}, and 1 for each 1,000 finished jobs" in section
+    pipeline.put_recording("b.mp3", 700)
+    first, again = count_each(pipeline, *[partial(pipeline.ingest, "b.mp3")] * 2)
+    assert (
+        f"without room costs {first} requests in all, once, with its error object; {again} for each"
+        in section
+    )
+    assert f"up to {2 * (MAX_LOOKS - 1)} more if others" in section
 
 
 def test_rows_of_the_bill_add_up() -> None:

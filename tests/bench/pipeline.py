@@ -10,7 +10,7 @@ from tests.chaos.expected import FORMATS
 from tests.load.memory import MemoryTrend
 from tests.load.run import run
 
-_MAX_UPLOAD_REQUESTS, _MAX_CALLBACK_REQUESTS = 8, 6 + len(FORMATS)
+_MAX_UPLOAD_REQUESTS, _MAX_CALLBACK_REQUESTS = 8, 7 + len(FORMATS)
 _IDLE_TIMEOUT_S = 30.0
 _MAX_CONCURRENT_JOBS = 10
 _JOB_DELAY_MS = 300

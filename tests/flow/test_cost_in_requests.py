@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.helpers.flow import Flow
+from tests.helpers.flow import Flow, StartFlow
 
 pytestmark = pytest.mark.process
 
 
-def test_new_recording_costs_eight_requests_and_six_plus_formats(own_flow: Flow) -> None:
+def test_new_recording_costs_eight_requests_and_seven_plus_formats(own_flow: Flow) -> None:
     """A process that has not looked at the output bucket for five minutes asks once whether it has versioning."""
     for number in range(2):
         own_flow.upload(f"count-{number}.wav", b"speech " * 300 + bytes([number]))
@@ -19,7 +21,7 @@ def test_new_recording_costs_eight_requests_and_six_plus_formats(own_flow: Flow)
     cold = [invocation["cold"] for invocation in uploads]
     assert [len(invocation["requests"]) for invocation in uploads] == [8 + is_cold for is_cold in cold]
     assert cold == [True, False]
-    assert [len(invocation["requests"]) for invocation in callbacks] == [6 + 5, 6 + 5]
+    assert [len(invocation["requests"]) for invocation in callbacks] == [7 + 5, 7 + 5]
 
 
 def test_redelivered_event_costs_at_most_three_requests(own_flow: Flow) -> None:
@@ -29,10 +31,10 @@ def test_redelivered_event_costs_at_most_three_requests(own_flow: Flow) -> None:
     assert len(again["requests"]) <= 3, again
 
 
-def test_failed_job_costs_callback_at_most_eight_requests(own_flow: Flow) -> None:
+def test_failed_job_costs_callback_at_most_nine_requests(own_flow: Flow) -> None:
     own_flow.upload("bad.wav", b"NOT AUDIO")
     own_flow.settle()
-    assert all(len(invocation["requests"]) <= 8 for invocation in own_flow.invocations("callback"))
+    assert all(len(invocation["requests"]) <= 9 for invocation in own_flow.invocations("callback"))
 
 
 def test_idle_sweep_costs_two_requests(own_flow: Flow) -> None:
@@ -57,7 +59,7 @@ def test_lost_notifications_cost_one_query_and_one_read_per_receipt(
     eager_flow.settle()
     invocation = eager_flow.sweep()
     assert invocation["result"]["reconciled"] == {"transcribed": 3}
-    requests_per_job = 1 + 5 + 1 + 2  # HEAD, the formats, the error object away, done and open
+    requests_per_job = 1 + 1 + 5 + 1 + 2  # HEAD, the index, the formats, the error object away, done and open
     assert len(invocation["requests"]) == 2 + 3 + 1 + 3 * requests_per_job
 
 
@@ -80,3 +82,21 @@ def test_sidecar_costs_at_most_three_requests_and_its_recording_no_more(own_flow
     assert len(before["requests"]) == 1
     assert len(recording["requests"]) == 9, recording  # the first that asks whether the bucket has versioning
     assert len(late["requests"]) <= 3
+
+
+def test_budget_costs_four_requests_more_for_an_upload_and_two_for_a_transcript(
+    start_flow: StartFlow,
+) -> None:
+    flow = start_flow(SWEEP_AFTER="0", MONTHLY_MINUTES="10")
+    flow.upload("a.wav", b"speech " * 300)
+    flow.settle()
+    flow.upload("long.mp3", b"speech " * 2_000_000)
+    flow.settle()
+    submitted, held = flow.invocations("upload")
+    (transcribed,) = flow.invocations("callback")
+    assert len(submitted["requests"]) == 8 + 4 + submitted["cold"]
+    assert len(transcribed["requests"]) == 7 + 5 + 2
+    assert held["result"]["recordings"][0]["status"] == "waiting"
+    assert json.loads(flow.output("transcripts/long.mp3.error.json"))["code"] == "BudgetReached"
+    assert len(flow.jobs()) == 1
+    assert flow.outputs(".scribe/index/reserved/") == []

@@ -66,7 +66,7 @@ def build_failed_notice(**members: Any) -> Notice:
 
 def build_budget_notice(**members: Any) -> Notice:
     """Build the warning about a budget, with these members changed."""
-    budget = {
+    budget: dict[str, str | int] = {
         "month": "2026-11",
         "percent": 80,
         "budget_minutes": 6000,

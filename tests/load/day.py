@@ -29,7 +29,7 @@ from shared.recordings.sweep import JOBS_PER_QUERY, RESERVED_S
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
 # Requests, as the functions send them: see the test that counts them.
-UPLOAD_REQUESTS, CALLBACK_REQUESTS = 8, 11
+UPLOAD_REQUESTS, CALLBACK_REQUESTS = 8, 12
 SWEEP_REQUESTS = 2  # the cursor, and a page of open receipts
 READ_REQUESTS = 1  # a due receipt
 QUERY_REQUESTS = 1  # up to ten jobs

@@ -155,6 +155,16 @@ def test_notices_are_loaded_only_with_a_target(cloud: Cloud) -> None:
         assert not any("notice" in name for name in output["imported"])
 
 
+def test_budget_is_loaded_only_with_its_setting(cloud: Cloud) -> None:
+    modules_of_it = modules("shared.recordings", "budget usage") - {"shared.recordings"}
+    for minutes in ("", "600"):
+        cloud.clients.cos.put(INPUT_BUCKET, f"budget{minutes}.wav", b"speech " * 300)
+        output = cloud.first_event("upload", build_event(f"budget{minutes}.wav"), MONTHLY_MINUTES=minutes)
+        (recording,) = output["response"]["recordings"]
+        assert recording["status"] == "submitted"
+        assert set(output["loaded"]) & modules_of_it == (modules_of_it if minutes else set())
+
+
 def build_event(key: str) -> dict[str, Any]:
     short, _, appid = INPUT_BUCKET.rpartition("-")
     url = f"http://{INPUT_BUCKET}.cos.ap-guangzhou.myqcloud.com/{key}"

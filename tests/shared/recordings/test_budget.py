@@ -69,7 +69,7 @@ def test_recording_that_fits_exactly_is_submitted() -> None:
     assert fill().upload_minutes("second.mp3", 2).status is Status.SUBMITTED
 
 
-def test_recording_longer_than_the_whole_budget_is_told_to_raise_it() -> None:
+def test_recording_longer_than_the_whole_budget_says_that_it_has_to_be_raised() -> None:
     pipeline = BudgetPipeline(10)
     assert pipeline.upload_minutes("long.mp3", 11).status is Status.WAITING
     error = pipeline.get_error("long.mp3")
