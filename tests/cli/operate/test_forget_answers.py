@@ -7,7 +7,8 @@ import json
 import pytest
 
 from cli.errors import OperatorError
-from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET
+from shared.errors import RequestRejected
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, raise_error
 from tests.helpers.forgotten import (
     WORDS,
     ForgottenPipeline,
@@ -49,6 +50,7 @@ def test_json_says_what_was_deleted() -> None:
         ],
         "unknown": [],
         "old_versions_stay_in": [],
+        "versioning_unknown_in": [],
         "forgotten": 2,
         "in_flight": 0,
         "error": 0,
@@ -62,6 +64,15 @@ def test_old_versions_are_not_called_gone() -> None:
     assert pipeline.forget(key)
     assert f"They are NOT gone yet: {OUTPUT_BUCKET} has or had versioning" in pipeline.printed
     assert "lifecycle rule" in pipeline.printed
+
+
+def test_versioning_that_may_not_be_asked_for_is_not_called_off() -> None:
+    pipeline, key, _ = fill()
+    denied = RequestRejected(resource=OUTPUT_BUCKET, status=403, code="AccessDenied")
+    pipeline.cloud.before("GET", "?versioning", raise_error(denied))
+    assert pipeline.forget(key)
+    assert f"The key may not ask whether old versions stay in {OUTPUT_BUCKET}." in pipeline.printed
+    assert "NOT gone" not in pipeline.printed
 
 
 def test_unknown_key_names_what_is_close_to_it() -> None:
