@@ -279,7 +279,7 @@ def doctor(
 @app.command(rich_help_panel="On Tencent Cloud")
 def policy(
     which: Annotated[
-        str, typer.Argument(help="upload, callback, sweep, deployer or roles. Default: all of them.")
+        str, typer.Argument(help="upload, callback, sweep, deployer, roles or operator. Default: all.")
     ] = "",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the policy documents only.")] = False,

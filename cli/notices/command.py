@@ -40,6 +40,10 @@ NO_TARGETS = (
     "No target of notices is set: set NOTIFY_WECOM, NOTIFY_FEISHU, NOTIFY_DINGTALK or NOTIFY_WEBHOOK in "
     "{env_file}"
 )
+WHEN_OPEN_NOTICES_GO_OUT = (
+    "Open notices go out when their next attempt is due: within an hour, "
+    "or after the pause that the target asked for."
+)
 NO_KEY = "Without a key of the account the state of the targets is not known."
 _ANY_TOKEN = {TOKEN_NAME: "not-chosen-by-anybody-yet"}  # nothing here depends on it
 _DENIED_STATUSES = (401, 403)
@@ -261,7 +265,7 @@ def _reset(
     except CloudError as error:
         raise _explain(error, context) from None
     console.print(
-        f"{escape_markup(name)} is as if no attempt had failed. Open notices go out with the next sweep."
+        f"{escape_markup(name)} is as if no attempt had failed. {WHEN_OPEN_NOTICES_GO_OUT}", soft_wrap=True
     )
     return True
 

@@ -139,7 +139,7 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         missed: Annotated[
             bool,
             typer.Option(
-                "--missed", help="Only what no event told of, instead of within six hours; respects SINCE."
+                "--missed", help="Only what no event reported, instead of within six hours; respects SINCE."
             ),
         ] = False,
         bucket: Annotated[

@@ -90,8 +90,8 @@ class RefusalWatch:
         else:
             command = self._workspace.commands.line("policy", "operator")
             advice = (
-                f"Perhaps the key of the account may not submit: `{command}` prints what it needs. "
-                "If the key may, the cause is removed as the error object says"
+                f"If the key of the account may not submit, `{command}` prints what it needs; otherwise its error "
+                "object says what to do"
             )
         place = f"{result.bucket}/{result.key}"
         return escape_line(f"{place} was refused: {error.message}{code} {advice}")

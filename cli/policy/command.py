@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,12 @@ from cli.errors import OperatorError
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
 from cli.output import escape_markup, print_json
-from cli.policy.documents import deployer_policy, function_policy, role_admin_policy
-from cli.policy.permissions import FUNCTIONS, grants_for, load_function_settings, scope_for_function
+from cli.policy.documents import deployer_policy, function_policy, operator_policy, role_admin_policy
+from cli.policy.operator import OPERATOR, operator_grants
+from cli.policy.permissions import FUNCTIONS, Grant, grants_for, load_function_settings, scope_for_function
 
 DEPLOYER, ROLE_ADMIN = "deployer", "roles"
-NAMES = (*FUNCTIONS, DEPLOYER, ROLE_ADMIN)
+NAMES = (*FUNCTIONS, DEPLOYER, ROLE_ADMIN, OPERATOR)
 UNKNOWN_UIN = "YOUR-ACCOUNT-UIN"
 
 # No policy contains the token, and there may be none yet.
@@ -70,9 +71,7 @@ def policy(console: Console, stderr: Console, options: PolicyOptions, context: C
 def _build_policies(manifest: Manifest, uin: str) -> Iterator[_NamedPolicy]:
     for key in FUNCTIONS:
         scope = scope_for_function(manifest, key, uin)
-        reasons = tuple(
-            f"{grant.action} on {grant.on.value}: {grant.reason}" for grant in grants_for(key, scope)
-        )
+        reasons = _list_reasons(grants_for(key, scope))
         title = f"{manifest.functions[key].role}, the role of {key}"
         yield _NamedPolicy(key, title, function_policy(key, scope), reasons)
     scope = scope_for_function(manifest, FUNCTIONS[0], uin)
@@ -86,6 +85,16 @@ def _build_policies(manifest: Manifest, uin: str) -> Iterator[_NamedPolicy]:
         "in addition, for the key that runs scribe policy --create-role: amounts to full control of the account",
         role_admin_policy(),
     )
+    yield _NamedPolicy(
+        OPERATOR,
+        "for the key that runs the commands of every day: list, why, retry, backfill, forget, cost, open, link",
+        operator_policy(scope),
+        _list_reasons(operator_grants(scope)),
+    )
+
+
+def _list_reasons(grants: Iterable[Grant]) -> tuple[str, ...]:
+    return tuple(f"{grant.action} on {grant.on.value}: {grant.reason}" for grant in grants)
 
 
 def _create_client(config: Mapping[str, str], manifest: Manifest, context: CliContext) -> ApiClient:
@@ -112,7 +121,7 @@ def _get_account_uin(
 
 
 def _create_roles(console: Console, name: str, manifest: Manifest, api: ApiClient) -> None:
-    if name in {DEPLOYER, ROLE_ADMIN}:
+    if name in {DEPLOYER, ROLE_ADMIN, OPERATOR}:
         raise OperatorError(
             f"{name} is not a role but the policy of a user: print it and attach it to their user in the CAM console"
         )

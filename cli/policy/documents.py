@@ -9,6 +9,7 @@ from typing import Any
 from cli.errors import OperatorError
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
+from cli.policy.operator import OPERATOR, operator_permissions
 from cli.policy.permissions import (
     ResourceScope,
     deployer_permissions,
@@ -63,6 +64,11 @@ def deployer_policy(scope: ResourceScope, functions: Iterable[FunctionSpec]) -> 
     Raises PolicyTooLong.
     """
     return _build_document("deployer", deployer_permissions(scope, functions))
+
+
+def operator_policy(scope: ResourceScope) -> dict[str, Any]:
+    """The policy of the key that runs the commands of every day. Raises PolicyTooLong."""
+    return _build_document(OPERATOR, operator_permissions(scope))
 
 
 def role_admin_policy() -> dict[str, Any]:

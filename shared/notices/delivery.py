@@ -24,7 +24,16 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from shared.notices.models import InvalidNotice, Notice, NoticeType, Outcome, OutcomeKind, Target
+from shared.notices.models import (
+    MAX_TIME_S,
+    InvalidNotice,
+    Notice,
+    NoticeType,
+    Outcome,
+    OutcomeKind,
+    Target,
+    parse_seconds,
+)
 
 VERSION = 1
 MAX_DELIVERY_BYTES = (
@@ -39,7 +48,6 @@ MAX_FAILURES_IN_ROW = 5  # after them, only the sweep tries a target, until an a
 
 _FOLDER = "notices/"
 _TIME_DIGITS = 10
-_MAX_TIME_S = 10**_TIME_DIGITS - 1
 _DEPLOYMENT_DIGITS = 8
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
 _KEY = re.compile(
@@ -85,22 +93,14 @@ class Delivery(NamedTuple):
             return cls(
                 notice=Notice.from_document(raw["notice"]),
                 target=str(raw["target"]),
-                created_s=_parse_seconds(raw["created_s"]),
-                due_s=_parse_seconds(raw["due_s"]),
+                created_s=parse_seconds(raw["created_s"]),
+                due_s=parse_seconds(raw["due_s"]),
                 attempts=int(raw["attempts"]),
                 reason=str(raw["reason"]),
                 deployment=str(raw["deployment"]),
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InvalidNotice(f"not a notice: {type(error).__name__}") from None
-
-
-def _parse_seconds(value: Any) -> float:
-    """Parse Unix seconds. JSON allows Infinity and NaN, which are no times."""
-    seconds = float(value)
-    if not math.isfinite(seconds):
-        raise ValueError(value)
-    return seconds
 
 
 class DeliveryKey(NamedTuple):
@@ -135,7 +135,7 @@ def delivery_key(state_prefix: str, delivery: Delivery) -> str:
 
 
 def _format_seconds(time_s: float) -> str:
-    return f"{min(max(math.ceil(time_s), 0), _MAX_TIME_S):0{_TIME_DIGITS}}"
+    return f"{min(max(math.ceil(time_s), 0), MAX_TIME_S):0{_TIME_DIGITS}}"
 
 
 def _digest_deployment(deployment: str) -> str:
@@ -235,10 +235,10 @@ class TargetState(NamedTuple):
             raw: Mapping[str, Any] = json.loads(body)
             return cls(
                 failures_in_row=int(raw["failures_in_row"]),
-                paused_until_s=_parse_seconds(raw["paused_until_s"]),
+                paused_until_s=parse_seconds(raw["paused_until_s"]),
                 stopped_fingerprint=str(raw["stopped_fingerprint"]),
                 reason=str(raw["reason"]),
-                changed_s=_parse_seconds(raw["changed_s"]),
+                changed_s=parse_seconds(raw["changed_s"]),
                 given_up=int(raw["given_up"]),
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):

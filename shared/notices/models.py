@@ -17,6 +17,7 @@ ERROR_MEMBERS = (
     *("code", "cloud_message", "request_id", "attempts"),
 )
 MAX_ERROR_TEXT_LENGTH = 500  # characters of one member of the error
+MAX_TIME_S = 10**10 - 1  # Unix seconds
 _IDENTITY_MEMBERS = ("retried_automatically", "code", "message")  # of an error
 _ID_LENGTH = 32
 
@@ -103,7 +104,7 @@ class Notice(NamedTuple):
         try:
             return cls(
                 type=NoticeType(raw["type"]),
-                time_s=float(raw["time_s"]),
+                time_s=parse_seconds(raw["time_s"]),
                 receipt_id=str(raw["receipt_id"]),
                 bucket=str(raw["bucket"]),
                 region=str(raw["region"]),
@@ -124,8 +125,20 @@ class Notice(NamedTuple):
             raise InvalidNotice(f"not a notice: {type(error).__name__}") from None
 
 
+def parse_seconds(value: Any) -> float:
+    """Parse Unix seconds of at most ten digits. Raises ValueError, TypeError or OverflowError."""
+    seconds = float(value)
+    if not 0 <= seconds <= MAX_TIME_S:  # also Infinity and NaN, which JSON allows
+        raise ValueError(value)
+    return seconds
+
+
 def _parse_count(value: Any) -> int | None:
-    return None if value is None else int(value)
+    if value is None:
+        return None
+    if not 0 <= int(value) <= MAX_TIME_S:
+        raise ValueError(value)
+    return int(value)
 
 
 def _parse_budget(raw: Mapping[str, Any]) -> Mapping[str, str | int]:

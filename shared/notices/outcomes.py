@@ -79,7 +79,10 @@ def read_robot_outcome(
     code = _get_code(document, answers.code_names)
     is_status_of_all = response.status in {_GONE, _TOO_MANY_REQUESTS}
     if is_status_of_all or (not code and not is_success(response.status)):
-        return read_failed_status(response, now_s)
+        outcome = read_failed_status(response, now_s)
+        if outcome.kind is OutcomeKind.RATE_LIMITED and not outcome.retry_after_s:
+            return outcome._replace(retry_after_s=answers.rate_limit_pause_s)
+        return outcome
     if code is None:
         return Outcome(OutcomeKind.FAILED, f"the response is not that of a {answers.robot} robot")
     if code == 0:

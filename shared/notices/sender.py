@@ -73,7 +73,10 @@ def send_notices(
 
     `now_s` is Unix seconds, for the signature; `timeout_s` is for the whole attempt.
     """
-    request = build_request(target, notices, now_s)
+    try:
+        request = build_request(target, notices, now_s)
+    except Exception as error:  # noqa: BLE001 - a notice that has no message must hold up no other
+        return Outcome(OutcomeKind.FAILED, f"the message cannot be built: {type(error).__name__}")
     try:
         response = post(client, request, timeout_s=timeout_s, reads_body=target.kind.is_robot)
     except httpx.TransportError as error:

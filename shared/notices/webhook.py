@@ -14,6 +14,7 @@ from typing import Any
 
 from shared.notices.models import (
     DELIVERED,
+    MAX_ERROR_TEXT_LENGTH,
     Notice,
     NoticeRequest,
     NoticeResponse,
@@ -69,13 +70,18 @@ def sign(secrets: tuple[str, ...], notice_id: str, timestamp: str, body: bytes) 
 def build_body(notice: Notice) -> bytes:
     """Build the body: the same bytes for the same notice.
 
-    A body that would be too long has fewer keys, and says how many it leaves out.
+    A body that would be too long has fewer keys, and says how many it leaves out. Without keys, the texts of the error
+    are cut.
     """
-    keys = notice.output_keys
+    keys, length = notice.output_keys, MAX_ERROR_TEXT_LENGTH
     body = _encode(notice, keys)
     while len(body) > MAX_BODY_BYTES and keys:
         keys = keys[:-1]
         body = _encode(notice, keys)
+    while len(body) > MAX_BODY_BYTES and length:
+        length //= 2
+        cut = {name: text[:length] if isinstance(text, str) else text for name, text in notice.error.items()}
+        body = _encode(notice._replace(error=cut), keys)
     return body
 
 

@@ -24,6 +24,7 @@ from shared.notices.delivery import (
 )
 from shared.notices.models import InvalidNotice, Notice, Outcome, OutcomeKind, Target
 from shared.recordings.receipt_store import CONTENT_TYPE, STATE_METADATA
+from shared.tencent.client import TOO_LARGE
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 
@@ -158,7 +159,7 @@ class OutboxStore:
         return 0.0 if parsed.due_s else first_attempt_lease_s
 
     def read(self, entry: Entry) -> Delivery | None:
-        """Read a notice; None if it is gone, or none at all, which is logged."""
+        """Read a notice; None if it is gone, or none at all, which is logged, and deleted after MAX_FOREIGN_AGE_S."""
         try:
             body = self._cos.get(self.bucket, entry.key, max_bytes=MAX_DELIVERY_BYTES).body
             delivery = Delivery.from_json(body)
@@ -168,6 +169,9 @@ class OutboxStore:
             return None
         except (InvalidNotice, RequestRejected) as error:
             self.log.error("notice_unreadable", notice_id=entry.parsed.id, error=str(error))
+            is_denied = isinstance(error, RequestRejected) and error.code != TOO_LARGE
+            if not is_denied and self.now() - entry.modified_s >= MAX_FOREIGN_AGE_S:
+                self.delete(entry.key)
             return None
         return delivery
 

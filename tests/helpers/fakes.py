@@ -84,10 +84,9 @@ class FakeCos(CosClient):
         assert not delimiter, "nothing below shared/recordings lists folders"
         page_size = min(limit, self.cloud.page_size)
         with self.cloud.request("LIST", bucket, prefix, self.region):
-            keys = sorted(
-                filter(lambda key: key.startswith(prefix), self.cloud.buckets[bucket]), key=_as_utf8
-            )
-            keys = [key for key in keys if _as_utf8(key) > _as_utf8(marker)]
+            after = _as_utf8(marker)
+            keys = [key for key in self.cloud.buckets[bucket] if key.startswith(prefix)]
+            keys = sorted((key for key in keys if _as_utf8(key) > after), key=_as_utf8)
             objects = tuple(self._summarize(bucket, key) for key in keys[:page_size])
         return ListPage(objects, (), objects[-1].key if len(keys) > page_size else "")
 

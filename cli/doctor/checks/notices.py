@@ -44,12 +44,16 @@ def check_notices(context: CheckContext) -> Iterator[Finding]:
             *_check_state(context, target, notices.get(target.name, NO_NOTICES)),
         ]
         yield from findings or [ok("its address is public, no notice waits", subject=target.name)]
+    end = (
+        "given up after three days"
+        if settings.targets
+        else "they stay there, because no target is set at all"
+    )
     names = {target.name for target in settings.targets}
     for name, found in notices.items():
         if name not in names and found.open:
             yield warn(
-                f"{found.open_text} for this target, which is not set: given up after three days, "
-                "unless another deployment with this bucket sends them",
+                f"{found.open_text} for this target, which is not set: {end}",
                 fix=f"if it was removed by mistake, set it again in {context.commands.env_file} and run "
                 f"`{context.commands.deploy}`",
                 subject=name,

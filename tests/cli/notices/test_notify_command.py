@@ -123,7 +123,9 @@ def test_state_is_read_from_the_bucket_and_reset(tmp_path: Path, emulator: Emula
     assert json.loads(folder.run("--json").stdout)["targets"][0]["state"] == "stopped"
     reset = folder.run("--reset", "webhook", "--yes")
     assert reset.returncode == 0, reset.stderr
-    assert "webhook is as if no attempt had failed" in reset.stdout
+    assert "webhook is as if no attempt had failed. Open notices go out when their next attempt is due" in (
+        reset.stdout
+    )
     assert json.loads(folder.run("--json").stdout)["targets"][0]["state"] == "ready"
     # What Scribe writes for itself is never taken for a recording.
     stored = cos.head(BUCKET, target_state_key(PREFIX, "webhook", DEPLOYMENT))

@@ -14,7 +14,7 @@ from cli.errors import OperatorError
 from cli.operate.cost import FORGOTTEN_FOLDER, read_costs
 from cli.operate.pages import load_page, page_path, save_page
 from cli.operate.stored import Selector
-from shared.errors import OutcomeUnknown, RequestRejected
+from shared.errors import OutcomeUnknown, RequestRejected, Throttled
 from shared.recordings.index import forgotten_key, get_month, is_forgotten
 from shared.recordings.models import Status
 from shared.recordings.receipt import Recording
@@ -39,6 +39,7 @@ NAMINGS = {
     "short": ("short", (), KEY),
     "distinct": ("short", (KEY,), STEM),  # a recording without an extension, whose name is that of another
     "full, without an extension": ("full", (), STEM),
+    "full, beside a short one": ("short", (KEY,), f"{STEM}.m4a"),
     "long": ("full", (f"{LONG_KEY}.m4a",), f"{LONG_KEY}.mp3"),
 }
 
@@ -52,7 +53,7 @@ def fill(naming: str = "full", **options: Any) -> tuple[ForgottenPipeline, str, 
     before = pipeline.stored
     pipeline.transcribe_everything(key)
     own = set(pipeline.stored) - set(before)
-    for neighbour in NEIGHBOURS:
+    for neighbour in (each for each in NEIGHBOURS if each != key):
         pipeline.transcribe(neighbour, f"other words of {neighbour}".encode())
     neighbours = {name: body for name, body in pipeline.stored.items() if name not in own}
     pipeline.take_requests()
@@ -295,6 +296,23 @@ def test_sweep_at_any_moment_submits_before_or_not_at_all(number: int, *, is_ver
     pipeline.settle()
     assert is_forgotten_now is (pipeline.count_jobs() == 0)
     assert (pipeline.list_left({}) == []) is is_forgotten_now
+
+
+def test_claim_of_a_receipt_that_a_sweep_changed_before_does_not_count() -> None:
+    pipeline = ForgottenPipeline(formats=("txt",))
+    pipeline.upload(KEY, WORDS)
+    pipeline.put_open(pipeline.build_receipt(KEY, WORDS).defer(pipeline.cloud.clock.now()))
+    pipeline.cloud.clock.advance(DUE_S)
+    other = ForgottenPipeline.__new__(ForgottenPipeline)
+    other.__dict__.update(pipeline.__dict__)
+    # The first sweep is told to wait, and leaves the next attempt to the second one.
+    pipeline.cloud.before("POST", "", raise_error(Throttled(resource="queue", status=429)))
+    pipeline.cloud.before("PUT", "claim/", other.sweep)
+    pipeline.cloud.before("DELETE", "open/", other.sweep_when_due)
+    assert not pipeline.forget(KEY)
+    pipeline.begin()
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == WORDS.decode()
 
 
 def count_requests(naming: str, *, with_recording: bool) -> int:

@@ -261,7 +261,8 @@ def test_watch_of_one_state_prints_what_leaves_it() -> None:
     assert lines == []
 
 
-def test_watch_asks_for_what_changed_only() -> None:
+@pytest.mark.parametrize("prefix", ["", "calls/"])
+def test_watch_asks_for_what_changed_only(prefix: str) -> None:
     pipeline = OperatedPipeline.create_mixed()
     counts: list[tuple[int, int]] = []
 
@@ -271,11 +272,12 @@ def test_watch_asks_for_what_changed_only() -> None:
 
     def upload() -> None:
         count()
-        pipeline.upload_and_ingest("new.mp3", b"new")
+        pipeline.upload_and_ingest("calls/new.mp3", b"new")
         pipeline.take_requests()
 
-    watch(pipeline, count, count, upload, count)
-    assert counts[1:] == [(4, 4), (4, 4), (5, 4)]
+    lines, _ = watch(pipeline, count, count, upload, count, prefix=prefix)
+    assert lines == ["open     2026-11-10 08:43          calls/new.mp3  job s4 was submitted"]
+    assert counts[2:] == [(4, 4), (5, 4)]  # the first poll reads once what failed
 
 
 def test_watch_says_what_is_gone() -> None:

@@ -180,6 +180,10 @@ def test_since_and_limit_leave_out_older_ones() -> None:
         listing = read(pipeline, query)
         assert list_states(listing) == [(DONE, "4.mp3"), (DONE, "3.mp3")]
         assert listing.has_more_done
+    pipeline.cloud.page_size = 1
+    pipeline.take_requests()
+    read(pipeline, Query((DONE,), limit=2))
+    assert len(pipeline.take_requests()) == 3 + 3  # not all pages of the index
     listing = read(pipeline, Query(since_s=now_s - 181))
     assert [row.key for row in listing.rows] == ["4.mp3", "3.mp3", "2.mp3"]
     assert not listing.has_more_done

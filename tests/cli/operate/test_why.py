@@ -9,6 +9,7 @@ import pytest
 
 from cli.config import CliContext
 from cli.errors import OperatorError
+from cli.operate import story_reader
 from cli.operate.why import WhyOptions, why
 from shared.errors import OutcomeUnknown, RequestRejected
 from shared.notices.delivery import Delivery, delivery_key
@@ -162,6 +163,8 @@ def test_earlier_content_and_earlier_work_are_in_the_story() -> None:
     pipeline = replace_content(is_submitted=True)
     text = ask(pipeline).output
     assert "  2026-11-10 08:40:00  earlier    other content of this key: transcribed, job s1\n" in text
+    names = [event["event"] for event in ask(pipeline, as_json=True).document["story"]]
+    assert names == ["earlier", "written", "uploaded", "accepted", "submitted"]
     assert "What is there of an earlier upload, in transcripts-1250000000" in text
     pipeline = transcribe(NOT_AUDIO)
     pipeline.touch(KEY)
@@ -172,6 +175,16 @@ def test_earlier_content_and_earlier_work_are_in_the_story() -> None:
     assert events["earlier"] == "this content: failed, job s1"
     assert events["earlier jobs"] == "1 job: s1"
     assert [receipt["folder"] for receipt in document["receipts"]] == ["open", "done"]
+
+
+def test_open_receipt_is_found_however_many_contents_there_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(story_reader, "MAX_RECEIPTS", 1)
+    pipeline = transcribe()
+    pipeline.upload_and_ingest(KEY, b"new words")
+    pipeline.cloud.clock.advance(60)
+    (done,) = pipeline.list_done()
+    pipeline.cloud.put_object(OUTPUT_BUCKET, f".scribe/done/{done.id}", done.to_json())
+    assert ask(pipeline, as_json=True).document["state"] == "open"
 
 
 def test_later_attempts_are_in_the_story() -> None:

@@ -16,6 +16,7 @@ from cli.policy.documents import (
     PolicyTooLong,
     deployer_policy,
     function_policy,
+    operator_policy,
     role_admin_policy,
     serialize_document,
 )
@@ -115,6 +116,23 @@ def test_job_can_be_read_under_each_reading_of_the_documents(function: str) -> N
     assert {"ci:DescribeAsrJob", "ci:DescribeAsrJobs", "ci:DescribeMediaJob"} <= actions
 
 
+def test_operators_key_may_do_what_the_functions_do() -> None:
+    for settings in ({}, {"OUTPUT_BUCKET": ""}, {"JOBS_PATH": "jobs", "INPUT_PREFIX": "in/"}):
+        scope = build_scope(**settings)
+        granted = allowed_permissions(operator_policy(scope))
+        for function in FUNCTIONS:
+            for permission in allowed_permissions(function_policy(function, scope)):
+                assert any(covers(grant, permission) for grant in granted), (function, permission)
+
+
+def test_operators_key_can_change_no_function_role_or_queue() -> None:
+    actions = {each.action for each in allowed_permissions(operator_policy(build_scope()))}
+    assert {action for action in actions if action.startswith(("scf:", "cam:"))} == {"cam:PassRole"}
+    assert not [
+        action for action in actions if action.startswith(("ci:Update", "ci:Delete", "cos:PutBucket"))
+    ]
+
+
 def test_statements_are_merged_and_sorted() -> None:
     document = function_policy("sweep", build_scope(INPUT_BUCKETS="b-1250000000,a-1250000000"))
     statements = document["statement"]
@@ -127,8 +145,8 @@ def test_statements_are_merged_and_sorted() -> None:
 def test_ten_buckets_fit_into_a_policy_and_sixty_do_not() -> None:
     ten = ",".join(f"recordings-{number}-1250000000" for number in range(10))
     for output in ("transcripts-1250000000", ""):
-        for function in FUNCTIONS:
-            document = function_policy(function, build_scope(INPUT_BUCKETS=ten, OUTPUT_BUCKET=output))
+        scope = build_scope(INPUT_BUCKETS=ten, OUTPUT_BUCKET=output)
+        for document in (operator_policy(scope), *(function_policy(name, scope) for name in FUNCTIONS)):
             assert len(serialize_document(document)) <= MAX_DOCUMENT_LENGTH
     many = ",".join(f"recordings-{number}-1250000000" for number in range(60))
     with pytest.raises(PolicyTooLong, match=r"sweep has .* characters.*deploy twice"):

@@ -144,9 +144,15 @@ def test_other_object_is_no_delivery(body: bytes) -> None:
         Delivery.from_json(body)
 
 
-def test_time_that_is_no_time_is_refused() -> None:
+@pytest.mark.parametrize("time_s", [float("inf"), float("nan"), 1e300, -1.0])
+@pytest.mark.parametrize("name", ["due_s", "created_s"])
+def test_time_that_is_no_time_is_refused(name: str, time_s: float) -> None:
     with pytest.raises(InvalidNotice):
-        Delivery.from_json(build_delivery(due_s=float("inf")).to_json())
+        Delivery.from_json(build_delivery(**{name: time_s}).to_json())
+
+
+def test_pause_that_is_no_time_is_a_state_without_failures() -> None:
+    assert TargetState.from_json(TargetState(3, 1e300).to_json()) == TargetState()
 
 
 def test_member_of_a_later_version_is_ignored() -> None:

@@ -87,6 +87,10 @@ def test_stored_notice_is_read_back(notice: Notice) -> None:
     [
         {"type": "transcript.other"},
         {"time_s": "soon"},
+        {"time_s": 1e300},
+        {"time_s": float("nan")},
+        {"duration_ms": 10**400},
+        {"words": -1},
         {"words": "many"},
         {"output_keys": None},
         {"error": None},

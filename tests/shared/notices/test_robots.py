@@ -226,6 +226,9 @@ def test_status_counts_if_it_is_no_success(kind: TargetKind) -> None:
     assert read(kind, NoticeResponse(410)).kind is OutcomeKind.GONE
     limited = read(kind, NoticeResponse(429, "30"))
     assert (limited.kind, limited.retry_after_s) == (OutcomeKind.RATE_LIMITED, 30)
+    unclear = read(kind, NoticeResponse(429))
+    pause_s = 600 if kind is TargetKind.DINGTALK else 60
+    assert (unclear.kind, unclear.retry_after_s) == (OutcomeKind.RATE_LIMITED, pause_s)
 
 
 @pytest.mark.parametrize("kind", ROBOTS)

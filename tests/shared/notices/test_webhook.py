@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from shared.notices.connection import create_notice_client
-from shared.notices.models import NoticeResponse, NoticeType, OutcomeKind
+from shared.notices.models import (
+    ERROR_MEMBERS,
+    MAX_ERROR_TEXT_LENGTH,
+    NoticeResponse,
+    NoticeType,
+    OutcomeKind,
+)
 from shared.notices.outcomes import MAX_RETRY_AFTER_S, parse_retry_after
 from shared.notices.sender import send_notices
 from shared.notices.webhook import (
@@ -114,6 +120,21 @@ def test_body_that_would_be_too_long_says_how_many_keys_it_leaves_out() -> None:
     assert 0 < data["keys_left_out"] < 9
 
 
+@pytest.mark.parametrize("text", ["\x01" * MAX_ERROR_TEXT_LENGTH, "失" * MAX_ERROR_TEXT_LENGTH])
+def test_body_with_the_longest_error_is_cut(text: str) -> None:
+    key = "\x01" * 850
+    error = {**dict.fromkeys(ERROR_MEMBERS, text), "attempts": 3, "retryable": False}
+    notice = build_failed_notice(key=key, output_keys=(key,), error=error)
+    body = build_body(notice)
+    assert len(body) <= MAX_BODY_BYTES
+    data = json.loads(body)["data"]
+    assert data["recording"]["key"] == key
+    assert data["error"].keys() == error.keys()
+    assert (data["error"]["attempts"], data["error"]["retryable"]) == (3, False)
+    assert all(text.startswith(data["error"][name]) for name in ("message", "next_step"))
+    assert len(data["error"]["message"]) >= MAX_ERROR_TEXT_LENGTH / 4
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -179,3 +200,12 @@ def test_other_secret_is_refused(text: str) -> None:
 def test_nothing_of_a_response_is_quoted() -> None:
     response: Any = NoticeResponse(500, "", b"very secret")
     assert "secret" not in read_outcome(build_target(), response, NOW_S).reason
+
+
+def test_notice_that_cannot_be_built_has_failed_and_raises_nothing() -> None:
+    client = create_notice_client()
+    outcome = send_notices(client, build_target(), [build_notice(time_s=1e300)], NOW_S)
+    assert outcome.kind is OutcomeKind.FAILED
+    assert outcome.reason in {
+        "the message cannot be built: " + name for name in ("OverflowError", "ValueError")
+    }

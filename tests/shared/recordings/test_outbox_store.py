@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from shared.errors import RequestRejected
 from shared.notices.delivery import MAX_AGE_S, Delivery, delivery_key, target_state_key
 from shared.notices.models import ERROR_MEMBERS, MAX_ERROR_TEXT_LENGTH, Target
 from shared.options.model import FORMATS
 from shared.recordings.outbox_sweep import NoticeCounts
 from shared.tencent.cos import MAX_KEY_BYTES
-from tests.helpers.fake_cloud import OUTPUT_BUCKET
+from tests.helpers.fake_cloud import OUTPUT_BUCKET, raise_error
 from tests.helpers.notices import build_failed_notice, build_notice
 from tests.helpers.outbox import PREFIX, WEBHOOK, WECOM, Setup
 
@@ -79,6 +80,29 @@ def test_object_that_is_no_notice_holds_up_no_other(body: bytes) -> None:
     setup.cloud.put_object(OUTPUT_BUCKET, key.replace(wrong, "msg_" + "0" * 32), delivery.to_json(), {})
     assert setup.sweep() == NoticeCounts(delivered=1)
     assert setup.list_events().count("notice_unreadable") == 2
+
+
+@pytest.mark.parametrize("body", [b"{}", b"x" * 300_000], ids=["other JSON", "too large"])
+def test_object_that_is_no_notice_is_deleted_after_four_days(body: bytes) -> None:
+    setup = Setup()
+    key = f"{PREFIX}notices/webhook/0000000000-{build_notice().build_id('webhook')}"
+    setup.cloud.put_object(OUTPUT_BUCKET, key, body, {})
+    setup.sweep(MAX_AGE_S)
+    assert setup.list_open() == [key]
+    setup.sweep(86_400)
+    assert setup.list_open() == []
+    assert setup.list_events() == ["notice_unreadable"] * 2
+    assert setup.sweep() == NoticeCounts()
+
+
+def test_notice_that_may_not_be_read_stays() -> None:
+    setup = Setup()
+    (delivery,) = setup.outbox.store(build_notice())
+    denied = RequestRejected(resource="notices", status=403, code="AccessDenied")
+    setup.cloud.before("GET", "msg_", raise_error(denied))
+    setup.sweep(MAX_AGE_S + 86_400)
+    assert setup.list_open() == [delivery_key(PREFIX, delivery)]
+    assert setup.sweep() == NoticeCounts(delivered=1)
 
 
 def test_notice_with_the_longest_keys_and_texts_is_delivered() -> None:

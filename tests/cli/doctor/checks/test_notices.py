@@ -123,7 +123,14 @@ def test_old_open_notices_and_those_of_unknown_targets_are_notes(clean: Deployme
     assert "1 notice is open, the oldest since 20" in waiting.message
     assert "timer of the sweep" in waiting.fix
     assert (unknown.subject, unknown.status) == ("wecom-support", Status.NOTE)
-    assert "which is not set" in unknown.message
+    assert "which is not set: given up after three days" in unknown.message
+
+
+def test_open_notices_without_any_target_stay(clean: Deployment) -> None:
+    put_notice(clean, "webhook", age_s=5 * 86_400)
+    _, finding = find(clean)
+    assert (finding.subject, finding.status) == ("webhook", Status.NOTE)
+    assert "they stay there, because no target is set at all" in finding.message
 
 
 def test_whole_doctor_reports_notices(clean: Deployment) -> None:
