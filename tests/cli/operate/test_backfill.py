@@ -258,7 +258,7 @@ def test_archived_recordings_are_reported_and_go_on_after_their_restore(pipeline
     assert pipeline.count_jobs() == 2
 
 
-def test_recording_that_is_forgotten_meanwhile_is_not_taken(pipeline: OperatedPipeline) -> None:
+def test_recording_that_is_forgotten_at_the_same_time_is_not_taken(pipeline: OperatedPipeline) -> None:
     keys = put_archive(pipeline, 2)
     recording = pipeline.build_receipt(keys[1], A + keys[1].encode()).recording
 
@@ -377,7 +377,7 @@ def test_missed_takes_what_the_audit_takes_and_says_so(pipeline: OperatedPipelin
     put_archive(pipeline, 2)
     pipeline.cloud.clock.advance(DUE_S)
     answer = backfill(pipeline, missed=True, yes=True)
-    assert f"2 recordings that no event told of in {INPUT_BUCKET}/" in answer.output
+    assert f"2 recordings that no event reported in {INPUT_BUCKET}/" in answer.output
     assert pipeline.count_jobs() == 2
     assert pipeline.audit_when_due().counts == {}
 
