@@ -16,6 +16,7 @@ from cli.deploy.clients import Clients
 from shared.errors import NotFound, RequestRejected
 from shared.notices.delivery import MAX_DELIVERY_BYTES, Delivery, notices_prefix
 from shared.notices.models import InvalidNotice
+from shared.recordings.index import INDEX_FOLDER
 from shared.recordings.receipt import InvalidReceipt, Receipt
 from shared.recordings.receipt_store import MAX_RECEIPT_BYTES, STATE_METADATA
 from shared.tencent.cos import ObjectSummary
@@ -138,10 +139,14 @@ def count_missing_receipts(clients: Clients, move: MovedReceipts) -> int:
 def copy_missing_receipts(clients: Clients, move: MovedReceipts) -> int:
     """Copy receipts, raw results and claims that the new place does not have; return their number. Raises CloudError.
 
-    The open ones come last, and only if they are not closed in the new place: their work goes on there.
+    Entries of the index, which are not counted, come first. The open receipts come last, and only if they are not
+    closed in the new place: their work goes on there.
     """
     count = 0
     with ThreadPoolExecutor(MAX_PARALLEL_COPIES) as pool:
+        entries = _iter_missing_entries(clients, move)
+        while batch := list(islice(entries, BATCH_SIZE)):
+            list(pool.map(lambda name: _copy_entry(clients, move.new, name), batch))
         for kind in _KINDS:
             names = _iter_missing(clients, move, kind)
             while batch := list(islice(names, BATCH_SIZE)):
@@ -210,18 +215,48 @@ def _exists(clients: Clients, place: ReceiptPlace, name: str) -> bool:
 
 def _iter_missing(clients: Clients, move: MovedReceipts, kind: str) -> Iterator[str]:
     """Yield the names in the current place that the new one does not have."""
-    existing = iter(_iter_names(clients, move.new, kind))
-    other = next(existing, None)
-    for name in _iter_names(clients, move.current, kind):
+    return _subtract(_iter_names(clients, move.current, kind), _iter_names(clients, move.new, kind))
+
+
+def _iter_missing_entries(clients: Clients, move: MovedReceipts) -> Iterator[str]:
+    """Yield the names of this bucket's entries of the index that the new place does not have.
+
+    Marks of forgotten recordings do not say the bucket. That a budget was warned of is not kept.
+    """
+    names = (_iter_names_below(clients, place, _index_folder(place)) for place in move)
+    for name in _subtract(*names):
+        kind, _, rest = name.partition("/")
+        bucket = (rest.partition("/")[2] if kind == "finished" else rest).partition("/")[0]
+        if kind == "forgotten" or bucket == move.current.input_bucket:
+            yield name
+
+
+def _index_folder(place: ReceiptPlace) -> str:
+    return place.state_prefix + INDEX_FOLDER
+
+
+def _copy_entry(clients: Clients, place: ReceiptPlace, name: str) -> None:
+    """Write an entry: its key says everything."""
+    clients.cos(place.region).put(place.bucket, _index_folder(place) + name, b"", metadata=STATE_METADATA)
+
+
+def _subtract(names: Iterable[str], others: Iterable[str]) -> Iterator[str]:
+    """Yield the names that are not among the others. Both are in order."""
+    remaining = iter(others)
+    other = next(remaining, None)
+    for name in names:
         while other is not None and other < name:
-            other = next(existing, None)
+            other = next(remaining, None)
         if other != name:
             yield name
 
 
-def _iter_names(clients: Clients, place: ReceiptPlace, kind: str) -> Iterable[str]:
+def _iter_names(clients: Clients, place: ReceiptPlace, kind: str) -> Iterator[str]:
+    return _iter_names_below(clients, place, place.folder(kind))
+
+
+def _iter_names_below(clients: Clients, place: ReceiptPlace, folder: str) -> Iterator[str]:
     """List names, which are ASCII and so in order. A bucket that does not exist yet, or any more, has none."""
-    folder = place.folder(kind)
     with suppress(NotFound):
         for item in clients.cos(place.region).iter_objects(place.bucket, prefix=folder):
             yield item.key.removeprefix(folder)

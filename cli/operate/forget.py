@@ -6,7 +6,7 @@
 
 A recording that stays is marked first, so that no audit transcribes it again. Receipts go last: killed anywhere, a
 second run finds what is left by them. A recording with a job in flight is refused, because the job would write
-afterwards; one whose submit is deferred is claimed first, as an attempt does, so that no sweep submits it meanwhile.
+afterwards; one whose submit is deferred is claimed first, as an attempt does, so that no sweep submits it.
 """
 
 from __future__ import annotations
@@ -263,13 +263,15 @@ class Forget:
         return f"{kept} Delete {objects:,} objects of {name}?"
 
     def _report(self, console: Console, outcomes: Sequence[Outcome], unknown: Sequence[str]) -> None:
-        versioned = self._list_versioned() if any(outcome.objects for outcome in outcomes) else []
+        is_changed = any(outcome.objects for outcome in outcomes)
+        versioned, unchecked = self._list_versioned() if is_changed else ([], [])
         counts = Counter(outcome.status for outcome in outcomes)
         if self._options.as_json:
             document = {
                 "recordings": [outcome.as_json() for outcome in outcomes],
                 "unknown": list(unknown),
                 "old_versions_stay_in": versioned,
+                "versioning_unknown_in": unchecked,
                 **{status: counts[status] for status in (FORGOTTEN, BUSY, ERROR, NOTHING)},
             }
             print_json(console, document)
@@ -290,20 +292,21 @@ class Forget:
                 "old versions. Delete those in the console of COS (list of objects, with the history of versions), or "
                 "with a lifecycle rule for noncurrent versions."
             )
+        if unchecked:
+            show(f"The key may not ask whether old versions stay in {join_words(unchecked)}.")
 
-    def _list_versioned(self) -> list[str]:
-        """List the buckets where old versions stay. One that cannot be asked counts as one."""
+    def _list_versioned(self) -> tuple[list[str], list[str]]:
+        """List the buckets where old versions stay, and those whose versioning the key may not ask for."""
         buckets = {self._state_bucket: self._ctx.output_cos}
         if self._options.with_recording:
             buckets.setdefault(self._bucket, self._ctx.input_cos)
-        versioned = []
+        versioned, unknown = [], []
         for bucket, cos in buckets.items():
             try:
-                has_versions = cos.has_versioning(bucket)
+                versioned += [bucket] if cos.has_versioning(bucket) else []
             except RequestRejected:
-                has_versions = True
-            versioned += [bucket] if has_versions else []
-        return versioned
+                unknown.append(bucket)
+        return versioned, unknown
 
 
 _INPUTS = frozenset({Kind.RECORDING, Kind.SIDECAR})

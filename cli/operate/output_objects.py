@@ -98,7 +98,7 @@ class OutputFinder:
     def _add_orphans(
         self, left: Mapping[str, str], found: Mapping[str, Found], get: Callable[[str], Found]
     ) -> None:
-        """Add outputs below a prefix that no receipt explains: whoever they are of has its key there too."""
+        """Add outputs below a prefix that no receipt explains: the key of their recording is below it too."""
         candidates = {name.base for key in found for name in self._iter_names(key)}
         for output, mark in left.items():
             extension = max((each for each in _EXTENSIONS if output.endswith("." + each)), key=len)

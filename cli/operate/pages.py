@@ -154,7 +154,7 @@ def print_link(console: Console, workspace: Workspace, options: LinkOptions) -> 
     console.file.write(CleanText(f"{url}\n"))  # in one line, and with the id of the key
     until = f"{format_time(page.expires_s)} ({format_duration(options.lifetime_s)})"
     lines = [
-        f"It works until {until}: whoever has it can read the words and hear the recording.",
+        f"It works until {until}: anyone who has it can read the words and hear the recording.",
         "The browser downloads a file: open that.",
         *([page.problem] if page.problem else []),
     ]

@@ -1,7 +1,7 @@
 """Addresses that work without a key, for a time: the signature of a request is in the query (COS document 436/7778).
 
-They give away the SecretId, which names the key but proves nothing, and with a temporary key its token. Whoever has one
-may send this one request until it expires; it cannot be taken back without the key that signed it, or the object.
+They give away the SecretId, which names the key but proves nothing, and with a temporary key its token. Anyone
+who has one may send this one request until it expires; only without the object or the key does it end before.
 """
 
 from __future__ import annotations

@@ -308,7 +308,7 @@ class _Narrator:
             to_do = f"Its job has a result in the meantime: {self._retry} writes it without paying again."
         elif facts.head is None:
             to_do = ""
-        elif not facts.error or facts.error.get("retryable"):
+        elif not facts.error or facts.error.get("retryable") or receipt.job_id:
             to_do = f"{to_do} Or, without an upload: {self._retry}.".lstrip()
         return Verdict(FAILED, text, to_do=to_do)
 

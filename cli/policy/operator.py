@@ -30,6 +30,7 @@ OPERATOR_TABLE = (
     ),
     _grant("cos:GetBucket", _ON.OUTPUT_LISTING, "lists receipts, the index and transcripts"),
     _grant("cos:GetBucketVersioning", _ON.STATE_BUCKET, "how to claim a recording in that bucket"),
+    _grant("cos:GetBucketVersioning", _ON.INPUT_LISTING, "forget --recording: whether old versions stay"),
     _grant("cos:HeadObject", _ON.STATE, "forget: whether an object is there"),
     _grant("cos:GetObject", _ON.STATE, "receipts, claims, notices, and the raw text of a forgotten job"),
     _grant("cos:PutObject", _ON.STATE, "receipts, claims, the index; link: the page"),

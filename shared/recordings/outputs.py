@@ -131,7 +131,7 @@ def fail_recording(
 
 
 def _close_transcribed(ctx: Context, receipt: Receipt, *, is_announced: bool) -> Result:
-    """Close a receipt whose transcripts are there. What wrote them may have been killed before their notice."""
+    """Close a receipt whose transcripts are there. Who wrote them may have been killed before their notice."""
     delete_error_object(ctx, receipt)
     if ctx.announcer:
         ctx.announcer.withdraw_failed(receipt)

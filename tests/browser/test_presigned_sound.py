@@ -17,7 +17,6 @@ from cli.operate.workspace import Workspace
 from shared.logger import Logger
 from shared.recordings.context import build_context
 from shared.settings import load_settings
-from tests.browser.test_network import insert
 from tests.browser.transcript_page import AUDIO, OpenPage
 from tests.helpers.loopback import open_client
 from tests.helpers.pipeline import running_pipeline
@@ -89,8 +88,8 @@ def test_the_policy_is_what_allows_it(open_page: OpenPage, opened: Opened) -> No
     ("attack", "directive"),
     [
         ("fetch('ORIGIN/a').catch(() => 0)", "connect-src"),
-        (insert('<img src="ORIGIN/a.png">'), "img-src"),
-        (insert('<iframe src="ORIGIN/"></iframe>'), "frame-src"),
+        ("document.body.insertAdjacentHTML('beforeend', '<img src=ORIGIN/a.png>')", "img-src"),
+        ("document.body.insertAdjacentHTML('beforeend', '<iframe src=ORIGIN></iframe>')", "frame-src"),
         (f"{AUDIO}.src = 'https://evil.example/a.mp3'", "media-src"),
     ],
 )

@@ -24,6 +24,15 @@ STEM = f"calls/{NAME} 王"
 KEY = f"{STEM}.mp3"
 WORDS, LATER_WORDS = b"zebra words of the first content", b"zebra words of the later content"
 NEIGHBOURS = (f"{STEM}.m4a", f"{STEM}.mp3.mp3", "calls/geheim.mp3", f"{STEM} 2.mp3", f"other/{NAME} 王.mp3")
+LONG_KEY = STEM + "x" * 300
+NAMINGS = {
+    "full": ("full", (), KEY),
+    "short": ("short", (), KEY),
+    "distinct": ("short", (KEY,), STEM),  # a recording without an extension, whose name is that of another
+    "full, without an extension": ("full", (), STEM),
+    "full, beside a short one": ("short", (KEY,), f"{STEM}.m4a"),
+    "long": ("full", (f"{LONG_KEY}.m4a",), f"{LONG_KEY}.mp3"),
+}
 Objects = dict[str, bytes]
 
 
@@ -113,6 +122,22 @@ class ForgottenPipeline(AnnouncedPipeline):
             for key in self.stored
             if key not in before and not key.startswith(prefixes) and "/-00!" not in key
         ]
+
+
+def fill(naming: str = "full", **options: Any) -> tuple[ForgottenPipeline, str, dict[str, bytes]]:
+    """Return a pipeline with a recording that left everything, its key, and what there is of its neighbours."""
+    output_names, first, key = NAMINGS[naming]
+    pipeline = ForgottenPipeline(output_names=output_names, **options)
+    for neighbour in first:
+        pipeline.transcribe(neighbour, f"other words of {neighbour}".encode())
+    before = pipeline.stored
+    pipeline.transcribe_everything(key)
+    own = set(pipeline.stored) - set(before)
+    for neighbour in (each for each in NEIGHBOURS if each != key):
+        pipeline.transcribe(neighbour, f"other words of {neighbour}".encode())
+    neighbours = {name: body for name, body in pipeline.stored.items() if name not in own}
+    pipeline.take_requests()
+    return pipeline, key, neighbours
 
 
 def find_traces(objects: Objects, *texts: str) -> list[str]:

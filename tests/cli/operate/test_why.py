@@ -67,7 +67,7 @@ What happens next
 What you can do
   Listen to it: is it audio in a common format, under 512 MB and 5 hours? If it
   plays, upload it again; if it fails again, show code and message to Tencent's
-  support.
+  support. Or, without an upload: `scribe retry 'calls/会议.mp3'`.
 """
 
 RUNNING_TEXT = f"""\

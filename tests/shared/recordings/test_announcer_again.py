@@ -50,6 +50,19 @@ def test_transcript_is_announced_by_the_invocation_that_finds_it() -> None:
     assert pipeline.get_error(KEY) is None
 
 
+def test_transcript_that_is_found_is_not_announced_if_its_recording_wants_no_notices() -> None:
+    pipeline = build_pipeline()
+    pipeline.upload_and_ingest(KEY, BODY, **{"scribe-notify": "no"})
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.before("PUT", ".scribe/done/", raise_error(Killed()))
+    with pytest.raises(Killed):
+        pipeline.notify("s1")
+    pipeline.cloud.jobs.clear()
+    sweep_for_days(pipeline)
+    assert pipeline.notices == []
+    assert pipeline.list_open() == []
+
+
 @pytest.mark.parametrize("body", [None, b"{}"], ids=["no JSON", "other JSON"])
 def test_transcript_without_its_json_is_announced_without_counts(body: bytes | None) -> None:
     pipeline = build_pipeline("txt") if body is None else build_pipeline()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.errors import OutcomeUnknown, RequestRejected
+from shared.errors import AlreadyExists, OutcomeUnknown, RequestRejected
 from shared.notices.models import DELIVERED, Notice, NoticeType, Outcome, Target, TargetKind
 from shared.recordings.announcer import Announcer
 from shared.recordings.budget import WARNING_LEASE_S
@@ -172,3 +172,15 @@ def test_stored_warning_can_be_read_again() -> None:
     ((_, notice),) = pipeline.warnings
     assert notice.budget["in_flight_minutes"] == 8
     assert Notice.from_document(notice.as_document()) == notice
+
+
+@pytest.mark.parametrize(("is_own", "warnings"), [(True, 1), (False, 0)])
+def test_marker_that_exists_already_is_of_another_unless_the_answer_was_lost(
+    is_own: bool, warnings: int
+) -> None:
+    pipeline = WarnedPipeline(10, WECOM)
+    error = AlreadyExists(resource=MARKER, status=409, code="FileAlreadyExists")
+    error.possibly_own_write = is_own
+    pipeline.cloud.after("PUT", MARKER, raise_error(error))
+    pipeline.submit("a.mp3", 8)
+    assert len(pipeline.warnings) == warnings

@@ -57,7 +57,7 @@ def test_stop_of_one_invocation_survives_the_failure_of_another(first: Outcome, 
     assert setup.load_state().is_stopped(WEBHOOK) == is_stopped
 
 
-def test_sweep_keeps_a_pause_that_a_first_attempt_got_in_between() -> None:
+def test_sweep_keeps_a_pause_that_a_first_attempt_got_at_the_same_time() -> None:
     setup = Setup()
     for number in range(3):
         setup.outbox.store(build_notice(job_id=str(number)))
