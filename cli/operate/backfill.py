@@ -1,4 +1,4 @@
-"""`scribe backfill`: transcribe recordings that were in the bucket before, or that no event told of.
+"""`scribe backfill`: transcribe recordings that were in the bucket before, or that no event reported.
 
 plan    what would be taken, what it costs and how long it takes; changes nothing (backfill_plan.py)
 run     with --yes: submits them, as many at once as the queue has room for (backfill_run.py)
@@ -189,7 +189,7 @@ class _Command:
         plan, lines = self._plan, []
         if plan.found:
             noun = "1 recording" if plan.found == 1 else f"{plan.found:,} recordings"
-            kind = "that no event told of" if self._options.missed else "without a transcript"
+            kind = "that no event reported" if self._options.missed else "without a transcript"
             lines.append(
                 f"{noun} {kind} in {self._describe_place(buckets)}: {format_size(plan.size_bytes)}, about "
                 f"{format_duration(plan.seconds)} of speech, estimated"

@@ -26,7 +26,7 @@ OPERATOR_TABLE = (
     _grant(
         "cos:DeleteObject",
         _ON.RECORDING,
-        "forget --recording only: remove it if nobody may delete recordings",
+        "forget --recording only: remove it if no one may delete recordings",
     ),
     _grant("cos:GetBucket", _ON.OUTPUT_LISTING, "lists receipts, the index and transcripts"),
     _grant("cos:GetBucketVersioning", _ON.STATE_BUCKET, "how to claim a recording in that bucket"),

@@ -201,9 +201,10 @@ def reopen_with_job(ctx: Context, modified_s: float, done: Receipt, changed: Rec
     created = store.create(reopened, now_s)
     if created is None:
         return Result.of(done, Status.IN_PROGRESS)
-    if store.get_done(done.id) != done:
+    current = store.get_done(done.id)
+    if current != done:
         store.delete_open(created)
-        return _already_done(done)
+        return _already_done(current or done)
     return Result.of(done, Status.REOPENED)
 
 

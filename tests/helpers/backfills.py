@@ -44,7 +44,7 @@ def backfill(pipeline: OperatedPipeline, *, is_terminal: bool = False, **options
 
 
 def put_archive(pipeline: OperatedPipeline, number: int) -> list[str]:
-    """Put recordings into the bucket that no event told of, and return their keys."""
+    """Put recordings into the bucket that no event reported, and return their keys."""
     keys = [f"archive/{index:03}.mp3" for index in range(number)]
     for key in keys:
         pipeline.cloud.put_object(INPUT_BUCKET, key, A + key.encode())

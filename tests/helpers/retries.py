@@ -93,7 +93,7 @@ def lose_notification(pipeline: OperatedPipeline) -> None:
 
 
 def restore(pipeline: OperatedPipeline) -> None:
-    """An archived recording was restored, and no event told of it."""
+    """An archived recording was restored, and no event reported it."""
     pipeline.upload(KEY, A)
     pipeline.cloud.change_object(INPUT_BUCKET, KEY, storage="ARCHIVE")
     pipeline.ingest(KEY)

@@ -258,7 +258,7 @@ def test_archived_recordings_are_reported_and_go_on_after_their_restore(pipeline
     assert pipeline.count_jobs() == 2
 
 
-def test_recording_that_is_forgotten_meanwhile_is_not_taken(pipeline: OperatedPipeline) -> None:
+def test_recording_that_is_forgotten_at_the_same_time_is_not_taken(pipeline: OperatedPipeline) -> None:
     keys = put_archive(pipeline, 2)
     recording = pipeline.build_receipt(keys[1], A + keys[1].encode()).recording
 
@@ -377,7 +377,7 @@ def test_missed_takes_what_the_audit_takes_and_says_so(pipeline: OperatedPipelin
     put_archive(pipeline, 2)
     pipeline.cloud.clock.advance(DUE_S)
     answer = backfill(pipeline, missed=True, yes=True)
-    assert f"2 recordings that no event told of in {INPUT_BUCKET}/" in answer.output
+    assert f"2 recordings that no event reported in {INPUT_BUCKET}/" in answer.output
     assert pipeline.count_jobs() == 2
     assert pipeline.audit_when_due().counts == {}
 
@@ -396,3 +396,17 @@ def test_names_cannot_move_the_cursor(pipeline: OperatedPipeline) -> None:
     output = backfill(pipeline, yes=True).output
     assert "\x1b" not in output
     assert "\u202e" not in output
+
+
+def test_budget_that_is_reached_stops_and_says_so() -> None:
+    pipeline = OperatedPipeline(monthly_minutes=1)
+    for number in range(4):
+        pipeline.cloud.put_object(INPUT_BUCKET, f"{number}.mp3", A, size=480_000)  # half a minute
+    with pytest.raises(OperatorError) as caught:
+        backfill(pipeline, yes=True)
+    assert "2.mp3 waits: the budget of this month is reached" in str(caught.value)
+    assert "So far: 2 submitted, 1 waiting" in str(caught.value)
+    assert pipeline.count_jobs() == 2
+    pipeline.ctx = pipeline.build_context(monthly_minutes=10)
+    assert backfill(pipeline, yes=True, as_json=True).document["submitted"] == 2
+    assert pipeline.count_jobs() == 4

@@ -289,7 +289,7 @@ def test_refusal_of_one_object_concerns_no_other(pipeline: OperatedPipeline) -> 
     assert "may not read the recording" in outcome.detail
 
 
-def test_stale_failure_does_not_reopen_what_was_transcribed_meanwhile(pipeline: OperatedPipeline) -> None:
+def test_stale_failure_does_not_reopen_what_was_transcribed_before_that(pipeline: OperatedPipeline) -> None:
     give_up(pipeline)
 
     def upload_again() -> None:

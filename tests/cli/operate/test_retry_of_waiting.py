@@ -70,3 +70,20 @@ def test_old_wait_does_not_pay_for_a_later_failure_again() -> None:
     pipeline.cloud.buckets[OUTPUT_BUCKET][waiting] = stored
     assert retry(pipeline).outcome == "submitted"  # as for any failed recording
     assert pipeline.count_jobs() == 2
+
+
+def test_recording_that_the_budget_holds_says_which_month_and_goes_on_when_it_is_raised() -> None:
+    pipeline = OperatedPipeline(monthly_minutes=1)
+    fail_job(pipeline)
+    pipeline.cloud.clock.advance(DUE_S)
+    for number in range(60):
+        pipeline.upload_and_ingest(f"{number}.mp3", A)
+    held = retry(pipeline)
+    assert (held.outcome, held.goes_on) == ("waiting", False)
+    assert "2026-11" in held.detail
+    jobs = pipeline.count_jobs()
+    pipeline.ctx = pipeline.build_context(monthly_minutes=10)
+    assert retry(pipeline).outcome == "submitted"
+    assert pipeline.count_jobs() == jobs + 1
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
