@@ -92,11 +92,14 @@ def test_budget_costs_four_requests_more_for_an_upload_and_two_for_a_transcript(
     flow.settle()
     flow.upload("long.mp3", b"speech " * 2_000_000)
     flow.settle()
-    submitted, held = flow.invocations("upload")
-    (transcribed,) = flow.invocations("callback")
+    flow.upload("warned.mp3", b"speech " * 1_150_000)  # 504 s: more than 80 % are used then
+    flow.settle()
+    submitted, held, warned = flow.invocations("upload")
+    transcribed, _ = flow.invocations("callback")
     assert len(submitted["requests"]) == 8 + 4 + submitted["cold"]
     assert len(transcribed["requests"]) == 7 + 5 + 2
     assert held["result"]["recordings"][0]["status"] == "waiting"
     assert json.loads(flow.output("transcripts/long.mp3.error.json"))["code"] == "BudgetReached"
-    assert len(flow.jobs()) == 1
+    assert len(warned["requests"]) == 8 + 4 + 3
+    assert len(flow.jobs()) == 2
     assert flow.outputs(".scribe/index/reserved/") == []

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from cli.deploy.clients import Clients
 from cli.deploy.receipts import MovedReceipts, ReceiptPlace, copy_missing_receipts
 from shared.recordings.budget import read_usage
 from shared.recordings.index import forgotten_key, is_forgotten, open_index
-from tests.cli.deploy.test_notices import build_clients
+from shared.tencent.auth import Credentials
+from shared.tencent.cos import CosClient
 from tests.helpers.budgets import BudgetPipeline
-from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION
+from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, REGION, FakeCloud
+from tests.helpers.fakes import FakeCos
 
 NEW_BUCKET = "texts-1250000000"
 MOVE = MovedReceipts(
     ReceiptPlace(INPUT_BUCKET, OUTPUT_BUCKET, REGION, ".scribe/"),
     ReceiptPlace(INPUT_BUCKET, NEW_BUCKET, REGION, "state/"),
 )
+
+
+def build_clients(cloud: FakeCloud) -> Clients:
+    class FakeClients(Clients):
+        def cos(self, region: str) -> CosClient:
+            return FakeCos(cloud, region)
+
+    return FakeClients.create(Credentials("AKIDEXAMPLE", "a-secret-key"), REGION)
 
 
 def test_finished_failed_forgotten_and_reserved_are_copied_of_this_bucket_only() -> None:
