@@ -163,14 +163,15 @@ def _is_in_time(selection: Selection, modified_s: float) -> bool:
 
 
 def _classify(
-    ctx: Context, candidate: Candidate, selection: Selection, forgotten: Container[str]
+    ctx: Context, candidate: Candidate, selection: Selection, forgotten: Mapping[str, float]
 ) -> Candidate:
     """Complete what the listings say, with a request where they do not say it."""
     missing = candidate.missing
     if missing is None or candidate.reason not in {"", ARCHIVED}:
         return candidate
     recording = missing.recording
-    if missing.receipt is None and forgotten_key(ctx.settings, recording) in forgotten:
+    forgotten_s = forgotten.get(forgotten_key(ctx.settings, recording), 0.0)
+    if missing.receipt is None and forgotten_s >= missing.modified_s:
         return candidate._replace(reason="forgotten")
     wrong_size = check_size(recording.size)
     if wrong_size and not selection.missed:  # the audit reports them: an error object says why
@@ -201,14 +202,15 @@ def _is_known(ctx: Context, missing: MissingRecording) -> bool:
     return done is not None and is_same_upload(missing.modified_s, done)
 
 
-def _list_forgotten(ctx: Context, bucket: str) -> set[str]:
-    """List what the operator had forgotten. One request for each 1,000."""
+def _list_forgotten(ctx: Context, bucket: str) -> dict[str, float]:
+    """List what the operator had forgotten, with the times (Unix seconds). One request for each 1,000."""
     state_bucket = ctx.settings.output_bucket_for(bucket)
     prefix = index_prefix(ctx.settings, "forgotten/")
     try:
-        return {item.key for item in ctx.output_cos.iter_objects(state_bucket, prefix=prefix)}
+        marks = ctx.output_cos.iter_objects(state_bucket, prefix=prefix)
+        return {mark.key: parse_timestamp(mark.modified) for mark in marks}
     except NotFound:
-        return set()
+        return {}
 
 
 def _estimate_seconds(candidate: Candidate) -> float:

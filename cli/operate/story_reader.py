@@ -20,7 +20,7 @@ from shared.notices.delivery import (
 from shared.notices.models import InvalidNotice
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata
-from shared.recordings.index import forgotten_key
+from shared.recordings.index import is_forgotten
 from shared.recordings.keys import (
     ERROR_EXTENSION,
     FULL_NAME,
@@ -209,12 +209,9 @@ class _FactsReader:
         return skipped.reason if skipped else ""
 
     def _is_forgotten(self, head: ObjectMetadata) -> bool:
-        recording = Recording(self._bucket, self._key, head.etag, head.size)
-        try:
-            self._ctx.output_cos.head(self._state_bucket, forgotten_key(self._settings, recording))
-        except NotFound:
-            return False
-        return True
+        return is_forgotten(
+            self._ctx, Recording(self._bucket, self._key, head.etag, head.size), head.modified_s
+        )
 
     def _add_details(self, facts: Facts, receipt: Receipt | None) -> Facts:
         """Add job, queue, outputs, error object and notices. What of them cannot be read is left out."""

@@ -117,14 +117,17 @@ def forgotten_key(settings: Settings, recording: Recording) -> str:
     return index_prefix(settings, "forgotten/") + digest
 
 
-def is_forgotten(ctx: Context, recording: Recording) -> bool:
-    """Check whether the operator had this recording forgotten: only its upload starts new work on it. One request."""
+def is_forgotten(ctx: Context, recording: Recording, modified_s: float) -> bool:
+    """Check whether the operator had this recording forgotten, and it was not uploaded again since. One request.
+
+    `modified_s` is when the recording was written, in Unix seconds.
+    """
     bucket = ctx.settings.output_bucket_for(recording.bucket)
     try:
-        ctx.output_cos.get(bucket, forgotten_key(ctx.settings, recording))
+        mark = ctx.output_cos.get(bucket, forgotten_key(ctx.settings, recording)).head
     except NotFound:
         return False
-    return True
+    return not 0 < mark.modified_s < modified_s
 
 
 def get_month(time_s: float) -> str:

@@ -77,7 +77,7 @@ def ingest_missing(ctx: Context, missing: MissingRecording) -> Result:
     One that the operator had forgotten is left alone: only its upload starts new work on it.
     """
     bucket, key = missing.recording.bucket, missing.recording.key
-    if missing.receipt is None and is_forgotten(ctx, missing.recording):
+    if missing.receipt is None and is_forgotten(ctx, missing.recording, missing.modified_s):
         return Result(Status.SKIPPED, bucket, key, reason=FORGOTTEN_REASON)
     result = ingest(ctx, bucket, key)
     if missing.is_waiting and result.status is not Status.WAITING:

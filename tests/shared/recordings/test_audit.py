@@ -173,3 +173,13 @@ def test_recording_that_was_forgotten_is_left_alone_until_it_is_uploaded_again(
     assert pipeline.audit_when_due().counts == {"skipped": 1}
     assert pipeline.count_jobs() == 0
     assert pipeline.ingest("a.mp3").status is Status.SUBMITTED
+
+
+def test_forgotten_recording_that_is_uploaded_again_is_found_if_its_event_is_lost(
+    pipeline: InMemoryPipeline,
+) -> None:
+    pipeline.upload("a.mp3", b"words")
+    recording = pipeline.build_receipt("a.mp3", b"words").recording
+    pipeline.cloud.put_object(OUTPUT_BUCKET, forgotten_key(pipeline.ctx.settings, recording), b"")
+    pipeline.touch("a.mp3")
+    assert pipeline.audit_when_due().counts == {"submitted": 1}

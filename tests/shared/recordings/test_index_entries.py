@@ -259,12 +259,15 @@ def test_other_objects_below_finished_are_passed_over(pipeline: InMemoryPipeline
     assert len(list_finished(pipeline)) == 1
 
 
-def test_forgotten_recording_is_known_by_its_content(pipeline: InMemoryPipeline) -> None:
-    recording = pipeline.build_receipt(KEY, A).recording
-    assert not is_forgotten(pipeline.ctx, recording)
+def test_forgotten_recording_is_known_by_its_content_until_it_is_uploaded_again(
+    pipeline: InMemoryPipeline,
+) -> None:
+    recording, now_s = pipeline.build_receipt(KEY, A).recording, pipeline.cloud.clock.now()
+    assert not is_forgotten(pipeline.ctx, recording, now_s)
     pipeline.cloud.put_object(OUTPUT_BUCKET, forgotten_key(pipeline.ctx.settings, recording), b"")
-    assert is_forgotten(pipeline.ctx, recording)
-    assert not is_forgotten(pipeline.ctx, recording._replace(etag="other"))
+    assert is_forgotten(pipeline.ctx, recording, now_s)
+    assert not is_forgotten(pipeline.ctx, recording._replace(etag="other"), now_s)
+    assert not is_forgotten(pipeline.ctx, recording, now_s + 60)
     assert "录音" not in forgotten_key(pipeline.ctx.settings, recording)
 
 
