@@ -8,7 +8,7 @@ and whether one that was written in the second of its receipt is the one that th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from shared.recordings.options import check_size
 from shared.recordings.receipt import InvalidReceipt
 from shared.recordings.usage import estimate_seconds
 from shared.settings import Settings
+from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectSummary
 
 KNOWN = "known"  # it has a receipt
@@ -112,7 +113,7 @@ def plan_bucket(ctx: Context, bucket: str, selection: Selection, plan: Plan) -> 
 def iter_candidates(ctx: Context, bucket: str, selection: Selection) -> Iterator[Candidate]:
     """Yield the objects of a bucket one by one; those that the operator had forgotten as well. Raises CloudError."""
     for candidate in _iter_objects(ctx, bucket, selection, Plan()):
-        yield _classify(ctx, candidate, selection, ())
+        yield _classify(ctx, candidate, selection, {})
 
 
 def choose_prefix(settings: Settings, prefix: str) -> str:

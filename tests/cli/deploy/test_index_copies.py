@@ -58,7 +58,7 @@ def test_finished_failed_forgotten_and_reserved_are_copied_of_this_bucket_only()
     moved = pipeline.build_context(output_bucket=NEW_BUCKET, state_prefix="state/", monthly_minutes=60)
     usage = read_usage(moved)
     assert (usage.finished_s, usage.reserved_s) == (480, 240)
-    assert is_forgotten(moved, forgotten.recording)
+    assert is_forgotten(moved, forgotten.recording, forgotten.modified_s)
     pipeline.take_requests()
     assert copy_missing_receipts(clients, MOVE) == 0
     assert [request for request in pipeline.take_requests() if request.method == "PUT"] == []

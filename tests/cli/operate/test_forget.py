@@ -80,7 +80,9 @@ def test_forgotten_recording_is_marked_and_transcribed_again_by_an_upload_only()
     jobs = pipeline.count_jobs()
     assert pipeline.forget(key)
     stored = pipeline.cloud.buckets[INPUT_BUCKET][key]
-    assert is_forgotten(pipeline.ctx, Recording(INPUT_BUCKET, key, stored.etag, stored.size))
+    assert is_forgotten(
+        pipeline.ctx, Recording(INPUT_BUCKET, key, stored.etag, stored.size), stored.modified_s
+    )
     pipeline.begin()
     pipeline.sweep_when_due()
     pipeline.audit_when_due()

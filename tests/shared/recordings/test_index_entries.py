@@ -262,7 +262,7 @@ def test_other_objects_below_finished_are_passed_over(pipeline: InMemoryPipeline
 def test_forgotten_recording_is_known_by_its_content_until_it_is_uploaded_again(
     pipeline: InMemoryPipeline,
 ) -> None:
-    recording, now_s = pipeline.build_receipt(KEY, A).recording, pipeline.cloud.clock.now()
+    recording, now_s = pipeline.build_receipt(KEY, A).recording, int(pipeline.cloud.clock.now())
     assert not is_forgotten(pipeline.ctx, recording, now_s)
     pipeline.cloud.put_object(OUTPUT_BUCKET, forgotten_key(pipeline.ctx.settings, recording), b"")
     assert is_forgotten(pipeline.ctx, recording, now_s)
