@@ -117,6 +117,9 @@ def forgotten_key(settings: Settings, recording: Recording) -> str:
     return index_prefix(settings, "forgotten/") + digest
 
 
+FORGOTTEN_REASON = "it was forgotten"
+
+
 def is_forgotten(ctx: Context, recording: Recording, modified_s: float) -> bool:
     """Check whether the operator had this recording forgotten, and it was not uploaded again since. One request.
 
