@@ -139,7 +139,7 @@ def _iter_receipts_below(
 
 
 class _ReceiptCursor:
-    """Reads sorted receipts alongside sorted keys; it only moves forward. `unused`: ids that wait and were not taken."""
+    """Reads sorted receipts alongside sorted keys; it only moves forward. `unused`: ids that wait, not taken."""
 
     def __init__(self, receipts: Iterator[ReceiptEntry]) -> None:
         self._receipts = receipts

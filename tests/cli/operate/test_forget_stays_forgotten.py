@@ -67,6 +67,7 @@ def test_mark_is_looked_for_only_where_no_receipt_is() -> None:
     pipeline = InMemoryPipeline()
     pipeline.upload_and_ingest(KEY, b"words")
     pipeline.run_and_notify()
+    pipeline.touch(KEY)
     pipeline.upload("calls/b.mp3", b"other words")
     for key, is_upload, looks in (
         (KEY, False, 0),

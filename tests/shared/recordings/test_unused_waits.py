@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from shared.errors import RequestRejected
 from shared.recordings.audit import audit
+from shared.recordings.keys import audit_cursor_key
 from shared.recordings.models import Status
 from tests.helpers.budgets import BudgetPipeline
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET, raise_error
@@ -58,11 +61,15 @@ def test_recording_that_is_there_keeps_waiting(key: str) -> None:
     assert pipeline.list_waiting() == before
 
 
-def test_recording_that_a_listing_did_not_show_yet_keeps_waiting(key: str) -> None:
-    pipeline = hold("calls/0.mp3")
-    pipeline.cloud.after("LIST", "", lambda: pipeline.upload_minutes(key, 8))
+def test_recording_that_the_listing_does_not_show_keeps_waiting(key: str) -> None:
+    """An audit that goes on behind a key sees its receipts again, but not its object."""
+    pipeline = hold(key)
+    position = json.dumps({"bucket": INPUT_BUCKET, "key": key}).encode()
+    pipeline.cloud.put_object(OUTPUT_BUCKET, audit_cursor_key(pipeline.ctx.settings), position)
+    pipeline.take_requests()
     pipeline.audit_when_due()
-    assert len(pipeline.list_waiting()) == 2
+    assert len(pipeline.list_waiting()) == 1
+    assert [request.key for request in pipeline.take_requests() if request.method == "HEAD"] == [key]
 
 
 def test_recording_that_cannot_be_looked_at_keeps_waiting(key: str) -> None:
