@@ -276,3 +276,12 @@ def test_unfinished_job_has_no_entry(pipeline: InMemoryPipeline) -> None:
     assert pipeline.cloud.jobs["s1"].state != SUCCESS
     pipeline.notify("s1")
     assert list_finished(pipeline) == []
+
+
+def test_job_with_two_lengths_counts_once_with_the_longer(pipeline: InMemoryPipeline) -> None:
+    index = open_index(pipeline.ctx, INPUT_BUCKET)
+    receipt = pipeline.build_receipt(KEY, A)
+    for seconds in (2, 11, 9):
+        index.add_finished(receipt, 1000, seconds)
+    index.add_finished(receipt, 1001, 5)
+    assert [(entry.ended_s, entry.seconds) for entry in index.iter_finished()] == [(1001, 5), (1000, 11)]
