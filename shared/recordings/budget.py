@@ -34,6 +34,7 @@ from shared.recordings.models import Result, Status
 from shared.recordings.outputs import report_wait
 from shared.recordings.receipt import BUDGET_CODE, WAITING, Receipt, Recording
 from shared.recordings.receipt_store import STATE_METADATA
+from shared.recordings.submit import has_lease
 from shared.recordings.usage import estimate_seconds
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
@@ -138,15 +139,29 @@ def reserve(ctx: Context, receipt: Receipt) -> Usage | None:
 
 
 def hold(ctx: Context, receipt: Receipt, usage: Usage) -> Result:
-    """Report once for each upload that the recording waits for a budget, and close its open receipt as WAITING."""
+    """Report once for each upload that the recording waits for a budget, and close its open receipt as WAITING.
+
+    An attempt that is paused past its lease gives way (IN_PROGRESS): another may have a job by then.
+    """
     store = ctx.receipts(receipt.bucket)
     waiting = store.get_waiting(receipt.id)
     is_reported = waiting is not None and waiting.refusal_code == BUDGET_CODE
+    if not has_lease(ctx, receipt):
+        return _give_way(ctx, receipt)
     if waiting is None or not is_reported or waiting.modified_s != receipt.modified_s:
         report_wait(ctx, receipt, Failure(build_reason(usage, receipt), BUDGET_CODE))
+        if not has_lease(ctx, receipt):
+            return _give_way(ctx, receipt)
         store.wait(receipt._replace(refusal_code=BUDGET_CODE).close(WAITING, ctx.now()))
+    if not store.is_unchanged(receipt) or not has_lease(ctx, receipt):
+        return _give_way(ctx, receipt)
     store.delete_open(receipt)
     return Result.of(receipt, Status.WAITING, job_id="", reason=HELD_REASON)
+
+
+def _give_way(ctx: Context, receipt: Receipt) -> Result:
+    ctx.log.warning("attempt_too_slow", key=receipt.key, receipt_id=receipt.id)
+    return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
 
 
 def build_reason(usage: Usage, receipt: Receipt) -> FailureReason:

@@ -83,3 +83,47 @@ def test_recording_whose_work_is_deferred_waits_until_it_is_done() -> None:
     pipeline.finish("s2", 480)
     pipeline.audit_when_due()
     assert (pipeline.count_jobs(), pipeline.list_waiting()) == (2, [])
+
+
+# What an attempt that holds a recording does next, when it is paused past its lease.
+PAUSES = {
+    "it looks for a report": ("before", "GET", "/waiting/"),
+    "it has reported": ("after", "PUT", ".error.json"),
+    "it has written that it waits": ("after", "PUT", "/waiting/"),
+}
+
+
+@pytest.mark.parametrize("name", PAUSES)
+def test_attempt_that_is_paused_while_it_holds_a_recording_gives_way_to_its_job(name: str) -> None:
+    pipeline = build_full()
+    upload = pipeline.build_upload("second.mp3")
+
+    def pause() -> None:
+        pipeline.finish("s1", 60)
+        assert pipeline.sweep_when_due().counts == {"submitted": 1}
+
+    when, method, key = PAUSES[name]
+    getattr(pipeline.cloud, when)(method, key, pause)
+    assert upload().status is Status.IN_PROGRESS
+    assert [receipt.job_id for receipt in pipeline.list_open()] == ["s2"]
+    assert pipeline.get_usage().reserved_s == 480
+    pipeline.audit_when_due()
+    assert pipeline.count_jobs() == 2
+    pipeline.finish("s2", 480)
+    pipeline.audit_when_due()
+    assert (pipeline.count_jobs(), pipeline.list_waiting()) == (2, [])
+    assert pipeline.get_text("second.mp3") == "words"
+    assert pipeline.get_error("second.mp3") is None
+
+
+def test_attempt_whose_open_receipt_is_of_another_one_keeps_it() -> None:
+    """The clocks of two functions differ: the sweep's says that the lease is over."""
+    pipeline = build_full()
+
+    def take() -> None:
+        (receipt,) = [each for each in pipeline.list_open() if each.key == "second.mp3"]
+        pipeline.ctx.receipts(INPUT_BUCKET).update(receipt._replace(nonce="other", attempt=2).with_job("s2"))
+
+    pipeline.cloud.after("PUT", "/waiting/", take)
+    assert pipeline.ingest("second.mp3").status is Status.IN_PROGRESS
+    assert [receipt.job_id for receipt in pipeline.list_open()] == ["s1", "s2"]
