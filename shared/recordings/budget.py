@@ -185,7 +185,10 @@ def build_reason(usage: Usage, receipt: Receipt) -> FailureReason:
 
 
 def release(cos: CosClient, settings: Settings, bucket: str, receipt_id: str) -> None:
-    """Delete the reservations of all attempts at a recording. One request, and one for each."""
+    """Delete the reservations of all attempts at a recording. One request, and one for each.
+
+    Call it while no later attempt can begin: before the receipt is deferred, or is deleted from open/.
+    """
     for item in cos.iter_objects(bucket, prefix=reserved_prefix(settings, receipt_id)):
         cos.delete(bucket, item.key)
 

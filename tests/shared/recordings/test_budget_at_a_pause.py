@@ -127,3 +127,17 @@ def test_attempt_whose_open_receipt_is_of_another_one_keeps_it() -> None:
     pipeline.cloud.after("PUT", "/waiting/", take)
     assert pipeline.ingest("second.mp3").status is Status.IN_PROGRESS
     assert [receipt.job_id for receipt in pipeline.list_open()] == ["s1", "s2"]
+
+
+def test_reservation_of_the_attempt_after_a_deferred_one_stays() -> None:
+    pipeline = BudgetPipeline(10)
+    pipeline.put_recording("second.mp3", 480)
+    pipeline.cloud.before("POST", "", raise_error(QueueFull(resource="q", status=403, code="QueueFull")))
+
+    def submit_at_once() -> None:
+        assert run_retry(pipeline) == "submitted"
+
+    pipeline.cloud.after("PUT", "/open/", submit_at_once, skip=1)
+    assert pipeline.ingest("second.mp3").status is Status.DEFERRED
+    assert pipeline.get_usage().reserved_s == 480
+    assert pipeline.upload_minutes("first.mp3", 9).status is Status.WAITING
