@@ -35,8 +35,8 @@ from shared.recordings.index import (
     reserved_prefix,
 )
 from shared.recordings.models import Result, Status
-from shared.recordings.outputs import report_wait
-from shared.recordings.receipt import BUDGET_CODE, WAITING, Receipt, Recording
+from shared.recordings.outputs import has_any_own_transcript, report_wait
+from shared.recordings.receipt import BUDGET_CODE, TRANSCRIBED, WAITING, Receipt, Recording
 from shared.recordings.receipt_store import STATE_METADATA
 from shared.recordings.submit import has_lease
 from shared.recordings.usage import estimate_seconds
@@ -146,15 +146,20 @@ def reserve(ctx: Context, receipt: Receipt) -> Usage | None:
 def hold(ctx: Context, receipt: Receipt, usage: Usage) -> Result:
     """Report once for each upload that the recording waits for a budget, and close its open receipt as WAITING.
 
+    Transcripts of the same content stay: they are paid for. It is reported again if the recording has failed since.
     An attempt that is paused past its lease gives way (IN_PROGRESS): another may have a job by then.
     """
     store = ctx.receipts(receipt.bucket)
     waiting = store.get_waiting(receipt.id)
-    is_reported = waiting is not None and waiting.refusal_code == BUDGET_CODE
+    done = store.get_done(receipt.id)
     if not has_lease(ctx, receipt):
         return _give_way(ctx, receipt)
-    if waiting is None or not is_reported or waiting.modified_s != receipt.modified_s:
-        report_wait(ctx, receipt, Failure(build_reason(usage, receipt), BUDGET_CODE))
+    if not _is_reported(receipt, waiting, done):
+        failure = Failure(build_reason(usage, receipt), BUDGET_CODE)
+        keeps_transcripts = (
+            done is not None and done.state is TRANSCRIBED and has_any_own_transcript(ctx, done)
+        )
+        report_wait(ctx, receipt, failure, keeps_transcripts=keeps_transcripts)
         if not has_lease(ctx, receipt):
             return _give_way(ctx, receipt)
         store.wait(receipt._replace(refusal_code=BUDGET_CODE).close(WAITING, ctx.now()))
@@ -162,6 +167,13 @@ def hold(ctx: Context, receipt: Receipt, usage: Usage) -> Result:
         return _give_way(ctx, receipt)
     store.delete_open(receipt)
     return Result.of(receipt, Status.WAITING, job_id="", reason=HELD_REASON)
+
+
+def _is_reported(receipt: Receipt, waiting: Receipt | None, done: Receipt | None) -> bool:
+    """Check whether the error object says already that this upload waits for a budget."""
+    if waiting is None or waiting.refusal_code != BUDGET_CODE or waiting.modified_s != receipt.modified_s:
+        return False
+    return done is None or done.finished_s <= waiting.finished_s
 
 
 def _give_way(ctx: Context, receipt: Receipt) -> Result:
