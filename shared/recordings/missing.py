@@ -20,6 +20,7 @@ from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectSummary
 
 FORGOTTEN_REASON = "it was forgotten"
+_MAY_WAIT = frozenset({Status.WAITING, Status.IN_PROGRESS, Status.DEFERRED})
 
 
 class ReceiptEntry(NamedTuple):
@@ -80,9 +81,19 @@ def ingest_missing(ctx: Context, missing: MissingRecording) -> Result:
     if missing.receipt is None and is_forgotten(ctx, missing.recording, missing.modified_s):
         return Result(Status.SKIPPED, bucket, key, reason=FORGOTTEN_REASON)
     result = ingest(ctx, bucket, key)
-    if missing.is_waiting and result.status is not Status.WAITING:
-        ctx.receipts(bucket).delete_waiting(missing.recording.id)
+    if missing.is_waiting:
+        clear_waiting(ctx, missing.recording, result)
     return result
+
+
+def clear_waiting(ctx: Context, recording: Recording, result: Result) -> None:
+    """Remove the waiting receipt of a recording that was ingested, unless it waits, or may wait at any moment.
+
+    While its work is open, an attempt may end in waiting/: it deletes its open receipt next, and nothing else would be
+    left of the recording. The next audit removes the receipt.
+    """
+    if result.status not in _MAY_WAIT:
+        ctx.receipts(recording.bucket).delete_waiting(recording.id)
 
 
 def _iter_receipts(ctx: Context, bucket: str, prefix: str, after_key: str) -> Iterator[ReceiptEntry]:
