@@ -74,8 +74,8 @@ class Workspace:
             advice = f". {local}" if endpoint else ". Check the network of this machine"
         elif error.code in _KEY_CODES:
             advice = (
-                ". The id and the secret of the key do not belong together, or the clock of this machine is wrong: check "
-                f"TENCENT_SECRET_ID and TENCENT_SECRET_KEY in {self.commands.env_file}"
+                ". The id and the secret of the key do not belong together, or the clock of this machine is wrong: "
+                f"check TENCENT_SECRET_ID and TENCENT_SECRET_KEY in {self.commands.env_file}"
             )
         elif error.status in _DENIED_STATUSES:
             advice = (

@@ -33,6 +33,7 @@ from shared.recordings.index import (
     parse_reserved_key,
     reserved_key,
     reserved_prefix,
+    select_longest,
 )
 from shared.recordings.models import Result, Status
 from shared.recordings.outputs import has_any_own_transcript, report_wait
@@ -280,7 +281,7 @@ def _read_each(
 
 
 def _iter_finished(settings: Settings, from_s: int, cos: CosClient, bucket: str) -> Iterator[FinishedEntry]:
-    return RecordingIndex(cos, settings, bucket).iter_finished(from_s=from_s)
+    return select_longest(RecordingIndex(cos, settings, bucket).iter_finished(from_s=from_s))
 
 
 def _iter_reservations(settings: Settings, cos: CosClient, bucket: str) -> Iterator[_Reservation]:
