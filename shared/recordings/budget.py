@@ -221,6 +221,11 @@ class BudgetRoom:
         """Look at the index, and remove reservations that are too old. Raises CloudError and DeadlineExceeded."""
         self._left_s = _look(ctx, removes_stale=True).usage.left_s
 
+    @property
+    def is_empty(self) -> bool:
+        """Check whether nothing is left."""
+        return self._left_s <= 0
+
     def has_room(self, recording: Recording) -> bool:
         """Check whether a recording may have room."""
         return estimate_seconds(recording.key, recording.size) <= self._left_s

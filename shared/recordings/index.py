@@ -118,6 +118,9 @@ def forgotten_key(settings: Settings, recording: Recording) -> str:
     return index_prefix(settings, "forgotten/") + digest
 
 
+FORGOTTEN_REASON = "it was forgotten"
+
+
 def is_forgotten(ctx: Context, recording: Recording, modified_s: float) -> bool:
     """Check whether the operator had this recording forgotten, and it was not uploaded again since. One request.
 
@@ -169,7 +172,10 @@ class RecordingIndex:
         self._put(finished_key(self._settings, FinishedEntry(int(ended_s), receipt.id, whole_s)))
 
     def iter_finished(self, *, from_s: float = 0.0, before_s: float | None = None) -> Iterator[FinishedEntry]:
-        """Yield the jobs that ended in this time, the newest first; `select_longest` for sums. One request for 1,000."""
+        """Yield the jobs that ended in this time, the newest first. One request for each 1,000.
+
+        For sums see `select_longest`.
+        """
         prefix = index_prefix(self._settings, "finished/")
         marker = "" if before_s is None else f"{prefix}{_LAST_SECOND - int(before_s):010}/~"
         for item in self._cos.iter_objects(self._bucket, prefix=prefix, marker=marker):
