@@ -28,6 +28,7 @@ from shared.recordings.filters import check_skipped
 from shared.recordings.ingest import ingest, is_same_upload, reopen_with_job, start_new_work
 from shared.recordings.keys import done_prefix, open_prefix
 from shared.recordings.limiter import InFlightLimiter
+from shared.recordings.missing import clear_waiting
 from shared.recordings.models import Result, Status
 from shared.recordings.options import choose_for_recording
 from shared.recordings.outputs import has_own_transcripts
@@ -107,7 +108,7 @@ class Retrier:
                     "it is in an archive: restore it in the COS console, it is then submitted automatically"
                 )
                 return Outcome(bucket, key, "waiting", detail)
-            return self._ingest(bucket, key, waiting_id=recording.id)
+            return self._ingest(bucket, key, waiting=recording)
         if done is None:
             skipped = check_skipped(self._ctx.settings, bucket, key)
             reason = f"it is not a recording: {skipped.reason}" if skipped else "it has no receipt"
@@ -132,11 +133,11 @@ class Retrier:
             return self._retry_failed(receipt, None)
         return Outcome(bucket, key, "failed", "the object is not there any more")
 
-    def _ingest(self, bucket: str, key: str, *, waiting_id: str = "") -> Outcome:
+    def _ingest(self, bucket: str, key: str, *, waiting: Recording | None = None) -> Outcome:
         """Take what was uploaded since, or waits, as the audit does."""
         result = ingest(self._ctx, bucket, key)
-        if waiting_id and result.status is not Status.WAITING:
-            self._ctx.receipts(bucket).delete_waiting(waiting_id)
+        if waiting:
+            clear_waiting(self._ctx, waiting, result)
         return self._describe(result)
 
     def _continue(self, receipt: Receipt) -> Outcome:

@@ -256,7 +256,12 @@ TABLE = (
         _ON.INDEX,
         "the recording is submitted once more, or the budget has no room",
     ),
-    Grant("upload", "cos:GetObject", _ON.INDEX, "whether the warning about the budget was given"),
+    Grant(
+        "upload",
+        "cos:GetObject",
+        _ON.INDEX,
+        "whether the recording was forgotten, or the budget's warning given",
+    ),
     Grant("upload", "cos:GetObject", _ON.HOT_WORDS, "which template has the hot words of the recording"),
     Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, "submits the job"),
     Grant("upload", "cam:PassRole", _ON.CI_ROLE, "the job runs with that role (CI document 1045/73385)"),

@@ -10,18 +10,22 @@ before it lists all others, so of two at once at least one sees the other: what 
 in flight never pass the budget together. The real lengths can: by what the jobs in flight are longer than estimated.
 
 The index has no deployment in it: deployments with one output bucket and one STATE_PREFIX have one budget.
+A bucket of another region counts for its own recordings only.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from shared.errors import AlreadyExists, CloudError, NotFound
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure, FailureKind, FailureReason
 from shared.recordings.index import (
+    FinishedEntry,
     RecordingIndex,
     get_month,
     get_month_start_s,
@@ -29,11 +33,13 @@ from shared.recordings.index import (
     parse_reserved_key,
     reserved_key,
     reserved_prefix,
+    select_longest,
 )
 from shared.recordings.models import Result, Status
-from shared.recordings.outputs import report_wait
-from shared.recordings.receipt import BUDGET_CODE, WAITING, Receipt, Recording
+from shared.recordings.outputs import has_any_own_transcript, report_wait
+from shared.recordings.receipt import BUDGET_CODE, TRANSCRIBED, WAITING, Receipt, Recording
 from shared.recordings.receipt_store import STATE_METADATA
+from shared.recordings.submit import has_lease
 from shared.recordings.usage import estimate_seconds
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
@@ -63,6 +69,7 @@ _NEXT_STEP_TOO_LONG = (
     ),
     "该录音超过整月的预算。请调大 MONTHLY_MINUTES 并运行 scribe deploy，六小时内会自动提交。",
 )
+_EntryT = TypeVar("_EntryT")
 _PENDING, _STORED = b"pending", b"stored"
 
 
@@ -138,15 +145,41 @@ def reserve(ctx: Context, receipt: Receipt) -> Usage | None:
 
 
 def hold(ctx: Context, receipt: Receipt, usage: Usage) -> Result:
-    """Report once for each upload that the recording waits for a budget, and close its open receipt as WAITING."""
+    """Report once for each upload that the recording waits for a budget, and close its open receipt as WAITING.
+
+    Transcripts of the same content stay: they are paid for. It is reported again if the recording has failed since.
+    An attempt that is paused past its lease gives way (IN_PROGRESS): another may have a job by then.
+    """
     store = ctx.receipts(receipt.bucket)
     waiting = store.get_waiting(receipt.id)
-    is_reported = waiting is not None and waiting.refusal_code == BUDGET_CODE
-    if waiting is None or not is_reported or waiting.modified_s != receipt.modified_s:
-        report_wait(ctx, receipt, Failure(build_reason(usage, receipt), BUDGET_CODE))
+    done = store.get_done(receipt.id)
+    if not has_lease(ctx, receipt):
+        return _give_way(ctx, receipt)
+    if not _is_reported(receipt, waiting, done):
+        failure = Failure(build_reason(usage, receipt), BUDGET_CODE)
+        keeps_transcripts = (
+            done is not None and done.state is TRANSCRIBED and has_any_own_transcript(ctx, done)
+        )
+        report_wait(ctx, receipt, failure, keeps_transcripts=keeps_transcripts)
+        if not has_lease(ctx, receipt):
+            return _give_way(ctx, receipt)
         store.wait(receipt._replace(refusal_code=BUDGET_CODE).close(WAITING, ctx.now()))
+    if not store.is_unchanged(receipt) or not has_lease(ctx, receipt):
+        return _give_way(ctx, receipt)
     store.delete_open(receipt)
     return Result.of(receipt, Status.WAITING, job_id="", reason=HELD_REASON)
+
+
+def _is_reported(receipt: Receipt, waiting: Receipt | None, done: Receipt | None) -> bool:
+    """Check whether the error object says already that this upload waits for a budget."""
+    if waiting is None or waiting.refusal_code != BUDGET_CODE or waiting.modified_s != receipt.modified_s:
+        return False
+    return done is None or done.finished_s <= waiting.finished_s
+
+
+def _give_way(ctx: Context, receipt: Receipt) -> Result:
+    ctx.log.warning("attempt_too_slow", key=receipt.key, receipt_id=receipt.id)
+    return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
 
 
 def build_reason(usage: Usage, receipt: Receipt) -> FailureReason:
@@ -170,7 +203,10 @@ def build_reason(usage: Usage, receipt: Receipt) -> FailureReason:
 
 
 def release(cos: CosClient, settings: Settings, bucket: str, receipt_id: str) -> None:
-    """Delete the reservations of all attempts at a recording. One request, and one for each."""
+    """Delete the reservations of all attempts at a recording. One request, and one for each.
+
+    Call it while no later attempt can begin: before the receipt is deferred, or is deleted from open/.
+    """
     for item in cos.iter_objects(bucket, prefix=reserved_prefix(settings, receipt_id)):
         cos.delete(bucket, item.key)
 
@@ -207,21 +243,19 @@ def _look(ctx: Context, own_id: str = "", own_key: str = "", *, removes_stale: b
     settings = ctx.settings
     month = get_month(ctx.now())
     reserved: list[_Reservation] = []
-    for bucket, cos in _iter_state_buckets(ctx):
-        for each in _iter_reservations(cos, settings, bucket):
-            is_stale = ctx.now() - each.written_s > _get_max_age_s(settings)
-            is_replaced = each.receipt_id == own_id and each.key != own_key
-            if is_replaced or (is_stale and removes_stale):
-                cos.delete(bucket, each.key)
-            elif not is_stale:
-                reserved.append(each)
+    for cos, each in _read_each(ctx, partial(_iter_reservations, settings)):
+        is_stale = ctx.now() - each.written_s > _get_max_age_s(settings)
+        is_replaced = each.receipt_id == own_id and each.key != own_key
+        if is_replaced or (is_stale and removes_stale):
+            cos.delete(each.bucket, each.key)
+        elif not is_stale:
+            reserved.append(each)
     written_s = {each.receipt_id: each.written_s for each in reserved}
     finished_s, ended_ids = 0, set()
-    for bucket, cos in _iter_state_buckets(ctx):
-        for entry in RecordingIndex(cos, settings, bucket).iter_finished(from_s=get_month_start_s(month)):
-            finished_s += entry.seconds
-            if entry.ended_s > written_s.get(entry.receipt_id, entry.ended_s):
-                ended_ids.add(entry.receipt_id)
+    for _, entry in _read_each(ctx, partial(_iter_finished, settings, get_month_start_s(month))):
+        finished_s += entry.seconds
+        if entry.ended_s > written_s.get(entry.receipt_id, entry.ended_s):
+            ended_ids.add(entry.receipt_id)
     in_flight = tuple(each for each in reserved if each.receipt_id not in ended_ids)
     reserved_s = sum(each.seconds for each in in_flight)
     return _Look(Usage(month, finished_s, reserved_s, settings.monthly_minutes * _S_PER_MINUTE), in_flight)
@@ -235,7 +269,27 @@ def _iter_state_buckets(ctx: Context) -> Iterator[tuple[str, CosClient]]:
         yield bucket, cos
 
 
-def _iter_reservations(cos: CosClient, settings: Settings, bucket: str) -> Iterator[_Reservation]:
+def _read_each(
+    ctx: Context, read: Callable[[CosClient, str], Iterator[_EntryT]]
+) -> Iterator[tuple[CosClient, _EntryT]]:
+    """Yield what `read` finds in every output bucket, and the client for it. One that is not there counts as empty.
+
+    A bucket that is not in the region of the others is looked for in that of the event, where its own recordings are.
+    """
+    for bucket, cos in _iter_state_buckets(ctx):
+        for region in dict.fromkeys((cos.region, ctx.output_cos.region)):
+            regional = cos.for_region(region)
+            with suppress(NotFound):
+                for entry in read(regional, bucket):
+                    yield regional, entry
+                break
+
+
+def _iter_finished(settings: Settings, from_s: int, cos: CosClient, bucket: str) -> Iterator[FinishedEntry]:
+    return select_longest(RecordingIndex(cos, settings, bucket).iter_finished(from_s=from_s))
+
+
+def _iter_reservations(settings: Settings, cos: CosClient, bucket: str) -> Iterator[_Reservation]:
     for item in cos.iter_objects(bucket, prefix=index_prefix(settings, "reserved/")):
         entry = parse_reserved_key(settings, item.key)
         if entry:
@@ -262,10 +316,15 @@ def _warn(ctx: Context, receipt: Receipt, usage: Usage) -> None:
 
 
 def _give_warning(ctx: Context, receipt: Receipt, usage: Usage) -> None:
-    announcer = ctx.announcer
-    if announcer is None and ctx.settings.targets:
+    if ctx.announcer is None and ctx.settings.targets:
         return  # a command of the operator: the next function does it
-    bucket, cos = next(_iter_state_buckets(ctx))
+    for bucket, cos in _iter_state_buckets(ctx):
+        with suppress(NotFound):  # the bucket is not there: the next one has the note
+            _note_warning(ctx, receipt, usage, cos, bucket)
+            return
+
+
+def _note_warning(ctx: Context, receipt: Receipt, usage: Usage, cos: CosClient, bucket: str) -> None:
     minutes = usage.budget_s // _S_PER_MINUTE
     key = f"{index_prefix(ctx.settings, 'budget/')}{usage.month}.{minutes}.{WARNING_PERCENT}"
     try:
@@ -286,6 +345,6 @@ def _give_warning(ctx: Context, receipt: Receipt, usage: Usage) -> None:
         "in_flight_minutes": usage.reserved_s // _S_PER_MINUTE,
     }
     ctx.log.warning("budget_warning", **members)
-    if announcer:
-        announcer.announce_budget(ctx, receipt, members)
+    if ctx.announcer:
+        ctx.announcer.announce_budget(ctx, receipt, members)
     cos.put(bucket, key, _STORED, metadata=STATE_METADATA)

@@ -165,7 +165,8 @@ def _ingest_again(
 ) -> Result:
     """Handle transcribed content that was uploaded again: COS reports another time than the receipt.
 
-    With other options for the job (changed_options.py) it is new work. Otherwise its transcript may have been
+    With other options for the job (changed_options.py) it is new work, also if that has waited for the budget since its
+    upload. Otherwise its transcript may have been
     overwritten by that of other content, or has another title or another name (OUTPUT_NAMES) now: then the receipt is
     reopened with the paid job, and the sweep writes its transcripts again. An object that was only touched (its
     metadata or its storage class changed by a copy onto itself) still has its transcripts: nothing is to do.
@@ -175,6 +176,10 @@ def _ingest_again(
     if choice.invalid and not is_stale:
         return _report_invalid_again(ctx, head, done, choice.invalid)
     difference = NO_DIFFERENCE if is_stale else compare_options(done, choice, is_upload=is_upload)
+    if not (is_stale or is_upload or difference.job):
+        as_upload = compare_options(done, choice, is_upload=True)
+        if as_upload.job and _is_held(ctx, done):
+            difference = as_upload
     if difference.job:
         if head.is_archived:
             # Its transcripts stay until it is restored: the time of the receipt still differs then.
@@ -195,6 +200,14 @@ def _ingest_again(
         log_choice(ctx, recording.key, choice)
     changed = take_text_options(named, choice) if difference.text else named
     return reopen_with_job(ctx, head.modified_s, done, changed)
+
+
+def _is_held(ctx: Context, done: Receipt) -> bool:
+    """Check whether an upload of transcribed content with other options waits for the budget. One request."""
+    waiting = ctx.receipts(done.bucket).get_waiting(done.id)
+    return (
+        waiting is not None and waiting.refusal_code == BUDGET_CODE and waiting.finished_s > done.finished_s
+    )
 
 
 def reopen_with_job(ctx: Context, modified_s: float, done: Receipt, changed: Receipt) -> Result:

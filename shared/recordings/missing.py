@@ -20,6 +20,8 @@ from shared.recordings.receipt import Recording, sortable_key
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectSummary
 
+_MAY_WAIT = frozenset({Status.WAITING, Status.IN_PROGRESS, Status.DEFERRED})
+
 
 class ReceiptEntry(NamedTuple):
     """A receipt in a listing. `is_waiting`: its recording could not be submitted when it was last looked at."""
@@ -92,8 +94,8 @@ def ingest_missing(ctx: Context, missing: MissingRecording) -> Result:
         return Result(Status.SKIPPED, bucket, key, reason=FORGOTTEN_REASON)
     # A receipt in the listing can have been forgotten since: then `ingest` looks for the mark.
     result = ingest(ctx, bucket, key, is_remembered=is_new)
-    if missing.is_waiting and result.status is not Status.WAITING:
-        ctx.receipts(bucket).delete_waiting(missing.recording.id)
+    if missing.is_waiting:
+        clear_waiting(ctx, missing.recording, result)
     return result
 
 
@@ -114,6 +116,16 @@ def remove_unused(ctx: Context, bucket: str, receipt_id: str) -> bool:
         pass
     store.delete_waiting(receipt_id)
     return True
+
+
+def clear_waiting(ctx: Context, recording: Recording, result: Result) -> None:
+    """Remove the waiting receipt of a recording that was ingested, unless it waits, or may wait at any moment.
+
+    While its work is open, an attempt may end in waiting/: it deletes its open receipt next, and nothing else would be
+    left of the recording. The next audit removes the receipt.
+    """
+    if result.status not in _MAY_WAIT:
+        ctx.receipts(recording.bucket).delete_waiting(recording.id)
 
 
 def _iter_receipts(ctx: Context, bucket: str, prefix: str, after_key: str) -> Iterator[ReceiptEntry]:

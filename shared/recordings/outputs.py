@@ -82,9 +82,10 @@ def write_error_object(ctx: Context, receipt: Receipt, failure: Failure) -> None
     _remove_others(ctx, receipt, _list_outputs(ctx, receipt), kept=(ERROR_EXTENSION,))
 
 
-def report_wait(ctx: Context, receipt: Receipt, failure: Failure) -> None:
+def report_wait(ctx: Context, receipt: Receipt, failure: Failure, *, keeps_transcripts: bool = False) -> None:
     """Write the error object of a recording that is submitted later without a new upload, and announce it."""
-    write_error_object(ctx, receipt, failure)
+    write = add_error_object if keeps_transcripts else write_error_object
+    write(ctx, receipt, failure)
     if ctx.announcer:
         ctx.announcer.announce_failed(ctx, receipt, failure)
 

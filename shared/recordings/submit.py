@@ -135,14 +135,17 @@ def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
 
 
 def keep_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:
-    """Store a deferred receipt, and release its claim: there would be one for each try, for as long as it waits."""
+    """Store a deferred receipt, and release its claim: there would be one for each try, for as long as it waits.
+
+    Its reservation is released before: once the receipt is deferred, the next attempt may have one.
+    """
     store = ctx.receipts(receipt.bucket)
-    store.update(deferred)
     if ctx.settings.monthly_minutes:
         from shared.recordings.budget import release  # noqa: PLC0415 - as in _reserve
 
         bucket = ctx.settings.output_bucket_for(receipt.bucket)
         release(ctx.output_cos, ctx.settings, bucket, receipt.id)
+    store.update(deferred)
     if receipt.attempt > 1:
         store.release_claim(receipt)
 

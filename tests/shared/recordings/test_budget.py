@@ -9,6 +9,7 @@ import pytest
 from shared.errors import OutcomeUnknown, QueueFull, RequestRejected
 from shared.recordings.budget import HELD_REASON, STALE_AFTER_S, Usage
 from shared.recordings.index import get_month_start_s
+from shared.recordings.ingest import ingest
 from shared.recordings.models import Status
 from shared.recordings.receipt import BUDGET_CODE, FAILED, TRANSCRIBED
 from tests.helpers.budgets import BudgetPipeline
@@ -340,3 +341,28 @@ def test_job_that_ends_between_two_listings_is_counted_once() -> None:
     pipeline.cloud.clock.advance(5)
     pipeline.cloud.after("LIST", "index/", lambda: pipeline.finish("s1", 350))
     assert pipeline.get_usage() == Usage(MONTH, 350, 0, 600)
+
+
+def test_output_bucket_that_is_not_there_counts_as_empty() -> None:
+    pipeline = BudgetPipeline(10, input_buckets=("gone-1250000000", INPUT_BUCKET), output_bucket="")
+    assert pipeline.upload_minutes("a.mp3", 8).status is Status.SUBMITTED
+    assert pipeline.upload_minutes("b.mp3", 3).status is Status.WAITING
+    assert pipeline.get_usage() == Usage(MONTH, 0, 480, 600)
+    assert pipeline.get_events("warning") == ["budget_warning"]
+    pipeline.set_budget(20)
+    assert pipeline.audit_when_due().counts["submitted"] == 1
+
+
+def test_output_bucket_in_another_region_counts_for_its_own_recordings() -> None:
+    other = "calls-1250000000"
+    pipeline = BudgetPipeline(10, input_buckets=(INPUT_BUCKET, other), output_bucket="")
+    pipeline.cloud.buckets[other] = {}
+    pipeline.cloud.regions[other] = "ap-shanghai"
+    ctx = pipeline.ctx.for_region("ap-shanghai")
+    assert pipeline.upload_minutes("a.mp3", 4).status is Status.SUBMITTED
+    statuses = []
+    for key in ("b.mp3", "c.mp3"):
+        pipeline.put_recording(key, 300, other)
+        statuses.append(ingest(ctx, other, key).status)
+    assert statuses == [Status.SUBMITTED, Status.WAITING]
+    assert pipeline.upload_minutes("d.mp3", 2).status is Status.SUBMITTED
