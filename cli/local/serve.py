@@ -110,7 +110,7 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
         "",
         "In another terminal:",
         f"  {escape_markup(command)} invoke upload events/cos-put.json",
-        f"  {escape_markup(command)} {doctor.removeprefix('scribe ')}    (also deploy and remove)",
+        f"  {escape_markup(command)} {doctor.removeprefix('scribe ')}    (and every other command)",
         "",
         f"Any COS client: region {emulator.region}, HTTP proxy {emulator.endpoint}, scheme http,",
         f"secret id {emulator.secret_id}, secret key {emulator.secret_key}. To copy:",

@@ -61,7 +61,8 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         ] = "",
         *,
         state: Annotated[
-            StateChoice | None, typer.Option(help="Only this state. Default: all, of done ones the newest.")
+            StateChoice | None,
+            typer.Option(help="Only this state. Default: all; of those that are done, the newest."),
         ] = None,
         since: Since = "",
         limit: Annotated[
@@ -139,7 +140,8 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         missed: Annotated[
             bool,
             typer.Option(
-                "--missed", help="Only what no event reported, instead of within six hours; respects SINCE."
+                "--missed",
+                help="Only uploads that Scribe did not notice. It finds them itself within six hours; this is at once.",
             ),
         ] = False,
         bucket: Annotated[

@@ -143,6 +143,7 @@ class _Command:
         try:
             for bucket in buckets:
                 self._submit_bucket(self._backfill, bucket)
+            self._backfill.check_budget()
         finally:
             view.stop()
 

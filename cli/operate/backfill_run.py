@@ -19,10 +19,12 @@ from cli.operate.reasons import RefusalWatch, Stopped
 from cli.operate.workspace import Workspace
 from cli.output import escape_line
 from shared.errors import CloudError, RequestRejected, SettingsError, safe_error_message
+from shared.recordings.budget import BudgetRoom
 from shared.recordings.context import Context
 from shared.recordings.failures import ARCHIVED as ARCHIVED_REASON
+from shared.recordings.index import FORGOTTEN_REASON
 from shared.recordings.limiter import InFlightLimiter
-from shared.recordings.missing import FORGOTTEN_REASON, MissingRecording, ingest_missing
+from shared.recordings.missing import MissingRecording, ingest_missing
 from shared.recordings.models import Result, Status
 
 POLL_S = 5.0  # between two looks at a full queue
@@ -41,7 +43,9 @@ COUNTED = (
     "refused",
     "skipped",
     "forgotten",
+    "no_room",
 )
+_MAX_NAMED = 3
 _NAMES = {
     Status.SUBMITTED: "submitted",
     Status.DEFERRED: "deferred",
@@ -104,6 +108,8 @@ class Backfill:
         self._slots = Slots(workspace.ctx, lambda: view.show(self.counts, is_waiting=True))
         self.counts: Counter[str] = Counter()
         self.errors: list[dict[str, str]] = []
+        self._room: BudgetRoom | None = None  # read when the first recording has none
+        self._unfit: list[str] = []
 
     def run(self, bucket: str) -> None:
         """Take everything of a bucket. Raises Stopped, and CloudError if the bucket cannot be listed."""
@@ -112,14 +118,28 @@ class Backfill:
                 self._take(candidate, candidate.missing)
                 self._view.show(self.counts)
 
+    def check_budget(self) -> None:
+        """Raise Stopped if the budget of this month had no room for some recordings."""
+        if self._unfit:
+            others = len(self._unfit) - _MAX_NAMED
+            more = f" and {others:,} others" if others > 0 else ""
+            names = escape_line(", ".join(self._unfit[:_MAX_NAMED]))
+            raise Stopped(f"the budget of this month has no room for {names}{more}")
+
     def _take(self, candidate: Candidate, missing: MissingRecording) -> None:
         ctx, recording = self._ctx, missing.recording
         needs_slot = not candidate.reason
+        if needs_slot and self._room and not self._room.has_room(recording):
+            self.counts["no_room"] += 1
+            self._unfit.append(f"{recording.bucket}/{recording.key}")
+            return
         if needs_slot:
             self._take_slot(recording.bucket)
         try:
             result = ingest_missing(ctx, missing)
             self._count(result)
+            if self._room and result.status is Status.SUBMITTED:
+                self._room.note_submitted(recording)
         except (Stopped, SettingsError):
             raise
         except Exception as error:  # noqa: BLE001 - errors of one recording do not stop the others
@@ -142,13 +162,25 @@ class Backfill:
         name = "forgotten" if result.reason == FORGOTTEN_REASON else _NAMES.get(result.status, "done")
         if result.status is Status.WAITING and result.reason != ARCHIVED_REASON.message:
             self.counts[name] += 1
-            raise Stopped(escape_line(f"{result.bucket}/{result.key} waits: {result.reason}"))
+            self._go_on_with_what_fits(result)
+            return
         try:
             refusal = self._watch.check_result(self._ctx, result)
         except Stopped:
             self.counts["refused"] += 1
             raise
         self.counts["refused" if refusal else name] += 1
+
+    def _go_on_with_what_fits(self, held: Result) -> None:
+        """Look at what is left of the budget. Raises Stopped if that is nothing, or cannot be read."""
+        name = f"{held.bucket}/{held.key}"
+        self._unfit.append(name)
+        try:
+            self._room = BudgetRoom(self._ctx)
+        except CloudError as error:
+            raise Stopped(str(self._workspace.advise(error))) from None
+        if self._room.is_empty:
+            raise Stopped(escape_line(f"{name} waits: {held.reason}"))
 
     def _add_error(self, missing: MissingRecording, error: Exception) -> None:
         """Note an error of one recording. Raises Stopped if it is one of every other recording as well."""

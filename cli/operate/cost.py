@@ -30,6 +30,7 @@ from shared.recordings.index import (
     get_month_start_s,
     get_next_month,
     read_receipt_id,
+    select_longest,
 )
 from shared.transcript.formats.csv_table import guard_cell
 
@@ -127,7 +128,7 @@ def read_costs(workspace: Workspace, month: str) -> CostReport:
     for state_bucket in workspace.state_buckets:
         index = RecordingIndex(workspace.ctx.output_cos, workspace.settings, state_bucket)
         try:
-            entries += index.iter_finished(from_s=start_s, before_s=end_s)
+            entries += select_longest(index.iter_finished(from_s=start_s, before_s=end_s))
         except CloudError as error:
             raise workspace.advise(error) from None
     return build_report(month, entries, price, workspace.settings.monthly_minutes or None)

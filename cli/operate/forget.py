@@ -81,7 +81,7 @@ def forget(
 ) -> bool:
     """List what would be deleted, ask, delete. True if nothing is left. `confirm` asks; None does not ask.
 
-    Raises OperatorError if nothing is there to forget, or nothing can be read.
+    Raises OperatorError if one of the names means nothing, before anything is changed, or if nothing can be read.
     """
     if options.as_json and confirm:
         raise OperatorError("nothing was changed: --json asks no questions. Add --yes")
@@ -108,10 +108,15 @@ class Forget:
     def run(self, console: Console, confirm: Callable[[str], bool] | None) -> bool:
         """Run the command. Raises OperatorError and CloudError."""
         unknown, found = self._find()
-        if not found and unknown:
-            raise OperatorError("; ".join(unknown))
+        if unknown:
+            # A space without quotes makes two arguments of one, and one of them may be a whole folder.
+            hint = " (a name with spaces needs quotes)" if len(self._selectors) > 1 else ""
+            left = f". {self._describe_unexplained()}" if self._finder.unexplained else ""
+            raise OperatorError(f"nothing was changed: {'; '.join(unknown)}{hint}{left}")
         if not found and not self._options.as_json:
             console.print("Scribe has nothing of the recordings there.")
+            if self._finder.unexplained:
+                console.print(self._describe_unexplained(), markup=False, soft_wrap=True)
             return True
         chosen = [item for item in found if not item.busy and self.list_objects(item)]
         outcomes = {item.key: Outcome(item, BUSY, item.busy) for item in found if item.busy}
@@ -131,9 +136,8 @@ class Forget:
             done = sum(outcome.status == FORGOTTEN for outcome in outcomes.values())
             console.print(f"Stopped: {done} of {len(chosen)} are forgotten. The same command goes on.")
             raise
-        self._report(console, [outcomes[key] for key in sorted(outcomes)], unknown)
-        is_forgotten = all(outcome.status in {FORGOTTEN, NOTHING} for outcome in outcomes.values())
-        return is_forgotten and not unknown
+        self._report(console, [outcomes[key] for key in sorted(outcomes)])
+        return all(outcome.status in {FORGOTTEN, NOTHING} for outcome in outcomes.values())
 
     def _find(self) -> tuple[list[str], list[RecordingObjects]]:
         """Return a message for each argument that means nothing, and what there is."""
@@ -159,6 +163,13 @@ class Forget:
         )
         hint = f". Close to it: {join_words([escape_line(key) for key in close])}" if close else ""
         return f"{name} is unknown: there is no such recording, and nothing of it{hint}"
+
+    def _describe_unexplained(self) -> str:
+        names = [f"{self._state_bucket}/{key}" for key in self._finder.unexplained]
+        return escape_line(
+            "Nothing shows that these outputs are of these recordings, and not of another recording or deployment, so "
+            f"they stay: {join_words(names)}. Delete them yourself if they are yours"
+        )
 
     def list_objects(self, found: RecordingObjects) -> list[StoredObject]:
         """List what is deleted of a recording, in the order in which it goes."""
@@ -262,14 +273,14 @@ class Forget:
         )
         return f"{kept} Delete {objects:,} objects of {name}?"
 
-    def _report(self, console: Console, outcomes: Sequence[Outcome], unknown: Sequence[str]) -> None:
+    def _report(self, console: Console, outcomes: Sequence[Outcome]) -> None:
         is_changed = any(outcome.objects for outcome in outcomes)
         versioned, unchecked = self._list_versioned() if is_changed else ([], [])
         counts = Counter(outcome.status for outcome in outcomes)
         if self._options.as_json:
             document = {
                 "recordings": [outcome.as_json() for outcome in outcomes],
-                "unknown": list(unknown),
+                "unexplained": list(self._finder.unexplained),
                 "old_versions_stay_in": versioned,
                 "versioning_unknown_in": unchecked,
                 **{status: counts[status] for status in (FORGOTTEN, BUSY, ERROR, NOTHING)},
@@ -280,10 +291,10 @@ class Forget:
         for outcome in outcomes:
             if outcome.status != FORGOTTEN:
                 show(escape_line(f"{outcome.found.bucket}/{outcome.found.key}: {outcome.reason}"))
-        for message in unknown:
-            show(message)
         objects = sum(len(outcome.objects) for outcome in outcomes)
         show(f"{counts[FORGOTTEN]:,} forgotten: {objects:,} objects were deleted.")
+        if self._finder.unexplained:
+            show(self._describe_unexplained())
         if counts[BUSY]:
             show(f"{counts[BUSY]:,} not forgotten, because work is in flight: try again when it is done.")
         if versioned:

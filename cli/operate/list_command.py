@@ -200,7 +200,12 @@ class ListCommand:
             yield ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) + "."
         else:
             words = ", ".join(self._describe_filter())
-            yield f"No recording {words}." if words else "No recording is known yet."
+            yield f"Scribe knows no recording {words}." if words else "Scribe knows no recording yet."
+            if not self._options.state:
+                line = self._workspace.commands.line(
+                    "backfill", *([self._options.prefix] if self._options.prefix else [])
+                )
+                yield f"`{line}` looks into the bucket, and changes nothing."
         if listing.has_more_done and counts[DONE]:
             yield f"Older ones that are done were left out: --limit {10 * self._options.limit} shows more."
         if listing.unread:

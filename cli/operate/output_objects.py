@@ -1,8 +1,8 @@
 """Finds the transcripts and error objects of recordings, under every name that they may have.
 
-Only what has Scribe's mark counts: a file of the user's below OUTPUT_PREFIX is not touched. A short name (`a.txt`)
-could be that of `a.mp3`, `a.m4a` or `a`; the claims on it (output_names.py) say whose it is. So could a name without or
-with the folder of the bucket, from before INPUT_BUCKETS changed: there, the job in the mark has to be its own.
+Only what has Scribe's mark counts: a file of the user's below OUTPUT_PREFIX is not touched. A name is no proof: a short
+one (`a.txt`) could be that of `a.mp3`, `a.m4a` or `a`, and another deployment may write to the same folder. So the job
+in the mark has to be one of the recording's own, or the JSON of that job, or the error object, has to name it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from cli.operate.stored import Kind, Selector, StoredObject
 from cli.operate.workspace import run_in_parallel
-from shared.errors import NotFound
+from shared.errors import NotFound, RequestRejected
 from shared.recordings.context import Context
 from shared.recordings.keys import (
     DISTINCT_NAME,
@@ -27,17 +27,15 @@ from shared.recordings.keys import (
     TRANSCRIPT_EXTENSIONS,
     TRANSCRIPT_MARK,
     get_stem,
-    name_claim_key,
-    name_claim_prefix,
     transcript_folder,
     transcript_key,
 )
 from shared.recordings.receipt import Receipt
 from shared.settings import Settings
+from shared.tencent.client import TOO_LARGE
 
 _EXTENSIONS = (*TRANSCRIPT_EXTENSIONS, ERROR_EXTENSION)
 _MAX_LISTED_BYTES = 700  # of a prefix: names that are longer may have been cut
-_MAX_ERROR_BYTES = 65_536
 
 
 class Found(Protocol):
@@ -51,14 +49,6 @@ class Found(Protocol):
         """The ids of its jobs."""
 
 
-class _Name(NamedTuple):
-    """A name that the outputs of a recording may have, without the extension. `is_current`: as the settings are now."""
-
-    base: str
-    output_name: str
-    is_current: bool
-
-
 class OutputFinder:
     """Finds the outputs of recordings of one bucket. Methods raise CloudError."""
 
@@ -67,7 +57,8 @@ class OutputFinder:
         self._bucket = bucket
         self._output_bucket = ctx.settings.output_bucket_for(bucket)
         self._selectors = selectors
-        self._claims: dict[str, frozenset[str]] = {}
+        self._others: set[str] = set()  # outputs of other recordings, as they say themselves
+        self.unexplained: tuple[str, ...] = ()
 
     @cached_property
     def _variants(self) -> tuple[Settings, ...]:
@@ -79,7 +70,10 @@ class OutputFinder:
     def add_outputs(
         self, keys: Collection[str], found: Mapping[str, Found], get: Callable[[str], Found]
     ) -> None:
-        """Add the outputs of what was `found`, of these other keys, and of everything below a prefix."""
+        """Add the outputs of what was `found`, of these other keys, and of everything below a prefix.
+
+        `unexplained` are then those that may be of them, but nothing shows it.
+        """
         named = {selector.text for selector in self._selectors if not selector.is_prefix}
         marks = self._read_marks()
         bases: dict[str, list[str]] = {}
@@ -88,28 +82,52 @@ class OutputFinder:
                 if output.endswith("." + extension):
                     bases.setdefault(output[: -len(extension) - 1], []).append(output)
         left = dict(marks)
+        named_outputs: set[str] = set()
         for key in sorted({*keys, *found, *named}):
-            for name in self._iter_names(key):
-                for output in bases.get(name.base, ()):
-                    if output in left and self._is_own(found.get(key), key, name, output, marks[output]):
+            for base in self._iter_bases(key):
+                for output in (each for each in bases.get(base, ()) if each in left):
+                    named_outputs.add(output)
+                    if key in found and _get_job_id(marks[output]) in found[key].job_ids:
                         self._add(get(key), output, left.pop(output))
-        self._add_orphans(left, found, get)
+        self._add_by_content(left, marks, get)
+        self.unexplained = tuple(
+            output
+            for output in left
+            if output not in self._others and (output in named_outputs or self._is_below(output))
+        )
 
-    def _add_orphans(
-        self, left: Mapping[str, str], found: Mapping[str, Found], get: Callable[[str], Found]
+    def _add_by_content(
+        self, left: dict[str, str], marks: Mapping[str, str], get: Callable[[str], Found]
     ) -> None:
-        """Add outputs below a prefix that no receipt explains: the key of their recording is below it too."""
-        candidates = {name.base for key in found for name in self._iter_names(key)}
-        for output, mark in left.items():
-            extension = max((each for each in _EXTENSIONS if output.endswith("." + each)), key=len)
-            base = output[: -len(extension) - 1]
-            if base in candidates:
-                continue  # perhaps of a recording whose job is in flight
-            for selector in self._selectors:
-                folder = transcript_folder(self._ctx.settings, self._bucket, selector.text)
-                if selector.is_prefix and output.startswith(folder + selector.text):
-                    self._add(get(base.removeprefix(folder)), output, mark)
-                    break
+        """Add outputs that no receipt explains, if they say themselves of which recording they are.
+
+        Another deployment, with another input bucket, may write to the same folder: a name alone proves nothing.
+        """
+        sources = {
+            output: [
+                source for source in _list_sources(output, mark) if source in marks and marks[source] == mark
+            ]
+            for output, mark in left.items()
+        }
+        owners = dict(
+            run_in_parallel(self._read_owner, sorted({each for some in sources.values() for each in some}))
+        )
+        for output, some in sources.items():
+            bucket, key = next((owner for owner in map(owners.get, some) if owner), ("", ""))
+            if not bucket:
+                continue
+            if bucket == self._bucket and any(selector.matches(key) for selector in self._selectors):
+                self._add(get(key), output, left.pop(output))
+            else:
+                self._others.add(output)
+
+    def _is_below(self, output: str) -> bool:
+        """Check whether an output is where those of a prefix are, as the settings are now."""
+        return any(
+            output.startswith(transcript_folder(self._ctx.settings, self._bucket, each.text) + each.text)
+            for each in self._selectors
+            if each.is_prefix
+        )
 
     def _add(self, found: Found, output: str, mark: str) -> None:
         kind = Kind.ERROR if mark == ERROR_MARK else Kind.TRANSCRIPT
@@ -132,7 +150,7 @@ class OutputFinder:
                     raw = (folder + selector.text).encode()[:_MAX_LISTED_BYTES]
                     prefixes[raw.decode("utf-8", "ignore")] = True
             else:
-                prefixes |= {name.base + ".": True for name in self._iter_names(selector.text)}
+                prefixes |= {base + ".": True for base in self._iter_bases(selector.text)}
         yield from prefixes
 
     def _list_keys(self, prefix: str) -> Iterator[str]:
@@ -144,51 +162,39 @@ class OutputFinder:
         except NotFound:
             return ""
 
-    def _iter_names(self, key: str) -> Iterator[_Name]:
-        """Yield the names that the outputs of a recording may have, each once."""
+    def _iter_bases(self, key: str) -> Iterator[str]:
+        """Yield the names that the outputs of a recording may have, without the extension, each once."""
         stem = get_stem(key)
         kinds = (FULL_NAME, *((SHORT_NAME,) if stem else ()), *((DISTINCT_NAME,) if stem == key else ()))
-        seen = set()
-        for settings in self._variants:
-            for kind in kinds:
-                base = transcript_key(settings, self._bucket, key, "", kind)[:-1]
-                if base not in seen:
-                    seen.add(base)
-                    yield _Name(base, kind, is_current=settings is self._variants[0])
+        bases = [
+            transcript_key(settings, self._bucket, key, "", kind)[:-1]
+            for settings in self._variants
+            for kind in kinds
+        ]
+        yield from dict.fromkeys(bases)
 
-    def _is_own(self, found: Found | None, key: str, name: _Name, output: str, mark: str) -> bool:
-        """Check whether an output under this name is of this recording and of no other."""
-        if name.is_current and self._is_name_own(found, key, name):
-            return True
-        if mark.startswith(TRANSCRIPT_MARK):
-            job_id = mark.removeprefix(TRANSCRIPT_MARK).strip()
-            return found is not None and job_id in found.job_ids
-        return self._is_error_of(key, output)
-
-    def _is_name_own(self, found: Found | None, key: str, name: _Name) -> bool:
-        """Check whether no other recording has its outputs under a name of the settings now."""
-        stem = get_stem(key)
-        if not stem or name.output_name == DISTINCT_NAME or (name.output_name == FULL_NAME and stem != key):
-            return True
-        settings = self._ctx.settings
-        claims = self._list_claims(stem)
-        own = name_claim_key(settings, self._bucket, key, stem, "")
-        if stem == key:  # its full name is its short one
-            return not any(claim.endswith(".owns") and claim != own + "owns" for claim in claims)
-        has_short_name = found is not None and any(r.output_name == SHORT_NAME for r in found.receipts)
-        return has_short_name or (own + "owns" in claims and own + "distinct" not in claims)
-
-    def _list_claims(self, stem: str) -> frozenset[str]:
-        if stem not in self._claims:
-            prefix = name_claim_prefix(self._ctx.settings, self._bucket, stem)
-            self._claims[stem] = frozenset(self._list_keys(prefix))
-        return self._claims[stem]
-
-    def _is_error_of(self, key: str, output: str) -> bool:
-        """Check whether an error object names this recording."""
+    def _read_owner(self, output: str) -> tuple[str, str] | None:
+        """Read of which recording a JSON transcript or an error object is: bucket and key. None if it says none."""
         try:
-            body = self._ctx.output_cos.get(self._output_bucket, output, max_bytes=_MAX_ERROR_BYTES).body
-            recording = json.loads(body)["recording"]
-            return bool((recording["bucket"], recording["key"]) == (self._bucket, key))
-        except (NotFound, ValueError, KeyError, TypeError):
-            return False
+            recording = json.loads(self._ctx.output_cos.get(self._output_bucket, output).body)["recording"]
+            return str(recording["bucket"]), str(recording["key"])
+        except (NotFound, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        except RequestRejected as error:
+            if error.code != TOO_LARGE:
+                raise
+            return None
+
+
+def _get_job_id(mark: str) -> str:
+    """Return the id of the job in the mark of a transcript; "" for an error object."""
+    return mark.removeprefix(TRANSCRIPT_MARK).strip() if mark.startswith(TRANSCRIPT_MARK) else ""
+
+
+def _list_sources(output: str, mark: str) -> list[str]:
+    """List what may say of which recording an output is: an error object itself, the JSON beside a transcript."""
+    if mark == ERROR_MARK:
+        return [output]
+    # `a.podcast.json` is a format of `a`, or the JSON of `a.podcast`.
+    endings = [f".{extension}" for extension in TRANSCRIPT_EXTENSIONS]
+    return [f"{output.removesuffix(ending)}.json" for ending in endings if output.endswith(ending)]

@@ -110,6 +110,7 @@ class ObjectFinder:
         self._state_bucket = workspace.settings.output_bucket_for(bucket)
         self._selectors = tuple(selectors)
         self.recordings: frozenset[str] = frozenset()  # the keys of all that are selected
+        self.unexplained: tuple[str, ...] = ()  # outputs that nothing shows to be of what is selected
         self._found: dict[str, RecordingObjects] = {}
         self._keys: dict[str, str] = {}  # of ids that do not have the whole key
 
@@ -124,7 +125,9 @@ class ObjectFinder:
         self._add_finished()
         self._add_notices()
         self._add_cursors()
-        OutputFinder(self._ctx, self._bucket, self._selectors).add_outputs(recordings, self._found, self._get)
+        outputs = OutputFinder(self._ctx, self._bucket, self._selectors)
+        outputs.add_outputs(recordings, self._found, self._get)
+        self.unexplained = outputs.unexplained
         self._add_recordings(recordings, with_recording=with_recording)
         found = [self._found[key] for key in sorted(self._found)]
         self._check_jobs(found)

@@ -23,6 +23,10 @@ from shared.tencent.client import TencentClient
 
 PARALLEL_REQUESTS = 16  # as many as COS answers without slowing down, and a small machine can sign
 _DENIED_STATUSES = (401, 403)
+_NETWORK_CODES = frozenset({"NoConnection", "NoAnswer"})
+_KEY_CODES = frozenset(
+    {"SignatureDoesNotMatch", "InvalidAccessKeyId", "SecretidNotExist", "RequestTimeTooSkewed"}
+)
 # Of a new checkout; nothing that these commands do depends on the token.
 _ANY_TOKEN = {TOKEN_NAME: "not-chosen-by-anybody-yet"}
 
@@ -64,7 +68,16 @@ class Workspace:
     def advise(self, error: CloudError) -> OperatorError:
         """Build the error that a command ends with after an error of the cloud: what, to what, and what to do."""
         advice = ""
-        if error.status in _DENIED_STATUSES:
+        endpoint = self.settings.cloud_endpoint
+        if error.code in _NETWORK_CODES:
+            local = f"nothing answers at {endpoint} (CLOUD_ENDPOINT): start `scribe local`"
+            advice = f". {local}" if endpoint else ". Check the network of this machine"
+        elif error.code in _KEY_CODES:
+            advice = (
+                ". The id and the secret of the key do not belong together, or the clock of this machine is wrong: "
+                f"check TENCENT_SECRET_ID and TENCENT_SECRET_KEY in {self.commands.env_file}"
+            )
+        elif error.status in _DENIED_STATUSES:
             advice = (
                 f". `{self.commands.line('policy', 'operator')}` prints what the key of the account needs"
             )

@@ -33,6 +33,7 @@ from shared.recordings.index import (
     parse_reserved_key,
     reserved_key,
     reserved_prefix,
+    select_longest,
 )
 from shared.recordings.models import Result, Status
 from shared.recordings.outputs import has_any_own_transcript, report_wait
@@ -221,6 +222,11 @@ class BudgetRoom:
         """Look at the index, and remove reservations that are too old. Raises CloudError and DeadlineExceeded."""
         self._left_s = _look(ctx, removes_stale=True).usage.left_s
 
+    @property
+    def is_empty(self) -> bool:
+        """Check whether nothing is left."""
+        return self._left_s <= 0
+
     def has_room(self, recording: Recording) -> bool:
         """Check whether a recording may have room."""
         return estimate_seconds(recording.key, recording.size) <= self._left_s
@@ -281,7 +287,7 @@ def _read_each(
 
 
 def _iter_finished(settings: Settings, from_s: int, cos: CosClient, bucket: str) -> Iterator[FinishedEntry]:
-    return RecordingIndex(cos, settings, bucket).iter_finished(from_s=from_s)
+    return select_longest(RecordingIndex(cos, settings, bucket).iter_finished(from_s=from_s))
 
 
 def _iter_reservations(settings: Settings, cos: CosClient, bucket: str) -> Iterator[_Reservation]:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
+from itertools import groupby
 from typing import NamedTuple
 
 from shared.errors import NotFound
@@ -117,6 +118,9 @@ def forgotten_key(settings: Settings, recording: Recording) -> str:
     return index_prefix(settings, "forgotten/") + digest
 
 
+FORGOTTEN_REASON = "it was forgotten"
+
+
 def is_forgotten(ctx: Context, recording: Recording, modified_s: float) -> bool:
     """Check whether the operator had this recording forgotten, and it was not uploaded again since. One request.
 
@@ -145,6 +149,15 @@ def get_next_month(month: str) -> str:
     return get_month(get_month_start_s(month) + 32 * 86_400)
 
 
+def select_longest(entries: Iterable[FinishedEntry]) -> Iterator[FinishedEntry]:
+    """Yield each job once, in the order of the listing.
+
+    A job whose transcripts were written from different answers of CI, with different lengths, has two entries.
+    """
+    for _, same in groupby(entries, key=lambda entry: entry[:2]):
+        yield max(same)
+
+
 class RecordingIndex:
     """The index in one output bucket. Methods raise CloudError or DeadlineExceeded."""
 
@@ -159,7 +172,10 @@ class RecordingIndex:
         self._put(finished_key(self._settings, FinishedEntry(int(ended_s), receipt.id, whole_s)))
 
     def iter_finished(self, *, from_s: float = 0.0, before_s: float | None = None) -> Iterator[FinishedEntry]:
-        """Yield the jobs that ended in this time, the newest first. One request for each 1,000."""
+        """Yield the jobs that ended in this time, the newest first. One request for each 1,000.
+
+        For sums see `select_longest`.
+        """
         prefix = index_prefix(self._settings, "finished/")
         marker = "" if before_s is None else f"{prefix}{_LAST_SECOND - int(before_s):010}/~"
         for item in self._cos.iter_objects(self._bucket, prefix=prefix, marker=marker):

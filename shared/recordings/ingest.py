@@ -19,7 +19,7 @@ from shared.recordings.failures import (
     FailureReason,
 )
 from shared.recordings.filters import check_skipped, check_skipped_by_metadata, is_sidecar_event
-from shared.recordings.index import open_index
+from shared.recordings.index import FORGOTTEN_REASON, is_forgotten, open_index
 from shared.recordings.keys import FULL_NAME, get_stem
 from shared.recordings.models import Result, Status
 from shared.recordings.options import OptionChoice, choose_for_recording, log_choice
@@ -51,7 +51,13 @@ from shared.tencent.cos import ObjectMetadata
 
 
 def ingest(
-    ctx: Context, bucket: str, key: str, *, is_restore: bool = False, is_upload: bool = False
+    ctx: Context,
+    bucket: str,
+    key: str,
+    *,
+    is_restore: bool = False,
+    is_upload: bool = False,
+    is_remembered: bool = False,
 ) -> Result:
     """Submit the recording unless that was done before.
 
@@ -62,7 +68,8 @@ def ingest(
     for wrong rules, before the receipt exists; after that, the sweep repairs what fails.
 
     `is_restore`: the object was not uploaded but restored from an archive. `is_upload`: it was uploaded a moment ago;
-    an audit, or the event of a copy, does not know.
+    an audit, or the event of a copy, does not know. `is_remembered`: the caller knows that the operator did not have it
+    forgotten. Without both, a recording without a closed receipt costs one request more, and is left alone if it was.
     """
     if is_sidecar_event(ctx.settings, bucket, key):
         return report_late_sidecar(ctx, bucket, key)
@@ -86,6 +93,8 @@ def ingest(
     is_over = done is not None and done.state is not SUPERSEDED and is_same_upload(head.modified_s, done)
     if done and is_over and not _is_tried_again(store, done):
         return _already_done(done)
+    if not (done or is_upload or is_remembered) and is_forgotten(ctx, recording, head.modified_s):
+        return Result(Status.SKIPPED, bucket, key, reason=FORGOTTEN_REASON)
     choice = choose_for_recording(ctx, recording, head)
     if done and done.state is TRANSCRIBED:
         return _ingest_again(ctx, recording, head, done, choice, is_upload=is_upload)

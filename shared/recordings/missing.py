@@ -11,7 +11,7 @@ from heapq import merge
 from typing import NamedTuple
 
 from shared.recordings.context import Context
-from shared.recordings.index import is_forgotten
+from shared.recordings.index import FORGOTTEN_REASON, is_forgotten
 from shared.recordings.ingest import ingest
 from shared.recordings.keys import done_prefix, open_prefix, waiting_prefix
 from shared.recordings.models import Result, Status
@@ -19,7 +19,6 @@ from shared.recordings.receipt import Recording, sortable_key
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import ObjectSummary
 
-FORGOTTEN_REASON = "it was forgotten"
 _MAY_WAIT = frozenset({Status.WAITING, Status.IN_PROGRESS, Status.DEFERRED})
 
 
@@ -78,9 +77,11 @@ def ingest_missing(ctx: Context, missing: MissingRecording) -> Result:
     One that the operator had forgotten is left alone: only its upload starts new work on it.
     """
     bucket, key = missing.recording.bucket, missing.recording.key
-    if missing.receipt is None and is_forgotten(ctx, missing.recording, missing.modified_s):
+    is_new = missing.receipt is None
+    if is_new and is_forgotten(ctx, missing.recording, missing.modified_s):
         return Result(Status.SKIPPED, bucket, key, reason=FORGOTTEN_REASON)
-    result = ingest(ctx, bucket, key)
+    # A receipt in the listing can have been forgotten since: then `ingest` looks for the mark.
+    result = ingest(ctx, bucket, key, is_remembered=is_new)
     if missing.is_waiting:
         clear_waiting(ctx, missing.recording, result)
     return result

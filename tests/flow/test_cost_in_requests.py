@@ -11,8 +11,12 @@ from tests.helpers.flow import Flow, StartFlow
 pytestmark = pytest.mark.process
 
 
-def test_new_recording_costs_eight_requests_and_seven_plus_formats(own_flow: Flow) -> None:
-    """A process that has not looked at the output bucket for five minutes asks once whether it has versioning."""
+def test_new_recording_costs_eight_requests_and_seven_plus_formats(start_flow: StartFlow) -> None:
+    """A process that has not looked at the output bucket for five minutes asks once whether it has versioning.
+
+    The jobs take longer than the upload function: it would read a receipt again that does not note its job yet.
+    """
+    own_flow = start_flow("--job-delay-ms", "1000")
     for number in range(2):
         own_flow.upload(f"count-{number}.wav", b"speech " * 300 + bytes([number]))
         own_flow.settle()

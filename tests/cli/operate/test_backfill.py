@@ -396,17 +396,3 @@ def test_names_cannot_move_the_cursor(pipeline: OperatedPipeline) -> None:
     output = backfill(pipeline, yes=True).output
     assert "\x1b" not in output
     assert "\u202e" not in output
-
-
-def test_budget_that_is_reached_stops_and_says_so() -> None:
-    pipeline = OperatedPipeline(monthly_minutes=1)
-    for number in range(4):
-        pipeline.cloud.put_object(INPUT_BUCKET, f"{number}.mp3", A, size=480_000)  # half a minute
-    with pytest.raises(OperatorError) as caught:
-        backfill(pipeline, yes=True)
-    assert "2.mp3 waits: the budget of this month is reached" in str(caught.value)
-    assert "So far: 2 submitted, 1 waiting" in str(caught.value)
-    assert pipeline.count_jobs() == 2
-    pipeline.ctx = pipeline.build_context(monthly_minutes=10)
-    assert backfill(pipeline, yes=True, as_json=True).document["submitted"] == 2
-    assert pipeline.count_jobs() == 4

@@ -226,7 +226,7 @@ def test_notice_that_a_sweep_stores_again_is_found_by_the_next_round() -> None:
 
 
 def test_damaged_notice_and_receipt_go_by_their_names() -> None:
-    pipeline, key, neighbours = fill(formats=("txt", "html"))
+    pipeline, key, neighbours = fill(formats=("txt", "json", "html"))
     for name, body in pipeline.stored.items():
         if name not in neighbours and ("-msg_" in name or "/done/" in name):
             damaged = body.replace(b'"version"', b'"x"').replace(b'"etag"', b'"y"')

@@ -48,7 +48,7 @@ def test_json_says_what_was_deleted() -> None:
             {"bucket": INPUT_BUCKET, "key": name, "status": "forgotten", "reason": ""}
             for name in ("calls/geheim.mp3", key)
         ],
-        "unknown": [],
+        "unexplained": [],
         "old_versions_stay_in": [],
         "versioning_unknown_in": [],
         "forgotten": 2,
@@ -80,11 +80,19 @@ def test_unknown_key_names_what_is_close_to_it() -> None:
     with pytest.raises(OperatorError) as caught:
         pipeline.forget("calls/geheimm.mp3")
     message = str(caught.value)
-    assert message.startswith(f"{INPUT_BUCKET}/calls/geheimm.mp3 is unknown")
+    assert message.startswith(f"nothing was changed: {INPUT_BUCKET}/calls/geheimm.mp3 is unknown")
     assert "Close to it: calls/geheim.mp3" in message
-    assert not pipeline.forget("calls/geheimm.mp3", "calls/geheim.mp3")
-    assert "calls/geheimm.mp3 is unknown" in pipeline.printed
-    assert "1 forgotten" in pipeline.printed
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("keys", [("calls/", "王芳.wav"), ("calls/geheim.mp3", "calls/geheimm.mp3")])
+def test_one_unknown_name_of_several_changes_nothing(keys: tuple[str, ...], as_json: bool) -> None:
+    pipeline, _, _ = fill()
+    before = pipeline.stored
+    with pytest.raises(OperatorError, match=f"{keys[1]} is unknown") as caught:
+        pipeline.forget(*keys, as_json=as_json)
+    assert "a name with spaces needs quotes" in str(caught.value)
+    assert pipeline.stored == before
 
 
 def test_output_is_no_recording() -> None:

@@ -111,16 +111,16 @@ def test_json_is_an_array_with_every_member() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"prefix": "none/"}, "No recording with a key that begins with none/."),
+        ({"prefix": "none/"}, "Scribe knows no recording with a key that begins with none/."),
         (
             {"state": "done", "prefix": "calls/o"},
-            "No recording with the state done, with a key that begins with",
+            "Scribe knows no recording with the state done, with a key that begins with",
         ),
         (
             {"bucket": INPUT_BUCKET, "prefix": "x"},
-            f"No recording with a key that begins with x, in {INPUT_BUCKET}.",
+            f"Scribe knows no recording with a key that begins with x, in {INPUT_BUCKET}.",
         ),
-        ({"since_s": 1_794_400_000.0}, "No recording since 2026-11-11T12:26:40Z."),
+        ({"since_s": 1_794_400_000.0}, "Scribe knows no recording since 2026-11-11T12:26:40Z."),
     ],
 )
 def test_nothing_that_matches_is_one_line_and_no_error(options: dict[str, Any], text: str) -> None:
@@ -134,7 +134,10 @@ def test_nothing_that_matches_is_one_line_and_no_error(options: dict[str, Any], 
 
 
 def test_empty_deployment_is_no_error() -> None:
-    assert run(OperatedPipeline())[1].output == "No recording is known yet.\n"
+    output = run(OperatedPipeline(), Terminal(width=200))[1].output
+    assert output == (
+        "Scribe knows no recording yet. `scribe backfill` looks into the bucket, and changes nothing.\n"
+    )
 
 
 def test_unknown_bucket_is_one_line() -> None:
@@ -155,8 +158,8 @@ def test_last_line_says_what_was_left_out() -> None:
     pipeline.cloud.page_size = 1
     _, terminal = run(pipeline, Terminal(width=200), state="failed")
     assert terminal.output == (
-        "No recording with the state failed. Only what failed or was done since this version is in the index: a PREFIX "
-        "or --bucket finds what was before.\n"
+        "Scribe knows no recording with the state failed. Only what failed or was done since this version is in the "
+        "index: a PREFIX or --bucket finds what was before.\n"
     )
 
 

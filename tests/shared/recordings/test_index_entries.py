@@ -17,6 +17,7 @@ from shared.recordings.index import (
     open_index,
     parse_finished_key,
     read_receipt_id,
+    select_longest,
 )
 from shared.recordings.models import Status
 from shared.recordings.receipt import FAILED, TRANSCRIBED, Recording
@@ -276,3 +277,13 @@ def test_unfinished_job_has_no_entry(pipeline: InMemoryPipeline) -> None:
     assert pipeline.cloud.jobs["s1"].state != SUCCESS
     pipeline.notify("s1")
     assert list_finished(pipeline) == []
+
+
+def test_job_with_two_lengths_counts_once_with_the_longer(pipeline: InMemoryPipeline) -> None:
+    index = open_index(pipeline.ctx, INPUT_BUCKET)
+    receipt = pipeline.build_receipt(KEY, A)
+    for seconds in (2, 11, 9):
+        index.add_finished(receipt, 1000, seconds)
+    index.add_finished(receipt, 1001, 5)
+    entries = select_longest(index.iter_finished())
+    assert [(entry.ended_s, entry.seconds) for entry in entries] == [(1001, 5), (1000, 11)]

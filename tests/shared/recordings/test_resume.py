@@ -56,12 +56,13 @@ def test_attempt_that_died_after_its_submit_is_not_paid_again(pipeline: InMemory
     assert_nothing_is_left(pipeline)
 
 
-def test_continuing_a_dead_attempt_costs_ten_requests(pipeline: InMemoryPipeline) -> None:
+def test_continuing_a_dead_attempt_costs_eleven_requests(pipeline: InMemoryPipeline) -> None:
     receipt = leave_dead_attempt(pipeline, is_submitted=False)
     resume_attempt(pipeline.ctx, receipt)
     keys = [request.key for request in pipeline.take_requests()]
-    # Claim, read it back, open and closed receipt, queue, jobs, recording, store the attempt; then submit and record.
-    assert len(keys) == 8 + 2
+    # Claim, read it back, other claims, open and closed receipt, queue, jobs, recording, store the attempt; then
+    # submit and record.
+    assert len(keys) == 9 + 2
     assert [key for key in keys if key.startswith("/")] == ["/asrqueue", "/asr_jobs", "/asr_jobs"]
 
 
@@ -82,7 +83,7 @@ def test_deferred_attempt_looks_for_no_job(pipeline: InMemoryPipeline) -> None:
     assert receipt.state is DEFERRED
     pipeline.take_requests()
     assert resume_attempt(pipeline.ctx, receipt).status is Status.SUBMITTED
-    assert len(pipeline.take_requests()) == 7
+    assert len(pipeline.take_requests()) == 8
     assert_nothing_is_left(pipeline)
 
 
