@@ -163,7 +163,8 @@ def hold(ctx: Context, receipt: Receipt, usage: Usage) -> Result:
         report_wait(ctx, receipt, failure, keeps_transcripts=keeps_transcripts)
         if not has_lease(ctx, receipt):
             return _give_way(ctx, receipt)
-        store.wait(receipt._replace(refusal_code=BUDGET_CODE).close(WAITING, ctx.now()))
+    # Also what is reported: a later failure must not look as if the recording did not wait any more.
+    store.wait(receipt._replace(refusal_code=BUDGET_CODE).close(WAITING, ctx.now()))
     if not store.is_unchanged(receipt) or not has_lease(ctx, receipt):
         return _give_way(ctx, receipt)
     store.delete_open(receipt)

@@ -99,6 +99,16 @@ def ingest_missing(ctx: Context, missing: MissingRecording) -> Result:
     return result
 
 
+def clear_waiting(ctx: Context, recording: Recording, result: Result) -> None:
+    """Remove the waiting receipt of a recording that was ingested, unless it waits, or may wait at any moment.
+
+    While its work is open, an attempt may end in waiting/: it deletes its open receipt next, and nothing else would be
+    left of the recording. The next audit removes the receipt.
+    """
+    if result.status not in _MAY_WAIT:
+        ctx.receipts(recording.bucket).delete_waiting(recording.id)
+
+
 def remove_unused(ctx: Context, bucket: str, receipt_id: str) -> bool:
     """Remove the receipt of a recording that waits, unless the object still has its content. True if it was removed.
 
@@ -116,16 +126,6 @@ def remove_unused(ctx: Context, bucket: str, receipt_id: str) -> bool:
         pass
     store.delete_waiting(receipt_id)
     return True
-
-
-def clear_waiting(ctx: Context, recording: Recording, result: Result) -> None:
-    """Remove the waiting receipt of a recording that was ingested, unless it waits, or may wait at any moment.
-
-    While its work is open, an attempt may end in waiting/: it deletes its open receipt next, and nothing else would be
-    left of the recording. The next audit removes the receipt.
-    """
-    if result.status not in _MAY_WAIT:
-        ctx.receipts(recording.bucket).delete_waiting(recording.id)
 
 
 def _iter_receipts(ctx: Context, bucket: str, prefix: str, after_key: str) -> Iterator[ReceiptEntry]:

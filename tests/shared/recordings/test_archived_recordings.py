@@ -270,5 +270,6 @@ def test_audit_goes_on_when_a_waiting_receipt_cannot_be_deleted(pipeline: InMemo
     assert "bucket_audit_failed" not in pipeline.get_events()
     pipeline.audit_when_due()
     pipeline.settle()
-    pipeline.audit_when_due()
+    for _ in range(2):  # the first one fails to delete it too
+        pipeline.audit_when_due()
     assert_transcribed(pipeline, jobs=2)

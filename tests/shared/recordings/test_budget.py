@@ -117,12 +117,14 @@ def test_job_that_is_in_flight_at_the_end_of_a_month_counts_in_the_next() -> Non
     assert pipeline.get_usage() == Usage(NEXT_MONTH, 480, 0, 600)
 
 
-def test_redelivered_event_of_a_waiting_recording_changes_nothing() -> None:
+def test_redelivered_event_of_a_waiting_recording_is_not_reported_again() -> None:
     pipeline = fill()
     pipeline.upload_minutes("second.mp3", 3)
+    (waiting,) = pipeline.list_waiting()
     before = dict(pipeline.cloud.buckets[OUTPUT_BUCKET])
     pipeline.cloud.clock.advance(DUE_S)
     assert pipeline.ingest("second.mp3").status is Status.WAITING
+    assert pipeline.cloud.buckets[OUTPUT_BUCKET].pop(waiting) != before.pop(waiting)
     assert pipeline.cloud.buckets[OUTPUT_BUCKET] == before
     assert pipeline.count_jobs() == 1
 

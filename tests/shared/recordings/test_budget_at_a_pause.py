@@ -141,3 +141,18 @@ def test_reservation_of_the_attempt_after_a_deferred_one_stays() -> None:
     assert pipeline.ingest("second.mp3").status is Status.DEFERRED
     assert pipeline.get_usage().reserved_s == 480
     assert pipeline.upload_minutes("first.mp3", 9).status is Status.WAITING
+
+
+def test_recording_still_waits_if_its_waiting_receipt_is_removed_while_it_is_held_again() -> None:
+    """An attempt that was paused removes it: there was room before."""
+    pipeline = build_full()
+    pipeline.ingest("second.mp3")
+    (receipt_id,) = [key.removeprefix(".scribe/waiting/") for key in pipeline.list_waiting()]
+    store = pipeline.ctx.receipts(INPUT_BUCKET)
+    pipeline.cloud.after("GET", "/waiting/", lambda: store.delete_waiting(receipt_id))
+    assert pipeline.ingest("second.mp3").status is Status.WAITING
+    assert len(pipeline.list_waiting()) == 1
+    errors = [
+        each for each in pipeline.take_requests() if each.method == "PUT" and each.key.endswith(".error.json")
+    ]
+    assert len(errors) == 1
