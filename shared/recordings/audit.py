@@ -10,8 +10,9 @@ from shared.errors import CloudError, DeadlineExceeded, NotFound, safe_error_mes
 from shared.recordings.context import Context
 from shared.recordings.filters import check_skipped
 from shared.recordings.keys import audit_cursor_key
-from shared.recordings.missing import MissingFinder, MissingRecording, ingest_missing
+from shared.recordings.missing import MissingFinder, MissingRecording, ingest_missing, remove_unused
 from shared.recordings.models import Status, Summary
+from shared.recordings.receipt import InvalidReceipt
 from shared.recordings.receipt_store import STATE_METADATA
 
 if TYPE_CHECKING:  # a cold start should not load what few deployments need
@@ -26,6 +27,7 @@ def audit(ctx: Context) -> Summary:
 
     When time runs out, store a cursor; the next audit continues there, so that a round covers buckets of any size and
     looks at each recording once. Recordings from before SINCE are left alone, and those that `scribe forget` keeps.
+    Receipts that wait for content that is gone are removed.
     """
     summary = Summary()
     room = _look_for_room(ctx) if ctx.settings.monthly_minutes else None
@@ -125,11 +127,25 @@ class _BucketAudit:
         finder = MissingFinder(self.ctx, self.bucket, prefix=prefix, after_key=self.last_key)
         for item in self.ctx.input_cos.iter_objects(self.bucket, prefix=prefix, marker=self.last_key):
             self._check_deadline()
-            if not check_skipped(settings, self.bucket, item.key) and self.ctx.is_due(item.modified):
-                missing = finder.find(item, settings.since_s)
-                if missing:
-                    self._ingest(missing)
+            missing = finder.find(item, settings.since_s)
+            self._remove_unused(finder)
+            is_skipped = check_skipped(settings, self.bucket, item.key) is not None
+            if missing and not is_skipped and self.ctx.is_due(item.modified):
+                self._ingest(missing)
             self.last_key = item.key
+        finder.finish()
+        self._remove_unused(finder)
+
+    def _remove_unused(self, finder: MissingFinder) -> None:
+        """Remove receipts that wait for content that was replaced or deleted. Three requests each."""
+        for receipt_id in finder.take_unused():
+            self._check_deadline()
+            try:
+                if remove_unused(self.ctx, self.bucket, receipt_id):
+                    self.ctx.log.info("waiting_receipt_removed", receipt_id=receipt_id)
+            except (CloudError, InvalidReceipt) as error:
+                self.summary.add_error()
+                self.ctx.log.error("waiting_receipt_not_removed", receipt_id=receipt_id, error=str(error))
 
     def _check_deadline(self) -> None:
         if self.ctx.remaining_s() < RESERVED_S:

@@ -184,9 +184,15 @@ def _write_late_result(ctx: Context, done: Receipt, job: Job) -> Result:
     reopened = done.reopen(done.modified_s, now_s)._replace(
         nonce=compute_nonce(ctx.create_secret()), lease_expires_s=now_s + ctx.settings.lease_s
     )
-    created = ctx.receipts(done.bucket).create(reopened, now_s)
+    store = ctx.receipts(done.bucket)
+    created = store.create(reopened, now_s)
     if created is None:
         return Result.of(done, Status.IN_PROGRESS, job_id=job.job_id, reason="it was uploaded again")
+    current = store.get_done(done.id)
+    if current is None or (current.state, current.job_id) != (FAILED, done.job_id):
+        # In this moment another invocation wrote the result, or the operator had the recording forgotten.
+        store.delete_open(created)
+        return Result.of(done, Status.ALREADY_DONE, job_id=job.job_id, reason="its receipt changed")
     result = _write_job_result(ctx, created, job)
     if result.status is Status.TRANSCRIBED:
         open_index(ctx, done.bucket).remove_failed(done.id)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import NamedTuple
 
+from shared.errors import NotFound
 from shared.recordings.context import Context
 from shared.recordings.index import FORGOTTEN_REASON, is_forgotten
 from shared.recordings.ingest import ingest
@@ -59,8 +60,7 @@ class MissingFinder:
         Without a receipt, one from before `since_s` is left alone.
         """
         recording = Recording(self._bucket, item.key, item.etag, item.size)
-        found = self._receipts.advance_to(f"{self._bucket}/{sortable_key(item.key)}")
-        receipt = found.get(recording.id)
+        receipt = self._receipts.take(f"{self._bucket}/{sortable_key(item.key)}", recording.id)
         modified_s = parse_timestamp(item.modified)
         if receipt is None:
             # A time that cannot be read counts as long ago: nothing is paid for it.
@@ -69,6 +69,18 @@ class MissingFinder:
             # Times are whole seconds: a recording written in the same second as its receipt is checked by `ingest`.
             is_missing = receipt.is_waiting or modified_s >= int(parse_timestamp(receipt.modified))
         return MissingRecording(recording, modified_s, receipt) if is_missing else None
+
+    def take_unused(self) -> list[str]:
+        """Return the ids of receipts that wait, although no object that `find` was called with has their content.
+
+        Each is returned once. An object may have been written since its listing: look at it before you believe that.
+        """
+        unused, self._receipts.unused = self._receipts.unused, []
+        return unused
+
+    def finish(self) -> None:
+        """Pass over the receipts behind the last object."""
+        self._receipts.finish()
 
 
 def ingest_missing(ctx: Context, missing: MissingRecording) -> Result:
@@ -97,6 +109,25 @@ def clear_waiting(ctx: Context, recording: Recording, result: Result) -> None:
         ctx.receipts(recording.bucket).delete_waiting(recording.id)
 
 
+def remove_unused(ctx: Context, bucket: str, receipt_id: str) -> bool:
+    """Remove the receipt of a recording that waits, unless the object still has its content. True if it was removed.
+
+    Raises CloudError, DeadlineExceeded and InvalidReceipt.
+    """
+    store = ctx.receipts(bucket)
+    receipt = store.get_waiting(receipt_id)
+    if receipt is None:
+        return False
+    try:
+        head = ctx.input_cos.head(bucket, receipt.key)
+        if (head.etag, head.size) == (receipt.etag, receipt.size):
+            return False
+    except NotFound:
+        pass
+    store.delete_waiting(receipt_id)
+    return True
+
+
 def _iter_receipts(ctx: Context, bucket: str, prefix: str, after_key: str) -> Iterator[ReceiptEntry]:
     """Yield all receipts of keys with this prefix in the order of the ids, from a key on."""
     waiting = waiting_prefix(ctx.settings)
@@ -120,18 +151,37 @@ def _iter_receipts_below(
 
 
 class _ReceiptCursor:
-    """Reads sorted receipts alongside sorted keys; it only moves forward."""
+    """Reads sorted receipts alongside sorted keys; it only moves forward. `unused`: ids that wait, not taken."""
 
     def __init__(self, receipts: Iterator[ReceiptEntry]) -> None:
         self._receipts = receipts
         self._next = next(receipts, None)
         self._position = ""
         self._found: dict[str, ReceiptEntry] = {}
+        self._taken: set[str] = set()
+        self.unused: list[str] = []
 
-    def advance_to(self, position: str) -> dict[str, ReceiptEntry]:
-        """Return the receipts by id whose id starts with this sortable key. Call it with ascending positions."""
+    def take(self, position: str, receipt_id: str) -> ReceiptEntry | None:
+        """Return the receipt with this id, which starts with this sortable key; None if there is none.
+
+        Call it with ascending positions.
+        """
+        self._advance_to(position)
+        self._taken.add(receipt_id)
+        return self._found.get(receipt_id)
+
+    def finish(self) -> None:
+        """Read the receipts that are left."""
+        self._leave()
+        while self._next is not None:
+            self._pass(self._next)
+            self._next = next(self._receipts, None)
+
+    def _advance_to(self, position: str) -> None:
+        # Of long keys, ids have only the start: several objects may have one position.
         if position != self._position:
-            self._position, self._found = position, {}
+            self._leave()
+            self._position = position
         while self._next is not None and self._next.id.rpartition("!")[0] <= position:
             receipt = self._next
             if receipt.id.rpartition("!")[0] == position:
@@ -141,5 +191,16 @@ class _ReceiptCursor:
                 self._found[receipt.id] = ReceiptEntry(
                     receipt.id, max(receipt.modified, known.modified), is_waiting
                 )
+            else:
+                self._pass(receipt)
             self._next = next(self._receipts, None)
-        return self._found
+
+    def _leave(self) -> None:
+        for receipt in self._found.values():
+            if receipt.id not in self._taken:
+                self._pass(receipt)
+        self._found, self._taken = {}, set()
+
+    def _pass(self, receipt: ReceiptEntry) -> None:
+        if receipt.is_waiting:
+            self.unused.append(receipt.id)

@@ -9,6 +9,7 @@ import pytest
 from cli.operate.forget import Forget, ForgetOptions
 from shared.recordings.index import FORGOTTEN_REASON
 from shared.recordings.models import Status
+from shared.recordings.receipt import FAILED
 from tests.helpers.budgets import BudgetPipeline
 from tests.helpers.fake_cloud import INPUT_BUCKET
 from tests.helpers.in_memory_pipeline import DUE_S, InMemoryPipeline
@@ -66,6 +67,7 @@ def test_mark_is_looked_for_only_where_no_receipt_is() -> None:
     pipeline = InMemoryPipeline()
     pipeline.upload_and_ingest(KEY, b"words")
     pipeline.run_and_notify()
+    pipeline.touch(KEY)
     pipeline.upload("calls/b.mp3", b"other words")
     for key, is_upload, looks in (
         (KEY, False, 0),
@@ -77,3 +79,15 @@ def test_mark_is_looked_for_only_where_no_receipt_is() -> None:
         pipeline.take_requests()
         pipeline.ingest(key, is_upload=is_upload)
         assert sum("index/forgotten/" in request.key for request in pipeline.take_requests()) == looks
+
+
+def test_late_result_of_a_recording_that_is_forgotten_in_this_moment_is_not_written() -> None:
+    pipeline = InMemoryPipeline()
+    pipeline.upload_and_ingest(KEY, b"secret words")
+    pipeline.cloud.clock.advance(86_402)
+    pipeline.sweep()
+    assert pipeline.get_done().state is FAILED
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.before("PUT", ".scribe/open/", lambda: forget(pipeline))
+    assert pipeline.notify_one("s1").status is Status.ALREADY_DONE
+    assert [key for key in pipeline.list_keys() if "/index/forgotten/" not in key] == []

@@ -249,3 +249,16 @@ def test_late_result_whose_writer_is_killed_is_written_by_the_sweep(number: int)
     assert is_written or list_extensions(pipeline) == ["error.json"]
     assert pipeline.get_done().state is (TRANSCRIBED if is_written else FAILED)
     assert pipeline.count_jobs() == 1
+
+
+def test_late_result_that_another_invocation_wrote_is_not_written_again(pipeline: InMemoryPipeline) -> None:
+    pipeline.upload_and_ingest(KEY, A)
+    pipeline.cloud.clock.advance(86_402)
+    pipeline.sweep()
+    pipeline.cloud.run_jobs()
+    pipeline.cloud.before("PUT", ".scribe/open/", lambda: pipeline.notify("s1"))
+    assert pipeline.notify_one("s1").status is Status.ALREADY_DONE
+    assert pipeline.list_open() == []
+    assert (pipeline.get_done().state, pipeline.get_text(KEY)) == (TRANSCRIBED, A.decode())
+    written = [request for request in pipeline.take_requests() if request.key.endswith(".txt")]
+    assert [request.method for request in written].count("PUT") == 1
