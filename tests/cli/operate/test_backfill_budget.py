@@ -45,7 +45,7 @@ def test_recording_longer_than_the_budget_does_not_stop_those_that_fit() -> None
         assert count_jobs_by_key(pipeline) == {"1.mp3": 1, "3.mp3": 1, "7.mp3": 1}
 
 
-def test_what_was_submitted_before_counts() -> None:
+def test_what_was_submitted_at_the_same_time_counts() -> None:
     pipeline = OperatedPipeline(monthly_minutes=2)
     put(pipeline, {"0.mp3": 5, "1.mp3": 2, "2.mp3": 3, "3.mp3": 2})
     pipeline.take_requests()

@@ -13,7 +13,7 @@ REQUESTS_OF_A_SWEEP = 25
 
 
 class Answer(VersionedBuckets):
-    """What a key is answered about every bucket."""
+    """What a key may learn about every bucket."""
 
     def __init__(self, *, is_versioned: bool) -> None:
         super().__init__()
