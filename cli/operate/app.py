@@ -116,7 +116,7 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         as_json: AsJson = False,
         env_file: EnvFile = ENV_FILE,
     ) -> None:
-        """Try recordings again that failed. What was paid for is never paid again."""
+        """Try recordings again that failed. What was paid for is never paid again. Asks with --failed only."""
         from cli.operate import retry as retry_command  # noqa: PLC0415
 
         if not keys and not failed:

@@ -199,8 +199,10 @@ def _print_report(console: Console, report: CostReport) -> None:
     console.print(f"{report.month}: {sums}", markup=False)
     if report.budget is not None:
         console.print(
-            f"Budget: {total.minutes:,} of {report.budget:,} minutes are used, {report.minutes_left:,} are left",
+            f"Budget: {total.minutes:,} of {report.budget:,} minutes are used, {report.minutes_left:,} are left. "
+            "That is MONTHLY_MINUTES in .env; a change is in force after `scribe deploy`",
             markup=False,
+            soft_wrap=True,
         )
     console.print(f"Months are in UTC+8. {price.note}", markup=False, soft_wrap=True)
 

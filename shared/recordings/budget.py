@@ -192,8 +192,8 @@ def build_reason(usage: Usage, receipt: Receipt) -> FailureReason:
     next_step, next_step_zh = _NEXT_STEP if seconds <= usage.budget_s else _NEXT_STEP_TOO_LONG
     return FailureReason(
         FailureKind.ACCOUNT,
-        f"The budget of {usage.month} has no room for this recording: MONTHLY_MINUTES is {budget}, {used} minutes are "
-        f"recognised or in progress, and the recording has about {length}.",
+        f"The budget of {usage.month} has no room for this recording: MONTHLY_MINUTES is {budget}, of which {used} "
+        f"are used or in progress, and the recording has about {length}.",
         f"{year} 年 {int(month)} 月的转写预算不足：MONTHLY_MINUTES 为 {budget} 分钟，已识别和正在识别的共 {used} 分钟，"
         f"该录音约 {length} 分钟。",
         next_step,

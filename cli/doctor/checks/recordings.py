@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cli.deploy.planner import advise_old_recordings, describe_old_recordings
 from cli.deploy.recordings import is_recording
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, ok, warn
-from shared.recordings.keys import TRANSCRIPT_EXTENSIONS, done_prefix, open_prefix
+from shared.recordings.index import forgotten_key, index_prefix
+from shared.recordings.keys import TRANSCRIPT_EXTENSIONS, done_prefix, open_prefix, waiting_prefix
 from shared.recordings.receipt import Recording
 from shared.settings import ALL_EXTENSIONS, DEFAULT_EXTENSIONS
 from shared.tencent.clock import parse_timestamp
@@ -45,7 +46,7 @@ class HiddenRecordings:
 
 
 def check_missing_receipts(context: CheckContext) -> Iterator[Finding]:
-    """Compare the first 1,000 objects of each input bucket with as many receipts: three requests for a bucket."""
+    """Compare the first 1,000 objects of each input bucket with as many receipts: five requests for a bucket."""
     state = context.state
     for bucket in state.input_buckets:
         state_bucket = state.state_buckets[0] if state.settings.output_bucket else bucket
@@ -165,7 +166,7 @@ def _find_missing_receipts(
     state_cos = context.clients.cos(state_bucket.region)
     pages = [
         (prefix, state_cos.list_objects(state_bucket.name, prefix=f"{prefix}{bucket.name}/"))
-        for prefix in (open_prefix(settings), done_prefix(settings))
+        for prefix in (open_prefix(settings), done_prefix(settings), waiting_prefix(settings))
     ]
     listings = [
         ReceiptListing(
@@ -173,15 +174,22 @@ def _find_missing_receipts(
         )
         for prefix, page in pages
     ]
-    missing = count_missing_receipts(_list_due_ids(context, bucket, objects), listings)
+    marks = state_cos.list_objects(state_bucket.name, prefix=index_prefix(settings, "forgotten/"))
+    forgotten = {mark.key: parse_timestamp(mark.modified) for mark in marks.objects}
+    missing = count_missing_receipts(_list_due_ids(context, bucket, objects, forgotten), listings)
     return MissingReceipts(missing.count, missing.is_complete and not objects.next_marker)
 
 
-def _list_due_ids(context: CheckContext, bucket: BucketRef, objects: ListPage) -> Iterator[str]:
-    """The ids of what the audit would submit if it has no receipt."""
+def _list_due_ids(
+    context: CheckContext, bucket: BucketRef, objects: ListPage, forgotten: Mapping[str, float]
+) -> Iterator[str]:
+    """The ids of what the audit would submit if it has no receipt. `forgotten`: marks with their times."""
     settings, now_s = context.state.settings, context.clients.now()
     for item in objects.objects:
         modified_s = parse_timestamp(item.modified)
         is_due = now_s - modified_s >= settings.sweep_after_s and modified_s >= settings.since_s
-        if is_due and is_recording(settings, bucket.name, item.key):
-            yield Recording(bucket.name, item.key, item.etag, item.size).id
+        if not (is_due and is_recording(settings, bucket.name, item.key)):
+            continue
+        recording = Recording(bucket.name, item.key, item.etag, item.size)
+        if forgotten.get(forgotten_key(settings, recording), -1.0) < modified_s:
+            yield recording.id

@@ -51,7 +51,7 @@ def test_recording_without_room_waits_and_says_so() -> None:
     error = pipeline.get_error("calls/second.mp3")
     assert error is not None
     assert error["message"] == (
-        "The budget of 2026-11 has no room for this recording: MONTHLY_MINUTES is 10, 8 minutes are recognised or in "
+        "The budget of 2026-11 has no room for this recording: MONTHLY_MINUTES is 10, of which 8 are used or in "
         "progress, and the recording has about 3."
     )
     assert error["message_zh"] == (

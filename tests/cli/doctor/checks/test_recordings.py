@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from cli.doctor.checks.recordings import ReceiptListing, count_missing_receipts
 from cli.doctor.models import Status
+from shared.recordings.index import forgotten_key
 from shared.recordings.receipt import Recording
 from tests.helpers.doctor import (
     APPID,
+    OUTPUT,
     Deployment,
     describe,
 )
+from tests.helpers.fakes import build_test_settings
 
 BUCKET = "recordings-1250000000"
 KEYS = st.lists(
@@ -86,6 +89,11 @@ def test_objects_that_the_audit_ignores_are_not_counted(deployment: Deployment) 
         cos.put(bucket, key, b"sound")
     findings = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")
     assert "1 recording has no receipt" in describe(findings, "unheard-recordings", Status.NOTE)
+    stored = cos.head(bucket, "calls/a.mp3")
+    recording = Recording(bucket, "calls/a.mp3", stored.etag, stored.size)
+    cos.put(OUTPUT, forgotten_key(build_test_settings(), recording), b"")
+    findings = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0")
+    assert describe(findings, "unheard-recordings", Status.NOTE) == ""
     later = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat(timespec="seconds")
     findings = deployment.findings(INPUT_BUCKETS=bucket, SWEEP_AFTER="0", SINCE=later)
     assert describe(findings, "unheard-recordings", Status.NOTE) == ""
