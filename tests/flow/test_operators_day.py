@@ -17,6 +17,7 @@ from cli.local.emulator import CALLBACK_TOKEN, INPUT_BUCKET
 from shared.tencent.client import Request
 from tests.helpers.account import Account
 from tests.helpers.flow import Flow, StartFlow, wait_for_next_second
+from tests.helpers.permissions import build_scope, write_policies
 
 pytestmark = pytest.mark.process
 
@@ -82,7 +83,9 @@ def day(start_flow: StartFlow, tmp_path: Path) -> Day:
     (folder / ".env").write_text(
         f"CALLBACK_TOKEN={CALLBACK_TOKEN}\nSWEEP_AFTER=0\nPRICE_PER_HOUR=2\n", "utf-8"
     )
-    flow = start_flow("--restore-delay-ms", "0", SWEEP_AFTER="0")
+    # Policies of its own: a role that is refused on purpose does not count as using more than it is granted.
+    policies = write_policies(tmp_path, build_scope({}))
+    flow = start_flow("--policies", str(policies), "--restore-delay-ms", "0", SWEEP_AFTER="0")
     return Day(flow, Account(flow.pipeline.emulator, folder))
 
 
@@ -289,32 +292,28 @@ def test_missed_uploads_are_taken_now(day: Day) -> None:
 
 @pytest.mark.parametrize(
     "faults",
-    [
-        {"server_error_after": 0.2},
-        {"cut_after": 0.2},
-        {"throttled": 0.2, "cut_before": 0.1, "server_error_before": 0.1},
-    ],
-    ids=lambda rates: next(iter(rates)),
+    [{"server_error_after": 0.1, "cut_after": 0.2}, {"throttled": 0.1, "cut_before": 0.1}],
+    ids=["lost responses", "refused requests"],
 )
 def test_retry_under_faults_of_the_service_never_pays_twice(day: Day, faults: dict[str, float]) -> None:
     flow = day.flow
     flow.admin("PUT", "fail_jobs", UNREADABLE)
-    keys = [f"storm/{number}.wav" for number in range(6)]
+    keys = [f"storm/{number}.wav" for number in range(4)]
     day.upload(*keys)
     flow.admin("DELETE", "fail_jobs")
     key = day.account.create_key(
         json.loads(day.run("policy", "operator", "--json"))
     )  # faults concern temporary keys
     flow.admin("PUT", "faults", {"seed": 3, "rates": faults})
-    for _ in range(3):
+    for _ in range(2):
         day.account.scribe("retry", "--failed", "--yes", environment=key)
     flow.admin("PUT", "faults", {})
     for _ in range(3):
         flow.settle()
         flow.sweep()
     flow.settle()
-    assert Counter(job["state"] for job in flow.jobs()) == {"Failed": 6, "Success": 6}
-    assert day.states() == {"done": 6}
+    assert Counter(job["state"] for job in flow.jobs()) == {"Failed": 4, "Success": 4}
+    assert day.states() == {"done": 4}
 
 
 def _start(account: Account, *words: str) -> subprocess.Popen[bytes]:

@@ -33,7 +33,7 @@ UPLOAD_REQUESTS, CALLBACK_REQUESTS = 8, 12
 SWEEP_REQUESTS = 2  # the cursor, and a page of open receipts
 READ_REQUESTS = 1  # a due receipt
 QUERY_REQUESTS = 1  # up to ten jobs
-RESUME_REQUESTS = 7  # a deferred recording that gets a slot
+RESUME_REQUESTS = 8  # a deferred recording that gets a slot
 CLEAN_UP_REQUESTS = 1  # the callback deletes the claim of a resumed recording
 JOBS_PER_PAGE, NAMES_PER_PAGE = 100, 1_000
 

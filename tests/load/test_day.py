@@ -49,13 +49,13 @@ def test_jobs_run_in_their_order_and_a_full_queue_is_left_to_the_sweep() -> None
     assert (outcome.finished, outcome.deferred, outcome.resumed) == (4, 2, 2)
     # Submitted 0.7 s after the upload, and transcripts written in 1.2 s: at 101.9 and 201.9 s. The sweep at 300 s
     # finds nothing that is 300 s old, the one at 600 s both: it lists, reads two, looks at the queue, and resumes.
-    first_resumed_s = 600 + (2 + 2 + 2 + 7) * 0.1
+    first_resumed_s = 600 + (2 + 2 + 2 + 8) * 0.1
     latencies = [101.9, 201.9 - 1, first_resumed_s + 101.2 - 2, first_resumed_s + 201.2 - 3]
     assert outcome.all_day.slow_s == pytest.approx(max(latencies))
     assert outcome.all_day.median_s == pytest.approx((latencies[1] + latencies[2]) / 2)
     assert [point.backlog for point in outcome.backlog[:5]] == [0, 2, 2, 0, 0]
     sweeps = 287 * 2  # at each fifth minute but midnight
-    assert outcome.requests == 4 * (8 + 12) + sweeps + (2 + 2 + 2 * 7) + 2
+    assert outcome.requests == 4 * (8 + 12) + sweeps + (2 + 2 + 2 * 8) + 2
 
 
 def test_small_day_has_exact_counts() -> None:

@@ -114,7 +114,7 @@ def test_missing_permission_is_reported_with_action_and_resource(deployment: Dep
     cam.ensure_role(role, document)
     assert list_wrong(findings) == {"role"}
     assert "cos:PutObject" in describe(findings, "role")
-    assert f"{OUTPUT}/transcripts/" in describe(findings, "role")
+    assert f"{OUTPUT}/.scribe/" in describe(findings, "role")
     assert "scribe policy --create-role" in describe(findings, "role")
 
 
