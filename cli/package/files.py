@@ -15,8 +15,9 @@ from pathlib import Path
 _SOURCE_SUFFIXES = frozenset({".py", ".css", ".js"})
 _SKIPPED_SUFFIXES = (".dist-info", "bin")  # no library reads its own metadata
 # What the functions never use: a fifth of the package. anyio and what only it needs: httpcore imports it if it is
-# there, for asynchronous requests, which the functions never send. Modules that need a library which the package does not have
-# (anyio, trio, h2, click): what would import them catches that ImportError, or never does. idna/cli.py is a command.
+# there, for asynchronous requests, which the functions never send. Modules that need a library which the package does
+# not have (anyio, trio, h2, click): what would import them catches that ImportError, or never does. idna/cli.py is a
+# command.
 UNUSED_MODULES = (
     "anyio",
     "exceptiongroup",
