@@ -25,8 +25,9 @@ from cli.local.emulator import (
     OperatorClients,
     start_emulator,
 )
+from shared.recordings.index import get_month
 from tests.helpers.explain import ROOT
-from tests.helpers.large_cloud import build_key, fill
+from tests.helpers.large_cloud import START_S, build_key, fill
 from tests.helpers.loopback import send_request
 
 DONE, OPEN = 100_000, 100
@@ -162,3 +163,15 @@ def test_why_does_not_depend_on_how_many_there_are(cloud: Emulator, tmp_path: Pa
     listings = {f"LIST {folder}": 1 for folder in ("open", "waiting", "done", "transcripts", "notices")}
     assert measured.requests == {**listings, "HEAD calls": 1, "GET done": 1, "GET asr_jobs": 1}
     check_time(measured)
+
+
+def test_cost_of_a_month_is_a_request_for_each_thousand(cloud: Emulator, tmp_path: Path) -> None:
+    """One recording is done each minute, from the tenth of the month on."""
+    month = get_month(START_S)
+    measured = measure(cloud, tmp_path, "cost", "--json", "--month", month)
+    recordings = json.loads(measured.output)["recordings"]
+    assert recordings >= 29_000
+    assert set(measured.requests) == {"LIST index/finished"}
+    assert measured.requests.total() <= recordings // 1000 + 2
+    assert measured.processor_s < 2 * MAX_S
+    print(f"\ncost of {recordings:,}: {measured.requests}, {measured.wall_s:.2f} s")  # noqa: T201
