@@ -80,8 +80,9 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
     ) -> None:
         """List recordings with their states: what is open, what waits, what failed, what is done."""
         from cli.operate import list_command  # noqa: PLC0415
+        from cli.operate.times import parse_bound_s  # noqa: PLC0415
 
-        since_s = _parse("--since", lambda: list_command.parse_since(since, time.time()))
+        since_s = _parse("--since", lambda: parse_bound_s(since, time.time()))
         options = list_command.ListOptions(
             prefix, state.value if state else "", since_s, limit, bucket, watch=watch, as_json=as_json
         )
@@ -155,9 +156,10 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
     ) -> None:
         """Transcribe recordings that were in the bucket before. Without --yes: says how many, and what it costs."""
         from cli.operate import backfill as backfill_command  # noqa: PLC0415
+        from cli.operate.times import parse_bound_s  # noqa: PLC0415
 
-        since_s = _parse("--since", lambda: backfill_command.parse_bound(since, time.time()))
-        until_s = _parse("--until", lambda: backfill_command.parse_bound(until, time.time()))
+        since_s = _parse("--since", lambda: parse_bound_s(since, time.time()))
+        until_s = _parse("--until", lambda: parse_bound_s(until, time.time()))
         options = backfill_command.BackfillOptions(
             prefix, bucket, since_s, until_s, missed=missed, yes=yes, as_json=as_json
         )

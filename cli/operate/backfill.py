@@ -57,13 +57,6 @@ def backfill(console: Console, context: CliContext, options: BackfillOptions) ->
     return run_backfill(console, open_workspace(context), options)
 
 
-def parse_bound(text: str, now_s: float) -> float:
-    """Parse `--since` or `--until`; "" is 0. Raises ValueError."""
-    from cli.operate.times import parse_time_s  # noqa: PLC0415
-
-    return parse_time_s(text, now_s) if text else 0.0
-
-
 def run_backfill(console: Console, workspace: Workspace, options: BackfillOptions) -> bool:
     """Count and submit with this workspace. Raises OperatorError; typer.Exit after Ctrl-C, when it has said so."""
     price = load_price(workspace.config)

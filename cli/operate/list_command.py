@@ -67,13 +67,6 @@ def list_recordings(console: Console, context: CliContext, options: ListOptions)
         raise SystemExit(INTERRUPTED) from None  # nothing but JSON on standard output
 
 
-def parse_since(text: str, now_s: float) -> float:
-    """Parse `--since`; "" is 0. Raises ValueError."""
-    from cli.operate.times import parse_time_s  # noqa: PLC0415
-
-    return parse_time_s(text, now_s) if text else 0.0
-
-
 class ListCommand:
     """Reads and prints rows, on consoles for the output and for problems."""
 

@@ -39,6 +39,11 @@ def parse_time_s(text: str, now_s: float) -> float:
     return time_s
 
 
+def parse_bound_s(text: str, now_s: float) -> float:
+    """Parse one end of a range, such as `--since`, as `parse_time_s` does; "" is 0: no end. Raises ValueError."""
+    return parse_time_s(text, now_s) if text else 0.0
+
+
 def parse_month(text: str, now_s: float) -> str:
     """Parse a month such as `2026-11`; "" is the current one. Raises ValueError, also for a month of the future."""
     stripped = text.strip() or get_month(now_s)

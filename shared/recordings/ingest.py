@@ -166,10 +166,10 @@ def _ingest_again(
     """Handle transcribed content that was uploaded again: COS reports another time than the receipt.
 
     With other options for the job (changed_options.py) it is new work, also if that has waited for the budget since its
-    upload. Otherwise its transcript may have been
-    overwritten by that of other content, or has another title or another name (OUTPUT_NAMES) now: then the receipt is
-    reopened with the paid job, and the sweep writes its transcripts again. An object that was only touched (its
-    metadata or its storage class changed by a copy onto itself) still has its transcripts: nothing is to do.
+    upload. Otherwise its transcript may have been overwritten by that of other content, or has another title or another
+    name (OUTPUT_NAMES) now: then the receipt is reopened with the paid job, and the sweep writes its transcripts again.
+    An object that was only touched (its metadata or its storage class changed by a copy onto itself) still has its
+    transcripts: nothing is to do.
     """
     # Of an attempt that was paused: someone uploaded the recording after its HEAD, and that was transcribed.
     is_stale = head.modified_s < done.modified_s

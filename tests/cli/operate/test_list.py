@@ -11,7 +11,8 @@ from rich.cells import cell_len
 
 from cli.config import CliContext
 from cli.errors import OperatorError
-from cli.operate.list_command import ListCommand, ListOptions, list_recordings, parse_since
+from cli.operate.list_command import ListCommand, ListOptions, list_recordings
+from cli.operate.times import parse_bound_s
 from shared.errors import OutcomeUnknown
 from tests.helpers.explain import ExplainFolder, find_controls
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, FakeCloud, raise_error
@@ -312,10 +313,10 @@ def test_watch_for_programs_is_one_object_a_line() -> None:
 
 
 def test_since_is_a_time_or_how_long_ago() -> None:
-    assert parse_since("", 100.0) == 0
-    assert parse_since("30s", 100.0) == 70
+    assert parse_bound_s("", 100.0) == 0
+    assert parse_bound_s("30s", 100.0) == 70
     with pytest.raises(ValueError, match="no time"):
-        parse_since("soon", 100.0)
+        parse_bound_s("soon", 100.0)
 
 
 def test_wrong_settings_are_named_before_any_request(tmp_path: Any) -> None:
