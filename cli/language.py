@@ -1,0 +1,114 @@
+"""The language of the command's texts: English, or Chinese by LANG or `--lang zh`.
+
+Texts are written in English where they are used, as `_("bucket {name} does not exist", name=name)`, and looked up in a
+gettext catalogue, cli/locale. `python -m cli.catalogue` keeps the catalogue up to date, and compiles it.
+
+JSON keeps its names in every language; texts for people in it are in the language of the command.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ENGLISH, CHINESE = "en", "zh"
+LANGUAGES = (ENGLISH, CHINESE)
+LOCALE_FOLDER = Path(__file__).parent / "locale"
+DOMAIN = "scribe"
+# Of the catalogue's folder; also read for zh_TW, zh_HK and zh_SG: simplified characters rather than English.
+_CHINESE_LOCALE = "zh_CN"
+# Where the system says the language, the first of them that is set wins (gettext(1)).
+_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+class _Current:
+    """The language that texts are in now. One for the whole process: a command speaks one language."""
+
+    code = ENGLISH
+    translations: gettext.NullTranslations = gettext.NullTranslations()
+
+
+def find_language(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return the code of the language that `--lang`, else the environment asks for; English for any other.
+
+    Raises ValueError for a value of `--lang` that is no language of this command.
+    """
+    asked = ""
+    for number, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == "--lang":
+            asked = next(iter(arguments[number + 1 : number + 2]), "")
+        elif argument.startswith("--lang="):
+            asked = argument.partition("=")[2]
+    if asked:
+        code = parse_language(asked)
+        if not code:
+            raise ValueError(asked)
+        return code
+    value = next((environ[name] for name in _VARIABLES if environ.get(name)), "")
+    return parse_language(value.partition(":")[0]) or ENGLISH
+
+
+def parse_language(name: str) -> str:
+    """Return the code of a language by its name, such as `zh_CN.UTF-8`; "" if there are no texts in it."""
+    code = name.replace("-", "_").partition("_")[0].partition(".")[0].lower()
+    return code if code in LANGUAGES else ""
+
+
+def use_language(code: str) -> None:
+    """Switch the language of all texts from now on, to one of LANGUAGES."""
+    _Current.code = code
+    _Current.translations = (
+        gettext.translation(DOMAIN, str(LOCALE_FOLDER), [_CHINESE_LOCALE])
+        if code == CHINESE
+        else gettext.NullTranslations()
+    )
+
+
+def get_language() -> str:
+    """Return the code of the language in use."""
+    return _Current.code
+
+
+def is_chinese() -> bool:
+    """Whether texts are in Chinese."""
+    return _Current.code == CHINESE
+
+
+def _(message: str, /, **values: object) -> str:
+    """Translate a message, and put values in place of its `{names}`. Without values, braces stay as they are."""
+    text = _Current.translations.gettext(message)
+    return text.format_map(values) if values else text
+
+
+def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
+    """Translate a message with a number in it: `ngettext("{count} job", "{count} jobs", 2)`.
+
+    `{count}` has commas between thousands.
+    """
+    text = _Current.translations.ngettext(one, many, count)
+    return text.format_map({"count": f"{count:,}", **values})
+
+
+def choose_text(english: str, chinese: str) -> str:
+    """Choose between the two texts of something that has both, such as an error object."""
+    return chinese if is_chinese() and chinese else english
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join names for a sentence: `a, b and c`; in Chinese `a、b 和 c`."""
+    if len(words) < 2:  # noqa: PLR2004
+        return "".join(words)
+    return _("{words} and {last}", words=_(", ").join(words[:-1]), last=words[-1])
+
+
+def N_(message: str) -> str:  # noqa: N802 - the name that tools look for
+    """Mark a text for the catalogue that is translated later, where it is printed."""
+    return message
+
+
+def translate(text: str) -> str:
+    """Translate a text that was made elsewhere, if the catalogue has it."""
+    return _(text) if text else text

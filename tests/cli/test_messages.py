@@ -1,0 +1,151 @@
+"""The texts of the command: each is in the catalogue, translated, and written so that it can be found."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import read_mo
+
+from cli import catalogue
+
+PACKAGE = catalogue.PACKAGE
+TRANSLATORS = frozenset({"_", "N_", "ngettext"})
+# Areas whose texts are not translated yet.
+OPEN_AREAS = frozenset(
+    {"cloud", "commands", "deploy", "doctor", "explain", "local", "manifest", "notices", "operate", "package",
+     "policy", "rules"}
+)  # fmt: skip
+WORDS = re.compile(r"[A-Za-z]{2,},? [a-z]{2,}")
+# On the line of a text that is in English in every language: for a file, a log, another program.
+EXEMPT = "# not translated"
+
+MODULES = [path for path in catalogue.list_modules() if catalogue.find_area(path) not in OPEN_AREAS]
+MESSAGES = [
+    pytest.param(message.id, message.string, id=f"{area}: {str(message.id)[:40]}")
+    for area, catalog in catalogue.read_catalogs().items()
+    for message in catalog
+    if message.id
+]
+
+
+def test_catalogue_has_the_messages_of_the_code_and_no_other() -> None:
+    written = {path.stem: path.read_bytes() for path in catalogue.FOLDER.glob("*.po")}
+    expected = {area: catalogue.format_catalog(catalog) for area, catalog in catalogue.update().items()}
+    assert written == expected, "write it again: python -m cli.catalogue"
+
+
+def test_compiled_catalogue_is_that_of_the_texts() -> None:
+    with catalogue.COMPILED.open("rb") as file:
+        compiled = read_mo(file)
+    expected = catalogue.merge_catalogs(catalogue.read_catalogs())
+    assert _list_translations(compiled) == _list_translations(expected), "python -m cli.catalogue"
+
+
+@pytest.mark.parametrize(("message", "translation"), MESSAGES)
+def test_message_is_translated_with_the_same_values(
+    message: str | tuple[str, str], translation: str | tuple[str, ...]
+) -> None:
+    english = [message] if isinstance(message, str) else list(message)
+    chinese = [translation] if isinstance(translation, str) else list(translation)
+    assert all(chinese), "no translation"
+    names = set().union(*map(_list_names, english))
+    for text in chinese:
+        assert _list_names(text) == names
+        assert text.count("`") == english[0].count("`"), "a command line is missing"
+        assert english[0].strip(" ,") == "" or _get_edges(text) == _get_edges(english[0])
+
+
+def test_same_message_has_one_translation_everywhere() -> None:
+    found: dict[object, set[object]] = {}
+    for catalog in catalogue.read_catalogs().values():
+        for message in catalog:
+            string = message.string
+            found.setdefault(message.id, set()).add(
+                string if isinstance(string, str) else tuple(string or ())
+            )
+    assert {name: strings for name, strings in found.items() if len(strings) > 1} == {}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_text_for_people_is_translated(path: Path) -> None:
+    assert list(find_untranslated(path)) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_function_that_translates_uses_the_name_for_nothing_else(path: Path) -> None:
+    for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(
+            function,
+            ast.FunctionDef | ast.Lambda | ast.GeneratorExp | ast.ListComp | ast.DictComp | ast.SetComp,
+        ):
+            names = [node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == "_"]
+            arguments = [node for node in ast.walk(function) if isinstance(node, ast.arg) and node.arg == "_"]
+            is_assigned = bool(arguments) or any(isinstance(node.ctx, ast.Store) for node in names)
+            is_used = any(isinstance(node.ctx, ast.Load) for node in names)
+            assert not (is_assigned and is_used), f"line {function.lineno}: `_` is a variable here"
+
+
+def find_untranslated(path: Path) -> Iterator[str]:
+    """Yield the texts of a module that look like words for people and are not translated."""
+    source = path.read_text("utf-8")
+    lines = source.splitlines()
+    for node in _walk_texts(ast.parse(source)):
+        text = node.value if isinstance(node, ast.Constant) else _join(node)
+        end = node.end_lineno or node.lineno
+        is_exempt = any(EXEMPT in line for line in lines[node.lineno - 1 : end])
+        if isinstance(text, str) and WORDS.search(text) and not is_exempt:
+            yield f"{path.name}:{node.lineno}: {text[:60]}"
+
+
+def _walk_texts(node: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
+    """Yield the strings below a node, without docstrings, and without what is translated."""
+    body = getattr(node, "body", None)
+    docstring = None
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and body:
+        first = body[0]
+        docstring = first if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else None
+    if isinstance(node, ast.Call) and _get_name(node.func) in TRANSLATORS:
+        for keyword in node.keywords:
+            yield from _walk_texts(keyword.value)
+        return
+    for child in ast.iter_child_nodes(node):
+        if child is docstring or (isinstance(child, ast.keyword) and child.arg == "help"):
+            continue
+        if isinstance(child, ast.JoinedStr) or (
+            isinstance(child, ast.Constant) and isinstance(child.value, str)
+        ):
+            yield child
+        if not isinstance(child, ast.JoinedStr):
+            yield from _walk_texts(child)
+
+
+def _join(node: ast.JoinedStr) -> str:
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+
+
+def _get_name(function: ast.expr) -> str:
+    return (
+        function.id
+        if isinstance(function, ast.Name)
+        else function.attr
+        if isinstance(function, ast.Attribute)
+        else ""
+    )
+
+
+def _list_translations(catalog: Catalog) -> dict[object, object]:
+    return {message.id: message.string for message in catalog if message.id}
+
+
+def _get_edges(text: str) -> tuple[bool, bool]:
+    return text[0].isspace(), text[-1].isspace()
+
+
+def _list_names(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
