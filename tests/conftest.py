@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,11 @@ TOGETHER = (
 
 # The tests of each file stay in one process: starting a browser takes longer than most of them.
 TOGETHER_BY_FILE = ("tests/browser/",)
+
+# The command speaks English in tests, also in their child processes, whatever the developer's language is.
+for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
+    os.environ.pop(variable, None)
+os.environ["LANG"] = "C.UTF-8"
 
 PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
 
