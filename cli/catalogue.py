@@ -39,7 +39,8 @@ _KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 SHARED = "shared"  # the area of the texts in shared/, which the functions have too
 _SHARED_KEYWORDS = {"message": None}
 _AREAS = {"typer_texts.py": "typer"}
-_SKIPPED = frozenset({"catalogue.py", "settings_docs.py"})  # not part of the command
+# Not part of the command: it writes pages, which have their own Chinese texts.
+_SKIPPED = frozenset({"catalogue.py", "notice_settings.py", "settings_docs.py"})
 
 
 def find_area(path: Path) -> str:
