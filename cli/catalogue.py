@@ -15,8 +15,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from typer.main import get_command
 
+from cli.help import add_language_option, iter_help_texts
 from cli.language import DOMAIN, LOCALE_FOLDER
+from cli.main import app
 
 PACKAGE = Path(__file__).parent
 FOLDER = LOCALE_FOLDER / "zh_CN"
@@ -33,13 +36,16 @@ msgstr ""
 
 """
 _KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
+SHARED = "shared"  # the area of the texts in shared/, which the functions have too
+_SHARED_KEYWORDS = {"message": None}
+_AREAS = {"typer_texts.py": "typer"}
 _SKIPPED = frozenset({"catalogue.py", "settings_docs.py"})  # not part of the command
 
 
 def find_area(path: Path) -> str:
     """Return the area of a module, by its folder."""
     parts = path.relative_to(PACKAGE).parts
-    return parts[0] if len(parts) > 1 else COMMANDS
+    return parts[0] if len(parts) > 1 else _AREAS.get(path.name, COMMANDS)
 
 
 def list_modules() -> list[Path]:
@@ -61,7 +67,13 @@ def extract_messages() -> dict[str, Catalog]:
 
 def iter_other_messages() -> Iterator[tuple[str, str]]:
     """Yield texts that are translated but not written as `_("...")`, with their area: help texts, and shared/'s."""
-    yield from ()
+    for path in sorted((PACKAGE.parent / SHARED).rglob("*.py")):
+        for message in extract_from_file("python", path, keywords=_SHARED_KEYWORDS):
+            yield SHARED, str(message[1])
+    group = get_command(app)
+    add_language_option(group)
+    for text in iter_help_texts(group):
+        yield COMMANDS, text
 
 
 def read_catalogs() -> dict[str, Catalog]:

@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from cli.config import ENV_FILE, check_secrets_not_tracked, create_context
 from cli.errors import OperatorError
+from cli.help import ScribeCommand, ScribeGroup
 from cli.local.speech import Speech, SpeechOptions
 from cli.operate.app import register
 from cli.output import create_console, escape_line, escape_markup, print_stack_trace, protect_streams
@@ -36,8 +37,13 @@ class ScribeApp(typer.Typer):
             print_stack_trace(error)
             raise SystemExit(1) from None
 
+    def command(self, *args: Any, **kwargs: Any) -> Callable[[CommandFunction], CommandFunction]:
+        """Add a command, as `typer.Typer.command` does."""
+        return super().command(*args, **{"cls": ScribeCommand, **kwargs})
+
 
 app = ScribeApp(
+    cls=ScribeGroup,
     help="Automatic transcription: upload a recording to COS, get its transcript in COS.",
     no_args_is_help=True,
     add_completion=False,
@@ -50,6 +56,7 @@ INTERRUPTED = 130  # the exit status of shells after Ctrl-C
 MAX_MESSAGE_LENGTH = 300  # characters of a message of the operating system
 
 T = TypeVar("T")
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 EnvFile = Annotated[
     Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,11 @@ LONG = (
     "tests/shared/recordings/test_thousand_recordings.py",
     "tests/shared/transcript/test_long_transcripts.py",
 )
+
+# The command speaks English in tests, also in their child processes, whatever the developer's language is.
+for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
+    os.environ.pop(variable, None)
+os.environ["LANG"] = "C.UTF-8"
 
 PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
 
