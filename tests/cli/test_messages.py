@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Formatter
 
@@ -18,8 +18,7 @@ PACKAGE = catalogue.PACKAGE
 TRANSLATORS = frozenset({"_", "N_", "ngettext"})
 # Areas whose texts are not translated yet.
 OPEN_AREAS = frozenset(
-    {"cloud", "commands", "deploy", "doctor", "explain", "local", "manifest", "notices", "operate", "package",
-     "policy", "rules"}
+    {"commands", "doctor", "explain", "local", "manifest", "notices", "operate", "package", "rules"}
 )  # fmt: skip
 WORDS = re.compile(r"[A-Za-z]{2,},? [a-z]{2,}")
 # On the line of a text that is in English in every language: for a file, a log, another program.
@@ -140,7 +139,12 @@ def _get_name(function: ast.expr) -> str:
 
 
 def _list_translations(catalog: Catalog) -> dict[object, object]:
-    return {message.id: message.string for message in catalog if message.id}
+    return {_freeze(message.id): _freeze(message.string) for message in catalog if message.id}
+
+
+def _freeze(text: str | Sequence[str] | None) -> str | tuple[str, ...]:
+    """The texts of a message with a number in it are a list or a tuple."""
+    return text if isinstance(text, str) else tuple(text or ())
 
 
 def _get_edges(text: str) -> tuple[bool, bool]:
