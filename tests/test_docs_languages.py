@@ -23,7 +23,6 @@ MISSING = [
     "docs/architecture.md",
     "docs/benchmarks.md",
     "docs/commands.md",
-    "docs/cost.md",
     "docs/decisions/0001-receipts-in-cos.md",
     "docs/decisions/0002-libraries.md",
     "docs/decisions/0003-long-results.md",
@@ -40,6 +39,7 @@ MISSING = [
 # Code blocks with texts for people: messages, diagrams, what a command prints.
 TRANSLATED = {"", "text", "mermaid"}
 COMMENTED = {"sh", "yaml", "python"}
+_FIGURE = re.compile(r"\d(?:[\d,.:]*\d)+")
 _DOCUMENT = re.compile(r"https://(?:www\.tencentcloud\.com(?:/zh)?|cloud\.tencent\.com)/document/product/")
 
 each_page = pytest.mark.parametrize("page", [page for page in ENGLISH if page not in MISSING])
@@ -137,3 +137,11 @@ def translate_link(page: str, link: str) -> str:
 def test_no_chinese_page_is_announced_as_english(page: str) -> None:
     text = (ROOT / get_chinese_name(page)).read_text("utf-8")
     assert re.findall(r"（英文）\]\([^)]*\.zh\.md[^)]*\)|\.zh\.md[^)]*\)（英文）", text) == []
+
+
+@each_page
+def test_figures_are_the_same(page: str) -> None:
+    """Each number of two or more digits in one page is in the same section of the other."""
+    for english, chinese in read_both(page):
+        figures = [set(_FIGURE.findall(" ".join(section.text))) for section in (english, chinese)]
+        assert sorted(figures[0] ^ figures[1]) == [], f"{page}, {english.title!r}: in one page only"
