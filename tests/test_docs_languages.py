@@ -141,7 +141,15 @@ def test_no_chinese_page_is_announced_as_english(page: str) -> None:
 
 @each_page
 def test_figures_are_the_same(page: str) -> None:
-    """Each number of two or more digits in one page is in the same section of the other."""
+    """Each number of two or more digits in one page is in the same section, and row of a table, of the other."""
     for english, chinese in read_both(page):
-        figures = [set(_FIGURE.findall(" ".join(section.text))) for section in (english, chinese)]
-        assert sorted(figures[0] ^ figures[1]) == [], f"{page}, {english.title!r}: in one page only"
+        rows, texts = zip(list_figures(english), list_figures(chinese), strict=True)
+        assert rows[0] == rows[1], f"{page}, {english.title!r}: rows of tables"
+        assert sorted(texts[0] ^ texts[1]) == [], f"{page}, {english.title!r}: in one page only"
+
+
+def list_figures(section: Section) -> tuple[list[list[str]], set[str]]:
+    """List the numbers in each row of the tables, and all others."""
+    rows = [sorted(_FIGURE.findall(line)) for line in section.text if line.startswith("|")]
+    others = "\n".join(line for line in section.text if not line.startswith("|"))
+    return rows, set(_FIGURE.findall(others))
