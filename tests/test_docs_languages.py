@@ -143,9 +143,10 @@ def test_no_chinese_page_is_announced_as_english(page: str) -> None:
 def test_figures_are_the_same(page: str) -> None:
     """Each number of two or more digits in one page is in the same section, and row of a table, of the other."""
     for english, chinese in read_both(page):
-        rows, texts = zip(list_figures(english), list_figures(chinese), strict=True)
-        assert rows[0] == rows[1], f"{page}, {english.title!r}: rows of tables"
-        assert sorted(texts[0] ^ texts[1]) == [], f"{page}, {english.title!r}: in one page only"
+        rows, others = list_figures(english)
+        chinese_rows, chinese_others = list_figures(chinese)
+        assert rows == chinese_rows, f"{page}, {english.title!r}: rows of tables"
+        assert sorted(others ^ chinese_others) == [], f"{page}, {english.title!r}: in one page only"
 
 
 def list_figures(section: Section) -> tuple[list[list[str]], set[str]]:
@@ -153,3 +154,15 @@ def list_figures(section: Section) -> tuple[list[list[str]], set[str]]:
     rows = [sorted(_FIGURE.findall(line)) for line in section.text if line.startswith("|")]
     others = "\n".join(line for line in section.text if not line.startswith("|"))
     return rows, set(_FIGURE.findall(others))
+
+
+@each_page
+def test_names_are_the_same(page: str) -> None:
+    """Each name in a code span, such as that of a test, setting or file, is in the same section of the other page."""
+    for english, chinese in read_both(page):
+        assert sorted(list_names(english) ^ list_names(chinese)) == [], f"{page}, {english.title!r}"
+
+
+def list_names(section: Section) -> set[str]:
+    spans = re.findall(r"`([^`]+)`", "\n".join(section.text))
+    return {span for span in spans if re.fullmatch(r"[A-Za-z_][\w./-]{2,}", span, re.ASCII)}
