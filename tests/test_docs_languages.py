@@ -31,7 +31,6 @@ MISSING = [
     "docs/decisions/0006-callback-address.md",
     "docs/decisions/0007-stand-in-shares-no-code.md",
     "docs/decisions/README.md",
-    "docs/reliability.md",
     "docs/scale.md",
     "docs/security.md",
     "docs/settings.md",
