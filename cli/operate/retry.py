@@ -16,7 +16,7 @@ from cli.operate.reasons import RefusalWatch, Stopped
 from cli.operate.retry_core import Outcome, Retrier
 from cli.operate.rows import Row, read_failed
 from cli.operate.workspace import Workspace, open_workspace
-from cli.output import escape_line, print_json
+from cli.output import create_console, escape_line, print_json
 from cli.redaction import is_target_variable
 from shared.errors import CloudError, safe_error_message
 from shared.recordings.usage import estimate_seconds
@@ -184,3 +184,11 @@ def _print_failed(console: Console, workspace: Workspace, rows: Sequence[Row]) -
         f"{price.note}",
         soft_wrap=True,
     )
+
+
+def retry_one(workspace: Workspace, bucket: str, key: str) -> tuple[bool, str]:
+    """Try one recording again, without output. Return whether it goes on, and one line about it."""
+    batch = _Batch(create_console(), workspace, is_silent=True)
+    stopped = batch.run([(bucket, key)])
+    outcome = batch.outcomes[0]
+    return outcome.goes_on, str(stopped) if stopped else _describe(workspace, outcome)

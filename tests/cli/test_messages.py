@@ -107,7 +107,7 @@ def _walk_texts(node: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
     """Yield the strings below a node, without docstrings, and without what is translated."""
     body = getattr(node, "body", None)
     docstring = None
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and body:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
         first = body[0]
         docstring = first if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else None
     if isinstance(node, ast.Call) and _get_name(node.func) in TRANSLATORS:
