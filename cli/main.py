@@ -21,7 +21,7 @@ from cli.errors import OperatorError
 from cli.help import ScribeCommand, ScribeGroup, confirm
 from cli.language import N_, _, format_exception, join_words, ngettext, translate
 from cli.local.speech import Speech, SpeechOptions
-from cli.operate.app import register
+from cli.operate.app import PANEL, register
 from cli.output import create_console, escape_line, escape_markup, print_stack_trace, protect_streams
 from shared.errors import CloudError, ScribeError, SettingsError
 
@@ -460,6 +460,39 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 
 register(app, _run)
+
+
+@app.command(name="console", rich_help_panel=PANEL)
+def open_console(
+    *,
+    write: Annotated[
+        bool, typer.Option("--write", help="Allow uploads and retries. Without it nothing can be changed.")
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="N",
+            help="Port on 127.0.0.1. Default: any free one.",
+            show_default=False,
+        ),
+    ] = 0,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Do not start a browser; print the address only.")
+    ] = False,
+    env_file: EnvFile = ENV_FILE,
+) -> None:
+    """Open a page with all recordings in the browser: upload, read, hear, search, see costs. Ends with Ctrl-C."""
+    from cli.console import command  # noqa: PLC0415
+
+    console = create_console()
+    _warn_if_tracked(env_file)
+    options = command.ConsoleOptions(port, can_write=write, opens_browser=not no_open)
+    _run(console, lambda: command.run_console(console, create_context(env_file), options))
+    sys.stdout.flush()
+    command.end_process()
+
 
 if __name__ == "__main__":
     app()
