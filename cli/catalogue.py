@@ -40,7 +40,8 @@ SHARED = "shared"  # the area of the texts in shared/, which the functions have 
 _KEYWORDS = {"_": 1, "N_": 1, "ngettext": 2}
 _SHARED_KEYWORDS = {"message": 1}
 _AREAS = {"typer_texts.py": "typer"}
-_SKIPPED = frozenset({"catalogue.py", "settings_docs.py"})  # not part of the command
+# Not part of the command: it writes pages, which have their own Chinese texts.
+_SKIPPED = frozenset({"catalogue.py", "notice_settings.py", "settings_docs.py"})
 
 
 def find_area(path: Path) -> str:

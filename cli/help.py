@@ -1,4 +1,4 @@
-"""The language of the command line: `--lang`, help pages and mistakes in the arguments.
+"""The language of the command line: `--lang`, help pages, mistakes in the arguments, and questions.
 
     ScribeGroup.main ──▶ find_language (arguments, environment) ──▶ use_language
          └──▶ translate_help: the texts of every command and parameter, before typer reads the arguments
@@ -37,6 +37,7 @@ from cli.typer_texts import HELP_OPTION, PANELS, USAGE, USAGE_PIECES, translate_
 UsageError: Any = typer.BadParameter.__mro__[1]
 ClickException: Any = UsageError.__mro__[1]
 _PANEL = "rich_help_panel"
+_YES, _NO = frozenset({"y", "yes", "是"}), frozenset({"", "n", "no", "否"})
 _METAVAR = f"{ENGLISH}|{CHINESE}"
 
 
@@ -243,3 +244,13 @@ def translate_panels() -> None:
     for name, text in PANELS.items():
         if hasattr(rich_utils, name):
             setattr(rich_utils, name, _(text))
+
+
+def confirm(question: str) -> bool:
+    """Ask a question on the terminal until the answer is yes or no; no answer is no. Raises typer.Abort for Ctrl-C."""
+    while True:
+        answer = typer.prompt(question, default="", prompt_suffix=" [y/N]: ", show_default=False)
+        word = str(answer).strip().lower()
+        if word in _YES | _NO:
+            return word in _YES
+        typer.echo(_("Error: invalid input"))

@@ -12,7 +12,7 @@ import gettext
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from shared.messages import Message
+from shared.messages import Bilingual, Message
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
@@ -121,14 +121,19 @@ def translate(text: str) -> str:
     """
     if isinstance(text, Message):
         return _(text.template, **text.values)
+    if isinstance(text, Bilingual):
+        return choose_text(str(text), text.chinese)
     return _(text) if text else text
 
 
 def format_exception(error: Exception) -> str:
-    """Return the text of an error, translated if it was made as a Message."""
+    """Return the text of an error, translated if it was made as a Message or has both languages."""
     text = error.args[0] if len(error.args) == 1 else None
-    return translate(text) if isinstance(text, Message) else str(error)
+    return translate(text) if isinstance(text, Message | Bilingual) else str(error)
 
 
 def _translate_values(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: translate(value) if isinstance(value, Message) else value for name, value in values.items()}
+    return {
+        name: translate(value) if isinstance(value, Message | Bilingual) else value
+        for name, value in values.items()
+    }

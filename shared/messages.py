@@ -26,3 +26,18 @@ def message(template: str, /, **values: object) -> Message:
     text = Message(template.format_map(values) if values else template)
     text.template, text.values = template, values
     return text
+
+
+class Bilingual(str):
+    """An English text with its Chinese translation, of an error that carries both."""
+
+    __slots__ = ("chinese",)
+
+    chinese: str
+
+
+def with_chinese(english: str, chinese: str) -> Bilingual:
+    """Put a text and its translation together; an empty translation is none."""
+    text = Bilingual(english)
+    text.chinese = chinese or english
+    return text
