@@ -18,7 +18,7 @@ PACKAGE = catalogue.PACKAGE
 TRANSLATORS = frozenset({"_", "N_", "ngettext"})
 # Areas whose texts are not translated yet.
 OPEN_AREAS = frozenset(
-    {"cloud", "commands", "deploy", "local", "notices", "operate", "package", "policy", "rules"}
+    {"local", "notices", "operate", "package", "rules"}
 )  # fmt: skip
 WORDS = re.compile(r"[A-Za-z]{2,},? [a-z]{2,}")
 # On the line of a text that is in English in every language: for a file, a log, another program.
@@ -106,7 +106,7 @@ def _walk_texts(node: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
     """Yield the strings below a node, without docstrings, and without what is translated."""
     body = getattr(node, "body", None)
     docstring = None
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and body:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
         first = body[0]
         docstring = first if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else None
     if isinstance(node, ast.Call) and _get_name(node.func) in TRANSLATORS:
