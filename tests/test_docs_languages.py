@@ -31,7 +31,6 @@ MISSING = [
     "docs/decisions/0007-stand-in-shares-no-code.md",
     "docs/decisions/README.md",
     "docs/scale.md",
-    "docs/settings.md",
 ]
 # Code blocks with texts for people: messages, diagrams, what a command prints.
 TRANSLATED = {"", "text", "mermaid"}
