@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -10,9 +11,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.language import _, is_chinese
 from cli.output import escape_line
 
 INDENT = 2
+_WIDE = "\u2e80-\u303f\u3400-\u9fff\uf900-\ufaff\uff01-\uff60“”‘’…"
+_CLOSING, _OPENING = "，。；：！？、）》」』】”’…", "（《「『【“‘"
+# Where a line may end: after a word with its blanks, after a Chinese character with the marks that follow it.
+_PIECE = re.compile(f"[{_OPENING}]*(?:[{_WIDE}]|[^{_WIDE}\\s]+)[{_CLOSING}]*\\s*|\\s+|[{_OPENING}]+")
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
@@ -22,7 +28,42 @@ def print_line(console: Console, text: str, style: str = "") -> None:
 
 def print_indented(console: Console, text: str, indent: int = INDENT, style: str = "") -> None:
     """Print a paragraph in the width of the terminal."""
-    print_block(console, Padding(Text(escape_line(text), style), (0, 0, 0, indent)))
+    line = escape_line(text)
+    if is_chinese():
+        for part in wrap(line, console.width - indent):
+            console.print(Text(" " * indent + part, style), soft_wrap=True)
+        return
+    print_block(console, Padding(Text(line, style), (0, 0, 0, indent)))
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """Yield the lines of a Chinese text in a width: they end anywhere between characters, but not before a mark.
+
+    Commands in backquotes and Latin words stay in one piece.
+    """
+    line = ""
+    for piece in _PIECE.findall(text):
+        if line and cell_len((line + piece).rstrip()) > width:
+            yield line.rstrip()
+            line = ""
+        line += piece
+    if line.strip():
+        yield line.rstrip()
+
+
+def join_sentences(*sentences: str) -> str:
+    """Put whole sentences one after the other; empty ones are left out."""
+    return ("" if is_chinese() else " ").join(filter(None, sentences))
+
+
+def join_clauses(texts: Iterable[str]) -> str:
+    """Join parts of a sentence that have commas of their own."""
+    return ("；" if is_chinese() else "; ").join(texts)
+
+
+def end_sentence(text: str) -> str:
+    """Put a full stop after a text."""
+    return _("{text}.", text=text.rstrip("。"))
 
 
 def print_columns(console: Console, rows: Iterable[Sequence[str]], indent: int = INDENT) -> None:
@@ -31,7 +72,7 @@ def print_columns(console: Console, rows: Iterable[Sequence[str]], indent: int =
     if not lines:
         return
     table = Table.grid(padding=(0, INDENT, 0, 0))
-    for _ in lines[0][:-1]:
+    for _column in lines[0][:-1]:
         table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for line in lines:
