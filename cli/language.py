@@ -12,6 +12,8 @@ import gettext
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shared.messages import Bilingual, Message
+
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
 LOCALE_FOLDER = Path(__file__).parent / "locale"
@@ -78,9 +80,12 @@ def is_chinese() -> bool:
 
 
 def _(message: str, /, **values: object) -> str:
-    """Translate a message, and put values in place of its `{names}`. Without values, braces stay as they are."""
+    """Translate a message, and put values in place of its `{names}`. Without values, braces stay as they are.
+
+    A value that is a Message of shared/ is translated too.
+    """
     text = _Current.translations.gettext(message)
-    return text.format_map(values) if values else text
+    return text.format_map(_translate_values(values)) if values else text
 
 
 def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
@@ -89,7 +94,7 @@ def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
     `{count}` has commas between thousands.
     """
     text = _Current.translations.ngettext(one, many, count)
-    return text.format_map({"count": f"{count:,}", **values})
+    return text.format_map({"count": f"{count:,}", **_translate_values(values)})
 
 
 def choose_text(english: str, chinese: str) -> str:
@@ -110,5 +115,25 @@ def N_(message: str) -> str:  # noqa: N802 - the name that tools look for
 
 
 def translate(text: str) -> str:
-    """Translate a text that was made elsewhere, if the catalogue has it."""
+    """Translate a text that was made elsewhere: a Message of shared/ by its template, any other text as a whole.
+
+    A text that the catalogue does not have is returned as it is.
+    """
+    if isinstance(text, Message):
+        return _(text.template, **text.values)
+    if isinstance(text, Bilingual):
+        return choose_text(str(text), text.chinese)
     return _(text) if text else text
+
+
+def format_exception(error: Exception) -> str:
+    """Return the text of an error, translated if it was made as a Message or has both languages."""
+    text = error.args[0] if len(error.args) == 1 else None
+    return translate(text) if isinstance(text, Message | Bilingual) else str(error)
+
+
+def _translate_values(values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: translate(value) if isinstance(value, Message | Bilingual) else value
+        for name, value in values.items()
+    }

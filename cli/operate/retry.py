@@ -19,7 +19,7 @@ from cli.operate.retry_core import NO_RECEIPT, Outcome, Retrier
 from cli.operate.rows import Row, read_failed
 from cli.operate.text import end_sentence, join_sentences
 from cli.operate.workspace import Workspace, open_workspace
-from cli.output import escape_line, print_json
+from cli.output import create_console, escape_line, print_json
 from cli.redaction import is_target_variable
 from shared.errors import CloudError, safe_error_message
 from shared.recordings.usage import estimate_seconds
@@ -213,3 +213,11 @@ def _print_failed(console: Console, workspace: Workspace, rows: Sequence[Row]) -
         cost=price.format(price.cost(seconds)),
     )
     console.print(join_sentences(text, price.note), soft_wrap=True)
+
+
+def retry_one(workspace: Workspace, bucket: str, key: str) -> tuple[bool, str]:
+    """Try one recording again, without output. Return whether it goes on, and one line about it."""
+    batch = _Batch(create_console(), workspace, is_silent=True)
+    stopped = batch.run([(bucket, key)])
+    outcome = batch.outcomes[0]
+    return outcome.goes_on, str(stopped) if stopped else _describe(workspace, outcome)

@@ -202,7 +202,7 @@ class _Reader:
                 )
                 text = _("the bucket {name} is not in INPUT_BUCKETS; {hint}", name=_show(bucket), hint=hint)
                 self._add(node, text)
-        return tuple(dict.fromkeys(bucket for bucket, _ in buckets))
+        return tuple(dict.fromkeys(bucket for bucket, _node in buckets))
 
     def _read_texts(self, name: yaml.Node, value: yaml.Node) -> list[tuple[str, yaml.Node]]:
         """Read a text, or a list of them; a number is its digits."""

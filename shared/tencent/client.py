@@ -211,13 +211,13 @@ class TencentClient:
                 self._read_date(head.headers, sent_s)
                 if head.status in _SUCCESS_STATUSES:
                     return read(head, _iterate_limited(request, head, iterate_body(response)))
-                raise self._build_error(request, head._replace(body=_read_start(iterate_body(response))))
+                raise self.build_error(request, head._replace(body=_read_start(iterate_body(response))))
             finally:
                 response.close()
         except TotalTimeout:
             raise
         except httpx.TransportError as error:
-            raise _map_transport_error(request, error) from None
+            raise map_transport_error(request, error) from None
 
     def _read_date(self, headers: Mapping[str, str], sent_s: float) -> None:
         """Correct the clock by a response of COS or CI, but not by one of a gateway before them."""
@@ -237,10 +237,11 @@ class TencentClient:
             return self._sign(request, seconds)
         raise RequestRejected(resource=request.resource, code=CANNOT_BE_SENT, message=INVALID_REQUEST)
 
-    def _sign(self, request: Request, seconds: float) -> httpx.Request:
+    def build_headers(self, request: Request, size: int | None) -> dict[str, str]:
+        """Build the headers of a request with a body of this size in bytes, its signature among them."""
         headers = {"Host": request.host, **request.headers}
-        if request.method in {"PUT", "POST"}:
-            headers["Content-Length"] = str(len(request.body))
+        if size is not None:
+            headers["Content-Length"] = str(size)
         if self.credentials.token:
             headers["x-cos-security-token"] = self.credentials.token
             if ".ci." in request.host or request.host.startswith("ci."):
@@ -257,11 +258,15 @@ class TencentClient:
             starts_s=starts_s,
             ends_s=starts_s + CLOCK_SKEW_S + SIGNATURE_TTL_S,
         )
+        return {**headers, "User-Agent": "scribe", "Accept-Encoding": "identity"}
+
+    def _sign(self, request: Request, seconds: float) -> httpx.Request:
+        size = len(request.body) if request.method in {"PUT", "POST"} else None
         return build_request(
             request.method,
             self.endpoint or f"https://{request.host}",
             build_request_target(request.path, request.parameters),
-            {**headers, "User-Agent": "scribe", "Accept-Encoding": "identity"},
+            self.build_headers(request, size),
             request.body,
             connect_timeout_s=CONNECT_TIMEOUT_S,
             read_timeout_s=READ_TIMEOUT_S,
@@ -271,7 +276,8 @@ class TencentClient:
             ),
         )
 
-    def _build_error(self, request: Request, response: HttpResponse) -> CloudError:
+    def build_error(self, request: Request, response: HttpResponse) -> CloudError:
+        """Build the error of a response that is not 2xx, with its body."""
         status = response.status
         code, message, request_id = map(self.hide_secrets, parse_error(response.body))
         request_id = request_id or _get_request_id(response.headers)
@@ -354,7 +360,8 @@ def _get_request_id(headers: Mapping[str, str]) -> str:
     return headers.get("x-ci-request-id") or headers.get("x-cos-request-id") or ""
 
 
-def _map_transport_error(request: Request, error: httpx.TransportError) -> CloudError:
+def map_transport_error(request: Request, error: httpx.TransportError) -> CloudError:
+    """Build the error of a request without a response."""
     # Texts of these classes may quote a header, and so a credential.
     if isinstance(error, httpx.LocalProtocolError):
         return RequestRejected(resource=request.resource, code=CANNOT_BE_SENT, message=INVALID_REQUEST)
