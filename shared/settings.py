@@ -173,9 +173,9 @@ class Settings:
     engine: str = "16k_zh"
     """Everyone. The speech engine, which has a language and a sample rate: `EngineModelType` in Tencent's documents.
 
-    `16k_zh` is Mandarin, `16k_en` English, `8k_zh` Mandarin telephone calls; [the README](../README.md) has more and
-    links to Tencent's list. The metadata `x-cos-meta-engine` of a recording overrides it. Only the form of the name is
-    checked here; an engine that Cloud Infinite does not know leads to an error object.
+    `16k_zh` is Mandarin, `16k_en` English, `8k_zh` Mandarin telephone calls; [a table](options.md#engines) has all that
+    Tencent's documents name. The options of a recording override it, such as the metadata `x-cos-meta-scribe-engine`.
+    Only the form of the name is checked here; an engine that Cloud Infinite does not know leads to an error object.
     Example: ENGINE=16k_en
     Wrong: ENGINE="16k zh"
     """

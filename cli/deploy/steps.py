@@ -503,6 +503,10 @@ def _describe_trigger(trigger: TriggerSpec | TriggerInfo, function: str) -> str:
     name = trigger.name
     if trigger.event not in {"", EVERY_UPLOAD}:
         name = _("{name} ({event})", name=name, event=trigger.event)
+    if trigger.type == "cos":
+        return _("cos trigger {name} of {function}", name=name, function=function)
+    if trigger.type == "timer":
+        return _("timer trigger {name} of {function}", name=name, function=function)
     return _("{type} trigger {name} of {function}", type=trigger.type, name=name, function=function)
 
 

@@ -23,9 +23,9 @@ _ADVICE = tuple(
         (r"^code -?\d+: .*\((?P<hint>[^()]*)\)$", "{hint}"),  # shared/notices/outcomes.py: RobotAnswers.hints
         (r"^code ", _ROBOT_CODES),
         (
-            r"^the response is not that of",
+            r"^the response is not that of",  # not translated
             N_("copy the robot's address from its page again"),
-        ),  # not translated
+        ),
         (r"^status 3", N_("set {variable} to the address that it redirects to")),
         (
             r"^status 40[13]\b",
@@ -49,9 +49,9 @@ _ADVICE = tuple(
             N_("check the name in {variable}, and the connection of this machine"),
         ),
         (
-            r"timed out|Timeout",
+            r"timed out|Timeout",  # not translated
             N_("check that the receiver runs and answers within seconds"),
-        ),  # not translated
+        ),
         (
             r"refused|reset|unreachable",
             N_("check that the receiver runs, and that no firewall is in between"),

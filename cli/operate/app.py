@@ -15,10 +15,10 @@ from rich.console import Console
 from cli.config import ENV_FILE, create_context
 from cli.errors import OperatorError
 from cli.help import confirm
-from cli.language import _
+from cli.language import N_, _
 from cli.output import create_console, escape_line
 
-PANEL = "Every day"
+PANEL = N_("Every day")
 T = TypeVar("T")
 Run = Callable[[Console, Callable[[], bool]], bool]
 
