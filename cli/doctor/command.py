@@ -29,7 +29,7 @@ from cli.doctor.checks import RULES
 from cli.doctor.models import Finding, Status, describe_dependence, fail, ok
 from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
-from cli.language import N_, _
+from cli.language import N_, _, format_exception
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
 from cli.output import escape_markup, print_json
@@ -95,14 +95,14 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
         settings = load_manifest_settings(manifest, config)
     except (OperatorError, ScribeError) as error:
         fix = _("correct {file} or serverless.yml", file=context.env_file)
-        yield replace(fail(str(error), fix=fix), name=SETTINGS)
+        yield replace(fail(format_exception(error), fix=fix), name=SETTINGS)
         return
     yield replace(ok(_("serverless.yml and the settings are valid")), name=SETTINGS)
     try:
         credentials = context.load_credentials(config)
     except OperatorError as error:
         fix = _("create a key at https://console.cloud.tencent.com/cam/capi")
-        yield replace(fail(str(error), fix=fix), name="key")
+        yield replace(fail(format_exception(error), fix=fix), name="key")
         return
     clients = Clients.create(credentials, manifest.region, settings.cloud_endpoint.rstrip("/"))
     try:
