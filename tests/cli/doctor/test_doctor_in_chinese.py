@@ -23,7 +23,7 @@ from cli.deploy.state import BucketRef, BucketState, CurrentState
 from cli.deploy.target import DeployTarget
 from cli.doctor.checks import CHECKS
 from cli.doctor.command import print_findings
-from cli.doctor.models import CheckContext, Finding, Status, finding_from_error, skip_dependent
+from cli.doctor.models import CheckContext, Finding, Status, finding_from_error, skip_dependent, warn
 from shared.errors import RequestRejected
 from tests.helpers.chinese import list_english, list_translations, speak_chinese
 from tests.helpers.deployment import (
@@ -179,13 +179,15 @@ def test_status_is_a_word_for_people_and_a_name_in_json() -> None:
         replace(finding_from_error(httpx.ReadTimeout("slow"), Commands()), name="clock"),
         replace(skip_dependent("clock"), name="key"),
         replace(skip_dependent("clock"), name="account"),
+        replace(warn("没有匹配到录音", subject="rules.yml line 5"), name="rules"),
     ]
     print_findings(Console(file=output, width=80), findings)
-    first, fix, last = output.getvalue().splitlines()
+    first, fix, rule, last = output.getvalue().splitlines()
     assert first == "异常 clock：云端没有响应：ReadTimeout"
     assert fix.startswith("    修复：检查本机的网络连接")
+    assert rule == "提示 rules rules.yml 第 5 行：没有匹配到录音"
     assert last == "跳过 key、account：依赖检查项 `clock`"
-    assert [finding.as_json()["status"] for finding in findings] == ["wrong", "skipped", "skipped"]
+    assert [finding.as_json()["status"] for finding in findings] == ["wrong", "skipped", "skipped", "note"]
 
 
 def test_every_text_of_the_doctor_is_translated() -> None:
