@@ -99,7 +99,7 @@ def test_hostile_name_stays_a_text(key: str) -> None:
 
 
 def test_story_of_a_recording_that_is_unknown_names_similar_ones(browser: Browser) -> None:
-    error = browser.get("/api/story", 404, bucket=INPUT_BUCKET, key="calls/brocken.mp3")
+    error = browser.get("/api/story", 404, bucket=INPUT_BUCKET, key="calls/broke.mp3")
     assert error["error"] == "unknown_recording"
     assert "calls/broken.mp3" in error["message"]
     assert browser.get("/api/story", key="calls/broken.mp3")["state"] == "failed"

@@ -170,7 +170,7 @@ def test_same_content_again_shows_its_transcript_after_a_while(browser: Browser)
     assert browser.get("/api/recordings")["rows"][0]["phase"] == "done"
 
 
-def test_refusal_of_the_cloud_is_told_with_what_to_do(browser: Browser) -> None:
+def test_refusal_of_the_cloud_says_which_bucket_is_missing(browser: Browser) -> None:
     del browser.pipeline.cloud.buckets[INPUT_BUCKET]
     response = browser.upload("a.mp3", b"speech")
     assert (response.status_code, response.json()["error"]) == (502, "cloud")
