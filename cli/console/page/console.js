@@ -34,14 +34,18 @@ bus.addEventListener("reached", () => problems.connection === "stopped" && setPr
 
 // The events. A connection that ends, also by a night's sleep of the computer, is opened again.
 let events = null;
+let wasConnected = false;
 let reconnectTimer;
 function connect() {
   clearTimeout(reconnectTimer);
   events?.close();
   events = new EventSource("/api/events");
-  events.addEventListener("open", async () => {
+  events.addEventListener("open", () => {
     setProblem("connection", "");
-    await catchUp();
+    // After a break the console may be another process, which counts its revisions anew.
+    if (wasConnected) load({ keeps: true });
+    else catchUp();
+    wasConnected = true;
   });
   events.addEventListener("changed", ({ data }) => {
     const changed = JSON.parse(data);
