@@ -101,7 +101,9 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
     # This key opens the cloud on this machine only, and its user needs it.
     for value in (emulator.secret_id, emulator.secret_key):
         SECRETS.remove(value)
-    command, doctor = describe_command(), escape_markup(Commands(data / ".env").doctor)
+    commands = Commands(data / ".env")
+    command, doctor = describe_command(), escape_markup(commands.doctor)
+    page = escape_markup(commands.line("console", "--write"))
     lines = [
         f"Local cloud at [bold]{emulator.endpoint}[/], data in {escape_markup(data)}.",
         f"Upload to {INPUT_BUCKET}; the transcripts appear in {OUTPUT_BUCKET}, below.",
@@ -111,6 +113,7 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
         "In another terminal:",
         f"  {escape_markup(command)} invoke upload events/cos-put.json",
         f"  {escape_markup(command)} {doctor.removeprefix('scribe ')}    (and every other command)",
+        f"  {escape_markup(command)} {page.removeprefix('scribe ')}    (all recordings in the browser)",
         "",
         f"Any COS client: region {emulator.region}, HTTP proxy {emulator.endpoint}, scheme http,",
         f"secret id {emulator.secret_id}, secret key {emulator.secret_key}. To copy:",

@@ -46,7 +46,8 @@ def build_row(key: str, state: str = "done", **members: Any) -> dict[str, Any]:
 
 
 class FakeConsole:
-    """Answers a page's requests. `requests` has their paths; `answers` is for whole paths, as (status, document)."""
+    """Answers a page's requests. `requests` has their paths; `answers` is for whole paths, as (status, document):
+    without a connection at status 0, and never at a negative one."""
 
     def __init__(self, rows: list[dict[str, Any]], **session: Any) -> None:
         self.rows = rows
@@ -79,6 +80,8 @@ class FakeConsole:
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path in self.answers:
             status, document = self.answers[parts.path]
+            if status < 0:
+                return
             if status == 0:
                 route.abort("connectionrefused")
             else:

@@ -169,7 +169,7 @@ def test_ten_thousand_recordings_stay_light(page: ConsolePage) -> None:
     assert page.run("performance.memory.usedJSHeapSize") < 60_000_000
 
 
-def test_stopped_console_is_told_and_found_again(page: ConsolePage) -> None:
+def test_stopped_console_is_reported_and_found_again(page: ConsolePage) -> None:
     console = open_console(page)
     console.answers |= {"/api/session": (0, None), "/api/events": (0, None)}
     expect(page.part("problem")).to_contain_text("start scribe console again")
@@ -185,7 +185,7 @@ def test_page_that_is_signed_out_says_what_to_do(page: ConsolePage) -> None:
     expect(page.part("problem")).to_contain_text("not signed in any more")
 
 
-def test_problem_of_the_cloud_is_told_until_it_has_gone(page: ConsolePage) -> None:
+def test_problem_of_the_cloud_is_shown_until_it_has_gone(page: ConsolePage) -> None:
     console = open_console(page)
     expect(page.part("recording")).to_have_count(len(ROWS))
     expect(page.part("problem")).to_be_hidden()
@@ -222,7 +222,7 @@ def test_read_only_console_offers_no_change(page: ConsolePage) -> None:
     expect(page.part("retry")).to_have_count(0)
 
 
-def test_lost_upload_is_told_and_can_be_tried_again(page: ConsolePage) -> None:
+def test_lost_upload_is_reported_and_can_be_tried_again(page: ConsolePage) -> None:
     console = open_console(page)
     answer = {"key": "a.mp3", "exists": False, "warnings": ["Its folder has a rule."], "refusal": ""}
     console.answers |= {"/api/upload-check": (200, answer), "/api/upload": (0, None)}
@@ -236,6 +236,19 @@ def test_lost_upload_is_told_and_can_be_tried_again(page: ConsolePage) -> None:
     console.answers["/api/upload"] = (201, {"bucket": BUCKET, "key": "a.mp3", "etag": "e"})
     page.upload("a.mp3", "asking").get_by_role("button", name="Overwrite").click()
     expect(page.upload("a.mp3", "sent")).to_be_visible()
+
+
+def test_running_upload_is_cancelled_and_guards_the_page(page: ConsolePage) -> None:
+    console = open_console(page)
+    answer = {"key": "a.mp3", "exists": False, "warnings": [], "refusal": ""}
+    console.answers |= {"/api/upload-check": (200, answer), "/api/upload": (-1, None)}
+    page.choose("a.mp3", b"speech")
+    expect(page.upload("a.mp3", "sending")).to_be_visible()
+    closes = "dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert page.run(closes) is False
+    page.upload("a.mp3").get_by_role("button", name="Cancel").click()
+    expect(page.upload("a.mp3", "cancelled")).to_contain_text("Nothing of it was stored")
+    assert page.run(closes) is True
 
 
 def test_text_follows_the_sound_until_the_reader_scrolls(page: ConsolePage) -> None:

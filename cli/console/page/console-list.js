@@ -230,7 +230,7 @@ function accept(page) {
 }
 const tell = (problem) => bus.dispatchEvent(new CustomEvent("problem", { detail: problem }));
 
-// Load the list anew: as many rows as were shown, when `keeps` is set.
+// Load the list again: as many rows as were shown, when `keeps` is set.
 export async function load({ keeps = false } = {}) {
   loading?.abort();
   const own = (loading = new AbortController());

@@ -10,6 +10,7 @@ import { showUploadForm } from "./console-upload.js";
 
 const RECONNECT_MS = 2000;
 const WATCH_MS = 30000;
+const HIDDEN_MS = 60000;
 const COST_AFTER_MS = 5000;
 const DOCTOR_AFTER_MS = 1500;
 
@@ -42,7 +43,7 @@ function connect() {
   events = new EventSource("/api/events");
   events.addEventListener("open", () => {
     setProblem("connection", "");
-    // After a break the console may be another process, which counts its revisions anew.
+    // After a break the console may be another process, which counts its revisions from the start.
     if (wasConnected) load({ keeps: true });
     else catchUp();
     wasConnected = true;
@@ -68,10 +69,21 @@ async function reconnect() {
     reconnectTimer = setTimeout(reconnect, RECONNECT_MS);
   }
 }
+// A page that nobody sees lets go of its connection: a browser has six for all pages, and the cloud need not be asked.
+let hiddenTimer;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) {
+    hiddenTimer = setTimeout(() => {
+      clearTimeout(reconnectTimer);
+      events?.close();
+    }, HIDDEN_MS);
+  } else if (events?.readyState === EventSource.CLOSED) reconnect();
+});
 let watched = Date.now();
 setInterval(() => {
   const now = Date.now();
-  if (now - watched > 3 * WATCH_MS) reconnect();
+  if (now - watched > 3 * WATCH_MS && !document.hidden) reconnect();
   watched = now;
 }, WATCH_MS);
 addEventListener("online", reconnect);
