@@ -46,8 +46,10 @@ def build_row(key: str, state: str = "done", **members: Any) -> dict[str, Any]:
 
 
 class FakeConsole:
-    """Answers a page's requests. `requests` has their paths; `answers` is for whole paths, as (status, document):
-    without a connection at status 0, and never at a negative one."""
+    """Answers a page's requests. `requests` has their paths.
+
+    `answers` is for whole paths, as (status, document): at status 0 the connection fails, and below 0 nothing is sent.
+    """
 
     def __init__(self, rows: list[dict[str, Any]], **session: Any) -> None:
         self.rows = rows

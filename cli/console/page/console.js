@@ -8,7 +8,7 @@ import { getQuery, search } from "./console-search.js";
 import { leaveTranscript, openTranscript, pressKey } from "./console-transcript.js";
 import { showUploadForm } from "./console-upload.js";
 
-const RECONNECT_MS = 2000;
+const RECONNECT_MS = 1000;
 const WATCH_MS = 30000;
 const HIDDEN_MS = 60000;
 const COST_AFTER_MS = 5000;
@@ -69,7 +69,7 @@ async function reconnect() {
     reconnectTimer = setTimeout(reconnect, RECONNECT_MS);
   }
 }
-// A page that nobody sees lets go of its connection: a browser has six for all pages, and the cloud need not be asked.
+// A page that is not seen closes its connection: a browser has six for all pages, and the cloud need not be asked.
 let hiddenTimer;
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hiddenTimer);
