@@ -42,7 +42,7 @@ format: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-## Write docs/settings.md from shared/settings.py
+## Write docs/settings.md and settings.zh.md from shared/settings.py
 docs: $(VENV)/.ready-demo
 	$(RUN) -m cli.settings_docs
 

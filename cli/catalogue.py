@@ -6,17 +6,20 @@ which the command reads. A new message gets an empty translation, for which a te
 
 from __future__ import annotations
 
+import ast
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from typer.main import get_command
 
+from cli.help import add_language_option, iter_help_texts
 from cli.language import DOMAIN, LOCALE_FOLDER
+from cli.main import app
 
 PACKAGE = Path(__file__).parent
 FOLDER = LOCALE_FOLDER / "zh_CN"
@@ -32,14 +35,19 @@ msgstr ""
 "Content-Transfer-Encoding: 8bit\n"
 
 """
-_KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
-_SKIPPED = frozenset({"catalogue.py", "settings_docs.py"})  # not part of the command
+SHARED = "shared"  # the area of the texts in shared/, which the functions have too
+# How many texts each call begins with.
+_KEYWORDS = {"_": 1, "N_": 1, "ngettext": 2}
+_SHARED_KEYWORDS = {"message": 1}
+_AREAS = {"typer_texts.py": "typer"}
+# Not part of the command: it writes pages, which have their own Chinese texts.
+_SKIPPED = frozenset({"catalogue.py", "notice_settings.py", "settings_docs.py", "settings_docs_zh.py"})
 
 
 def find_area(path: Path) -> str:
     """Return the area of a module, by its folder."""
     parts = path.relative_to(PACKAGE).parts
-    return parts[0] if len(parts) > 1 else COMMANDS
+    return parts[0] if len(parts) > 1 else _AREAS.get(path.name, COMMANDS)
 
 
 def list_modules() -> list[Path]:
@@ -51,9 +59,8 @@ def extract_messages() -> dict[str, Catalog]:
     """Return the messages of each area, without translations."""
     catalogs: dict[str, Catalog] = {}
     for path in list_modules():
-        for message in extract_from_file("python", path, keywords=_KEYWORDS):
-            catalog = catalogs.setdefault(find_area(path), _create_catalog())
-            catalog.add(message[1])
+        for message in _find_messages(path, _KEYWORDS):
+            catalogs.setdefault(find_area(path), _create_catalog()).add(message)
     for area, text in iter_other_messages():
         catalogs.setdefault(area, _create_catalog()).add(text)
     return catalogs
@@ -61,7 +68,30 @@ def extract_messages() -> dict[str, Catalog]:
 
 def iter_other_messages() -> Iterator[tuple[str, str]]:
     """Yield texts that are translated but not written as `_("...")`, with their area: help texts, and shared/'s."""
-    yield from ()
+    for path in sorted((PACKAGE.parent / SHARED).rglob("*.py")):
+        for message in _find_messages(path, _SHARED_KEYWORDS):
+            yield SHARED, str(message)
+    group = get_command(app)
+    add_language_option(group)
+    for text in iter_help_texts(group):
+        yield COMMANDS, text
+
+
+def _find_messages(path: Path, keywords: Mapping[str, int]) -> Iterator[str | tuple[str, ...]]:
+    """Yield the texts of calls in a module. Raises ValueError for an f-string, which cannot be looked up.
+
+    Babel's own extractor warns of every f-string among the values, too.
+    """
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in keywords:
+            texts = node.args[: keywords[node.func.id]]
+            if any(isinstance(text, ast.JoinedStr) for text in texts):
+                raise ValueError(f"{path}:{node.lineno}: an f-string cannot be translated")
+            found = tuple(
+                text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)
+            )
+            if found:  # not for a variable, whose text is marked with N_
+                yield found if len(found) > 1 else found[0]
 
 
 def read_catalogs() -> dict[str, Catalog]:
@@ -85,7 +115,7 @@ def merge_catalogs(catalogs: dict[str, Catalog]) -> Catalog:
     merged = _create_catalog()
     for catalog in catalogs.values():
         for message in catalog:
-            if message.id and message.string:
+            if message.id and _is_complete(message.string):
                 merged.add(message.id, message.string)
     return merged
 
@@ -100,11 +130,15 @@ def compile_catalogs(catalogs: dict[str, Catalog]) -> bytes:
 def update() -> dict[str, Catalog]:
     """Return the areas with the messages of the code, and the translations that there are."""
     known = read_catalogs()
+    elsewhere = merge_catalogs(known)  # a message has one translation, in whatever area it is
     updated = {}
     for area, messages in sorted(extract_messages().items()):
         catalog = known.get(area) or _create_catalog()
         catalog.update(messages, no_fuzzy_matching=True)
         catalog.obsolete.clear()
+        for message in catalog:
+            if message.id and not _is_complete(message.string) and (other := elsewhere.get(message.id)):
+                message.string = other.string
         updated[area] = catalog
     return updated
 

@@ -23,6 +23,7 @@ from random import Random
 from dotenv.parser import parse_stream
 
 from cli.errors import OperatorError
+from cli.language import N_, _
 from cli.redaction import SECRETS, is_target_variable
 from shared.tencent.auth import Credentials
 
@@ -49,10 +50,10 @@ _REQUIRED = frozenset(
 _SDK_PROFILE = Path(".tencentcloud") / "credentials"  # an ini file; the SDK's ProfileCredential
 _PROFILE_NAMES = ("secret_id", "secret_key", "token")
 _CREDENTIAL_PROBLEMS = (
-    ("a line break", re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")),
-    ("white space", re.compile(r"\s")),
-    ("a control character", re.compile(r"[\x00-\x1f\x7f-\x9f]")),
-    ("a character outside of ASCII", re.compile(r"[^\x00-\x7f]")),
+    (N_("a line break"), re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")),
+    (N_("white space"), re.compile(r"\s")),
+    (N_("a control character"), re.compile(r"[\x00-\x1f\x7f-\x9f]")),
+    (N_("a character outside of ASCII"), re.compile(r"[^\x00-\x7f]")),
 )
 _TOKEN_CHARACTERS = string.ascii_letters + string.digits
 _EMPTY_VALUE = r"^(\s*(?:export\s+)?{name}\s*=)\s*(?:''|\"\")?\s*(?:#.*)?$"
@@ -70,8 +71,11 @@ class EnvFileNotFound(OperatorError):
 
     def __init__(self, env_file: Path) -> None:
         super().__init__(
-            f"there is no file {env_file.absolute()}: copy .env.example to that name and fill in its first lines, or "
-            "run this in the folder that has it, usually the checkout"
+            _(
+                "there is no file {file}: copy .env.example to that name and fill in its first lines, or run this in "
+                "the folder that has it, usually the checkout",
+                file=env_file.absolute(),
+            )
         )
 
 
@@ -202,7 +206,7 @@ def load_operator_credentials(
     """
     incomplete = []
     for names in KEY_VARIABLES:
-        id_name, key_name, _ = names
+        id_name, key_name, *_token = names
         values = [config.get(name, "") for name in names]
         has_id, has_key, has_token = (bool(value.strip()) for value in values)
         if has_id and has_key:
@@ -211,16 +215,22 @@ def load_operator_credentials(
             return _create_credentials(values[0], values[1], values[2] if has_token else "")
         if has_id or has_key:
             present, absent = (id_name, key_name) if has_id else (key_name, id_name)
-            incomplete.append(f"{present} is set, but {absent} is not")
+            incomplete.append(_("{present} is set, but {absent} is not", present=present, absent=absent))
     credentials = _read_sdk_profile(home / _SDK_PROFILE)
     if credentials and not incomplete:  # half a key in .env means that account, not the one of the profile
         return credentials
-    id_name, key_name, _ = KEY_VARIABLES[-1]  # the spelling of .env.example and the documentation
+    id_name, key_name, *_token = KEY_VARIABLES[-1]  # the spelling of .env.example and the documentation
     error = OperatorError if incomplete else CredentialsNotFound
     raise error(
-        f"{'; '.join(incomplete) or 'There is no key of a Tencent Cloud account'}: set {id_name} and {key_name} in "
-        f"{env_file} or in the environment, or write them as secret_id and secret_key under [default] in "
-        f"{home / _SDK_PROFILE}"
+        _(
+            "{problem}: set {id_name} and {key_name} in {file} or in the environment, or write them as secret_id and "
+            "secret_key under [default] in {profile}",
+            problem=_("; ").join(incomplete) or _("There is no key of a Tencent Cloud account"),
+            id_name=id_name,
+            key_name=key_name,
+            file=env_file,
+            profile=home / _SDK_PROFILE,
+        )
     )
 
 
@@ -232,8 +242,11 @@ def _read_sdk_profile(file: Path) -> Credentials | None:
         return None
     except (OSError, UnicodeDecodeError, configparser.Error):  # the parser's own message quotes the line
         raise OperatorError(
-            f"{file} cannot be read: it must be a text file with [default] and below it secret_id = ..., "
-            "secret_key = ..."
+            _(
+                "{file} cannot be read: it must be a text file with [default] and below it secret_id = ..., "
+                "secret_key = ...",
+                file=file,
+            )
         ) from None
     section = profile["default"] if profile.has_section("default") else {}
     # The parser strips each line; a value that continues on the next one keeps its line break.
@@ -261,16 +274,27 @@ def _check_credential(name: str, value: str, file: Path) -> None:
     """
     for problem, pattern in _CREDENTIAL_PROBLEMS:
         if pattern.search(value):
-            place = "inside" if pattern.search(value.rstrip()) else "at its end"
+            values = {"name": name, "problem": _(problem), "file": file}
+            if pattern.search(value.rstrip()):
+                raise OperatorError(
+                    _(
+                        "{name} has {problem} inside, which no key or token has (in {file} or in the environment): "
+                        "remove it and copy the value again",
+                        **values,
+                    )
+                )
             raise OperatorError(
-                f"{name} has {problem} {place}, which no key or token has (in {file} or in the environment): remove it "
-                "and copy the value again"
+                _(
+                    "{name} has {problem} at its end, which no key or token has (in {file} or in the environment): "
+                    "remove it and copy the value again",
+                    **values,
+                )
             )
 
 
 def generate_token(random: Random) -> str:
     """Generate a callback token that needs no quoting in a URL. `random` is SystemRandom except in tests."""
-    token = "".join(random.choice(_TOKEN_CHARACTERS) for _ in range(TOKEN_LENGTH))
+    token = "".join(random.choice(_TOKEN_CHARACTERS) for _number in range(TOKEN_LENGTH))
     SECRETS.add(token)
     return token
 
@@ -280,9 +304,11 @@ def check_secrets_not_tracked(env_file: Path) -> str:
     with suppress(OperatorError):  # the command itself reports a file that cannot be read
         names = [name for name in SECRET_NAMES if name in _read_env_file(env_file)]
         if names and GitStatus.for_file(env_file.resolve()).is_tracked:
-            return (
-                f"git tracks {env_file}, which holds {', '.join(names)}: run `git rm --cached {env_file}`, add it to "
-                ".gitignore, and replace the secrets: everybody with access to the repository can read them"
+            return _(
+                "git tracks {file}, which holds {names}: run `git rm --cached {file}`, add it to .gitignore, and "
+                "replace the secrets: everybody with access to the repository can read them",
+                file=env_file,
+                names=_(", ").join(names),
             )
     return ""
 
@@ -312,8 +338,13 @@ def _save_value(env_file: Path, name: str, value: str) -> None:
         _replace_file(env_file, "\n".join(lines) + "\n")
     except OSError as error:
         raise OperatorError(
-            f"{name} could not be written to {env_file}, which is unchanged: {error.strerror}. Free some disk "
-            f"space, or make the folder writable; or set {name} in the environment"
+            _(
+                "{name} could not be written to {file}, which is unchanged: {reason}. Free some disk space, or make "
+                "the folder writable; or set {name} in the environment",
+                name=name,
+                file=env_file,
+                reason=error.strerror,
+            )
         ) from None
 
 
@@ -339,8 +370,12 @@ def _read_env_file(env_file: Path) -> dict[str, str]:
             text = binding.original.string  # includes the empty lines before it
             line = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
             raise OperatorError(
-                f"{env_file}, line {line} cannot be read: write NAME=value, with quotes around a value that holds "
-                "spaces or #"
+                _(
+                    "{file}, line {line} cannot be read: write NAME=value, with quotes around a value that holds "
+                    "spaces or #",
+                    file=env_file,
+                    line=line,
+                )
             )
         if binding.key is not None:
             values[binding.key] = binding.value or ""
@@ -364,10 +399,14 @@ def _read_text(env_file: Path) -> str:
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError:
-        raise OperatorError(f"{env_file} is not UTF-8: save it again as UTF-8") from None
+        raise OperatorError(_("{file} is not UTF-8: save it again as UTF-8", file=env_file)) from None
     except OSError as error:
         raise OperatorError(
-            f"{env_file} cannot be read: {error.strerror}. Check that it is a file and that you may read it"
+            _(
+                "{file} cannot be read: {reason}. Check that it is a file and that you may read it",
+                file=env_file,
+                reason=error.strerror,
+            )
         ) from None
 
 
@@ -393,7 +432,7 @@ class GitStatus:
         ignored, error = _run_git(root, "check-ignore", "--quiet", "--", path)
         if ignored not in {_YES, _NO}:
             return cls(is_ignored=False, is_tracked=False, error=error)
-        tracked, _ = _run_git(root, "ls-files", "--error-unmatch", "--", path)
+        tracked, _error = _run_git(root, "ls-files", "--error-unmatch", "--", path)
         return cls(is_ignored=ignored == _YES, is_tracked=tracked == _YES)
 
 
@@ -404,9 +443,8 @@ def _run_git(root: Path, *arguments: str) -> tuple[int, str]:
         process = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     except OSError as error:
         return -1, f"git: {error.strerror}"
-    return process.returncode, process.stderr.strip().partition("\n")[
-        0
-    ] or f"exit status {process.returncode}"
+    first_line = process.stderr.strip().partition("\n")[0]
+    return process.returncode, first_line or _("exit status {status}", status=process.returncode)
 
 
 def _check_git_ignores(env_file: Path) -> None:
@@ -414,12 +452,20 @@ def _check_git_ignores(env_file: Path) -> None:
     if status.is_ignored:
         return
     if status.is_tracked:
-        reason, fix = "git tracks it", f"run `git rm --cached {env_file}` and add it to .gitignore"
+        reason = _("git tracks it")
+        fix = _("run `git rm --cached {file}` and add it to .gitignore", file=env_file)
     elif status.error:
-        reason, fix = f"git cannot say whether it ignores it ({status.error})", "fix that"
+        reason = _("git cannot say whether it ignores it ({error})", error=status.error)
+        fix = _("fix that")
     else:
-        reason, fix = "git does not ignore it", f"add {env_file.name} to .gitignore"
+        reason, fix = _("git does not ignore it"), _("add {file} to .gitignore", file=env_file.name)
     raise OperatorError(
-        f"The callback token cannot be saved in {env_file}, because {reason}: {fix}, or set {TOKEN_NAME} yourself in "
-        "the environment"
+        _(
+            "The callback token cannot be saved in {file}, because {reason}: {fix}, or set {name} yourself in the "
+            "environment",
+            file=env_file,
+            reason=reason,
+            fix=fix,
+            name=TOKEN_NAME,
+        )
     )

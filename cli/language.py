@@ -9,8 +9,13 @@ JSON keeps its names in every language; texts for people in it are in the langua
 from __future__ import annotations
 
 import gettext
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from string import Formatter
+
+from shared.messages import Bilingual, Message
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
@@ -78,9 +83,12 @@ def is_chinese() -> bool:
 
 
 def _(message: str, /, **values: object) -> str:
-    """Translate a message, and put values in place of its `{names}`. Without values, braces stay as they are."""
+    """Translate a message, and put values in place of its `{names}`. Without values, braces stay as they are.
+
+    A value that is a Message of shared/ is translated too.
+    """
     text = _Current.translations.gettext(message)
-    return text.format_map(values) if values else text
+    return text.format_map(_translate_values(values)) if values else text
 
 
 def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
@@ -89,7 +97,7 @@ def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
     `{count}` has commas between thousands.
     """
     text = _Current.translations.ngettext(one, many, count)
-    return text.format_map({"count": f"{count:,}", **values})
+    return text.format_map({"count": f"{count:,}", **_translate_values(values)})
 
 
 def choose_text(english: str, chinese: str) -> str:
@@ -110,5 +118,48 @@ def N_(message: str) -> str:  # noqa: N802 - the name that tools look for
 
 
 def translate(text: str) -> str:
-    """Translate a text that was made elsewhere, if the catalogue has it."""
+    """Translate a text that was made elsewhere: a Message of shared/ by its template, any other text as a whole.
+
+    A text that the catalogue does not have is returned as it is.
+    """
+    if isinstance(text, Message):
+        return _(text.template, **text.values)
+    if isinstance(text, Bilingual):
+        return choose_text(str(text), text.chinese)
     return _(text) if text else text
+
+
+def translate_like(text: str, templates: Sequence[str]) -> str:
+    """Translate a finished English text of another program by the first of the templates that it matches."""
+    found = match_template(text, templates) if is_chinese() else None
+    return _(found[0], **found[1]) if found else translate(text)
+
+
+def match_template(text: str, templates: Sequence[str]) -> tuple[str, dict[str, str]] | None:
+    """Return the first of the templates that a text was made from, with its values."""
+    for template in templates:
+        if match := _compile_template(template).fullmatch(text):
+            return template, match.groupdict()
+    return None
+
+
+@cache
+def _compile_template(template: str) -> re.Pattern[str]:
+    parts = [
+        re.escape(text) + (f"(?P<{name}>.+?)" if name else "")
+        for text, name, *_rest in Formatter().parse(template)
+    ]
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def format_exception(error: Exception) -> str:
+    """Return the text of an error, translated if it was made as a Message or has both languages."""
+    text = error.args[0] if len(error.args) == 1 else None
+    return translate(text) if isinstance(text, Message | Bilingual) else str(error)
+
+
+def _translate_values(values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: translate(value) if isinstance(value, Message | Bilingual) else value
+        for name, value in values.items()
+    }

@@ -18,10 +18,12 @@ from rich.markup import escape
 
 from cli.config import ENV_FILE, check_secrets_not_tracked, create_context
 from cli.errors import OperatorError
+from cli.help import ScribeCommand, ScribeGroup, confirm
+from cli.language import N_, _, format_exception, join_words, ngettext, translate
 from cli.local.speech import Speech, SpeechOptions
 from cli.operate.app import PANEL, register
 from cli.output import create_console, escape_line, escape_markup, print_stack_trace, protect_streams
-from shared.errors import CloudError, ScribeError
+from shared.errors import CloudError, ScribeError, SettingsError
 
 
 class ScribeApp(typer.Typer):
@@ -36,20 +38,27 @@ class ScribeApp(typer.Typer):
             print_stack_trace(error)
             raise SystemExit(1) from None
 
+    def command(self, *args: Any, **kwargs: Any) -> Callable[[CommandFunction], CommandFunction]:
+        """Add a command, as `typer.Typer.command` does."""
+        return super().command(*args, **{"cls": ScribeCommand, **kwargs})
+
 
 app = ScribeApp(
+    cls=ScribeGroup,
     help="Automatic transcription: upload a recording to COS, get its transcript in COS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
+LOCAL_PANEL, CLOUD_PANEL = N_("On this machine"), N_("On Tencent Cloud")
 LOCAL_FOLDER = Path("scribe-local")
 DEMO_FOLDER = Path("scribe-demo")
 INTERRUPTED = 130  # the exit status of shells after Ctrl-C
 MAX_MESSAGE_LENGTH = 300  # characters of a message of the operating system
 
 T = TypeVar("T")
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 EnvFile = Annotated[
     Path,
@@ -98,7 +107,7 @@ def main(
     """Define the options of the command itself."""
 
 
-@app.command(rich_help_panel="On this machine")
+@app.command(rich_help_panel=LOCAL_PANEL)
 def demo(
     *,
     files: Annotated[
@@ -136,7 +145,7 @@ def demo(
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel="On this machine")
+@app.command(rich_help_panel=LOCAL_PANEL)
 def local(
     *,
     data: Annotated[
@@ -167,7 +176,7 @@ def local(
     _run(console, lambda: serve(console, data, port, options))
 
 
-@app.command(rich_help_panel="On this machine")
+@app.command(rich_help_panel=LOCAL_PANEL)
 def invoke(
     function: Annotated[str, typer.Argument(help="upload, callback or sweep")],
     event: Annotated[
@@ -189,7 +198,7 @@ def invoke(
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel="On Tencent Cloud")
+@app.command(rich_help_panel=CLOUD_PANEL)
 def deploy(
     *,
     dry_run: Annotated[
@@ -240,12 +249,12 @@ def deploy(
         resume_queue=resume_queue,
         callback=callback,
     )
-    confirm = typer.confirm if sys.stdin.isatty() else None
-    if not _run(console, lambda: command.deploy(console, create_context(env_file), options, confirm)):
+    ask = confirm if sys.stdin.isatty() else None
+    if not _run(console, lambda: command.deploy(console, create_context(env_file), options, ask)):
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel="On Tencent Cloud")
+@app.command(rich_help_panel=CLOUD_PANEL)
 def remove(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
@@ -261,7 +270,7 @@ def remove(
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel="On Tencent Cloud")
+@app.command(rich_help_panel=CLOUD_PANEL)
 def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -276,7 +285,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel="On Tencent Cloud")
+@app.command(rich_help_panel=CLOUD_PANEL)
 def policy(
     which: Annotated[
         str, typer.Argument(help="upload, callback, sweep, deployer, roles or operator. Default: all.")
@@ -296,7 +305,7 @@ def policy(
     _run(console, lambda: command.policy(console, stderr, options, create_context(env_file)))
 
 
-@app.command(rich_help_panel="On Tencent Cloud")
+@app.command(rich_help_panel=CLOUD_PANEL)
 def explain(
     key: Annotated[
         str, typer.Argument(help="The key of an object, there or not: calls/a.mp3", metavar="KEY")
@@ -347,7 +356,7 @@ def explain(
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel="On Tencent Cloud")
+@app.command(rich_help_panel=CLOUD_PANEL)
 def notify(
     *,
     test: Annotated[
@@ -373,13 +382,13 @@ def notify(
     from cli.notices import command  # noqa: PLC0415
 
     if reset and (test or target or as_json):
-        raise typer.BadParameter("it is used alone, or with --yes", param_hint="--reset")
+        raise typer.BadParameter(_("it is used alone, or with --yes"), param_hint="--reset")
     console = create_console()
     _warn_if_tracked(env_file)
     options = command.NotifyOptions(test=test, target=target, reset=reset, as_json=as_json)
-    confirm = None if yes else _confirm_reset
+    ask = None if yes else _confirm_reset
     try:
-        passed = _run(console, lambda: command.notify(console, create_context(env_file), options, confirm))
+        passed = _run(console, lambda: command.notify(console, create_context(env_file), options, ask))
     except command.WrongUse as error:
         hint = "--reset" if reset else "--target" if target else "--test"
         raise typer.BadParameter(escape_line(str(error)), param_hint=hint) from None
@@ -390,15 +399,15 @@ def notify(
 def _confirm_reset(question: str) -> bool:
     """Ask on the terminal. Raises OperatorError without one."""
     if not sys.stdin.isatty():
-        raise OperatorError("nothing was changed: no terminal to confirm on. Use --yes")
-    return typer.confirm(question)
+        raise OperatorError(_("nothing was changed: no terminal to confirm on. Use --yes"))
+    return confirm(question)
 
 
 def _confirm() -> bool:
     """Ask on the terminal. Raises OperatorError without one."""
     if not sys.stdin.isatty():
-        raise OperatorError("nothing was removed: no terminal to confirm on. Use --yes")
-    return typer.confirm("Remove it?")
+        raise OperatorError(_("nothing was removed: no terminal to confirm on. Use --yes"))
+    return confirm(_("Remove it?"))
 
 
 def _warn_if_tracked(env_file: Path) -> None:
@@ -413,7 +422,7 @@ def _run(console: Console, work: Callable[[], T]) -> T:
     try:
         return work()
     except KeyboardInterrupt:
-        console.print("\nStopped.")
+        console.print("\n" + _("Stopped."))
         raise typer.Exit(INTERRUPTED) from None
     except (OperatorError, ScribeError, OSError, ValueError) as error:
         message = escape(format_error(error))
@@ -423,13 +432,27 @@ def _run(console: Console, work: Callable[[], T]) -> T:
 
 def format_error(error: Exception) -> str:
     """Format an error as one line. A message of the operating system is cut: it can list thousands of files."""
+    if isinstance(error, SettingsError):
+        return format_settings_error(error)
+    text = format_exception(error)
     if not isinstance(error, OSError):
         # Only our own messages have several lines; the cloud's may quote a name with a line break.
-        return escape_line(str(error)) if isinstance(error, CloudError) else str(error)
-    files = " and ".join(escape_line(str(name)) for name in (error.filename, error.filename2) if name)
-    text = error.strerror or str(error)
+        return escape_line(text) if isinstance(error, CloudError) else text
+    files = [escape_line(str(name)) for name in (error.filename, error.filename2) if name]
+    text = error.strerror or text
     text = text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[:MAX_MESSAGE_LENGTH]}..."
-    return f"{files}: {text}" if files else text
+    return _("{files}: {problem}", files=join_words(files), problem=text) if files else text
+
+
+def format_settings_error(error: SettingsError) -> str:
+    """Format every mistake in the settings, in one line."""
+    mistakes = _("; ").join(map(translate, error.mistakes))
+    return ngettext(
+        "{count} setting is wrong: {mistakes}",
+        "{count} settings are wrong: {mistakes}",
+        len(error.mistakes),
+        mistakes=mistakes,
+    )
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

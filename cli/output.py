@@ -23,6 +23,7 @@ from rich.markup import escape
 from rich.segment import Segment
 from rich.text import Text
 
+from cli import line_breaks
 from cli.redaction import SECRETS
 
 # C0, DEL, C1; marks and overrides of the writing direction; separators of lines and paragraphs; the byte order mark and
@@ -32,6 +33,8 @@ _IN_LINE = re.compile(f"[{_CONTROL}]")
 _IN_TEXT = re.compile(f"(?![\n\t])[{_CONTROL}]")
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _MAX_SHORT_ESCAPE = 0xFF
+
+line_breaks.install()
 
 
 def escape_line(text: str) -> str:

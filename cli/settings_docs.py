@@ -1,7 +1,8 @@
-"""Writes docs/settings.md from shared/settings.py: `python -m cli.settings_docs`.
+"""Writes docs/settings.md and docs/settings.zh.md from shared/settings.py: `python -m cli.settings_docs`.
 
 The text of a setting is the string below its field in `Settings`. It costs the functions nothing, because the compiler
-drops it; so it is read from the source here. Names and defaults come from the code.
+drops it; so it is read from the source here. Names and defaults come from the code. The Chinese texts are in
+cli/settings_docs_zh.py.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ import dataclasses
 import inspect
 import itertools
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import shared.settings
+from cli import settings_docs_zh
 from cli.config import PROJECT_FOLDER
 from cli.errors import OperatorError
+from cli.language import CHINESE, ENGLISH, get_language, translate, use_language
 from cli.notice_settings import DEFAULTS as NOTICE_DEFAULTS
 from cli.notice_settings import NAMED_TARGETS, NOTICE_SETTINGS
 from shared.errors import SettingsError
 from shared.settings import Settings, load_settings
 
-PAGE = PROJECT_FOLDER / "docs" / "settings.md"
+DOCS = PROJECT_FOLDER / "docs"
+PAGES = {ENGLISH: DOCS / "settings.md", CHINESE: DOCS / "settings.zh.md"}
 
 # Who sets it: the first word of each text, and the heading of its part of the page.
 _GROUPS = {
@@ -34,8 +41,10 @@ _GROUPS = {
 
 _HEADER = """# Settings
 
+[中文版](settings.zh.md)
+
 `make docs` writes this page from `shared/settings.py` and `cli/notice_settings.py` (`python -m cli.settings_docs`);
-change it there.
+change it there, and its Chinese in `cli/settings_docs_zh.py`.
 
 Put the settings into `.env` (`.env.example` lists them), then run `scribe deploy`. It passes them to the functions as
 environment variables. An empty value counts as not set.
@@ -66,9 +75,48 @@ These never reach the functions either.
 | `PRICE_PER_HOUR` | `1.75` | what an hour of speech costs, for `scribe cost`: [cost.md](cost.md) | `2.4` |
 | `PRICE_CURRENCY` | `CNY` | the currency of that price, in three letters | `USD` |
 
-The key that deploys: [deploy.md](deploy.md#2-a-key-for-deploying). The metadata of a recording can select its own
-engine and channels: [the README](../README.md#what-happens-when-a-file-is-uploaded).
+The key that deploys: [deploy.md](deploy.md#2-a-key-for-deploying). A recording can have [options](options.md) of its
+own, such as its engine and channels.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class PageTexts:
+    """What a page says in one language, apart from the settings. `{}` is where a value goes."""
+
+    header: str
+    groups: Mapping[str, str]
+    named_targets: str
+    footer: str
+    columns: str = "name | default | meaning"
+    required: str = "required"
+    when_empty: str = "when empty: {}"
+    default: str = "default: `{}`"
+    semicolon: str = "; "
+    example: str = "for example: {}"
+    refused: str = "refused: {}: {}"
+    joint: str = " with "
+    blank: str = " "  # between sentences
+
+
+_TEXTS = {
+    ENGLISH: PageTexts(_HEADER, _GROUPS, NAMED_TARGETS, _FOOTER),
+    CHINESE: PageTexts(
+        settings_docs_zh.HEADER,
+        settings_docs_zh.GROUPS,
+        settings_docs_zh.NAMED_TARGETS,
+        settings_docs_zh.FOOTER,
+        columns="名称 | 默认值 | 含义",
+        required="必填",
+        when_empty="为空时：{}",
+        default="默认：`{}`",
+        semicolon="；",
+        example="示例：{}",
+        refused="会被拒绝：{}：{}",
+        joint="，同时设置 ",
+        blank="",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,56 +232,90 @@ def _parse_assignments(text: str) -> dict[str, str]:
     return dict(word.split("=", 1) for word in shlex.split(text))
 
 
-def render_page() -> str:
-    """Render docs/settings.md. Raises OperatorError when a text in `shared/settings.py` is wrong."""
-    docs = load_setting_docs()
+def load_chinese_docs() -> tuple[SettingDoc, ...]:
+    """Load every setting with its Chinese texts. Raises OperatorError if these are not of the same settings."""
+    docs, texts = load_setting_docs(), settings_docs_zh.SETTINGS
+    names = {doc.name for doc in docs}
+    missing = [doc.name for doc in docs if doc.name not in texts or not _has_same_parts(doc, texts[doc.name])]
+    if missing or names != set(texts):
+        wrong = ", ".join([*missing, *sorted(set(texts) - names)])
+        raise OperatorError(
+            f"The text of {wrong} in cli/settings_docs_zh.py is missing, has other parts than the English one, "
+            "or is of no setting."
+        )
+    return tuple(replace(doc, **texts[doc.name]._asdict()) for doc in docs)
+
+
+def _has_same_parts(doc: SettingDoc, text: settings_docs_zh.ChineseText) -> bool:
+    return [bool(getattr(doc, name)) for name in text._fields] == [bool(part) for part in text]
+
+
+def render_page(language: str = ENGLISH) -> str:
+    """Render the page in one language. Raises OperatorError when a text of a setting is wrong."""
+    docs = load_setting_docs() if language == ENGLISH else load_chinese_docs()
     minimal = build_minimal_environment(docs)
-    parts = [_HEADER]
-    for group, title in _GROUPS.items():
-        members = [doc for doc in docs if doc.group == group]
-        parts.append(f"\n{title}\n\n| name | default | meaning |\n|---|---|---|\n")
-        parts += [
-            f"| [`{doc.name}`](#{doc.name.lower()}) | {_format_default(doc)} | {doc.meaning} |\n"
-            for doc in members
-        ]
-        parts += [_render_section(doc, minimal) for doc in members]
-        parts += [NAMED_TARGETS] if group == "Notices" else []
-    return "".join([*parts, _FOOTER])
+    texts = _TEXTS[language]
+    parts = [texts.header]
+    with _messages_in(language):
+        for group, title in texts.groups.items():
+            members = [doc for doc in docs if doc.group == group]
+            parts.append(f"\n{title}\n\n| {texts.columns} |\n|---|---|---|\n")
+            parts += [
+                f"| [`{doc.name}`](#{doc.name.lower()}) | {_format_default(doc, texts)} | {doc.meaning} |\n"
+                for doc in members
+            ]
+            parts += [_render_section(doc, minimal, texts) for doc in members]
+            parts += [texts.named_targets] if group == "Notices" else []
+    return "".join([*parts, texts.footer])
 
 
-def _format_default(doc: SettingDoc) -> str:
-    return "required" if doc.required else doc.when_empty or f"`{doc.default}`"
+@contextmanager
+def _messages_in(language: str) -> Iterator[None]:
+    """Have the messages about mistakes in a language for a while."""
+    before = get_language()
+    use_language(language)
+    try:
+        yield
+    finally:
+        use_language(before)
 
 
-def _render_section(doc: SettingDoc, minimal: dict[str, str]) -> str:
+def _format_default(doc: SettingDoc, texts: PageTexts) -> str:
+    return texts.required if doc.required else doc.when_empty or f"`{doc.default}`"
+
+
+def _render_section(doc: SettingDoc, minimal: dict[str, str], texts: PageTexts) -> str:
     if doc.required:
-        start = "- required"
+        start = texts.required
     else:
-        parts = [f"when empty: {doc.when_empty}"] if doc.when_empty else []
-        parts += [f"default: `{doc.default}`"] if doc.default not in {"", doc.when_empty} else []
-        start = "- " + "; ".join(parts)
-    lines = [f"\n### {doc.name}\n", f"{doc.meaning} {doc.details}".rstrip(), "", start]
-    lines += [f"- for example: {_format_assignments(example)}" for example in doc.examples]
-    lines += [
-        f"- refused: {_format_assignments(wrong)}: {_get_error(minimal | wrong)}" for wrong in doc.wrong
+        parts = [texts.when_empty.format(doc.when_empty)] if doc.when_empty else []
+        parts += [texts.default.format(doc.default)] if doc.default not in {"", doc.when_empty} else []
+        start = texts.semicolon.join(parts)
+    items = [start]
+    items += [texts.example.format(_format_assignments(example, texts.joint)) for example in doc.examples]
+    items += [
+        texts.refused.format(_format_assignments(wrong, texts.joint), _get_error(minimal | wrong))
+        for wrong in doc.wrong
     ]
-    return "\n".join(lines) + "\n"
+    meaning = texts.blank.join(filter(None, [doc.meaning, doc.details]))
+    return "\n".join([f"\n### {doc.name}\n", meaning, "", *(f"- {item}" for item in items)]) + "\n"
 
 
-def _format_assignments(environ: dict[str, str]) -> str:
-    return " with ".join(f"`{name}={value}`" for name, value in environ.items())
+def _format_assignments(environ: dict[str, str], joint: str) -> str:
+    return joint.join(f"`{name}={value}`" for name, value in environ.items())
 
 
 def _get_error(environ: dict[str, str]) -> str:
     try:
         load_settings(environ)
     except SettingsError as error:
-        return "; ".join(error.mistakes)
+        return "; ".join(map(translate, error.mistakes))
     raise OperatorError(
         f"the text of a setting calls {environ} wrong, but it works; correct the line Wrong:."
     )
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render_page(), "utf-8")
-    print(f"{PAGE} is written.")
+    for code, path in PAGES.items():
+        Path(path).write_text(render_page(code), "utf-8")
+        print(f"{path} is written.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shared.errors import SettingsError
+from shared.messages import message, with_chinese
 from shared.options.check import SETTINGS_SOURCE, check_options
 from shared.options.choose import settings_choices
 from shared.options.combine import combine
@@ -172,9 +173,9 @@ class Settings:
     engine: str = "16k_zh"
     """Everyone. The speech engine, which has a language and a sample rate: `EngineModelType` in Tencent's documents.
 
-    `16k_zh` is Mandarin, `16k_en` English, `8k_zh` Mandarin telephone calls; [the README](../README.md) has more and
-    links to Tencent's list. The metadata `x-cos-meta-engine` of a recording overrides it. Only the form of the name is
-    checked here; an engine that Cloud Infinite does not know leads to an error object.
+    `16k_zh` is Mandarin, `16k_en` English, `8k_zh` Mandarin telephone calls; [a table](options.md#engines) has all that
+    Tencent's documents name. The options of a recording override it, such as the metadata `x-cos-meta-scribe-engine`.
+    Only the form of the name is checked here; an engine that Cloud Infinite does not know leads to an error object.
     Example: ENGINE=16k_en
     Wrong: ENGINE="16k zh"
     """
@@ -352,7 +353,7 @@ class _EnvironmentReader:
         value = self.environ.get(name, "").strip() or default.strip()
         if not value:
             if required:
-                self.mistakes.append(f"{name} is missing")
+                self.mistakes.append(message("{name} is missing", name=name))
             return ""
         return self._check(name, value, check)
 
@@ -362,7 +363,9 @@ class _EnvironmentReader:
         raw = self.environ.get(name, "").strip() or default
         values = _split_list(raw)
         if not values and (required or raw):
-            self.mistakes.append(f"{name} names nothing" if raw else f"{name} is missing")
+            self.mistakes.append(
+                message("{name} names nothing", name=name) if raw else message("{name} is missing", name=name)
+            )
         return tuple(self._check(name, value, check) for value in values)
 
     def read_int(self, name: str, check: Callable[[str], str], *, default: int) -> int:
@@ -381,15 +384,18 @@ class _EnvironmentReader:
         for pair in filter(None, map(str.strip, text.split(";") if text != UNSET else ())):
             option, equals, value = (part.strip() for part in pair.partition("="))
             mistake = (
-                _check_option_name(option, choices) if equals else f"has {pair!r}, which is not name=value"
+                _check_option_name(option, choices)
+                if equals
+                else message("has {pair}, which is not name=value", pair=repr(pair))
             )
             if not mistake:
                 try:
                     choices |= parse_values(SETTINGS_SOURCE, {option: value}, is_operator=True)
                 except InvalidOption as error:
-                    mistake = f"is wrong: {error.message}"
+                    reason = with_chinese(error.message, error.message_zh)
+                    mistake = message("is wrong: {reason}", reason=reason)
             if mistake:
-                self.mistakes.append(f"{name} {mistake}{_find_typing_hint(pair)}")
+                self.mistakes.append(_join_mistake(name, mistake, pair))
         return MappingProxyType(choices)
 
     def read_targets(self, prefix: str) -> tuple[Target, ...]:
@@ -404,34 +410,51 @@ class _EnvironmentReader:
 
     def _check(self, name: str, value: str, check: Callable[[str], str]) -> str:
         """Check a value. Tencent's CLI writes `undefined` for an unset variable of serverless.yml."""
-        mistake = check(value) if value != UNSET else "was not set when the function was deployed"
+        mistake = check(value) if value != UNSET else message("was not set when the function was deployed")
         if mistake:
-            self.mistakes.append(f"{name} {mistake}{_find_typing_hint(value)}")
+            self.mistakes.append(_join_mistake(name, mistake, value))
         return value
+
+
+def _join_mistake(name: str, mistake: str, value: str) -> str:
+    hint = _find_typing_hint(value)
+    if hint:
+        return message("{name} {mistake} ({hint})", name=name, mistake=mistake, hint=hint)
+    return message("{name} {mistake}", name=name, mistake=mistake)
 
 
 def _find_typing_hint(value: str) -> str:
     """Explain what an input method or a copied document puts into a value; "" if there is nothing of that kind."""
     full_width = next((character for character in value if character in FULL_WIDTH), "")
     if full_width:
-        return f" (it has the full-width character {full_width}: type the ASCII one)"
+        return message(
+            "it has the full-width character {character}: type the ASCII one", character=full_width
+        )
     if len(value) > 1 and (value[0] in ASCII_QUOTES or value[-1] in ASCII_QUOTES):
-        return " (write it without quotes)"
+        return message("write it without quotes")
     return ""
 
 
 def _check_bucket(value: str) -> str:
     if _BUCKET.fullmatch(value):
         return ""
-    return f"holds {value!r}, which is not a bucket's full name such as recordings-1250000000"
+    return message(
+        "holds {value}, which is not a bucket's full name such as recordings-1250000000", value=repr(value)
+    )
 
 
 def _check_region(value: str) -> str:
-    return "" if is_region(value) else f"is {value!r}, not a region such as ap-guangzhou"
+    return (
+        ""
+        if is_region(value)
+        else message("is {value}, not a region such as ap-guangzhou", value=repr(value))
+    )
 
 
 def _check_engine(value: str) -> str:
-    return "" if is_valid_engine(value) else f"is {value!r}, not an engine such as 16k_zh or 16k_en"
+    if is_valid_engine(value):
+        return ""
+    return message("is {value}, not an engine such as 16k_zh or 16k_en", value=repr(value))
 
 
 def _accept(_: str) -> str:
@@ -440,47 +463,61 @@ def _accept(_: str) -> str:
 
 def _check_option_name(name: str, choices: Mapping[str, Choice]) -> str:
     if name in _OPTION_SETTINGS:
-        return f"has {name}: set {name.upper()} instead"
-    return f"has {name} twice" if name in choices else ""
+        return message("has {name}: set {setting} instead", name=name, setting=name.upper())
+    return message("has {name} twice", name=name) if name in choices else ""
 
 
 def _check_queue(value: str) -> str:
-    return "" if _QUEUE.fullmatch(value) else f"is {value!r}, not a queue's id"
+    return "" if _QUEUE.fullmatch(value) else message("is {value}, not a queue's id", value=repr(value))
 
 
 def _check_prefix(value: str) -> str:
     if not value.isprintable():
-        return f"is {value!r}: it has a character that cannot be printed"
+        return message("is {value}: it has a character that cannot be printed", value=repr(value))
     if value[:1] in ALL_QUOTES or value[-1:] in ALL_QUOTES:
-        return f"is {value!r}: the quotes would be a part of the prefix"
+        return message("is {value}: the quotes would be a part of the prefix", value=repr(value))
     if not {".", ".."}.isdisjoint(value.split("/")):
-        return f"is {value!r}: a URL cannot have . or .. as the name of a folder"
+        return message("is {value}: a URL cannot have . or .. as the name of a folder", value=repr(value))
     if len(value.encode("utf-8", "replace")) > MAX_PREFIX_BYTES:
-        return f"has more than {MAX_PREFIX_BYTES} bytes: with a recording's name it would not fit into a key"
-    return f"is {value!r}: a prefix does not start with a slash" if value.startswith("/") else ""
+        return message(
+            "has more than {limit} bytes: with a recording's name it would not fit into a key",
+            limit=MAX_PREFIX_BYTES,
+        )
+    if value.startswith("/"):
+        return message("is {value}: a prefix does not start with a slash", value=repr(value))
+    return ""
 
 
 def _check_folder(value: str) -> str:
     """Check a prefix that stands for a folder: `out` would also cover `outbound/`."""
     if not value.endswith("/"):
-        return f"is {value!r}: it names a folder, so it ends with a slash: {value}/"
+        return message(
+            "is {value}: it names a folder, so it ends with a slash: {folder}",
+            value=repr(value),
+            folder=value + "/",
+        )
     return _check_prefix(value)
 
 
 def _check_extension(value: str) -> str:
     if value == ALL_EXTENSIONS or _EXTENSION.fullmatch(value):
         return ""
-    return f"names {value!r}, which is not an extension such as mp3, without the dot"
+    return message("names {value}, which is not an extension such as mp3, without the dot", value=repr(value))
 
 
 def _check_since(value: str) -> str:
     since = _parse_time(value)
     if since is not None and since.timestamp() > time.time() + MAX_FUTURE_S:
-        return f"is {value!r}, in the future: the audit would not find a recording that was missed"
+        return message(
+            "is {value}, in the future: the audit would not find a recording that was missed",
+            value=repr(value),
+        )
     if value == EVERYTHING or since is not None:
         return ""
-    return (
-        f"is {value!r}, not {EVERYTHING} and not a time with its time zone such as 2026-11-01T00:00:00+08:00"
+    return message(
+        "is {value}, not {everything} and not a time with its time zone such as 2026-11-01T00:00:00+08:00",
+        value=repr(value),
+        everything=EVERYTHING,
     )
 
 
@@ -504,33 +541,39 @@ def _check_callback_url(value: str) -> str:
     is_whole = value.isascii() and value.isprintable() and not {"?", "#", " "} & set(value)
     if is_encrypted and is_whole and parts.username is None:
         return ""
-    return "is not an address such as https://<function URL>/<token>"
+    return message("is not an address such as https://<function URL>/<token>")
 
 
 def _check_format(value: str) -> str:
-    return "" if value in FORMATS else f"names {value!r}; the formats are {', '.join(FORMATS)}"
+    if value in FORMATS:
+        return ""
+    return message("names {value}; the formats are {formats}", value=repr(value), formats=", ".join(FORMATS))
 
 
 def _check_output_names(value: str) -> str:
-    return "" if value in OUTPUT_NAMES else f"is {value!r}; it is full or short"
+    return "" if value in OUTPUT_NAMES else message("is {value}; it is full or short", value=repr(value))
 
 
 def _check_jobs_path(value: str) -> str:
-    return "" if value in JOBS_PATHS else f"is {value!r}; it is asr_jobs or jobs"
+    return "" if value in JOBS_PATHS else message("is {value}; it is asr_jobs or jobs", value=repr(value))
 
 
 def _check_int(value: str) -> str:
-    return "" if re.fullmatch(r"[0-9]{1,9}", value) else f"is {value[:20]!r}, not a whole number"
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return ""
+    return message("is {value}, not a whole number", value=repr(value[:20]))
 
 
 def _check_positive_int(value: str) -> str:
-    return _check_int(value) or ("" if int(value) else "is 0: leave it empty for none")
+    return _check_int(value) or ("" if int(value) else message("is 0: leave it empty for none"))
 
 
 def _check_sweep_after(value: str) -> str:
     if not _check_int(value) and int(value) > MAX_SWEEP_AFTER_S:
-        return (
-            f"is {value}, more than {MAX_SWEEP_AFTER_S}: the sweep would repair nothing for longer than a day"
+        return message(
+            "is {value}, more than {limit}: the sweep would repair nothing for longer than a day",
+            value=value,
+            limit=MAX_SWEEP_AFTER_S,
         )
     return _check_int(value)
 
@@ -538,9 +581,13 @@ def _check_sweep_after(value: str) -> str:
 def _check_token(value: str) -> str:
     """Check a token. The message is logged, so it never contains the value."""
     if len(value) < MIN_TOKEN_LENGTH:
-        return f"holds a token of {len(value)} characters; {MIN_TOKEN_LENGTH} is the minimum"
+        return message(
+            "holds a token of {length} characters; {limit} is the minimum",
+            length=len(value),
+            limit=MIN_TOKEN_LENGTH,
+        )
     if not _TOKEN.fullmatch(value):
-        return "holds a token with characters that a URL would change; use letters, digits, - . _ ~"
+        return message("holds a token with characters that a URL would change; use letters, digits, - . _ ~")
     return ""
 
 
@@ -549,7 +596,7 @@ def _check_loopback(value: str) -> str:
 
     The message never contains the value.
     """
-    mistake = "is not a loopback address such as http://127.0.0.1:9000"
+    mistake = message("is not a loopback address such as http://127.0.0.1:9000")
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname or "", parts.port
@@ -575,7 +622,7 @@ def _is_loopback(host: str) -> bool:
 
 def _find_conflicts(settings: Settings) -> list[str]:
     """Find conflicts between settings: outputs that would count as recordings, or prefixes that exclude everything."""
-    mistakes = []
+    mistakes: list[str] = []
     shared_bucket = not settings.output_bucket or settings.output_bucket in settings.input_buckets
     for name, prefix in (
         ("OUTPUT_PREFIX", settings.output_prefix),
@@ -583,35 +630,56 @@ def _find_conflicts(settings: Settings) -> list[str]:
     ):
         if shared_bucket and prefix and settings.input_prefix.startswith(prefix):
             mistakes.append(
-                f"INPUT_PREFIX {settings.input_prefix!r} is inside {name} {prefix!r} of the same bucket: "
-                "every recording would count as an output and be skipped"
+                message(
+                    "INPUT_PREFIX {input_prefix} is inside {name} {prefix} of the same bucket: every recording would "
+                    "count as an output and be skipped",
+                    input_prefix=repr(settings.input_prefix),
+                    name=name,
+                    prefix=repr(prefix),
+                )
             )
     if settings.callback_url and settings.callback_url.rpartition("/")[2] not in settings.callback_tokens:
         mistakes.append(
-            "CALLBACK_URL does not end with a token of CALLBACK_TOKEN: notifications would be refused"
+            message(
+                "CALLBACK_URL does not end with a token of CALLBACK_TOKEN: notifications would be refused"
+            )
         )
     has_other_region = settings.output_region != settings.region and not _check_region(settings.output_region)
     if shared_bucket and has_other_region:
         mistakes.append(
-            f"OUTPUT_REGION is {settings.output_region}, but the output bucket is an input bucket, in {settings.region}"
+            message(
+                "OUTPUT_REGION is {output_region}, but the output bucket is an input bucket, in {region}",
+                output_region=settings.output_region,
+                region=settings.region,
+            )
         )
+    prefixes = {"output_prefix": repr(settings.output_prefix), "state_prefix": repr(settings.state_prefix)}
     if settings.output_prefix.startswith(settings.state_prefix):
         mistakes.append(
-            f"OUTPUT_PREFIX {settings.output_prefix!r} is inside STATE_PREFIX {settings.state_prefix!r}"
+            message("OUTPUT_PREFIX {output_prefix} is inside STATE_PREFIX {state_prefix}", **prefixes)
         )
     elif settings.state_prefix.startswith(settings.output_prefix):
         mistakes.append(
-            f"STATE_PREFIX {settings.state_prefix!r} is inside OUTPUT_PREFIX {settings.output_prefix!r}: "
-            "a recording's name could select a receipt"
+            message(
+                "STATE_PREFIX {state_prefix} is inside OUTPUT_PREFIX {output_prefix}: a recording's name could select "
+                "a receipt",
+                **prefixes,
+            )
         )
     if is_valid_engine(settings.engine):
         mistakes += [
-            f"OPTIONS cannot be used: {refusal.reason}"
+            message(
+                "OPTIONS cannot be used: {reason}", reason=with_chinese(refusal.reason, refusal.reason_zh)
+            )
             for refusal in check_options(combine(settings_choices(settings))).refusals
         ]
     if 0 < settings.give_up_after_s <= settings.sweep_after_s:
         mistakes.append(
-            f"GIVE_UP_AFTER {settings.give_up_after_s} is not longer than SWEEP_AFTER {settings.sweep_after_s}: "
-            "a recording would fail when it is looked at for the first time; 0 means never"
+            message(
+                "GIVE_UP_AFTER {give_up_after} is not longer than SWEEP_AFTER {sweep_after}: a recording would fail "
+                "when it is looked at for the first time; 0 means never",
+                give_up_after=settings.give_up_after_s,
+                sweep_after=settings.sweep_after_s,
+            )
         )
     return mistakes

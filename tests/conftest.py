@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,24 @@ TOGETHER = (
 # The tests of each file stay in one process: starting a browser takes longer than most of them.
 TOGETHER_BY_FILE = ("tests/browser/",)
 
+# Long simulations, and pages in a browser: the same on every Python, so `.ci/run` runs them on one of two.
+LONG = (
+    "tests/bench/",
+    "tests/browser/",
+    "tests/chaos/",
+    "tests/load/",
+    "tests/cli/operate/test_scale.py",
+    "tests/shared/recordings/test_outbox_dead_target.py",
+    "tests/shared/recordings/test_outbox_receivers.py",
+    "tests/shared/recordings/test_thousand_recordings.py",
+    "tests/shared/transcript/test_long_transcripts.py",
+)
+
+# The command speaks English in tests, also in their child processes, whatever the developer's language is.
+for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
+    os.environ.pop(variable, None)
+os.environ["LANG"] = "C.UTF-8"
+
 PROCESS_EVENTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec"})
 
 
@@ -44,6 +63,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
             return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
 
     return Scheduling(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what takes long, before anything is chosen by its marker."""
+    if item.nodeid.startswith(LONG):
+        item.add_marker("long")
 
 
 @pytest.hookimpl(trylast=True)

@@ -11,9 +11,12 @@ from typer.main import get_command
 
 from cli.doctor.checks import CHECKS
 from cli.main import app
+from tests.helpers.markdown_pages import parse_sections
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")])
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md"))
+)
 GUIDES = ["docs/deploy.md", "docs/deploy.zh.md"]
 
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -39,9 +42,7 @@ def load_commands() -> dict[str, Any]:
 
 
 def list_anchors(page: str) -> set[str]:
-    """List the anchors that GitHub gives the headings: lower case, hyphens for blanks, no other marks."""
-    headings = re.findall(r"^#+ (.+)$", read_page(page), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {section.anchor for section in parse_sections(read_page(page))}
 
 
 @each_page

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["docs/security.md", "docs/reliability.md", "CONTRIBUTING.md"]
+PAGES = [
+    "docs/security.md",
+    "docs/reliability.md",
+    "docs/reliability.zh.md",
+    "docs/security.zh.md",
+    "CONTRIBUTING.md",
+]
 TESTS = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
 
 

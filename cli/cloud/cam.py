@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from cli.cloud.client import ApiClient, ApiError, Poller
 from cli.errors import OperatorError
+from cli.language import N_, _
 from cli.policy.diff import allowed_permissions, denied_permissions
 from cli.policy.documents import TRUST, serialize_document
 from cli.policy.permissions import CI_ROLE
@@ -19,7 +20,7 @@ PAGE_SIZE = 200  # CAM's maximum
 SCF_SERVICE, CI_SERVICE = "scf.qcloud.com", "ci.qcloud.com"
 # The configuration role of SCF, with which it writes COS triggers into the buckets (SCF document 583/31444).
 SCF_ROLE = "SCF_QcsRole"
-MADE_HERE = "Made by scribe"  # prefix of the description of what `scribe remove` may delete
+MADE_HERE = "Made by scribe"  # not translated: prefix of the description of what `scribe remove` may delete
 
 _NO_ROLE = "InvalidParameter.RoleNotExist"
 _NO_POLICY = frozenset({"InvalidParameter.PolicyIdNotExist", "ResourceNotFound.PolicyIdNotFound"})
@@ -46,11 +47,15 @@ class RoleInfo:
     is_ours: bool = False
 
 
+OPEN_GRANT_PAGE = N_("open {grant_url} as the account's owner or an administrator, and agree")
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceRole:
     """A role that a service of Tencent needs in the account: who may assume it, and its preset policies.
 
-    `title` is the service's name on the authorization page, `purpose` what does not work without the role. With
+    `title` is the service's name on the authorization page, `purpose` what does not work without the role (in English,
+    translated where it is shown). With
     `accepts_other_policies` a role with any policy is taken as it is: which ones the console attached has changed.
     """
 
@@ -76,7 +81,7 @@ class ServiceRole:
     @property
     def advice(self) -> str:
         """What the owner of the account can do."""
-        return f"open {self.grant_url} as the account's owner or an administrator, and agree"
+        return _(OPEN_GRANT_PAGE, grant_url=self.grant_url)
 
 
 SCF_SERVICE_ROLE = ServiceRole(
@@ -84,18 +89,17 @@ SCF_SERVICE_ROLE = ServiceRole(
     SCF_SERVICE,
     ("QcloudAccessForScfRole",),  # SCF's FAQ names it as the cause of "not authorized"
     "云函数",
-    "SCF cannot create triggers on the buckets",
+    N_("SCF cannot create triggers on the buckets"),
 )
 CI_SERVICE_ROLE = ServiceRole(
     CI_ROLE,
     CI_SERVICE,
     ("QcloudCOSDataFullControl", "QcloudAccessForCIRole", "QcloudPartAccessForCIRole"),
     "数据万象",
-    "Cloud Infinite cannot read the recordings",
+    N_("Cloud Infinite cannot read the recordings"),
     accepts_other_policies=True,
 )
 SERVICE_ROLES = (SCF_SERVICE_ROLE, CI_SERVICE_ROLE)
-CREATE_SCF_ROLE = SCF_SERVICE_ROLE.advice
 
 
 class ServiceRoleState(NamedTuple):
@@ -112,14 +116,25 @@ class ServiceRoleState(NamedTuple):
 
     def describe_problem(self, role: ServiceRole) -> str:
         """What is wrong with it; "" if nothing is."""
+        purpose = _(role.purpose)
         if not self.exists:
-            return f"role {role.name} does not exist: {role.purpose}"
+            return _("role {role} does not exist: {purpose}", role=role.name, purpose=purpose)
         if not self.is_trusted:
-            return f"role {role.name} does not trust {role.service}: {role.purpose}"
+            return _(
+                "role {role} does not trust {service}: {purpose}",
+                role=role.name,
+                service=role.service,
+                purpose=purpose,
+            )
         if self.missing_policies and role.accepts_other_policies:
-            return f"role {role.name} has no policy attached: {role.purpose}"
+            return _("role {role} has no policy attached: {purpose}", role=role.name, purpose=purpose)
         if self.missing_policies:
-            return f"role {role.name} lacks the policy {', '.join(self.missing_policies)}: {role.purpose}"
+            return _(
+                "role {role} lacks the policy {policies}: {purpose}",
+                role=role.name,
+                policies=_(", ").join(self.missing_policies),
+                purpose=purpose,
+            )
         return ""
 
 
@@ -166,9 +181,12 @@ class CamClient:
         is_current = policy is not None and _grants_the_same(self._get_document(policy), document)
         if policy and not is_current and not policy.is_ours:
             raise PolicyConflict(
-                f"the account has a policy {role_name} that was not created by scribe and differs from what the role "
-                "of that name needs; nothing was changed. Delete the policy in the CAM console if it is not used, or "
-                "set another SCF_ROLE_NAME"
+                _(
+                    "the account has a policy {name} that was not created by scribe and differs from what the role of "
+                    "that name needs; nothing was changed. Delete the policy in the CAM console if it is not used, or "
+                    "set another SCF_ROLE_NAME",
+                    name=role_name,
+                )
             )
         changed = self._ensure_role(role_name)
         if policy and not is_current:
@@ -221,7 +239,7 @@ class CamClient:
             params = {
                 "RoleName": role.name,
                 "PolicyDocument": serialize_document(trust),
-                "Description": f"The service role of {role.title}, created by scribe deploy",
+                "Description": f"The service role of {role.title}, created by scribe deploy",  # not translated
             }
             self.api.call("cam", "CreateRole", params)
         elif not _trusts(current := _parse_object(info.get("PolicyDocument")), role.service):
@@ -244,7 +262,7 @@ class CamClient:
             params = {
                 "RoleName": role_name,
                 "PolicyDocument": serialize_document(TRUST),
-                "Description": f"{MADE_HERE}: for its function of SCF",
+                "Description": f"{MADE_HERE}: for its function of SCF",  # not translated
             }
             self.api.call("cam", "CreateRole", params)
             return True
@@ -260,7 +278,7 @@ class CamClient:
         params = {
             "PolicyName": name,
             "PolicyDocument": serialize_document(document),
-            "Description": f"{MADE_HERE}: what its function does, and no more",
+            "Description": f"{MADE_HERE}: what its function does, and no more",  # not translated
         }
         response = self.api.call("cam", "CreatePolicy", params)
         return _Policy(int(response["PolicyId"]), name, params["Description"])

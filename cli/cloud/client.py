@@ -30,6 +30,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
 from cli.errors import OperatorError
+from cli.language import N_, _, is_chinese
 from cli.output import escape_line
 from shared.tencent.auth import Credentials
 
@@ -56,7 +57,7 @@ _NOT_A_PERMISSION = frozenset(
 _NOT_AN_API_RESPONSE = frozenset(
     {"AttributeError", "JSONDecodeError", "KeyError", "ServerNetworkError", "TypeError", "UnicodeDecodeError"}
 )
-_NOT_THE_API = (
+_NOT_THE_API = N_(
     "the response did not come from Tencent's API, but perhaps from a proxy or from the login page of this network: "
     "open a web page in a browser; if that works, wait a minute and run the command again"
 )
@@ -69,7 +70,7 @@ _REGIONS = (
 )
 _UNKNOWN_REGION = "UnsupportedRegion"
 _NO_CONNECTION = "ClientNetworkError"
-_SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] [A-Za-z][A-Za-z ]+|timed out")
+_SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] [A-Za-z][A-Za-z ]+|timed out")  # not translated
 
 # Parts of STS's Arn for the key of a role or of a federated user. CAM may return the account's own id as the Uin of
 # such a key, which does not make it the root account's key.
@@ -90,9 +91,11 @@ class ApiError(OperatorError):
     ) -> None:
         self.action, self.code, self.message, self.request_id = action, code, message, request_id
         self.service = service
-        suffix = f" (request {request_id})" if request_id else ""
+        text = f"{action}: {code}: {message}"
+        if request_id:
+            text = _("{message} (request {request_id})", message=text, request_id=request_id)
         # The message is the cloud's; it may quote a name with control characters.
-        super().__init__(escape_line(f"{action}: {code}: {message}{suffix}"))
+        super().__init__(escape_line(text))
 
     @property
     def is_denied(self) -> bool:
@@ -101,9 +104,14 @@ class ApiError(OperatorError):
 
 
 def suggest_region(name: str) -> str:
-    """The public region with the nearest name, as part of a message; "" if none is near."""
+    """The public region with the nearest name, to be put behind a message; "" if none is near."""
     similar = difflib.get_close_matches(name.lower(), _REGIONS, 1, 0.8)
-    return f" (did you mean {similar[0]}?)" if similar and similar[0] != name else ""
+    return suggest_name(similar[0]) if similar and similar[0] != name else ""
+
+
+def suggest_name(name: str) -> str:
+    """Ask whether this name was meant; to be put behind a message."""
+    return _("{message} (did you mean {name}?)", message="", name=name)
 
 
 @dataclass(slots=True)
@@ -124,7 +132,7 @@ class ApiClient:
 
         Raises ApiError.
         """
-        version, *_ = _SERVICES[service]
+        version = _SERVICES[service][0]
         models = importlib.import_module(f"tencentcloud.{service}.{version}.models")
         request = getattr(models, f"{action}Request")()
         with warnings.catch_warnings():
@@ -140,7 +148,7 @@ class ApiClient:
         except TencentCloudSDKException as error:
             code, message = error.get_code() or "", error.get_message() or ""
             if code in _NOT_AN_API_RESPONSE:
-                code, message = "ServerNetworkError", _NOT_THE_API
+                code, message = "ServerNetworkError", _(_NOT_THE_API)
             if code == _NO_CONNECTION:
                 message = self._describe_no_connection(service, str(message))
             if code == _UNKNOWN_REGION:
@@ -155,7 +163,9 @@ class ApiClient:
         """The address and the system's reason; the library's own text has the whole chain of its exceptions."""
         reason = _SYSTEM_ERROR.findall(message)
         address = self.endpoint or f"https://{service}.tencentcloudapi.com"
-        return f"no connection to {address}" + (f": {reason[-1]}" if reason else "")
+        if not reason:
+            return _("no connection to {address}", address=address)
+        return _("no connection to {address}: {reason}", address=address, reason=reason[-1])
 
     def _sdk_client(self, service: str) -> Any:
         if service not in self._sdk_clients:
@@ -169,8 +179,9 @@ class ApiClient:
             key = Credential(
                 self.credentials.secret_id, self.credentials.secret_key, self.credentials.token or None
             )
+            language = "zh-CN" if is_chinese() else "en-US"  # of the messages in the API's errors
             self._sdk_clients[service] = client(
-                key, self.region, ClientProfile(httpProfile=http, language="en-US")
+                key, self.region, ClientProfile(httpProfile=http, language=language)
             )
         return self._sdk_clients[service]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cli.language import _
 from shared.errors import OutcomeUnknown
 from shared.tencent import xml
 from shared.tencent.client import Request, RetryPolicy, TencentClient
@@ -67,7 +68,9 @@ class HotWordsClient:
             parameters = {"offset": str((number - 1) * MAX_PER_PAGE), "limit": str(MAX_PER_PAGE)}
             return self._send("GET", bucket, "asrhotvocabtable", parameters=parameters)
 
-        elements = _iter_pages(f"{bucket}, hot words", read_page, "VocabularyTable", "TableId")
+        elements = _iter_pages(
+            _("{bucket}, hot words", bucket=bucket), read_page, "VocabularyTable", "TableId"
+        )
         tables = [_parse_table(element) for element in elements if _begins(element, "TableName", name_prefix)]
         # A list may leave the words out.
         return [table if table.words else self.get_table(bucket, table.table_id) for table in tables]
@@ -79,7 +82,8 @@ class HotWordsClient:
     def create_table(self, bucket: str, table: HotWordTable) -> str:
         """Create a table, and return its id."""
         response = self._send("POST", bucket, "asrhotvocabtable", body=_build_table(table))
-        return _get_id(response, "TableId", f"{bucket}, hot words {table.name}")
+        resource = _("{bucket}, hot words {name}", bucket=bucket, name=table.name)
+        return _get_id(response, "TableId", resource)
 
     def update_table(self, bucket: str, table: HotWordTable) -> None:
         """Replace the words of a table."""
@@ -102,14 +106,17 @@ class HotWordsClient:
             }
             return self._send("GET", bucket, "template", parameters=parameters)
 
-        elements = _iter_pages(f"{bucket}, templates", read_page, "TemplateList", "TemplateId")
+        elements = _iter_pages(
+            _("{bucket}, templates", bucket=bucket), read_page, "TemplateList", "TemplateId"
+        )
         return [_parse_template(element) for element in elements if _begins(element, "Name", name_prefix)]
 
     def create_template(self, bucket: str, template: SpeechTemplate) -> str:
         """Create a template, and return its id."""
         response = self._send("POST", bucket, "template", body=_build_template(template))
         created = xml.as_mapping(response.get("Template"))
-        return _get_id(created, "TemplateId", f"{bucket}, template {template.name}")
+        resource = _("{bucket}, template {name}", bucket=bucket, name=template.name)
+        return _get_id(created, "TemplateId", resource)
 
     def update_template(self, bucket: str, template: SpeechTemplate) -> None:
         """Replace the members of a template."""
@@ -166,9 +173,8 @@ def _iter_pages(
         total = xml.as_int(page.get("TotalCount"))
         if not new_items or (len(known) >= total if total else len(items) < MAX_PER_PAGE):
             return
-    raise OutcomeUnknown(
-        resource=resource, code="TooManyPages", message=f"it has more than {MAX_PAGES} pages"
-    )
+    message = _("it has more than {limit} pages", limit=MAX_PAGES)
+    raise OutcomeUnknown(resource=resource, code="TooManyPages", message=message)
 
 
 def _begins(element: Mapping[str, Any], name: str, prefix: str) -> bool:

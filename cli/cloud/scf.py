@@ -11,6 +11,7 @@ from typing import Any
 
 from cli.cloud.client import ApiClient, ApiError, Poller
 from cli.errors import OperatorError
+from cli.language import _
 from cli.manifest.models import TriggerSpec, parse_event
 from cli.redaction import SECRETS
 
@@ -51,7 +52,8 @@ _MAYBE_BUSY = frozenset(
     }
 )
 _BUSY_WORDS = re.compile(
-    "(creat|updat|publish|deploy)ing|not active|function stat(e|us)|try again|状态|稍后", re.IGNORECASE
+    "(creat|updat|publish|deploy)ing|not active|function stat(e|us)|try again|状态|稍后",  # not translated
+    re.IGNORECASE,
 )
 # Suffix of the members that the service adds to the NetConfig of an http trigger: ExtranetUrl and more (583/100227),
 # among them some that no document names, such as ExtranetHTTPUrl and WsIntranetUrl.
@@ -271,7 +273,11 @@ class ScfClient:
         # SCF still returns it for a moment.
         if not self.poller.poll(lambda: self._is_deleted(name, namespace), bool, STABLE_TIMEOUT_S):
             raise FunctionNotActive(
-                f"function {name} still exists {STABLE_TIMEOUT_S:.0f} s after it was deleted; run the command again"
+                _(
+                    "function {name} still exists {seconds} s after it was deleted; run the command again",
+                    name=name,
+                    seconds=f"{STABLE_TIMEOUT_S:.0f}",
+                )
             )
 
     def get_when_stable(self, name: str, namespace: str, timeout_s: float) -> FunctionInfo | None:
@@ -290,8 +296,13 @@ class ScfClient:
         function = self.get_when_stable(name, namespace, STABLE_TIMEOUT_S)
         if function and function.is_busy:
             raise FunctionNotActive(
-                f"function {name} is still {function.status} after {STABLE_TIMEOUT_S:.0f} s; check it in the SCF "
-                "console, then run the command again"
+                _(
+                    "function {name} is still {status} after {seconds} s; check it in the SCF console, then run the "
+                    "command again",
+                    name=name,
+                    status=function.status,
+                    seconds=f"{STABLE_TIMEOUT_S:.0f}",
+                )
             )
         return function
 
@@ -300,11 +311,19 @@ class ScfClient:
         function = self.wait_until_stable(name, namespace)
         if not function:
             raise FunctionNotActive(
-                f"function {name} does not exist, although SCF accepted the request; run the command again"
+                _(
+                    "function {name} does not exist, although SCF accepted the request; run the command again",
+                    name=name,
+                )
             )
         if function.status != "Active":
             raise FunctionNotActive(
-                f"function {name} is {function.status}: {function.status_reason or 'SCF gives no reason'}"
+                _(
+                    "function {name} is {status}: {reason}",
+                    name=name,
+                    status=function.status,
+                    reason=function.status_reason or _("SCF gives no reason"),
+                )
             )
         return function
 

@@ -40,6 +40,7 @@ from cli.doctor.command import print_findings
 from cli.doctor.models import Finding, Status
 from cli.doctor.runner import rerun_check, run_checks
 from cli.errors import OperatorError
+from cli.language import N_, _
 from cli.manifest.models import Manifest
 from cli.output import escape_line
 from cli.package import build, compute_label
@@ -51,7 +52,11 @@ from shared.settings import Settings
 NEW_ADDRESS_TIMEOUT_S = 60.0  # until a new address is known everywhere
 
 _COLORS = {Action.CREATE: "green", Action.CHANGE: "yellow", Action.DELETE: "red"}
-_VERBS = {Action.CREATE: "create", Action.CHANGE: "change", Action.DELETE: "delete"}
+_COUNTS = {
+    Action.CREATE: N_("{number} to create"),
+    Action.CHANGE: N_("{number} to change"),
+    Action.DELETE: N_("{number} to delete"),
+}
 
 
 class ConfirmationMissing(OperatorError):
@@ -59,15 +64,15 @@ class ConfirmationMissing(OperatorError):
 
 
 class Consequence(NamedTuple):
-    """Something that the operator has to agree to: the reason of a refusal, and the question."""
+    """Something that the operator has to agree to: the reason of a refusal, and the question, both in English."""
 
     reason: str
     question: str
 
 
-_PAY = Consequence("recordings would be billed", "Deploy this, and pay for these recordings?")
+_PAY = Consequence(N_("recordings would be billed"), N_("Deploy this, and pay for these recordings?"))
 _LEAVE = Consequence(
-    "recordings would not be finished", "Deploy this, and leave these recordings as they are?"
+    N_("recordings would not be finished"), N_("Deploy this, and leave these recordings as they are?")
 )
 
 
@@ -186,9 +191,9 @@ def _deploy(
     if steps:
         print_plan(console, steps)
     else:
-        console.print("No changes. The deployment matches serverless.yml.")
+        console.print(_("No changes. The deployment matches serverless.yml."))
     if options.dry_run:
-        console.print("Dry run: nothing was changed.")
+        console.print(_("Dry run: nothing was changed."))
         return True
     if (costs or losses) and not options.yes:
         if not _agree(console, options, ask, commands, _PAY if costs else _LEAVE):
@@ -223,18 +228,24 @@ def _agree(
     if not ask:
         agreed = replace(options, yes=True).as_command_line(commands)
         raise ConfirmationMissing(
-            f"nothing was changed: {consequence.reason}, as listed above, and there is no terminal to confirm that. To "
-            f"agree, run `{agreed}`"
+            _(
+                "nothing was changed: {reason}, as listed above, and there is no terminal to confirm that. To agree, "
+                "run `{command}`",
+                reason=_(consequence.reason),
+                command=agreed,
+            )
         )
-    if ask(consequence.question):
+    if ask(_(consequence.question)):
         return True
-    console.print("Nothing was changed.")
+    console.print(_("Nothing was changed."))
     return False
 
 
 def _ask_to_copy(state: CurrentState) -> str:
-    places = " and ".join(f"{move.current} to {move.new}" for move in state.missing_receipts)
-    return f"Copy the receipts from {places}, so that nothing is billed again?"
+    places = _(" and ").join(
+        _("{current} to {new}", current=move.current, new=move.new) for move in state.missing_receipts
+    )
+    return _("Copy the receipts from {places}, so that nothing is billed again?", places=places)
 
 
 def remove(console: Console, context: CliContext, confirm: Callable[[], bool]) -> bool:
@@ -259,12 +270,12 @@ def _remove(console: Console, local: LocalConfiguration, confirm: Callable[[], b
         state = _read_state(console, configuration, hot_words, CurrentState.load_for_removal)
     steps = create_removal_plan(configuration, state)
     if not steps:
-        console.print("Nothing to remove: nothing of this deployment exists.")
+        console.print(_("Nothing to remove: nothing of this deployment exists."))
         return True
     print_plan(console, steps)
     _print_kept_resources(console, state)
     if not confirm():
-        console.print("Nothing was removed.")
+        console.print(_("Nothing was removed."))
         return False
     execute_plan(console, steps, configuration.clients, commands.line("remove"), commands)
     return True
@@ -278,9 +289,8 @@ def print_plan(console: Console, steps: Sequence[Step]) -> None:
         for change in step.changes:
             console.print(Text(escape_line(f"    {_format_change(change, step.action)}")), soft_wrap=True)
     count = Counter(step.action for step in steps)
-    console.print(
-        ", ".join(f"{count[action]} to {verb}" for action, verb in _VERBS.items() if count[action]) + "."
-    )
+    numbers = [_(text, number=count[action]) for action, text in _COUNTS.items() if count[action]]
+    console.print(_("{numbers}.", numbers=_(", ").join(numbers)))
 
 
 def verify_deployment(
@@ -317,13 +327,14 @@ def verify_deployment(
                 continue
             # The deployment that just ended did not fix it.
             is_circular = each.status is Status.WRONG and each.fix == commands.deploy
-            yield replace(each, fix=f"wait a minute, then run `{commands.doctor}`") if is_circular else each
+            fix = _("wait a minute, then run `{command}`", command=commands.doctor)
+            yield replace(each, fix=fix) if is_circular else each
 
 
 def _build_package(console: Console, rules: RulesFile | None) -> PackageRef:
     """Compute the label of the package, which is built only if it is uploaded."""
     compiled = compile_rules(rules)
-    with console.status("Building the package"):
+    with console.status(_("Building the package")):
         label = compute_label(compiled)
     console.print(label)
     if rules:
@@ -336,8 +347,10 @@ def _build_zip(console: Console, rules: bytes) -> bytes:
         package = build(Path(folder) / "package", rules=rules)
         if not package.has_bytecode:
             console.print(
-                "! no CPython 3.10 was found on this machine, so the package has no bytecode: each cold start takes "
-                "about twice as long",
+                _(
+                    "! no CPython 3.10 was found on this machine, so the package has no bytecode: each cold start "
+                    "takes about twice as long"
+                ),
                 style="yellow",
                 soft_wrap=True,
             )
@@ -358,8 +371,7 @@ def _read_state(
         job_callback=configuration.job_callback,
         hot_words_target=hot_words,
     )
-    with console.status("Reading the current state"):
-        _ = state.identity
+    with console.status(_("Reading the current state")):
         load(state)
     return state
 
@@ -393,38 +405,51 @@ def _print_verification(
     count = print_findings(console, news, hide_ok=True)
     if count[Status.WRONG]:
         console.print(
-            f"Verification failed: {count[Status.WRONG]} checks failed, {count[Status.OK]} passed. Check again with: "
-            f"{commands.doctor}",
+            _(
+                "Verification failed: {failed} checks failed, {passed} passed. Check again with: {command}",
+                failed=count[Status.WRONG],
+                passed=count[Status.OK],
+                command=commands.doctor,
+            ),
             soft_wrap=True,
             markup=False,
         )
         return False
-    console.print(f"Deployment verified: {count[Status.OK]} checks passed.")
+    console.print(_("Deployment verified: {passed} checks passed.", passed=count[Status.OK]))
     return True
 
 
 def _print_kept_resources(console: Console, state: CurrentState) -> None:
-    buckets = " and ".join(bucket.name for bucket in state.all_buckets)
+    buckets = _(" and ").join(bucket.name for bucket in state.all_buckets)
+    console.print()
     console.print(
-        f"\nKept: the buckets ({buckets}) with recordings, transcripts and receipts; speech recognition, which costs "
-        "nothing without jobs",
+        _(
+            "Kept: the buckets ({buckets}) with recordings, transcripts and receipts; speech recognition, which costs "
+            "nothing without jobs",
+            buckets=buckets,
+        ),
         soft_wrap=True,
     )
     lines = [
-        f"speech queue of {bucket}, a former input bucket: no permission to read it"
+        _("speech queue of {bucket}, a former input bucket: no permission to read it", bucket=bucket)
         for bucket in state.unreadable_former_buckets
     ]
     lines += [
-        f"role {name}: not created by scribe"
+        _("role {role}: not created by scribe", role=name)
         for name, role in state.roles.items()
         if role and not role.is_ours
     ]
-    lines += [f"role {name}: no permission to read it" for name in state.unreadable_roles]
+    lines += [_("role {role}: no permission to read it", role=name) for name in state.unreadable_roles]
     for line in lines:
         console.print(Text(escape_line(f"  {line}")), soft_wrap=True)
 
 
 def _format_change(change: Change, action: Action) -> str:
     if not change.before or action is Action.DELETE:
-        return f"{change.field}: {change.after or change.before}"
-    return f"{change.field}: {change.before} -> {change.after or 'none'}"
+        return _("{field}: {value}", field=change.field, value=change.after or change.before)
+    return _(
+        "{field}: {before} -> {after}",
+        field=change.field,
+        before=change.before,
+        after=change.after or _("none"),
+    )

@@ -12,10 +12,15 @@ from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.steps import Action, Step, StepOmitted, StepSkipped
 from cli.errors import OperatorError
+from cli.language import N_, _
 from cli.output import escape_line
 from shared.errors import ScribeError
 
-_DONE = {Action.CREATE: "created", Action.CHANGE: "changed", Action.DELETE: "deleted"}
+_DONE = {
+    Action.CREATE: N_("created {what}"),
+    Action.CHANGE: N_("changed {what}"),
+    Action.DELETE: N_("deleted {what}"),
+}
 
 
 class ExecutionFailed(OperatorError):
@@ -39,16 +44,20 @@ def execute_plan(
             continue
         except (OperatorError, ScribeError, OSError) as error:
             _print_remaining(console, steps, number, resume)
-            raise ExecutionFailed(f"{escape_line(step.description)}: {add_hint(error, commands)}") from None
+            raise ExecutionFailed(
+                _("{what}: {reason}", what=escape_line(step.description), reason=add_hint(error, commands))
+            ) from None
         except KeyboardInterrupt:
             _print_remaining(console, steps, number, resume)
             raise
-        console.print(Text(escape_line(f"{_DONE[step.action]} {step.description}")), soft_wrap=True)
+        console.print(Text(escape_line(_(_DONE[step.action], what=step.description))), soft_wrap=True)
 
 
 def _print_remaining(console: Console, steps: Sequence[Step], number: int, resume: str) -> None:
     """The step at `number` may be done in part: each can be applied again."""
-    console.print(f"\nStopped after {number} of {len(steps)} steps. Remaining:")
+    console.print()
+    console.print(_("Stopped after {number} of {total} steps. Remaining:", number=number, total=len(steps)))
     for step in steps[number:]:
         console.print(Text(escape_line(f"  {step.action.value} {step.description}")), soft_wrap=True)
-    console.print(Text(f"Completed steps are kept. Resume with: {resume}"), soft_wrap=True)
+    text = _("Completed steps are kept. Resume with: {command}", command=resume)
+    console.print(Text(text), soft_wrap=True)

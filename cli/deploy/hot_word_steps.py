@@ -21,13 +21,14 @@ from cli.deploy.hot_words import (
     has_words,
 )
 from cli.deploy.steps import Action, Change, Step, StepOmitted, StepSkipped, diff_fields
+from cli.language import N_, _
 from cli.rules.hot_word_templates import TemplateSpec
 from shared.errors import CloudError, NotFound, RequestRejected
 from shared.options.hot_words import build_templates_object
 
 CONTENT_TYPE = "application/json; charset=utf-8"
 MAX_SHOWN_WORDS = 5  # of those that a table gains or loses
-WITHOUT = "Recordings are transcribed without them"
+WITHOUT = N_("Recordings are transcribed without them")  # translated where it is shown
 
 _GONE = frozenset({"TemplateNotFound", "ResourceNotFound"})  # another program deleted it
 
@@ -50,7 +51,7 @@ class _Run:
 
 def describe_refusal(error: CloudError) -> str:
     """What a refusal by the service means."""
-    return f"hot words are not used, because the speech service refuses them: {error}"
+    return _("hot words are not used, because the speech service refuses them: {error}", error=error)
 
 
 def list_hot_words_warnings(target: HotWordsTarget, state: HotWordsState) -> list[str]:
@@ -58,8 +59,12 @@ def list_hot_words_warnings(target: HotWordsTarget, state: HotWordsState) -> lis
     warnings = list(target.warnings)
     if state.refusals:
         error = next(iter(state.refusals.values()))
-        warnings.append(f"{describe_refusal(error)}. {WITHOUT}")
+        warnings.append(_join_sentences(describe_refusal(error), _(WITHOUT)))
     return warnings
+
+
+def _join_sentences(first: str, second: str) -> str:
+    return _("{first}. {second}", first=first, second=second)
 
 
 def plan_hot_words(
@@ -141,7 +146,7 @@ def _build_step(
             if action is Action.DELETE and error.code in _GONE:
                 return
             run.is_refused = True
-            raise StepSkipped(f"{describe_refusal(error)}. {WITHOUT}") from None
+            raise StepSkipped(_join_sentences(describe_refusal(error), _(WITHOUT))) from None
 
     return Step(action, description, changes, apply)
 
@@ -150,7 +155,7 @@ def _create_table(bucket: str, table: HotWordTable, run: _Run) -> Step:
     def change(clients: Clients) -> None:
         run.table_ids[bucket, table.description] = clients.hot_words.create_table(bucket, table)
 
-    changes = (_describe_words("words", "", table.words.items()),)
+    changes = (Change(_("words"), "", _format_words(table.words.items())),)
     return _build_step(run, Action.CREATE, _name_table(bucket, table), changes, change)
 
 
@@ -161,8 +166,12 @@ def _update_table(bucket: str, table: HotWordTable, current: HotWordTable, run: 
     added = table.words.items() - current.words.items()
     removed = current.words.items() - table.words.items()
     changes = (
-        *([_describe_words("words", "", sorted(added))] if added else []),
-        *([_describe_words("words", "no longer ", sorted(removed))] if removed else []),
+        *([Change(_("words"), "", _format_words(sorted(added)))] if added else []),
+        *(
+            [Change(_("words"), "", _("no longer {words}", words=_format_words(sorted(removed))))]
+            if removed
+            else []
+        ),
     )
     return _build_step(run, Action.CHANGE, _name_table(bucket, table), changes, change)
 
@@ -179,7 +188,7 @@ def _create_template(bucket: str, name: str, spec: TemplateSpec, run: _Run) -> S
         template = SpeechTemplate("", name, _add_table(bucket, spec, run))
         run.template_ids[bucket, spec.key] = clients.hot_words.create_template(bucket, template)
 
-    changes = diff_fields({}, {"hot words": spec.list_name, **spec.speech})
+    changes = diff_fields({}, {_("hot words"): spec.list_name, **spec.speech})
     return _build_step(run, Action.CREATE, _name_template(bucket, name), changes, change)
 
 
@@ -190,7 +199,7 @@ def _update_template(bucket: str, current: SpeechTemplate, spec: TemplateSpec, r
     before = {name: value for name, value in current.speech.items() if name in spec.speech}
     changes = (
         *diff_fields(before, dict(spec.speech)),
-        Change("hot words", "", spec.list_name),
+        Change(_("hot words"), "", spec.list_name),
     )
     return _build_step(run, Action.CHANGE, _name_template(bucket, current.name), changes, change)
 
@@ -253,18 +262,21 @@ class _Object:
                     raise StepOmitted
             except RequestRejected as error:
                 raise StepSkipped(
-                    f"hot words are not used, because {place} cannot be written: {error}"
+                    _(
+                        "hot words are not used, because {place} cannot be written: {error}",
+                        place=place,
+                        error=error,
+                    )
                 ) from None
 
         needed = len(self._list_needed())
         kept = len(_flatten(self.current or {}).keys() - {*self._list_needed()}) if keep else 0
-        before = f"{len(_flatten(self.current))} templates" if self.current is not None else ""
-        after = f"{needed + kept} templates" if needed + kept else ""
+        before = _count_templates(len(_flatten(self.current))) if self.current is not None else ""
+        after = _count_templates(needed + kept) if needed + kept else ""
         action = Action.CHANGE if after else Action.DELETE
         action = Action.CREATE if self.current is None else action
-        return Step(
-            action, f"list of templates with hot words in {place}", (Change("has", before, after),), apply
-        )
+        description = _("list of templates with hot words in {place}", place=place)
+        return Step(action, description, (Change(_("has"), before, after),), apply)
 
     def _list_needed(self) -> list[tuple[str, str]]:
         return [
@@ -287,6 +299,10 @@ class _Object:
         return {bucket: ids for bucket, ids in templates.items() if ids}
 
 
+def _count_templates(count: int) -> str:
+    return _("{number} templates", number=count)
+
+
 def _flatten(templates: TemplateIds) -> dict[tuple[str, str], str]:
     return {(bucket, key): each for bucket, ids in templates.items() for key, each in ids.items()}
 
@@ -296,15 +312,15 @@ def _add_table(bucket: str, spec: TemplateSpec, run: _Run) -> dict[str, str]:
 
 
 def _name_table(bucket: str, table: HotWordTable) -> str:
-    return f"hot words {table.description or table.name} for {bucket}"
+    return _("hot words {name} for {bucket}", name=table.description or table.name, bucket=bucket)
 
 
 def _name_template(bucket: str, name: str) -> str:
-    return f"speech template {name} of {bucket}"
+    return _("speech template {name} of {bucket}", name=name, bucket=bucket)
 
 
-def _describe_words(name: str, prefix: str, words: Iterable[tuple[str, int]]) -> Change:
+def _format_words(words: Iterable[tuple[str, int]]) -> str:
     texts = [f"{word}|{weight}" for word, weight in words]
+    shown = _(", ").join(texts[:MAX_SHOWN_WORDS])
     more = len(texts) - MAX_SHOWN_WORDS
-    shown = [*texts[:MAX_SHOWN_WORDS], f"and {more} more"] if more > 0 else texts
-    return Change(name, "", prefix + ", ".join(shown))
+    return _("{words}, and {number} more", words=shown, number=more) if more > 0 else shown

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from cli.cloud.hot_words import TABLE_ELEMENT, HotWordTable, SpeechTemplate
 from cli.deploy.clients import Clients
 from cli.errors import OperatorError
+from cli.language import _, translate
 from cli.manifest.models import Manifest
 from cli.rules.hot_word_templates import FLASH_PROBLEM, TemplateSpec, find_flash_rules, list_templates
 from cli.rules.hot_words import load_hot_words
@@ -139,7 +140,7 @@ def build_hot_words_target(
     if mistakes:
         raise OperatorError("\n".join(mistakes))
     warnings = tuple(
-        f"{place}: the hot words have no effect: {FLASH_PROBLEM}"
+        _("{place}: the hot words have no effect: {problem}", place=place, problem=translate(FLASH_PROBLEM))
         for place in find_flash_rules(rules, choices)
     )
     return HotWordsTarget(find_deployments(manifest), lists, templates, warnings)

@@ -18,6 +18,7 @@ import fcntl
 import getpass
 import json
 import os
+import re
 import secrets
 import socket
 import threading
@@ -32,8 +33,9 @@ from cli.cloud.hints import error_hints
 from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.state import BucketRef
-from cli.deploy.steps import Action, Step
+from cli.deploy.steps import Step
 from cli.errors import OperatorError
+from cli.language import N_, _
 from cli.manifest.models import CALLBACK, Manifest
 from cli.policy.permissions import LOCK_FOLDER
 from shared.errors import CloudError, NotFound, RequestRejected
@@ -47,13 +49,17 @@ RENEWAL_INTERVAL_S = 4 * 60.0  # three renewals may fail
 MAX_LOOKS, LOOK_PAUSE_S = 6, 0.5
 MAX_LOCK_BYTES = 4096
 
+_UNKNOWN_USER = N_("an unknown user")
+# A holder's name in a lock, in English whatever the language of its command.
+_PROCESS = re.compile(r"(?P<user>.+) on (?P<machine>\S+) \(process (?P<process>\d+)\)")  # not translated
+
 
 class DeploymentLocked(OperatorError):
     """Another deployment is running. Nothing was changed, and no token was saved."""
 
 
 class Holder(NamedTuple):
-    """Who deploys, in words, and since when (Unix seconds)."""
+    """Who deploys, in English words, and since when (Unix seconds)."""
 
     name: str
     since_s: float
@@ -69,10 +75,23 @@ class Holder(NamedTuple):
             document: Any = json.loads(body)
             return cls(str(document["holder"])[:200], float(document["since_s"]))
         except (ValueError, KeyError, TypeError):
-            return cls("an unknown user", 0.0)
+            return cls(_UNKNOWN_USER, 0.0)
 
     def __str__(self) -> str:
-        return f"{self.name} since {_format_time(self.since_s)}" if self.since_s else self.name
+        name = self._translate_name()
+        return _("{name} since {time}", name=name, time=_format_time(self.since_s)) if self.since_s else name
+
+    def _translate_name(self) -> str:
+        parts = _PROCESS.fullmatch(self.name)
+        if not parts:
+            return _(_UNKNOWN_USER) if self.name == _UNKNOWN_USER else self.name
+        user = _(_UNKNOWN_USER) if parts["user"] == _UNKNOWN_USER else parts["user"]
+        return _(
+            "{user} on {machine} (process {process})",
+            user=user,
+            machine=parts["machine"],
+            process=parts["process"],
+        )
 
 
 def describe_process(now_s: float) -> Holder:
@@ -80,15 +99,15 @@ def describe_process(now_s: float) -> Holder:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
-        user = "an unknown user"
-    return Holder(f"{user} on {socket.gethostname()} (process {os.getpid()})", now_s)
+        user = _UNKNOWN_USER
+    return Holder(f"{user} on {socket.gethostname()} (process {os.getpid()})", now_s)  # not translated
 
 
 def _format_time(time_s: float) -> str:
     try:
         return datetime.fromtimestamp(time_s, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
-        return "an unknown time"
+        return _("an unknown time")
 
 
 @contextmanager
@@ -107,8 +126,13 @@ def lock_folder(env_file: Path, holder: Holder, commands: Commands) -> Iterator[
         with suppress(OSError):
             holder = Holder.parse(file.read_bytes()[:MAX_LOCK_BYTES])
         raise DeploymentLocked(
-            f"nothing was changed: another deployment with {env_file} is running on this machine: {holder}. Wait until "
-            f"it ends, or stop that process; then run `{commands.deploy}` again"
+            _(
+                "nothing was changed: another deployment with {env_file} is running on this machine: {holder}. Wait "
+                "until it ends, or stop that process; then run `{command}` again",
+                env_file=env_file,
+                holder=holder,
+                command=commands.deploy,
+            )
         ) from None
     except OSError:
         yield
@@ -211,7 +235,7 @@ class StateLock:
 
     def creates_bucket(self, step: Step) -> bool:
         """Whether a step creates the bucket of the lock."""
-        return step.action is Action.CREATE and step.description == f"bucket {self._place.bucket.name}"
+        return step.new_bucket == self._place.bucket.name
 
     def release(self) -> None:
         """Stop renewing the lock and delete it. One that cannot be deleted is marked, or expires."""
@@ -266,13 +290,19 @@ class StateLock:
 
     def _describe(self, key: str, written_s: float) -> DeploymentLocked:
         bucket = self._place.bucket.name
-        holder = Holder("an unknown user", 0.0)
+        holder = Holder(_UNKNOWN_USER, 0.0)
         with suppress(CloudError):
             holder = Holder.parse(self._cos.get(bucket, key).body[:MAX_LOCK_BYTES])
         return DeploymentLocked(
-            f"nothing was changed: another deployment to the same functions is running: {holder}. Wait until it ends, "
-            f"then run `{self._commands.deploy}` again. If it was killed, its lock expires at "
-            f"{_format_time(written_s + LOCK_LIFETIME_S)}; if you are sure of that, you can delete {bucket}/{key}"
+            _(
+                "nothing was changed: another deployment to the same functions is running: {holder}. Wait until it "
+                "ends, then run `{command}` again. If it was killed, its lock expires at {time}; if you are sure of "
+                "that, you can delete {object}",
+                holder=holder,
+                command=self._commands.deploy,
+                time=_format_time(written_s + LOCK_LIFETIME_S),
+                object=f"{bucket}/{key}",
+            )
         )
 
     def _write(self, body: bytes) -> None:

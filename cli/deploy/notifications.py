@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from cli.language import _
 from shared.tencent.speech_models import NotifyConfig, Queue
 
 ACTIVE = "Active"  # the state of a queue that runs its jobs
@@ -23,20 +24,31 @@ def build_notify_config(url: str) -> NotifyConfig:
 def notification_problem(config: NotifyConfig, callback_url: str, tokens: Collection[str]) -> str:
     """What is wrong, without any token; "" if the queue calls `callback_url` with one of the tokens at its end."""
     if config.state.lower() != "on":
-        return "the notification of the queue is off"
+        return _("the notification of the queue is off")
     if config.type.lower() not in {"", "url"}:
-        return f"the notification of the queue has the type {config.type}, not Url"
+        return _("the notification of the queue has the type {type}, not Url", type=config.type)
     if not callback_url:
-        return f"the queue notifies {redact_url(config.url)}, but the callback function has no address"
+        return _(
+            "the queue notifies {address}, but the callback function has no address",
+            address=redact_url(config.url),
+        )
     if not targets_url(config, callback_url):
-        own = redact_url(f"{callback_url}/.")
-        return f"the queue notifies {redact_url(config.url)}, not the callback function at {own}"
+        return _(
+            "the queue notifies {address}, not the callback function at {own_address}",
+            address=redact_url(config.url),
+            own_address=redact_url(f"{callback_url}/."),
+        )
     if parse_token(config) not in tokens:
-        return "the token at the end of the queue's notification address is not in CALLBACK_TOKEN"
+        return _("the token at the end of the queue's notification address is not in CALLBACK_TOKEN")
     if not _EVENTS & {event.strip().lower() for event in config.event.split(",")}:
-        return f"the queue notifies about {config.event or 'no event'}, not about TaskFinish"
+        return _(
+            "the queue notifies about {event}, not about TaskFinish", event=config.event or _("no event")
+        )
     if config.format.lower() not in {"", "xml", "json"}:
-        return f"the queue sends the format {config.format}, which the callback function cannot parse"
+        return _(
+            "the queue sends the format {format}, which the callback function cannot parse",
+            format=config.format,
+        )
     return ""
 
 

@@ -43,6 +43,7 @@ from cli.deploy.steps import (
     update_retry_config,
 )
 from cli.deploy.target import Configuration, DeployTarget
+from cli.language import _, ngettext
 from cli.manifest.models import CALLBACK, FunctionSpec, TriggerSpec
 from cli.policy.diff import Permission
 from cli.policy.documents import MAX_DOCUMENT_LENGTH, serialize_document
@@ -165,14 +166,25 @@ def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool
     if state.has_audit and not copy_receipts:
         # The audit recognizes finished recordings by their receipts.
         costs += [
-            f"the receipts will be expected in {move.new} and no longer in {move.current}: the next audit transcribes "
-            f"and bills again {_count_done(count)}. `{target.commands.copy_receipts}` copies the receipts first, then "
-            "nothing is billed again"
+            _(
+                "the receipts will be expected in {new} and no longer in {current}: the next audit transcribes and "
+                "bills again {recordings}. `{command}` copies the receipts first, then nothing is billed again",
+                new=move.new,
+                current=move.current,
+                recordings=_count_done(count),
+                command=target.commands.copy_receipts,
+            )
             for move, count in state.missing_receipts.items()
         ]
     costs += [
-        f"{bucket}: with the changed settings the next audit also transcribes and bills up to {count} that "
-        f"it already contains. To leave them alone, set {SINCE_NAME} in {target.commands.env_file} to a later time"
+        _(
+            "{bucket}: with the changed settings the next audit also transcribes and bills up to {recordings} that it "
+            "already contains. To leave them alone, set {variable} in {file} to a later time",
+            bucket=bucket,
+            recordings=count,
+            variable=SINCE_NAME,
+            file=target.commands.env_file,
+        )
         for bucket, count in state.added_recordings.items()
         if not state.is_first  # the operator chose SINCE then, and a warning has the number
     ]
@@ -182,43 +194,61 @@ def list_costs(target: DeployTarget, state: CurrentState, *, copy_receipts: bool
 def list_losses(target: DeployTarget, state: CurrentState) -> list[str]:
     """What will not be finished because of changed settings; the operator has to agree."""
     follow_up = (
-        "the sweep writes transcripts only of jobs that it can still read, and an error object for the others"
+        _(
+            "the sweep writes transcripts only of jobs that it can still read, and an error object for the others"
+        )
         if target.settings.output_bucket
-        else "no function looks there any more, so their paid jobs stay without transcripts"
+        else _("no function looks there any more, so their paid jobs stay without transcripts")
     )
     return [
-        f"{bucket} is not in INPUT_BUCKETS any more, and {_count_open(count)}: {follow_up}. To have them finished, "
-        "keep it in INPUT_BUCKETS until they have their transcripts"
+        _(
+            "{bucket} is not in INPUT_BUCKETS any more, and {unfinished}: {follow_up}. To have them finished, keep it "
+            "in INPUT_BUCKETS until they have their transcripts",
+            bucket=bucket,
+            unfinished=_count_open(count),
+            follow_up=follow_up,
+        )
         for bucket, count in state.abandoned_receipts.items()
         if count is not None
     ]
 
 
 def _count_open(count: int) -> str:
-    bound = "at least " if count >= MAX_COUNTED_RECEIPTS else ""
-    noun = "recording of it is" if count == 1 else "recordings of it are"
-    return f"{bound}{count:,} {noun} not finished"
+    if count >= MAX_COUNTED_RECEIPTS:
+        return _("at least {count} recordings of it are not finished", count=f"{count:,}")
+    return ngettext(
+        "{count} recording of it is not finished", "{count} recordings of it are not finished", count
+    )
 
 
 def describe_name_move(move: NameMove) -> str:
     """Where the transcripts of a bucket go from now on."""
-    return (
-        f"{move.input_bucket}: from now on its transcripts go to {move.new}. Those that are there already stay where "
-        f"they are, in {move.current}. Nothing is transcribed or billed again for that"
+    return _(
+        "{bucket}: from now on its transcripts go to {new}. Those that are there already stay where they are, in "
+        "{current}. Nothing is transcribed or billed again for that",
+        bucket=move.input_bucket,
+        new=move.new,
+        current=move.current,
     )
 
 
 def _count_done(count: int | None) -> str:
     if count is None:
-        return "every recording that is already done"
-    bound = "at least " if count >= MAX_COUNTED else ""
-    noun = "recording that is" if count == 1 else "recordings that are"
-    return f"{bound}{count:,} {noun} already done"
+        return _("every recording that is already done")
+    if count >= MAX_COUNTED:
+        return _("at least {count} recordings that are already done", count=f"{count:,}")
+    return ngettext(
+        "{count} recording that is already done", "{count} recordings that are already done", count
+    )
 
 
 def describe_paused_queue(queue: Queue) -> str:
     """What a paused queue means."""
-    return f"queue {queue.queue_id} is {queue.state}: jobs wait and nothing is transcribed"
+    return _(
+        "queue {queue} is {state}: jobs wait and nothing is transcribed",
+        queue=queue.queue_id,
+        state=queue.state,
+    )
 
 
 def list_plan_warnings(
@@ -226,14 +256,25 @@ def list_plan_warnings(
 ) -> list[str]:
     """What differs and will not be changed, and what the operator has to know before the plan is executed."""
     warnings = [
-        f"{bucket}: {describe_old_recordings(state, count)}. {advise_old_recordings(target.commands)}"
+        _(
+            "{bucket}: {problem}. {advice}",
+            bucket=bucket,
+            problem=describe_old_recordings(state, count),
+            advice=advise_old_recordings(target.commands),
+        )
         for bucket, count in state.old_recordings.items()
         if count.number or not count.is_complete
     ]
     if state.is_first:
         warnings += [
-            f"{bucket}: {count} that it already contains will be transcribed and billed. To leave them alone, remove "
-            f"{SINCE_NAME} from {target.commands.env_file}: a first deployment then sets it to the current time"
+            _(
+                "{bucket}: {recordings} that it already contains will be transcribed and billed. To leave them alone, "
+                "remove {variable} from {file}: a first deployment then sets it to the current time",
+                bucket=bucket,
+                recordings=count,
+                variable=SINCE_NAME,
+                file=target.commands.env_file,
+            )
             for bucket, count in state.added_recordings.items()
         ]
     warnings += [describe_name_move(move) for move in state.name_moves]
@@ -241,38 +282,55 @@ def list_plan_warnings(
         warnings += list_hot_words_warnings(state.hot_words_target, state.hot_words)
     if not resume_queues:
         warnings += [
-            f"{bucket}: {describe_paused_queue(queue)}. It stays paused, because an operator did that. To start it "
-            f"again, run `{target.commands.resume_queue}`"
+            _(
+                "{bucket}: {problem}. It stays paused, because an operator did that. To start it again, run "
+                "`{command}`",
+                bucket=bucket,
+                problem=describe_paused_queue(queue),
+                command=target.commands.resume_queue,
+            )
             for bucket, queue in state.queues.items()
             if is_paused(queue)
         ]
     if not with_roles:
         warnings += [
-            f"{problem}; {role.advice}"
+            _("{problem}; {advice}", problem=problem, advice=role.advice)
             for role, current in state.service_roles.items()
             if (problem := current.describe_problem(role))
         ]
     if with_roles:
         warnings += [
-            f"no permission to read role {name}; assuming that it is correct. `{target.commands.line('policy')}` "
-            "prints what it must allow"
+            _(
+                "no permission to read role {role}; assuming that it is correct. `{command}` prints what it must allow",
+                role=name,
+                command=target.commands.line("policy"),
+            )
             for name in state.unreadable_roles
         ]
         warnings += [
-            f"role {name}: its current and its new permissions together exceed the length that CAM accepts, so they "
-            "change at once; requests that fail because of that in the next minutes are retried"
+            _(
+                "role {role}: its current and its new permissions together exceed the length that CAM accepts, so they "
+                "change at once; requests that fail because of that in the next minutes are retried",
+                role=name,
+            )
             for name, role in state.roles.items()
             if role and _exceeds_policy_limit(role, target.documents[name])
         ]
     warnings += [
-        f"{bucket} was an input bucket, and this key has no permission to list its receipts: look in the COS console "
-        "below open/ in the folder of STATE_PREFIX whether recordings of it are not finished"
+        _(
+            "{bucket} was an input bucket, and this key has no permission to list its receipts: look in the COS "
+            "console below open/ in the folder of STATE_PREFIX whether recordings of it are not finished",
+            bucket=bucket,
+        )
         for bucket, count in state.abandoned_receipts.items()
         if count is None
     ]
     warnings += [
-        f"{bucket} was an input bucket, and this key has no permission to read its speech queue: check in the Cloud "
-        "Infinite console that the notification of the queue is off"
+        _(
+            "{bucket} was an input bucket, and this key has no permission to read its speech queue: check in the Cloud "
+            "Infinite console that the notification of the queue is off",
+            bucket=bucket,
+        )
         for bucket in state.unreadable_former_buckets
     ]
     for key, spec in target.manifest.functions.items():
@@ -280,11 +338,19 @@ def list_plan_warnings(
         # Other tags are not ours.
         if function and not spec.tags.items() <= function.tags.items():
             warnings.append(
-                f"{spec.name} has other tags than serverless.yml; SCF accepts tags only when a function is created: "
-                "change them in its console"
+                _(
+                    "{function} has other tags than serverless.yml; SCF accepts tags only when a function is created: "
+                    "change them in its console",
+                    function=spec.name,
+                )
             )
         warnings += [
-            f"{spec.name} also has a {trigger.type} trigger {trigger.name}, which is not changed"
+            _(
+                "{function} also has a {type} trigger {name}, which is not changed",
+                function=spec.name,
+                type=trigger.type,
+                name=trigger.name,
+            )
             for trigger in state.triggers.get(key, ())
             if trigger.type not in _MANAGED_TYPES
         ]
@@ -294,14 +360,20 @@ def list_plan_warnings(
 def describe_old_recordings(state: CurrentState, count: RecordingCount) -> str:
     """What SINCE leaves alone in a bucket."""
     since = state.manifest.functions[CALLBACK].variables.get(SINCE_NAME, "")
-    return f"{count} uploaded before SINCE ({since}) will stay untouched and cost nothing"
+    return _(
+        "{recordings} uploaded before SINCE ({since}) will stay untouched and cost nothing",
+        recordings=count,
+        since=since,
+    )
 
 
 def advise_old_recordings(commands: Commands) -> str:
     """How to have them transcribed."""
-    return (
-        f"To have them transcribed too, which is billed, set {SINCE_NAME}={EVERYTHING} in {commands.env_file} and run "
-        f"`{commands.deploy}`"
+    return _(
+        "To have them transcribed too, which is billed, set {setting} in {file} and run `{command}`",
+        setting=f"{SINCE_NAME}={EVERYTHING}",
+        file=commands.env_file,
+        command=commands.deploy,
     )
 
 

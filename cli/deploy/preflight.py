@@ -13,6 +13,7 @@ from cli.deploy.state import CurrentState
 from cli.deploy.steps import MAX_URL_LENGTH, SUBMITTING_FUNCTIONS, add_callback_url
 from cli.deploy.target import DeployTarget
 from cli.errors import OperatorError
+from cli.language import _
 from cli.manifest.validation import describe_excess
 from cli.output import escape_line
 from shared.tencent.speech_models import NotifyConfig
@@ -23,7 +24,7 @@ class PreflightFailed(OperatorError):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n  ".join(["nothing was changed:", *map(escape_line, problems)]))
+        super().__init__("\n  ".join([_("nothing was changed:"), *map(escape_line, problems)]))
 
 
 def check_preconditions(
@@ -33,7 +34,11 @@ def check_preconditions(
     problems = []
     if not with_roles:
         problems += [
-            f"{current.describe_problem(SCF_SERVICE_ROLE)}; {SCF_SERVICE_ROLE.advice}"
+            _(
+                "{problem}; {advice}",
+                problem=current.describe_problem(SCF_SERVICE_ROLE),
+                advice=SCF_SERVICE_ROLE.advice,
+            )
             for role, current in state.service_roles.items()
             if role is SCF_SERVICE_ROLE and not current.is_usable
         ]
@@ -43,8 +48,12 @@ def check_preconditions(
     problems += _check_queues(target, state)
     if not with_roles:
         problems += [
-            f"role {name} does not exist, and --no-roles does not create it: ask an administrator of CAM to run "
-            f"`{target.commands.create_roles}` first"
+            _(
+                "role {role} does not exist, and --no-roles does not create it: ask an administrator of CAM to run "
+                "`{command}` first",
+                role=name,
+                command=target.commands.create_roles,
+            )
             for name, role in state.roles.items()
             if not role
         ]
@@ -69,12 +78,14 @@ def check_conflicts(target: DeployTarget, state: CurrentState, *, take_over: boo
 def _find_taken_uploads(target: DeployTarget, state: CurrentState) -> Iterator[str]:
     for spec in target.manifest.functions.values():
         diff = diff_triggers(spec, target, state, frozenset({"cos"}))
-        for trigger in [*diff.create, *(new for _, new in diff.replace)]:
+        for trigger in [*diff.create, *(pair[1] for pair in diff.replace)]:
             rule = parse_rule(spec.name, trigger.name, trigger.description, is_open=True)
             for owner in sorted({other.owner for other in state.foreign_rules if rule.overlaps(other)}):
-                yield (
-                    f"function {owner} already receives uploads to {rule.bucket}, and SCF invokes one function only: "
-                    "delete its trigger in the SCF console, or set another bucket"
+                yield _(
+                    "function {function} already receives uploads to {bucket}, and SCF invokes one function only: "
+                    "delete its trigger in the SCF console, or set another bucket",
+                    function=owner,
+                    bucket=rule.bucket,
                 )
 
 
@@ -87,12 +98,16 @@ def _find_taken_queues(target: DeployTarget, state: CurrentState) -> Iterator[st
         config = queue.notification
         owner = next((name for url, name in state.foreign_urls.items() if targets_url(config, url)), "")
         if owner or parse_token(config) not in tokens:
-            receiver = f"function {owner} at {redact_url(config.url)}" if owner else redact_url(config.url)
-            yield (
-                f"the speech queue of {bucket} notifies {receiver}, which does not belong to this deployment, and a "
+            receiver = redact_url(config.url)
+            if owner:
+                receiver = _("function {function} at {address}", function=owner, address=receiver)
+            yield _(
+                "the speech queue of {bucket} notifies {receiver}, which does not belong to this deployment, and a "
                 "queue notifies one address only: use another bucket for this deployment, or switch that notification "
-                "off in the Cloud Infinite console; to overwrite it, run "
-                f"`{target.commands.line('deploy', '--take-over')}`"
+                "off in the Cloud Infinite console; to overwrite it, run `{command}`",
+                bucket=bucket,
+                receiver=receiver,
+                command=target.commands.line("deploy", "--take-over"),
             )
 
 
@@ -109,46 +124,65 @@ def _check_buckets(target: DeployTarget, state: CurrentState, *, create_buckets:
     }
     for bucket in state.all_buckets:
         if bucket.name in foreign:
-            yield (
-                f"bucket {bucket.name} belongs to account {bucket.name.rpartition('-')[2]}, but this key to account "
-                f"{identity.appid}: use a key of that account, or correct the name"
+            yield _(
+                "bucket {bucket} belongs to account {owner}, but this key to account {account}: use a key of that "
+                "account, or correct the name",
+                bucket=bucket.name,
+                owner=bucket.name.rpartition("-")[2],
+                account=identity.appid,
             )
         elif bucket.name not in state.missing_buckets:
             continue
         elif region := state.missing_buckets[bucket.name]:
-            yield (
-                f"bucket {bucket.name} is in {region}, not in {bucket.region}: correct REGION or OUTPUT_REGION"
+            yield _(
+                "bucket {bucket} is in {region}, not in {expected_region}: correct REGION or OUTPUT_REGION",
+                bucket=bucket.name,
+                region=region,
+                expected_region=bucket.region,
             )
         elif not create_buckets:
-            yield (
-                f"bucket {bucket.name} does not exist in {bucket.region}: correct the name"
-                f"{state.suggest_bucket(bucket.name)} or the region, or create it with "
-                f"`{target.commands.line('deploy', '--make-buckets')}`"
+            yield _(
+                "bucket {bucket} does not exist in {region}: correct the name{suggestion} or the region, or create it "
+                "with `{command}`",
+                bucket=bucket.name,
+                region=bucket.region,
+                suggestion=state.suggest_bucket(bucket.name),
+                command=target.commands.line("deploy", "--make-buckets"),
             )
 
 
 def _check_functions(target: DeployTarget, state: CurrentState) -> Iterator[str]:
     for namespace in sorted(state.missing_namespaces):
-        yield (
-            f"namespace {namespace} does not exist in {target.manifest.region}: create it in the SCF console, or "
-            "correct `namespace` in serverless.yml"
+        yield _(
+            "namespace {namespace} does not exist in {region}: create it in the SCF console, or correct `namespace` in "
+            "serverless.yml",
+            namespace=namespace,
+            region=target.manifest.region,
         )
     for key, spec in target.manifest.functions.items():
         if other := state.other_namespaces.get(key):
-            yield (
-                f"function {spec.name} is in namespace {other}, not {spec.namespace}, and cannot be moved: set "
-                f"`namespace: {other}` in serverless.yml, or delete the function there first"
+            yield _(
+                "function {function} is in namespace {current}, not {expected}, and cannot be moved: set `namespace: "
+                "{current}` in serverless.yml, or delete the function there first",
+                function=spec.name,
+                current=other,
+                expected=spec.namespace,
             )
         function = state.functions.get(key)
         if not function:
             continue
-        fixed_fields = (("runtime", function.runtime, spec.runtime), ("type", function.type, "Event"))
+        fixed_fields = ((_("runtime"), function.runtime, spec.runtime), (_("type"), function.type, "Event"))
         for name, current, expected in fixed_fields:
             if current != expected:
-                yield (
-                    f"function {spec.name} has {name} {current}, not {expected}, which SCF cannot change: run "
-                    f"`{target.commands.line('remove')}` and deploy again (the address changes, recordings and "
-                    "transcripts stay), or set another SCRIBE_STAGE"
+                yield _(
+                    "function {function} has {field} {current}, not {expected}, which SCF cannot change: run "
+                    "`{command}` and deploy again (the address changes, recordings and transcripts stay), or set "
+                    "another SCRIBE_STAGE",
+                    function=spec.name,
+                    field=name,
+                    current=current,
+                    expected=expected,
+                    command=target.commands.line("remove"),
                 )
 
 
@@ -161,7 +195,12 @@ def _check_variables(target: DeployTarget) -> Iterator[str]:
         if CALLBACK_URL_NAME not in spec.variables:
             spec = add_callback_url(spec, "-" * MAX_URL_LENGTH)
         if excess := describe_excess(spec.variables):
-            yield f"the environment of function {spec.name}, with {CALLBACK_URL_NAME}, {excess}"
+            yield _(
+                "the environment of function {function}, with {variable}, {excess}",
+                function=spec.name,
+                variable=CALLBACK_URL_NAME,
+                excess=excess,
+            )
 
 
 def _check_queues(target: DeployTarget, state: CurrentState) -> Iterator[str]:
@@ -169,12 +208,18 @@ def _check_queues(target: DeployTarget, state: CurrentState) -> Iterator[str]:
     if queue_id:
         for bucket in state.speech_buckets:
             if bucket not in state.queues:
-                yield f"bucket {bucket} has no speech queue {queue_id}: correct QUEUE_ID, or leave it empty"
+                yield _(
+                    "bucket {bucket} has no speech queue {queue}: correct QUEUE_ID, or leave it empty",
+                    bucket=bucket,
+                    queue=queue_id,
+                )
     if target.job_callback:
         return  # the limit is that of a queue's address
     excess = len(f"{state.callback_url}/{target.settings.callback_tokens[0]}") - MAX_URL_LENGTH
     if excess > 0:
-        yield (
-            f"the notification address would exceed the {MAX_URL_LENGTH} characters that a queue accepts: set a "
-            f"CALLBACK_TOKEN that is {excess} characters shorter"
+        yield _(
+            "the notification address would exceed the {limit} characters that a queue accepts: set a CALLBACK_TOKEN "
+            "that is {excess} characters shorter",
+            limit=MAX_URL_LENGTH,
+            excess=excess,
         )

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from cli.deploy.clients import Clients
+from cli.language import _
 from shared.errors import NotFound, RequestRejected
 from shared.notices.delivery import MAX_DELIVERY_BYTES, Delivery, notices_prefix
 from shared.notices.models import InvalidNotice
@@ -65,11 +66,13 @@ class ReceiptCount(NamedTuple):
     done: int
 
     def __str__(self) -> str:
-        return f"{_format_count(self.open)} open and {_format_count(self.done)} closed"
+        return _(
+            "{open} open and {done} closed", open=_format_count(self.open), done=_format_count(self.done)
+        )
 
 
 def _format_count(count: int) -> str:
-    return f"at least {count:,}" if count >= MAX_COUNTED_RECEIPTS else f"{count:,}"
+    return _("at least {count}", count=f"{count:,}") if count >= MAX_COUNTED_RECEIPTS else f"{count:,}"
 
 
 class MovedReceipts(NamedTuple):

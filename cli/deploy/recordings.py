@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from cli.language import _, ngettext
 from shared.recordings.filters import check_skipped
 from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
@@ -15,7 +16,7 @@ from shared.tencent.cos import CosClient, ObjectSummary
 
 MAX_PAGES = 100  # of 1,000 objects: some seconds
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_UNITS = ("", "kB", "MB", "GB", "TB")
 _UNIT_STEP = 1000
 
 
@@ -28,9 +29,12 @@ class RecordingCount(NamedTuple):
 
     def __str__(self) -> str:
         """The number and the size in words, e.g. `more than 12 recordings (more than 3.4 GB)`."""
-        bound = "" if self.is_complete else "more than "
-        noun = "recording" if self.number == 1 and self.is_complete else "recordings"
-        return f"{bound}{self.number:,} {noun} ({bound}{format_size(self.size_bytes)})"
+        size = format_size(self.size_bytes)
+        if self.is_complete:
+            return ngettext(
+                "{count} recording ({size})", "{count} recordings ({size})", self.number, size=size
+            )
+        return _("more than {count} recordings (more than {size})", count=f"{self.number:,}", size=size)
 
 
 def format_size(size_bytes: float) -> str:
@@ -39,7 +43,7 @@ def format_size(size_bytes: float) -> str:
     while size_bytes >= _UNIT_STEP and unit < len(_UNITS) - 1:
         size_bytes /= _UNIT_STEP
         unit += 1
-    return f"{size_bytes:.1f} {_UNITS[unit]}" if unit else f"{size_bytes:.0f} {_UNITS[unit]}"
+    return f"{size_bytes:.1f} {_UNITS[unit]}" if unit else _("{size} bytes", size=f"{size_bytes:.0f}")
 
 
 def is_recording(settings: Settings, bucket: str, key: str) -> bool:
@@ -53,7 +57,7 @@ def count_recordings(
     """Count the recordings of a bucket below INPUT_PREFIX for which `is_counted`. Raises CloudError."""
     count = size_bytes = 0
     marker = ""
-    for _ in range(MAX_PAGES):
+    for _page in range(MAX_PAGES):
         page = cos.list_objects(bucket, prefix=settings.input_prefix, marker=marker)
         for item in page.objects:
             if is_recording(settings, bucket, item.key) and is_counted(item):

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from cli.cloud.cam import SERVICE_ROLES, RoleInfo, ServiceRole, ServiceRoleState
-from cli.cloud.client import ApiError, Identity, get_caller_identity
+from cli.cloud.client import ApiError, Identity, get_caller_identity, suggest_name
 from cli.cloud.scf import (
     DEFAULT_NAMESPACE,
     CosTriggerRule,
@@ -41,6 +41,7 @@ from cli.deploy.receipts import (
     read_open_receipts,
 )
 from cli.deploy.recordings import RecordingCount, count_old_recordings, count_recordings, is_recording
+from cli.language import _
 from cli.manifest.models import CALLBACK, Manifest, TriggerSpec
 from cli.policy.permissions import load_settings_without_notices
 from shared.errors import CloudError, NotFound, RequestRejected, SettingsError
@@ -57,6 +58,7 @@ BUSY_TIMEOUT_S = 30.0  # of a function that was changed a moment ago; some secon
 EVENT_TYPES = frozenset({"cos", "timer"})  # triggers whose events SCF retries
 
 _READ_FOR_REMOVAL = (
+    "identity",
     "missing_buckets",
     "roles",
     "functions",
@@ -314,7 +316,7 @@ class CurrentState:
     def suggest_bucket(self, name: str) -> str:
         """The advice for a bucket that does not exist: the account's bucket with the nearest name, if one is near."""
         similar = difflib.get_close_matches(name, [bucket.name for bucket in self.account_buckets], 1, 0.8)
-        return f" (did you mean {similar[0]}?)" if similar else ""
+        return suggest_name(similar[0]) if similar else ""
 
     @property
     def existing_buckets(self) -> frozenset[BucketRef]:
@@ -626,7 +628,7 @@ class CurrentState:
             return BucketState(self._find_bucket_region(bucket.name))
         except RequestRejected as error:
             if error.status in _REDIRECTED:
-                return BucketState(self._find_bucket_region(bucket.name) or "another region")
+                return BucketState(self._find_bucket_region(bucket.name) or _("another region"))
             return BucketState("", error)
         return BucketState(response.headers.get("x-cos-bucket-region", "") or bucket.region)
 
@@ -655,7 +657,8 @@ def get_queue(clients: Clients, bucket: str, queue_id: str) -> Queue | None:
 def list_account_buckets(client: TencentClient) -> tuple[BucketRef, ...]:
     """Every bucket of the account, from GET Service; empty if the key may not list them."""
     with suppress(CloudError, xml.XmlError):
-        response = client.send(Request("GET", COS_SERVICE_HOST, "/", resource="the list of buckets"))
+        resource = "the list of buckets"  # not translated: its errors are not shown
+        response = client.send(Request("GET", COS_SERVICE_HOST, "/", resource=resource))
         members = xml.parse_response(response.body, "ListAllMyBucketsResult")
         return tuple(
             BucketRef(xml.as_text(bucket.get("Name")), xml.as_text(bucket.get("Location")))

@@ -19,6 +19,7 @@ from cli.deploy.notifications import ACTIVE, build_notify_config
 from cli.deploy.receipts import MovedReceipts, copy_missing_receipts, copy_open_notices
 from cli.deploy.state import DENIED, get_queue
 from cli.errors import OperatorError
+from cli.language import _, choose_text
 from cli.manifest.models import (
     EVERY_UPLOAD,
     FunctionSpec,
@@ -61,6 +62,7 @@ class Change:
 class Step:
     """One step of a plan: what it is about, what will be different (without secrets), and the function that does it.
 
+    Description and fields are for people, in their language. `new_bucket` is the bucket that the step creates.
     `apply` can be called again after an interruption. It raises OperatorError (StepSkipped among them), CloudError.
     """
 
@@ -68,6 +70,7 @@ class Step:
     description: str
     changes: tuple[Change, ...]
     apply: Callable[[Clients], None] = field(repr=False)
+    new_bucket: str = ""
 
 
 class StepSkipped(OperatorError):
@@ -103,8 +106,8 @@ def _describe_change(name: str, before: str, after: str) -> Change:
     if name not in _SECRETS and not is_target_secret(name):
         return Change(name, before, after)
     if not after:
-        return Change(name, "set", "")
-    return Change(name, "set" if before else "", "another value" if before else "set")
+        return Change(name, _("set"), "")
+    return Change(name, _("set") if before else "", _("another value") if before else _("set"))
 
 
 # This machine
@@ -114,22 +117,23 @@ def save_callback_token(env_file: Path, token: str) -> Step:
     """Save a new callback token, for the next run and other machines, before anything in the cloud uses it."""
     return Step(
         Action.CREATE,
-        f"callback token in {env_file}",
+        _("callback token in {file}", file=env_file),
         diff_fields({}, {TOKEN_NAME: token}),
-        lambda _: save_token(env_file, token),
+        lambda _clients: save_token(env_file, token),
     )
 
 
 def save_first_since(env_file: Path, since: str) -> Step:
     """Save SINCE for the next run. It is not lost if that is impossible: the functions hold it too."""
 
-    def apply(_: Clients) -> None:
+    def apply(_clients: Clients) -> None:
         try:
             save_since(env_file, since)
         except OperatorError as error:
-            raise StepSkipped(f"{error}; until then the deployed functions keep it") from None
+            raise StepSkipped(_("{error}; until then the deployed functions keep it", error=error)) from None
 
-    return Step(Action.CREATE, f"{SINCE_NAME} in {env_file}", diff_fields({}, {SINCE_NAME: since}), apply)
+    description = _("{name} in {file}", name=SINCE_NAME, file=env_file)
+    return Step(Action.CREATE, description, diff_fields({}, {SINCE_NAME: since}), apply)
 
 
 # Buckets and roles
@@ -145,18 +149,20 @@ def create_bucket(bucket: str, region: str) -> Step:
             if not error.possibly_own_write:
                 # The name of a bucket exists in one region only.
                 raise OperatorError(
-                    f"bucket {bucket} exists in another region than {region}: set another name, or its region"
+                    _(
+                        "bucket {bucket} exists in another region than {region}: set another name, or its region",
+                        bucket=bucket,
+                        region=region,
+                    )
                 ) from None
 
-    changes = diff_fields({}, {"region": region, "access": "private"})
-    return Step(Action.CREATE, f"bucket {bucket}", changes, apply)
+    changes = diff_fields({}, {_("region"): region, _("access"): _("private")})
+    description = _("bucket {bucket}", bucket=bucket)
+    return Step(Action.CREATE, description, changes, apply, new_bucket=bucket)
 
 
 def ensure_role(name: str, document: Mapping[str, Any], current: RoleInfo | None, commands: Commands) -> Step:
     """Create a role, or update what it allows. A key that may not do that suffices if the role exists."""
-    ask_admin = (
-        f"ask an administrator of CAM to run `{commands.create_roles}` with the same settings, then try again"
-    )
 
     def apply(clients: Clients) -> None:
         try:
@@ -166,27 +172,42 @@ def ensure_role(name: str, document: Mapping[str, Any], current: RoleInfo | None
                 raise
             if not current or not current.trusts_scf:
                 raise OperatorError(
-                    f"role {name} is missing and this key may not create it ({error.code}): {ask_admin}"
+                    _(
+                        "role {role} is missing and this key may not create it ({code}): ask an administrator of CAM "
+                        "to run `{command}` with the same settings, then try again",
+                        role=name,
+                        code=error.code,
+                        command=commands.create_roles,
+                    )
                 ) from None
             raise StepSkipped(
-                f"role {name} was not changed, because this key may not change it: {ask_admin}"
+                _(
+                    "role {role} was not changed, because this key may not change it: ask an administrator of CAM to "
+                    "run `{command}` with the same settings, then try again",
+                    role=name,
+                    command=commands.create_roles,
+                )
             ) from None
 
     action = Action.CHANGE if current else Action.CREATE
-    return Step(action, f"role {name}", _diff_role(document, current, commands), apply)
+    return Step(action, _("role {role}", role=name), _diff_role(document, current, commands), apply)
 
 
 def _diff_role(
     document: Mapping[str, Any], current: RoleInfo | None, commands: Commands
 ) -> tuple[Change, ...]:
     if not current:
-        count = len(allowed_permissions(document))
-        return (Change("allows", "", f"{count} permissions, listed by `{commands.line('policy')}`"),)
-    trust = () if current.trusts_scf else (Change("trusts", "", SCF_SERVICE),)
+        allowed = _(
+            "{number} permissions, listed by `{command}`",
+            number=len(allowed_permissions(document)),
+            command=commands.line("policy"),
+        )
+        return (Change(_("allows"), "", allowed),)
+    trust = () if current.trusts_scf else (Change(_("trusts"), "", SCF_SERVICE),)
     return (
         *trust,
-        *(Change("allows", "", str(new)) for new in missing_permissions(document, current.documents)),
-        *(Change("allows", str(old), "") for old in extra_permissions(current, document)),
+        *(Change(_("allows"), "", str(new)) for new in missing_permissions(document, current.documents)),
+        *(Change(_("allows"), str(old), "") for old in extra_permissions(current, document)),
     )
 
 
@@ -211,11 +232,14 @@ def delete_role(name: str) -> Step:
             if not error.is_denied:
                 raise
             raise StepSkipped(
-                f"role {name} was not deleted, because this key may not delete it: ask an administrator of CAM to "
-                "delete it and the policy of the same name"
+                _(
+                    "role {role} was not deleted, because this key may not delete it: ask an administrator of CAM to "
+                    "delete it and the policy of the same name",
+                    role=name,
+                )
             ) from None
 
-    return Step(Action.DELETE, f"role {name} and its policy", (), apply)
+    return Step(Action.DELETE, _("role {role} and its policy", role=name), (), apply)
 
 
 def ensure_service_role(role: ServiceRole, state: ServiceRoleState) -> Step:
@@ -227,15 +251,20 @@ def ensure_service_role(role: ServiceRole, state: ServiceRoleState) -> Step:
         except ApiError as error:
             if not error.is_denied:
                 raise
-            problem = f"{state.describe_problem(role)}, and this key may not change that ({error.code}): {role.advice}"
+            problem = _(
+                "{problem}, and this key may not change that ({code}): {advice}",
+                problem=state.describe_problem(role),
+                code=error.code,
+                advice=role.advice,
+            )
             if state.is_usable:
                 raise StepSkipped(problem) from None
-            raise OperatorError(f"{problem}; then run this again") from None
+            raise OperatorError(_("{problem}; then run this again", problem=problem)) from None
 
-    trust = () if state.is_trusted else (Change("trusts", "", role.service),)
-    policies = tuple(Change("policy", "", name) for name in state.missing_policies)
+    trust = () if state.is_trusted else (Change(_("trusts"), "", role.service),)
+    policies = tuple(Change(_("policy"), "", name) for name in state.missing_policies)
     action = Action.CHANGE if state.exists else Action.CREATE
-    return Step(action, f"service role {role.name}", (*trust, *policies), apply)
+    return Step(action, _("service role {role}", role=role.name), (*trust, *policies), apply)
 
 
 # Receipts
@@ -243,10 +272,9 @@ def ensure_service_role(role: ServiceRole, state: ServiceRoleState) -> Step:
 
 def copy_receipts_step(move: MovedReceipts, count: int | None) -> Step:
     """Copy the receipts to where the new settings look for them; those that are there already stay."""
-    number = () if count is None else (Change("finished recordings", "", f"{count:,}"),)
-    return _copy_step(
-        f"copies of the receipts of {move.new.input_bucket}", move, number, copy_missing_receipts
-    )
+    number = () if count is None else (Change(_("finished recordings"), "", f"{count:,}"),)
+    description = _("copies of the receipts of {bucket}", bucket=move.new.input_bucket)
+    return _copy_step(description, move, number, copy_missing_receipts)
 
 
 def copy_late_receipts_step(move: MovedReceipts) -> Step:
@@ -255,7 +283,8 @@ def copy_late_receipts_step(move: MovedReceipts) -> Step:
     def copy(clients: Clients, move: MovedReceipts) -> int:
         return copy_missing_receipts(clients, move) + copy_open_notices(clients, move)
 
-    return _copy_step(f"copies of the last receipts of {move.new.input_bucket}", move, (), copy)
+    description = _("copies of the last receipts of {bucket}", bucket=move.new.input_bucket)
+    return _copy_step(description, move, (), copy)
 
 
 def _copy_step(
@@ -264,7 +293,7 @@ def _copy_step(
     more: tuple[Change, ...],
     copy: Callable[[Clients, MovedReceipts], int],
 ) -> Step:
-    changes = (Change("from", "", str(move.current)), Change("to", "", str(move.new)), *more)
+    changes = (Change(_("from"), "", str(move.current)), Change(_("to"), "", str(move.new)), *more)
 
     def apply(clients: Clients) -> None:
         try:
@@ -273,8 +302,13 @@ def _copy_step(
             if error.status not in DENIED:
                 raise
             raise OperatorError(
-                f"{error}; to copy the receipts, this key must be allowed cos:GetObject below {move.current.bucket}/"
-                f"{move.current.state_prefix} and cos:PutObject below {move.new.bucket}/{move.new.state_prefix}"
+                _(
+                    "{error}; to copy the receipts, this key must be allowed cos:GetObject below {current} and "
+                    "cos:PutObject below {new}",
+                    error=error,
+                    current=f"{move.current.bucket}/{move.current.state_prefix}",
+                    new=f"{move.new.bucket}/{move.new.state_prefix}",
+                )
             ) from None
 
     return Step(Action.CREATE, description, changes, apply)
@@ -293,10 +327,16 @@ def create_function(spec: FunctionSpec, package: PackageRef, failed: FunctionInf
         clients.scf.create_function(payload, package.read_zip())
         clients.scf.wait_until_active(spec.name, spec.namespace)
 
-    changes = diff_fields({}, {"package": package.label, **_describe_function(spec)})
+    fields = {
+        _("package"): package.label,
+        _("handler"): spec.handler,
+        **_describe_configuration(spec),
+    }
+    changes = diff_fields({}, fields)
     if failed:
-        changes = (Change("status", f"{failed.status} ({failed.status_reason})", "Active"), *changes)
-    return Step(Action.CREATE, f"function {spec.name}", changes, apply)
+        reason = _("{status} ({reason})", status=failed.status, reason=failed.status_reason)
+        changes = (Change(_("status"), reason, "Active"), *changes)
+    return Step(Action.CREATE, _("function {function}", function=spec.name), changes, apply)
 
 
 def update_code(spec: FunctionSpec, current: FunctionInfo, package: PackageRef) -> Step:
@@ -311,10 +351,10 @@ def update_code(spec: FunctionSpec, current: FunctionInfo, package: PackageRef) 
 
     status = current.status if current.status.endswith("Failed") else "Active"
     changes = diff_fields(
-        {"package": current.description, "handler": current.handler, "status": status},
-        {"package": package.label, "handler": spec.handler, "status": "Active"},
+        {_("package"): current.description, _("handler"): current.handler, _("status"): status},
+        {_("package"): package.label, _("handler"): spec.handler, _("status"): "Active"},
     )
-    return Step(Action.CHANGE, f"code of {spec.name}", changes, apply)
+    return Step(Action.CHANGE, _("code of {function}", function=spec.name), changes, apply)
 
 
 def update_configuration(spec: FunctionSpec, current: FunctionInfo, label: str) -> Step:
@@ -326,12 +366,14 @@ def update_configuration(spec: FunctionSpec, current: FunctionInfo, label: str) 
 
     # The value of a variable that serverless.yml does not have may be a password.
     variables = {
-        name: value if name in spec.variables else "set" for name, value in current.variables.items()
+        name: value if name in spec.variables else _("set") for name, value in current.variables.items()
     }
-    before = {"description": current.description, **_describe_function(replace(current, variables=variables))}
-    after = {"description": label, **_describe_function(spec)}
-    changes = tuple(change for change in diff_fields(before, after) if change.field != "handler")
-    return Step(Action.CHANGE, f"function {spec.name}", changes, apply)
+    shown = replace(current, variables=variables)
+    changes = diff_fields(
+        {_("description"): current.description, **_describe_configuration(shown)},
+        {_("description"): label, **_describe_configuration(spec)},
+    )
+    return Step(Action.CHANGE, _("function {function}", function=spec.name), changes, apply)
 
 
 def add_callback_url(spec: FunctionSpec, url: str) -> FunctionSpec:
@@ -349,8 +391,9 @@ def set_callback_url(
         clients.scf.update_configuration({**update_configuration_payload(complete), "Description": label})
         clients.scf.wait_until_active(spec.name, spec.namespace)
 
-    changes = diff_fields({}, {CALLBACK_URL_NAME: f"address of {callback.name}"})
-    return Step(Action.CHANGE, f"notification of the jobs of {spec.name}", changes, apply)
+    changes = diff_fields({}, {CALLBACK_URL_NAME: _("address of {function}", function=callback.name)})
+    description = _("notification of the jobs of {function}", function=spec.name)
+    return Step(Action.CHANGE, description, changes, apply)
 
 
 def update_retry_config(spec: FunctionSpec, current: RetryConfig | None) -> Step:
@@ -360,7 +403,7 @@ def update_retry_config(spec: FunctionSpec, current: RetryConfig | None) -> Step
         clients.scf.set_retry_config(spec.name, spec.namespace, MAX_RETRY_CONFIG)
 
     changes = diff_fields(_describe_retries(current), _describe_retries(MAX_RETRY_CONFIG))
-    return Step(Action.CHANGE, f"retries of {spec.name}", changes, apply)
+    return Step(Action.CHANGE, _("retries of {function}", function=spec.name), changes, apply)
 
 
 def delete_function(current: FunctionInfo) -> Step:
@@ -369,18 +412,17 @@ def delete_function(current: FunctionInfo) -> Step:
     def apply(clients: Clients) -> None:
         clients.scf.delete_function(current.name, current.namespace)
 
-    return Step(Action.DELETE, f"function {current.name}", (), apply)
+    return Step(Action.DELETE, _("function {function}", function=current.name), (), apply)
 
 
-def _describe_function(function: FunctionSpec | FunctionInfo) -> dict[str, str]:
-    """The configuration as texts, in the order to show it. Contains the callback token."""
+def _describe_configuration(function: FunctionSpec | FunctionInfo) -> dict[str, str]:
+    """The configuration without the handler as texts, in the order to show it. Contains the callback token."""
     return {
-        "handler": function.handler,
-        "role": function.role,
-        "memory": f"{function.memory_mib} MB",
-        "timeout": f"{function.timeout_s} s",
-        "initialization timeout": f"{function.init_timeout_s} s",
-        "public network": "on" if function.public_network else "off",
+        _("role"): function.role,
+        _("memory"): f"{function.memory_mib} MB",
+        _("timeout"): _format_seconds(function.timeout_s),
+        _("initialization timeout"): _format_seconds(function.init_timeout_s),
+        _("public network"): _("on") if function.public_network else _("off"),
         **function.variables,
     }
 
@@ -388,7 +430,14 @@ def _describe_function(function: FunctionSpec | FunctionInfo) -> dict[str, str]:
 def _describe_retries(retries: RetryConfig | None) -> dict[str, str]:
     if not retries:
         return {}
-    return {"retries": str(retries.attempts), "maximum age of an event": f"{retries.lifetime_s} s"}
+    return {
+        _("retries"): str(retries.attempts),
+        _("maximum age of an event"): _format_seconds(retries.lifetime_s),
+    }
+
+
+def _format_seconds(seconds: int) -> str:
+    return _("{seconds} s", seconds=seconds)
 
 
 # Triggers. The address of a function exists as long as its http trigger, so that one is never recreated.
@@ -427,7 +476,12 @@ def enable_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
         clients.scf.enable_trigger(function.name, function.namespace, current)
 
     description = _describe_trigger(current, function.name)
-    return Step(Action.CHANGE, description, (Change("state", "closed", "open"),), apply)
+    return Step(
+        Action.CHANGE,
+        description,
+        (Change(_("state"), _name_state(is_open=False), _name_state(is_open=True)),),
+        apply,
+    )
 
 
 def delete_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
@@ -438,25 +492,36 @@ def delete_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
 
     description = _describe_trigger(current, function.name)
     if current.url:
-        description = f"{description} ({current.url}, cannot be restored)"
-    return Step(Action.DELETE, description, (Change("when", current.description, ""),), apply)
+        description = _("{what} ({url}, cannot be restored)", what=description, url=current.url)
+    return Step(Action.DELETE, description, (Change(_("when"), current.description, ""),), apply)
 
 
 def _describe_trigger(trigger: TriggerSpec | TriggerInfo, function: str) -> str:
     """The trigger for a person. SCF names http triggers itself."""
     if trigger.type == "http":
-        return f"address of {function}"
-    event = f" ({trigger.event})" if trigger.event not in {"", EVERY_UPLOAD} else ""
-    return f"{trigger.type} trigger {trigger.name}{event} of {function}"
+        return _("address of {function}", function=function)
+    name = trigger.name
+    if trigger.event not in {"", EVERY_UPLOAD}:
+        name = _("{name} ({event})", name=name, event=trigger.event)
+    if trigger.type == "cos":
+        return _("cos trigger {name} of {function}", name=name, function=function)
+    if trigger.type == "timer":
+        return _("timer trigger {name} of {function}", name=name, function=function)
+    return _("{type} trigger {name} of {function}", type=trigger.type, name=name, function=function)
 
 
 def _describe_trigger_fields(trigger: TriggerSpec | TriggerInfo) -> dict[str, str]:
     return {
-        "when": trigger.description,
-        "argument": trigger.argument,
-        "qualifier": trigger.qualifier,
-        "state": "open" if trigger.is_open else "closed",
+        _("when"): trigger.description,
+        _("argument"): trigger.argument,
+        _("qualifier"): trigger.qualifier,
+        _("state"): _name_state(is_open=trigger.is_open),
     }
+
+
+def _name_state(*, is_open: bool) -> str:
+    """The state of a trigger; not in the catalogue, where the same English words are states of recordings."""
+    return choose_text("open", "已启用") if is_open else choose_text("closed", "已停用")
 
 
 # Speech recognition
@@ -472,17 +537,26 @@ def bind_bucket(bucket: str, status: str) -> Step:
             if error.status not in DENIED:
                 raise
             raise OperatorError(
-                f"this key may not bind {bucket} to Cloud Infinite (ci:CreateCIBucket): bind it at "
-                f"{BIND_BUCKET_PAGE}, or add the permission; then run this again"
+                _(
+                    "this key may not bind {bucket} to Cloud Infinite (ci:CreateCIBucket): bind it at {page}, or add "
+                    "the permission; then run this again",
+                    bucket=bucket,
+                    page=BIND_BUCKET_PAGE,
+                )
             ) from None
         if status != BOUND:
             raise OperatorError(
-                f"{bucket} is still not bound to Cloud Infinite (its status is {status or 'not known'}): wait a "
-                "minute, then run this again"
+                _(
+                    "{bucket} is still not bound to Cloud Infinite (its status is {status}): wait a minute, then run "
+                    "this again",
+                    bucket=bucket,
+                    status=status or _("not known"),
+                )
             )
 
-    changes = (Change("state", "not bound" if status != "unbinding" else status, "bound"),)
-    return Step(Action.CREATE, f"binding of {bucket} to Cloud Infinite", changes, apply)
+    before = status if status == "unbinding" else _("not bound")
+    description = _("binding of {bucket} to Cloud Infinite", bucket=bucket)
+    return Step(Action.CREATE, description, (Change(_("state"), before, _("bound")),), apply)
 
 
 def enable_speech(bucket: str) -> Step:
@@ -491,7 +565,8 @@ def enable_speech(bucket: str) -> Step:
     def apply(clients: Clients) -> None:
         clients.speech.enable_bucket(bucket)
 
-    return Step(Action.CREATE, f"speech recognition for {bucket}", (Change("state", "off", "on"),), apply)
+    description = _("speech recognition for {bucket}", bucket=bucket)
+    return Step(Action.CREATE, description, (Change(_("state"), _("off"), _("on")),), apply)
 
 
 def configure_notification(
@@ -516,18 +591,24 @@ def configure_notification(
         excess = len(config.url) - MAX_URL_LENGTH
         if excess > 0:
             raise OperatorError(
-                f"the notification address has {len(config.url)} characters, and a queue accepts {MAX_URL_LENGTH}: set "
-                f"a CALLBACK_TOKEN that is {excess} characters shorter"
+                _(
+                    "the notification address has {length} characters, and a queue accepts {limit}: set a "
+                    "CALLBACK_TOKEN that is {excess} characters shorter",
+                    length=len(config.url),
+                    limit=MAX_URL_LENGTH,
+                    excess=excess,
+                )
             )
         queue = _wait_for_queue(clients, bucket, queue_id)
         state = ACTIVE if resume else queue.state
         clients.speech.update_queue(bucket, queue._replace(state=state, notification=config))
 
-    config = build_notify_config(f"{callback_url or f'address of {callback.name}'}/{token}")
+    address = callback_url or _("address of {function}", function=callback.name)
+    config = build_notify_config(f"{address}/{token}")
     before = _describe_queue(current.state, current.notification) if current else {}
     state = current.state if current and not resume else ACTIVE
     changes = diff_fields(before, _describe_queue(state, config))
-    return Step(Action.CHANGE, f"speech queue of {bucket}", changes, apply)
+    return Step(Action.CHANGE, _name_queue(bucket), changes, apply)
 
 
 def resume_queue(bucket: str, current: Queue) -> Step:
@@ -536,7 +617,8 @@ def resume_queue(bucket: str, current: Queue) -> Step:
     def apply(clients: Clients) -> None:
         clients.speech.update_queue(bucket, current._replace(state=ACTIVE))
 
-    return Step(Action.CHANGE, f"speech queue of {bucket}", (Change("state", current.state, ACTIVE),), apply)
+    changes = (Change(_("state"), current.state, ACTIVE),)
+    return Step(Action.CHANGE, _name_queue(bucket), changes, apply)
 
 
 def disable_notification(bucket: str, current: Queue) -> Step:
@@ -550,11 +632,18 @@ def disable_notification(bucket: str, current: Queue) -> Step:
             if error.status not in DENIED:
                 raise
             raise StepSkipped(
-                f"the speech queue of {bucket} still notifies the callback function, because this key may not change "
-                "it: switch its notification off in the Cloud Infinite console"
+                _(
+                    "the speech queue of {bucket} still notifies the callback function, because this key may not "
+                    "change it: switch its notification off in the Cloud Infinite console",
+                    bucket=bucket,
+                )
             ) from None
 
-    return Step(Action.CHANGE, f"speech queue of {bucket}", (Change("notification", "On", "Off"),), apply)
+    return Step(Action.CHANGE, _name_queue(bucket), (Change(_("notification"), "On", "Off"),), apply)
+
+
+def _name_queue(bucket: str) -> str:
+    return _("speech queue of {bucket}", bucket=bucket)
 
 
 def _wait_for_url(clients: Clients, callback: FunctionSpec, qualifier: str) -> str:
@@ -564,27 +653,30 @@ def _wait_for_url(clients: Clients, callback: FunctionSpec, qualifier: str) -> s
         NEW_QUEUE_TIMEOUT_S,
     )
     if not url:
-        raise OperatorError(f"SCF gave {callback.name} no public address; run the command again")
+        raise OperatorError(
+            _("SCF gave {function} no public address; run the command again", function=callback.name)
+        )
     return url
 
 
 def _wait_for_queue(clients: Clients, bucket: str, queue_id: str) -> Queue:
     queue = clients.poller.poll(lambda: get_queue(clients, bucket, queue_id), bool, NEW_QUEUE_TIMEOUT_S)
     if not queue:
-        raise NotFound(resource=bucket, code="QueueNotFound", message="the bucket has no speech queue")
+        message = _("the bucket has no speech queue")
+        raise NotFound(resource=bucket, code="QueueNotFound", message=message)
     return queue
 
 
 def _describe_queue(state: str, config: NotifyConfig) -> dict[str, str]:
-    address, _, token = config.url.rpartition("/") if _has_path(config.url) else (config.url, "", "")
+    address, token = config.url.rpartition("/")[::2] if _has_path(config.url) else (config.url, "")
     return {
-        "state": state,
-        "notification": config.state,
-        "goes to": "Url" if config.type.lower() in {"", "url"} else config.type,
-        "address": address,
-        "CALLBACK_TOKEN": token,
-        "event": config.event,
-        "format": config.format or "XML",
+        _("state"): state,
+        _("notification"): config.state,
+        _("goes to"): "Url" if config.type.lower() in {"", "url"} else config.type,
+        _("address"): address,
+        TOKEN_NAME: token,
+        _("event"): config.event,
+        _("format"): config.format or "XML",
     }
 
 

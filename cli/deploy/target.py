@@ -26,6 +26,7 @@ from cli.deploy.clients import Clients
 from cli.deploy.hot_words import HotWordsTarget, build_hot_words_target, find_deployments
 from cli.deploy.steps import SUBMITTING_FUNCTIONS, PackageRef, add_callback_url
 from cli.errors import OperatorError
+from cli.language import _, translate
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK, Manifest
 from cli.policy.documents import role_policies
@@ -158,11 +159,18 @@ def parse_callback_choice(config: Mapping[str, str], option: str, env_file: Path
     """What is to notify of jobs: queue, job, or "" if the operator left it open. Raises OperatorError."""
     choice = option or config.get(CALLBACK_CHOICE_NAME, "")
     if choice not in {"", *CALLBACK_CHOICES}:
-        name = "--callback" if option else f"{CALLBACK_CHOICE_NAME} in {env_file}"
-        raise OperatorError(f"{name} is {choice!r}; it is {' or '.join(CALLBACK_CHOICES)}")
+        name = "--callback" if option else _("{name} in {file}", name=CALLBACK_CHOICE_NAME, file=env_file)
+        choices = _(" or ").join(CALLBACK_CHOICES)
+        raise OperatorError(
+            _("{name} is {value}; it is {choices}", name=name, value=repr(choice), choices=choices)
+        )
     if choice == QUEUE_CALLBACK and config.get(CALLBACK_URL_NAME):
         raise OperatorError(
-            f"the queue is to notify of jobs, but {CALLBACK_URL_NAME} is set in {env_file}: remove it there"
+            _(
+                "the queue is to notify of jobs, but {variable} is set in {file}: remove it there",
+                variable=CALLBACK_URL_NAME,
+                file=env_file,
+            )
         )
     return choice
 
@@ -229,7 +237,11 @@ def load_manifest_settings(manifest: Manifest, config: Mapping[str, str]) -> Set
     # The functions only warn: a wrong name is no reason to transcribe nothing.
     choice = settings.options.get("notify")
     if choice and (unknown := find_unknown_targets(choice.value, names)):
-        mistake = f"OPTIONS: notify names {unknown[0]!r}, which is not a target; {describe_targets(names)}"
+        mistake = _(
+            "OPTIONS: notify names {name}, which is not a target; {targets}",
+            name=repr(unknown[0]),
+            targets=translate(describe_targets(names)),
+        )
         raise SettingsError([mistake])
     return settings
 

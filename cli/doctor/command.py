@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 
@@ -25,9 +26,10 @@ from cli.deploy.target import (
     uses_job_callback,
 )
 from cli.doctor.checks import RULES
-from cli.doctor.models import Finding, Status, fail, ok
+from cli.doctor.models import Finding, Status, describe_dependence, fail, ok
 from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
+from cli.language import N_, _
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
 from cli.output import escape_markup, print_json
@@ -50,6 +52,13 @@ _ICONS = {
     Status.NOTE: "[yellow]![/]",
     Status.SKIPPED: "[dim]-[/]",
 }
+# For people; in JSON the status is in English in every language.
+_WORDS = {
+    Status.OK: N_("ok"),
+    Status.WRONG: N_("wrong"),
+    Status.NOTE: N_("note"),
+    Status.SKIPPED: N_("skipped"),
+}
 
 
 def doctor(console: Console, context: CliContext, *, as_json: bool) -> bool:
@@ -62,8 +71,17 @@ def doctor(console: Console, context: CliContext, *, as_json: bool) -> bool:
         return passed
     count = print_findings(console, run_doctor(context))
     passed = not count[Status.WRONG]
-    numbers = ", ".join(f"{count[status]} {status.value}" for status in Status if count[status])
-    console.print(f"\nNo check failed: {numbers}." if passed else f"\nSome checks failed: {numbers}.")
+    numbers = _(", ").join(
+        _("{count} {status}", count=count[status], status=_(_WORDS[status]))
+        for status in Status
+        if count[status]
+    )
+    summary = (
+        _("No check failed: {numbers}.", numbers=numbers)
+        if passed
+        else _("Some checks failed: {numbers}.", numbers=numbers)
+    )
+    console.print(f"\n{summary}")
     return passed
 
 
@@ -76,14 +94,14 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
         manifest = load_manifest(context.folder, {TOKEN_NAME: _NO_TOKEN, **config}, context.env_file)
         settings = load_manifest_settings(manifest, config)
     except (OperatorError, ScribeError) as error:
-        fix = f"correct {context.env_file} or serverless.yml"
+        fix = _("correct {file} or serverless.yml", file=context.env_file)
         yield replace(fail(str(error), fix=fix), name=SETTINGS)
         return
-    yield replace(ok("serverless.yml and the settings are valid"), name=SETTINGS)
+    yield replace(ok(_("serverless.yml and the settings are valid")), name=SETTINGS)
     try:
         credentials = context.load_credentials(config)
     except OperatorError as error:
-        fix = "create a key at https://console.cloud.tencent.com/cam/capi"
+        fix = _("create a key at https://console.cloud.tencent.com/cam/capi")
         yield replace(fail(str(error), fix=fix), name="key")
         return
     clients = Clients.create(credentials, manifest.region, settings.cloud_endpoint.rstrip("/"))
@@ -139,19 +157,26 @@ def print_findings(
         elif finding.status is not Status.OK or not hide_ok:
             _print_finding(console, finding)
     for cause, names in dependents.items():
-        _print_finding(console, Finding(", ".join(names), Status.SKIPPED, f"depends on `{cause}`"))
+        finding = Finding(_(", ").join(names), Status.SKIPPED, describe_dependence(cause))
+        _print_finding(console, finding)
     return count
 
 
 def _print_finding(console: Console, finding: Finding) -> None:
     """Print an icon, or the status in words if the output is not a terminal, then the fix."""
-    mark = _ICONS[finding.status] if console.is_terminal else f"{finding.status.value:<7}"
+    mark = _ICONS[finding.status] if console.is_terminal else _format_status(finding.status)
     subject = f" {escape_markup(finding.subject)}" if finding.subject else ""
     # The mistakes in serverless.yml, .env and rules.yml have a line each.
     message = escape(finding.message) if finding.name in _WITH_LINES else escape_markup(finding.message)
-    console.print(f"{mark} [bold]{finding.name}[/]{subject}: {message}", soft_wrap=True)
+    check = f"{mark} [bold]{finding.name}[/]{subject}"
+    console.print(_("{check}: {message}", check=check, message=message), soft_wrap=True)
     if finding.fix and finding.status is not Status.OK:
-        console.print(f"    fix: {escape_markup(finding.fix)}", soft_wrap=True)
+        console.print(_("    fix: {fix}", fix=escape_markup(finding.fix)), soft_wrap=True)
+
+
+def _format_status(status: Status) -> str:
+    """Format a status in words, as wide as the longest of them."""
+    return set_cell_size(_(_WORDS[status]), max(cell_len(_(word)) for word in _WORDS.values()))
 
 
 def _build_label(rules: bytes) -> str:

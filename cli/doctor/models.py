@@ -13,6 +13,7 @@ from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.state import DENIED, CurrentState
 from cli.errors import OperatorError
+from cli.language import _, translate
 from cli.rules.models import RulesError, RulesFile
 from shared.errors import CloudError, ScribeError
 from shared.tencent.xml import XmlError
@@ -114,31 +115,50 @@ def skip(message: str, *, fix: str = "", subject: str = "") -> Finding:
 
 def skip_dependent(name: str) -> Finding:
     """It was not checked because another check failed."""
-    return Finding("", Status.SKIPPED, f"depends on `{name}`", depends_on=name)
+    return Finding("", Status.SKIPPED, describe_dependence(name), depends_on=name)
+
+
+def describe_dependence(name: str) -> str:
+    """Say why a check was skipped: the check that it depends on."""
+    return _("depends on `{check}`", check=name)
+
+
+def advise_permissions(commands: Commands) -> str:
+    """Advise for a key that lacks a permission."""
+    return _("`{command}` prints the permissions that this key needs", command=commands.show_deployer_policy)
 
 
 def finding_from_error(error: Exception, commands: Commands) -> Finding:
     """A finding for an error of a check: failed, or skipped if the key lacks a permission."""
     code = error.code if isinstance(error, ApiError | CloudError) else ""
     # The text of an HTTPError may contain the address, and with it the callback token.
-    reason = type(error).__name__ if isinstance(error, httpx.HTTPError) else str(error)
+    reason = type(error).__name__ if isinstance(error, httpx.HTTPError) else translate(str(error))
     if isinstance(error, httpx.HTTPError) or code in _NETWORK_CODES:
         return fail(
-            f"no response from the cloud: {reason}",
-            fix="check the connection of this machine; with CLOUD_ENDPOINT, check that `scribe local` is running. Then "
-            f"run `{commands.doctor}` again",
+            _("no response from the cloud: {reason}", reason=reason),
+            fix=_(
+                "check the connection of this machine; with CLOUD_ENDPOINT, check that `scribe local` is running. Then "
+                "run `{doctor}` again",
+                doctor=commands.doctor,
+            ),
         )
     if _is_denied(error):
         return skip(
-            f"this key has no permission for it: {reason}",
-            fix=f"`{commands.show_deployer_policy}` prints the permissions that this key needs",
+            _("this key has no permission for it: {reason}", reason=reason), fix=advise_permissions(commands)
         )
     if code in _REGION_CODES:
         return fail(
-            f"the region does not exist, or SCF is not available there: {reason}",
-            fix=f"correct REGION in {commands.env_file}, then run `{commands.doctor}` again",
+            _("the region does not exist, or SCF is not available there: {reason}", reason=reason),
+            fix=_(
+                "correct REGION in {file}, then run `{doctor}` again",
+                file=commands.env_file,
+                doctor=commands.doctor,
+            ),
         )
-    return fail(f"the check did not complete: {reason}", fix=f"run `{commands.doctor}` again in a minute")
+    return fail(
+        _("the check did not complete: {reason}", reason=reason),
+        fix=_("run `{doctor}` again in a minute", doctor=commands.doctor),
+    )
 
 
 def _is_denied(error: Exception) -> bool:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words, list_outputs, refuse
 from cli.explain.models import Explanation, State
+from cli.explain.sources import format_source
+from cli.language import _
 from shared.errors import NotFound
 from shared.logger import Logger
 from shared.options.choose import select_sources
@@ -43,7 +45,7 @@ class BucketReader:
     ) -> BucketReader:
         """Create a reader with this key. `deployment` as in a receipt. The functions' log lines are dropped."""
         client = TencentClient(credentials, settings.cloud_endpoint.rstrip("/"))
-        log = Logger(write=lambda _: None)
+        log = Logger(write=lambda _line: None)
         return cls(build_context(client, settings, log, deployment=deployment), rules)
 
     def explain(
@@ -76,7 +78,10 @@ class BucketReader:
         if error:
             explanation = refuse(explanation, error)
         if found.is_denied:
-            warning = f"{sidecar_key(key)}: the key of the account may not read it, so it is left out here"
+            warning = _(
+                "{sidecar}: the key of the account may not read it, so it is left out here",
+                sidecar=sidecar_key(key),
+            )
             explanation = explanation._replace(warnings=(*explanation.warnings, warning))
         if has_hot_words(explanation) and explanation.chosen:
             template_id, problem = look_up_template(self._ctx, bucket, explanation.chosen.options)
@@ -167,7 +172,9 @@ class BucketReader:
         if situation.done.state is SUPERSEDED:
             return _Outcome(
                 Status.SUBMITTED,
-                "Other content was uploaded under this key in between. This content uploaded again is submitted.",
+                _(
+                    "Other content was uploaded under this key in between. This content uploaded again is submitted."
+                ),
             )
         assert situation.done.state is FAILED
         bucket, key = situation.explanation.bucket, situation.explanation.key
@@ -176,23 +183,28 @@ class BucketReader:
         )
         return _Outcome(
             Status.SUBMITTED,
-            f"It failed; {error_key} says why. The same content uploaded again is submitted.",
+            _(
+                "It failed; {error_key} says why. The same content uploaded again is submitted.",
+                error_key=error_key,
+            ),
         )
 
     def _describe_new(self, head: ObjectMetadata) -> _Outcome:
         if head.is_archived:
             return _Outcome(
                 Status.SUBMITTED,
-                "In an archive storage class. It is submitted when it is restored, or uploaded again.",
+                _("In an archive storage class. It is submitted when it is restored, or uploaded again."),
             )
         if head.modified_s < self._ctx.settings.since_s:
             return _Outcome(
                 Status.SUBMITTED,
-                "Not submitted. It was uploaded before SINCE, so the audit leaves it alone; uploaded again, it is "
-                "submitted.",
+                _(
+                    "Not submitted. It was uploaded before SINCE, so the audit leaves it alone; uploaded again, it is "
+                    "submitted."
+                ),
             )
         return _Outcome(
-            Status.SUBMITTED, "Not submitted yet. The event of its upload, or the audit, submits it."
+            Status.SUBMITTED, _("Not submitted yet. The event of its upload, or the audit, submits it.")
         )
 
 
@@ -213,29 +225,36 @@ class _Situation(NamedTuple):
 def _describe_missing(explanation: Explanation) -> State:
     if explanation.refusals:
         outcome = _describe_refused(None)
-        return State(False, f"Not in the bucket. {outcome.message}", outcome.status.value)
-    return State(False, "Not in the bucket. An upload is submitted.", Status.SUBMITTED.value)
+        message = _("Not in the bucket. {outcome}", outcome=outcome.message)
+        return State(False, message, outcome.status.value)
+    return State(False, _("Not in the bucket. An upload is submitted."), Status.SUBMITTED.value)
 
 
 def _describe_in_flight(in_flight: Receipt, difference: Difference) -> _Outcome:
-    changed = ", ".join((*difference.job, *difference.text))
-    message = "In progress. The same content uploaded now changes nothing."
+    changed = _(", ").join((*difference.job, *difference.text))
+    message = _("In progress. The same content uploaded now changes nothing.")
     if changed and not in_flight.job_id:
-        message = f"In progress, without a job yet. Uploaded now, it is submitted with the other options: {changed}."
+        message = _(
+            "In progress, without a job yet. Uploaded now, it is submitted with the other options: {options}.",
+            options=changed,
+        )
     elif difference.job:
-        message = (
+        message = _(
             "In progress. The same content uploaded now is a new job, which is billed, when this one has ended, "
-            f"because of: {changed}."
+            "because of: {options}.",
+            options=changed,
         )
     elif changed:
-        message = f"In progress. Uploaded now, its transcripts have the other options: {changed}."
+        message = _(
+            "In progress. Uploaded now, its transcripts have the other options: {options}.", options=changed
+        )
     return _Outcome(Status.IN_PROGRESS, message)
 
 
 def _describe_refused(done: Receipt | None) -> _Outcome:
-    message = "Its options are refused: an upload gets an error object, and costs nothing."
+    message = _("Its options are refused: an upload gets an error object, and costs nothing.")
     if done and done.state is TRANSCRIBED:
-        message += " The transcripts that are there stay."
+        message = _("{message} The transcripts that are there stay.", message=message)
     return _Outcome(Status.FAILED, message)
 
 
@@ -246,30 +265,44 @@ def _describe_transcribed(
         changes = _list_changes(done, difference.job, explanation)
         return _Outcome(
             Status.SUBMITTED,
-            "Transcribed with other options. The same content uploaded now is a new job, which is billed, because of: "
-            f"{changes}.",
+            _(
+                "Transcribed with other options. The same content uploaded now is a new job, which is billed, because "
+                "of: {changes}.",
+                changes=changes,
+            ),
         )
     if difference.text or is_renamed:
         causes = (*difference.text, *(("OUTPUT_NAMES",) if is_renamed else ()))
         return _Outcome(
             Status.REOPENED,
-            "Transcribed. The same content uploaded now is no new job; its transcripts are written again, because of: "
-            f"{', '.join(causes)}.",
+            _(
+                "Transcribed. The same content uploaded now is no new job; its transcripts are written again, because "
+                "of: {options}.",
+                options=_(", ").join(causes),
+            ),
         )
     return _Outcome(
         Status.ALREADY_DONE,
-        "Transcribed with these options. The same content uploaded again is no new job.",
+        _("Transcribed with these options. The same content uploaded again is no new job."),
     )
 
 
 def _list_changes(done: Receipt, names: Sequence[str], explanation: Explanation) -> str:
     """List options with their values now, where these come from, and the values of the receipt."""
     if explanation.chosen is None:
-        return ", ".join(names)
+        return _(", ").join(names)
     options, sources = explanation.chosen
     texts = []
     for name in names:
         field = OPTIONS[name].field
         now, before = (format_value(name, getattr(each, field)) for each in (options, done.recording_options))
-        texts.append(f"{name} {now} ({sources[name]}), before {before}")
-    return "; ".join(texts)
+        texts.append(
+            _(
+                "{option} {value} ({source}), before {before}",
+                option=name,
+                value=now,
+                source=format_source(sources[name]),
+                before=before,
+            )
+        )
+    return _("; ").join(texts)

@@ -14,6 +14,7 @@ from cli.explain.cloud import BucketReader
 from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words
 from cli.explain.models import Explanation
 from cli.explain.render import print_explanation
+from cli.language import N_, _
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK, Manifest
 from cli.output import escape_line, print_json
@@ -27,7 +28,7 @@ from shared.recordings.context import format_deployment
 from shared.settings import Settings
 
 _DENIED_STATUSES = (401, 403)
-NO_TEMPLATE_READ = "a template has them, which only the bucket names; it was not read"
+NO_TEMPLATE_READ = N_("a template has them, which only the bucket names; it was not read")
 # Nothing that is explained depends on the token, and there may be none yet.
 _ANY_TOKEN = {TOKEN_NAME: "not-chosen-by-anybody-yet"}
 
@@ -66,7 +67,13 @@ def explain(console: Console, context: CliContext, options: ExplainOptions) -> b
         explanation = _explain(settings, rules, bucket, options, reader)
     except CloudError as error:
         raise OperatorError(
-            escape_line(f"{error}. {_advise(error, context.commands, options.key)}")
+            escape_line(
+                _(
+                    "{error}. {advice}",
+                    error=error,
+                    advice=_advise(error, context.commands, options.key),
+                )
+            )
         ) from None
     if options.as_json:
         print_json(console, explanation.as_json())
@@ -83,7 +90,7 @@ def parse_metadata_argument(argument: str) -> tuple[str, str]:
     full_name, equals, value = argument.partition("=")
     name = full_name.strip().lower()
     if not equals or not name:
-        raise ValueError(f"{argument!r} is not NAME=VALUE, such as speakers=auto")
+        raise ValueError(_("{argument!r} is not NAME=VALUE, such as speakers=auto", argument=argument))
     if name.startswith(METADATA_PREFIX):
         return name.removeprefix(METADATA_PREFIX), value
     return OPTION_PREFIX + name.removeprefix(OPTION_PREFIX), value
@@ -100,15 +107,23 @@ def _explain(
     if reader is None:
         upload = Upload(options.metadata or {}, sidecar, options.size)
         explanation = explain_key(settings, rules, bucket, options.key, upload)
-        return add_hot_words(explanation, "", NO_TEMPLATE_READ) if has_hot_words(explanation) else explanation
+        if not has_hot_words(explanation):
+            return explanation
+        return add_hot_words(explanation, "", _(NO_TEMPLATE_READ))
     return reader.explain(bucket, options.key, options.metadata, sidecar, options.size)
 
 
 def _advise(error: CloudError, commands: Commands, key: str) -> str:
     """Say what to do if the bucket cannot be read."""
-    offline = f"`{commands.line('explain', key, '--offline')}` reads nothing from the bucket"
+    offline = _(
+        "`{command}` reads nothing from the bucket", command=commands.line("explain", key, "--offline")
+    )
     if error.status in _DENIED_STATUSES:
-        return f"`{commands.show_deployer_policy}` prints what the key of the account needs; {offline}"
+        return _(
+            "`{command}` prints what the key of the account needs; {offline}",
+            command=commands.show_deployer_policy,
+            offline=offline,
+        )
     return offline
 
 
@@ -123,15 +138,17 @@ def _check_key(key: str) -> None:
     try:
         key.encode()
     except UnicodeEncodeError:
-        raise OperatorError("KEY is not UTF-8, as every key is") from None
+        raise OperatorError(_("KEY is not UTF-8, as every key is")) from None
     if not key:
-        raise OperatorError("KEY is empty: name an object, such as calls/a.mp3")
+        raise OperatorError(_("KEY is empty: name an object, such as calls/a.mp3"))
 
 
 def _choose_bucket(settings: Settings) -> str:
     if len(settings.input_buckets) > 1:
-        names = " or ".join(settings.input_buckets)
-        raise OperatorError(f"INPUT_BUCKETS has several buckets: say which one with --bucket {names}")
+        names = _(" or ").join(settings.input_buckets)
+        raise OperatorError(
+            _("INPUT_BUCKETS has several buckets: say which one with --bucket {names}", names=names)
+        )
     return settings.input_buckets[0]
 
 

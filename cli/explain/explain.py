@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cli.explain.models import Explanation, MatchingRule, Problem
+from cli.explain.sources import format_source
+from cli.language import N_, _, translate
 from shared.options.check import SETTINGS_SOURCE, check_options, warn_about_targets
 from shared.options.choose import choose_options
 from shared.options.ci import build_job_members
@@ -26,8 +28,8 @@ from shared.settings import Settings
 from shared.tencent.cos import ObjectMetadata
 from shared.tencent.speech_models import TAG
 
-UNKNOWN_TYPE = "no extension: it is a recording if its Content-Type is audio or video"
-UNKNOWN_BUCKET = "the bucket is not in INPUT_BUCKETS: {}"
+UNKNOWN_TYPE = N_("no extension: it is a recording if its Content-Type is audio or video")
+UNKNOWN_BUCKET = N_("the bucket is not in INPUT_BUCKETS: {buckets}")
 
 
 class Upload(NamedTuple):
@@ -62,7 +64,10 @@ def explain_key(
     return explanation._replace(
         chosen=chosen,
         options=_select_chosen(chosen),
-        warnings=(*warnings, *warn_about_targets(chosen, _list_target_names(settings)), *misnamed),
+        warnings=(
+            *map(translate, (*warnings, *warn_about_targets(chosen, _list_target_names(settings)))),
+            *misnamed,
+        ),
         refusals=tuple(Problem(each.reason, each.reason_zh, each.nearest) for each in refusals),
         job={} if refusals else build_job(chosen.options, key),
         output_bucket=settings.output_bucket_for(bucket),
@@ -76,7 +81,11 @@ def add_hot_words(explanation: Explanation, template_id: str, problem: str) -> E
     """Return the explanation of a recording with hot words: its job has the template, or a warning says why not."""
     if problem or explanation.chosen is None:
         source = explanation.options["hot-words"].source
-        warning = f"hot-words ({source}) are not in this job: {problem}"
+        warning = _(
+            "hot-words ({source}) are not in this job: {problem}",
+            source=format_source(source),
+            problem=translate(problem),
+        )
         return explanation._replace(warnings=(*explanation.warnings, warning))
     options = explanation.chosen.options._replace(template=template_id)
     return explanation._replace(job=build_job(options, explanation.key))
@@ -130,10 +139,10 @@ def _check_recording(settings: Settings, bucket: str, key: str, upload: Upload) 
         skipped = check_skipped_by_metadata(settings, bucket, key, head)
     if skipped:
         if skipped.status is Status.UNKNOWN_BUCKET:
-            return False, UNKNOWN_BUCKET.format(", ".join(settings.input_buckets))
-        return False, skipped.reason
+            return False, _(UNKNOWN_BUCKET, buckets=_(", ").join(settings.input_buckets))
+        return False, translate(skipped.reason)
     if upload.content_type is None and settings.has_recording_extension(key) is None:
-        return None, UNKNOWN_TYPE
+        return None, _(UNKNOWN_TYPE)
     return True, ""
 
 
@@ -166,6 +175,8 @@ def _find_misnamed(metadata: Mapping[str, str]) -> Iterable[str]:
     for name in metadata:
         option = name.strip().lower()
         if option in OPTIONS and option not in EARLIER_NAMES:
-            yield (
-                f"{METADATA_PREFIX}{option} is not read; the option is {METADATA_PREFIX}{OPTION_PREFIX}{option}"
+            yield _(
+                "{name} is not read; the option is {option}",
+                name=METADATA_PREFIX + option,
+                option=METADATA_PREFIX + OPTION_PREFIX + option,
             )

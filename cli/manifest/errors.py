@@ -9,6 +9,7 @@ from typing import NamedTuple
 import yaml
 
 from cli.errors import OperatorError
+from cli.language import _, ngettext
 from cli.output import escape_line
 from cli.redaction import is_target_secret, list_address_secrets
 
@@ -32,8 +33,15 @@ class ManifestError(OperatorError):
 
     def __init__(self, file: Path, mistakes: Sequence[str]) -> None:
         self.mistakes = tuple(mistakes)
-        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        super().__init__("\n  ".join([f"{count} in {file} or in its settings:", *mistakes]))
+        number = len(mistakes)
+        heading = ngettext(
+            "{count} mistake in {file} or in its settings:",
+            "{count} mistakes in {file} or in its settings:",
+            number,
+            count=number,
+            file=file,
+        )
+        super().__init__("\n  ".join([heading, *mistakes]))
 
 
 def _list_secrets(name: str, value: str) -> list[str]:
@@ -66,12 +74,14 @@ class ErrorCollector:
         """Add a mistake in the file. `text` follows the path, e.g. `is 1000; write 1 to 900`."""
         self._paths.add(path)
         line = self._find_line(path)
-        self._texts[line, f"line {line}: {format_path(path)} {text}"] = None
+        located = _("line {line}: {path} {text}", line=line, path=format_path(path), text=text)
+        self._texts[line, located] = None
 
     def add_duplicate(self, key: yaml.Node) -> None:
         """Add a key that its map has already."""
         line = key.start_mark.line + 1
-        self._texts[line, f"line {line}: {key.value} is there twice; remove one of them"] = None
+        text = _("line {line}: {name} is there twice; remove one of them", line=line, name=key.value)
+        self._texts[line, text] = None
 
     def add_config_error(self, text: str) -> None:
         """Add a mistake in .env or in the environment."""
@@ -98,11 +108,15 @@ class ErrorCollector:
     def messages(self) -> list[str]:
         """Every mistake, without secrets: missing variables first, because other mistakes may follow from them."""
         missing = [
-            f"{variable} is not set: add it to {self.env_file}, see .env.example "
-            f"({', '.join(dict.fromkeys(paths))} needs it)"
+            _(
+                "{variable} is not set: add it to {file}, see .env.example ({paths} needs it)",
+                variable=variable,
+                file=self.env_file,
+                paths=_(", ").join(dict.fromkeys(paths)),
+            )
             for variable, paths in self._missing.items()
         ]
-        return [self._redact(text) for text in (*missing, *(text for _, text in sorted(self._texts)))]
+        return [self._redact(text) for text in (*missing, *(text for _line, text in sorted(self._texts)))]
 
     def _redact(self, text: str) -> str:
         """Remove secrets and line breaks: a token can be in the wrong place, and a message quotes what is there."""
@@ -128,4 +142,4 @@ class ErrorCollector:
 def format_path(path: YamlPath) -> str:
     """Format a path, e.g. inputs.triggers[0].type."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.lstrip(".") or "the file"
+    return text.lstrip(".") or _("the file")

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from cli.config import ENV_FILE
+from cli.language import _
 from cli.manifest.errors import ErrorCollector, ManifestError, Variables, YamlPath
 from cli.manifest.models import Manifest
 from cli.manifest.validation import check_unknown_variables, validate
@@ -45,13 +46,13 @@ def _parse_yaml(file: Path) -> tuple[yaml.Node | None, dict[str, Any]]:
         root = loader.get_single_node()
         raw = loader.construct_document(root) if root else None
     except FileNotFoundError:
-        mistake = "there is no such file: run this in the checkout, the folder that has it"
+        mistake = _("there is no such file: run this in the checkout, the folder that has it")
     except (yaml.YAMLError, ValueError) as error:
-        mistake = f"it is not YAML: {' '.join(str(error).split())}"
+        mistake = _("it is not YAML: {reason}", reason=" ".join(str(error).split()))
     else:
         if isinstance(raw, dict):
             return root, raw
-        mistake = "it is empty" if raw is None else "it is not a map of settings"
+        mistake = _("it is empty") if raw is None else _("it is not a map of settings")
     raise ManifestError(file, [mistake])
 
 
@@ -114,5 +115,11 @@ class Interpolator:
             return self._config.get(variable) or None
         if name in self._file_values:
             return str(self._file_values[name] or "")
-        self._errors.add(path, f"holds ${{{name}}}; write ${{env:NAME}}, ${{app}}, ${{stage}} or ${{name}}")
+        message = _(
+            "holds {variable}; write {choices} or {last}",
+            variable="${" + name + "}",
+            choices=_(", ").join(("${env:NAME}", "${app}", "${stage}")),
+            last="${name}",
+        )
+        self._errors.add(path, message)
         return None

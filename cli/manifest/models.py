@@ -1,7 +1,7 @@
 """The form of serverless.yml as pydantic models, and what should run in the cloud as specs.
 
 `ManifestFile` follows the file, for component multi-scf, as far as Scribe uses it; a text of None is a variable that is
-not set. The description of each field completes the sentence "write ..." in an error message.
+not set. The description of each field completes the sentence "write ..." in an error message; it is translated there.
 
 `Manifest` and its specs are what `cli.deploy` compares with the cloud: in the terms of the SCF API, version 2018-04-16.
 """
@@ -16,10 +16,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from cli.language import N_
+
 CALLBACK = "callback"  # the key of the function that has the URL
 EVERY_UPLOAD = "cos:ObjectCreated:*"  # the usual event of a cos trigger
 
-_NAME = "small letters, digits and hyphens, a letter first"
+_NET = "{ enableExtranet: true, enableIntranet: false }"  # not translated
+_NAME = N_("small letters, digits and hyphens, a letter first")
 _MEMORY_STEP_MIB, _MIN_MEMORY_MIB, _MAX_MEMORY_MIB = 128, 64, 3072
 
 
@@ -39,17 +42,21 @@ def _check_exclude(value: list[str]) -> list[str]:
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*\Z", description=_NAME)]
 Role = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9+=,.@_-]{1,128}\Z", description="the name of a role, such as scribe-upload"),
+    Field(
+        pattern=r"^[A-Za-z0-9+=,.@_-]{1,128}\Z", description=N_("the name of a role, such as scribe-upload")
+    ),
 ]
 MemoryMib = Annotated[
-    int, AfterValidator(_check_memory), Field(description="64, or a multiple of 128 up to 3072 (MB)")
+    int, AfterValidator(_check_memory), Field(description=N_("64, or a multiple of 128 up to 3072 (MB)"))
 ]
-TimeoutS = Annotated[int, Field(ge=1, le=900, description="1 to 900 (seconds)")]
-InitTimeoutS = Annotated[int, Field(ge=3, le=300, description="3 to 300 (seconds)")]
+TimeoutS = Annotated[int, Field(ge=1, le=900, description=N_("1 to 900 (seconds)"))]
+InitTimeoutS = Annotated[int, Field(ge=3, le=300, description=N_("3 to 300 (seconds)"))]
 Qualifier = Annotated[
-    Literal["$DEFAULT"], Field(description="$DEFAULT: otherwise the trigger calls another version")
+    Literal["$DEFAULT"], Field(description=N_("$DEFAULT: otherwise the trigger calls another version"))
 ]
-Enabled = Annotated[Literal[True], Field(description="true: otherwise the trigger is created but disabled")]
+Enabled = Annotated[
+    Literal[True], Field(description=N_("true: otherwise the trigger is created but disabled"))
+]
 
 
 class _Section(BaseModel):
@@ -63,10 +70,12 @@ class EnvironmentVariable(_Section):
 
     key: str = Field(
         pattern=r"^(?!SCF_|QCLOUD_|TENCENTCLOUD_)[A-Za-z][A-Za-z0-9_]{1,63}\Z",
-        description="2 to 64 letters, digits or _, a letter first, and not SCF_, QCLOUD_ or TENCENTCLOUD_, which are "
-        "reserved by the platform",
+        description=N_(
+            "2 to 64 letters, digits or _, a letter first, and not SCF_, QCLOUD_ or TENCENTCLOUD_, which are "
+            "reserved by the platform"
+        ),
     )
-    value: str | None = Field(description="text in quotes")
+    value: str | None = Field(description=N_("text in quotes"))
 
 
 class Tag(_Section):
@@ -74,22 +83,24 @@ class Tag(_Section):
 
     key: str = Field(
         pattern=r"^(?!qcs:|project|项目|qcloud|tencent).{1,127}\Z",
-        description="1 to 127 characters in quotes that do not begin with qcs:, project, 项目, qcloud or tencent, "
-        "which are reserved by the platform",
+        description=N_(
+            "1 to 127 characters in quotes that do not begin with qcs:, project, 项目, qcloud or tencent, "
+            "which are reserved by the platform"
+        ),
     )
-    value: str = Field(max_length=255, description="at most 255 characters in quotes")
+    value: str = Field(max_length=255, description=N_("at most 255 characters in quotes"))
 
 
 class Source(_Section):
     """How Tencent's own command line makes the package."""
 
-    src: str = Field(description="the folder of the sources, ./")
-    hook: str = Field(description="the command that makes the package")
-    dist: str = Field(description="the folder that the hook makes")
+    src: str = Field(description=N_("the folder of the sources, ./"))
+    hook: str = Field(description=N_("the command that makes the package"))
+    dist: str = Field(description=N_("the folder that the hook makes"))
     exclude: Annotated[
-        list[Annotated[str, Field(description="a file pattern in quotes")]],
+        list[Annotated[str, Field(description=N_("a file pattern in quotes"))]],
         AfterValidator(_check_exclude),
-        Field(description="a list of what stays out, with '.env*' in it: that file holds keys"),
+        Field(description=N_("a list of what stays out, with '.env*' in it: that file holds keys")),
     ]
 
 
@@ -98,7 +109,7 @@ class FunctionEntry(_Section):
 
     handler: str = Field(
         pattern=r"^[A-Za-z][A-Za-z0-9_]{0,58}[A-Za-z0-9]\.[A-Za-z][A-Za-z0-9_]{0,58}[A-Za-z0-9]\Z",
-        description="module.function, such as upload.main_handler",
+        description=N_("module.function, such as upload.main_handler"),
     )
     role: Role = ""
     memory_size: MemoryMib = 0
@@ -111,13 +122,15 @@ class CosFilter(_Section):
 
     prefix: Annotated[
         str | None,
-        Field(pattern=r"^[^*]*\Z", description="the text that a key begins with; * has no special meaning"),
+        Field(
+            pattern=r"^[^*]*\Z", description=N_("the text that a key begins with; * has no special meaning")
+        ),
     ] = None
     suffix: Annotated[
         str,
         Field(
             pattern=r"^\.[^*]*\Z",
-            description="an ending that begins with a dot, such as .mp3; * has no special meaning",
+            description=N_("an ending that begins with a dot, such as .mp3; * has no special meaning"),
         ),
     ] = ""
 
@@ -128,30 +141,30 @@ class CosParameters(_Section):
     qualifier: Qualifier
     bucket: str = Field(
         pattern=r"^.+\.cos\.[a-z0-9-]+\.myqcloud\.com\Z",
-        description="the bucket's host, <name>-<appid>.cos.<region>.myqcloud.com",
+        description=N_("the bucket's host, <name>-<appid>.cos.<region>.myqcloud.com"),
     )
     events: str = Field(
         pattern=r"^cos:(ObjectCreated:(\*|Put|Post|Copy|CompleteMultipartUpload|Origin|Replication|Append)"
         r"|ObjectRestore:Completed)\Z",
-        description="'cos:ObjectCreated:*', for every way to upload, or 'cos:ObjectRestore:Completed'",
+        description=N_("'cos:ObjectCreated:*', for every way to upload, or 'cos:ObjectRestore:Completed'"),
     )
-    filter: CosFilter = Field(default_factory=CosFilter, description="prefix, and suffix if needed")
+    filter: CosFilter = Field(default_factory=CosFilter, description=N_("prefix, and suffix if needed"))
     enable: Enabled
 
 
 class NetConfig(_Section):
     """From where a function's URL can be reached."""
 
-    enable_extranet: Literal[True] = Field(description="true: otherwise the function has no public URL")
-    enable_intranet: bool = Field(description="true or false, without quotes")
+    enable_extranet: Literal[True] = Field(description=N_("true: otherwise the function has no public URL"))
+    enable_intranet: bool = Field(description=N_("true or false, without quotes"))
 
 
 class HttpParameters(_Section):
     """The URL of a function."""
 
     qualifier: Qualifier
-    auth_type: Literal["NONE"] = Field(description="NONE: Cloud Infinite does not sign its requests")
-    net_config: NetConfig = Field(description="{ enableExtranet: true, enableIntranet: false }")
+    auth_type: Literal["NONE"] = Field(description=N_("NONE: Cloud Infinite does not sign its requests"))
+    net_config: NetConfig = Field(description=_NET)
     enable: Enabled
 
 
@@ -160,17 +173,19 @@ class TimerParameters(_Section):
 
     name: str = Field(
         pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,59}\Z",
-        description="at most 60 letters, digits, - or _, a letter first",
+        description=N_("at most 60 letters, digits, - or _, a letter first"),
     )
     qualifier: Qualifier
-    cron_expression: str = Field(description="seven fields in quotes, such as '0 */5 * * * * *'")
-    argument: Literal["reconcile", "audit"] = Field(description="reconcile or audit, what the sweep is to do")
+    cron_expression: str = Field(description=N_("seven fields in quotes, such as '0 */5 * * * * *'"))
+    argument: Literal["reconcile", "audit"] = Field(
+        description=N_("reconcile or audit, what the sweep is to do")
+    )
     enable: Enabled
 
 
-_TYPE = "cos, http or timer"
-_FUNCTION = "the name of a function under inputs.functions"
-_PARAMETERS = "the parameters of the trigger"
+_TYPE = N_("cos, http or timer")
+_FUNCTION = N_("the name of a function under inputs.functions")
+_PARAMETERS = N_("the parameters of the trigger")
 
 
 class CosTrigger(_Section):
@@ -199,48 +214,47 @@ class TimerTrigger(_Section):
 
 Trigger = Annotated[
     CosTrigger | HttpTrigger | TimerTrigger,
-    Field(discriminator="type", description="type, function and parameters"),
+    Field(discriminator="type", description=N_("type, function and parameters")),
 ]
 FunctionKey = Annotated[
     str,
     Field(
         pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?\Z",
-        description="small letters, digits and hyphens, a letter first and no hyphen last",
+        description=N_("small letters, digits and hyphens, a letter first and no hyphen last"),
     ),
 ]
-_PAIR = "{ key: NAME, value: 'text' }"
+_PAIR = "{ key: NAME, value: 'text' }"  # not translated
+_PAIRS = N_("a list of { key: NAME, value: 'text' }")
 
 
 class Inputs(_Section):
     """The settings of all functions, each function, and the triggers. Defaults are those of the API."""
 
-    region: str = Field(pattern=r"^[a-z]{2,3}-[a-z0-9-]{2,24}\Z", description="a region such as ap-guangzhou")
-    runtime: Literal["Python3.10"] = Field(description="Python3.10: the package is made for it")
+    region: str = Field(
+        pattern=r"^[a-z]{2,3}-[a-z0-9-]{2,24}\Z", description=N_("a region such as ap-guangzhou")
+    )
+    runtime: Literal["Python3.10"] = Field(description=N_("Python3.10: the package is made for it"))
     namespace: Annotated[
         str,
         Field(
             pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,58}[A-Za-z0-9]\Z",
-            description="the name of a namespace, such as default",
+            description=N_("the name of a namespace, such as default"),
         ),
     ] = "default"
-    type: Literal["event"] = Field(description="event: the handlers are called with events")
+    type: Literal["event"] = Field(description=N_("event: the handlers are called with events"))
     memory_size: MemoryMib = 128
     timeout: TimeoutS = 3
     init_timeout: InitTimeoutS = 65
     role: Role = ""
-    public_access: Annotated[bool, Field(description="true or false, without quotes")] = True
-    src: Source = Field(description="src, hook, dist and exclude")
-    environments: list[Annotated[EnvironmentVariable, Field(description=_PAIR)]] = Field(
-        description=f"a list of {_PAIR}"
-    )
-    tags: Annotated[
-        list[Annotated[Tag, Field(description=_PAIR)]], Field(description=f"a list of {_PAIR}")
-    ] = []
+    public_access: Annotated[bool, Field(description=N_("true or false, without quotes"))] = True
+    src: Source = Field(description=N_("src, hook, dist and exclude"))
+    environments: list[Annotated[EnvironmentVariable, Field(description=_PAIR)]] = Field(description=_PAIRS)
+    tags: Annotated[list[Annotated[Tag, Field(description=_PAIR)]], Field(description=_PAIRS)] = []
     functions: dict[
         FunctionKey,
-        Annotated[FunctionEntry, Field(description="its settings, such as handler: upload.main_handler")],
-    ] = Field(min_length=1, description="each function under its name")
-    triggers: list[Trigger] = Field(min_length=1, description="a list of triggers")
+        Annotated[FunctionEntry, Field(description=N_("its settings, such as handler: upload.main_handler"))],
+    ] = Field(min_length=1, description=N_("each function under its name"))
+    triggers: list[Trigger] = Field(min_length=1, description=N_("a list of triggers"))
 
 
 class ManifestFile(_Section):
@@ -248,13 +262,13 @@ class ManifestFile(_Section):
 
     app: Name
     stage: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*\Z", description="letters, digits and hyphens, such as prod"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*\Z", description=N_("letters, digits and hyphens, such as prod")
     )
     component: str = Field(
-        pattern=r"^multi-scf(@[0-9.]+)?\Z", description="multi-scf, the form that holds several functions"
+        pattern=r"^multi-scf(@[0-9.]+)?\Z", description=N_("multi-scf, the form that holds several functions")
     )
     name: Name
-    inputs: Inputs = Field(description="the settings of the functions")
+    inputs: Inputs = Field(description=N_("the settings of the functions"))
 
 
 @dataclass(frozen=True, slots=True)

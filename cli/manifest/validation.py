@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cli.config import KEY_VARIABLES, EnvFileValue
+from cli.language import N_, _, ngettext, translate
 from cli.manifest.errors import ErrorCollector, Variables, YamlPath
 from cli.manifest.models import (
     CosTrigger,
@@ -127,8 +128,10 @@ def _validate_form(
         elif mistake.value is None and errors.has_error_at(mistake.path):
             continue
         elif not wrong_variables.intersection(source.names):
-            origin = f" (from {source.names[0]})" if source.is_whole else ""
-            errors.add(mistake.path, f"{mistake.problem}{origin}; {mistake.advice}")
+            problem = mistake.problem
+            if source.is_whole:
+                problem = _("{problem} (from {variable})", problem=problem, variable=source.names[0])
+            errors.add(mistake.path, _("{problem}; {advice}", problem=problem, advice=mistake.advice))
             wrong_variables.update(source.names if source.is_whole else ())
     return file
 
@@ -154,11 +157,16 @@ def _explain(kind: str, location: tuple[int | str, ...], document: Any) -> _Mist
     value = _get_value(document, path)
     if kind in {"extra_forbidden", "invalid_key"}:
         similar = difflib.get_close_matches(str(path[-1]), names, 1)
-        advice = f"did you mean {similar[0]}?" if similar else f"the settings here are {', '.join(names)}"
-        return _Mistake(path, _MISSING, "is not a known setting", advice)
+        advice = (
+            _("did you mean {name}?", name=similar[0])
+            if similar
+            else _("the settings here are {names}", names=_(", ").join(names))
+        )
+        return _Mistake(path, _MISSING, _("is not a known setting"), advice)
+    advice = _("write {expected}", expected=_(hint) if hint else "")
     if location[-1] == "[key]":
-        return _Mistake(path[:-1], _MISSING, f"has the name {path[-1]!r}", f"write {hint}")
-    return _Mistake(path, value, _describe_value(value, path), f"write {hint}")
+        return _Mistake(path[:-1], _MISSING, _("has the name {name!r}", name=path[-1]), advice)
+    return _Mistake(path, value, _describe_value(value, path), advice)
 
 
 def _resolve(location: tuple[int | str, ...]) -> tuple[YamlPath, str, list[str]]:
@@ -168,7 +176,7 @@ def _resolve(location: tuple[int | str, ...]) -> tuple[YamlPath, str, list[str]]
     """
     node: Any = ManifestFile
     path: list[int | str] = []
-    hint, fields = "app, stage, component, name and inputs", {}
+    hint, fields = N_("app, stage, component, name and inputs"), {}
     for step in location:
         if isinstance(node, type) and issubclass(node, BaseModel):
             fields = {str(field.alias): field for field in node.model_fields.values()}
@@ -183,7 +191,7 @@ def _resolve(location: tuple[int | str, ...]) -> tuple[YamlPath, str, list[str]]
             path.append(step)
             key, node = get_args(node)
             if location[-1] == "[key]":  # the error is about the key itself
-                _, hint = _unwrap(key, hint)
+                _type, hint = _unwrap(key, hint)
                 break
         else:  # a union: the step is the tag of the member
             node = next(member for member in get_args(node) if _get_tag(member) == step)
@@ -216,15 +224,17 @@ def _get_value(document: Any, path: YamlPath) -> Any:
 def _describe_value(value: Any, path: YamlPath) -> str:
     """Describe a value. The value of an environment variable may be the token: it is never quoted."""
     if value is _MISSING:
-        return "is missing"
+        return _("is missing")
     if value is None:
-        return "is empty"
+        return _("is empty")
     if isinstance(value, (dict, list)):
-        form = "map" if isinstance(value, dict) else "list"
-        return f"is a {form}" if value else f"is an empty {form}"
+        if isinstance(value, dict):
+            return _("is a map") if value else _("is an empty map")
+        return _("is a list") if value else _("is an empty list")
     if path[: len(_ENVIRONMENTS)] == _ENVIRONMENTS and path[-1] == "value":
-        return f"is not text but {type(value).__name__}"
-    return f"is {value!r}" if isinstance(value, str) else f"is {json.dumps(value, default=str)}"
+        return _("is not text but {type}", type=type(value).__name__)
+    shown = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return _("is {value}", value=shown)
 
 
 def build_environment(entries: Sequence[EnvironmentVariable], errors: ErrorCollector) -> dict[str, str]:
@@ -234,9 +244,11 @@ def build_environment(entries: Sequence[EnvironmentVariable], errors: ErrorColle
     for number, entry in enumerate(entries):
         path = (*_ENVIRONMENTS, number, "key")
         if entry.key in _LOCAL_VARIABLES:
-            errors.add(path, f"is {entry.key}, which is for the local cloud only; remove the entry")
+            errors.add(
+                path, _("is {name}, which is for the local cloud only; remove the entry", name=entry.key)
+            )
         elif entry.key in names:
-            errors.add(path, f"is {entry.key} a second time; remove one of them")
+            errors.add(path, _("is {name} a second time; remove one of them", name=entry.key))
         elif entry.value:
             variables[entry.key] = entry.value
         names.add(entry.key)
@@ -264,8 +276,12 @@ def describe_excess(variables: Mapping[str, str]) -> str:
     if total <= MAX_VARIABLE_BYTES:
         return ""
     longest = sorted(sizes, key=lambda name: -sizes[name])[:_MAX_NAMED_SIZES]
-    named = ", ".join(f"{name} {sizes[name]}" for name in longest)
-    return f"has {total} bytes; SCF accepts {MAX_VARIABLE_BYTES}: shorten the longest, which are {named}"
+    return _(
+        "has {total} bytes; SCF accepts {limit}: shorten the longest, which are {variables}",
+        total=total,
+        limit=MAX_VARIABLE_BYTES,
+        variables=_(", ").join(f"{name} {sizes[name]}" for name in longest),
+    )
 
 
 def parse_settings(
@@ -281,13 +297,21 @@ def parse_settings(
         return load_settings({**variables, **local, "TENCENTCLOUD_REGION": region})
     except SettingsError as error:
         for mistake in error.mistakes:
-            name, _, rest = mistake.partition(" ")
+            name, _space, rest = mistake.partition(" ")
             if "REGION" in name and not region:
                 continue
-            if rest != "is missing":
-                errors.add_config_error(f"{mistake}: change it in {errors.env_file}")
+            if rest != "is missing":  # not translated
+                errors.add_config_error(
+                    _("{mistake}: change it in {file}", mistake=translate(mistake), file=errors.env_file)
+                )
             elif not errors.is_missing(name):
-                errors.add_config_error(f"{mistake}: add it to {errors.env_file}, see .env.example")
+                errors.add_config_error(
+                    _(
+                        "{mistake}: add it to {file}, see .env.example",
+                        mistake=translate(mistake),
+                        file=errors.env_file,
+                    )
+                )
         return None
 
 
@@ -302,9 +326,18 @@ def check_unknown_variables(
     for name, value in config.items():
         if isinstance(value, EnvFileValue) and name not in known and not name.startswith(NOTICES_PREFIX):
             similar = difflib.get_close_matches(name.upper(), sorted(known), n=1)
-            advice = f"did you mean {similar[0]}?" if similar else "the settings are in .env.example."
+            advice = (
+                _("did you mean {name}?", name=similar[0])
+                if similar
+                else _("the settings are in .env.example.")
+            )
             errors.add_config_error(
-                f"{name} is not a setting; {advice} Correct or remove it in {errors.env_file}"
+                _(
+                    "{name} is not a setting; {advice} Correct or remove it in {file}",
+                    name=name,
+                    advice=advice,
+                    file=errors.env_file,
+                )
             )
 
 
@@ -337,26 +370,35 @@ def check_functions(functions: Collection[FunctionSpec], folder: Path, errors: E
         if len(function.name) > _MAX_NAME_LENGTH:
             errors.add(
                 path,
-                f"becomes {function.name}, which has {len(function.name)} characters; SCF accepts "
-                f"{_MAX_NAME_LENGTH}: choose a shorter SCRIBE_STAGE",
+                _(
+                    "becomes {name}, which has {length} characters; SCF accepts {limit}: choose a shorter SCRIBE_STAGE",
+                    name=function.name,
+                    length=len(function.name),
+                    limit=_MAX_NAME_LENGTH,
+                ),
             )
         if not function.role:
-            errors.add((*path, "role"), f"is missing; write ${{env:SCF_ROLE_NAME}}-{function.key}")
+            role = f"${{env:SCF_ROLE_NAME}}-{function.key}"
+            message = _("is missing; write {role}", role=role)
+            errors.add((*path, "role"), message)
         if mistake := _check_handler(function.handler, folder):
-            errors.add((*path, "handler"), f"is {function.handler}, but {mistake}")
+            message = _("is {handler}, but {mistake}", handler=function.handler, mistake=mistake)
+            errors.add((*path, "handler"), message)
 
 
 def _check_handler(handler: str, folder: Path) -> str:
     """Return why SCF would not find the handler in the package, or "". Modules of handlers/ are at the package root."""
-    module, _, function = handler.partition(".")
+    module, _dot, function = handler.partition(".")
     file = folder / "handlers" / f"{module}.py"
     try:
         names = set(_list_names(ast.parse(file.read_bytes())))
     except FileNotFoundError:
-        return f"there is no {file}; write the name of a module in handlers/"
+        return _("there is no {file}; write the name of a module in handlers/", file=file)
     except (SyntaxError, ValueError) as error:
-        return f"{file} is not Python: {error.args[0]}"
-    return "" if function in names else f"{file} defines no {function}; write one of its functions"
+        return _("{file} is not Python: {reason}", file=file, reason=error.args[0])
+    if function in names:
+        return ""
+    return _("{file} defines no {function}; write one of its functions", file=file, function=function)
 
 
 def _list_names(module: ast.Module) -> Iterator[str]:
@@ -375,16 +417,24 @@ def check_trigger_entries(inputs: Inputs, errors: ErrorCollector) -> None:
     for number, trigger in enumerate(inputs.triggers):
         path = (*_TRIGGERS, number)
         if trigger.function not in inputs.functions:
-            errors.add(
-                (*path, "function"), f"is {trigger.function!r}; write one of {', '.join(inputs.functions)}"
+            message = _(
+                "is {function!r}; write one of {functions}",
+                function=trigger.function,
+                functions=_(", ").join(inputs.functions),
             )
+            errors.add((*path, "function"), message)
         if isinstance(trigger, CosTrigger):
-            _, region = _split_host(trigger.parameters.bucket)
+            _bucket, region = _split_host(trigger.parameters.bucket)
             if region != inputs.region:
                 errors.add(
                     (*path, "parameters", "bucket"),
-                    f"is in {region}, but the functions run in {inputs.region}, and COS triggers work in one region "
-                    "only: write ${env:REGION} in both",
+                    _(
+                        "is in {region}, but the functions run in {expected}, and COS triggers work in one region "
+                        "only: write {variable} in both",
+                        region=region,
+                        expected=inputs.region,
+                        variable="${env:REGION}",
+                    ),
                 )
         elif isinstance(trigger, TimerTrigger) and (
             mistake := check_cron(trigger.parameters.cron_expression)
@@ -474,17 +524,28 @@ def check_triggers(
     """Check that every function has a trigger, one has a URL, and no two triggers collide."""
     for function in functions:
         if not any(trigger.function == function for trigger in triggers):
-            errors.add(_TRIGGERS, f"never call {function}; write a trigger for it or remove the function")
+            message = _(
+                "never call {function}; write a trigger for it or remove the function", function=function
+            )
+            errors.add(_TRIGGERS, message)
     urls = sum(trigger.type == "http" for trigger in triggers)
     if urls != 1:
-        errors.add(_TRIGGERS, f"has {urls} of type http; write one, for the URL that Cloud Infinite notifies")
+        message = ngettext(
+            "has {count} of type http; write one, for the URL that Cloud Infinite notifies",
+            "has {count} of type http; write one, for the URL that Cloud Infinite notifies",
+            urls,
+        )
+        errors.add(_TRIGGERS, message)
     for first, second in combinations(triggers, 2):
         if first.type == second.type == "timer" and first.name == second.name:
-            errors.add(_TRIGGERS, f"has two timers called {first.name}; rename one of them")
+            errors.add(_TRIGGERS, _("has two timers called {name}; rename one of them", name=first.name))
         if first.type == second.type == "cos" and _overlaps(first, second):
             errors.add(
                 _TRIGGERS,
-                f"has two rules for the same uploads to {get_bucket(first)}, but COS accepts one; remove one of them",
+                _(
+                    "has two rules for the same uploads to {bucket}, but COS accepts one; remove one of them",
+                    bucket=get_bucket(first),
+                ),
             )
 
 
@@ -518,22 +579,34 @@ def check_consistency(
     for bucket in settings.input_buckets:
         if bucket not in upload_buckets:
             errors.add_config_error(
-                f"INPUT_BUCKETS has {bucket}, but no cos trigger is for it: write ${{env:INPUT_BUCKETS}} into the "
-                "bucket of the trigger in serverless.yml"
+                _(
+                    "INPUT_BUCKETS has {bucket}, but no cos trigger is for it: write {variable} into the bucket of the "
+                    "trigger in serverless.yml",
+                    bucket=bucket,
+                    variable="${env:INPUT_BUCKETS}",
+                )
             )
     for bucket in sorted(buckets - set(settings.input_buckets)):
         errors.add_config_error(
-            f"A cos trigger is for {bucket}, which INPUT_BUCKETS does not have: the function would refuse its events. "
-            "Add it to INPUT_BUCKETS, or remove the trigger from serverless.yml"
+            _(
+                "A cos trigger is for {bucket}, which INPUT_BUCKETS does not have: the function would refuse its "
+                "events. Add it to INPUT_BUCKETS, or remove the trigger from serverless.yml",
+                bucket=bucket,
+            )
         )
     if len({bucket.rpartition("-")[2] for bucket in settings.input_buckets}) > 1:
         errors.add_config_error(
-            "INPUT_BUCKETS has buckets of more than one account: deploy once for each account"
+            _("INPUT_BUCKETS has buckets of more than one account: deploy once for each account")
         )
     for prefix in sorted({parse_cos_rule(rule)[1] for rule in rules} - {settings.input_prefix}):
         errors.add_config_error(
-            f"A cos trigger is for keys that begin with {prefix!r}, but INPUT_PREFIX is {settings.input_prefix!r}: "
-            "write ${env:INPUT_PREFIX} into its filter in serverless.yml"
+            _(
+                "A cos trigger is for keys that begin with {prefix!r}, but INPUT_PREFIX is {expected!r}: write "
+                "{variable} into its filter in serverless.yml",
+                prefix=prefix,
+                expected=settings.input_prefix,
+                variable="${env:INPUT_PREFIX}",
+            )
         )
     if not settings.sweep_after_s:  # 0 is for tests: the sweep then resumes every attempt at once
         return
@@ -541,8 +614,11 @@ def check_consistency(
         if functions[key].timeout_s >= settings.lease_s:
             errors.add(
                 ("inputs", "functions", key, "timeout"),
-                f"is {functions[key].timeout_s}; write less than {settings.lease_s:.0f}: after that the sweep may "
-                "submit the recording again",
+                _(
+                    "is {seconds}; write less than {limit}: after that the sweep may submit the recording again",
+                    seconds=functions[key].timeout_s,
+                    limit=round(settings.lease_s),
+                ),
             )
 
 
@@ -550,13 +626,13 @@ _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT",
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 # The fields of a timer in SCF (document 583/9708): name, minimum, maximum, names of values, other values.
 _CRON_FIELDS: tuple[tuple[str, int, int, tuple[str, ...], str], ...] = (
-    ("second", 0, 59, (), "*"),
-    ("minute", 0, 59, (), "*"),
-    ("hour", 0, 23, (), "*"),
-    ("day", 1, 31, (), "*?LW"),
-    ("month", 1, 12, _MONTHS, "*"),
-    ("weekday", 0, 6, _WEEKDAYS, "*?L"),
-    ("year", 1970, 2099, (), "*"),
+    (N_("second"), 0, 59, (), "*"),
+    (N_("minute"), 0, 59, (), "*"),
+    (N_("hour"), 0, 23, (), "*"),
+    (N_("day"), 1, 31, (), "*?LW"),
+    (N_("month"), 1, 12, _MONTHS, "*"),
+    (N_("weekday"), 0, 6, _WEEKDAYS, "*?L"),
+    (N_("year"), 1970, 2099, (), "*"),
 )
 _CRON_ITEM = re.compile(r"(?P<span>[^/]+)(/(?P<step>[1-9][0-9]{0,3}))?")
 
@@ -565,10 +641,20 @@ def check_cron(expression: str) -> str:
     """Return what is wrong with a cron expression of SCF and what to write instead, or ""."""
     parts = expression.split()
     if len(parts) != len(_CRON_FIELDS):
-        return f"has {len(parts)} fields; write seven, from second to year, such as '0 */5 * * * * *'"
+        return ngettext(
+            "has {count} fields; write seven, from second to year, such as '0 */5 * * * * *'",
+            "has {count} fields; write seven, from second to year, such as '0 */5 * * * * *'",
+            len(parts),
+        )
     for part, (name, minimum, maximum, names, others) in zip(parts, _CRON_FIELDS, strict=True):
         if not all(_is_in_range(item, minimum, maximum, names, others) for item in part.split(",")):
-            return f"has {part!r} as its {name}; write * or numbers from {minimum} to {maximum}, such as */2 or 1,3-5"
+            return _(
+                "has {part!r} as its {field}; write * or numbers from {minimum} to {maximum}, such as */2 or 1,3-5",
+                part=part,
+                field=_(name),
+                minimum=minimum,
+                maximum=maximum,
+            )
     return ""
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cli.config import TOKEN_NAME, CliContext, CredentialsNotFound, EnvFileValue
 from cli.errors import OperatorError
+from cli.language import N_, _
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK
 from cli.notices.probe import ProbeResult, Send, build_test_notice, get_variable, send_test_notice
@@ -25,6 +26,7 @@ from cli.notices.states import (
     read_notices,
     reset_target,
 )
+from cli.operate.text import end_sentence, join_sentences, pad
 from cli.output import escape_line, escape_markup, print_json
 from cli.policy.permissions import load_function_settings
 from cli.redaction import is_target_variable
@@ -36,17 +38,26 @@ from shared.settings import Settings
 from shared.tencent.client import TencentClient
 from shared.tencent.cos import CosClient
 
-NO_TARGETS = (
+NO_TARGETS = N_(
     "No target of notices is set: set NOTIFY_WECOM, NOTIFY_FEISHU, NOTIFY_DINGTALK or NOTIFY_WEBHOOK in "
     "{env_file}"
 )
-WHEN_OPEN_NOTICES_GO_OUT = (
+WHEN_OPEN_NOTICES_GO_OUT = N_(
     "Open notices go out when their next attempt is due: within an hour, "
     "or after the pause that the target asked for."
 )
-NO_KEY = "Without a key of the account the state of the targets is not known."
+NO_KEY = N_("Without a key of the account the state of the targets is not known.")
+# The states of a target on the screen; in JSON the names stay.
+_STATE_LINES = {
+    Condition.READY.value: N_("state ready"),
+    Condition.FAILING.value: N_("state failing"),
+    Condition.PAUSED.value: N_("state paused"),
+    Condition.STOPPED.value: N_("state stopped"),
+    "unknown": N_("state unknown"),
+}
 _ANY_TOKEN = {TOKEN_NAME: "not-chosen-by-anybody-yet"}  # nothing here depends on it
 _DENIED_STATUSES = (401, 403)
+_MARK_WIDTH = 6
 
 
 class WrongUse(Exception):
@@ -82,7 +93,7 @@ def notify(
     if not options.test:
         return _list(console, context, config, selected, options)
     if not selected:
-        raise WrongUse(NO_TARGETS.format(env_file=context.env_file))
+        raise WrongUse(_(NO_TARGETS, env_file=context.env_file))
     send = send or create_sender(allows_loopback=bool(config.get("CLOUD_ENDPOINT")))
     return _test(console, config, selected, send, as_json=options.as_json)
 
@@ -106,8 +117,8 @@ def _select(targets: Sequence[Target], name: str, context: CliContext) -> list[T
     selected = [target for target in targets if name in {"", target.name}]
     if name and not selected:
         names = ", ".join(target.name for target in targets)
-        known = f"Set are: {names}" if names else NO_TARGETS.format(env_file=context.env_file)
-        raise WrongUse(f"{name!r} is not a target. {known}")
+        known = _("Set are: {names}", names=names) if names else _(NO_TARGETS, env_file=context.env_file)
+        raise WrongUse(_("{name!r} is not a target. {known}", name=name, known=known))
     return selected
 
 
@@ -126,21 +137,26 @@ def _test(
         document = {"ok": not failed, "results": [result.as_json() for result in results]}
         print_json(console, document)
     elif failed:
-        console.print(f"\n{failed} of {len(results)} test notices were not taken.")
+        text = _("{number} of {total} test notices were not taken.", number=failed, total=len(results))
+        console.print(f"\n{text}")
     else:
-        console.print("\nEvery target took its test notice: look whether it is where you read it.")
+        text = _("Every target took its test notice: look whether it is where you read it.")
+        console.print(f"\n{text}")
     return not failed
 
 
 def _print_result(console: Console, result: ProbeResult) -> None:
     name = f"[bold]{escape_markup(result.target.name)}[/] ({escape_markup(get_host(result.target))})"
     if result.passed:
-        mark = "[green]✓[/]" if console.is_terminal else "ok    "
-        console.print(f"{mark} {name}: taken in {result.seconds:.1f} s", soft_wrap=True)
+        mark = "[green]✓[/]" if console.is_terminal else pad(_("ok"), _MARK_WIDTH)
+        text = _("{name}: taken in {seconds:.1f} s", name=name, seconds=result.seconds)
+        console.print(f"{mark} {text}", soft_wrap=True)
         return
-    mark = "[red]✗[/]" if console.is_terminal else "wrong "
-    console.print(f"{mark} {name}: {escape_markup(result.outcome.reason)}", soft_wrap=True)
-    console.print(f"    fix: {escape_markup(result.next_step)}", soft_wrap=True)
+    mark = "[red]✗[/]" if console.is_terminal else pad(_("wrong"), _MARK_WIDTH)
+    text = _("{name}: {reason}", name=name, reason=escape_markup(result.outcome.reason))
+    console.print(f"{mark} {text}", soft_wrap=True)
+    fix = _("fix: {next_step}", next_step=escape_markup(result.next_step))
+    console.print(f"    {fix}", soft_wrap=True)
 
 
 def _list(
@@ -169,13 +185,16 @@ def _list(
         )
         return True
     if not targets:
-        console.print(escape_markup(NO_TARGETS.format(env_file=context.env_file) + "."), soft_wrap=True)
+        text = end_sentence(_(NO_TARGETS, env_file=context.env_file))
+        console.print(escape_markup(text), soft_wrap=True)
     for target in targets:
         _print_target(console, context, target, describe_target(target, notices, now_s))
     if targets and notices is None:
-        console.print(f"\n{NO_KEY}")
+        console.print(f"\n{_(NO_KEY)}")
     if targets:
-        console.print(f"\n`{escape_markup(context.commands.line('notify', '--test'))}` sends one to each.")
+        line = escape_markup(context.commands.line("notify", "--test"))
+        text = _("`{command}` sends one to each.", command=line)
+        console.print(f"\n{text}")
     return True
 
 
@@ -211,29 +230,48 @@ def describe_target(
 
 
 def _print_target(console: Console, context: CliContext, target: Target, document: Mapping[str, Any]) -> None:
-    types = ", ".join(each.rpartition(".")[2] for each in document["types"])
-    use = "" if target.is_default else ", for recordings whose option notify names it"
+    types = _(", ").join(each.rpartition(".")[2] for each in document["types"])
+    if not target.is_default:
+        types = _("{types}, for recordings whose option notify names it", types=types)
     console.print(
-        f"[bold]{escape_markup(target.name)}[/]  {escape_markup(document['host'])}  {types}{use}",
+        f"[bold]{escape_markup(target.name)}[/]  {escape_markup(document['host'])}  {types}",
         soft_wrap=True,
     )
-    lines = [f"state {document['state']}"]
+    lines = [_(_STATE_LINES[document["state"]])]
     if "open" in document:
-        bound = "" if document["open_is_complete"] else "more than "
-        waiting = f", the oldest since {document['oldest']}" if document["oldest"] else ""
-        lines.append(f"open notices: {bound}{document['open']:,}{waiting}")
+        lines.append(_describe_open(document))
     if document.get("paused_until"):
-        lines.append(f"paused until {document['paused_until']}, as the target asked")
+        lines.append(_("paused until {time}, as the target asked", time=document["paused_until"]))
     if document.get("failures_in_row"):
         lines.append(
-            f"failed attempts in a row: {document['failures_in_row']:,}, the last: {document['reason']}"
+            _(
+                "failed attempts in a row: {number:,}, the last: {reason}",
+                number=document["failures_in_row"],
+                reason=document["reason"],
+            )
         )
     if document.get("given_up"):
-        lines.append(f"given up after three days, or because the target is stopped: {document['given_up']:,}")
+        lines.append(
+            _(
+                "given up after three days, or because the target is stopped: {number:,}",
+                number=document["given_up"],
+            )
+        )
     if document["state"] == Condition.STOPPED.value or document.get("given_up"):
-        lines.append(f"when this is settled: {context.commands.line('notify', '--reset', target.name)}")
+        command = context.commands.line("notify", "--reset", target.name)
+        lines.append(_("when this is settled: {command}", command=command))
     for line in lines:
         console.print(f"    {escape_markup(line)}", soft_wrap=True)
+
+
+def _describe_open(document: Mapping[str, Any]) -> str:
+    """Return how many notices are open, and since when."""
+    number = f"{document['open']:,}"
+    if not document["open_is_complete"]:
+        number = _("more than {number}", number=number)
+    if document["oldest"]:
+        return _("open notices: {number}, the oldest since {time}", number=number, time=document["oldest"])
+    return _("open notices: {number}", number=number)
 
 
 def _reset(
@@ -246,27 +284,29 @@ def _reset(
     known = {target.name for target in load_context_targets(config)}
     places = _open_places(context, config)
     if places is None:
-        raise OperatorError(f"{NO_KEY} Set it in {context.env_file}")
+        raise OperatorError(join_sentences(_(NO_KEY), _("Set it in {env_file}", env_file=context.env_file)))
     notices = _read(places, context)
     if name not in known | set(notices):
-        raise WrongUse(f"{name!r} is not a target, and the bucket knows none of that name")
+        raise WrongUse(_("{name!r} is not a target, and the bucket knows none of that name", name=name))
     state = notices.get(name, NO_NOTICES).state
     if state.is_clear:
-        console.print(f"Nothing to reset: {escape_markup(name)} has no failure.")
+        console.print(_("Nothing to reset: {name} has no failure.", name=escape_markup(name)))
         return True
-    question = (
-        f"Forget {state.failures_in_row:,} failed attempts and {state.given_up:,} notices given up of {name}?"
+    question = _(
+        "Forget {failures:,} failed attempts and {given_up:,} notices given up of {name}?",
+        failures=state.failures_in_row,
+        given_up=state.given_up,
+        name=name,
     )
     if confirm and not confirm(question):
-        console.print("Nothing was changed.")
+        console.print(_("Nothing was changed."))
         return False
     try:
         reset_target(places, name)
     except CloudError as error:
         raise _explain(error, context) from None
-    console.print(
-        f"{escape_markup(name)} is as if no attempt had failed. {WHEN_OPEN_NOTICES_GO_OUT}", soft_wrap=True
-    )
+    text = _("{name} is as if no attempt had failed.", name=escape_markup(name))
+    console.print(join_sentences(text, _(WHEN_OPEN_NOTICES_GO_OUT)), soft_wrap=True)
     return True
 
 
@@ -278,10 +318,14 @@ def _read(places: Sequence[NoticePlace], context: CliContext) -> dict[str, Targe
 
 
 def _explain(error: CloudError, context: CliContext) -> OperatorError:
-    hint = ""
+    text = str(error)
     if error.status in _DENIED_STATUSES:
-        hint = f". `{context.commands.show_deployer_policy}` prints what the key of the account needs"
-    return OperatorError(escape_line(f"{error}{hint}"))
+        hint = _(
+            "`{command}` prints what the key of the account needs",
+            command=context.commands.show_deployer_policy,
+        )
+        text = join_sentences(end_sentence(text), hint)
+    return OperatorError(escape_line(text))
 
 
 def _open_places(context: CliContext, config: Mapping[str, str]) -> list[NoticePlace] | None:

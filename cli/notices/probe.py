@@ -8,44 +8,57 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from cli.language import N_, _
 from cli.notices.states import get_host
 from shared.notices.connection import TOTAL_TIMEOUT_S
 from shared.notices.models import Notice, NoticeType, Outcome, OutcomeKind, Target
 
 Send = Callable[[Target, Sequence[Notice], float, float], Outcome]  # with Unix seconds, and the time limit
 
-_ROBOT_CODES = "look this code up in the documentation of the robot"
+_ROBOT_CODES = N_("look this code up in the documentation of the robot")
 # The first expression that matches the reason of an outcome says what to do.
 _ADVICE = tuple(
     (re.compile(expression), advice)
     for expression, advice in (
         (r"^code -?\d+: .*\((?P<hint>[^()]*)\)$", "{hint}"),  # shared/notices/outcomes.py: RobotAnswers.hints
         (r"^code ", _ROBOT_CODES),
-        (r"^the response is not that of", "copy the robot's address from its page again"),
-        (r"^status 3", "set {variable} to the address that it redirects to"),
+        (
+            r"^the response is not that of",  # not translated
+            N_("copy the robot's address from its page again"),
+        ),
+        (r"^status 3", N_("set {variable} to the address that it redirects to")),
         (
             r"^status 40[13]\b",
-            "check the address and the secret, and whether the receiver accepts only some senders",
+            N_("check the address and the secret, and whether the receiver accepts only some senders"),
         ),
-        (r"^status 40[045]\b", "copy the address again: this one does not take notices"),
-        (r"^status 410", "set {variable} to another address"),
-        (r"^status 4", "look into the log of the receiver"),
-        (r"^status 5", "the receiver has a problem: look into its log"),
+        (r"^status 40[045]\b", N_("copy the address again: this one does not take notices")),
+        (r"^status 410", N_("set {variable} to another address")),
+        (r"^status 4", N_("look into the log of the receiver")),
+        (r"^status 5", N_("the receiver has a problem: look into its log")),
         (
-            r"not a public one|no IPv4 address",
-            "use a name whose addresses are all public, with at least one of IPv4",
+            r"not a public one|no IPv4 address",  # not translated
+            N_("use a name whose addresses are all public, with at least one of IPv4"),
         ),
-        (r"does not begin with https", "set {variable} to an address that begins with https://"),
-        (r"[Cc]ertificate|SSL", "give the receiver a certificate that browsers accept, for this name"),
         (
-            r"gaierror|not resolved|UnicodeError",
-            "check the name in {variable}, and the connection of this machine",
+            r"does not begin with https",  # not translated
+            N_("set {variable} to an address that begins with https://"),
         ),
-        (r"timed out|Timeout", "check that the receiver runs and answers within seconds"),
-        (r"refused|reset|unreachable", "check that the receiver runs, and that no firewall is in between"),
+        (r"[Cc]ertificate|SSL", N_("give the receiver a certificate that browsers accept, for this name")),
+        (
+            r"gaierror|not resolved|UnicodeError",  # not translated
+            N_("check the name in {variable}, and the connection of this machine"),
+        ),
+        (
+            r"timed out|Timeout",  # not translated
+            N_("check that the receiver runs and answers within seconds"),
+        ),
+        (
+            r"refused|reset|unreachable",
+            N_("check that the receiver runs, and that no firewall is in between"),
+        ),
     )
 )
-_ANY_ADVICE = "check the address in {variable} and the log of the receiver"
+_ANY_ADVICE = N_("check the address in {variable} and the log of the receiver")
 
 
 class ProbeResult(NamedTuple):
@@ -109,12 +122,12 @@ def advise(target: Target, outcome: Outcome) -> str:
         return ""
     if outcome.kind is OutcomeKind.RATE_LIMITED:
         pause_s = max(round(outcome.retry_after_s), 1)
-        return f"nothing is wrong with the settings: wait {pause_s} s, then try again"
+        return _("nothing is wrong with the settings: wait {seconds} s, then try again", seconds=pause_s)
     for expression, advice in _ADVICE:
         match = expression.search(outcome.reason)
         if match:
-            return advice.format(variable=variable, **match.groupdict())
-    return _ANY_ADVICE.format(variable=variable)
+            return _(advice, variable=variable, **match.groupdict())
+    return _(_ANY_ADVICE, variable=variable)
 
 
 def get_variable(target: Target) -> str:

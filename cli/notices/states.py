@@ -9,6 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from cli.language import _, ngettext
 from cli.manifest.models import CALLBACK, Manifest
 from shared.errors import NotFound, RequestRejected
 from shared.notices.delivery import (
@@ -84,8 +85,8 @@ class TargetNotices(NamedTuple):
     def open_text(self) -> str:
         """How many notices are open, in words."""
         if not self.is_complete:
-            return f"more than {self.open:,} notices are open"
-        return "1 notice is open" if self.open == 1 else f"{self.open:,} notices are open"
+            return _("more than {number:,} notices are open", number=self.open)
+        return ngettext("{count} notice is open", "{count} notices are open", self.open)
 
 
 NO_NOTICES = TargetNotices()
@@ -134,7 +135,7 @@ def format_time(time_s: float) -> str:
     try:
         return datetime.fromtimestamp(time_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if time_s else ""
     except (ValueError, OverflowError, OSError):
-        return "an unknown time"
+        return _("an unknown time")
 
 
 class _PlaceReader:

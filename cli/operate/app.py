@@ -14,9 +14,11 @@ from rich.console import Console
 
 from cli.config import ENV_FILE, create_context
 from cli.errors import OperatorError
+from cli.help import confirm
+from cli.language import N_, _
 from cli.output import create_console, escape_line
 
-PANEL = "Every day"
+PANEL = N_("Every day")
 T = TypeVar("T")
 Run = Callable[[Console, Callable[[], bool]], bool]
 
@@ -80,9 +82,9 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
     ) -> None:
         """List recordings with their states: what is open, what waits, what failed, what is done."""
         from cli.operate import list_command  # noqa: PLC0415
-        from cli.operate.times import parse_bound_s  # noqa: PLC0415
+        from cli.operate.times import parse_since_s  # noqa: PLC0415
 
-        since_s = _parse("--since", lambda: parse_bound_s(since, time.time()))
+        since_s = _parse("--since", lambda: parse_since_s(since, time.time()))
         options = list_command.ListOptions(
             prefix, state.value if state else "", since_s, limit, bucket, watch=watch, as_json=as_json
         )
@@ -121,10 +123,10 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         from cli.operate import retry as retry_command  # noqa: PLC0415
 
         if not keys and not failed:
-            raise typer.BadParameter("name keys of recordings, or use --failed", param_hint="KEY...")
+            raise typer.BadParameter(_("name keys of recordings, or use --failed"), param_hint="KEY...")
         options = retry_command.RetryOptions(tuple(keys or ()), bucket, failed=failed, as_json=as_json)
-        confirm = None if yes else _confirm
-        _finish(run, lambda console: retry_command.retry(console, create_context(env_file), options, confirm))
+        ask = None if yes else _confirm
+        _finish(run, lambda console: retry_command.retry(console, create_context(env_file), options, ask))
 
     @app.command(rich_help_panel=PANEL)
     def backfill(
@@ -156,9 +158,9 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
     ) -> None:
         """Transcribe recordings that were in the bucket before. Without --yes: says how many, and what it costs."""
         from cli.operate import backfill as backfill_command  # noqa: PLC0415
-        from cli.operate.times import parse_bound_s  # noqa: PLC0415
+        from cli.operate.times import parse_bound_s, parse_since_s  # noqa: PLC0415
 
-        since_s = _parse("--since", lambda: parse_bound_s(since, time.time()))
+        since_s = _parse("--since", lambda: parse_since_s(since, time.time()))
         until_s = _parse("--until", lambda: parse_bound_s(until, time.time()))
         options = backfill_command.BackfillOptions(
             prefix, bucket, since_s, until_s, missed=missed, yes=yes, as_json=as_json
@@ -186,10 +188,8 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         from cli.operate import forget as forget_command  # noqa: PLC0415
 
         options = forget_command.ForgetOptions(tuple(keys), bucket, with_recording=recording, as_json=as_json)
-        confirm = None if yes else _confirm
-        _finish(
-            run, lambda console: forget_command.forget(console, create_context(env_file), options, confirm)
-        )
+        ask = None if yes else _confirm
+        _finish(run, lambda console: forget_command.forget(console, create_context(env_file), options, ask))
 
     @app.command(rich_help_panel=PANEL)
     def cost(
@@ -206,7 +206,7 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         from cli.operate.times import parse_month  # noqa: PLC0415
 
         if as_csv and as_json:
-            raise typer.BadParameter("use one of --csv and --json", param_hint="--csv")
+            raise typer.BadParameter(_("use one of --csv and --json"), param_hint="--csv")
         name = _parse("--month", lambda: parse_month(month, time.time()))
         options = cost_command.CostOptions(name, as_csv=as_csv, as_json=as_json)
         _finish(run, lambda console: cost_command.cost(console, create_context(env_file), options))
@@ -265,5 +265,5 @@ def _parse(option: str, parse: Callable[[], T]) -> T:
 def _confirm(question: str) -> bool:
     """Ask on the terminal. Raises OperatorError without one."""
     if not sys.stdin.isatty():
-        raise OperatorError("nothing was changed: no terminal to confirm on. Use --yes")
-    return typer.confirm(question)
+        raise OperatorError(_("nothing was changed: no terminal to confirm on. Use --yes"))
+    return confirm(question)

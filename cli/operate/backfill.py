@@ -16,26 +16,30 @@ from rich.text import Text
 from cli.config import CliContext
 from cli.deploy.recordings import format_size
 from cli.errors import OperatorError
+from cli.language import N_, _, join_words, ngettext
 from cli.operate.backfill_plan import ARCHIVED, LEFT_OUT, SPEED, Plan, Selection, choose_prefix, plan_bucket
 from cli.operate.backfill_run import Backfill, ProgressView, format_counts
 from cli.operate.prices import Price, load_price
 from cli.operate.reasons import Stopped
+from cli.operate.text import end_sentence, join_sentences
 from cli.operate.times import format_duration
-from cli.operate.workspace import Workspace, join_words, open_workspace
+from cli.operate.workspace import Workspace, open_workspace
 from cli.output import create_console, escape_line, print_json
 from shared.errors import CloudError
 
 INTERRUPTED = 130  # the exit status of shells after Ctrl-C
 _HOUR_S = 3600
 _REASONS = {
-    "not_a_recording": "not a recording by extension or Content-Type",
-    "too_large": "larger than 512 MB, which the speech service does not take",
-    "empty": "empty",
-    ARCHIVED: "in an archive: reported now, and submitted after you have restored them",
-    "forgotten": "forgotten by `scribe forget`",
-    "other_time": "uploaded at another time",
-    "before_since": "uploaded before SINCE",
-    "young": "uploaded a moment ago: their events are awaited",
+    "not_a_recording": N_("Left out: {number:,} not a recording by extension or Content-Type"),
+    "too_large": N_("Left out: {number:,} larger than 512 MB, which the speech service does not take"),
+    "empty": N_("Left out: {number:,} empty"),
+    ARCHIVED: N_(
+        "Left out: {number:,} in an archive: reported now, and submitted after you have restored them"
+    ),
+    "forgotten": N_("Left out: {number:,} forgotten by `scribe forget`"),
+    "other_time": N_("Left out: {number:,} uploaded at another time"),
+    "before_since": N_("Left out: {number:,} uploaded before SINCE"),
+    "young": N_("Left out: {number:,} uploaded a moment ago: their events are awaited"),
 }
 
 
@@ -61,7 +65,7 @@ def run_backfill(console: Console, workspace: Workspace, options: BackfillOption
     """Count and submit with this workspace. Raises OperatorError; typer.Exit after Ctrl-C, when it has said so."""
     price = load_price(workspace.config)
     if 0 < options.until_s <= options.since_s:
-        raise OperatorError("--until is not after --since: no recording can be in that time")
+        raise OperatorError(_("--until is not after --since: no recording can be in that time"))
     selection = Selection(options.prefix, options.since_s, options.until_s, options.missed)
     choose_prefix(workspace.settings, options.prefix)
     buckets = workspace.settings.input_buckets
@@ -92,7 +96,8 @@ class _Command:
         """Plan all buckets, then submit. True if nothing failed."""
         readable = self._make_plan(buckets)
         if not self._plan.objects and not self._problems:
-            raise OperatorError(escape_line(f"nothing is below {self._describe_place(buckets)}"))
+            text = _("nothing is below {place}", place=self._describe_place(buckets))
+            raise OperatorError(escape_line(text))
         if not self._options.as_json:
             self._print_plan(buckets)
         stopped = ""
@@ -108,7 +113,7 @@ class _Command:
         for problem in self._problems:
             self._print_problem(problem)
         if stopped:
-            raise OperatorError(f"{stopped}. {self._say_done()}")
+            raise OperatorError(join_sentences(end_sentence(stopped), self._say_done()))
         return not self._problems and self._has_taken_all()
 
     def _make_plan(self, buckets: tuple[str, ...]) -> list[str]:
@@ -157,19 +162,18 @@ class _Command:
         if self._options.as_json:
             print_json(self._console, self._as_json(stopped))
         elif self._backfill:
-            errors = f", {len(self._backfill.errors)} with an error" if self._backfill.errors else ""
-            word = "Stopped" if stopped == "interrupted" else "Done"
-            text = f"{word}: {format_counts(self._backfill.counts)}{errors}."
+            counts = format_counts(self._backfill.counts, len(self._backfill.errors))
+            text = _("Done: {counts}.", counts=counts)
             if stopped == "interrupted":
-                text += " The same command goes on."
+                text = _("Stopped: {counts}. The same command goes on.", counts=counts)
             if not stopped or stopped == "interrupted":
                 self._console.print(Text(text), soft_wrap=True)
         elif stopped == "interrupted":
-            self._console.print("Stopped: nothing was submitted. The same command begins again.")
+            self._console.print(_("Stopped: nothing was submitted. The same command begins again."))
 
     def _say_done(self) -> str:
-        counts = format_counts(self._backfill.counts) if self._backfill else "nothing"
-        return f"So far: {counts}. The same command goes on when the cause is removed"
+        counts = format_counts(self._backfill.counts) if self._backfill else _("nothing")
+        return _("So far: {counts}. The same command goes on when the cause is removed", counts=counts)
 
     def _print_problem(self, problem: CloudError) -> None:
         message = str(self._workspace.advise(problem))
@@ -181,37 +185,60 @@ class _Command:
 
     def _print_plan(self, buckets: tuple[str, ...]) -> None:
         plan, lines = self._plan, []
+        place = self._describe_place(buckets)
         if plan.found:
-            noun = "1 recording" if plan.found == 1 else f"{plan.found:,} recordings"
-            kind = "that no event reported" if self._options.missed else "without a transcript"
-            lines.append(
-                f"{noun} {kind} in {self._describe_place(buckets)}: {format_size(plan.size_bytes)}, about "
-                f"{format_duration(plan.seconds)} of speech, estimated"
-            )
-            lines.append(
-                f"Cost: about {self._price.format(self._price.cost(plan.seconds))}. {self._price.note}"
-            )
+            lines.append(self._describe_found(place))
+            cost = _("Cost: about {cost}.", cost=self._price.format(self._price.cost(plan.seconds)))
+            lines.append(join_sentences(cost, self._price.note))
             lines.append(self._describe_time())
         else:
-            lines.append(f"Nothing to transcribe in {self._describe_place(buckets)}")
+            lines.append(_("Nothing to transcribe in {place}", place=place))
         if plan.known:
-            lines.append(f"{plan.known:,} are known already: transcribed, failed, or in progress")
-        lines += [
-            f"Left out: {plan.left_out[name]:,} {_REASONS[name]}" for name in LEFT_OUT if plan.left_out[name]
-        ]
+            lines.append(
+                _("{number:,} are known already: transcribed, failed, or in progress", number=plan.known)
+            )
+        lines += [_(_REASONS[name], number=plan.left_out[name]) for name in LEFT_OUT if plan.left_out[name]]
         if plan.is_paused:
-            line = self._workspace.commands.resume_queue
-            lines.append(f"The speech queue is paused, so nothing is recognised: `{line}` starts it")
+            lines.append(
+                _(
+                    "The speech queue is paused, so nothing is recognised: `{command}` starts it",
+                    command=self._workspace.commands.resume_queue,
+                )
+            )
         if plan.to_process and not self._options.yes:
-            lines.append("Nothing was changed. The same command with --yes submits them")
+            lines.append(_("Nothing was changed. The same command with --yes submits them"))
         for line in lines:
             self._console.print(Text(escape_line(line)), soft_wrap=True)
 
+    def _describe_found(self, place: str) -> str:
+        plan = self._plan
+        size, duration = format_size(plan.size_bytes), format_duration(plan.seconds)
+        if self._options.missed:
+            return ngettext(
+                "{count} recording that no event reported in {place}: {size}, about {duration} of speech, estimated",
+                "{count} recordings that no event reported in {place}: {size}, about {duration} of speech, estimated",
+                plan.found,
+                place=place,
+                size=size,
+                duration=duration,
+            )
+        return ngettext(
+            "{count} recording without a transcript in {place}: {size}, about {duration} of speech, estimated",
+            "{count} recordings without a transcript in {place}: {size}, about {duration} of speech, estimated",
+            plan.found,
+            place=place,
+            size=size,
+            duration=duration,
+        )
+
     def _describe_time(self) -> str:
         if self._plan.queue_s is None:
-            return "Time: not known, because the speech queue cannot be looked at"
-        duration = format_duration(max(self._plan.queue_s, 1))
-        return f"Time: about {duration} at the pace of the queue, if it recognises {SPEED:.0f} times as fast as speech"
+            return _("Time: not known, because the speech queue cannot be looked at")
+        return _(
+            "Time: about {duration} at the pace of the queue, if it recognises {speed:.0f} times as fast as speech",
+            duration=format_duration(max(self._plan.queue_s, 1)),
+            speed=SPEED,
+        )
 
     def _as_json(self, stopped: str) -> dict[str, Any]:
         plan = self._plan

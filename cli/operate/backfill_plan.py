@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cli.deploy.notifications import is_paused
 from cli.errors import OperatorError
+from cli.language import _
 from cli.operate.workspace import run_in_parallel
 from cli.output import escape_line
 from shared.errors import CloudError, NotFound
@@ -105,7 +106,9 @@ def plan_bucket(ctx: Context, bucket: str, selection: Selection, plan: Plan) -> 
     forgotten = _list_forgotten(ctx, bucket)
     number, seconds = plan.found, plan.seconds
     candidates = _iter_objects(ctx, bucket, selection, plan)
-    for _, candidate in run_in_parallel(lambda each: _classify(ctx, each, selection, forgotten), candidates):
+    for _item, candidate in run_in_parallel(
+        lambda each: _classify(ctx, each, selection, forgotten), candidates
+    ):
         plan.add(candidate)
     _add_queue_time(ctx, bucket, plan, plan.found - number, plan.seconds - seconds)
 
@@ -123,7 +126,13 @@ def choose_prefix(settings: Settings, prefix: str) -> str:
     if settings.input_prefix.startswith(prefix):
         return settings.input_prefix
     raise OperatorError(
-        escape_line(f"{prefix} is outside INPUT_PREFIX ({settings.input_prefix}): no recording can be there")
+        escape_line(
+            _(
+                "{prefix} is outside INPUT_PREFIX ({input_prefix}): no recording can be there",
+                prefix=prefix,
+                input_prefix=settings.input_prefix,
+            )
+        )
     )
 
 

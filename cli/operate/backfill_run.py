@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from cli.language import N_, _
 from cli.operate.backfill_plan import ARCHIVED, Candidate, Selection, iter_candidates
-from cli.operate.reasons import RefusalWatch, Stopped
+from cli.operate.reasons import RefusalWatch, Stopped, translate_reason
 from cli.operate.workspace import Workspace
 from cli.output import escape_line
 from shared.errors import CloudError, RequestRejected, SettingsError, safe_error_message
@@ -45,6 +46,19 @@ COUNTED = (
     "forgotten",
     "no_room",
 )
+_SHOWN = {
+    "submitted": N_("{number} submitted"),
+    "deferred": N_("{number} deferred"),
+    "in_progress": N_("{number} in progress"),
+    "reopened": N_("{number} reopened"),
+    "done": N_("{number} done"),
+    "waiting": N_("{number} waiting"),
+    "failed": N_("{number} failed"),
+    "refused": N_("{number} refused"),
+    "skipped": N_("{number} skipped"),
+    "forgotten": N_("{number} forgotten"),
+    "no_room": N_("{number} no room"),
+}
 _MAX_NAMED = 3
 _NAMES = {
     Status.SUBMITTED: "submitted",
@@ -122,9 +136,10 @@ class Backfill:
         """Raise Stopped if the budget of this month had no room for some recordings."""
         if self._unfit:
             others = len(self._unfit) - _MAX_NAMED
-            more = f" and {others:,} others" if others > 0 else ""
-            names = escape_line(", ".join(self._unfit[:_MAX_NAMED]))
-            raise Stopped(f"the budget of this month has no room for {names}{more}")
+            names = escape_line(_(", ").join(self._unfit[:_MAX_NAMED]))
+            if others > 0:
+                names = _("{names} and {number:,} others", names=names, number=others)
+            raise Stopped(_("the budget of this month has no room for {names}", names=names))
 
     def _take(self, candidate: Candidate, missing: MissingRecording) -> None:
         ctx, recording = self._ctx, missing.recording
@@ -180,7 +195,8 @@ class Backfill:
         except CloudError as error:
             raise Stopped(str(self._workspace.advise(error))) from None
         if self._room.is_empty:
-            raise Stopped(escape_line(f"{name} waits: {held.reason}"))
+            reason = translate_reason(held.reason)
+            raise Stopped(escape_line(_("{name} waits: {reason}", name=name, reason=reason)))
 
     def _add_error(self, missing: MissingRecording, error: Exception) -> None:
         """Note an error of one recording. Raises Stopped if it is one of every other recording as well."""
@@ -226,12 +242,13 @@ class ProgressView:
     def show(self, counts: Counter[str], *, is_waiting: bool = False) -> None:
         """Show what is done so far. `is_waiting`: the queue is full."""
         number = sum(counts.values())
-        text = "the queue is full: waits for a free place" if is_waiting else format_counts(counts)
+        text = _("the queue is full: waits for a free place") if is_waiting else format_counts(counts)
         if self._bar:
             self._bar.update(self._task, completed=number, description=text)
         elif not self._is_silent and self._now() - self._last_line_s >= LINE_INTERVAL_S:
             self._last_line_s = self._now()
-            self._console.print(f"{number:,} of {self._total:,}: {text}", soft_wrap=True)
+            line = _("{number:,} of {total:,}: {text}", number=number, total=self._total, text=text)
+            self._console.print(line, soft_wrap=True)
 
     def print_error(self, text: str) -> None:
         """Print an error of one recording."""
@@ -239,7 +256,10 @@ class ProgressView:
             self._console.print(Text(escape_line(text)), soft_wrap=True)
 
 
-def format_counts(counts: Counter[str]) -> str:
+def format_counts(counts: Counter[str], errors: int = 0) -> str:
     """Format what became of the recordings: `120 submitted, 3 deferred`."""
-    parts = [f"{counts[name]:,} {name.replace('_', ' ')}" for name in COUNTED if counts[name]]
-    return ", ".join(parts) or "nothing yet"
+    parts = [_(_SHOWN[name], number=format(counts[name], ",")) for name in COUNTED if counts[name]]
+    parts = parts or [_("nothing yet")]
+    if errors:
+        parts.append(_("{number} with an error", number=errors))
+    return _(", ").join(parts)

@@ -20,7 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.config import CliContext
+from cli.language import N_, _, ngettext
 from cli.operate.prices import CENT, Price, load_price
+from cli.operate.text import join_sentences
 from cli.operate.workspace import Workspace, open_workspace
 from cli.output import CleanText, clean, escape_line, print_json
 from shared.errors import CloudError
@@ -34,8 +36,8 @@ from shared.recordings.index import (
 )
 from shared.transcript.formats.csv_table import guard_cell
 
-CSV_HEADER = ("bucket", "folder", "recordings", "minutes", "cost", "currency")
-FORGOTTEN_FOLDER = "(forgotten)"
+CSV_HEADER = ("bucket", "folder", "recordings", "minutes", "cost", "currency", "month")  # new ones at the end
+FORGOTTEN_FOLDER = N_("(forgotten)")
 FORGOTTEN_KEY = "\0"  # in place of the key of a recording that `scribe forget` removed the name of
 _TENTH = Decimal("0.1")
 _MINUTE_S = 60
@@ -186,7 +188,8 @@ def format_csv(report: CostReport) -> str:
     writer.writerow(CSV_HEADER)
     for row in report.rows:
         folder = guard_cell(escape_line(row.folder))
-        writer.writerow((row.bucket, folder, row.recordings, row.minutes, row.cost, report.price.currency))
+        sums = (row.recordings, row.minutes, row.cost)
+        writer.writerow((row.bucket, folder, *sums, report.price.currency, report.month))
     return text.getvalue()
 
 
@@ -194,28 +197,45 @@ def _print_report(console: Console, report: CostReport) -> None:
     total, price = report.total, report.price
     if report.rows:
         console.print(_build_table(report))
-    recordings = f"{total.recordings:,} recording{'s' * (total.recordings != 1)}"
-    sums = f"{recordings}, {total.minutes:,} minutes, {price.format(total.cost)}"
-    console.print(f"{report.month}: {sums}", markup=False)
+    sums = ngettext(
+        "{month}: {count} recording, {minutes:,} minutes, {cost}",
+        "{month}: {count} recordings, {minutes:,} minutes, {cost}",
+        total.recordings,
+        month=report.month,
+        minutes=total.minutes,
+        cost=price.format(total.cost),
+    )
+    console.print(sums, markup=False)
     if report.budget is not None:
-        console.print(
-            f"Budget: {total.minutes:,} of {report.budget:,} minutes are used, {report.minutes_left:,} are left. "
-            "That is MONTHLY_MINUTES in .env; a change is in force after `scribe deploy`",
-            markup=False,
-            soft_wrap=True,
+        budget = _(
+            "Budget: {used:,} of {budget:,} minutes are used, {left:,} are left. That is MONTHLY_MINUTES in .env; a "
+            "change is in force after `scribe deploy`",
+            used=total.minutes,
+            budget=report.budget,
+            left=report.minutes_left,
         )
-    console.print(f"Months are in UTC+8. {price.note}", markup=False, soft_wrap=True)
+        console.print(budget, markup=False, soft_wrap=True)
+    note = join_sentences(_("Months are in UTC+8."), price.note)
+    console.print(note, markup=False, soft_wrap=True)
 
 
 def _build_table(report: CostReport) -> Table:
     has_buckets = len({row.bucket for row in report.rows}) > 1
     table = Table(box=None, pad_edge=False, header_style="")
-    for heading in (*(("bucket",) if has_buckets else ()), "folder"):
+    for heading in (*((_("bucket"),) if has_buckets else ()), _("folder")):
         table.add_column(heading, overflow="fold")
-    for heading in ("recordings", "minutes", f"cost {report.price.currency}"):
+    cost_heading = _("cost {currency}", currency=report.price.currency)
+    for heading in (_("recordings"), _("minutes"), cost_heading):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in report.rows:
-        place = ((row.bucket,) if has_buckets else ()) + (row.folder + "/" if row.folder else "(top)",)
+        place = ((row.bucket,) if has_buckets else ()) + (_describe_folder(row.folder),)
         cells = (*map(escape_line, place), f"{row.recordings:,}", f"{row.minutes:,}", f"{row.cost:,}")
         table.add_row(*(Text(cell) for cell in cells))
     return table
+
+
+def _describe_folder(folder: str) -> str:
+    """Return the name of a folder for the screen."""
+    if not folder:
+        return _("(top)")
+    return f"{_(FORGOTTEN_FOLDER) if folder == FORGOTTEN_FOLDER else folder}/"

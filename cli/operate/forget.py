@@ -24,11 +24,13 @@ from rich.console import Console
 
 from cli.config import CliContext
 from cli.errors import OperatorError
+from cli.language import _, join_words, ngettext, translate
 from cli.operate.cost import FORGOTTEN_KEY
 from cli.operate.pages import PAGES_FOLDER, page_path
 from cli.operate.recording_objects import ObjectFinder, RecordingObjects, get_recording
 from cli.operate.stored import Kind, Selector, StoredObject
-from cli.operate.workspace import Workspace, join_words, open_workspace, run_in_parallel
+from cli.operate.text import end_sentence, join_clauses, join_sentences
+from cli.operate.workspace import Workspace, open_workspace, run_in_parallel
 from cli.output import escape_line, print_json
 from shared.errors import CloudError, RequestRejected
 from shared.options.sidecar import sidecar_key
@@ -84,7 +86,7 @@ def forget(
     Raises OperatorError if one of the names means nothing, before anything is changed, or if nothing can be read.
     """
     if options.as_json and confirm:
-        raise OperatorError("nothing was changed: --json asks no questions. Add --yes")
+        raise OperatorError(_("nothing was changed: --json asks no questions. Add --yes"))
     workspace = open_workspace(context)
     try:
         return Forget(workspace, options, PAGES_FOLDER).run(console, confirm)
@@ -110,31 +112,40 @@ class Forget:
         unknown, found = self._find()
         if unknown:
             # A space without quotes makes two arguments of one, and one of them may be a whole folder.
-            hint = " (a name with spaces needs quotes)" if len(self._selectors) > 1 else ""
-            left = f". {self._describe_unexplained()}" if self._finder.unexplained else ""
-            raise OperatorError(f"nothing was changed: {'; '.join(unknown)}{hint}{left}")
+            reasons = join_clauses(unknown)
+            text = _("nothing was changed: {reasons}", reasons=reasons)
+            if len(self._selectors) > 1:
+                text = _("nothing was changed: {reasons} (a name with spaces needs quotes)", reasons=reasons)
+            if self._finder.unexplained:
+                text = join_sentences(end_sentence(text), self._describe_unexplained())
+            raise OperatorError(text)
         if not found and not self._options.as_json:
-            console.print("Scribe has nothing of the recordings there.")
+            console.print(_("Scribe has nothing of the recordings there."))
             if self._finder.unexplained:
                 console.print(self._describe_unexplained(), markup=False, soft_wrap=True)
             return True
         chosen = [item for item in found if not item.busy and self.list_objects(item)]
         outcomes = {item.key: Outcome(item, BUSY, item.busy) for item in found if item.busy}
         outcomes |= {
-            item.key: Outcome(item, NOTHING, "Scribe has nothing of it")
+            item.key: Outcome(item, NOTHING, _("Scribe has nothing of it"))
             for item in found
             if not item.busy and item not in chosen
         }
         if chosen and not self._options.as_json:
             self._print_plan(console, chosen)
         if chosen and confirm and not confirm(self._build_question(chosen)):
-            console.print("Nothing was changed.")
+            console.print(_("Nothing was changed."))
             return False
         try:
             self._forget_all(chosen, outcomes)
         except KeyboardInterrupt:
             done = sum(outcome.status == FORGOTTEN for outcome in outcomes.values())
-            console.print(f"Stopped: {done} of {len(chosen)} are forgotten. The same command goes on.")
+            text = _(
+                "Stopped: {number} of {total} are forgotten. The same command goes on.",
+                number=done,
+                total=len(chosen),
+            )
+            console.print(text)
             raise
         self._report(console, [outcomes[key] for key in sorted(outcomes)])
         return all(outcome.status in {FORGOTTEN, NOTHING} for outcome in outcomes.values())
@@ -153,22 +164,30 @@ class Forget:
         name = f"{self._bucket}/{escape_line(selector.text)}"
         skipped = check_skipped(self._ctx.settings, self._bucket, selector.text)
         if selector.is_prefix:
-            return f"Scribe has nothing of any recording below {name}"
+            return _("Scribe has nothing of any recording below {name}", name=name)
         if skipped and skipped.reason:
-            return f"{name} is not a recording: {skipped.reason}"
+            return _("{name} is not a recording: {reason}", name=name, reason=translate(skipped.reason))
         folder = selector.text.rpartition("/")[0]
         page = self._ctx.input_cos.list_objects(self._bucket, prefix=folder and f"{folder}/")
         close = difflib.get_close_matches(
             selector.text, [item.key for item in page.objects], _MAX_SUGGESTIONS
         )
-        hint = f". Close to it: {join_words([escape_line(key) for key in close])}" if close else ""
-        return f"{name} is unknown: there is no such recording, and nothing of it{hint}"
+        if close:
+            return _(
+                "{name} is unknown: there is no such recording, and nothing of it. Close to it: {keys}",
+                name=name,
+                keys=join_words([escape_line(key) for key in close]),
+            )
+        return _("{name} is unknown: there is no such recording, and nothing of it", name=name)
 
     def _describe_unexplained(self) -> str:
         names = [f"{self._state_bucket}/{key}" for key in self._finder.unexplained]
         return escape_line(
-            "Nothing shows that these outputs are of these recordings, and not of another recording or deployment, so "
-            f"they stay: {join_words(names)}. Delete them yourself if they are yours"
+            _(
+                "Nothing shows that these outputs are of these recordings, and not of another recording or deployment, "
+                "so they stay: {names}. Delete them yourself if they are yours",
+                names=join_words(names),
+            )
         )
 
     def list_objects(self, found: RecordingObjects) -> list[StoredObject]:
@@ -200,8 +219,8 @@ class Forget:
             chosen = [item for item in found if item.key in forgotten and self.list_objects(item)]
             for item in chosen:
                 if item.busy or number == MAX_ROUNDS:
-                    reason = item.busy or "something was written again each time"
-                    reason = f"{reason}: it was changed while it was forgotten"
+                    reason = item.busy or _("something was written again each time")
+                    reason = _("{reason}: it was changed while it was forgotten", reason=reason)
                     outcomes[item.key] = outcomes[item.key]._replace(status=BUSY, reason=reason)
             chosen = [item for item in chosen if not item.busy]
             if not chosen:
@@ -215,7 +234,8 @@ class Forget:
         except CloudError as error:
             return Outcome(found, ERROR, str(self._workspace.advise(error)), tuple(deleted))
         except InvalidReceipt as error:
-            return Outcome(found, ERROR, f"its open receipt or a claim: {error}", tuple(deleted))
+            reason = _("its open receipt or a claim: {error}", error=error)
+            return Outcome(found, ERROR, reason, tuple(deleted))
         return Outcome(found, BUSY if reason else FORGOTTEN, reason, tuple(deleted))
 
     def _delete_all(self, found: RecordingObjects, deleted: list[StoredObject]) -> str:
@@ -224,7 +244,7 @@ class Forget:
         for receipt in found.deferred:
             claim = _claim(self._ctx, receipt)
             if claim is None:
-                return "another attempt at it is working"
+                return _("another attempt at it is working")
             claims.append(claim)
         settings, cos = self._ctx.settings, self._ctx.output_cos
         if found.recording and not self._options.with_recording:
@@ -261,17 +281,21 @@ class Forget:
             show(escape_line(f"{found.bucket}/{found.key}"))
             for item in self.list_objects(found):
                 place = f"{item.bucket}/{item.key}" if item.bucket else item.key
-                show(escape_line(f"  {item.kind.value}: {place}"))
+                line = _("{key}: {text}", key=_(item.kind.value), text=place)
+                show(f"  {escape_line(line)}")
 
     def _build_question(self, chosen: Sequence[RecordingObjects]) -> str:
         objects = sum(len(self.list_objects(found)) for found in chosen)
-        name = "1 recording" if len(chosen) == 1 else f"{len(chosen):,} recordings"
-        kept = (
-            "The recordings are deleted, too."
-            if self._options.with_recording
-            else "The recordings stay, and are transcribed again only if they are uploaded again."
+        kept = _("The recordings stay, and are transcribed again only if they are uploaded again.")
+        if self._options.with_recording:
+            kept = _("The recordings are deleted, too.")
+        question = ngettext(
+            "Delete {objects:,} objects of {count} recording?",
+            "Delete {objects:,} objects of {count} recordings?",
+            len(chosen),
+            objects=objects,
         )
-        return f"{kept} Delete {objects:,} objects of {name}?"
+        return join_sentences(kept, question)
 
     def _report(self, console: Console, outcomes: Sequence[Outcome]) -> None:
         is_changed = any(outcome.objects for outcome in outcomes)
@@ -290,21 +314,41 @@ class Forget:
         show = partial(console.print, markup=False, soft_wrap=True)
         for outcome in outcomes:
             if outcome.status != FORGOTTEN:
-                show(escape_line(f"{outcome.found.bucket}/{outcome.found.key}: {outcome.reason}"))
+                name = f"{outcome.found.bucket}/{outcome.found.key}"
+                show(escape_line(_("{key}: {text}", key=name, text=outcome.reason)))
         objects = sum(len(outcome.objects) for outcome in outcomes)
-        show(f"{counts[FORGOTTEN]:,} forgotten: {objects:,} objects were deleted.")
+        show(
+            _(
+                "{number:,} forgotten: {objects:,} objects were deleted.",
+                number=counts[FORGOTTEN],
+                objects=objects,
+            )
+        )
         if self._finder.unexplained:
             show(self._describe_unexplained())
         if counts[BUSY]:
-            show(f"{counts[BUSY]:,} not forgotten, because work is in flight: try again when it is done.")
+            show(
+                _(
+                    "{number:,} not forgotten, because work is in flight: try again when it is done.",
+                    number=counts[BUSY],
+                )
+            )
         if versioned:
             show(
-                f"They are NOT gone yet: {join_words(versioned)} has or had versioning, and keeps what was deleted as "
-                "old versions. Delete those in the console of COS (list of objects, with the history of versions), or "
-                "with a lifecycle rule for noncurrent versions."
+                _(
+                    "They are NOT gone yet: {buckets} has or had versioning, and keeps what was deleted as old "
+                    "versions. Delete those in the console of COS (list of objects, with the history of versions), or "
+                    "with a lifecycle rule for noncurrent versions.",
+                    buckets=join_words(versioned),
+                )
             )
         if unchecked:
-            show(f"The key may not ask whether old versions stay in {join_words(unchecked)}.")
+            show(
+                _(
+                    "The key may not ask whether old versions stay in {buckets}.",
+                    buckets=join_words(unchecked),
+                )
+            )
 
     def _list_versioned(self) -> tuple[list[str], list[str]]:
         """List the buckets where old versions stay, and those whose versioning the key may not ask for."""

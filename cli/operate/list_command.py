@@ -14,8 +14,18 @@ from rich.text import Text
 
 from cli.config import CliContext
 from cli.errors import OperatorError
+from cli.language import N_, _
+from cli.operate.names import show_name
+from cli.operate.row import add_code
 from cli.operate.rows import DONE, OPEN, STATES, WAITING, Listing, Query, Row, RowReader
-from cli.operate.text import INDENT, pad, print_indented, print_line
+from cli.operate.text import (
+    INDENT,
+    end_sentence,
+    join_sentences,
+    pad,
+    print_indented,
+    print_line,
+)
 from cli.operate.times import format_time
 from cli.operate.workspace import Workspace, open_workspace
 from cli.output import create_console, escape_line, print_json, print_json_line
@@ -25,8 +35,13 @@ POLL_S = 3.0
 MAX_JOB_AGE_S = 600.0  # of a job that ended, when its transcripts are written
 INTERRUPTED = 130  # the exit status of shells after Ctrl-C
 GONE = "gone"  # with --watch: its receipt is not there any more
-_STATE_WIDTH = max(map(len, STATES)) + INDENT
-_HEADING = ("STATE", "SINCE (UTC)     ", "   MIN")
+_MINUTES_WIDTH, _TIME_WIDTH = 6, 16
+_COUNTS = {
+    "open": N_("{number} open"),
+    "waiting": N_("{number} waiting"),
+    "failed": N_("{number} failed"),
+    "done": N_("{number} done"),
+}
 _MAX_KEY_COLUMN = 48  # a longer key moves its note to the right
 _STYLES = {"open": "cyan", "waiting": "yellow", "failed": "red", "done": "green"}
 
@@ -85,7 +100,8 @@ class ListCommand:
         """Print the recordings once. True unless a bucket could not be read. Raises OperatorError if none could be."""
         listing = self._reader.read(self._options.build_query())
         if listing.problems and len(listing.problems) == self._count_state_buckets():
-            raise OperatorError(f"{self._workspace.advise(listing.problems[0][1])}. Nothing was listed")
+            problem = end_sentence(str(self._workspace.advise(listing.problems[0][1])))
+            raise OperatorError(join_sentences(problem, _("Nothing was listed")))
         self._rows = {row.name: row for row in listing.rows}
         rows = [row for row in listing.rows if self._is_shown(row)]
         if self._options.as_json and self._options.watch:
@@ -95,13 +111,17 @@ class ListCommand:
             print_json(self._console, [row.as_json() for row in rows])
         else:
             self._print_table(rows)
-            end = " ".join(self._describe_end(rows, listing))
+            end = join_sentences(*self._describe_end(rows, listing))
             if self._console.is_terminal:
                 print_indented(self._console, end, 0)
             else:
                 print_line(self._console, end)
         for bucket, error in listing.problems:
-            text = f"scribe: {bucket} is not in this list: {self._workspace.advise(error)}"
+            text = _(
+                "scribe: {bucket} is not in this list: {error}",
+                bucket=bucket,
+                error=self._workspace.advise(error),
+            )
             self._stderr.print(Text(escape_line(text)), soft_wrap=True)
         return not listing.problems
 
@@ -113,14 +133,14 @@ class ListCommand:
         while True:
             sleep(POLL_S)
             listing = self._reader.read(query)
-            problems = [error for _, error in listing.problems]
+            problems = [problem[1] for problem in listing.problems]
             try:
                 rows = [] if problems else self._add_closed(listing.rows)
             except CloudError as error:
                 problems = [error]
             if problems:
                 if not has_problem:
-                    text = f"scribe: {self._workspace.advise(problems[0])}. It is tried again"
+                    text = _("scribe: {error}. It is tried again", error=self._workspace.advise(problems[0]))
                     self._stderr.print(Text(escape_line(text)), soft_wrap=True)
                 has_problem = True
                 continue
@@ -132,7 +152,7 @@ class ListCommand:
         """Add what became of recordings that were open or waiting, and are not any more."""
         names = {row.name for row in rows}
         left = [row for row in self._rows.values() if row.state in {OPEN, WAITING} and row.name not in names]
-        gone = "its receipt is not there any more"
+        gone = _("its receipt is not there any more")
         return rows + [self._reader.read_closed(row) or row._replace(state=GONE, note=gone) for row in left]
 
     def _take_changes(self, rows: list[Row]) -> Iterator[Row]:
@@ -155,10 +175,16 @@ class ListCommand:
     def _print_table(self, rows: list[Row]) -> None:
         if not rows:
             return
-        heading = "  ".join((pad(_HEADING[0], _STATE_WIDTH - INDENT), *_HEADING[1:]))
         bucket_width = max(cell_len(row.bucket) for row in rows) if self._has_bucket_column else 0
-        bucket_heading = pad("BUCKET", bucket_width) + "  " if self._has_bucket_column else ""
-        print_line(self._console, f"{heading}  {bucket_heading}KEY", "bold")
+        minutes = _("MIN")
+        headings = [
+            pad(_("STATE"), self._state_width - INDENT),
+            pad(_("SINCE (UTC)"), _TIME_WIDTH),
+            " " * (_MINUTES_WIDTH - cell_len(minutes)) + minutes,
+            *([pad(_("BUCKET"), bucket_width)] if self._has_bucket_column else []),
+            _("KEY"),
+        ]
+        print_line(self._console, "  ".join(headings), "bold")
         key_width = max((cell_len(escape_line(row.key)) for row in rows if row.note), default=0)
         for row in rows:
             self._print_row(row, bucket_width, min(key_width, _MAX_KEY_COLUMN))
@@ -167,8 +193,10 @@ class ListCommand:
         """Print a row; on a terminal its note in lines below it, else in the same line."""
         note = describe(row)
         minutes = "" if row.state != DONE else "-" if row.seconds is None else f"{row.seconds / 60:.1f}"
-        line = Text(pad(row.state, _STATE_WIDTH), _STYLES.get(row.state, ""))
-        line.append(f"{format_minute(row.since_s):<16}  {minutes:>6}  ", "default")
+        state = show_name(row.state)
+        line = Text(pad(state, self._state_width), _STYLES.get(row.state, ""))
+        since = pad(format_minute(row.since_s), _TIME_WIDTH)
+        line.append(f"{since}  {minutes:>{_MINUTES_WIDTH}}  ", "default")
         if self._has_bucket_column:
             line.append(pad(row.bucket, bucket_width) + "  ", "default")
         key = escape_line(row.key)
@@ -177,7 +205,11 @@ class ListCommand:
             line.append(" " * max(key_width - cell_len(key), 0) + f"  {escape_line(note)}")
         self._console.print(line, soft_wrap=True)
         if note and self._console.is_terminal:
-            print_indented(self._console, note, _STATE_WIDTH, "dim")
+            print_indented(self._console, note, self._state_width, "dim")
+
+    @property
+    def _state_width(self) -> int:
+        return max(cell_len(show_name(state)) for state in STATES) + INDENT
 
     def _print_change(self, row: Row) -> None:
         if self._options.as_json:
@@ -190,48 +222,51 @@ class ListCommand:
         commands = self._workspace.commands
         counts = Counter(row.state for row in rows)
         if rows:
-            yield ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]) + "."
+            shown = [_(_COUNTS[state], number=counts[state]) for state in STATES if counts[state]]
+            yield end_sentence(_(", ").join(shown))
         else:
-            words = ", ".join(self._describe_filter())
-            yield f"Scribe knows no recording {words}." if words else "Scribe knows no recording yet."
+            words = _(", ").join(self._describe_filter())
+            nothing = _("Scribe knows no recording yet.")
+            yield _("Scribe knows no recording {words}.", words=words) if words else nothing
             if not self._options.state:
-                line = self._workspace.commands.line(
-                    "backfill", *([self._options.prefix] if self._options.prefix else [])
-                )
-                yield f"`{line}` looks into the bucket, and changes nothing."
+                line = commands.line("backfill", *([self._options.prefix] if self._options.prefix else []))
+                yield _("`{command}` looks into the bucket, and changes nothing.", command=line)
         if listing.has_more_done and counts[DONE]:
-            yield f"Older ones that are done were left out: --limit {10 * self._options.limit} shows more."
+            limit = 10 * self._options.limit
+            yield _("Older ones that are done were left out: --limit {limit} shows more.", limit=limit)
         if listing.unread:
-            yield (
-                f"{listing.unread:,} older closed ones were not looked at: a longer PREFIX says what failed of them."
+            yield _(
+                "{number:,} older closed ones were not looked at: a longer PREFIX says what failed of them.",
+                number=listing.unread,
             )
         if listing.is_partial:
-            yield (
+            yield _(
                 "Only what failed or was done since this version is in the index: a PREFIX or --bucket finds what was "
                 "before."
             )
         if any(row.note and row.state != OPEN for row in rows):
-            yield f"`{commands.line('why', 'KEY')}` says more about one."
+            yield _("`{command}` says more about one.", command=commands.line("why", "KEY"))
 
     def _describe_filter(self) -> Iterator[str]:
         options = self._options
         if options.state:
-            yield f"with the state {options.state}"
+            yield _("with the state {state}", state=show_name(options.state))
         if options.prefix:
-            yield f"with a key that begins with {options.prefix}"
+            yield _("with a key that begins with {prefix}", prefix=options.prefix)
         if options.bucket:
-            yield f"in {options.bucket}"
+            yield _("in {bucket}", bucket=options.bucket)
         if options.since_s:
-            yield f"since {format_time(options.since_s)}"
+            yield _("since {time}", time=format_time(options.since_s))
 
 
 def describe(row: Row) -> str:
     """Return in one sentence why a recording is not done; "" if it is."""
     if not row.note:
         return ""
-    code = f" ({row.code})" if row.code else ""
-    next_try = f"; next try at {format_minute(row.next_at_s)}" if row.next_at_s else ""
-    return f"{row.note.rstrip('.')}{code}{next_try}"
+    reason = add_code(row.note, row.code, row.cloud_message)
+    if not row.next_at_s:
+        return reason
+    return _("{reason}; next try at {time}", reason=reason, time=format_minute(row.next_at_s))
 
 
 def format_minute(time_s: float) -> str:

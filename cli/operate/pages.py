@@ -22,6 +22,7 @@ from rich.console import Console
 
 from cli.config import CliContext
 from cli.errors import OperatorError
+from cli.language import _
 from cli.operate.presign import build_origin, presign_url
 from cli.operate.times import format_duration, format_time
 from cli.operate.workspace import Workspace, open_workspace
@@ -113,9 +114,9 @@ def print_page(
         print_json(console, document)
         return
     console.print(escape_line(str(path)), markup=False, soft_wrap=True)
-    lines = [page.problem or f"The sound works until {until}, for everyone who has this file."]
+    lines = [page.problem or _("The sound works until {time}, for everyone who has this file.", time=until)]
     if options.starts_browser and not is_open:
-        lines.append("No browser could be started: open the file yourself.")
+        lines.append(_("No browser could be started: open the file yourself."))
     _print_lines(console, workspace, lines)
 
 
@@ -129,7 +130,7 @@ def print_link(console: Console, workspace: Workspace, options: LinkOptions) -> 
     """Store the page of a recording, and print an address of it that works without a key."""
     if options.lifetime_s > MAX_LINK_LIFETIME_S:
         raise OperatorError(
-            f"--for takes at most {MAX_LINK_LIFETIME_S // 86_400}d: make a new link after that"
+            _("--for takes at most {days}d: make a new link after that", days=MAX_LINK_LIFETIME_S // 86_400)
         )
     bucket = workspace.choose_bucket(options.bucket)
     page = load_page(workspace, bucket, options.key, options.lifetime_s)
@@ -152,19 +153,26 @@ def print_link(console: Console, workspace: Workspace, options: LinkOptions) -> 
         print_json(console, document)
         return
     console.file.write(CleanText(f"{url}\n"))  # in one line, and with the id of the key
-    until = f"{format_time(page.expires_s)} ({format_duration(options.lifetime_s)})"
     lines = [
-        f"It works until {until}: anyone who has it can read the words and hear the recording.",
-        "The browser downloads a file: open that.",
+        _(
+            "It works until {time} ({duration}): anyone who has it can read the words and hear the recording.",
+            time=format_time(page.expires_s),
+            duration=format_duration(options.lifetime_s),
+        ),
+        _("The browser downloads a file: open that."),
         *([page.problem] if page.problem else []),
     ]
     if is_temporary:
         lines.append(
-            "It is signed with a temporary key, and ends with that key, in some hours, whatever --for says."
+            _(
+                "It is signed with a temporary key, and ends with that key, in some hours, whatever --for says."
+            )
         )
     lines.append(
-        f"`{workspace.commands.line('forget', options.key)}` takes the page away, with all of the transcripts; "
-        "docs/security.md says what else."
+        _(
+            "`{command}` takes the page away, with all of the transcripts; docs/security.md says what else.",
+            command=workspace.commands.line("forget", options.key),
+        )
     )
     _print_lines(console, workspace, lines)
 
@@ -176,8 +184,8 @@ def load_page(workspace: Workspace, bucket: str, key: str, lifetime_s: int) -> P
     try:
         receipt = find_transcribed(ctx, bucket, key)
         if receipt is None:
-            why = workspace.commands.line("why", key)
-            raise OperatorError(f"{bucket}/{escape_line(key)} has no transcript: `{why}` says why")
+            name, line = f"{bucket}/{escape_line(key)}", workspace.commands.line("why", key)
+            raise OperatorError(_("{name} has no transcript: `{command}` says why", name=name, command=line))
         body = read_own_transcript(ctx, receipt, "html")
         if body is None:
             raise OperatorError(_explain_missing_page(workspace, receipt))
@@ -191,9 +199,9 @@ def load_page(workspace: Workspace, bucket: str, key: str, lifetime_s: int) -> P
     try:
         body = add_sound(body, build_origin(client, bucket, receipt.region), url)
     except ValueError:
-        again = workspace.commands.line("retry", key)
-        problem = (
-            f"The page is of another version and gets no sound: delete it, and `{again}` writes it again."
+        problem = _(
+            "The page is of another version and gets no sound: delete it, and `{command}` writes it again.",
+            command=workspace.commands.line("retry", key),
         )
     return Page(receipt, body, expires_s, problem)
 
@@ -224,11 +232,20 @@ def _explain_missing_page(workspace: Workspace, receipt: Receipt) -> str:
     again = commands.line("retry", receipt.key)
     formats = formats_for(workspace.ctx, receipt)
     if "html" in formats:
-        return f"the page of {name} is not there any more: `{again}` writes it again; nothing is paid"
-    place = "its option `formats`" if "formats" in receipt.sources else "FORMATS"
-    return (
-        f"{name} has no page, because html is not in {place} ({','.join(formats)}): add it and `{commands.deploy}`; "
-        f"then `{again}` writes the page; nothing is paid"
+        return _(
+            "the page of {name} is not there any more: `{command}` writes it again; nothing is paid",
+            name=name,
+            command=again,
+        )
+    place = _("its option `formats`") if "formats" in receipt.sources else "FORMATS"
+    return _(
+        "{name} has no page, because html is not in {place} ({formats}): add it and `{deploy}`; then `{command}` "
+        "writes the page; nothing is paid",
+        name=name,
+        place=place,
+        formats=",".join(formats),
+        deploy=commands.deploy,
+        command=again,
     )
 
 
@@ -237,11 +254,13 @@ def _find_sound_problem(ctx: Context, receipt: Receipt) -> str:
     try:
         head = head_content(ctx.for_region(receipt.region), receipt.bucket, receipt.key)
     except NotFound:
-        return "The recording is not in the bucket any more: the page has no sound."
+        return _("The recording is not in the bucket any more: the page has no sound.")
     if head.etag != receipt.etag:
-        return "The recording was replaced since: the page has no sound, because the words are not of it."
+        return _("The recording was replaced since: the page has no sound, because the words are not of it.")
     if head.is_archived:
-        return "The recording is in an archive: restore it and try again. Until then the page has no sound."
+        return _(
+            "The recording is in an archive: restore it and try again. Until then the page has no sound."
+        )
     return ""
 
 
@@ -253,7 +272,7 @@ def add_sound(body: bytes, origin: str, url: str) -> bytes:
     allowed, policies = _POLICY.subn(lambda match: match[1] + b" " + origin.encode(), body)
     heard, players = _AUDIO.subn(lambda match: match[1] + escape(url).encode() + match[2], allowed)
     if (policies, players) != (1, 1):
-        raise ValueError("not a page of this version")
+        raise ValueError("not a page of this version")  # not translated: caught by `load_page`
     return heard
 
 
@@ -282,8 +301,11 @@ def save_page(folder: Path, page: Page) -> Path:
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise OperatorError(
-            f"the page could not be saved as {escape_line(str(path))}: {error.strerror}. Run the command in a folder "
-            "that you may write to"
+            _(
+                "the page could not be saved as {path}: {error}. Run the command in a folder that you may write to",
+                path=escape_line(str(path)),
+                error=error.strerror,
+            )
         ) from None
     return path
 
@@ -321,6 +343,8 @@ def store_link(ctx: Context, page: Page) -> tuple[str, CleanText]:
 def _print_lines(console: Console, workspace: Workspace, lines: list[str]) -> None:
     endpoint = workspace.ctx.output_cos.client.endpoint
     if endpoint:
-        lines.append(f"Addresses lead to the local cloud only through the HTTP proxy {endpoint}.")
+        lines.append(
+            _("Addresses lead to the local cloud only through the HTTP proxy {endpoint}.", endpoint=endpoint)
+        )
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)

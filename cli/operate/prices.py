@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from cli.errors import OperatorError
+from cli.language import _
+from cli.operate.text import join_clauses
 from cli.output import escape_line
 
 PRICE_NAME, CURRENCY_NAME = "PRICE_PER_HOUR", "PRICE_CURRENCY"
@@ -45,10 +47,14 @@ class Price:
     @property
     def note(self) -> str:
         """One line for people: which price this is, and where to change it."""
-        price = f"{self.per_hour.normalize():f} {self.currency} an hour"
+        amount = f"{self.per_hour.normalize():f} {self.currency}"
         if self.is_default:
-            return f"Price: {price}, from documents and not confirmed by a bill. Set {PRICE_NAME} in .env to yours"
-        return f"Price: {price}, from {PRICE_NAME}"
+            return _(
+                "Price: {amount} an hour, from documents and not confirmed by a bill. Set {setting} in .env to yours",
+                amount=amount,
+                setting=PRICE_NAME,
+            )
+        return _("Price: {amount} an hour, from {setting}", amount=amount, setting=PRICE_NAME)
 
 
 def load_price(config: Mapping[str, str]) -> Price:
@@ -58,10 +64,20 @@ def load_price(config: Mapping[str, str]) -> Price:
     mistakes = []
     if price and not _PRICE.fullmatch(price):
         mistakes.append(
-            f"{PRICE_NAME} is {price!r}: write what an hour of speech costs as a number with a dot, such as 1.75"
+            _(
+                "{setting} is {value!r}: write what an hour of speech costs as a number with a dot, such as 1.75",
+                setting=PRICE_NAME,
+                value=price,
+            )
         )
     if currency and not _CURRENCY.fullmatch(currency):
-        mistakes.append(f"{CURRENCY_NAME} is {currency!r}: write its three letters, such as CNY")
+        mistakes.append(
+            _(
+                "{setting} is {value!r}: write its three letters, such as CNY",
+                setting=CURRENCY_NAME,
+                value=currency,
+            )
+        )
     if mistakes:
-        raise OperatorError(escape_line("; ".join(mistakes)))
+        raise OperatorError(escape_line(join_clauses(mistakes)))
     return Price(Decimal(price or DEFAULT_PRICE), currency or DEFAULT_CURRENCY, is_default=not price)

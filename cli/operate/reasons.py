@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, NamedTuple
 
 from cli.errors import OperatorError
+from cli.language import _, choose_text, is_chinese, translate
+from cli.operate.row import add_code
+from cli.operate.text import end_sentence, join_sentences
 from cli.operate.workspace import Workspace
 from cli.output import escape_line
 from shared.errors import CloudError, NotFound
+from shared.recordings import failures
 from shared.recordings.context import Context
 from shared.recordings.failures import FailureKind
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
@@ -32,6 +37,31 @@ class StoredError(NamedTuple):
     next_step: str = ""
     code: str = ""
     job_id: str = ""
+    message_zh: str = ""
+    next_step_zh: str = ""
+
+    @property
+    def text(self) -> str:
+        """The message in the language of the command."""
+        return choose_text(self.message, self.message_zh)
+
+    @property
+    def advice(self) -> str:
+        """The next step in the language of the command."""
+        return choose_text(self.next_step, self.next_step_zh)
+
+
+def translate_reason(reason: str) -> str:
+    """Return the reason of a step of the functions in the language of the command."""
+    return choose_text(translate(reason), _find_chinese().get(reason, ""))
+
+
+@cache
+def _find_chinese() -> dict[str, str]:
+    """Return the Chinese texts of all failures by the English ones."""
+    named = [value for value in vars(failures).values() if isinstance(value, failures.FailureReason)]
+    listed = (*failures.REJECTIONS.values(), *failures.JOB_FAILURES.values())
+    return {reason.message: reason.message_zh for reason in (*named, *listed)}
 
 
 class Stopped(OperatorError):
@@ -68,7 +98,9 @@ class RefusalWatch:
         if receipt is None or receipt.refusals <= refusals_before:
             self._in_row = 0
             return None
-        error = read_error(ctx, receipt) or StoredError(FailureKind.SETTINGS.value, result.reason)
+        error = read_error(ctx, receipt) or StoredError(
+            FailureKind.SETTINGS.value, translate_reason(result.reason)
+        )
         self._in_row += 1
         is_general = error.kind in _ABOUT_EVERY_RECORDING and error.code != _OF_ONE_OBJECT
         if is_general or self._in_row >= MAX_REFUSED_IN_ROW:
@@ -84,14 +116,16 @@ class RefusalWatch:
             raise Stopped(str(self._workspace.advise(error))) from None
 
     def _describe(self, result: Result, error: StoredError) -> str:
-        code = f" ({error.code})" if error.code else ""
-        if error.kind == FailureKind.ACCOUNT.value:
-            advice = error.next_step
-        else:
-            command = self._workspace.commands.line("policy", "operator")
-            advice = (
-                f"If the key of the account may not submit, `{command}` prints what it needs; otherwise its error "
-                "object says what to do"
+        advice = error.advice
+        if error.kind != FailureKind.ACCOUNT.value:
+            advice = _(
+                "If the key of the account may not submit, `{command}` prints what it needs; otherwise its error "
+                "object says what to do",
+                command=self._workspace.commands.line("policy", "operator"),
             )
+        reason = f"{error.message} ({error.code})" if error.code else error.message
+        if is_chinese():
+            reason = end_sentence(add_code(error.text, error.code))
         place = f"{result.bucket}/{result.key}"
-        return escape_line(f"{place} was refused: {error.message}{code} {advice}")
+        text = _("{name} was refused: {reason}", name=place, reason=reason)
+        return escape_line(join_sentences(text, advice))

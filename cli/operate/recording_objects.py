@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cli.language import _
 from cli.operate.output_objects import OutputFinder
 from cli.operate.pages import links_prefix
 from cli.operate.stored import Kind, Selector, StoredObject
@@ -178,7 +179,7 @@ class ObjectFinder:
             for selector in self._selectors
         ]
         objects: dict[str, _StateObject] = {}
-        for (kind, prefix, _), keys in run_in_parallel(lambda scope: self._list_keys(scope[2]), scopes):
+        for (kind, prefix, _scope), keys in run_in_parallel(lambda scope: self._list_keys(scope[2]), scopes):
             for key in keys:
                 match = _ID.fullmatch(key.removeprefix(prefix))
                 if match:
@@ -325,9 +326,9 @@ class ObjectFinder:
         }
         ids = sorted(failed)
         batches = [ids[start : start + _JOBS_PER_QUERY] for start in range(0, len(ids), _JOBS_PER_QUERY)]
-        for _, running in run_in_parallel(self._list_running, batches):
+        for _batch, running in run_in_parallel(self._list_running, batches):
             for job_id in running:
-                failed[job_id].busy = failed[job_id].busy or f"its job {job_id} still runs"
+                failed[job_id].busy = failed[job_id].busy or _("its job {job_id} still runs", job_id=job_id)
 
     def _list_running(self, job_ids: list[str]) -> list[str]:
         with suppress(NotFound):
@@ -347,5 +348,5 @@ def _describe_work(receipt: Receipt) -> str:
     if not receipt.is_open:
         return ""
     if receipt.job_id:
-        return f"its job {receipt.job_id} is in flight"
-    return "" if receipt.deferred else "an attempt to submit it has begun"
+        return _("its job {job_id} is in flight", job_id=receipt.job_id)
+    return "" if receipt.deferred else _("an attempt to submit it has begun")

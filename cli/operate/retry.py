@@ -11,10 +11,13 @@ from rich.text import Text
 
 from cli.config import CliContext
 from cli.errors import OperatorError
+from cli.language import N_, _, ngettext
+from cli.operate.names import show_name
 from cli.operate.prices import load_price
 from cli.operate.reasons import RefusalWatch, Stopped
-from cli.operate.retry_core import Outcome, Retrier
+from cli.operate.retry_core import NO_RECEIPT, Outcome, Retrier
 from cli.operate.rows import Row, read_failed
+from cli.operate.text import end_sentence, join_sentences
 from cli.operate.workspace import Workspace, open_workspace
 from cli.output import create_console, escape_line, print_json
 from cli.redaction import is_target_variable
@@ -46,10 +49,10 @@ def retry(console: Console, context: CliContext, options: RetryOptions, confirm:
 def run_retry(console: Console, workspace: Workspace, options: RetryOptions, confirm: Confirm | None) -> bool:
     """Try again with this workspace. Raises OperatorError if nothing can be tried, or what refuses one refuses all."""
     if not all(options.keys):
-        raise OperatorError("KEY is empty: name a recording, such as calls/a.mp3")
+        raise OperatorError(_("KEY is empty: name a recording, such as calls/a.mp3"))
     if options.failed:
         if options.as_json and confirm:
-            raise OperatorError("nothing was changed: --failed with --json does not ask. Use --yes")
+            raise OperatorError(_("nothing was changed: --failed with --json does not ask. Use --yes"))
         names = _choose_failed(console, workspace, options, confirm)
     else:
         bucket = workspace.choose_bucket(options.bucket)
@@ -89,8 +92,9 @@ class _Batch:
                 self._add(Outcome(bucket, key, "refused", str(stopped)), is_shown=False)
                 self.outcomes += [Outcome(*name, "skipped") for name in names[number + 1 :]]
                 left = len(names) - number - 1
-                rest = f" {left} more were not tried." if left else ""
-                return Stopped(f"{stopped}.{rest} What was deferred is submitted by the sweep")
+                rest = _("{number} more were not tried.", number=left) if left else ""
+                deferred = _("What was deferred is submitted by the sweep")
+                return Stopped(join_sentences(end_sentence(str(stopped)), rest, deferred))
         return None
 
     def _try(self, bucket: str, key: str) -> Outcome:
@@ -114,8 +118,10 @@ class _Batch:
 
     def summarize(self) -> str:
         """Return the last line."""
-        counts = ", ".join(f"{number} {_WORDS.get(name, name)}" for name, number in self.count().items())
-        return f"{len(self.outcomes)} recordings: {counts}"
+        counts = _(", ").join(
+            _(_COUNTS.get(name, f"{{number}} {name}"), number=number) for name, number in self.count().items()
+        )
+        return _("{number} recordings: {counts}", number=len(self.outcomes), counts=counts)
 
     def as_json(self, stopped: Stopped | None) -> dict[str, object]:
         """Return the object for programs."""
@@ -126,22 +132,42 @@ class _Batch:
         }
 
 
+# Outcomes that are called something else on the screen.
 _WORDS = {
-    "in_progress": "in progress",
-    "error": "with an error",
-    "skipped": "not tried",
-    "missing": "without a receipt",
+    "missing": N_("without a receipt"),
+    "error": N_("with an error"),
+    "skipped": N_("not tried"),
+}
+_COUNTS = {
+    "submitted": N_("{number} submitted"),
+    "deferred": N_("{number} deferred"),
+    "transcribed": N_("{number} transcribed"),
+    "reopened": N_("{number} reopened"),
+    "running": N_("{number} running"),
+    "in_progress": N_("{number} in progress"),
+    "done": N_("{number} done"),
+    "waiting": N_("{number} waiting"),
+    "failed": N_("{number} failed"),
+    "refused": N_("{number} refused"),
+    "lost": N_("{number} lost"),
+    "missing": N_("{number} without a receipt"),
+    "unknown": N_("{number} unknown"),
+    "error": N_("{number} with an error"),
+    "skipped": N_("{number} not tried"),
 }
 
 
 def _describe(workspace: Workspace, outcome: Outcome) -> str:
     """Return one line about a recording."""
-    words = _WORDS.get(outcome.outcome, outcome.outcome)
+    name = outcome.outcome
+    words = _(_WORDS[name]) if name in _WORDS else show_name(name)
     detail = outcome.detail
-    if outcome.outcome == "missing" and detail == "it has no receipt":
-        detail = f"`{workspace.commands.line('backfill', outcome.key)}` takes it"
-    job = f", job {outcome.job_id}" if outcome.outcome == "submitted" and outcome.job_id else ""
-    return escape_line(f"{outcome.key}: {words}{job}{f': {detail}' if detail else ''}")
+    if outcome.outcome == "missing" and detail == _(NO_RECEIPT):
+        detail = _("`{command}` takes it", command=workspace.commands.line("backfill", outcome.key))
+    if outcome.outcome == "submitted" and outcome.job_id:
+        words = _("{state}, job {job_id}", state=words, job_id=outcome.job_id)
+    text = _("{key}: {text}", key=outcome.key, text=words)
+    return escape_line(_("{text}: {detail}", text=text, detail=detail) if detail else text)
 
 
 def _format_error(workspace: Workspace, error: Exception) -> str:
@@ -158,32 +184,35 @@ def _choose_failed(
     for prefix in options.keys or ("",):
         rows |= {row.name: row for row in read_failed(workspace, options.bucket, prefix)}
     if not rows:
-        below = f" below {' or '.join(options.keys)}" if options.keys else ""
         if options.keys:
-            raise OperatorError(escape_line(f"no recording{below} has failed: nothing was changed"))
+            prefixes = _(" or ").join(options.keys)
+            text = _("no recording below {prefixes} has failed: nothing was changed", prefixes=prefixes)
+            raise OperatorError(escape_line(text))
         if not options.as_json:
-            console.print("No recording has failed.")
+            console.print(_("No recording has failed."))
         return []
     if not options.as_json:
         _print_failed(console, workspace, list(rows.values()))
-    if confirm and not confirm("Try them again?"):
-        raise OperatorError("nothing was changed")
+    if confirm and not confirm(_("Try them again?")):
+        raise OperatorError(_("nothing was changed"))
     return list(rows)
 
 
 def _print_failed(console: Console, workspace: Workspace, rows: Sequence[Row]) -> None:
     for row in rows[:MAX_LISTED]:
-        console.print(Text(escape_line(f"{row.key}: {row.note}")), soft_wrap=True)
+        console.print(Text(escape_line(_("{key}: {text}", key=row.key, text=row.note))), soft_wrap=True)
     if len(rows) > MAX_LISTED:
-        console.print(f"and {len(rows) - MAX_LISTED} more")
+        console.print(_("and {number} more", number=len(rows) - MAX_LISTED))
     seconds = sum(estimate_seconds(row.key, row.receipt.size) for row in rows if row.receipt)
     price = load_price(workspace.config)
-    noun = "1 recording" if len(rows) == 1 else f"{len(rows)} recordings"
-    console.print(
-        f"{noun}, about {seconds / _MINUTE_S:,.1f} minutes: at most about {price.format(price.cost(seconds))}. "
-        f"{price.note}",
-        soft_wrap=True,
+    text = ngettext(
+        "{count} recording, about {minutes:,.1f} minutes: at most about {cost}.",
+        "{count} recordings, about {minutes:,.1f} minutes: at most about {cost}.",
+        len(rows),
+        minutes=seconds / _MINUTE_S,
+        cost=price.format(price.cost(seconds)),
     )
+    console.print(join_sentences(text, price.note), soft_wrap=True)
 
 
 def retry_one(workspace: Workspace, bucket: str, key: str) -> tuple[bool, str]:

@@ -18,7 +18,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from cli.operate.reasons import RefusalWatch, read_error
+from cli.language import N_, _, choose_text
+from cli.operate.reasons import RefusalWatch, read_error, translate_reason
+from cli.operate.text import join_sentences
 from shared.errors import NotFound, RequestRejected
 from shared.recordings.complete import complete_job, fetch_jobs, recover_transcripts
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, head_content
@@ -41,8 +43,11 @@ from shared.tencent.speech_models import FINAL_STATES, SUCCESS, Job
 
 # The outcomes after which the recording goes on, or has its transcripts.
 GOES_ON = frozenset({"submitted", "deferred", "transcribed", "reopened", "running", "in_progress", "done"})
-_NO_ROOM = "the queue has no room: the sweep submits it"
-_BY_SWEEP = "the sweep writes its result, usually within ten minutes"
+NO_RECEIPT = N_("it has no receipt")
+_NO_ROOM = N_("the queue has no room: the sweep submits it")
+_BY_SWEEP = N_("the sweep writes its result, usually within ten minutes")
+_PAID = N_("its job is paid for: the sweep writes its result, usually within ten minutes")
+_NOT_THERE = N_("the object is not there any more")
 # After these a job may have been paid all the same.
 _UNCERTAIN = frozenset({NO_RESULT_IN_TIME.message, BUCKET_REMOVED.message})
 
@@ -104,14 +109,16 @@ class Retrier:
         done, waiting = store.get_done(recording.id), store.get_waiting(recording.id)
         if waiting and (done is None or waiting.finished_s > done.finished_s):
             if head.is_archived:
-                detail = (
+                detail = _(
                     "it is in an archive: restore it in the COS console, it is then submitted automatically"
                 )
                 return Outcome(bucket, key, "waiting", detail)
             return self._ingest(bucket, key, waiting=recording)
         if done is None:
             skipped = check_skipped(self._ctx.settings, bucket, key)
-            reason = f"it is not a recording: {skipped.reason}" if skipped else "it has no receipt"
+            reason = _(NO_RECEIPT)
+            if skipped:
+                reason = _("it is not a recording: {reason}", reason=translate_reason(skipped.reason))
             return Outcome(bucket, key, "missing", reason)
         if done.state not in {FAILED, TRANSCRIBED} or not is_same_upload(head.modified_s, done):
             return self._ingest(bucket, key)
@@ -123,7 +130,7 @@ class Retrier:
         """Try a recording whose object is gone: only a job that was paid for can still give a transcript."""
         receipts = _find_receipts(self._ctx, bucket, key)
         if not receipts:
-            return Outcome(bucket, key, "unknown", "no object has this key, and no receipt")
+            return Outcome(bucket, key, "unknown", _("no object has this key, and no receipt"))
         receipt = receipts[0]
         if receipt.is_open:
             return self._continue(receipt)
@@ -131,7 +138,7 @@ class Retrier:
             return self._check_transcripts(receipt)
         if receipt.state is FAILED:
             return self._retry_failed(receipt, None)
-        return Outcome(bucket, key, "failed", "the object is not there any more")
+        return Outcome(bucket, key, "failed", _(_NOT_THERE))
 
     def _ingest(self, bucket: str, key: str, *, waiting: Recording | None = None) -> Outcome:
         """Take what was uploaded since, or waits, as the audit does."""
@@ -146,27 +153,27 @@ class Retrier:
         if receipt.job_id:
             return self._complete(ctx, receipt, _find_job(ctx, receipt))
         if not receipt.deferred and ctx.now() < receipt.lease_expires_s:
-            return _build_outcome(receipt, "in_progress", "an attempt submits it at this moment")
+            return _build_outcome(receipt, "in_progress", _("an attempt submits it at this moment"))
         has_room = self._limiter.acquire(receipt.bucket)
         if receipt.deferred and not has_room:
-            return _build_outcome(receipt, "deferred", _NO_ROOM)
+            return _build_outcome(receipt, "deferred", _(_NO_ROOM))
         result = resume_attempt(ctx, receipt, may_submit=has_room)
         return self._describe(result, refusals_before=receipt.refusals)
 
     def _complete(self, ctx: Context, receipt: Receipt, job: Job | None) -> Outcome:
         """End open work whose job has ended, as the sweep does."""
         if job and job.state not in FINAL_STATES:
-            detail = f"its job is {job.state} at the speech service"
+            detail = _("its job is {state} at the speech service", state=job.state)
             return _build_outcome(receipt, "running", detail)
         if not self._writes_results:
-            return _build_outcome(receipt, "in_progress", _BY_SWEEP)
+            return _build_outcome(receipt, "in_progress", _(_BY_SWEEP))
         result = None
         if job:
             result = complete_job(ctx, receipt.bucket, job, receipt=receipt, may_read_raw_result=True)
         else:
             result = recover_transcripts(ctx, receipt)
         if result is None or result.status in {Status.JOB_RUNNING, Status.UNKNOWN_JOB}:
-            detail = "the speech service does not show the result of its job now: the sweep looks again"
+            detail = _("the speech service does not show the result of its job now: the sweep looks again")
             return _build_outcome(receipt, "in_progress", detail)
         return self._describe(result)
 
@@ -178,15 +185,17 @@ class Retrier:
             known_job = job if done.job_id else None
             return self._reopen(ctx, done, done.with_job(job.job_id), known_job)
         if job is None and done.job_id and not _has_surely_failed(ctx, done):
-            detail = (
-                f"the speech service does not know its job {done.job_id} now, which may be paid for. For a new job, "
-                "upload the recording again"
+            detail = _(
+                "the speech service does not know its job {job_id} now, which may be paid for. For a new job, upload "
+                "the recording again",
+                job_id=done.job_id,
             )
             return _build_outcome(done, "lost", detail)
         if content is None:
-            return _build_outcome(done, "failed", "the object is not there any more: upload it again")
+            detail = _("the object is not there any more: upload it again")
+            return _build_outcome(done, "failed", detail)
         if not content.is_readable:
-            return _build_outcome(done, "failed", UNREADABLE.message)
+            return _build_outcome(done, "failed", choose_text(UNREADABLE.message, UNREADABLE.message_zh))
         recording = Recording(done.bucket, done.key, content.head.etag, content.head.size)
         choice = choose_for_recording(ctx, recording, content.head)
         may_submit = bool(choice.invalid) or self._limiter.acquire(done.bucket)
@@ -197,7 +206,7 @@ class Retrier:
         """Write transcripts that were removed again, from the paid job."""
         ctx = self._ctx.for_region(done.region)
         if has_own_transcripts(ctx, done):
-            return _build_outcome(done, "done", "its transcripts are there")
+            return _build_outcome(done, "done", _("its transcripts are there"))
         return self._reopen(ctx, done, done)
 
     def _reopen(self, ctx: Context, done: Receipt, changed: Receipt, job: Job | None = None) -> Outcome:
@@ -207,43 +216,48 @@ class Retrier:
             return self._describe(result)
         receipt = ctx.receipts(done.bucket).get_open(done.id)
         if receipt is None or receipt.job_id != changed.job_id:
-            return _build_outcome(changed, "in_progress", "another attempt continued")
+            return _build_outcome(changed, "in_progress", _("another attempt continued"))
         outcome = self._complete(ctx, receipt, job or _find_job(ctx, receipt))
         if outcome.outcome == "in_progress":
-            return _build_outcome(changed, "reopened", f"its job is paid for: {_BY_SWEEP}")
+            return _build_outcome(changed, "reopened", _(_PAID))
         return outcome
 
     def _describe(self, result: Result, *, refusals_before: int = 0) -> Outcome:
         """Build the outcome of a step of the functions."""
         refusal = self._watch.check_result(self._ctx, result, refusals_before=refusals_before)
+        reason = translate_reason(result.reason)
         name, detail = _OUTCOMES.get(result.status, (result.status.value, ""))
+        detail = _(detail) if detail else ""
         if result.status is Status.ALREADY_DONE and result.reason == FAILED.value:
-            name, detail = "failed", "another attempt has failed at this moment"
+            name, detail = "failed", _("another attempt has failed at this moment")
         if result.status is Status.WAITING:
             detail = self._describe_wait(result)
         if refusal:
-            name, detail = "refused", f"{refusal.message} {refusal.next_step}".strip()
+            name, detail = "refused", join_sentences(refusal.text, refusal.advice)
         elif result.status is Status.DEFERRED:
-            detail = f"{result.reason}: the sweep submits it"
-        return Outcome(result.bucket, result.key, name, detail or result.reason, result.job_id)
+            detail = _("{reason}: the sweep submits it", reason=reason)
+        return Outcome(result.bucket, result.key, name, detail or reason, result.job_id)
 
     def _describe_wait(self, result: Result) -> str:
         """Return why a recording waits, as its error object says."""
         waiting = self._ctx.receipts(result.bucket).get_waiting(result.receipt_id)
         error = read_error(self._ctx, waiting) if waiting else None
-        return f"{error.message} {error.next_step}" if error else result.reason
+        return join_sentences(error.text, error.advice) if error else translate_reason(result.reason)
 
 
 _OUTCOMES: dict[Status, tuple[str, str]] = {
     Status.SUBMITTED: ("submitted", ""),
     Status.DEFERRED: ("deferred", ""),
-    Status.REOPENED: ("reopened", f"its job is paid for: {_BY_SWEEP}"),
-    Status.TRANSCRIBED: ("transcribed", "written from the job that was paid for"),
+    Status.REOPENED: ("reopened", _PAID),
+    Status.TRANSCRIBED: ("transcribed", N_("written from the job that was paid for")),
     Status.ALREADY_DONE: ("done", ""),
-    Status.SUPERSEDED: ("in_progress", "other content was uploaded under its key, and has work of its own"),
+    Status.SUPERSEDED: (
+        "in_progress",
+        N_("other content was uploaded under its key, and has work of its own"),
+    ),
     Status.JOB_RUNNING: ("running", ""),
     Status.UNKNOWN_JOB: ("in_progress", ""),
-    Status.OBJECT_NOT_FOUND: ("unknown", "the object is not there any more"),
+    Status.OBJECT_NOT_FOUND: ("unknown", _NOT_THERE),
     Status.SKIPPED: ("missing", ""),
 }
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cli.language import _, choose_text
 from cli.operate.times import format_time
 from cli.operate.workspace import Workspace
 from shared.errors import CloudError, NotFound, RequestRejected
@@ -32,7 +33,7 @@ class Row(NamedTuple):
 
     `since_s` is when the state began: for `open` when the work was due. `seconds` of speech were billed; None if not
     known. `note`, `code` and `next_step` say why it is not done. `next_at_s` is when it is tried again by itself.
-    `receipt` is None if it was not read, or cannot be.
+    `receipt` is None if it was not read, or cannot be. `cloud_message` is what the cloud said about `code`.
     """
 
     bucket: str
@@ -46,6 +47,7 @@ class Row(NamedTuple):
     next_step: str = ""
     next_at_s: float = 0.0
     receipt: Receipt | None = None
+    cloud_message: str = ""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -157,14 +159,14 @@ def build_open_row(workspace: Workspace, receipt: Receipt) -> Row:
     """Build the row of an open receipt. One request if its submit was refused, for the reason."""
     row = build_row(receipt, OPEN, receipt.waits_since_s or receipt.created_s)
     if receipt.state is SUBMITTED:
-        return row._replace(note=f"job {receipt.job_id} was submitted")
+        return row._replace(note=_("job {job_id} was submitted", job_id=receipt.job_id))
     if receipt.state is not DEFERRED:
-        return row._replace(note="it is being submitted")
+        return row._replace(note=_("it is being submitted"))
     if not receipt.refusals:
-        return row._replace(note="no job yet: it is submitted when the speech queue has room")
+        return row._replace(note=_("no job yet: it is submitted when the speech queue has room"))
     refused = add_error(workspace, row, receipt)
     code = receipt.refusal_code or refused.code
-    note = refused.note or "The speech service refused it."
+    note = refused.note or _("The speech service refused it.")
     return refused._replace(code=code, note=note, next_at_s=receipt.retry_at_s)
 
 
@@ -178,8 +180,29 @@ def add_error(workspace: Workspace, row: Row, receipt: Receipt) -> Row:
     try:
         error = read_error_object(workspace, receipt)
     except RequestRejected as rejected:
-        return row._replace(note=f"the error object cannot be read: {rejected}")
+        return row._replace(note=_("the error object cannot be read: {error}", error=rejected))
     if error is None:
         return row
-    note, code, next_step = (str(error.get(name) or "") for name in ("message", "code", "next_step"))
-    return row._replace(note=note, code=code, next_step=next_step)
+    note, code, next_step, cloud_message = (
+        get_error_text(error, name) for name in ("message", "code", "next_step", "cloud_message")
+    )
+    return row._replace(note=note, code=code, next_step=next_step, cloud_message=cloud_message)
+
+
+def get_error_text(error: Mapping[str, Any], name: str) -> str:
+    """Return a member of an error object, in the language of the command if it has that; "" if it has none."""
+    english, chinese = (str(error.get(member) or "") for member in (name, f"{name}_zh"))
+    return choose_text(english, chinese)
+
+
+def describe_code(code: str, cloud_message: str) -> str:
+    """Put the cloud's code and its own message together; "" without both."""
+    if code and cloud_message and code != cloud_message:
+        return _("{code}: {message}", code=code, message=cloud_message.rstrip(". "))
+    return code or cloud_message.rstrip(". ")
+
+
+def add_code(message: str, code: str, cloud_message: str = "") -> str:
+    """Add code and message of the cloud to a sentence: `It failed (Code: reason)`, without a full stop."""
+    sentence, cause = message.rstrip(".。"), describe_code(code, cloud_message)
+    return _("{sentence} ({cause})", sentence=sentence, cause=cause) if cause else sentence

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 
+from cli.language import _
 from cli.operate.row import (
     DONE,
     FAILED,
@@ -46,7 +47,6 @@ __all__ = [
     "RowReader",
     "read_failed",
 ]
-
 MAX_CLOSED_READ = 1000  # closed receipts that are read to find those below a prefix that failed or are done
 MAX_UNINDEXED_READ = 200  # closed receipts of before there was an index
 MAX_MINUTES_ENTRIES = 5000  # of the index, for the minutes of recordings below a prefix
@@ -231,7 +231,7 @@ class _BucketReader:
         """Read the receipts of what the index calls failed, as far as they still are."""
         candidates = [entry for entry in entries if entry.name not in taken]
         newest: dict[_Name, Row] = {}
-        for _, row in run_in_parallel(self._remember(FAILED, self._read_failed_row), candidates):
+        for _entry, row in run_in_parallel(self._remember(FAILED, self._read_failed_row), candidates):
             if row and row.name not in taken:
                 newest[row.name] = _choose_newer(row, newest.get(row.name))
         return newest
@@ -362,7 +362,7 @@ class _BucketReader:
         return [*(row for row in rows.values() if row.state == FAILED), *shown]
 
     def _iter_closed(self, entries: list[Entry]) -> Iterator[Row | None]:
-        for _, row in run_in_parallel(self._remember("closed", self._read_closed_row), entries):
+        for _entry, row in run_in_parallel(self._remember("closed", self._read_closed_row), entries):
             yield row
 
     def _read_closed_row(self, entry: Entry) -> Row | None:
@@ -387,8 +387,8 @@ class _BucketReader:
 
 
 def _unreadable_row(entry: Entry, state: str, error: InvalidReceipt) -> Row:
-    note = f"its receipt cannot be read: {error}"
-    return Row(entry.bucket, entry.key, state, entry.receipt_id, entry.modified_s, note=note)
+    note = _("its receipt cannot be read: {error}", error=error)
+    return Row(*entry.name, state, entry.receipt_id, entry.modified_s, note=note)
 
 
 def _choose_newer(row: Row, other: Row | None) -> Row:

@@ -6,27 +6,28 @@ from enum import Enum
 from typing import NamedTuple
 
 from cli.errors import OperatorError
+from cli.language import N_, _
 from shared.recordings.receipt import MAX_SORTABLE_BYTES, sortable_key
 
 
 class Kind(Enum):
-    """What an object is. The values are for people and programs."""
+    """What an object is. The values are names in JSON; on the screen they are translated."""
 
-    RECORDING = "recording"
-    SIDECAR = "sidecar"
-    TRANSCRIPT = "transcript"
-    ERROR = "error object"
-    LINK = "page of a link"
-    NOTICE = "notice"
-    RAW = "raw result"
-    INDEX = "entry of the index"
-    CURSOR = "position of a sweep"
-    MARK = "mark of an earlier forget"
-    PAGE = "page on this machine"
-    OPEN = "open receipt"
-    WAITING = "waiting receipt"
-    CLAIM = "claim"
-    DONE = "closed receipt"
+    RECORDING = N_("recording")
+    SIDECAR = N_("sidecar")
+    TRANSCRIPT = N_("transcript")
+    ERROR = N_("error object")
+    LINK = N_("page of a link")
+    NOTICE = N_("notice")
+    RAW = N_("raw result")
+    INDEX = N_("entry of the index")
+    CURSOR = N_("position of a sweep")
+    MARK = N_("mark of an earlier forget")
+    PAGE = N_("page on this machine")
+    OPEN = N_("open receipt")
+    WAITING = N_("waiting receipt")
+    CLAIM = N_("claim")
+    DONE = N_("closed receipt")
 
     @property
     def is_receipt(self) -> bool:
@@ -54,10 +55,10 @@ class Selector(NamedTuple):
         try:
             argument.encode()
         except UnicodeEncodeError:
-            raise OperatorError("a KEY is not UTF-8, as every key is") from None
+            raise OperatorError(_("a KEY is not UTF-8, as every key is")) from None
         if not argument:
             raise OperatorError(
-                "a KEY is empty: name a recording, such as calls/a.mp3, or a folder, such as calls/"
+                _("a KEY is empty: name a recording, such as calls/a.mp3, or a folder, such as calls/")
             )
         return cls(argument, argument.endswith("/"))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cli.errors import OperatorError
+from cli.language import _, translate
 from cli.operate.row import read_error_object
 from cli.operate.workspace import Workspace, run_in_parallel
 from cli.output import escape_line
@@ -85,9 +87,23 @@ def check_key(key: str) -> None:
     try:
         key.encode()
     except UnicodeEncodeError:
-        raise OperatorError("KEY is not UTF-8, as every key is") from None
+        raise OperatorError(_("KEY is not UTF-8, as every key is")) from None
     if not key:
-        raise OperatorError("KEY is empty: name a recording, such as calls/a.mp3")
+        raise OperatorError(_("KEY is empty: name a recording, such as calls/a.mp3"))
+
+
+def find_similar(key: str, keys: Sequence[str]) -> list[str]:
+    """Return the keys that are most like one, at most MAX_SUGGESTIONS.
+
+    First those that differ in upper and lower case only, then similar ones, then those that have its name in them.
+    """
+    folded = key.casefold()
+    by_folded = {each.casefold(): each for each in reversed(keys)}
+    same = [each for each in keys if each.casefold() == folded]
+    close = [by_folded[each] for each in get_close_matches(folded, by_folded, MAX_SUGGESTIONS)]
+    name = folded.rpartition("/")[2]
+    parts = [each for each in keys if name and name in each.casefold()]
+    return list(islice(dict.fromkeys((*same, *close, *parts)), MAX_SUGGESTIONS))
 
 
 def read_facts(workspace: Workspace, bucket: str, key: str) -> Facts:
@@ -125,7 +141,7 @@ class _FactsReader:
 
     def _run(self, *steps: Callable[[], Any]) -> list[Any]:
         """Run steps at the same time."""
-        return [result for _, result in run_in_parallel(lambda step: step(), steps)]
+        return [result for _step, result in run_in_parallel(lambda step: step(), steps)]
 
     def _find_head(self) -> tuple[ObjectMetadata | None, str]:
         """Return what COS says about the object, from the listing if it does not show the object itself."""
@@ -197,16 +213,23 @@ class _FactsReader:
         keys = [
             item.key for item in page.objects if not check_skipped(self._settings, self._bucket, item.key)
         ]
-        close = get_close_matches(self._key, keys, MAX_SUGGESTIONS)
-        text = f"{self._key} is not known: {self._bucket} has no such object, and there is no receipt of it"
-        hint = f"Like it are: {', '.join(close)}" if close else "Keys are exact, also in upper and lower case"
-        return escape_line(f"{text}. {hint}")
+        similar = find_similar(self._key, keys)
+        hint = _("Keys are exact, also in upper and lower case")
+        if similar:
+            hint = _("Like it are: {keys}", keys=_(", ").join(similar))
+        text = _(
+            "{key} is not known: {bucket} has no such object, and there is no receipt of it. {hint}",
+            key=self._key,
+            bucket=self._bucket,
+            hint=hint,
+        )
+        return escape_line(text)
 
     def _describe_skipped(self, head: ObjectMetadata | None) -> str:
         skipped = check_skipped(self._settings, self._bucket, self._key)
         if skipped is None and head:
             skipped = check_skipped_by_metadata(self._settings, self._bucket, self._key, head)
-        return skipped.reason if skipped else ""
+        return translate(skipped.reason) if skipped else ""
 
     def _is_forgotten(self, head: ObjectMetadata) -> bool:
         return is_forgotten(

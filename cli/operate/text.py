@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.language import _, is_chinese
 from cli.output import escape_line
 
 INDENT = 2
@@ -25,13 +26,28 @@ def print_indented(console: Console, text: str, indent: int = INDENT, style: str
     print_block(console, Padding(Text(escape_line(text), style), (0, 0, 0, indent)))
 
 
+def join_sentences(*sentences: str) -> str:
+    """Put whole sentences one after the other; empty ones are left out."""
+    return ("" if is_chinese() else " ").join(filter(None, sentences))
+
+
+def join_clauses(texts: Iterable[str]) -> str:
+    """Join parts of a sentence that have commas of their own."""
+    return ("；" if is_chinese() else "; ").join(texts)
+
+
+def end_sentence(text: str) -> str:
+    """Put a full stop after a text."""
+    return _("{text}.", text=text.rstrip("。"))
+
+
 def print_columns(console: Console, rows: Iterable[Sequence[str]], indent: int = INDENT) -> None:
     """Print rows in columns: the last is folded inside its own, the others are as wide as they need to be."""
     lines = list(rows)
     if not lines:
         return
     table = Table.grid(padding=(0, INDENT, 0, 0))
-    for _ in lines[0][:-1]:
+    for _column in lines[0][:-1]:
         table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for line in lines:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 
 from cli.config import CliContext
-from cli.operate.row import DONE, FAILED, WAITING
+from cli.language import _, is_chinese
+from cli.operate.row import DONE, FAILED, WAITING, get_error_text
 from cli.operate.story import Story, tell_story
 from cli.operate.story_events import format_bytes
 from cli.operate.story_reader import check_key, read_facts
-from cli.operate.text import INDENT, print_columns, print_indented, print_line
+from cli.operate.text import INDENT, join_sentences, print_columns, print_indented, print_line
 from cli.operate.times import format_time
 from cli.operate.workspace import Workspace, open_workspace
 from cli.output import print_json
@@ -55,34 +58,42 @@ def print_story(console: Console, story: Story, output_bucket: str) -> None:
     """Print a story for people, readable on 80 columns."""
     facts, verdict = story.facts, story.verdict
     print_line(console, facts.key, "bold")
-    state = verdict.state.replace("_", " ")
-    print_line(console, f"{state}, in {facts.bucket}", _STYLES.get(verdict.state, ""))
+    state = _("{state}, in {bucket}", state=verdict.state_name, bucket=facts.bucket)
+    print_line(console, state, _STYLES.get(verdict.state, ""))
     print_indented(console, verdict.summary)
-    _print_heading(console, "What happened (UTC)")
-    print_columns(console, [(_format_time(at_s), event, detail) for at_s, event, detail in story.events])
+    _print_heading(console, _("What happened (UTC)"))
+    print_columns(console, [(_format_time(each.at_s), each.name, each.text) for each in story.events])
     if facts.error:
-        _print_heading(console, "The error object")
-        for name in ("message", "message_zh", "next_step", "next_step_zh"):
-            if text := facts.error.get(name):
-                print_indented(console, str(text))
+        _print_heading(console, _("The error object"))
+        for text in _list_error_texts(facts.error):
+            print_indented(console, text)
         pairs = [(name, str(facts.error.get(name) or "")) for name in _ERROR_MEMBERS]
         print_columns(console, [pair for pair in pairs if pair[1]])
     if facts.outputs:
         is_own = facts.error or (facts.current and facts.current.place == DONE)
-        what = "What is written" if is_own else "What is there of an earlier upload"
-        _print_heading(console, f"{what}, in {output_bucket}")
+        heading = _("What is written, in {bucket}", bucket=output_bucket)
+        if not is_own:
+            heading = _("What is there of an earlier upload, in {bucket}", bucket=output_bucket)
+        _print_heading(console, heading)
         for item in facts.outputs:
             print_line(console, f"{' ' * INDENT}{item.key}  {format_bytes(item.size)}")
     if facts.unread_notices:
-        print_indented(console, f"{facts.unread_notices:,} more open notices were not looked at.")
-    _print_heading(console, "What happens next")
+        text = _("{number:,} more open notices were not looked at.", number=facts.unread_notices)
+        print_indented(console, text)
+    _print_heading(console, _("What happens next"))
     at = format_time(verdict.at_s)
-    print_indented(
-        console, f"{verdict.what} Latest time: {at}." if at and at not in verdict.what else verdict.what
-    )
+    latest = _("Latest time: {time}.", time=at) if at and at not in verdict.what else ""
+    print_indented(console, join_sentences(verdict.what, latest))
     if verdict.to_do:
-        _print_heading(console, "What you can do")
+        _print_heading(console, _("What you can do"))
         print_indented(console, verdict.to_do)
+
+
+def _list_error_texts(error: Mapping[str, Any]) -> list[str]:
+    """Return message and next step of an error object: in both languages, in Chinese only the Chinese ones."""
+    languages = ("",) if is_chinese() else ("", "_zh")
+    names = [f"{name}{language}" for name in ("message", "next_step") for language in languages]
+    return [text for text in (get_error_text(error, name) for name in names) if text]
 
 
 def _print_heading(console: Console, text: str) -> None:

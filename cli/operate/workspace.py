@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -10,8 +10,10 @@ from typing import TypeVar
 
 from cli.config import TOKEN_NAME, CliContext, Commands
 from cli.errors import OperatorError
+from cli.language import _
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK
+from cli.operate.text import end_sentence, join_sentences
 from cli.output import escape_line
 from cli.policy.permissions import FUNCTIONS, load_settings_without_notices
 from cli.rules.loader import load_context_rules
@@ -57,11 +59,18 @@ class Workspace:
         buckets = self.settings.input_buckets
         if name and name not in buckets:
             raise OperatorError(
-                f"{escape_line(name)} is not in INPUT_BUCKETS, which has {', '.join(buckets)}"
+                _(
+                    "{name} is not in INPUT_BUCKETS, which has {buckets}",
+                    name=escape_line(name),
+                    buckets=_(", ").join(buckets),
+                )
             )
         if not name and len(buckets) > 1:
             raise OperatorError(
-                f"INPUT_BUCKETS has several buckets: say which one with --bucket {' or '.join(buckets)}"
+                _(
+                    "INPUT_BUCKETS has several buckets: say which one with --bucket {buckets}",
+                    buckets=_(" or ").join(buckets),
+                )
             )
         return name or buckets[0]
 
@@ -70,18 +79,24 @@ class Workspace:
         advice = ""
         endpoint = self.settings.cloud_endpoint
         if error.code in _NETWORK_CODES:
-            local = f"nothing answers at {endpoint} (CLOUD_ENDPOINT): start `scribe local`"
-            advice = f". {local}" if endpoint else ". Check the network of this machine"
+            advice = _("Check the network of this machine")
+            if endpoint:
+                advice = _(
+                    "nothing answers at {endpoint} (CLOUD_ENDPOINT): start `scribe local`", endpoint=endpoint
+                )
         elif error.code in _KEY_CODES:
-            advice = (
-                ". The id and the secret of the key do not belong together, or the clock of this machine is wrong: "
-                f"check TENCENT_SECRET_ID and TENCENT_SECRET_KEY in {self.commands.env_file}"
+            advice = _(
+                "The id and the secret of the key do not belong together, or the clock of this machine is wrong: "
+                "check TENCENT_SECRET_ID and TENCENT_SECRET_KEY in {env_file}",
+                env_file=self.commands.env_file,
             )
         elif error.status in _DENIED_STATUSES:
-            advice = (
-                f". `{self.commands.line('policy', 'operator')}` prints what the key of the account needs"
+            advice = _(
+                "`{command}` prints what the key of the account needs",
+                command=self.commands.line("policy", "operator"),
             )
-        return OperatorError(escape_line(f"{error}{advice}"))
+        text = join_sentences(end_sentence(str(error)), advice) if advice else str(error)
+        return OperatorError(escape_line(text))
 
 
 def open_workspace(context: CliContext) -> Workspace:
@@ -123,8 +138,3 @@ def run_in_parallel(
     with ThreadPoolExecutor(workers) as pool:
         while batch := list(islice(iterator, workers * 4)):
             yield from zip(batch, pool.map(work, batch), strict=True)
-
-
-def join_words(words: Sequence[str]) -> str:
-    """Join names for a sentence: `a, b and c`."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -13,6 +13,7 @@ from cli.cloud.client import ApiClient, get_caller_identity
 from cli.cloud.hints import add_hint, error_hints
 from cli.config import CliContext
 from cli.errors import OperatorError
+from cli.language import _
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
 from cli.output import escape_markup, print_json
@@ -51,7 +52,13 @@ def policy(console: Console, stderr: Console, options: PolicyOptions, context: C
     Raises OperatorError for an unknown name, invalid settings, or (with `create_role`) a rejected request.
     """
     if options.name and options.name not in NAMES:
-        raise OperatorError(f"unknown policy {options.name!r}; the policies are {', '.join(NAMES)}")
+        raise OperatorError(
+            _(
+                "unknown policy {name}; the policies are {names}",
+                name=repr(options.name),
+                names=_(", ").join(NAMES),
+            )
+        )
     config = context.load_config()
     manifest = load_manifest(context.folder, {**_ANY_TOKEN, **config}, context.env_file)
     if options.create_role:
@@ -72,29 +79,41 @@ def _build_policies(manifest: Manifest, uin: str) -> Iterator[_NamedPolicy]:
     for key in FUNCTIONS:
         scope = scope_for_function(manifest, key, uin)
         reasons = _list_reasons(grants_for(key, scope))
-        title = f"{manifest.functions[key].role}, the role of {key}"
+        title = _("{role}, the role of {function}", role=manifest.functions[key].role, function=key)
         yield _NamedPolicy(key, title, function_policy(key, scope), reasons)
     scope = scope_for_function(manifest, FUNCTIONS[0], uin)
     yield _NamedPolicy(
         DEPLOYER,
-        "for the key that runs scribe deploy, doctor and remove",
+        _("for the key that runs scribe deploy, doctor and remove"),
         deployer_policy(scope, manifest.functions.values()),
     )
     yield _NamedPolicy(
         ROLE_ADMIN,
-        "in addition, for the key that runs scribe policy --create-role: amounts to full control of the account",
+        _(
+            "in addition, for the key that runs scribe policy --create-role: amounts to full control of the account"
+        ),
         role_admin_policy(),
     )
     yield _NamedPolicy(
         OPERATOR,
-        "for the key that runs the commands of every day: list, why, retry, backfill, forget, cost, open, link",
+        _(
+            "for the key that runs the commands of every day: list, why, retry, backfill, forget, cost, open, link"
+        ),
         operator_policy(scope),
         _list_reasons(operator_grants(scope)),
     )
 
 
 def _list_reasons(grants: Iterable[Grant]) -> tuple[str, ...]:
-    return tuple(f"{grant.action} on {grant.on.value}: {grant.reason}" for grant in grants)
+    return tuple(
+        _(
+            "{action} on {resource}: {reason}",
+            action=grant.action,
+            resource=_(grant.on.value),
+            reason=_(grant.reason),
+        )
+        for grant in grants
+    )
 
 
 def _create_client(config: Mapping[str, str], manifest: Manifest, context: CliContext) -> ApiClient:
@@ -113,7 +132,11 @@ def _get_account_uin(
     except OperatorError as error:
         reason = add_hint(error, context.commands)
         stderr.print(
-            f"Replace {UNKNOWN_UIN} by the id of the account, which could not be read: {reason}",
+            _(
+                "Replace {placeholder} by the id of the account, which could not be read: {reason}",
+                placeholder=UNKNOWN_UIN,
+                reason=reason,
+            ),
             soft_wrap=True,
             markup=False,
         )
@@ -123,26 +146,29 @@ def _get_account_uin(
 def _create_roles(console: Console, name: str, manifest: Manifest, api: ApiClient) -> None:
     if name in {DEPLOYER, ROLE_ADMIN, OPERATOR}:
         raise OperatorError(
-            f"{name} is not a role but the policy of a user: print it and attach it to their user in the CAM console"
+            _(
+                "{name} is not a role but the policy of a user: print it and attach it to their user in the CAM "
+                "console",
+                name=name,
+            )
         )
     uin = get_caller_identity(api).owner_uin
     cam = CamClient(api)
     for key in [name] if name else FUNCTIONS:
         role_name = manifest.functions[key].role
         changed = cam.ensure_role(role_name, function_policy(key, scope_for_function(manifest, key, uin)))
-        console.print(
-            f"{escape_markup(role_name)}: {'created or updated' if changed else 'unchanged'}", soft_wrap=True
-        )
+        text = _("{role}: created or updated") if changed else _("{role}: unchanged")
+        console.print(text.format(role=escape_markup(role_name)), soft_wrap=True)
         role = cam.get_role(role_name)
         others = [policy for policy in role.policies if policy != role_name] if role else []
         if others:
-            console.print(
-                f"  other policies of the role, unchanged: {escape_markup(', '.join(others))}", soft_wrap=True
-            )
+            text = _("other policies of the role, unchanged: {names}", names=_(", ").join(others))
+            console.print(f"  {escape_markup(text)}", soft_wrap=True)
 
 
 def _print_policy(console: Console, printed: _NamedPolicy) -> None:
-    console.print(f"[bold]{printed.name}[/]: {escape_markup(printed.title)}", soft_wrap=True)
+    heading = _("{name}: {title}", name=f"[bold]{printed.name}[/]", title=escape_markup(printed.title))
+    console.print(heading, soft_wrap=True)
     for reason in printed.reasons:
         console.print(f"  {escape_markup(reason)}", soft_wrap=True)
     print_json(console, printed.document)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from cli.language import _
+
 _RESOURCE_PARTS = 6
 
 
@@ -20,7 +22,7 @@ class Permission:
 
     def __str__(self) -> str:
         """Format it for messages."""
-        return f"{self.action} on {self.resource}"
+        return _("{action} on {resource}", action=self.action, resource=self.resource)
 
 
 def allowed_permissions(document: Mapping[str, Any]) -> frozenset[Permission]:

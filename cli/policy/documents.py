@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cli.errors import OperatorError
+from cli.language import _
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
 from cli.policy.operator import OPERATOR, operator_permissions
@@ -98,8 +99,13 @@ def _build_document(name: str, permissions: Iterable[Permission]) -> dict[str, A
     }
     if (length := len(serialize_document(document))) > MAX_DOCUMENT_LENGTH:
         raise PolicyTooLong(
-            f"the policy for {name} has {length:,} characters, and CAM accepts {MAX_DOCUMENT_LENGTH:,}: one deployment "
-            "cannot have this many INPUT_BUCKETS. Set OUTPUT_BUCKET if it is empty, or deploy twice, each time with "
-            "some of the buckets and another SCRIBE_STAGE"
+            _(
+                "the policy for {name} has {length} characters, and CAM accepts {limit}: one deployment cannot have "
+                "this many INPUT_BUCKETS. Set OUTPUT_BUCKET if it is empty, or deploy twice, each time with some of "
+                "the buckets and another SCRIBE_STAGE",
+                name=name,
+                length=f"{length:,}",
+                limit=f"{MAX_DOCUMENT_LENGTH:,}",
+            )
         )
     return document

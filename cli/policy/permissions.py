@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from cli.language import N_
 from cli.manifest.models import FunctionSpec, Manifest
 from cli.policy.diff import Permission
 from cli.redaction import is_target_variable
@@ -161,24 +162,24 @@ def _parse_appid(bucket: str) -> str:
 
 
 class ResourceKind(Enum):
-    """What an action is done to."""
+    """What an action is done to. The values are for people."""
 
-    RECORDING = "recordings"
-    SIDECAR = "sidecars"
-    INPUT_LISTING = "the list of an input bucket"
-    OPEN = "open receipts"
-    DONE = "done receipts"
-    CLAIM = "claims"
-    WAITING = "receipts of archived recordings"
-    STATE = "everything below the state prefix"
-    STATE_BUCKET = "the output bucket"
-    OUTPUT_LISTING = "the list of the output bucket"
-    TRANSCRIPT = "transcripts and error objects"
-    SPEECH = "the speech service of the input bucket"
-    NOTICES = "notices"
-    INDEX = "the index of recordings"
-    HOT_WORDS = "lists of templates with hot words"
-    CI_ROLE = "the role of the speech service"
+    RECORDING = N_("recordings")
+    SIDECAR = N_("sidecars")
+    INPUT_LISTING = N_("the list of an input bucket")
+    OPEN = N_("open receipts")
+    DONE = N_("done receipts")
+    CLAIM = N_("claims")
+    WAITING = N_("receipts of archived recordings")
+    STATE = N_("everything below the state prefix")
+    STATE_BUCKET = N_("the output bucket")
+    OUTPUT_LISTING = N_("the list of the output bucket")
+    TRANSCRIPT = N_("transcripts and error objects")
+    SPEECH = N_("the speech service of the input bucket")
+    NOTICES = N_("notices")
+    INDEX = N_("the index of recordings")
+    HOT_WORDS = N_("lists of templates with hot words")
+    CI_ROLE = N_("the role of the speech service")
 
 
 _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
@@ -205,7 +206,8 @@ _RESOURCES: dict[ResourceKind, Callable[[ResourceScope], tuple[str, ...]]] = {
 class Grant:
     """A function may call this action on this kind of resource.
 
-    `jobs_path` is set if only that form of the speech API needs it; `notices` if only a deployment with targets does.
+    `reason` is an English text, which is translated where it is printed. `jobs_path` is set if only that form of the
+    speech API needs it; `notices` if only a deployment with targets does.
     """
 
     function: str
@@ -222,138 +224,188 @@ class Grant:
 
 _ON = ResourceKind
 TABLE = (
-    Grant("upload", "cos:HeadObject", _ON.RECORDING, "size, ETag and options of the recording"),
-    Grant("upload", "cos:GetObject", _ON.SIDECAR, "options of the recording"),
-    Grant("upload", "cos:GetObject", _ON.DONE, "whether this content was transcribed before"),
-    Grant("upload", "cos:PutObject", _ON.OPEN, "the receipt, before a job costs anything; then the job's id"),
-    Grant("upload", "cos:GetObject", _ON.OPEN, "whether the receipt belongs to this attempt"),
+    Grant("upload", "cos:HeadObject", _ON.RECORDING, N_("size, ETag and options of the recording")),
+    Grant("upload", "cos:GetObject", _ON.SIDECAR, N_("options of the recording")),
+    Grant("upload", "cos:GetObject", _ON.DONE, N_("whether this content was transcribed before")),
     Grant(
-        "upload", "cos:DeleteObject", _ON.OPEN, "closes the receipt of a recording that cannot be submitted"
+        "upload", "cos:PutObject", _ON.OPEN, N_("the receipt, before a job costs anything; then the job's id")
     ),
-    Grant("upload", "cos:PutObject", _ON.DONE, "closes the receipt of a recording that cannot be submitted"),
+    Grant("upload", "cos:GetObject", _ON.OPEN, N_("whether the receipt belongs to this attempt")),
     Grant(
-        "upload", "cos:PutObject", _ON.TRANSCRIPT, "the error object of a recording that cannot be submitted"
+        "upload",
+        "cos:DeleteObject",
+        _ON.OPEN,
+        N_("closes the receipt of a recording that cannot be submitted"),
     ),
     Grant(
-        "upload", "cos:HeadObject", _ON.TRANSCRIPT, "whether a recording uploaded again has its transcripts"
+        "upload", "cos:PutObject", _ON.DONE, N_("closes the receipt of a recording that cannot be submitted")
     ),
-    Grant("upload", "cos:DeleteObject", _ON.TRANSCRIPT, "transcripts of earlier content under the same key"),
-    Grant("upload", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "how to claim a recording in that bucket"),
-    Grant("upload", "cos:PutObject", _ON.CLAIM, "only one of several events submits, in a versioned bucket"),
-    Grant("upload", "cos:DeleteObject", _ON.CLAIM, "the claim of an event that gives up"),
-    Grant("upload", "cos:GetObject", _ON.WAITING, "whether an archived recording was reported already"),
-    Grant("upload", "cos:PutObject", _ON.WAITING, "the receipt of an archived recording"),
-    Grant("upload", "cos:DeleteObject", _ON.WAITING, "the archived recording was restored"),
+    Grant(
+        "upload",
+        "cos:PutObject",
+        _ON.TRANSCRIPT,
+        N_("the error object of a recording that cannot be submitted"),
+    ),
+    Grant(
+        "upload",
+        "cos:HeadObject",
+        _ON.TRANSCRIPT,
+        N_("whether a recording uploaded again has its transcripts"),
+    ),
+    Grant(
+        "upload", "cos:DeleteObject", _ON.TRANSCRIPT, N_("transcripts of earlier content under the same key")
+    ),
+    Grant(
+        "upload", "cos:GetBucketVersioning", _ON.STATE_BUCKET, N_("how to claim a recording in that bucket")
+    ),
+    Grant(
+        "upload", "cos:PutObject", _ON.CLAIM, N_("only one of several events submits, in a versioned bucket")
+    ),
+    Grant("upload", "cos:DeleteObject", _ON.CLAIM, N_("the claim of an event that gives up")),
+    Grant("upload", "cos:GetObject", _ON.WAITING, N_("whether an archived recording was reported already")),
+    Grant("upload", "cos:PutObject", _ON.WAITING, N_("the receipt of an archived recording")),
+    Grant("upload", "cos:DeleteObject", _ON.WAITING, N_("the archived recording was restored")),
     Grant(
         "upload",
         "cos:PutObject",
         _ON.INDEX,
-        "the entry of a failed recording; what a job may use of the budget",
+        N_("the entry of a failed recording; what a job may use of the budget"),
     ),
     Grant(
         "upload",
         "cos:DeleteObject",
         _ON.INDEX,
-        "the recording is submitted once more, or the budget has no room",
+        N_("the recording is submitted once more, or the budget has no room"),
     ),
     Grant(
         "upload",
         "cos:GetObject",
         _ON.INDEX,
-        "whether the recording was forgotten, or the budget's warning given",
+        N_("whether the recording was forgotten, or the budget's warning given"),
     ),
-    Grant("upload", "cos:GetObject", _ON.HOT_WORDS, "which template has the hot words of the recording"),
-    Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, "submits the job"),
-    Grant("upload", "cam:PassRole", _ON.CI_ROLE, "the job runs with that role (CI document 1045/73385)"),
-    Grant("callback", "ci:DescribeAsrJob", _ON.SPEECH, "the state and result of the notified job"),
-    Grant("callback", "cos:GetObject", _ON.OPEN, "the receipt of the job"),
-    Grant("callback", "cos:GetObject", _ON.DONE, "whether the job is finished already"),
-    Grant("callback", "cos:HeadObject", _ON.RECORDING, "whether the recording still has the same content"),
+    Grant("upload", "cos:GetObject", _ON.HOT_WORDS, N_("which template has the hot words of the recording")),
+    Grant("upload", "ci:CreateAsrJobs", _ON.SPEECH, N_("submits the job")),
+    Grant("upload", "cam:PassRole", _ON.CI_ROLE, N_("the job runs with that role (CI document 1045/73385)")),
+    Grant("callback", "ci:DescribeAsrJob", _ON.SPEECH, N_("the state and result of the notified job")),
+    Grant("callback", "cos:GetObject", _ON.OPEN, N_("the receipt of the job")),
+    Grant("callback", "cos:GetObject", _ON.DONE, N_("whether the job is finished already")),
+    Grant(
+        "callback", "cos:HeadObject", _ON.RECORDING, N_("whether the recording still has the same content")
+    ),
     Grant(
         "callback",
         "cos:GetObject",
         _ON.SIDECAR,
-        "options of a recording uploaded again while its job was running",
+        N_("options of a recording uploaded again while its job was running"),
     ),
     Grant(
-        "callback", "cos:GetBucket", _ON.OUTPUT_LISTING, "whether the recording had other content in between"
+        "callback",
+        "cos:GetBucket",
+        _ON.OUTPUT_LISTING,
+        N_("whether the recording had other content in between"),
     ),
-    Grant("callback", "cos:PutObject", _ON.TRANSCRIPT, "the transcripts, or the error object"),
+    Grant("callback", "cos:PutObject", _ON.TRANSCRIPT, N_("the transcripts, or the error object")),
     Grant(
-        "callback", "cos:DeleteObject", _ON.TRANSCRIPT, "an error object, or words, that are no longer true"
+        "callback",
+        "cos:DeleteObject",
+        _ON.TRANSCRIPT,
+        N_("an error object, or words, that are no longer true"),
     ),
-    Grant("callback", "cos:HeadObject", _ON.TRANSCRIPT, "whether Scribe wrote the transcript beside its own"),
-    Grant("callback", "cos:PutObject", _ON.DONE, "closes the receipt"),
-    Grant("callback", "cos:DeleteObject", _ON.OPEN, "closes the receipt"),
-    Grant("callback", "cos:PutObject", _ON.INDEX, "the entry of a finished job, or of a failed recording"),
+    Grant(
+        "callback", "cos:HeadObject", _ON.TRANSCRIPT, N_("whether Scribe wrote the transcript beside its own")
+    ),
+    Grant("callback", "cos:PutObject", _ON.DONE, N_("closes the receipt")),
+    Grant("callback", "cos:DeleteObject", _ON.OPEN, N_("closes the receipt")),
+    Grant(
+        "callback", "cos:PutObject", _ON.INDEX, N_("the entry of a finished job, or of a failed recording")
+    ),
     Grant(
         "callback",
         "cos:DeleteObject",
         _ON.INDEX,
-        "a late result of a failed recording; what the job was to use of the budget",
+        N_("a late result of a failed recording; what the job was to use of the budget"),
     ),
-    Grant("callback", "cos:DeleteObject", _ON.CLAIM, "the claims on the closed receipt"),
+    Grant("callback", "cos:DeleteObject", _ON.CLAIM, N_("the claims on the closed receipt")),
     # A recording that was replaced can come back while its receipt is being closed: then it gets a new one.
-    Grant("callback", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
-    Grant("callback", "cos:PutObject", _ON.CLAIM, "same as upload"),
-    Grant("callback", "cos:PutObject", _ON.OPEN, "leaves a retry to the sweep"),
-    Grant("sweep", "cos:GetBucket", _ON.OUTPUT_LISTING, "lists the open receipts"),
-    Grant("sweep", "cos:GetBucket", _ON.INPUT_LISTING, "finds recordings whose event was lost"),
+    Grant("callback", "cos:GetBucketVersioning", _ON.STATE_BUCKET, N_("same as upload")),
+    Grant("callback", "cos:PutObject", _ON.CLAIM, N_("same as upload")),
+    Grant("callback", "cos:PutObject", _ON.OPEN, N_("leaves a retry to the sweep")),
+    Grant("sweep", "cos:GetBucket", _ON.OUTPUT_LISTING, N_("lists the open receipts")),
+    Grant("sweep", "cos:GetBucket", _ON.INPUT_LISTING, N_("finds recordings whose event was lost")),
     # All parts of the state folder in one resource: named one by one, those of ten buckets would not fit into a policy.
     Grant(
-        "sweep", "cos:GetObject", _ON.STATE, "receipts, claims, cursors, and the raw text of a forgotten job"
+        "sweep",
+        "cos:GetObject",
+        _ON.STATE,
+        N_("receipts, claims, cursors, and the raw text of a forgotten job"),
     ),
-    Grant("sweep", "cos:PutObject", _ON.STATE, "receipts, claims of dead attempts, cursors"),
+    Grant("sweep", "cos:PutObject", _ON.STATE, N_("receipts, claims of dead attempts, cursors")),
     Grant(
-        "sweep", "cos:DeleteObject", _ON.STATE, "closed receipts, their claims, cursors of a complete round"
+        "sweep",
+        "cos:DeleteObject",
+        _ON.STATE,
+        N_("closed receipts, their claims, cursors of a complete round"),
     ),
-    Grant("sweep", "cos:HeadObject", _ON.RECORDING, "same as callback"),
-    Grant("sweep", "cos:GetObject", _ON.SIDECAR, "same as upload"),
-    Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, "same as callback"),
-    Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, "same as callback"),
-    Grant("sweep", "cos:HeadObject", _ON.TRANSCRIPT, "same as upload"),
+    Grant("sweep", "cos:HeadObject", _ON.RECORDING, N_("same as callback")),
+    Grant("sweep", "cos:GetObject", _ON.SIDECAR, N_("same as upload")),
+    Grant("sweep", "cos:PutObject", _ON.TRANSCRIPT, N_("same as callback")),
+    Grant("sweep", "cos:DeleteObject", _ON.TRANSCRIPT, N_("same as callback")),
+    Grant("sweep", "cos:HeadObject", _ON.TRANSCRIPT, N_("same as upload")),
     Grant(
         "sweep",
         "cos:GetObject",
         _ON.TRANSCRIPT,
-        "the words of a forgotten job, to write them with another title or in another format",
+        N_("the words of a forgotten job, to write them with another title or in another format"),
     ),
-    Grant("sweep", "cos:GetBucketVersioning", _ON.STATE_BUCKET, "same as upload"),
-    Grant("sweep", "ci:DescribeAsrJob", _ON.SPEECH, "same as callback"),
+    Grant("sweep", "cos:GetBucketVersioning", _ON.STATE_BUCKET, N_("same as upload")),
+    Grant("sweep", "ci:DescribeAsrJob", _ON.SPEECH, N_("same as callback")),
     Grant(
         "sweep",
         "ci:DescribeAsrJobs",
         _ON.SPEECH,
-        "whether a dead attempt submitted a job; length of the queue",
+        N_("whether a dead attempt submitted a job; length of the queue"),
     ),
-    Grant("sweep", "ci:DescribeAsrQueues", _ON.SPEECH, "capacity of the queue"),
-    Grant("sweep", "ci:CreateAsrJobs", _ON.SPEECH, "submits deferred recordings"),
-    Grant("sweep", "cam:PassRole", _ON.CI_ROLE, "same as upload"),
+    Grant("sweep", "ci:DescribeAsrQueues", _ON.SPEECH, N_("capacity of the queue")),
+    Grant("sweep", "ci:CreateAsrJobs", _ON.SPEECH, N_("submits deferred recordings")),
+    Grant("sweep", "cam:PassRole", _ON.CI_ROLE, N_("same as upload")),
     # Whether COS answers "not found" to a key that may not list the bucket is not documented; S3, which it resembles,
     # answers "denied" then, and a receipt that does not exist yet would stop every upload.
-    Grant("upload", "cos:GetBucket", _ON.OUTPUT_LISTING, "a missing receipt is answered with 404, not 403"),
-    Grant("upload", "cos:GetBucket", _ON.INPUT_LISTING, "a deleted recording is answered with 404, not 403"),
     Grant(
-        "callback", "cos:GetBucket", _ON.INPUT_LISTING, "a deleted recording is answered with 404, not 403"
+        "upload", "cos:GetBucket", _ON.OUTPUT_LISTING, N_("a missing receipt is answered with 404, not 403")
+    ),
+    Grant(
+        "upload", "cos:GetBucket", _ON.INPUT_LISTING, N_("a deleted recording is answered with 404, not 403")
+    ),
+    Grant(
+        "callback",
+        "cos:GetBucket",
+        _ON.INPUT_LISTING,
+        N_("a deleted recording is answered with 404, not 403"),
     ),
     # Tencent's pages disagree on the action of reading a job: the Chinese page swaps the descriptions of DescribeAsrJob
     # and DescribeAsrJobs (1045/49896), and the newest page of one job names DescribeMediaJob (436/120621, 2025-12). All
     # of them only read, on the same resource, so all are granted.
-    Grant("callback", "ci:DescribeAsrJobs", _ON.SPEECH, "the same under the other reading of the documents"),
-    Grant("callback", "ci:DescribeMediaJob", _ON.SPEECH, "the same on the newest page"),
-    Grant("sweep", "ci:DescribeMediaJob", _ON.SPEECH, "same as callback"),
-    Grant("sweep", "ci:DescribeMediaJobs", _ON.SPEECH, "the list, on the newest page"),
+    Grant(
+        "callback", "ci:DescribeAsrJobs", _ON.SPEECH, N_("the same under the other reading of the documents")
+    ),
+    Grant("callback", "ci:DescribeMediaJob", _ON.SPEECH, N_("the same on the newest page")),
+    Grant("sweep", "ci:DescribeMediaJob", _ON.SPEECH, N_("same as callback")),
+    Grant("sweep", "ci:DescribeMediaJobs", _ON.SPEECH, N_("the list, on the newest page")),
     # JOBS_PATH=jobs uses the paths of media jobs. The pages name both families of actions for those, so both are
     # granted.
-    Grant("upload", "ci:CreateMediaJobs", _ON.SPEECH, "submits the job", "jobs"),
-    Grant("sweep", "ci:CreateMediaJobs", _ON.SPEECH, "submits deferred recordings", "jobs"),
+    Grant("upload", "ci:CreateMediaJobs", _ON.SPEECH, N_("submits the job"), "jobs"),
+    Grant("sweep", "ci:CreateMediaJobs", _ON.SPEECH, N_("submits deferred recordings"), "jobs"),
     # Below STATE_PREFIX, where the sweep may do all of it.
-    Grant("upload", "cos:PutObject", _ON.NOTICES, "the notice of a recording that has failed", notices=True),
-    Grant("upload", "cos:GetObject", _ON.NOTICES, "whether the target takes notices now", notices=True),
-    Grant("upload", "cos:DeleteObject", _ON.NOTICES, "the notice is delivered", notices=True),
-    Grant("callback", "cos:PutObject", _ON.NOTICES, "the notice of a transcript or a failure", notices=True),
-    Grant("callback", "cos:GetObject", _ON.NOTICES, "whether the target takes notices now", notices=True),
-    Grant("callback", "cos:DeleteObject", _ON.NOTICES, "the notice is delivered", notices=True),
+    Grant(
+        "upload", "cos:PutObject", _ON.NOTICES, N_("the notice of a recording that has failed"), notices=True
+    ),
+    Grant("upload", "cos:GetObject", _ON.NOTICES, N_("whether the target takes notices now"), notices=True),
+    Grant("upload", "cos:DeleteObject", _ON.NOTICES, N_("the notice is delivered"), notices=True),
+    Grant(
+        "callback", "cos:PutObject", _ON.NOTICES, N_("the notice of a transcript or a failure"), notices=True
+    ),
+    Grant("callback", "cos:GetObject", _ON.NOTICES, N_("whether the target takes notices now"), notices=True),
+    Grant("callback", "cos:DeleteObject", _ON.NOTICES, N_("the notice is delivered"), notices=True),
 )
 
 FUNCTIONS = tuple(dict.fromkeys(grant.function for grant in TABLE))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
+from shared.messages import message
 from shared.tencent.resolver import AddressResolver
 
 LOOPBACK = ("127.0.0.0", 8)
@@ -70,11 +71,15 @@ def select_addresses(host: str, addresses: Sequence[str], *, allows_loopback: bo
     """
     selected = [address for address in addresses if _parse(address) is not None]
     if not selected:
-        raise UnsafeAddress(f"{host} has no IPv4 address; nothing was sent")
+        raise UnsafeAddress(message("{host} has no IPv4 address; nothing was sent", host=host))
     for address in selected:
         if not is_public(address, allows_loopback=allows_loopback):
             raise UnsafeAddress(
-                f"{host} has the address {address}, which is not a public one; nothing was sent"
+                message(
+                    "{host} has the address {address}, which is not a public one; nothing was sent",
+                    host=host,
+                    address=address,
+                )
             )
     return selected
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from shared.errors import SettingsError
+from shared.messages import message
 from shared.notices import dingtalk, feishu, wecom
 from shared.notices.addresses import is_loopback_host, is_public
 from shared.notices.models import NoticeType, Target, TargetKind
@@ -88,7 +89,9 @@ class _TargetReader:
 
     def read(self) -> list[Target]:
         self.mistakes += [
-            f"{name} was not set when the function was deployed"
+            message(
+                "{name} {mistake}", name=name, mistake=message("was not set when the function was deployed")
+            )
             for name, value in self._values.items()
             if value == _UNSET
         ]
@@ -101,7 +104,13 @@ class _TargetReader:
             targets.append(self._read_target(name, default_types, language))
         self._check_leftovers({f"{PREFIX}{target.name.upper().replace('-', '_')}" for target in targets})
         if len(targets) > MAX_TARGETS:
-            self.mistakes.append(f"{len(targets)} targets of notices are set; {MAX_TARGETS} is the maximum")
+            self.mistakes.append(
+                message(
+                    "{count} targets of notices are set; {limit} is the maximum",
+                    count=len(targets),
+                    limit=MAX_TARGETS,
+                )
+            )
         return targets
 
     def _list_address_variables(self) -> list[str]:
@@ -115,8 +124,13 @@ class _TargetReader:
                 self.mistakes.append(_describe_unknown(variable))
             elif not _NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
                 self.mistakes.append(
-                    f"{variable} has a name that cannot be used: capital letters, digits and single `_`, "
-                    f"at most {MAX_NAME_LENGTH} characters after {PREFIX}"
+                    message(
+                        "{name} has a name that cannot be used: capital letters, digits and single `_`, at most "
+                        "{limit} characters after {prefix}",
+                        name=variable,
+                        limit=MAX_NAME_LENGTH,
+                        prefix=PREFIX,
+                    )
                 )
             elif variable == PREFIX + name:
                 variables.append(variable)
@@ -129,7 +143,13 @@ class _TargetReader:
             if variable in {ON, LANGUAGE} or _get_kind(variable) is None:
                 continue
             if address_variable not in address_variables and variable != address_variable:
-                self.mistakes.append(f"{variable} is set, but not the address {address_variable}")
+                self.mistakes.append(
+                    message(
+                        "{name} is set, but not the address {address}",
+                        name=variable,
+                        address=address_variable,
+                    )
+                )
 
     def _read_target(self, name: str, default_types: frozenset[NoticeType], language: str) -> Target:
         variable = PREFIX + name
@@ -137,7 +157,7 @@ class _TargetReader:
         url = self._values[variable]
         mistake = self._check_url(kind, url)
         if mistake:
-            self.mistakes.append(f"{variable} {mistake}")
+            self.mistakes.append(message("{name} {mistake}", name=variable, mistake=mistake))
         own_types = f"{variable}_ON"
         return Target(
             name=name.lower().replace("_", "-"),
@@ -154,16 +174,16 @@ class _TargetReader:
         mistake = _check_text(url, MAX_URL_LENGTH)
         parts = _split(url)
         if mistake or parts is None:
-            return mistake or "is not an address such as https://hooks.example.com/scribe"
+            return mistake or message("is not an address such as https://hooks.example.com/scribe")
         host = parts.hostname or ""
         if self._allows_loopback and is_loopback_host(host) and parts.scheme in {"http", "https"}:
             return ""
         if parts.scheme != "https":
-            return "does not begin with https://"
+            return message("does not begin with https://")
         if kind.is_robot:
             return _check_robot_address(kind, parts)
         if is_loopback_host(host) or ("." not in host) or (_is_ip_address(host) and not is_public(host)):
-            return "is not a public address: notices go to the internet only, by IPv4"
+            return message("is not a public address: notices go to the internet only, by IPv4")
         return ""
 
     def _read_secrets(self, variable: str, kind: TargetKind) -> tuple[str, ...]:
@@ -173,10 +193,17 @@ class _TargetReader:
         if not text:
             return ()
         if kind is TargetKind.WECOM:
-            self.mistakes.append(f"{variable} is set, but a WeCom robot has no secret: its address is secret")
+            self.mistakes.append(
+                message(
+                    "{name} is set, but a WeCom robot has no secret: its address is secret", name=variable
+                )
+            )
         elif not _SECRET.fullmatch(text):
             self.mistakes.append(
-                f"{variable} is not the secret of a robot: one word of 4 to 200 ASCII characters"
+                message(
+                    "{name} is not the secret of a robot: one word of 4 to 200 ASCII characters",
+                    name=variable,
+                )
             )
         return (text,)
 
@@ -184,26 +211,39 @@ class _TargetReader:
         secrets = tuple(text.split())
         if not secrets:
             self.mistakes.append(
-                f"{variable} is missing: set it to whsec_ and {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} random bytes "
-                "in Base64, such as from: echo whsec_$(openssl rand -base64 32)"
+                message(
+                    "{name} is missing: set it to whsec_ and {least} to {most} random bytes in Base64, such as from: "
+                    "{command}",
+                    name=variable,
+                    least=MIN_SECRET_BYTES,
+                    most=MAX_SECRET_BYTES,
+                    command="echo whsec_$(openssl rand -base64 32)",
+                )
             )
         elif not all(map(parse_secret, secrets)):
             self.mistakes.append(
-                f"{variable} holds a secret that is not whsec_ and {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes "
-                "in Base64; several secrets have spaces between them"
+                message(
+                    "{name} holds a secret that is not whsec_ and {least} to {most} bytes in Base64; several secrets "
+                    "have spaces between them",
+                    name=variable,
+                    least=MIN_SECRET_BYTES,
+                    most=MAX_SECRET_BYTES,
+                )
             )
         return secrets
 
     def _read_types(self, variable: str, default: str) -> frozenset[NoticeType]:
         names = [name.strip() for name in self._values.get(variable, default).split(",")]
         if not _TYPES.keys() >= set(names):
-            self.mistakes.append(f"{variable} has another value than done, failed, or both with a comma")
+            self.mistakes.append(
+                message("{name} has another value than done, failed, or both with a comma", name=variable)
+            )
         return frozenset(_TYPES[name] for name in names if name in _TYPES)
 
     def _read_language(self) -> str:
         language = self._values.get(LANGUAGE, "")
         if language and language not in LANGUAGES:
-            self.mistakes.append(f"{LANGUAGE} has another value than zh or en")
+            self.mistakes.append(message("{name} has another value than zh or en", name=LANGUAGE))
         return language
 
 
@@ -222,21 +262,24 @@ def _get_kind(variable: str) -> TargetKind | None:
 
 def _describe_unknown(variable: str) -> str:
     if variable.startswith("NOTIFY_LARK"):
-        return f"{variable} is not a setting: NOTIFY_FEISHU takes the addresses of Lark, too"
-    return (
-        f"{variable} is not a setting: a target is NOTIFY_WEBHOOK, NOTIFY_WECOM, NOTIFY_FEISHU or NOTIFY_DINGTALK, "
-        "a further one has a name at its end, such as NOTIFY_FEISHU_SALES"
+        return message(
+            "{name} is not a setting: NOTIFY_FEISHU takes the addresses of Lark, too", name=variable
+        )
+    return message(
+        "{name} is not a setting: a target is NOTIFY_WEBHOOK, NOTIFY_WECOM, NOTIFY_FEISHU or NOTIFY_DINGTALK, "
+        "a further one has a name at its end, such as NOTIFY_FEISHU_SALES",
+        name=variable,
     )
 
 
 def _check_text(url: str, max_length: int) -> str:
     wrong = next((character for character in url if not "!" <= character <= "~"), "")
     if wrong:
-        return f"has the character {wrong!r}, which an address cannot have"
+        return message("has the character {character}, which an address cannot have", character=repr(wrong))
     if len(url) > max_length:
-        return f"has {len(url)} characters; {max_length} is the maximum"
+        return message("has {count} characters; {limit} is the maximum", count=len(url), limit=max_length)
     if {"'", '"', "`"} & {url[0], url[-1]}:
-        return "has quotes around it; write it without"
+        return message("has quotes around it; write it without")
     return ""
 
 
@@ -261,13 +304,13 @@ def _check_robot_address(kind: TargetKind, parts: SplitResult) -> str:
     host = parts.hostname or ""
     for other, (hosts, _, _) in _ROBOT_ADDRESSES.items():
         if other is not kind and host in hosts:
-            return f"is the address of another robot: set {PREFIX}{other.name}"
+            return message("is the address of another robot: set {name}", name=PREFIX + other.name)
     hosts, path, parameter = _ROBOT_ADDRESSES[kind]
     has_path = parts.path == path if parameter else re.fullmatch(re.escape(path) + r"[\w-]+", parts.path)
     has_key = not parameter or bool(parse_qs(parts.query).get(parameter))
     if host in hosts and parts.port in {None, 443} and has_path and has_key:
         return ""
-    return f"is not the address of such a robot: {_ROBOT_EXAMPLES[kind]}"
+    return message("is not the address of such a robot: {example}", example=_ROBOT_EXAMPLES[kind])
 
 
 def _is_ip_address(host: str) -> bool:

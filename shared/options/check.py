@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from shared.messages import message, with_chinese
 from shared.options.ci import FLASH_FORMATS, get_flash_format
 from shared.options.combine import DEFAULT_SOURCE, ChosenOptions
 from shared.options.engines import ENGINES, SEPARATING_ENGINE, list_engines
@@ -70,7 +71,9 @@ def find_unknown_targets(notify: Value, target_names: Collection[str]) -> tuple[
 
 def describe_targets(target_names: Collection[str]) -> str:
     """Return the end of a message about a name that is no target: which targets there are."""
-    return f"the targets are {', '.join(target_names)}" if target_names else "no target is set (NOTIFY_...)"
+    if target_names:
+        return message("the targets are {names}", names=", ".join(target_names))
+    return message("no target is set (NOTIFY_...)")
 
 
 def warn_about_targets(chosen: ChosenOptions, target_names: Collection[str]) -> tuple[str, ...]:
@@ -78,10 +81,24 @@ def warn_about_targets(chosen: ChosenOptions, target_names: Collection[str]) -> 
     unknown = find_unknown_targets(chosen.options.notify, target_names)
     if not unknown:
         return ()
-    verb = "is not a target" if len(unknown) == 1 else "are not targets"
-    names, source = ", ".join(unknown), chosen.sources["notify"]
-    problem = f"notify ({source}): {names} {verb}, so the default targets get its notices"
-    return (f"{problem}; {describe_targets(target_names)}",)
+    values = {
+        "source": chosen.sources["notify"],
+        "names": ", ".join(unknown),
+        "targets": describe_targets(target_names),
+    }
+    if len(unknown) == 1:
+        return (
+            message(
+                "notify ({source}): {names} is not a target, so the default targets get its notices; {targets}",
+                **values,
+            ),
+        )
+    return (
+        message(
+            "notify ({source}): {names} are not targets, so the default targets get its notices; {targets}",
+            **values,
+        ),
+    )
 
 
 class _Check:
@@ -217,15 +234,29 @@ class _Check:
         """Yield what may not work, or has no effect."""
         options, engine = self.options, self.engine
         if engine is None:
-            yield f"{self._describe('engine')}: Tencent's documents of this API do not name this engine"
+            yield message(
+                "{option}: Tencent's documents of this API do not name this engine",
+                option=self._describe_both("engine"),
+            )
         elif options.channels != 1 and engine.has_two_channels is None:
-            yield f"{self._describe('channels')}: for {options.engine}, the documents do not say whether CI takes it"
+            yield message(
+                "{option}: for {engine}, the documents do not say whether CI takes it",
+                option=self._describe_both("channels"),
+                engine=options.engine,
+            )
         if engine and engine.is_flash_only and not options.flash:
-            yield f"{self._describe('engine')}: the documents name this engine for flash recognition only"
+            yield message(
+                "{option}: the documents name this engine for flash recognition only",
+                option=self._describe_both("engine"),
+            )
         if engine and not engine.has_filters:
             for name in _FILTERS:
                 if getattr(options, OPTIONS[name].field) != OPTIONS[name].default:
-                    yield f"{self._describe(name)}: the documents say that it is for Mandarin, not {options.engine}"
+                    yield message(
+                        "{option}: the documents say that it is for Mandarin, not {engine}",
+                        option=self._describe_both(name),
+                        engine=options.engine,
+                    )
         yield from self._warn_about_names()
 
     def _warn_about_names(self) -> Iterator[str]:
@@ -237,9 +268,17 @@ class _Check:
         voices = options.channels if options.channels != 1 else int(options.speakers.replace("auto", "") or 0)
         count = len(options.speaker_names)
         if not has_voices:
-            yield f"speaker-names ({source}) has no effect: neither speakers nor channels separates the voices"
+            yield message(
+                "speaker-names ({source}) has no effect: neither speakers nor channels separates the voices",
+                source=source,
+            )
         elif voices and count > voices:
-            yield f"speaker-names ({source}) has {count} names for {voices} voices"
+            yield message(
+                "speaker-names ({source}) has {count} names for {voices} voices",
+                source=source,
+                count=count,
+                voices=voices,
+            )
 
     def _refuse(
         self, name: str, other: str, reason: str, reason_zh: str, nearest: dict[str, Value]
@@ -267,6 +306,9 @@ class _Check:
         return (
             f"{source} 为 {value}" if source.startswith(METADATA_PREFIX) else f"{name} 为 {value}（{source}）"
         )
+
+    def _describe_both(self, name: str) -> str:
+        return with_chinese(self._describe(name), self._describe_zh(name))
 
     def _format(self, name: str) -> str:
         return format_value(name, getattr(self.options, OPTIONS[name].field))

@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shared.errors import SettingsError
+from shared.messages import message, with_chinese
 from shared.options.model import InvalidOption
 from shared.options.parse import Choice, parse_values
 
@@ -96,9 +97,13 @@ def load_rules(path: Path) -> tuple[Rule, ...]:
         state = path.stat()
         return _load_rules(path, state.st_mtime_ns, state.st_size)
     except OSError as error:
-        raise SettingsError([f"rules.json cannot be read: {type(error).__name__}"]) from None
+        raise SettingsError(
+            [message("rules.json cannot be read: {reason}", reason=type(error).__name__)]
+        ) from None
     except InvalidOption as error:
-        raise SettingsError([f"rules.json: {error.message}"]) from None
+        raise SettingsError(
+            [message("rules.json: {reason}", reason=with_chinese(error.message, error.message_zh))]
+        ) from None
     except (ValueError, RecursionError) as error:
         reason = "it is not JSON" if isinstance(error, (json.JSONDecodeError, UnicodeError)) else str(error)
         raise SettingsError([f"rules.json: {reason}"]) from None
@@ -129,19 +134,40 @@ def normalize_pattern(pattern: str) -> tuple[str, ...]:
     Raises ValueError with what is wrong with it.
     """
     if not pattern.strip("/"):
-        raise ValueError("a pattern is empty" if not pattern else f"the pattern {pattern!r} names nothing")
+        raise ValueError(
+            message("the pattern {pattern} names nothing", pattern=repr(pattern))
+            if pattern
+            else message("a pattern is empty")
+        )
     if len(pattern) > MAX_PATTERN_LENGTH:
-        raise ValueError(f"the pattern {pattern[:40]!r}... has more than {MAX_PATTERN_LENGTH} characters")
+        raise ValueError(
+            message(
+                "the pattern {pattern}... has more than {limit} characters",
+                pattern=repr(pattern[:40]),
+                limit=MAX_PATTERN_LENGTH,
+            )
+        )
     if any(unicodedata.category(character) in _CONTROLS for character in pattern):
-        raise ValueError(f"the pattern {pattern!r} has a control character")
+        raise ValueError(message("the pattern {pattern} has a control character", pattern=repr(pattern)))
     if len(_WILDCARD.findall(pattern)) > MAX_WILDCARDS:
-        raise ValueError(f"the pattern {pattern!r} has more than {MAX_WILDCARDS} wildcards")
+        raise ValueError(
+            message(
+                "the pattern {pattern} has more than {limit} wildcards",
+                pattern=repr(pattern),
+                limit=MAX_WILDCARDS,
+            )
+        )
     if pattern.startswith("!"):
         raise ValueError(
-            f"the pattern {pattern!r} begins with `!`: a rule names what it is for, not what not"
+            message(
+                "the pattern {pattern} begins with `!`: a rule names what it is for, not what not",
+                pattern=repr(pattern),
+            )
         )
     if "//" in pattern:
-        raise ValueError(f"the pattern {pattern!r} has two slashes, one after the other")
+        raise ValueError(
+            message("the pattern {pattern} has two slashes, one after the other", pattern=repr(pattern))
+        )
     body = unicodedata.normalize("NFC", pattern)
     parts = body.strip("/").split("/")
     for part in parts:
@@ -157,18 +183,33 @@ def normalize_pattern(pattern: str) -> tuple[str, ...]:
 
 def _check_part(part: str, pattern: str) -> None:
     if part in {".", ".."}:
-        raise ValueError(f"the pattern {pattern!r} has the part `{part}`, which no key has")
+        raise ValueError(
+            message(
+                "the pattern {pattern} has the part `{part}`, which no key has",
+                pattern=repr(pattern),
+                part=part,
+            )
+        )
     if _ANY_PARTS in part and part != _ANY_PARTS:
-        raise ValueError(f"the pattern {pattern!r} has `**` beside something else; write it between slashes")
+        raise ValueError(
+            message(
+                "the pattern {pattern} has `**` beside something else; write it between slashes",
+                pattern=repr(pattern),
+            )
+        )
     position = 0
     while (start := part.find("[", position)) >= 0:
         # As fnmatch reads it: a `]` at the start of the set is a member of it.
         first = start + 2 if part[start + 1 : start + 2] == "!" else start + 1
         end = part.find("]", first + 1)
         if end < 0:
-            raise ValueError(f"the pattern {pattern!r} has `[` without `]`")
+            raise ValueError(message("the pattern {pattern} has `[` without `]`", pattern=repr(pattern)))
         if _has_empty_range(part[first:end]):
-            raise ValueError(f"the pattern {pattern!r} has a range whose end is before its start")
+            raise ValueError(
+                message(
+                    "the pattern {pattern} has a range whose end is before its start", pattern=repr(pattern)
+                )
+            )
         position = end + 1
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from shared.messages import message
 from shared.options.sidecar import is_sidecar_key
 from shared.recordings.keys import OUTPUT_MARK, is_output_key
 from shared.recordings.models import Result, Status
 from shared.settings import Settings
 from shared.tencent.cos import ObjectMetadata
 
-SIDECAR_REASON = "a sidecar"
+SIDECAR_REASON = message("a sidecar")
 _MEDIA_TYPES = ("audio/", "video/")
 
 
@@ -17,15 +18,15 @@ def check_skipped(settings: Settings, bucket: str, key: str) -> Result | None:
     if bucket not in settings.input_buckets:
         return Result(Status.UNKNOWN_BUCKET, bucket, key)
     if key.endswith("/"):
-        return Result(Status.SKIPPED, bucket, key, reason="a folder marker")
+        return Result(Status.SKIPPED, bucket, key, reason=message("a folder marker"))
     if is_output_key(settings, bucket, key):
-        return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
+        return Result(Status.SKIPPED, bucket, key, reason=message("an output of Scribe"))
     if not key.startswith(settings.input_prefix):
-        return Result(Status.SKIPPED, bucket, key, reason="outside INPUT_PREFIX")
+        return Result(Status.SKIPPED, bucket, key, reason=message("outside INPUT_PREFIX"))
     if is_sidecar_key(key):
         return Result(Status.SKIPPED, bucket, key, reason=SIDECAR_REASON)
     if settings.has_recording_extension(key) is False:
-        return Result(Status.SKIPPED, bucket, key, reason="its extension is not in INPUT_EXTENSIONS")
+        return Result(Status.SKIPPED, bucket, key, reason=message("its extension is not in INPUT_EXTENSIONS"))
     return None
 
 
@@ -40,10 +41,13 @@ def check_skipped_by_metadata(
 ) -> Result | None:
     """Return the result for an object that its metadata shows not to be a recording; None if it is one."""
     if OUTPUT_MARK in head.metadata:
-        return Result(Status.SKIPPED, bucket, key, reason="an output of Scribe")
+        return Result(Status.SKIPPED, bucket, key, reason=message("an output of Scribe"))
     is_media = head.content_type.lower().startswith(_MEDIA_TYPES)
     if settings.has_recording_extension(key) is None and not is_media:
         return Result(
-            Status.SKIPPED, bucket, key, reason="no extension, and its Content-Type is not audio or video"
+            Status.SKIPPED,
+            bucket,
+            key,
+            reason=message("no extension, and its Content-Type is not audio or video"),
         )
     return None

@@ -1,4 +1,4 @@
-"""Measure Scribe and print the metrics; with --write also write docs/benchmarks.md.
+"""Measure Scribe and print the metrics; with --write also write docs/benchmarks.md and its pictures.
 
 Exit status 1 only if a measurement failed; a missed goal is shown as missed. Progress goes to standard error.
 """
@@ -15,13 +15,13 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from tests.bench import cold_start, large_audit, long_result, pipeline, sweep_and_audit, warm_event
+from tests.bench import cold_start, large_audit, long_result, picture, pipeline, sweep_and_audit, warm_event
 from tests.bench.fixtures import ROOT
 from tests.bench.implementations import Implementations, build_implementations, measure_package
 from tests.bench.report import MeasurementError, Section, build_page, build_table, describe_machine
 
 _BUILD_FOLDER = ROOT / "build" / "bench"
-_BENCHMARKS_PAGE = ROOT / "docs" / "benchmarks.md"
+_BENCHMARKS_PAGE = picture.PAGE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if page and not errors:
         page.write_text(_build_page(sections, implementations, options), "utf-8")
         sys.stderr.write(f"Wrote {page}\n")
+        if page == _BENCHMARKS_PAGE:
+            picture.main()
     return int(bool(errors))
 
 

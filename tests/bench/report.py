@@ -116,7 +116,7 @@ def _page_lines(
     yield "Times are medians, with minimum and maximum in brackets; they vary between runs. Missed goals are marked.\n"
     yield f"- command: `{command}`, {date}"
     yield from (f"- {line}" for line in environment)
-    yield ""
+    yield "\n![The most important figures of this page as bars](images/benchmarks.svg)\n"
     for section in sections:
         yield f"## {section.title}\n"
         yield _wrap(section.method)

@@ -1,4 +1,4 @@
-"""docs/settings.md says what the code does: each default, example and refused value is tried."""
+"""docs/settings.md, in both languages, says what the code does: each default, example and refused value is tried."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 import shared.settings
+from cli import settings_docs_zh
+from cli.errors import OperatorError
+from cli.language import ENGLISH
 from cli.notice_settings import NOTICE_SETTINGS
-from cli.settings_docs import PAGE, SettingDoc, build_minimal_environment, load_setting_docs, render_page
+from cli.settings_docs import (
+    PAGES,
+    SettingDoc,
+    build_minimal_environment,
+    load_chinese_docs,
+    load_setting_docs,
+    render_page,
+)
 from shared.errors import SettingsError
 from shared.settings import Settings, load_settings
 
@@ -19,8 +29,23 @@ MINIMAL = build_minimal_environment(SETTINGS)
 each_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda doc: doc.name)
 
 
-def test_page_is_up_to_date() -> None:
-    assert PAGE.read_text("utf-8") == render_page(), "run: make docs"
+@pytest.mark.parametrize("language", PAGES)
+def test_page_is_up_to_date(language: str) -> None:
+    assert PAGES[language].read_text("utf-8") == render_page(language), "run: make docs"
+
+
+@pytest.mark.parametrize("texts", [{"REGION": None}, {"REGION": "地域"}, {"REGOIN": "地域"}])
+def test_setting_without_its_chinese_text_is_named(
+    texts: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = dict(settings_docs_zh.SETTINGS)
+    for name, text in texts.items():
+        changed.pop(name, None)
+        if text is not None:
+            changed[name] = settings_docs_zh.ChineseText(text)
+    monkeypatch.setattr(settings_docs_zh, "SETTINGS", changed)
+    with pytest.raises(OperatorError, match=f"The text of {next(iter(texts))} "):
+        load_chinese_docs()
 
 
 def test_page_has_every_variable_that_is_read() -> None:
@@ -69,7 +94,7 @@ def test_documented_refusal_has_the_words_of_the_page(setting: SettingDoc) -> No
             load_settings(MINIMAL | wrong)
         assert len(caught.value.mistakes) == 1
         assert setting.name in caught.value.mistakes[0]
-        assert caught.value.mistakes[0] in PAGE.read_text("utf-8")
+        assert caught.value.mistakes[0] in PAGES[ENGLISH].read_text("utf-8")
 
 
 def test_texts_are_not_in_the_bytecode() -> None:

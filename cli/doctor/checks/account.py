@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from cli.cloud.cam import CI_SERVICE_ROLE, SCF_SERVICE, SCF_SERVICE_ROLE, ServiceRole
 from cli.cloud.client import ApiError
-from cli.doctor.models import CheckContext, Finding, fail, ok, skip, warn
+from cli.doctor.models import CheckContext, Finding, advise_permissions, fail, ok, skip, warn
+from cli.language import N_, _, ngettext, translate
 from cli.policy.diff import missing_permissions
 from cli.policy.documents import function_policy
 from cli.policy.permissions import scope_for_function
@@ -17,31 +18,31 @@ MAX_OFFSET_S, REJECTED_OFFSET_S = (
 )  # API 3.0 rejects a signature that is more than five minutes off
 MAX_LISTED_PERMISSIONS = 4
 
-_SET_CLOCK = (
+_SET_CLOCK = N_(
     "set the clock of this machine by network time (timedatectl set-ntp true; on macOS: date settings)"
 )
-_NEW_KEY = (
+_NEW_KEY = N_(
     "create a key for a sub-account at https://console.cloud.tencent.com/cam/capi and set TENCENT_SECRET_ID and "
     "TENCENT_SECRET_KEY to it"
 )
 # Common error codes of API 3.0: message and fix.
 _KEY_ERRORS = {
     "AuthFailure.SecretIdNotFound": (
-        "no key has this SecretId: it is mistyped, was deleted, or is disabled",
+        N_("no key has this SecretId: it is mistyped, was deleted, or is disabled"),
         _NEW_KEY,
     ),
-    "AuthFailure.InvalidSecretId": ("this SecretId is not that of an API key", _NEW_KEY),
+    "AuthFailure.InvalidSecretId": (N_("this SecretId is not that of an API key"), _NEW_KEY),
     "AuthFailure.SignatureFailure": (
-        "the SecretKey does not belong to the SecretId",
-        "copy both parts of the key again, without spaces or quotes around them",
+        N_("the SecretKey does not belong to the SecretId"),
+        N_("copy both parts of the key again, without spaces or quotes around them"),
     ),
     "AuthFailure.SignatureExpire": (
-        "the signature has expired, probably because of a wrong clock",
+        N_("the signature has expired, probably because of a wrong clock"),
         _SET_CLOCK,
     ),
     "AuthFailure.TokenFailure": (
-        "the temporary key has expired, or its token belongs to another key",
-        "get a new temporary key (all three parts), or use a permanent key of a sub-account",
+        N_("the temporary key has expired, or its token belongs to another key"),
+        N_("get a new temporary key (all three parts), or use a permanent key of a sub-account"),
     ),
 }
 
@@ -54,23 +55,23 @@ def check_clock(context: CheckContext) -> Iterator[Finding]:
     cloud_s = context.clients.read_cloud_time()
     local_s = context.clients.now()
     if cloud_s is None:
-        yield warn("the clock of this machine was not checked: the response of COS has no date")
+        yield warn(_("the clock of this machine was not checked: the response of COS has no date"))
         return
     offset_s = local_s - cloud_s
-    difference = f"{offset_s:.0f} s ahead of" if offset_s > 0 else f"{-offset_s:.0f} s behind"
+    seconds = f"{abs(offset_s):.0f}"
+    clock = (
+        _("the clock of this machine is {seconds} s ahead of the cloud's", seconds=seconds)
+        if offset_s > 0
+        else _("the clock of this machine is {seconds} s behind the cloud's", seconds=seconds)
+    )
     if abs(offset_s) > REJECTED_OFFSET_S:
-        yield fail(
-            f"the clock of this machine is {difference} the cloud's: every signed request is rejected",
-            fix=_SET_CLOCK,
-        )
+        yield fail(_("{clock}: every signed request is rejected", clock=clock), fix=_(_SET_CLOCK))
     elif abs(offset_s) > MAX_OFFSET_S:
-        yield warn(
-            f"the clock of this machine is {difference} the cloud's; from {REJECTED_OFFSET_S:.0f} s on every request "
-            "is rejected",
-            fix=_SET_CLOCK,
-        )
+        limit = f"{REJECTED_OFFSET_S:.0f}"
+        message = _("{clock}; from {limit} s on every request is rejected", clock=clock, limit=limit)
+        yield warn(message, fix=_(_SET_CLOCK))
     else:
-        yield ok("the clock of this machine agrees with the cloud's")
+        yield ok(_("the clock of this machine agrees with the cloud's"))
 
 
 def check_key(context: CheckContext) -> Iterator[Finding]:
@@ -80,13 +81,13 @@ def check_key(context: CheckContext) -> Iterator[Finding]:
     except ApiError as error:
         if error.code in _KEY_ERRORS:
             message, fix = _KEY_ERRORS[error.code]
-            yield fail(message, fix=fix)
+            yield fail(_(message), fix=_(fix))
         elif error.code.startswith("AuthFailure"):
-            yield fail(f"the cloud rejects this key: {error.code}", fix=_NEW_KEY)
+            yield fail(_("the cloud rejects this key: {code}", code=error.code), fix=_(_NEW_KEY))
         else:
             raise
         return
-    yield ok(f"the key works; it belongs to account {owner}")
+    yield ok(_("the key works; it belongs to account {account}", account=owner))
 
 
 def check_account(context: CheckContext) -> Iterator[Finding]:
@@ -94,26 +95,31 @@ def check_account(context: CheckContext) -> Iterator[Finding]:
     identity = context.state.identity
     if not identity.appid:
         yield skip(
-            "this key has no permission to read the appid of the account",
-            fix=f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
+            _("this key has no permission to read the appid of the account"),
+            fix=advise_permissions(context.commands),
         )
         return
     names = [bucket.name for bucket in context.state.all_buckets]
     foreign = [name for name in names if not identity.owns_bucket(name)]
     if foreign:
         yield fail(
-            f"the key belongs to the account with appid {identity.appid}, but these buckets do not: "
-            f"{', '.join(foreign)}",
-            fix="use a key of the buckets' account, or correct INPUT_BUCKETS and OUTPUT_BUCKET",
+            _(
+                "the key belongs to the account with appid {appid}, but these buckets do not: {buckets}",
+                appid=identity.appid,
+                buckets=_(", ").join(foreign),
+            ),
+            fix=_("use a key of the buckets' account, or correct INPUT_BUCKETS and OUTPUT_BUCKET"),
         )
     elif identity.is_root:
         yield warn(
-            "the root account's key is in use; it may do everything, and so may anyone who gets it",
-            fix="create a sub-account for deploying, with the permissions that "
-            f"`{context.commands.show_deployer_policy}` prints",
+            _("the root account's key is in use; it may do everything, and so may anyone who gets it"),
+            fix=_(
+                "create a sub-account for deploying, with the permissions that `{command}` prints",
+                command=context.commands.show_deployer_policy,
+            ),
         )
     else:
-        yield ok(f"appid {identity.appid}, as in the names of the buckets")
+        yield ok(_("appid {appid}, as in the names of the buckets", appid=identity.appid))
 
 
 def check_region(context: CheckContext) -> Iterator[Finding]:
@@ -123,21 +129,22 @@ def check_region(context: CheckContext) -> Iterator[Finding]:
     except ApiError as error:
         if not error.is_denied:
             raise
-    yield ok(f"SCF is available in {context.state.manifest.region}")
+    yield ok(_("SCF is available in {region}", region=context.state.manifest.region))
 
 
 def check_roles(context: CheckContext) -> Iterator[Finding]:
     """Compare the policies of each function's role with what the function needs."""
-    fix = (
-        f"{context.commands.deploy}; if the key may not change roles, ask an administrator of CAM to run "
-        f"`{context.commands.create_roles}`"
+    fix = _(
+        "{deploy}; if the key may not change roles, ask an administrator of CAM to run `{create_roles}`",
+        deploy=context.commands.deploy,
+        create_roles=context.commands.create_roles,
     )
     for key, spec in context.state.manifest.functions.items():
         problem = _find_role_problem(context, key)
         if problem:
             yield fail(problem, fix=fix, subject=key)
         else:
-            yield ok(f"role {spec.role} allows what the function needs", subject=key)
+            yield ok(_("role {role} allows what the function needs", role=spec.role), subject=key)
 
 
 def _find_role_problem(context: CheckContext, key: str) -> str:
@@ -145,17 +152,21 @@ def _find_role_problem(context: CheckContext, key: str) -> str:
     name = state.manifest.functions[key].role
     role = state.get_role(name)
     if role is None:
-        return f"role {name} does not exist"
+        return _("role {role} does not exist", role=name)
     if not role.trusts_scf:
-        return f"role {name} does not trust {SCF_SERVICE}, so SCF cannot use it for the function"
+        return _(
+            "role {role} does not trust {service}, so SCF cannot use it for the function",
+            role=name,
+            service=SCF_SERVICE,
+        )
     policy = function_policy(key, scope_for_function(state.manifest, key, state.owner_uin))
     missing = [str(permission) for permission in missing_permissions(policy, role.documents)]
     if not missing:
         return ""
     listed = missing[:MAX_LISTED_PERMISSIONS]
-    if len(missing) > len(listed):
-        listed.append(f"{len(missing) - len(listed)} more")
-    return f"role {name} does not allow {'; '.join(listed)}"
+    if rest := len(missing) - len(listed):
+        listed.append(ngettext("{count} more", "{count} more", rest))
+    return _("role {role} does not allow {permissions}", role=name, permissions=_("; ").join(listed))
 
 
 def check_scf_role(context: CheckContext) -> Iterator[Finding]:
@@ -172,11 +183,13 @@ def _check_service_role(context: CheckContext, role: ServiceRole) -> Finding:
     """A role of Cloud Infinite without a policy is a note: no document says that it needs one."""
     status = context.clients.cam.get_service_role(role)
     problem = status.describe_problem(role)
-    fix = (
-        f"`{context.commands.deploy}` creates or completes it if the key may change roles; else {role.advice}"
+    fix = _(
+        "`{deploy}` creates or completes it if the key may change roles; else {advice}",
+        deploy=context.commands.deploy,
+        advice=translate(role.advice),
     )
     if not problem:
-        return ok(f"role {role.name} exists and has its policies")
+        return ok(_("role {role} exists and has its policies", role=role.name))
     if role.accepts_other_policies and status.is_usable:
         return warn(problem, fix=fix)
     return fail(problem, fix=fix)

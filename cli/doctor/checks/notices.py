@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+from cli.language import _, ngettext, translate
 from cli.notices.probe import get_variable
 from cli.notices.states import (
     NO_NOTICES,
@@ -37,25 +38,28 @@ def check_notices(context: CheckContext) -> Iterator[Finding]:
         if bucket in state.existing_buckets
     )
     if not settings.targets:
-        yield ok("no notices are sent: no target is set")
+        yield ok(_("no notices are sent: no target is set"))
     for target in settings.targets:
         findings = [
             *check_address(context, target, resolver),
             *_check_state(context, target, notices.get(target.name, NO_NOTICES)),
         ]
-        yield from findings or [ok("its address is public, no notice waits", subject=target.name)]
+        yield from findings or [ok(_("its address is public, no notice waits"), subject=target.name)]
     end = (
-        "given up after three days"
+        _("given up after three days")
         if settings.targets
-        else "they stay there, because no target is set at all"
+        else _("they stay there, because no target is set at all")
     )
     names = {target.name for target in settings.targets}
     for name, found in notices.items():
         if name not in names and found.open:
             yield warn(
-                f"{found.open_text} for this target, which is not set: {end}",
-                fix=f"if it was removed by mistake, set it again in {context.commands.env_file} and run "
-                f"`{context.commands.deploy}`",
+                _("{notices} for this target, which is not set: {end}", notices=found.open_text, end=end),
+                fix=_(
+                    "if it was removed by mistake, set it again in {file} and run `{deploy}`",
+                    file=context.commands.env_file,
+                    deploy=context.commands.deploy,
+                ),
                 subject=name,
             )
 
@@ -67,15 +71,27 @@ def check_address(context: CheckContext, target: Target, resolver: AddressResolv
         resolver.resolve(url.hostname or "", url.port or _HTTPS_PORT, RESOLVE_TIMEOUT_S)
     except UnsafeAddress as error:
         yield fail(
-            f"no notice is sent to it: {error}",
-            fix=f"set {get_variable(target)} in {context.commands.env_file} to a name whose addresses are all public",
+            _("no notice is sent to it: {reason}", reason=translate(str(error))),
+            fix=_(
+                "set {variable} in {file} to a name whose addresses are all public",
+                variable=get_variable(target),
+                file=context.commands.env_file,
+            ),
             subject=target.name,
             blocks=False,
         )
     except (OSError, UnicodeError) as error:
         yield warn(
-            f"the name {get_host(target)} has no address, as seen from this machine: {error}",
-            fix=f"check {get_variable(target)}, then run `{_format_test(context, target)}`",
+            _(
+                "the name {host} has no address, as seen from this machine: {error}",
+                host=get_host(target),
+                error=error,
+            ),
+            fix=_(
+                "check {variable}, then run `{test}`",
+                variable=get_variable(target),
+                test=_format_test(context, target),
+            ),
             subject=target.name,
         )
 
@@ -85,30 +101,53 @@ def _check_state(context: CheckContext, target: Target, found: TargetNotices) ->
     condition = found.describe(target, now_s)
     if condition is Condition.STOPPED:
         yield fail(
-            "it answered that it wants no more notices (status 410), so none is sent",
-            fix=f"set {get_variable(target)} to another address, or run `{_format_reset(context, target)}`",
+            _("it answered that it wants no more notices (status 410), so none is sent"),
+            fix=_(
+                "set {variable} to another address, or run `{reset}`",
+                variable=get_variable(target),
+                reset=_format_reset(context, target),
+            ),
             subject=target.name,
             blocks=False,
         )
     elif condition is not Condition.READY:
-        pause = f"; paused until {format_time(state.paused_until_s)}" if condition is Condition.PAUSED else ""
+        message = ngettext(
+            "failed attempts in a row: {count}; {notices}: {reason}",
+            "failed attempts in a row: {count}; {notices}: {reason}",
+            state.failures_in_row,
+            notices=found.open_text,
+            reason=translate(state.reason),
+        )
+        if condition is Condition.PAUSED:
+            time = format_time(state.paused_until_s)
+            message = _("{message}; paused until {time}", message=message, time=time)
         yield warn(
-            f"failed attempts in a row: {state.failures_in_row:,}; {found.open_text}: {state.reason}{pause}",
-            fix=f"`{_format_test(context, target)}` sends a test notice and says what to do",
+            message,
+            fix=_("`{test}` sends a test notice and says what to do", test=_format_test(context, target)),
             subject=target.name,
         )
     elif found.oldest_s and now_s - found.oldest_s > MAX_AGE_S:
         yield warn(
-            f"{found.open_text}, the oldest since {format_time(found.oldest_s)}",
-            fix="check that the timer of the sweep runs, and read the sweep's log in the SCF console",
+            _(
+                "{notices}, the oldest since {time}",
+                notices=found.open_text,
+                time=format_time(found.oldest_s),
+            ),
+            fix=_("check that the timer of the sweep runs, and read the sweep's log in the SCF console"),
             subject=target.name,
         )
     if state.given_up:
-        what = "notice was" if state.given_up == 1 else "notices were"
         yield warn(
-            f"{state.given_up:,} {what} never delivered; the reason of the last failure: {state.reason or 'unknown'}",
-            fix=f"the recordings are in the log as notice_given_up; when this is settled, run "
-            f"`{_format_reset(context, target)}`",
+            ngettext(
+                "{count} notice was never delivered; the reason of the last failure: {reason}",
+                "{count} notices were never delivered; the reason of the last failure: {reason}",
+                state.given_up,
+                reason=translate(state.reason) or _("unknown"),
+            ),
+            fix=_(
+                "the recordings are in the log as notice_given_up; when this is settled, run `{reset}`",
+                reset=_format_reset(context, target),
+            ),
             subject=target.name,
         )
 

@@ -9,6 +9,7 @@ from cli.deploy.planner import advise_old_recordings, describe_old_recordings
 from cli.deploy.recordings import is_recording
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, ok, warn
+from cli.language import _, ngettext
 from shared.recordings.index import forgotten_key, index_prefix
 from shared.recordings.keys import TRANSCRIPT_EXTENSIONS, done_prefix, open_prefix, waiting_prefix
 from shared.recordings.receipt import Recording
@@ -54,18 +55,25 @@ def check_missing_receipts(context: CheckContext) -> Iterator[Finding]:
             continue
         missing = _find_missing_receipts(context, bucket, state_bucket)
         if not missing.count:
-            yield ok("every checked recording has a receipt", subject=bucket.name)
+            yield ok(_("every checked recording has a receipt"), subject=bucket.name)
         elif not state.has_audit:
             yield ok(
-                "there are recordings without a receipt, but no audit that submits them", subject=bucket.name
+                _("there are recordings without a receipt, but no audit that submits them"),
+                subject=bucket.name,
             )
         else:
-            number = f"{missing.count}" if missing.is_complete else f"at least {missing.count}"
-            what = "recording has" if number == "1" else "recordings have"
             yield warn(
-                f"{number} {what} no receipt: the next audit submits what has none, which costs money",
-                fix="to prevent that, set SINCE to a later time, or set INPUT_PREFIX to a folder for new recordings, "
-                f"and run `{context.commands.deploy}`",
+                ngettext(
+                    "{count} recording has no receipt: the next audit submits what has none, which costs money",
+                    "{count} recordings have no receipt: the next audit submits what has none, which costs money",
+                    missing.count if missing.is_complete else missing.count + 1,
+                    count=_format_number(f"{missing.count}", is_complete=missing.is_complete),
+                ),
+                fix=_(
+                    "to prevent that, set SINCE to a later time, or set INPUT_PREFIX to a folder for new recordings, "
+                    "and run `{deploy}`",
+                    deploy=context.commands.deploy,
+                ),
                 subject=bucket.name,
             )
 
@@ -76,11 +84,12 @@ def check_old_recordings(context: CheckContext) -> Iterator[Finding]:
     for bucket, count in state.old_recordings.items():
         if count.number or not count.is_complete:
             message = describe_old_recordings(state, count)
-            yield warn(message, fix=f"not needed. {advise_old_recordings(context.commands)}", subject=bucket)
+            fix = _("not needed. {advice}", advice=advise_old_recordings(context.commands))
+            yield warn(message, fix=fix, subject=bucket)
         elif state.settings.since_s:
-            yield ok("no recording is from before SINCE", subject=bucket)
+            yield ok(_("no recording is from before SINCE"), subject=bucket)
         else:
-            yield ok("SINCE excludes no recording", subject=bucket)
+            yield ok(_("SINCE excludes no recording"), subject=bucket)
 
 
 def check_hidden_recordings(context: CheckContext) -> Iterator[Finding]:
@@ -93,7 +102,7 @@ def check_hidden_recordings(context: CheckContext) -> Iterator[Finding]:
         if bucket not in state.existing_buckets:
             continue
         if settings.output_bucket_for(bucket.name) != bucket.name:
-            yield ok("the outputs are in another bucket", subject=bucket.name)
+            yield ok(_("the outputs are in another bucket"), subject=bucket.name)
             continue
         findings = [
             _describe_hidden_recordings(bucket, name, prefix, hidden)
@@ -103,20 +112,35 @@ def check_hidden_recordings(context: CheckContext) -> Iterator[Finding]:
             )
             if (hidden := _find_hidden_recordings(context, bucket, prefix)).count
         ]
-        yield from findings or [ok("no recording is in the folders of the outputs", subject=bucket.name)]
+        yield from findings or [ok(_("no recording is in the folders of the outputs"), subject=bucket.name)]
 
 
 def _describe_hidden_recordings(
     bucket: BucketRef, name: str, prefix: str, hidden: HiddenRecordings
 ) -> Finding:
-    number = f"{hidden.count:,}" if hidden.is_complete else f"at least {hidden.count:,}"
-    noun, verb = ("recording", "is") if hidden.count == 1 else ("recordings", "are")
     return warn(
-        f"{number} {noun} below {prefix} ({name}) {verb} never transcribed, because Scribe takes what is there for its "
-        f"own outputs. Example: {hidden.example}",
-        fix=f"move recordings out of {prefix}, or set another {name} that no recording is below",
+        ngettext(
+            "{count} recording below {prefix} ({setting}) is never transcribed, because Scribe takes what is there for "
+            "its own outputs. Example: {key}",
+            "{count} recordings below {prefix} ({setting}) are never transcribed, because Scribe takes what is there "
+            "for its own outputs. Example: {key}",
+            hidden.count,
+            count=_format_number(f"{hidden.count:,}", is_complete=hidden.is_complete),
+            prefix=prefix,
+            setting=name,
+            key=hidden.example,
+        ),
+        fix=_(
+            "move recordings out of {prefix}, or set another {setting} that no recording is below",
+            prefix=prefix,
+            setting=name,
+        ),
         subject=bucket.name,
     )
+
+
+def _format_number(number: str, *, is_complete: bool) -> str:
+    return number if is_complete else _("at least {number}", number=number)
 
 
 def _find_hidden_recordings(context: CheckContext, bucket: BucketRef, prefix: str) -> HiddenRecordings:
@@ -127,7 +151,7 @@ def _find_hidden_recordings(context: CheckContext, bucket: BucketRef, prefix: st
     by_name = replace(settings, input_extensions=tuple(sorted({*extensions} - _OUTPUT_EXTENSIONS)))
     cos = context.clients.cos(bucket.region)
     count, example, marker = 0, "", ""
-    for _ in range(MAX_HIDDEN_PAGES):
+    for _page in range(MAX_HIDDEN_PAGES):
         page = cos.list_objects(bucket.name, prefix=prefix, marker=marker)
         for item in page.objects:
             if item.key.startswith(settings.input_prefix) and by_name.has_recording_extension(item.key):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cli.deploy.recordings import is_recording
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+from cli.language import _, ngettext, translate
 from cli.rules.coverage import combine_certain, find_hidden
 from cli.rules.models import RULES_NAME, RulesError, RulesFile
 from shared.notices.models import NoticeType
@@ -27,27 +28,31 @@ def check_rules(context: CheckContext) -> Iterator[Finding]:
     """Check the rules, then compare them with the first 1,000 objects of each input bucket: one request for each."""
     rules = context.rules
     if rules is None:
-        yield ok(f"there is no {RULES_NAME}")
+        yield ok(_("there is no {file}", file=RULES_NAME))
         return
     if isinstance(rules, RulesError):
-        yield fail(
-            str(rules), fix=f"correct {RULES_NAME}, then run `{context.commands.deploy}`", blocks=False
-        )
+        fix = _("correct {file}, then run `{deploy}`", file=RULES_NAME, deploy=context.commands.deploy)
+        yield fail(str(rules), fix=fix, blocks=False)
         return
     findings = [*_find_hidden_rules(rules), *_find_unknown_options(context, rules)]
     findings += _find_unannounced_failures(context, rules)
     findings += _find_rules_without_recordings(context, rules)
-    yield from findings or [ok(f"{rules.summary}; each of them has an effect")]
+    yield from findings or [ok(_("{rules}; each of them has an effect", rules=rules.summary))]
 
 
 def _find_hidden_rules(file: RulesFile) -> Iterator[Finding]:
     for rule, hidden_by in find_hidden(file.rules):
-        lines = ", ".join(str(other.line) for other in hidden_by)
-        noun = "the rule in line" if len(hidden_by) == 1 else "the rules in lines"
+        lines = _(", ").join(str(other.line) for other in hidden_by)
         yield warn(
-            f"it has no effect: {noun} {lines} match the same recordings and set the same options, and the later "
-            "rule wins",
-            fix="move it below them, or remove it",
+            ngettext(
+                "it has no effect: the rule in line {lines} match the same recordings and set the same options, and "
+                "the later rule wins",
+                "it has no effect: the rules in lines {lines} match the same recordings and set the same options, and "
+                "the later rule wins",
+                len(hidden_by),
+                lines=lines,
+            ),
+            fix=_("move it below them, or remove it"),
             subject=rule.source,
         )
 
@@ -61,8 +66,8 @@ def _find_unknown_options(context: CheckContext, file: RulesFile) -> Iterator[Fi
             if warning not in known:
                 known.add(warning)
                 yield warn(
-                    warning,
-                    fix="try it with one recording; docs/options.md has the engines",
+                    translate(warning),
+                    fix=_("try it with one recording; docs/options.md has the engines"),
                     subject=rule.source,
                 )
 
@@ -75,11 +80,17 @@ def _find_unannounced_failures(context: CheckContext, file: RulesFile) -> Iterat
         names = choice.value if choice and isinstance(choice.value, tuple) else ()
         named = [targets[name] for name in names if name in targets]
         if named and not any(NoticeType.FAILED in target.types for target in named):
-            verb = "gets" if len(named) == 1 else "get"
             yield warn(
-                f"no target gets the failures of these recordings: {', '.join(names)} {verb} notices of transcripts "
-                "only",
-                fix=f"name a target that gets failures too, or set NOTIFY_..._ON=done,failed for {names[0]}",
+                ngettext(
+                    "no target gets the failures of these recordings: {targets} gets notices of transcripts only",
+                    "no target gets the failures of these recordings: {targets} get notices of transcripts only",
+                    len(named),
+                    targets=_(", ").join(names),
+                ),
+                fix=_(
+                    "name a target that gets failures too, or set NOTIFY_..._ON=done,failed for {target}",
+                    target=names[0],
+                ),
                 subject=rule.source,
             )
 
@@ -93,8 +104,11 @@ def _find_rules_without_recordings(context: CheckContext, file: RulesFile) -> It
     for rule in file.rules:
         if rule.buckets and not {*rule.buckets} & {*state.settings.input_buckets}:
             yield warn(
-                f"it is for {', '.join(rule.buckets)}, not for a bucket of INPUT_BUCKETS, so it never applies",
-                fix="correct `bucket`, or INPUT_BUCKETS",
+                _(
+                    "it is for {buckets}, not for a bucket of INPUT_BUCKETS, so it never applies",
+                    buckets=_(", ").join(rule.buckets),
+                ),
+                fix=_("correct `bucket`, or INPUT_BUCKETS"),
                 subject=rule.source,
             )
             continue
@@ -102,10 +116,21 @@ def _find_rules_without_recordings(context: CheckContext, file: RulesFile) -> It
             len(keys) for bucket, keys in listing.keys.items() if not rule.buckets or bucket in rule.buckets
         )
         if count and rule.line not in matched:
-            first = "" if listing.is_complete else "first "
+            patterns, number = _(", ").join(rule.patterns), f"{count:,}"
+            message = (
+                _("{patterns} matches none of the {number} recordings", patterns=patterns, number=number)
+                if listing.is_complete
+                else _(
+                    "{patterns} matches none of the first {number} recordings",
+                    patterns=patterns,
+                    number=number,
+                )
+            )
             yield warn(
-                f"{', '.join(rule.patterns)} matches none of the {first}{count:,} recordings",
-                fix="nothing, if such recordings are still to come; otherwise compare the pattern with their keys",
+                message,
+                fix=_(
+                    "nothing, if such recordings are still to come; otherwise compare the pattern with their keys"
+                ),
                 subject=rule.source,
             )
 

@@ -11,12 +11,13 @@ from cli.deploy.notifications import is_paused, notification_problem, parse_toke
 from cli.deploy.planner import describe_paused_queue
 from cli.deploy.state import DENIED
 from cli.deploy.steps import SUBMITTING_FUNCTIONS, Action
-from cli.doctor.models import CheckContext, Finding, fail, ok, skip, warn
+from cli.doctor.models import CheckContext, Finding, advise_permissions, fail, ok, skip, warn
+from cli.language import N_, _, ngettext, translate
 
 _DIFFERENCES = {
-    Action.CREATE: f"it is missing; the service may have refused it. {WITHOUT}",
-    Action.CHANGE: "it differs from rules.yml and its files of hot words",
-    Action.DELETE: "rules.yml does not need it any more",
+    Action.CREATE: N_("it is missing; the service may have refused it"),
+    Action.CHANGE: N_("it differs from rules.yml and its files of hot words"),
+    Action.DELETE: N_("rules.yml does not need it any more"),
 }
 
 
@@ -28,16 +29,19 @@ def check_binding(context: CheckContext) -> Iterator[Finding]:
             continue
         if bucket.name not in state.ci_statuses:
             yield skip(
-                "this key has no permission to read whether it is bound to Cloud Infinite",
-                fix=f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs",
+                _("this key has no permission to read whether it is bound to Cloud Infinite"),
+                fix=advise_permissions(context.commands),
                 subject=bucket.name,
             )
         elif state.ci_statuses[bucket.name] == BOUND:
-            yield ok("it is bound to Cloud Infinite", subject=bucket.name)
+            yield ok(_("it is bound to Cloud Infinite"), subject=bucket.name)
         else:
-            status = state.ci_statuses[bucket.name] or "not known"
+            status = state.ci_statuses[bucket.name] or _("not known")
             yield fail(
-                f"it is not bound to Cloud Infinite (CIStatus is {status}): jobs are refused",
+                _(
+                    "it is not bound to Cloud Infinite (CIStatus is {status}): jobs are refused",
+                    status=status,
+                ),
                 fix=context.commands.deploy,
                 subject=bucket.name,
             )
@@ -50,9 +54,9 @@ def check_service(context: CheckContext) -> Iterator[Finding]:
         if bucket not in state.existing_buckets:
             continue
         if bucket.name in state.speech_buckets:
-            yield ok("speech recognition is on", subject=bucket.name)
+            yield ok(_("speech recognition is on"), subject=bucket.name)
         else:
-            yield fail("speech recognition is off", fix=context.commands.deploy, subject=bucket.name)
+            yield fail(_("speech recognition is off"), fix=context.commands.deploy, subject=bucket.name)
 
 
 def check_content_recognition(context: CheckContext) -> Iterator[Finding]:
@@ -62,8 +66,12 @@ def check_content_recognition(context: CheckContext) -> Iterator[Finding]:
     page = context.clients.speech.list_ai_buckets(regions=regions, names=names)
     enabled = {bucket.bucket for bucket in page.buckets}
     for name in names:
-        switch = "on" if name in enabled else "off"
-        yield ok(f"AI content recognition is {switch}; Scribe does not need it", subject=name)
+        message = (
+            _("AI content recognition is on; Scribe does not need it")
+            if name in enabled
+            else _("AI content recognition is off; Scribe does not need it")
+        )
+        yield ok(message, subject=name)
 
 
 def check_queues(context: CheckContext) -> Iterator[Finding]:
@@ -72,18 +80,22 @@ def check_queues(context: CheckContext) -> Iterator[Finding]:
     for bucket in context.state.speech_buckets:
         queue = context.state.queues.get(bucket)
         if queue is None and queue_id:
-            fix = f"leave QUEUE_ID empty, then run `{deploy}`"
-            yield fail(f"it has no queue {queue_id}, which QUEUE_ID names", fix=fix, subject=bucket)
+            message = _("it has no queue {queue_id}, which QUEUE_ID names", queue_id=queue_id)
+            fix = _("leave QUEUE_ID empty, then run `{deploy}`", deploy=deploy)
+            yield fail(message, fix=fix, subject=bucket)
         elif queue is None:
-            yield fail("it has no speech queue", fix=deploy, subject=bucket)
+            yield fail(_("it has no speech queue"), fix=deploy, subject=bucket)
         elif is_paused(queue):
             yield fail(
-                f"{describe_paused_queue(queue)}. An operator paused it, so a deployment leaves it paused",
+                _(
+                    "{problem}. An operator paused it, so a deployment leaves it paused",
+                    problem=describe_paused_queue(queue),
+                ),
                 fix=context.commands.resume_queue,
                 subject=bucket,
             )
         else:
-            yield ok(f"queue {queue.queue_id} is active", subject=bucket)
+            yield ok(_("queue {queue_id} is active", queue_id=queue.queue_id), subject=bucket)
 
 
 def check_notifications(context: CheckContext) -> Iterator[Finding]:
@@ -100,12 +112,16 @@ def check_notifications(context: CheckContext) -> Iterator[Finding]:
         config = queue.notification
         problem = notification_problem(config, state.callback_url, tokens)
         if problem:
-            yield fail(f"{problem}; transcripts wait for the sweep", fix=deploy, subject=bucket)
+            yield fail(_describe_missing_notification(problem), fix=deploy, subject=bucket)
         elif parse_token(config) != tokens[0]:
-            message = "the queue still uses a later token of CALLBACK_TOKEN, not the first"
+            message = _("the queue still uses a later token of CALLBACK_TOKEN, not the first")
             yield warn(message, fix=deploy, subject=bucket)
         else:
-            yield ok(f"the queue notifies {redact_url(config.url)}", subject=bucket)
+            yield ok(_("the queue notifies {url}", url=redact_url(config.url)), subject=bucket)
+
+
+def _describe_missing_notification(problem: str) -> str:
+    return _("{problem}; transcripts wait for the sweep", problem=problem)
 
 
 def _check_job_notifications(context: CheckContext) -> Iterator[Finding]:
@@ -116,22 +132,38 @@ def _check_job_notifications(context: CheckContext) -> Iterator[Finding]:
         function = state.get_usable_function(key)
         if not function:
             continue
-        address, _, token = function.variables.get(CALLBACK_URL_NAME, "").rpartition("/")
+        address, _slash, token = function.variables.get(CALLBACK_URL_NAME, "").rpartition("/")
         if not address:
-            problem = f"the jobs of {key} notify no one: {CALLBACK_URL_NAME} is not set"
+            problem = _(
+                "the jobs of {function} notify no one: {variable} is not set",
+                function=key,
+                variable=CALLBACK_URL_NAME,
+            )
         elif address != state.callback_url:
-            own = redact_url(f"{state.callback_url}/.") if state.callback_url else "which has none"
-            problem = f"the jobs of {key} notify {redact_url(address)}, not the callback function at {own}"
+            own = redact_url(f"{state.callback_url}/.") if state.callback_url else _("which has none")
+            problem = _(
+                "the jobs of {function} notify {url}, not the callback function at {expected}",
+                function=key,
+                url=redact_url(address),
+                expected=own,
+            )
         elif token not in tokens:
-            problem = f"the token at the end of {CALLBACK_URL_NAME} of {key} is not in CALLBACK_TOKEN"
+            problem = _(
+                "the token at the end of {variable} of {function} is not in CALLBACK_TOKEN",
+                variable=CALLBACK_URL_NAME,
+                function=key,
+            )
         elif token != tokens[0]:
-            message = f"the jobs of {key} still use a later token of CALLBACK_TOKEN, not the first"
+            message = _(
+                "the jobs of {function} still use a later token of CALLBACK_TOKEN, not the first",
+                function=key,
+            )
             yield warn(message, fix=deploy, subject=key)
             continue
         else:
-            yield ok(f"each job notifies {redact_url(address + '/.')}", subject=key)
+            yield ok(_("each job notifies {url}", url=redact_url(address + "/.")), subject=key)
             continue
-        yield fail(f"{problem}; transcripts wait for the sweep", fix=deploy, subject=key)
+        yield fail(_describe_missing_notification(problem), fix=deploy, subject=key)
 
 
 def check_hot_words(context: CheckContext) -> Iterator[Finding]:
@@ -140,21 +172,37 @@ def check_hot_words(context: CheckContext) -> Iterator[Finding]:
     target = state.hot_words_target
     if target is None:
         yield skip(
-            "rules.yml or a file of hot words has a mistake", fix=f"run `{deploy}`: it names the mistake"
+            _("rules.yml or a file of hot words has a mistake"),
+            fix=_("run `{deploy}`: it names the mistake", deploy=deploy),
         )
         return
     for bucket, error in state.hot_words.refusals.items():
-        fix = f"`{context.commands.show_deployer_policy}` prints the permissions that this key needs"
-        yield warn(
-            f"{describe_refusal(error)}. {WITHOUT}", fix=fix if error.status in DENIED else "", subject=bucket
-        )
+        fix = advise_permissions(context.commands) if error.status in DENIED else ""
+        yield warn(_add_consequence(describe_refusal(error)), fix=fix, subject=bucket)
     steps = plan_hot_words(target, state.hot_words, state.hot_words_places)
     for step in (*steps.before, *steps.after):
-        yield warn(f"{step.description}: {_DIFFERENCES[step.action]}", fix=deploy)
+        difference = _(_DIFFERENCES[step.action])
+        if step.action is Action.CREATE:
+            difference = _add_consequence(difference)
+        yield warn(
+            _("{object}: {difference}", object=step.description, difference=difference),
+            fix=deploy,
+        )
     for warning in target.warnings:
-        yield warn(warning)
+        yield warn(translate(warning))
     if not target.templates and not steps.after:
-        yield ok("no rule has hot words")
+        yield ok(_("no rule has hot words"))
     elif not (state.hot_words.refusals or steps.before or steps.after):
         number = sum(map(len, target.templates.values()))
-        yield ok(f"{number} templates have the words of the files")
+        yield ok(
+            ngettext(
+                "{count} templates have the words of the files",
+                "{count} templates have the words of the files",
+                number,
+                count=number,
+            )
+        )
+
+
+def _add_consequence(problem: str) -> str:
+    return _("{problem}. {consequence}", problem=problem, consequence=translate(WITHOUT))

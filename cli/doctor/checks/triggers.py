@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cli.cloud.scf import CosTriggerRule, TriggerInfo, cos_rules, parse_rule
+from cli.cloud.scf import TriggerInfo, cos_rules, parse_rule
 from cli.deploy.state import BucketRef
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
+from cli.language import _
 from cli.manifest.models import EVERY_UPLOAD, TriggerSpec
 from cli.policy.permissions import load_settings_without_notices
 from shared.errors import SettingsError
@@ -36,15 +37,15 @@ def check_triggers(context: CheckContext) -> Iterator[Finding]:
         subject = _format_subject(spec.function, spec)
         trigger = state.find_trigger(spec)
         if trigger is None:
-            yield fail("the trigger does not exist", fix=fix, subject=subject)
+            yield fail(_("the trigger does not exist"), fix=fix, subject=subject)
         elif not trigger.matches(spec):
             yield fail(_describe_difference(spec, trigger), fix=fix, subject=subject)
         elif spec.is_open and not trigger.is_open:
-            yield fail("the trigger is closed", fix=fix, subject=subject)
+            yield fail(_("the trigger is closed"), fix=fix, subject=subject)
         elif trigger.is_open and not spec.is_open:
-            yield fail("the trigger is open, and should be closed", fix=fix, subject=subject)
+            yield fail(_("the trigger is open, and should be closed"), fix=fix, subject=subject)
         else:
-            yield ok("as in serverless.yml", subject=subject)
+            yield ok(_("as in serverless.yml"), subject=subject)
 
 
 def _format_subject(key: str, trigger: TriggerSpec | TriggerInfo) -> str:
@@ -55,12 +56,18 @@ def _format_subject(key: str, trigger: TriggerSpec | TriggerInfo) -> str:
 
 def _describe_difference(spec: TriggerSpec, trigger: TriggerInfo) -> str:
     fields = [
-        ("the description", spec.description, trigger.description),
-        ("the argument", spec.argument, trigger.argument),
-        ("the qualifier", spec.qualifier, trigger.qualifier),
+        (_("the description"), spec.description, trigger.description),
+        (_("the argument"), spec.argument, trigger.argument),
+        (_("the qualifier"), spec.qualifier, trigger.qualifier),
     ]
-    return "; ".join(
-        f"{name} is {current or 'empty'}, not {expected or 'empty'}"
+    empty = _("empty")
+    return _("; ").join(
+        _(
+            "{name} is {current}, not {expected}",
+            name=name,
+            current=current or empty,
+            expected=expected or empty,
+        )
         for name, expected, current in fields
         if expected != current
     )
@@ -73,14 +80,15 @@ def check_extra_triggers(context: CheckContext) -> Iterator[Finding]:
         expected = [state.find_trigger(spec) for spec in state.manifest.triggers_for(key)]
         extra = [trigger for trigger in triggers if trigger not in expected]
         for trigger in extra:
-            status = "open" if trigger.is_open else "closed"
             yield fail(
-                f"serverless.yml does not have this trigger, which is {status}",
+                _("serverless.yml does not have this trigger, which is open")
+                if trigger.is_open
+                else _("serverless.yml does not have this trigger, which is closed"),
                 fix=context.commands.deploy,
                 subject=_format_subject(key, trigger),
             )
         if not extra:
-            yield ok("no other trigger", subject=key)
+            yield ok(_("no other trigger"), subject=key)
 
 
 def check_overlap(context: CheckContext) -> Iterator[Finding]:
@@ -96,13 +104,20 @@ def check_overlap(context: CheckContext) -> Iterator[Finding]:
     unique = {(own.bucket, other.owner, other.pattern): (own, other) for own, other in overlaps}
     for own, other in unique.values():
         yield fail(
-            f"function {other.owner} already has a rule for {_describe_rule(other)}",
-            fix="delete that trigger in the SCF console, or set another bucket; then run "
-            f"`{context.commands.deploy}`",
+            _(
+                "function {function} already has a rule for {pattern} in {bucket}",
+                function=other.owner,
+                pattern=other.pattern,
+                bucket=other.bucket,
+            ),
+            fix=_(
+                "delete that trigger in the SCF console, or set another bucket; then run `{deploy}`",
+                deploy=context.commands.deploy,
+            ),
             subject=own.bucket,
         )
     if not overlaps:
-        yield ok("no other function has a rule for these recordings")
+        yield ok(_("no other function has a rule for these recordings"))
 
 
 def check_loops(context: CheckContext) -> Iterator[Finding]:
@@ -111,7 +126,7 @@ def check_loops(context: CheckContext) -> Iterator[Finding]:
     findings = [*_find_own_loops(context, written), *_find_foreign_loops(context, written)]
     yield from findings
     if not findings:
-        yield ok("no function is invoked by what Scribe writes")
+        yield ok(_("no function is invoked by what Scribe writes"))
 
 
 def _find_own_loops(context: CheckContext, written: list[WrittenObject]) -> Iterator[Finding]:
@@ -126,16 +141,25 @@ def _find_own_loops(context: CheckContext, written: list[WrittenObject]) -> Iter
             ]
             if unknown:
                 yield fail(
-                    f"{key} handles outputs of the functions, such as {unknown[0].key}, as recordings: they would be "
-                    "submitted and billed again and again",
-                    fix="set the same OUTPUT_PREFIX, STATE_PREFIX and OUTPUT_BUCKET for all functions with "
-                    f"`{context.commands.deploy}`",
+                    _(
+                        "{function} handles outputs of the functions, such as {key}, as recordings: they would be "
+                        "submitted and billed again and again",
+                        function=key,
+                        key=unknown[0].key,
+                    ),
+                    fix=_(
+                        "set the same OUTPUT_PREFIX, STATE_PREFIX and OUTPUT_BUCKET for all functions with `{deploy}`",
+                        deploy=context.commands.deploy,
+                    ),
                     subject=subject,
                 )
             elif matched:
                 yield warn(
-                    f"{key} is also invoked by each transcript and receipt, and ignores them",
-                    fix="set INPUT_PREFIX, or another bucket as OUTPUT_BUCKET, to avoid these calls",
+                    _(
+                        "{function} is also invoked by each transcript and receipt, and ignores them",
+                        function=key,
+                    ),
+                    fix=_("set INPUT_PREFIX, or another bucket as OUTPUT_BUCKET, to avoid these calls"),
                     subject=subject,
                 )
 
@@ -146,16 +170,30 @@ def _find_foreign_loops(context: CheckContext, written: list[WrittenObject]) -> 
         matched = [each for each in written if rule.matches(each.host, each.key)]
         if any(each.is_state for each in matched):
             yield fail(
-                f"function {rule.owner} is invoked by every receipt, because its rule is for {_describe_rule(rule)}: "
-                "what it writes in response may become a recording again, without end",
-                fix=f"set a prefix outside {settings.state_prefix} for its trigger, such as {settings.output_prefix}, "
-                "or use another bucket as OUTPUT_BUCKET",
+                _(
+                    "function {function} is invoked by every receipt, because its rule is for {pattern} in {bucket}: "
+                    "what it writes in response may become a recording again, without end",
+                    function=rule.owner,
+                    pattern=rule.pattern,
+                    bucket=rule.bucket,
+                ),
+                fix=_(
+                    "set a prefix outside {state_prefix} for its trigger, such as {output_prefix}, or use another "
+                    "bucket as OUTPUT_BUCKET",
+                    state_prefix=settings.state_prefix,
+                    output_prefix=settings.output_prefix,
+                ),
                 subject=rule.owner,
             )
         elif matched:
             yield warn(
-                f"function {rule.owner} is invoked by transcripts, because its rule is for {_describe_rule(rule)}",
-                fix="not needed if it writes nothing that is a recording for Scribe",
+                _(
+                    "function {function} is invoked by transcripts, because its rule is for {pattern} in {bucket}",
+                    function=rule.owner,
+                    pattern=rule.pattern,
+                    bucket=rule.bucket,
+                ),
+                fix=_("not needed if it writes nothing that is a recording for Scribe"),
                 subject=rule.owner,
             )
 
@@ -186,7 +224,3 @@ def _load_deployed_settings(context: CheckContext, key: str) -> Settings | None:
         )
     except SettingsError:
         return None
-
-
-def _describe_rule(rule: CosTriggerRule) -> str:
-    return f"{rule.pattern} in {rule.bucket}"

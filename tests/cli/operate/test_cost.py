@@ -145,12 +145,13 @@ def test_csv_is_read_by_the_csv_module_and_no_cell_is_a_formula() -> None:
     rows = list(csv.reader(io.StringIO(format_csv(report))))
     assert tuple(rows[0]) == CSV_HEADER
     assert len(rows) == len(HOSTILE) + 3
-    for bucket, folder, *numbers, currency in rows[1:]:
+    for bucket, folder, *numbers, currency, month in rows[1:]:
         assert bucket == INPUT_BUCKET
         assert not folder.lstrip(" \"'\t").startswith(tuple("=+-@＝＋－＠")) or folder.lstrip().startswith(
             "'"
         )
         assert folder.isprintable()
+        assert month == MONTH
         assert numbers == ["1", numbers[1], numbers[2]]
         assert Decimal(numbers[1]) >= 1
         assert currency == "CNY"
@@ -172,7 +173,8 @@ def test_printed_csv_has_the_mark_that_excel_needs() -> None:
     console, output = build_console()
     print_costs(console, build_report(MONTH, [build_entry("会议/a.mp3")], PRICE), as_csv=True)
     assert output.getvalue() == (
-        f"\ufeffbucket,folder,recordings,minutes,cost,currency\n{INPUT_BUCKET},会议,1,1.0,0.03,CNY\n"
+        "\ufeffbucket,folder,recordings,minutes,cost,currency,month\n"
+        f"{INPUT_BUCKET},会议,1,1.0,0.03,CNY,{MONTH}\n"
     )
 
 

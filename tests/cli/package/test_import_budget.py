@@ -36,7 +36,7 @@ def modules(folder: str, names: str) -> set[str]:
 
 EVERY_FUNCTION = (
     {"certifi", "h11", "httpcore", "httpx", "idna", "xmltodict"}
-    | modules("shared", "errors events logger settings")
+    | modules("shared", "errors events logger messages settings")
     | modules("shared.options", "check choose ci combine engines model parse sidecar")
     | modules(
         "shared.tencent",
