@@ -22,7 +22,6 @@ MISSING = [
     "docs/architecture.md",
     "docs/benchmarks.md",
     "docs/commands.md",
-    "docs/scale.md",
 ]
 # Code blocks with texts for people: messages, diagrams, what a command prints.
 TRANSLATED = {"", "text", "mermaid"}
