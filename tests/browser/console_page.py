@@ -147,5 +147,3 @@ def running_console(folder: Path) -> Iterator[RunningConsole]:
                 yield RunningConsole(process.stdout.readline().strip(), Flow(pipeline, client))
             finally:
                 process.terminate()
-
-
