@@ -127,7 +127,8 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
         _("In another terminal:"),
         f"  {escape_markup(command)} invoke upload events/cos-put.json",  # not translated
         f"  {escape_markup(command)} {doctor.removeprefix('scribe ')}    " + _("(and every other command)"),
-        f"  {escape_markup(command)} {page.removeprefix('scribe ')}    " + _("(all recordings in the browser)"),
+        f"  {escape_markup(command)} {page.removeprefix('scribe ')}    "
+        + _("(all recordings in the browser)"),
         "",
         _(
             "Any COS client: region {region}, HTTP proxy {endpoint}, scheme http,",

@@ -69,11 +69,17 @@ class CloudTransport(httpx.AsyncBaseTransport):
         if "range" in request.headers:
             last = int(start) + len(part) - 1
             headers["Content-Range"] = f"bytes {start}-{last}/{len(stored.body)}"
-        return httpx.Response(206 if "range" in request.headers else 200, headers=headers, content=part)
+        return _build(206 if "range" in request.headers else 200, part, headers)
 
 
 def _build_error(status: int, code: str) -> httpx.Response:
-    return httpx.Response(status, content=f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
+    return _build(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode(), {})
+
+
+def _build(status: int, body: bytes, headers: dict[str, str]) -> httpx.Response:
+    """Build a response whose body is not read yet, as one of a server."""
+    headers["Content-Length"] = str(len(body))
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
 
 @dataclass
