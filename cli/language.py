@@ -9,8 +9,11 @@ JSON keeps its names in every language; texts for people in it are in the langua
 from __future__ import annotations
 
 import gettext
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from string import Formatter
 
 from shared.errors import CloudError
 from shared.messages import Bilingual, Message
@@ -125,6 +128,29 @@ def translate(text: str) -> str:
     if isinstance(text, Bilingual):
         return choose_text(str(text), text.chinese)
     return _(text) if text else text
+
+
+def translate_like(text: str, templates: Sequence[str]) -> str:
+    """Translate a finished English text of another program by the first of the templates that it matches."""
+    found = match_template(text, templates) if is_chinese() else None
+    return _(found[0], **found[1]) if found else translate(text)
+
+
+def match_template(text: str, templates: Sequence[str]) -> tuple[str, dict[str, str]] | None:
+    """Return the first of the templates that a text was made from, with its values."""
+    for template in templates:
+        if match := _compile_template(template).fullmatch(text):
+            return template, match.groupdict()
+    return None
+
+
+@cache
+def _compile_template(template: str) -> re.Pattern[str]:
+    parts = [
+        re.escape(text) + (f"(?P<{name}>.+?)" if name else "")
+        for text, name, *_rest in Formatter().parse(template)
+    ]
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def format_exception(error: Exception) -> str:

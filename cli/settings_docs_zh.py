@@ -152,7 +152,7 @@ SETTINGS: Mapping[str, ChineseText] = MappingProxyType(
         ),
         "OPTIONS": ChineseText(
             "所有录音的[选项](options.zh.md)，写作 `name=value`，以 `;` 分隔。",
-            "规则、录音的元数据和选项文件优先于此项。引擎由设置项 ENGINE 指定，格式由 FORMATS 指定。"
+            "规则、录音的元数据和同名配置文件优先于此项。引擎由设置项 ENGINE 指定，格式由 FORMATS 指定。"
             "互相冲突，或与 ENGINE 冲突的选项会被拒绝。",
             "各选项的默认值",
         ),

@@ -203,12 +203,12 @@ def _take_console(browser: Browser, env_file: Path, language: str) -> None:
 @contextmanager
 def _running_console(env_file: Path, language: str) -> Iterator[str]:
     """Run `scribe console` until the block ends. Yields the address that it prints."""
-    command = [sys.executable, "-m", "cli.main", "console", "--no-open", "--write"]
+    command = [sys.executable, "-m", "cli.main", "--lang", language, "console", "--no-open", "--write"]
     process = subprocess.Popen(
         [*command, "--env-file", str(env_file)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "LANGUAGE": language},
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     try:
         assert process.stdout is not None

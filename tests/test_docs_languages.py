@@ -35,6 +35,7 @@ MISSING = [
 # Code blocks with texts for people: messages, diagrams, what a command prints.
 TRANSLATED = {"", "text", "mermaid"}
 COMMENTED = {"sh", "yaml", "python"}
+_HAN = "[\u4e00-\u9fff]"
 _FIGURE = re.compile(r"\d(?:[\d,.:]*\d)+")
 _DOCUMENT = re.compile(r"https://(?:www\.tencentcloud\.com(?:/zh)?|cloud\.tencent\.com)/document/product/")
 
@@ -162,3 +163,13 @@ def test_names_are_the_same(page: str) -> None:
 def list_names(section: Section) -> set[str]:
     spans = re.findall(r"`([^`]+)`", "\n".join(section.text))
     return {span for span in spans if re.fullmatch(r"[A-Za-z_][\w./-]{2,}", span, re.ASCII)}
+
+
+@each_page
+def test_chinese_sentences_have_full_width_punctuation_and_spaces_around_other_words(page: str) -> None:
+    for section in read_sections(get_chinese_name(page)):
+        text = re.sub(r"`[^`]*`", "x", re.sub(r"\]\([^)\s]*\)", "]", "\n".join(section.text)))
+        wrong = re.findall(
+            rf".{{0,12}}(?:{_HAN}[,;:?!(]|{_HAN}[A-Za-z0-9]|[A-Za-z0-9%)]{_HAN}).{{0,12}}", text
+        )
+        assert wrong == [], f"{get_chinese_name(page)}, {section.title!r}"

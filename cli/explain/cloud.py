@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words, list_outputs, refuse
 from cli.explain.models import Explanation, State
-from cli.explain.render import format_source
+from cli.explain.sources import format_source
 from cli.language import _
 from shared.errors import NotFound
 from shared.logger import Logger

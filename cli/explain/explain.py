@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cli.explain.models import Explanation, MatchingRule, Problem
-from cli.explain.render import format_source
+from cli.explain.sources import format_source
 from cli.language import N_, _, translate
 from shared.options.check import SETTINGS_SOURCE, check_options, warn_about_targets
 from shared.options.choose import choose_options

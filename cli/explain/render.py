@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console, RenderableType
@@ -11,11 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.explain.models import Explanation, MatchingRule, State
+from cli.explain.sources import format_source
 from cli.language import N_, _, choose_text, is_chinese, ngettext
 from cli.output import escape_line
-from cli.rules.models import RULES_NAME
-from shared.options.check import SETTINGS_SOURCE
-from shared.options.combine import DEFAULT_SOURCE
 from shared.options.model import Value, format_value
 from shared.recordings.receipt import ReceiptState
 
@@ -24,8 +21,6 @@ OFFLINE = N_(
     "Nothing was read from the bucket: neither its metadata and sidecar, nor whether it was transcribed."
 )
 
-_PLACES = {SETTINGS_SOURCE: N_("settings"), DEFAULT_SOURCE: N_("default")}
-_RULE = re.compile(rf"{re.escape(RULES_NAME)} line ([0-9]+)")
 _STATES = {
     ReceiptState.SUBMITTING.value: N_("submitting"),
     ReceiptState.DEFERRED.value: N_("deferred"),
@@ -81,13 +76,6 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
 def format_options(options: Mapping[str, Value]) -> str:
     """Format options as a list: `engine 8k_zh, channels 2`."""
     return ", ".join(f"{name} {format_value(name, value)}" for name, value in options.items())
-
-
-def format_source(source: str) -> str:
-    """Format the place where an option or a rule is, for people: `rules.yml line 5`, `settings`, a file, a header."""
-    if match := _RULE.fullmatch(source):
-        return _("{file} line {line}", file=RULES_NAME, line=match[1])
-    return _(_PLACES[source]) if source in _PLACES else source
 
 
 def _describe_recording(explanation: Explanation) -> str:

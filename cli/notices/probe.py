@@ -22,7 +22,10 @@ _ADVICE = tuple(
     for expression, advice in (
         (r"^code -?\d+: .*\((?P<hint>[^()]*)\)$", "{hint}"),  # shared/notices/outcomes.py: RobotAnswers.hints
         (r"^code ", _ROBOT_CODES),
-        (r"^the response is not that of", N_("copy the robot's address from its page again")),  # not translated
+        (
+            r"^the response is not that of",  # not translated
+            N_("copy the robot's address from its page again"),
+        ),
         (r"^status 3", N_("set {variable} to the address that it redirects to")),
         (
             r"^status 40[13]\b",
@@ -45,8 +48,14 @@ _ADVICE = tuple(
             r"gaierror|not resolved|UnicodeError",  # not translated
             N_("check the name in {variable}, and the connection of this machine"),
         ),
-        (r"timed out|Timeout", N_("check that the receiver runs and answers within seconds")),  # not translated
-        (r"refused|reset|unreachable", N_("check that the receiver runs, and that no firewall is in between")),
+        (
+            r"timed out|Timeout",  # not translated
+            N_("check that the receiver runs and answers within seconds"),
+        ),
+        (
+            r"refused|reset|unreachable",
+            N_("check that the receiver runs, and that no firewall is in between"),
+        ),
     )
 )
 _ANY_ADVICE = N_("check the address in {variable} and the log of the receiver")

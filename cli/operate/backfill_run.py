@@ -258,7 +258,7 @@ class ProgressView:
 
 def format_counts(counts: Counter[str], errors: int = 0) -> str:
     """Format what became of the recordings: `120 submitted, 3 deferred`."""
-    parts = [_(_SHOWN[name], number=f"{counts[name]:,}") for name in COUNTED if counts[name]]
+    parts = [_(_SHOWN[name], number=format(counts[name], ",")) for name in COUNTED if counts[name]]
     parts = parts or [_("nothing yet")]
     if errors:
         parts.append(_("{number} with an error", number=errors))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import shared.settings
-from cli.notice_settings import NOTICE_SETTINGS
 from cli import settings_docs_zh
 from cli.errors import OperatorError
 from cli.language import ENGLISH
+from cli.notice_settings import NOTICE_SETTINGS
 from cli.settings_docs import (
     PAGES,
     SettingDoc,

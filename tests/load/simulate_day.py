@@ -13,8 +13,10 @@ from pathlib import Path
 
 from tests.load.day import Day, Outcome, build_table, simulate
 from tests.load.day_picture import draw
+from tests.load.day_picture_zh import translate
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "scale-day.svg"
+CHINESE_PICTURE = PICTURE.with_name("scale-day.zh.svg")
 QUEUES = (5, 10, 50, 400, 500)
 QUEUES_IN_PICTURE = (5, 50, 500)
 DEPLOYMENTS = 4  # of the last row, which share 400 jobs at once
@@ -35,13 +37,16 @@ def _is_in_picture(outcome: Outcome) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; return 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.load.simulate_day", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="draw docs/images/scale-day.svg")
+    parser.add_argument(
+        "--write", action="store_true", help="draw docs/images/scale-day.svg and scale-day.zh.svg"
+    )
     options = parser.parse_args(arguments)
     table, picture = simulate_day()
     sys.stdout.write(table + "\n")
     if options.write:
         PICTURE.write_text(picture, "utf-8")
-        sys.stderr.write(f"Wrote {PICTURE}\n")
+        CHINESE_PICTURE.write_text(translate(picture), "utf-8")
+        sys.stderr.write(f"Wrote {PICTURE} and {CHINESE_PICTURE}\n")
     return 0
 
 

@@ -13,7 +13,8 @@ from tests.helpers.in_memory_pipeline import InMemoryPipeline
 from tests.load import day as costs
 from tests.load.day import Day, Latency, Simulation, format_seconds, simulate, summarize_latency
 from tests.load.day_picture import draw
-from tests.load.simulate_day import PICTURE, simulate_day
+from tests.load.day_picture_zh import translate
+from tests.load.simulate_day import CHINESE_PICTURE, PICTURE, simulate_day
 
 SCALE_PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 
@@ -89,6 +90,12 @@ def test_picture_shows_each_queue_and_stays_on_its_page() -> None:
     assert "1 jobs at once" in picture
     assert "nan" not in picture
     assert "inf" not in picture
+
+
+def test_chinese_picture_is_the_english_one_with_other_words() -> None:
+    assert translate(PICTURE.read_text("utf-8")) == CHINESE_PICTURE.read_text("utf-8")
+    with pytest.raises(ValueError, match="'Weekday'"):
+        translate("<text x='1'>Weekday</text>")
 
 
 @pytest.mark.process  # it starts none, but takes as long

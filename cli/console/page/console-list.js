@@ -79,7 +79,8 @@ function fillRow(element, row) {
   const showsSteps = row.state !== "done" || followed.has(getId(row));
   const folder = getFolder(row.key);
   const several = session.buckets.length > 1;
-  const minutes = row.minutes ? text("minutes", { minutes: formatNumber(row.minutes) }) : "";
+  const length = row.minutes >= 1 ? { minutes: formatNumber(row.minutes) } : { seconds: Math.round(row.minutes * 60) };
+  const duration = row.minutes ? text(row.minutes >= 1 ? "minutes" : "seconds", length) : "";
   element.replaceChildren(
     make("span", { class: "state" }, makeIcon(row.state), text(`state_${row.state}`)),
     make(
@@ -88,7 +89,7 @@ function fillRow(element, row) {
       make("bdi", { class: "name", text: row.name, on: { click: () => openRow(row) } }),
       (folder || several) && make("bdi", { class: "folder", text: (several ? `${row.bucket}/` : "") + folder }),
     ),
-    make("span", { class: "minutes", text: minutes }),
+    make("span", { class: "minutes", text: duration }),
     makeTime(row.since, { class: "since" }),
     make("span", { class: "actions" }, ...makeActions(row)),
     ...(showsSteps ? [makeSteps(row)] : []),
@@ -229,7 +230,7 @@ function accept(page) {
 }
 const tell = (problem) => bus.dispatchEvent(new CustomEvent("problem", { detail: problem }));
 
-// Load the list anew: as many rows as were shown, when `keeps` is set.
+// Load the list again: as many rows as were shown, when `keeps` is set.
 export async function load({ keeps = false } = {}) {
   loading?.abort();
   const own = (loading = new AbortController());

@@ -46,9 +46,9 @@ export async function openTranscript({ bucket, key, t }, query) {
   showSentences(found.sentences);
   markHits(query);
   setSound(found);
-  position = ms;
+  position = ms || query ? findHit(query, ms) : 0;
   show();
-  if (ms) reveal(spans[current], true);
+  if (position) reveal(spans[current], true);
   find("transcript-heading").focus({ preventScroll: true });
 }
 export function leaveTranscript() {
@@ -136,6 +136,16 @@ function markHits(query) {
     }
   }
   CSS.highlights.set("hit", new Highlight(...ranges));
+}
+
+// The console knows the time of the caption that has a hit, in which the sentence may begin later.
+const CAPTION_MS = 10000;
+function findHit(query, ms) {
+  const first = Math.max(0, findSentence(ms));
+  for (let index = first; query && starts[index] <= ms + CAPTION_MS; index++) {
+    if (spans[index].textContent.toLowerCase().includes(query.toLowerCase())) return Math.max(ms, starts[index]);
+  }
+  return ms;
 }
 
 // The sound. Its address lasts twelve hours: a page that was open for longer asks for another one.

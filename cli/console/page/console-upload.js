@@ -57,7 +57,7 @@ async function check(upload) {
     if (upload.state === "checking") set(upload, "failed", refusal.message);
     return;
   }
-  // It may have been cancelled meanwhile.
+  // It may have been cancelled in between.
   if (upload.state !== "checking") return;
   upload.target = answer.key || upload.key;
   // What would be overwritten is asked about.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,14 @@ from typing import Any, NamedTuple
 import pytest
 from rich.cells import cell_len
 
+from cli.explain.explain import Upload, explain_key
+from cli.explain.render import print_explanation
 from cli.local.emulator import Emulator, OperatorClients
+from cli.output import SafeConsole
+from cli.rules.loader import load_rules_file
+from tests.helpers.chinese import list_english, list_translations, speak_chinese
 from tests.helpers.explain import INPUT_BUCKET, OUTPUT_BUCKET, ExplainFolder, find_controls, open_folder
+from tests.helpers.fakes import build_test_settings
 
 RULES = """\
 rules:
@@ -219,6 +226,25 @@ def test_text_says_the_same_on_80_columns(folder: ExplainFolder, case: KeyCase) 
     for name, value in case.job.items():
         assert any(line.split() == [name, value] for line in lines), name
     assert (f"Transcripts, in {OUTPUT_BUCKET}" in lines) is bool(case.outputs)
+
+
+def test_text_in_chinese_has_no_english_sentence(folder: ExplainFolder) -> None:
+    output = io.StringIO()
+    settings = build_test_settings(input_prefix="in/")
+    with speak_chinese():
+        rules = load_rules_file(folder.folder / "rules.yml").rules
+        for case in CASES.values():
+            sidecar = None if case.sidecar is None else json.dumps(case.sidecar).encode()
+            upload = Upload(case.metadata or {}, sidecar)
+            explanation = explain_key(settings, rules, INPUT_BUCKET, case.key, upload)
+            print_explanation(SafeConsole(file=output, width=80, highlight=False), explanation)
+    text = output.getvalue()
+    assert "  不是录音，不产生费用：文件夹标记。\n" in text
+    assert "  engine    8k_zh  rules.yml 第 2 行\n" in text
+    assert text.count("被拒绝：不会提交任务，也不产生费用") == 2
+    assert max(cell_len(line) for line in text.splitlines() if "/" not in line) <= 80
+    assert list_english(text, "Call at 14.30 with Li") == []
+    assert list_english(list_translations("explain")) == []
 
 
 @pytest.mark.process

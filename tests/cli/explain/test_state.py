@@ -17,6 +17,7 @@ from shared.options.parse import parse_values
 from shared.options.rules import Rule
 from shared.recordings.models import Status
 from shared.recordings.receipt import Receipt
+from tests.helpers.chinese import list_english, speak_chinese
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO, OUTPUT_BUCKET
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 
@@ -181,6 +182,16 @@ def test_upload_does_what_was_said(case: StateCase) -> None:
     result = pipeline.upload_and_ingest(KEY, content.body, **content.metadata)
     assert result.status is case.on_upload
     assert pipeline.count_jobs() - jobs == (case.on_upload is Status.SUBMITTED)
+
+
+def test_state_in_chinese_has_no_english_sentence() -> None:
+    with speak_chinese():
+        for name, case in CASES.items():
+            pipeline = InMemoryPipeline()
+            case.start(pipeline)
+            explanation = explain(pipeline)
+            assert list_english([get_state(explanation).message, *explanation.warnings]) == [], name
+    assert get_state(explanation).message == "选项被拒绝：上传后只会得到错误对象（error.json），不产生费用。"
 
 
 def test_same_receipt_is_new_work_for_other_metadata_only() -> None:

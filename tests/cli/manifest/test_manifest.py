@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from cli.manifest.errors import ManifestError
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
+from tests.helpers.chinese import list_english, list_translations, speak_chinese
 
 ROOT = Path(__file__).resolve().parents[3]
 RAW = (ROOT / "serverless.yml").read_text("utf-8")
@@ -266,6 +267,37 @@ def test_mistake_is_reported_with_its_setting_and_a_fix(
 def test_variable_that_cannot_work_is_reported(config: dict[str, str], message: str, folder: Path) -> None:
     mistakes = load_mistakes(folder, **config)
     assert_reported(mistakes, message)
+
+
+def test_mistakes_in_chinese_have_no_english_sentence(folder: Path) -> None:
+    form = RAW
+    for old, new, _ in INVALID.values():
+        form = form.replace(old, new, 1)
+    parts = change("timeout: 600", "timeout: 120")
+    for name in (
+        "missing function",
+        "missing role",
+        "timeout of upload",
+        "unknown function",
+        "other region",
+        "step 0",
+    ):
+        old, new, _ = INVALID[name]
+        parts = parts.replace(old, new, 1)
+    config = {"SCRIBE_STAGE": "a" * 40, "ENGINE": "16k zh", "FORMATS": "pdf"}
+    with speak_chinese():
+        mistakes = [*load_mistakes(folder, form), *load_mistakes(folder, parts, **config)]
+        mistakes += load_mistakes(folder, REGION="", INPUT_BUCKETS="media-1250000000,media-1250000001")
+        mistakes += load_mistakes(folder, "[]")
+    assert len(mistakes) >= 32
+    assert_reported(
+        mistakes,
+        "inputs.runtime 的值是 'Python3.9'；应填写：Python3.10，部署包只适用于它",
+        "inputs.triggers[2].function 的值是 'notify'；应为以下之一：upload、callback、sweep",
+        "未设置 REGION：请在 .env 中补上，写法见 .env.example",
+    )
+    assert list_english(mistakes) == []
+    assert list_english(list_translations("manifest")) == []
 
 
 def test_mistyped_region_is_reported_once_by_its_variable(folder: Path) -> None:
