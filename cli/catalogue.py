@@ -115,7 +115,7 @@ def merge_catalogs(catalogs: dict[str, Catalog]) -> Catalog:
     merged = _create_catalog()
     for catalog in catalogs.values():
         for message in catalog:
-            if message.id and message.string:
+            if message.id and _is_complete(message.string):
                 merged.add(message.id, message.string)
     return merged
 
@@ -130,11 +130,15 @@ def compile_catalogs(catalogs: dict[str, Catalog]) -> bytes:
 def update() -> dict[str, Catalog]:
     """Return the areas with the messages of the code, and the translations that there are."""
     known = read_catalogs()
+    elsewhere = merge_catalogs(known)  # a message has one translation, in whatever area it is
     updated = {}
     for area, messages in sorted(extract_messages().items()):
         catalog = known.get(area) or _create_catalog()
         catalog.update(messages, no_fuzzy_matching=True)
         catalog.obsolete.clear()
+        for message in catalog:
+            if message.id and not _is_complete(message.string) and (other := elsewhere.get(message.id)):
+                message.string = other.string
         updated[area] = catalog
     return updated
 

@@ -9,9 +9,13 @@ JSON keeps its names in every language; texts for people in it are in the langua
 from __future__ import annotations
 
 import gettext
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from string import Formatter
 
+from shared.errors import CloudError
 from shared.messages import Bilingual, Message
 
 ENGLISH, CHINESE = "en", "zh"
@@ -82,7 +86,7 @@ def is_chinese() -> bool:
 def _(message: str, /, **values: object) -> str:
     """Translate a message, and put values in place of its `{names}`. Without values, braces stay as they are.
 
-    A value that is a Message of shared/ is translated too.
+    A value that is a Message of shared/, or an error, is translated too.
     """
     text = _Current.translations.gettext(message)
     return text.format_map(_translate_values(values)) if values else text
@@ -126,14 +130,53 @@ def translate(text: str) -> str:
     return _(text) if text else text
 
 
+def translate_like(text: str, templates: Sequence[str]) -> str:
+    """Translate a finished English text of another program by the first of the templates that it matches."""
+    found = match_template(text, templates) if is_chinese() else None
+    return _(found[0], **found[1]) if found else translate(text)
+
+
+def match_template(text: str, templates: Sequence[str]) -> tuple[str, dict[str, str]] | None:
+    """Return the first of the templates that a text was made from, with its values."""
+    for template in templates:
+        if match := _compile_template(template).fullmatch(text):
+            return template, match.groupdict()
+    return None
+
+
+@cache
+def _compile_template(template: str) -> re.Pattern[str]:
+    parts = [
+        re.escape(text) + (f"(?P<{name}>.+?)" if name else "")
+        for text, name, *_rest in Formatter().parse(template)
+    ]
+    return re.compile("".join(parts), re.DOTALL)
+
+
 def format_exception(error: Exception) -> str:
     """Return the text of an error, translated if it was made as a Message or has both languages."""
+    if isinstance(error, CloudError) and is_chinese():
+        return _format_cloud_error(error)
     text = error.args[0] if len(error.args) == 1 else None
     return translate(text) if isinstance(text, Message | Bilingual) else str(error)
 
 
+def _format_cloud_error(error: CloudError) -> str:
+    """What `str` gives, with Scribe's words in this language. The message of the cloud stays as it came."""
+    response = f"{error.status} {error.code}".strip() if error.status else error.code or _("no response")
+    text = _("{resource}: {response}", resource=error.resource, response=response)
+    if error.message:
+        text = _("{text}: {message}", text=text, message=error.message)
+    if error.request_id:
+        text = _("{message} (request {request_id})", message=text, request_id=error.request_id)
+    return text
+
+
 def _translate_values(values: Mapping[str, object]) -> dict[str, object]:
-    return {
-        name: translate(value) if isinstance(value, Message | Bilingual) else value
-        for name, value in values.items()
-    }
+    return {name: _translate_value(value) for name, value in values.items()}
+
+
+def _translate_value(value: object) -> object:
+    if isinstance(value, Exception):
+        return format_exception(value)
+    return translate(value) if isinstance(value, Message | Bilingual) else value

@@ -6,12 +6,9 @@ their version: a text is matched with the templates below, and its values are pu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cache
-from string import Formatter
 
-from cli.language import N_, _, is_chinese, translate
+from cli.language import N_, _, is_chinese, match_template, translate
 
 USAGE = N_("Usage: ")
 HELP_OPTION = N_("Show this message and exit.")
@@ -68,26 +65,12 @@ _LISTS = ("names", "others")
 
 def translate_mistake(text: str) -> str:
     """Translate what typer says about the command line; a text that is none of these as the catalogue has it."""
-    if not is_chinese():
-        return text
-    for template in MISTAKES:
-        if match := _compile(template).fullmatch(text):
-            values = {name: translate_mistake(value) for name, value in match.groupdict().items()}
-            return _(
-                template,
-                **{name: _join(value) if name in _LISTS else value for name, value in values.items()},
-            )
-    return translate(text)
+    found = match_template(text, MISTAKES) if is_chinese() else None
+    if not found:
+        return translate(text)
+    template, values = found
+    return _(template, **{name: _translate_value(name, value) for name, value in values.items()})
 
 
-def _join(names: str) -> str:
-    return _(", ").join(names.split(", "))
-
-
-@cache
-def _compile(template: str) -> re.Pattern[str]:
-    parts = Formatter().parse(template)
-    return re.compile(
-        "".join(re.escape(text) + (f"(?P<{name}>.+?)" if name else "") for text, name, _, _ in parts),
-        re.DOTALL,
-    )
+def _translate_value(name: str, value: str) -> str:
+    return _(", ").join(value.split(", ")) if name in _LISTS else translate_mistake(value)

@@ -104,12 +104,9 @@ class SecurityMiddleware:
         """Check a request, and pass it on."""
         if scope["type"] != "http":
             return
-        has_begun = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal has_begun
             if message["type"] == "http.response.start":
-                has_begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -118,14 +115,8 @@ class SecurityMiddleware:
         handler = self._check(scope) or self._app
         try:
             await handler(scope, receive, send_with_headers)
-        except Exception as error:  # noqa: BLE001 - a bug; its text may quote a secret
+        except Exception as error:  # noqa: BLE001 - a bug, whose response was sent; its text may quote a secret
             print_stack_trace(error)
-            if not has_begun:
-                message = _(
-                    "This is a mistake in Scribe itself: the terminal of `scribe console` shows more."
-                )
-                response = build_error_response(500, "internal", message)
-                await response(scope, receive, send_with_headers)
 
     def _check(self, scope: Scope) -> Response | None:
         """Return the response to a request that goes no further; None if it may."""

@@ -29,7 +29,7 @@ from cli.doctor.checks import RULES
 from cli.doctor.models import Finding, Status, describe_dependence, fail, ok
 from cli.doctor.runner import run_checks
 from cli.errors import OperatorError
-from cli.language import N_, _
+from cli.language import N_, _, format_exception, translate
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import Manifest
 from cli.output import escape_markup, print_json
@@ -38,6 +38,7 @@ from cli.rules.compiler import compile_rules
 from cli.rules.loader import load_context_rules
 from cli.rules.models import RulesError, RulesFile
 from shared.errors import ScribeError
+from shared.options.check import describe_source
 from shared.settings import Settings
 
 # Without a token, here or deployed, everything else can still be checked.
@@ -95,14 +96,14 @@ def run_doctor(context: CliContext) -> Iterator[Finding]:
         settings = load_manifest_settings(manifest, config)
     except (OperatorError, ScribeError) as error:
         fix = _("correct {file} or serverless.yml", file=context.env_file)
-        yield replace(fail(str(error), fix=fix), name=SETTINGS)
+        yield replace(fail(format_exception(error), fix=fix), name=SETTINGS)
         return
     yield replace(ok(_("serverless.yml and the settings are valid")), name=SETTINGS)
     try:
         credentials = context.load_credentials(config)
     except OperatorError as error:
         fix = _("create a key at https://console.cloud.tencent.com/cam/capi")
-        yield replace(fail(str(error), fix=fix), name="key")
+        yield replace(fail(format_exception(error), fix=fix), name="key")
         return
     clients = Clients.create(credentials, manifest.region, settings.cloud_endpoint.rstrip("/"))
     try:
@@ -165,7 +166,9 @@ def print_findings(
 def _print_finding(console: Console, finding: Finding) -> None:
     """Print an icon, or the status in words if the output is not a terminal, then the fix."""
     mark = _ICONS[finding.status] if console.is_terminal else _format_status(finding.status)
-    subject = f" {escape_markup(finding.subject)}" if finding.subject else ""
+    # A rule is named by its line, in the language of the reader.
+    name = translate(describe_source(finding.subject))
+    subject = f" {escape_markup(name)}" if name else ""
     # The mistakes in serverless.yml, .env and rules.yml have a line each.
     message = escape(finding.message) if finding.name in _WITH_LINES else escape_markup(finding.message)
     check = f"{mark} [bold]{finding.name}[/]{subject}"

@@ -13,7 +13,7 @@ from cli.config import Commands
 from cli.deploy.clients import Clients
 from cli.deploy.state import DENIED, CurrentState
 from cli.errors import OperatorError
-from cli.language import _, translate
+from cli.language import _, format_exception
 from cli.rules.models import RulesError, RulesFile
 from shared.errors import CloudError, ScribeError
 from shared.tencent.xml import XmlError
@@ -132,7 +132,7 @@ def finding_from_error(error: Exception, commands: Commands) -> Finding:
     """A finding for an error of a check: failed, or skipped if the key lacks a permission."""
     code = error.code if isinstance(error, ApiError | CloudError) else ""
     # The text of an HTTPError may contain the address, and with it the callback token.
-    reason = type(error).__name__ if isinstance(error, httpx.HTTPError) else translate(str(error))
+    reason = type(error).__name__ if isinstance(error, httpx.HTTPError) else format_exception(error)
     if isinstance(error, httpx.HTTPError) or code in _NETWORK_CODES:
         return fail(
             _("no response from the cloud: {reason}", reason=reason),

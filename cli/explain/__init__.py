@@ -2,7 +2,6 @@
 
 explain.py   pure: settings, rules, key, metadata, sidecar -> Explanation
 cloud.py     what the bucket says: metadata, sidecar, receipt -> State
-sources.py   the place of an option or a rule, for people
 render.py    an Explanation for people (JSON: Explanation.as_json)
 command.py   the command
 """

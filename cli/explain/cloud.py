@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words, list_outputs, refuse
 from cli.explain.models import Explanation, State
-from cli.explain.sources import format_source
 from cli.language import _
 from shared.errors import NotFound
 from shared.logger import Logger
+from shared.options.check import describe_source
 from shared.options.choose import select_sources
 from shared.options.model import OPTIONS, InvalidOption, format_value
 from shared.options.rules import Rule
@@ -301,7 +301,7 @@ def _list_changes(done: Receipt, names: Sequence[str], explanation: Explanation)
                 "{option} {value} ({source}), before {before}",
                 option=name,
                 value=now,
-                source=format_source(sources[name]),
+                source=describe_source(sources[name]),
                 before=before,
             )
         )

@@ -14,7 +14,7 @@ from cli.explain.cloud import BucketReader
 from cli.explain.explain import Upload, add_hot_words, explain_key, has_hot_words
 from cli.explain.models import Explanation
 from cli.explain.render import print_explanation
-from cli.language import N_, _
+from cli.language import N_, _, format_exception
 from cli.manifest.loader import load_manifest
 from cli.manifest.models import CALLBACK, Manifest
 from cli.output import escape_line, print_json
@@ -70,7 +70,7 @@ def explain(console: Console, context: CliContext, options: ExplainOptions) -> b
             escape_line(
                 _(
                     "{error}. {advice}",
-                    error=error,
+                    error=format_exception(error),
                     advice=_advise(error, context.commands, options.key),
                 )
             )

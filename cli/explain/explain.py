@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cli.explain.models import Explanation, MatchingRule, Problem
-from cli.explain.sources import format_source
 from cli.language import N_, _, translate
-from shared.options.check import SETTINGS_SOURCE, check_options, warn_about_targets
+from shared.options.check import SETTINGS_SOURCE, check_options, describe_source, warn_about_targets
 from shared.options.choose import choose_options
 from shared.options.ci import build_job_members
 from shared.options.combine import DEFAULT_SOURCE, ChosenOptions
@@ -83,7 +82,7 @@ def add_hot_words(explanation: Explanation, template_id: str, problem: str) -> E
         source = explanation.options["hot-words"].source
         warning = _(
             "hot-words ({source}) are not in this job: {problem}",
-            source=format_source(source),
+            source=describe_source(source),
             problem=translate(problem),
         )
         return explanation._replace(warnings=(*explanation.warnings, warning))

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.explain.models import Explanation, MatchingRule, State
-from cli.explain.sources import format_source
-from cli.language import N_, _, choose_text, is_chinese, ngettext
+from cli.language import N_, _, choose_text, is_chinese, ngettext, translate
 from cli.output import escape_line
+from shared.options.check import describe_source
 from shared.options.model import Value, format_value
 from shared.recordings.receipt import ReceiptState
 
@@ -55,7 +55,7 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
         if lines:
             _print_section(console, heading, *map(_format_sentence, lines))
     rows = [
-        (name, format_value(name, choice.value) or '""', format_source(choice.source))
+        (name, format_value(name, choice.value) or '""', translate(describe_source(choice.source)))
         for name, choice in explanation.options.items()
     ]
     if rows:
@@ -105,7 +105,7 @@ def _list_members(job: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _format_rule(rule: MatchingRule) -> tuple[str, str, str]:
-    return format_source(rule.source), ", ".join(rule.patterns), format_options(rule.options)
+    return translate(describe_source(rule.source)), ", ".join(rule.patterns), format_options(rule.options)
 
 
 def _print_section(console: Console, heading: str, *contents: RenderableType) -> None:

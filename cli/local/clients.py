@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.language import _
 from cli.local.emulator import INPUT_BUCKET, Emulator
 from cli.local.samples import SAMPLES
 
@@ -33,9 +34,9 @@ def build_examples(emulator: Emulator, data: Path, now_s: float) -> list[ClientE
     the signature for curl begins to be valid, in Unix seconds.
     """
     return [
-        ClientExample("Tencent's Python SDK: pip install cos-python-sdk-v5", _format_sdk(emulator)),
-        ClientExample("coscmd: pip install coscmd", _format_coscmd(emulator, data)),
-        ClientExample("curl: any file, which keeps its name", _format_curl(emulator, now_s)),
+        ClientExample(_("Tencent's Python SDK: pip install cos-python-sdk-v5"), _format_sdk(emulator)),
+        ClientExample(_("coscmd: pip install coscmd"), _format_coscmd(emulator, data)),
+        ClientExample(_("curl: any file, which keeps its name"), _format_curl(emulator, now_s)),
     ]
 
 
@@ -45,6 +46,7 @@ def _example_path() -> str:
 
 
 def _format_sdk(emulator: Emulator) -> str:
+    path = _example_path()
     return f"""\
 from qcloud_cos import CosConfig, CosS3Client
 client = CosS3Client(CosConfig(
@@ -54,7 +56,7 @@ client = CosS3Client(CosConfig(
     Scheme='http',
     Proxies={{'http': {emulator.endpoint!r}}},
 ))
-client.upload_file(Bucket={INPUT_BUCKET!r}, Key='sdk/welcome.wav', LocalFilePath={_example_path()!r})"""
+client.upload_file(Bucket={INPUT_BUCKET!r}, Key='sdk/welcome.wav', LocalFilePath={path!r})"""  # not translated
 
 
 def _format_coscmd(emulator: Emulator, data: Path) -> str:
@@ -63,7 +65,7 @@ def _format_coscmd(emulator: Emulator, data: Path) -> str:
 export http_proxy={emulator.endpoint}
 coscmd -c {config} config -a {emulator.secret_id} -s {emulator.secret_key} \\
   -b {INPUT_BUCKET} -r {emulator.region} --do-not-use-ssl
-coscmd -c {config} upload {shlex.quote(_example_path())} coscmd/welcome.wav"""
+coscmd -c {config} upload {shlex.quote(_example_path())} coscmd/welcome.wav"""  # not translated
 
 
 def _format_curl(emulator: Emulator, now_s: float) -> str:
@@ -76,7 +78,7 @@ def _format_curl(emulator: Emulator, now_s: float) -> str:
     return f"""\
 curl -fsS --proxy {emulator.endpoint} http://{INPUT_BUCKET}.cos.{emulator.region}.myqcloud.com/{fields} \\
   --form-string key='curl/${{filename}}' \\
-  -F {file}"""
+  -F {file}"""  # not translated
 
 
 def _sign_form(emulator: Emulator, now_s: float) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.language import _, ngettext
 from cli.local.emulator import INPUT_BUCKET, OUTPUT_PREFIX, LocalPipeline, deploy_local_pipeline
 from cli.local.live import AdminClient, wait_for_results
 from cli.local.notices import print_notices
@@ -28,7 +29,6 @@ from cli.local.rules import describe_rules, load_local_rules, with_rule_formats
 from cli.local.samples import Upload, load_sample_uploads
 from cli.local.screen import (
     find_first_transcript,
-    format_count,
     format_line,
     print_captions,
     print_errors,
@@ -67,7 +67,7 @@ def run_demo(
     with tempfile.TemporaryDirectory(prefix="scribe-") as temporary, ExitStack() as stack:
         start = time.monotonic()
         receiver = stack.enter_context(run_notice_receiver()) if with_notices else None
-        with console.status("Starting a local cloud and deploying Scribe to it"):
+        with console.status(_("Starting a local cloud and deploying Scribe to it")):
             pipeline = stack.enter_context(
                 deploy_local_pipeline(
                     Path(temporary) / "cloud",
@@ -78,9 +78,15 @@ def run_demo(
                 )
             )
         seconds = time.monotonic() - start
-        console.print(f"Local cloud at {pipeline.emulator.endpoint}, Scribe deployed in {seconds:.1f} s.")
+        console.print(
+            _(
+                "Local cloud at {endpoint}, Scribe deployed in {seconds:.1f} s.",
+                endpoint=pipeline.emulator.endpoint,
+                seconds=seconds,
+            )
+        )
         if receiver:
-            console.print(f"Notices go to {receiver.url}, which verifies their signatures.")
+            console.print(_("Notices go to {url}, which verifies their signatures.", url=receiver.url))
         results = _upload_and_wait(console, pipeline, uploads)
         notices = receiver.wait_for(len(results), NOTICES_TIMEOUT_S) if receiver else []
     report = results_folder.save(
@@ -95,9 +101,16 @@ def run_demo(
     print_errors(console, results, folder)
     mismatches = [result for result in results if find_mismatches(result)]
     if mismatches:
-        console.print(f"\n[red]{len(mismatches)} of {format_count(len(results), 'recording')} failed.[/]")
+        text = ngettext(
+            "{failed} of {count} recording failed.",
+            "{failed} of {count} recordings failed.",
+            len(results),
+            failed=len(mismatches),
+            count=len(results),
+        )
+        console.print(f"\n[red]{text}[/]")
     elif not own:
-        console.print("\n[green]All expected words and files are there.[/]")
+        console.print(f"\n[green]{_('All expected words and files are there.')}[/]")
     all_notified = receiver is None or print_notices(
         console, receiver, notices, [each.upload.key for each in results]
     )
@@ -109,7 +122,15 @@ def _upload_and_wait(
     console: Console, pipeline: LocalPipeline, uploads: Sequence[Upload]
 ) -> list[UploadResult]:
     upload_times: dict[Upload, float] = {}
-    console.print(f"Uploading {format_count(len(uploads), 'recording')} to {INPUT_BUCKET}:")
+    console.print(
+        ngettext(
+            "Uploading {count} recording to {bucket}:",
+            "Uploading {count} recordings to {bucket}:",
+            len(uploads),
+            bucket=INPUT_BUCKET,
+            count=len(uploads),
+        )
+    )
     for upload in uploads:
         pipeline.upload(upload)
         upload_times[upload] = time.monotonic()
@@ -130,12 +151,31 @@ def _upload_and_wait(
 
 def _print_save_report(console: Console, report: SaveReport, folder: Path) -> None:
     if report.removed:
-        console.print(f"{format_count(report.removed, 'file')} of an earlier run removed.")
-    if report.renamed:
-        renamed = format_count(len(report.renamed), "changed or other file")
-        console.print(f"{renamed} in the way: kept, renamed to {escape_markup(report.renamed[0].name)}, ...")
-    if report.others:
-        others = format_count(report.others, "other file")
         console.print(
-            f"{others} in {escape_markup(folder / OUTPUT_PREFIX)}: not of this run, left as they are."
+            ngettext(
+                "{count} file of an earlier run removed.",
+                "{count} files of an earlier run removed.",
+                report.removed,
+                count=report.removed,
+            )
+        )
+    if report.renamed:
+        console.print(
+            ngettext(
+                "{count} changed or other file in the way: kept, renamed to {name}, ...",
+                "{count} changed or other files in the way: kept, renamed to {name}, ...",
+                len(report.renamed),
+                name=escape_markup(report.renamed[0].name),
+                count=len(report.renamed),
+            )
+        )
+    if report.others:
+        console.print(
+            ngettext(
+                "{count} other file in {folder}: not of this run, left as they are.",
+                "{count} other files in {folder}: not of this run, left as they are.",
+                report.others,
+                folder=escape_markup(folder / OUTPUT_PREFIX),
+                count=report.others,
+            )
         )

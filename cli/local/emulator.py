@@ -17,6 +17,7 @@ from typing import Any
 
 from cli.config import PROJECT_FOLDER, CliContext
 from cli.errors import OperatorError
+from cli.language import _
 from cli.local.samples import Upload
 from cli.output import SafeConsole
 from cli.redaction import SECRETS
@@ -137,7 +138,9 @@ class Emulator:
                 admin_secret=ready.get("admin_secret", ""),
             )
         except (ValueError, KeyError, AttributeError) as error:
-            raise EmulatorError(f"the ready line of the local cloud cannot be parsed: {error}") from None
+            raise EmulatorError(
+                _("the ready line of the local cloud cannot be parsed: {reason}", reason=error)
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +257,9 @@ def _deploy(emulator: Emulator, data: Path, settings: Mapping[str, str], *, uses
         context = CliContext(PROJECT_FOLDER, env_file, {}, data, uses_rules=uses_rules)
         succeeded = deploy(console, context, DeployOptions())
     if not succeeded:
-        raise EmulatorError(f"the deployment to the local cloud failed:\n{log_file.read_text('utf-8')}")
+        raise EmulatorError(
+            _("the deployment to the local cloud failed:\n{log}", log=log_file.read_text("utf-8"))
+        )
 
 
 def _read_ready_line(process: subprocess.Popen[bytes], log_path: Path) -> str:
@@ -266,8 +271,9 @@ def _read_ready_line(process: subprocess.Popen[bytes], log_path: Path) -> str:
         timer.cancel()
     if not line.strip():
         log = log_path.read_text("utf-8", "replace").strip().splitlines()
-        reason = log[-1].removeprefix("localcloud cannot start: ") if log else "its log is empty"
-        raise EmulatorError(f"the local cloud did not start: {reason}")
+        start = "localcloud cannot start: "  # not translated
+        reason = log[-1].removeprefix(start) if log else _("its log is empty")
+        raise EmulatorError(_("the local cloud did not start: {reason}", reason=reason))
     return line.decode("utf-8", "replace")
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.errors import OperatorError
+from cli.language import _
 from cli.local.emulator import Emulator, EmulatorError
 from cli.output import escape_markup, print_json
 
@@ -34,13 +35,25 @@ def invoke(console: Console, data: Path, function: str, event_file: Path) -> boo
             response = client.post(f"functions/{_find_function(client, function)}/invoke", json=event)
     except httpx.HTTPError as error:
         raise EmulatorError(
-            f"the local cloud at {emulator.endpoint} does not respond ({error}). "
-            f"Is `scribe local --data {data}` running?"
+            _(
+                "the local cloud at {endpoint} does not respond ({reason}). Is `scribe local --data {data}` running?",
+                endpoint=emulator.endpoint,
+                reason=error,
+                data=data,
+            )
         ) from None
     if response.status_code == httpx.codes.FORBIDDEN:
-        raise EmulatorError(f"the local cloud at {emulator.endpoint} is not the one that runs in {data}")
+        raise EmulatorError(
+            _(
+                "the local cloud at {endpoint} is not the one that runs in {data}",
+                endpoint=emulator.endpoint,
+                data=data,
+            )
+        )
     if response.status_code == httpx.codes.NOT_FOUND:
-        raise OperatorError(f"there is no function {function!r}; choose upload, callback or sweep")
+        raise OperatorError(
+            _("there is no function {name!r}; choose upload, callback or sweep", name=function)
+        )
     response.raise_for_status()
     invocation: dict[str, Any] = response.json()
     _print_invocation(console, invocation)
@@ -51,14 +64,18 @@ def _load_event(event_file: Path) -> Any:
     try:
         return json.loads(event_file.read_text("utf-8"))
     except ValueError as error:
-        raise OperatorError(f"{event_file} is not a JSON event: {error}. See events/ for examples") from None
+        raise OperatorError(
+            _("{file} is not a JSON event: {reason}. See events/ for examples", file=event_file, reason=error)
+        ) from None
 
 
 def _load_emulator(data: Path) -> Emulator:
     try:
         return Emulator.from_ready_line((data / "ready.json").read_text("utf-8"))
     except FileNotFoundError:
-        raise EmulatorError(f"no local cloud runs in {data}. Start one: scribe local --data {data}") from None
+        raise EmulatorError(
+            _("no local cloud runs in {data}. Start one: scribe local --data {data}", data=data)
+        ) from None
 
 
 def _find_function(client: httpx.Client, function: str) -> str:
@@ -70,16 +87,20 @@ def _find_function(client: httpx.Client, function: str) -> str:
 def _print_invocation(console: Console, invocation: dict[str, Any]) -> None:
     outcome = str(invocation.get("outcome"))
     colour = "green" if outcome == "ok" else "red"
-    start = "cold" if invocation.get("cold") else "warm"
-    console.print(
-        f"[bold]{escape_markup(invocation.get('function'))}[/]: [{colour}]{escape_markup(outcome)}[/]"
-        f" in {float(invocation.get('duration_ms') or 0):.0f} ms ({start} start)"
-    )
-    for title, lines in (("Requests", invocation.get("requests")), ("Log", invocation.get("log"))):
+    values = {
+        "function": f"[bold]{escape_markup(invocation.get('function'))}[/]",
+        "outcome": f"[{colour}]{escape_markup(outcome)}[/]",
+        "duration_ms": float(invocation.get("duration_ms") or 0),
+    }
+    if invocation.get("cold"):
+        console.print(_("{function}: {outcome} in {duration_ms:.0f} ms (cold start)", **values))
+    else:
+        console.print(_("{function}: {outcome} in {duration_ms:.0f} ms (warm start)", **values))
+    for title, lines in ((_("Requests"), invocation.get("requests")), (_("Log"), invocation.get("log"))):
         console.print(f"\n[bold]{title}[/]")
-        for line in lines or ["(none)"]:
+        for line in lines or [_("(none)")]:
             console.print(f"  {escape_markup(line)}", soft_wrap=True)
     if invocation.get("error"):
-        console.print(f"\n[bold]Error[/]\n  {escape(str(invocation['error']))}", soft_wrap=True)
-    console.print("\n[bold]Result[/]")
+        console.print(f"\n[bold]{_('Error')}[/]\n  {escape(str(invocation['error']))}", soft_wrap=True)
+    console.print(f"\n[bold]{_('Result')}[/]")
     print_json(console, invocation.get("result"))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from cli.language import _
 from cli.local.emulator import (
     ERROR_SUFFIX,
     INPUT_BUCKET,
@@ -63,12 +64,18 @@ class AdminClient:
     def get(self, page: str) -> Any:
         """Return the JSON document of a page. A busy machine, or one that slept, may not respond the first time."""
         reason = ""
-        for _ in range(MAX_ATTEMPTS):
+        for _attempt in range(MAX_ATTEMPTS):
             try:
                 return self._client.get(page).raise_for_status().json()
             except httpx.HTTPError as error:
                 reason = str(error)
-        raise EmulatorError(f"the local cloud at {self._endpoint} does not respond any more ({reason})")
+        raise EmulatorError(
+            _(
+                "the local cloud at {endpoint} does not respond any more ({reason})",
+                endpoint=self._endpoint,
+                reason=reason,
+            )
+        )
 
     def load_statuses(self) -> dict[str, JobStatus]:
         """Return the status of each recording that has a job, by its key."""

@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from cli.language import _, ngettext
 from cli.local.live import JobStatus
-from cli.local.screen import format_clock, format_count
+from cli.local.screen import format_clock
 from cli.output import escape_line
 
 LINE_INTERVAL_S = 10.0  # between two plain lines about one recording
@@ -42,9 +43,11 @@ def list_running(statuses: Mapping[str, JobStatus | None]) -> list[RunningRecord
 def format_progress(status: JobStatus) -> str:
     """Format how much of a recording is recognised."""
     if status.done_ms is None:
-        return "started"
+        return _("started")
     done = format_clock(status.done_ms)
-    return f"{done} of {format_clock(status.duration_ms)}" if status.duration_ms else done
+    if not status.duration_ms:
+        return done
+    return _("{done} of {duration}", done=done, duration=format_clock(status.duration_ms))
 
 
 def shorten(text: str, width: int) -> str:
@@ -78,7 +81,14 @@ class PlainProgress:
                 self._console.print(Text(f"… {escape_line(key)}: {progress}"), soft_wrap=True)
         if now_s - self._last_line_s >= LINE_INTERVAL_S:
             self._last_line_s = now_s
-            self._console.print(f"… {format_count(len(statuses), 'recording')} without a result so far")
+            self._console.print(
+                ngettext(
+                    "… {count} recording without a result so far",
+                    "… {count} recordings without a result so far",
+                    len(statuses),
+                    count=len(statuses),
+                )
+            )
 
 
 @final
@@ -118,7 +128,8 @@ class DemoProgress:
         yield self._build_lines(options.max_width)
 
     def _build_lines(self, width: int) -> RenderableType:
-        self._spinner.update(text=Text(f"Transcribing: {self._done} of {self._total} done"))
+        text = _("Transcribing: {done} of {total} done", done=self._done, total=self._total)
+        self._spinner.update(text=Text(text))
         return Group(self._spinner, *format_live_lines(self._statuses, width))
 
 
@@ -126,7 +137,7 @@ def format_live_lines(statuses: Mapping[str, JobStatus | None], width: int) -> l
     """Format a line for each running recording, and one for the rest. No line is wider than `width` columns."""
     running = list_running(statuses)
     shown = running[:MAX_LIVE_LINES]
-    progress_width = max((len(recording.progress) for recording in shown), default=0)
+    progress_width = max((cell_len(recording.progress) for recording in shown), default=0)
     name_width = min(
         max((cell_len(escape_line(recording.key)) for recording in shown), default=0),
         max(MIN_NAME_WIDTH, width - progress_width - 4),
@@ -136,7 +147,8 @@ def format_live_lines(statuses: Mapping[str, JobStatus | None], width: int) -> l
         for key, progress in shown
     ]
     more, waiting = len(running) - len(shown), len(statuses) - len(running)
-    rest = [f"{more} more running"] * (more > 0) + [f"{waiting} waiting"] * (waiting > 0)
+    rest = [_("{number} more running", number=more)] * (more > 0)
+    rest += [_("{number} waiting", number=waiting)] * (waiting > 0)
     if rest:
-        lines.append(f"  {', '.join(rest)}")
+        lines.append("  " + _(", ").join(rest))
     return [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]

@@ -42,15 +42,15 @@ def verify_webhook(secret: str, headers: Mapping[str, str], body: bytes, now_s: 
     """Return the id of a signed request. Names of headers are lower-case. Raises InvalidWebhook."""
     notice_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not notice_id or not (timestamp.isascii() and timestamp.isdecimal()):
-        raise InvalidWebhook("webhook-id or webhook-timestamp is missing")
+        raise InvalidWebhook("webhook-id or webhook-timestamp is missing")  # not translated
     if abs(now_s - int(timestamp)) > TOLERANCE_S:
-        raise InvalidWebhook("the timestamp is too old or too new")
+        raise InvalidWebhook("the timestamp is too old or too new")  # not translated
     key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX))
     content = f"{notice_id}.{timestamp}.".encode() + body
     expected = _SIGNATURE_PREFIX + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
     signatures = headers.get("webhook-signature", "").split(" ")
     if not any(hmac.compare_digest(expected.encode(), each.encode()) for each in signatures):
-        raise InvalidWebhook("no signature matches")
+        raise InvalidWebhook("no signature matches")  # not translated
     return notice_id
 
 
@@ -148,4 +148,4 @@ def _parse_notice(notice_id: str, body: bytes) -> ReceivedNotice:
             str(data.get("error", {}).get("message", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise InvalidWebhook("the body is not that of a notice") from None
+        raise InvalidWebhook("the body is not that of a notice") from None  # not translated

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cli.errors import OperatorError
+from cli.language import _, ngettext
 from cli.local.emulator import LOCAL_SETTINGS
 from cli.local.samples import SIDECAR_SUFFIX, Upload
 
@@ -41,6 +42,7 @@ def load_own_recordings(paths: Sequence[Path]) -> OwnRecordings:
     candidates: list[_Candidate] = []
     problems: list[str] = []
     notes: list[str] = []
+    has_wrong_name = False
     for path in paths:
         try:
             if path.is_dir():
@@ -48,30 +50,38 @@ def load_own_recordings(paths: Sequence[Path]) -> OwnRecordings:
                 candidates += recordings
                 note = format_left_out(left_out)
                 if not recordings:
-                    problems.append(f"{path}: no recordings in this folder" + (f"; {note}" if note else ""))
+                    nothing = _("no recordings in this folder")
+                    problem = _("{problem}; {detail}", problem=nothing, detail=note) if note else nothing
+                    problems.append(_format_problem(path, problem))
                 elif note:
-                    notes.append(f"{path}: {note}")
+                    notes.append(_format_problem(path, note))
             elif problem := _find_file_problem(path):
-                problems.append(f"{path}: {problem}")
+                problems.append(_format_problem(path, problem))
+                has_wrong_name |= path.is_file() and bool(_find_reason(path))
             else:
                 candidates.append(_Candidate(path, path.name))
         except OSError as error:
-            problems.append(f"{error.filename or path}: {error.strerror}")
+            problems.append(_format_problem(error.filename or path, error.strerror))
     if problems:
-        if any("by its name" in problem for problem in problems):
-            problems.append(f"Recordings end in {', '.join(LOCAL_SETTINGS.input_extensions)}.")
+        if has_wrong_name:
+            extensions = _(", ").join(LOCAL_SETTINGS.input_extensions)
+            problems.append(_("Recordings end in {extensions}.", extensions=extensions))
         raise InvalidArguments("\n".join(problems))
     return OwnRecordings(_build_uploads(candidates), notes)
 
 
+def _format_problem(path: object, problem: object) -> str:
+    return _("{name}: {problem}", name=path, problem=problem)
+
+
 def _find_file_problem(path: Path) -> str:
     if not path.exists():
-        return "no such file or folder"
+        return _("no such file or folder")
     if not path.is_file():
-        return "neither a file nor a folder"
+        return _("neither a file nor a folder")
     if reason := _find_reason(path):
-        return f"not a recording by its name ({reason})"
-    return "" if os.access(path, os.R_OK) else "no permission to read it"
+        return _("not a recording by its name ({reason})", reason=reason)
+    return "" if os.access(path, os.R_OK) else _("no permission to read it")
 
 
 def _find_reason(path: Path) -> str:
@@ -80,12 +90,14 @@ def _find_reason(path: Path) -> str:
         return SIDECAR_SUFFIX
     has_extension = LOCAL_SETTINGS.has_recording_extension(path.name)
     if not has_extension:
-        return "without an extension" if has_extension is None else path.suffix or "hidden"
+        return _("without an extension") if has_extension is None else path.suffix or _("hidden")
     try:
         name_bytes = len(path.name.encode())
     except UnicodeEncodeError:
-        return "with a name that is not UTF-8"
-    return f"with a name longer than {MAX_NAME_BYTES} bytes" if name_bytes > MAX_NAME_BYTES else ""
+        return _("with a name that is not UTF-8")
+    if name_bytes > MAX_NAME_BYTES:
+        return _("with a name longer than {limit} bytes", limit=MAX_NAME_BYTES)
+    return ""
 
 
 def _list_folder(folder: Path) -> tuple[list[_Candidate], Counter[str]]:
@@ -94,11 +106,11 @@ def _list_folder(folder: Path) -> tuple[list[_Candidate], Counter[str]]:
     left_out: Counter[str] = Counter()
     for path in _iter_paths(folder):
         if path.name.startswith("."):
-            left_out["hidden"] += 1
+            left_out[_("hidden")] += 1
         elif reason := _find_reason(path):
             left_out[reason] += 1
         elif not os.access(path, os.R_OK):
-            left_out["without permission to read them"] += 1
+            left_out[_("without permission to read them")] += 1
         else:
             candidates.append(_Candidate(path, path.relative_to(folder).as_posix()))
     return candidates, left_out
@@ -121,8 +133,12 @@ def format_left_out(reasons: Counter[str]) -> str:
     total = sum(reasons.values())
     if not total:
         return ""
-    parts = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    return f"{total} {'file' if total == 1 else 'files'} left out ({parts})"
+    parts = _(", ").join(
+        _("{number} {reason}", number=count, reason=reason) for reason, count in reasons.most_common()
+    )
+    return ngettext(
+        "{count} file left out ({parts})", "{count} files left out ({parts})", total, parts=parts, count=total
+    )
 
 
 def _build_uploads(candidates: Iterable[_Candidate]) -> list[Upload]:

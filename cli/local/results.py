@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.language import N_, _, choose_text
 from cli.local.emulator import ERROR_SUFFIX, OUTPUT_FORMATS, OUTPUT_PREFIX
 from cli.local.samples import ExpectedTranscript, Upload
 from shared.recordings.keys import TRANSCRIPT_EXTENSIONS, get_extension
 
 SUFFIXES = (*TRANSCRIPT_EXTENSIONS, ERROR_SUFFIX)
 PAGE_SUFFIX = "html"
-NO_RESULT = "no result in time"
+NO_RESULT = N_("no result in time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +84,29 @@ def _is_word(text: str) -> bool:
 def find_mismatches(result: UploadResult) -> list[str]:
     """Compare a result with what its sample holds. An empty list is a success."""
     if not result.complete:
-        return [NO_RESULT]
+        return [_(NO_RESULT)]
     expected = result.upload.expected
     if expected is not None and expected.fails:
         return _find_error_mismatches(result)
     if result.failed:
-        return [str(result.document().get("message", "it failed"))]
+        return [get_error_text(result.document(), "message") or _("it failed")]
     return [] if expected is None else _find_text_mismatches(result, expected)
+
+
+def get_error_text(error: Mapping[str, Any], name: str) -> str:
+    """Return a text of an error object in the language of the command: its `message` or its `next_step`."""
+    return choose_text(str(error.get(name) or ""), str(error.get(f"{name}_zh") or ""))
 
 
 def _find_error_mismatches(result: UploadResult) -> list[str]:
     if not result.failed:
-        return ["an error object was expected"]
+        return [_("an error object was expected")]
     error = result.document()
-    return [f"the error object has no {name}" for name in ("message", "next_step") if not error.get(name)]
+    return [
+        _("the error object has no {name}", name=name)
+        for name in ("message", "next_step")
+        if not error.get(name)
+    ]
 
 
 def _find_text_mismatches(result: UploadResult, expected: ExpectedTranscript) -> list[str]:
@@ -110,7 +120,8 @@ def _find_text_mismatches(result: UploadResult, expected: ExpectedTranscript) ->
     for number, channel_words in enumerate(expected.channels, start=1):
         text = " ".join(s["text"] for s in sentences if s.get("channel") == number)
         mismatches += [
-            f"channel {number}: {mismatch}" for mismatch in _compare(text, channel_words, expected)
+            _("channel {number}: {problem}", number=number, problem=mismatch)
+            for mismatch in _compare(text, channel_words, expected)
         ]
     return mismatches
 
@@ -124,17 +135,20 @@ def _compare(text: str, words: str, expected: ExpectedTranscript) -> list[str]:
         return []
     # Chinese has no blanks between its units.
     shown = ("" if expected.language == "zh" else " ").join(units)
-    accepted = f" (at most {expected.max_error_rate:.0%} may be wrong)" if expected.max_error_rate else ""
-    return [f"transcribed {shown!r}, expected {words!r}{accepted}"]
+    text = _("transcribed {shown!r}, expected {words!r}", shown=shown, words=words)
+    if expected.max_error_rate:
+        rate = expected.max_error_rate
+        text = _("{problem} (at most {rate:.0%} may be wrong)", problem=text, rate=rate)
+    return [text]
 
 
 def _compare_file(name: str, text: str, words: str, expected: ExpectedTranscript) -> list[str]:
     """Check that the words are in a file of some format, in which captions and times are between them."""
     units = split_units(words, expected.language)
     missing = [unit for unit in units if unit not in text.lower()]
-    return (
-        [f"{name} lacks {', '.join(missing)}"] if len(missing) > expected.max_error_rate * len(units) else []
-    )
+    if len(missing) <= expected.max_error_rate * len(units):
+        return []
+    return [_("{name} lacks {words}", name=name, words=_(", ").join(missing))]
 
 
 def split_units(text: str, language: str) -> list[str]:

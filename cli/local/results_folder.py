@@ -18,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.language import _
+
 LIST_NAME = ".scribe-demo.json"
 KEPT_SUFFIX = ".kept"
 
@@ -47,8 +49,11 @@ class ResultsFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(
-                f"the folder {self.path} cannot be created ({error.strerror}); "
-                "choose another one with --results"
+                _(
+                    "the folder {folder} cannot be created ({reason}); choose another one with --results",
+                    folder=self.path,
+                    reason=error.strerror,
+                )
             ) from None
 
     def save(self, files: Mapping[str, bytes], links: Mapping[str, Path] | None = None) -> SaveReport:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cli.config import PROJECT_FOLDER
+from cli.language import _
 from cli.local.emulator import INPUT_BUCKET
 from cli.local.samples import Upload
 from cli.rules.models import RulesFile
@@ -24,10 +25,15 @@ def describe_rules(file: RulesFile | None) -> Iterator[str]:
     """Yield a line about the rules, and one for each that is for another bucket; nothing without rules."""
     if not file:
         return
-    yield f"{file.summary}, from {file.path}"
+    yield _("{summary}, from {path}", summary=file.summary, path=file.path)
     for rule in file.rules:
         if rule.buckets and INPUT_BUCKET not in rule.buckets:
-            yield f"{rule.source} does not apply here: it is for {', '.join(rule.buckets)}, not {INPUT_BUCKET}"
+            yield _(
+                "{rule} does not apply here: it is for {buckets}, not {bucket}",
+                rule=rule.source,
+                buckets=_(", ").join(rule.buckets),
+                bucket=INPUT_BUCKET,
+            )
 
 
 def with_rule_formats(upload: Upload, file: RulesFile | None) -> Upload:

@@ -14,8 +14,17 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.config import PROJECT_FOLDER
+from cli.language import _, ngettext
 from cli.local.emulator import ERROR_SUFFIX, OUTPUT_FORMATS, OUTPUT_PREFIX
-from cli.local.results import NO_RESULT, PAGE_SUFFIX, UploadResult, count_words, find_mismatches, output_key
+from cli.local.results import (
+    NO_RESULT,
+    PAGE_SUFFIX,
+    UploadResult,
+    count_words,
+    find_mismatches,
+    get_error_text,
+    output_key,
+)
 from cli.output import escape_line, escape_markup, escape_text
 
 MAX_TEXT_LINES = 8  # of a transcript
@@ -29,7 +38,9 @@ _TENTHS_PER_MINUTE = 600
 def format_duration(milliseconds: float) -> str:
     """Format a duration as people write it: `6.7 s` below a minute, then `17:45` and `1:02:03`."""
     tenths = round(milliseconds / 100)
-    return f"{tenths / 10:.1f} s" if tenths < _TENTHS_PER_MINUTE else format_clock(milliseconds)
+    if tenths < _TENTHS_PER_MINUTE:
+        return _("{seconds:.1f} s", seconds=tenths / 10)
+    return format_clock(milliseconds)
 
 
 def format_clock(milliseconds: float) -> str:
@@ -39,28 +50,33 @@ def format_clock(milliseconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def format_count(count: int, noun: str) -> str:
-    """Format a count of things: `1 word`, `2 words`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def format_words(count: int) -> str:
+    """Format the number of words in a transcript: `1 word`, `2 words`."""
+    return ngettext("{count} word", "{count} words", count, count=count) if count else _("no speech")
 
 
 def format_outcome(result: UploadResult) -> str:
     """Format the outcome in a few words."""
     if not result.complete:
-        return NO_RESULT
+        return _(NO_RESULT)
     if result.failed:
-        return "failed, as expected" if result.fails_as_expected else "failed"
+        return _("failed, as expected") if result.fails_as_expected else _("failed")
     if "json" not in result.files:
-        return "transcribed"  # a rule chose other formats
-    count = count_words(result.document())
-    return format_count(count, "word") if count else "no speech"
+        return _("transcribed")  # a rule chose other formats
+    return format_words(count_words(result.document()))
 
 
 def format_line(result: UploadResult) -> str:
     """Format one result as a line of console markup."""
     mark = "[red]✗[/]" if find_mismatches(result) else "[green]✓[/]"
     took = format_duration(result.seconds * 1000)
-    return f"{mark} {escape_markup(result.upload.key)} ({took}): {escape_markup(format_outcome(result))}"
+    text = _(
+        "{key} ({took}): {outcome}",
+        key=escape_markup(result.upload.key),
+        took=took,
+        outcome=escape_markup(format_outcome(result)),
+    )
+    return f"{mark} {text}"
 
 
 class _Row(NamedTuple):
@@ -77,21 +93,28 @@ def print_table(console: Console, results: Sequence[UploadResult], folder: Path)
     """
     rows = [_build_row(result) for result in results]
     suffixes = " ".join(OUTPUT_FORMATS)
-    console.print(f"\n[bold]Results in {escape_markup(folder / OUTPUT_PREFIX)}[/] ({suffixes})")
-    header = _Row("Recording", "Length", "Took", "Outcome")
+    title = _(
+        "[bold]Results in {folder}[/] ({suffixes})",
+        folder=escape_markup(folder / OUTPUT_PREFIX),
+        suffixes=suffixes,
+    )
+    console.print(f"\n{title}")
+    header = _Row(_("Recording"), _("Length"), _("Took"), _("Outcome"))
     widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
     if sum(widths) + len(_GAP) * (len(widths) - 1) <= console.width:
         for number, row in enumerate((header, *rows)):
-            line = Text(_GAP.join(_align(row, widths)).rstrip(), style="" if number else "bold")
-            console.print(line, no_wrap=True)
+            cells = _GAP.join(_align(row, widths)).rstrip()
+            console.print(Text(cells, style="" if number else "bold"), no_wrap=True)
     else:
         for row in rows:
             console.print(Text(row.name, style="bold"))
-            console.print(Text(f"  {row.duration}, took {row.took}: {row.outcome}"))
+            line = _("{duration}, took {took}: {outcome}", **row._asdict())
+            console.print(Text(f"  {line}"))
     for result in results:
         for mismatch in find_mismatches(result):
             if result.complete and not (result.failed and not result.fails_as_expected):
-                console.print(f"[red]✗ {escape_markup(result.upload.key)}: {escape_markup(mismatch)}[/]")
+                text = _("{name}: {problem}", name=result.upload.key, problem=mismatch)
+                console.print(f"[red]✗ {escape_markup(text)}[/]")
 
 
 def _build_row(result: UploadResult) -> _Row:
@@ -120,21 +143,22 @@ def find_first_transcript(results: Iterable[UploadResult]) -> UploadResult | Non
 def print_text(console: Console, result: UploadResult, folder: Path) -> None:
     """Print the first lines of a transcript, wrapped to the width of the terminal."""
     lines = Text(escape_text(result.text("txt")).strip()).wrap(console, console.width)
-    console.print(f"\nText of [bold]{escape_markup(result.upload.key)}[/]:")
+    console.print("\n" + _("Text of [bold]{key}[/]:", key=escape_markup(result.upload.key)))
     for line in lines[:MAX_TEXT_LINES]:
         console.print(Text(line.plain.rstrip()), no_wrap=True)
     if len(lines) > MAX_TEXT_LINES:
         file = folder / output_key(result.upload.key, "txt")
-        console.print(
-            f"… {len(lines) - MAX_TEXT_LINES:,} more lines in {escape_markup(file)}", soft_wrap=True
+        text = _(
+            "… {count:,} more lines in {file}", count=len(lines) - MAX_TEXT_LINES, file=escape_markup(file)
         )
+        console.print(text, soft_wrap=True)
 
 
 def print_captions(console: Console, results: Iterable[UploadResult]) -> None:
     """Print the first captions of the Chinese sample, if there is one."""
     for result in results:
         if result.upload.language == "zh" and result.text("srt"):
-            console.print(f"\nCaptions of [bold]{escape_markup(result.upload.key)}[/]:")
+            console.print("\n" + _("Captions of [bold]{key}[/]:", key=escape_markup(result.upload.key)))
             captions = result.text("srt").strip().split("\n\n")[:MAX_CAPTIONS]
             for line in "\n\n".join(captions).splitlines():
                 console.print(Text(escape_line(line)), no_wrap=True, overflow="ellipsis")
@@ -147,21 +171,31 @@ def print_errors(console: Console, results: Sequence[UploadResult], folder: Path
     for result in results:
         if result.failed:
             error = result.document()
-            kind = tuple(str(error.get(name) or "") for name in ("code", "message", "next_step"))
+            texts = [get_error_text(error, name) for name in ("message", "next_step")]
+            kind = (str(error.get("code") or ""), *texts)
             kinds.setdefault(kind, []).append(result)
     for (code, message, next_step), failed in kinds.items():
-        expected = ", as expected" if all(result.fails_as_expected for result in failed) else ""
+        is_expected = all(result.fails_as_expected for result in failed)
         names = [result.upload.key for result in failed]
-        console.print(f"\n[bold]Failed{expected}:[/] {escape_markup(format_names(names))}")
-        lines = [message + (f" ({code})" if code else "")]
+        shown = escape_markup(format_names(names))
+        title = (
+            _("[bold]Failed, as expected:[/] {names}", names=shown)
+            if is_expected
+            else _("[bold]Failed:[/] {names}", names=shown)
+        )
+        console.print(f"\n{title}")
+        lines = [_("{message} ({code})", message=message, code=code) if code else message]
         # The cloud's own message can name the file, so it differs within a kind.
         causes = dict.fromkeys(str(result.document().get("cloud_message") or "") for result in failed)
-        lines += [f"Cause (cloud_message): {cause}" for cause in list(filter(None, causes))[:MAX_NAMES]]
-        lines += [f"What to do: {next_step}"] if next_step else []
+        lines += [
+            _("Cause (cloud_message): {cause}", cause=cause)
+            for cause in list(filter(None, causes))[:MAX_NAMES]
+        ]
+        lines += [_("What to do: {next_step}", next_step=next_step)] if next_step else []
         for line in lines:
             _print_indented(console, escape_line(line))
         file = folder / output_key(names[0], ERROR_SUFFIX)
-        console.print(f"  Error object: {escape_markup(file)}", soft_wrap=True)
+        console.print("  " + _("Error object: {file}", file=escape_markup(file)), soft_wrap=True)
 
 
 def _print_indented(console: Console, text: str) -> None:
@@ -171,32 +205,38 @@ def _print_indented(console: Console, text: str) -> None:
 
 def format_names(names: Sequence[str]) -> str:
     """Format names as a list; of many only the first ones: `a.mp3, b.mp3 and 7 more`."""
-    shown = ", ".join(names[:MAX_NAMES])
-    return f"{shown} and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else shown
+    shown = _(", ").join(names[:MAX_NAMES])
+    if len(names) <= MAX_NAMES:
+        return shown
+    return _("{names} and {count} more", names=shown, count=len(names) - MAX_NAMES)
 
 
 def print_next_steps(
     console: Console, result: UploadResult | None, folder: Path, *, is_whisper: bool
 ) -> None:
     """Print which files to open, how to transcribe own recordings, how to deploy; the page to open comes last."""
-    console.print("\nNext:")
+    console.print("\n" + _("Next:"))
     if result:
-        for suffix, meaning in (("txt", "the text"), ("srt", "captions for a video player")):
+        for suffix, meaning in (("txt", _("the text")), ("srt", _("captions for a video player"))):
             path = escape_markup(folder / output_key(result.upload.key, suffix))
-            console.print(f"  Open {path} ({meaning})", soft_wrap=True)
+            text = _("Open {file} ({meaning})", file=path, meaning=meaning)
+            console.print(f"  {text}", soft_wrap=True)
     command = describe_command()
-    option = " --speech whisper" if is_whisper else ""
-    languages = "" if is_whisper else ", in English"
-    console.print(f"  Your own recordings{languages}:")
-    console.print(f"    {escape_markup(command)} demo{option} FILE_OR_FOLDER...", soft_wrap=True)
+    option = " --speech whisper" if is_whisper else ""  # not translated
+    console.print("  " + (_("Your own recordings:") if is_whisper else _("Your own recordings, in English:")))
+    place = _("FILE_OR_FOLDER")
+    console.print(f"    {escape_markup(command)} demo{option} {place}...", soft_wrap=True)
     if not is_whisper:
-        console.print("  Chinese and other languages:")
-        line = "make demo SPEECH=whisper" if _is_in_project() else f"{command} demo --speech whisper"
+        console.print("  " + _("Chinese and other languages:"))
+        line = f"{command} demo --speech whisper"  # not translated
+        if _is_in_project():
+            line = "make demo SPEECH=whisper"  # not translated
         console.print(f"    {escape_markup(line)}", soft_wrap=True)
-    console.print("  Deploy to Tencent Cloud: docs/deploy.md")
+    console.print("  " + _("Deploy to Tencent Cloud: docs/deploy.md"))
     if result and PAGE_SUFFIX in result.files:
         page = escape_markup(shlex.quote(str(folder / output_key(result.upload.key, PAGE_SUFFIX))))
-        console.print(f"\n[bold]Open {page} in a browser[/] to read and hear it.", soft_wrap=True)
+        text = _("[bold]Open {page} in a browser[/] to read and hear it.", page=page)
+        console.print(f"\n{text}", soft_wrap=True)
 
 
 def _is_in_project() -> bool:

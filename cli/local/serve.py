@@ -17,6 +17,7 @@ from rich.text import Text
 
 from cli.config import Commands
 from cli.errors import OperatorError
+from cli.language import _, ngettext, translate
 from cli.local.activity import (
     Activity,
     ActivityLog,
@@ -36,10 +37,10 @@ from cli.local.emulator import (
 )
 from cli.local.live import AdminClient
 from cli.local.progress import PlainProgress
-from cli.local.results import output_key
+from cli.local.results import get_error_text, output_key
 from cli.local.rules import describe_rules, load_local_rules
 from cli.local.samples import load_sample_uploads
-from cli.local.screen import describe_command, format_count, format_duration
+from cli.local.screen import describe_command, format_duration, format_words
 from cli.local.speech import SpeechOptions
 from cli.output import escape_markup
 from cli.redaction import SECRETS
@@ -78,11 +79,18 @@ def check_port(port: int) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise OperatorError(
-                    f"port {port} is taken by another program, perhaps another `scribe local`: "
-                    "stop it, or choose another port with --port"
+                    _(
+                        "port {port} is taken by another program, perhaps another `scribe local`: stop it, or choose "
+                        "another port with --port",
+                        port=port,
+                    )
                 ) from None
             raise OperatorError(
-                f"port {port} cannot be used ({error.strerror}): choose one from 1024 to 65535 with --port"
+                _(
+                    "port {port} cannot be used ({reason}): choose one from 1024 to 65535 with --port",
+                    port=port,
+                    reason=error.strerror,
+                )
             ) from None
 
 
@@ -101,34 +109,54 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
     # This key opens the cloud on this machine only, and its user needs it.
     for value in (emulator.secret_id, emulator.secret_key):
         SECRETS.remove(value)
-    command, doctor = describe_command(), escape_markup(Commands(data / ".env").doctor)
+    commands = Commands(data / ".env")
+    command, doctor = describe_command(), escape_markup(commands.doctor)
+    page = escape_markup(commands.line("console", "--write"))
+    place = {"endpoint": emulator.endpoint, "data": escape_markup(data)}
+    key = {"secret_id": emulator.secret_id, "secret_key": emulator.secret_key}
     lines = [
-        f"Local cloud at [bold]{emulator.endpoint}[/], data in {escape_markup(data)}.",
-        f"Upload to {INPUT_BUCKET}; the transcripts appear in {OUTPUT_BUCKET}, below.",
-        "Clients keep their settings if you start it with the same port and data folder next time:",
+        _("Local cloud at [bold]{endpoint}[/], data in {data}.", **place),
+        _(
+            "Upload to {bucket}; the transcripts appear in {output_bucket}, below.",
+            bucket=INPUT_BUCKET,
+            output_bucket=OUTPUT_BUCKET,
+        ),
+        _("Clients keep their settings if you start it with the same port and data folder next time:"),
         f"  {escape_markup(format_restart(data, emulator.endpoint, speech))}",
         "",
-        "In another terminal:",
-        f"  {escape_markup(command)} invoke upload events/cos-put.json",
-        f"  {escape_markup(command)} {doctor.removeprefix('scribe ')}    (and every other command)",
+        _("In another terminal:"),
+        f"  {escape_markup(command)} invoke upload events/cos-put.json",  # not translated
+        f"  {escape_markup(command)} {doctor.removeprefix('scribe ')}    " + _("(and every other command)"),
+        f"  {escape_markup(command)} {page.removeprefix('scribe ')}    "
+        + _("(all recordings in the browser)"),
         "",
-        f"Any COS client: region {emulator.region}, HTTP proxy {emulator.endpoint}, scheme http,",
-        f"secret id {emulator.secret_id}, secret key {emulator.secret_key}. To copy:",
+        _(
+            "Any COS client: region {region}, HTTP proxy {endpoint}, scheme http,",
+            region=emulator.region,
+            endpoint=emulator.endpoint,
+        ),
+        _("secret id {secret_id}, secret key {secret_key}. To copy:", **key),
     ]
     for line in lines:
         console.print(line, soft_wrap=True)
     for example in build_examples(emulator, data, time.time()):
         # Without indentation, which Python would refuse.
         console.print(Text(f"\n# {example.title}\n{example.text}"), soft_wrap=True)
-    console.print("\nCtrl-C stops the local cloud.\n")
+    console.print("\n" + _("Ctrl-C stops the local cloud.") + "\n")
 
 
 def _upload_samples(console: Console, pipeline: LocalPipeline, speech: SpeechOptions) -> None:
     samples = load_sample_uploads(reads_every_language=speech.is_whisper)
     missing = [upload for upload in samples if not pipeline.has(upload)]
     if len(missing) < len(samples):
+        present = len(samples) - len(missing)
         console.print(
-            f"{format_count(len(samples) - len(missing), 'sample')} are there from an earlier start."
+            ngettext(
+                "{count} sample are there from an earlier start.",
+                "{count} samples are there from an earlier start.",
+                present,
+                count=present,
+            )
         )
     for upload in missing:
         pipeline.upload(upload)
@@ -163,22 +191,27 @@ def format_activity(activity: Activity) -> str:
     """Format an activity as one line of console markup."""
     key = escape_markup(activity.key)
     if isinstance(activity, Uploaded):
-        return f"↑ {key} uploaded"
+        return _("↑ {key} uploaded", key=key)
     if isinstance(activity, NotSubmitted):
         if activity.status == "already_done":
-            return f"- {key}: transcribed before, nothing to do"
-        return f"- {key}: not a recording, {escape_markup(activity.reason)}"
-    after = "" if activity.seconds is None else f" ({format_duration(activity.seconds * 1000)})"
+            return _("- {key}: transcribed before, nothing to do", key=key)
+        return _(
+            "- {key}: not a recording, {reason}", key=key, reason=escape_markup(translate(activity.reason))
+        )
+    if activity.seconds is not None:
+        key = _("{key} ({took})", key=key, took=format_duration(activity.seconds * 1000))
     if isinstance(activity, Transcribed):
         if activity.words is None or activity.duration_ms is None:
-            return f"[green]✓[/] {key}{after}: transcribed"
-        words = format_count(activity.words, "word") if activity.words else "no speech"
-        return f"[green]✓[/] {key}{after}: {words} in {format_duration(activity.duration_ms)} of audio"
-    return f"[red]✗[/] {key}{after}: {escape_markup(_format_error(activity))}"
+            return _("[green]✓[/] {key}: transcribed", key=key)
+        words, duration = format_words(activity.words), format_duration(activity.duration_ms)
+        return _("[green]✓[/] {key}: {words} in {duration} of audio", key=key, words=words, duration=duration)
+    return _("[red]✗[/] {key}: {problem}", key=key, problem=escape_markup(_format_error(activity)))
 
 
 def _format_error(failed: Failed) -> str:
-    message = str(failed.error.get("message") or "it failed").rstrip(".")
+    message = (get_error_text(failed.error, "message") or _("it failed")).rstrip(".。")
     cause = failed.error.get("cloud_message")
     place = f"{OUTPUT_BUCKET}/{output_key(failed.key, ERROR_SUFFIX)}"
-    return f"{message}{f' ({cause})' if cause else ''}; see {place}"
+    if cause:
+        return _("{message} ({cause}); see {place}", message=message, cause=cause, place=place)
+    return _("{message}; see {place}", message=message, place=place)

@@ -7,6 +7,16 @@ from enum import Enum
 from typing import NamedTuple
 
 from cli.errors import OperatorError
+from cli.language import N_, _, translate_like
+
+# What the local cloud says about the model; it shares no code with this command.
+MODEL_TEXTS = (
+    N_("Joining the Whisper model ({size} MB) in {folder}"),
+    N_("Downloading the Whisper model {name} from {address}"),
+    N_("Whisper cannot be loaded ({reason}); install it with its model: {command}"),
+    N_("there is no folder {folder} with a Whisper model"),
+    N_("there is no Whisper model {name}: give a folder, or one of {names}"),
+)
 
 WHISPER_ENGINE = "16k_multi_lang"  # the language is detected
 
@@ -41,7 +51,7 @@ class SpeechOptions(NamedTuple):
     def check(self) -> None:
         """Raise OperatorError for options that exclude each other, SettingsError for an invalid name of an engine."""
         if self.model and not self.is_whisper:
-            raise OperatorError("--speech-model is for --speech whisper only")
+            raise OperatorError(_("--speech-model is for --speech whisper only"))
         from cli.local.emulator import SETTINGS  # noqa: PLC0415
         from shared.settings import load_settings  # noqa: PLC0415
 
@@ -61,6 +71,7 @@ class SpeechOptions(NamedTuple):
         from localcloud.speech.whisper_model import prepare_model  # noqa: PLC0415
 
         try:
-            return [*arguments, "--speech-model", str(prepare_model(self.model, report))]
+            model = prepare_model(self.model, lambda line: report(translate_like(line, MODEL_TEXTS)))
         except SpeechSetupError as error:
-            raise OperatorError(str(error)) from None
+            raise OperatorError(translate_like(str(error), MODEL_TEXTS)) from None
+        return [*arguments, "--speech-model", str(model)]

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from cli.language import N_, _
+from cli.language import N_, _, translate
 from cli.notices.states import get_host
 from shared.notices.connection import TOTAL_TIMEOUT_S
 from shared.notices.models import Notice, NoticeType, Outcome, OutcomeKind, Target
@@ -23,9 +23,9 @@ _ADVICE = tuple(
         (r"^code -?\d+: .*\((?P<hint>[^()]*)\)$", "{hint}"),  # shared/notices/outcomes.py: RobotAnswers.hints
         (r"^code ", _ROBOT_CODES),
         (
-            r"^the response is not that of",
+            r"^the response is not that of",  # not translated
             N_("copy the robot's address from its page again"),
-        ),  # not translated
+        ),
         (r"^status 3", N_("set {variable} to the address that it redirects to")),
         (
             r"^status 40[13]\b",
@@ -49,9 +49,9 @@ _ADVICE = tuple(
             N_("check the name in {variable}, and the connection of this machine"),
         ),
         (
-            r"timed out|Timeout",
+            r"timed out|Timeout",  # not translated
             N_("check that the receiver runs and answers within seconds"),
-        ),  # not translated
+        ),
         (
             r"refused|reset|unreachable",
             N_("check that the receiver runs, and that no firewall is in between"),
@@ -126,7 +126,8 @@ def advise(target: Target, outcome: Outcome) -> str:
     for expression, advice in _ADVICE:
         match = expression.search(outcome.reason)
         if match:
-            return _(advice, variable=variable, **match.groupdict())
+            hints = {name: translate(hint) for name, hint in match.groupdict().items()}
+            return _(advice, variable=variable, **hints)
     return _(_ANY_ADVICE, variable=variable)
 
 

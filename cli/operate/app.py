@@ -14,10 +14,11 @@ from rich.console import Console
 
 from cli.config import ENV_FILE, create_context
 from cli.errors import OperatorError
-from cli.language import _
+from cli.help import confirm
+from cli.language import N_, _
 from cli.output import create_console, escape_line
 
-PANEL = "Every day"
+PANEL = N_("Every day")
 T = TypeVar("T")
 Run = Callable[[Console, Callable[[], bool]], bool]
 
@@ -124,8 +125,8 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         if not keys and not failed:
             raise typer.BadParameter(_("name keys of recordings, or use --failed"), param_hint="KEY...")
         options = retry_command.RetryOptions(tuple(keys or ()), bucket, failed=failed, as_json=as_json)
-        confirm = None if yes else _confirm
-        _finish(run, lambda console: retry_command.retry(console, create_context(env_file), options, confirm))
+        ask = None if yes else _confirm
+        _finish(run, lambda console: retry_command.retry(console, create_context(env_file), options, ask))
 
     @app.command(rich_help_panel=PANEL)
     def backfill(
@@ -187,10 +188,8 @@ def register(app: typer.Typer, run: Run) -> None:  # noqa: C901, PLR0915 - one f
         from cli.operate import forget as forget_command  # noqa: PLC0415
 
         options = forget_command.ForgetOptions(tuple(keys), bucket, with_recording=recording, as_json=as_json)
-        confirm = None if yes else _confirm
-        _finish(
-            run, lambda console: forget_command.forget(console, create_context(env_file), options, confirm)
-        )
+        ask = None if yes else _confirm
+        _finish(run, lambda console: forget_command.forget(console, create_context(env_file), options, ask))
 
     @app.command(rich_help_panel=PANEL)
     def cost(
@@ -267,4 +266,4 @@ def _confirm(question: str) -> bool:
     """Ask on the terminal. Raises OperatorError without one."""
     if not sys.stdin.isatty():
         raise OperatorError(_("nothing was changed: no terminal to confirm on. Use --yes"))
-    return typer.confirm(question)
+    return confirm(question)

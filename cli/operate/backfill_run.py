@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cli.language import N_, _
+from cli.language import N_, _, translate
 from cli.operate.backfill_plan import ARCHIVED, Candidate, Selection, iter_candidates
-from cli.operate.reasons import RefusalWatch, Stopped, translate_reason
+from cli.operate.reasons import RefusalWatch, Stopped
 from cli.operate.workspace import Workspace
 from cli.output import escape_line
 from shared.errors import CloudError, RequestRejected, SettingsError, safe_error_message
@@ -195,7 +195,7 @@ class Backfill:
         except CloudError as error:
             raise Stopped(str(self._workspace.advise(error))) from None
         if self._room.is_empty:
-            reason = translate_reason(held.reason)
+            reason = translate(held.reason)
             raise Stopped(escape_line(_("{name} waits: {reason}", name=name, reason=reason)))
 
     def _add_error(self, missing: MissingRecording, error: Exception) -> None:
@@ -258,7 +258,7 @@ class ProgressView:
 
 def format_counts(counts: Counter[str], errors: int = 0) -> str:
     """Format what became of the recordings: `120 submitted, 3 deferred`."""
-    parts = [_(_SHOWN[name], number=f"{counts[name]:,}") for name in COUNTED if counts[name]]
+    parts = [_(_SHOWN[name], number=format(counts[name], ",")) for name in COUNTED if counts[name]]
     parts = parts or [_("nothing yet")]
     if errors:
         parts.append(_("{number} with an error", number=errors))

@@ -15,7 +15,8 @@ from rich.text import Text
 from cli.config import CliContext
 from cli.errors import OperatorError
 from cli.language import N_, _
-from cli.operate.row import add_code, describe_state
+from cli.operate.names import show_name
+from cli.operate.row import add_code
 from cli.operate.rows import DONE, OPEN, STATES, WAITING, Listing, Query, Row, RowReader
 from cli.operate.text import (
     INDENT,
@@ -192,7 +193,7 @@ class ListCommand:
         """Print a row; on a terminal its note in lines below it, else in the same line."""
         note = describe(row)
         minutes = "" if row.state != DONE else "-" if row.seconds is None else f"{row.seconds / 60:.1f}"
-        state = _("gone") if row.state == GONE else describe_state(row.state)
+        state = show_name(row.state)
         line = Text(pad(state, self._state_width), _STYLES.get(row.state, ""))
         since = pad(format_minute(row.since_s), _TIME_WIDTH)
         line.append(f"{since}  {minutes:>{_MINUTES_WIDTH}}  ", "default")
@@ -208,7 +209,7 @@ class ListCommand:
 
     @property
     def _state_width(self) -> int:
-        return max(cell_len(describe_state(state)) for state in STATES) + INDENT
+        return max(cell_len(show_name(state)) for state in STATES) + INDENT
 
     def _print_change(self, row: Row) -> None:
         if self._options.as_json:
@@ -249,7 +250,7 @@ class ListCommand:
     def _describe_filter(self) -> Iterator[str]:
         options = self._options
         if options.state:
-            yield _("with the state {state}", state=describe_state(options.state))
+            yield _("with the state {state}", state=show_name(options.state))
         if options.prefix:
             yield _("with a key that begins with {prefix}", prefix=options.prefix)
         if options.bucket:

@@ -184,13 +184,8 @@ def load_page(workspace: Workspace, bucket: str, key: str, lifetime_s: int) -> P
     try:
         receipt = find_transcribed(ctx, bucket, key)
         if receipt is None:
-            raise OperatorError(
-                _(
-                    "{name} has no transcript: `{command}` says why",
-                    name=f"{bucket}/{escape_line(key)}",
-                    command=workspace.commands.line("why", key),
-                )
-            )
+            name, line = f"{bucket}/{escape_line(key)}", workspace.commands.line("why", key)
+            raise OperatorError(_("{name} has no transcript: `{command}` says why", name=name, command=line))
         body = read_own_transcript(ctx, receipt, "html")
         if body is None:
             raise OperatorError(_explain_missing_page(workspace, receipt))

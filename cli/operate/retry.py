@@ -12,6 +12,7 @@ from rich.text import Text
 from cli.config import CliContext
 from cli.errors import OperatorError
 from cli.language import N_, _, ngettext
+from cli.operate.names import show_name
 from cli.operate.prices import load_price
 from cli.operate.reasons import RefusalWatch, Stopped
 from cli.operate.retry_core import NO_RECEIPT, Outcome, Retrier
@@ -131,20 +132,9 @@ class _Batch:
         }
 
 
+# Outcomes that are called something else on the screen.
 _WORDS = {
-    "submitted": N_("submitted"),
-    "deferred": N_("deferred"),
-    "transcribed": N_("transcribed"),
-    "reopened": N_("reopened"),
-    "running": N_("running"),
-    "in_progress": N_("in progress"),
-    "done": N_("done"),
-    "waiting": N_("waiting"),
-    "failed": N_("failed"),
-    "refused": N_("refused"),
-    "lost": N_("lost"),
     "missing": N_("without a receipt"),
-    "unknown": N_("unknown"),
     "error": N_("with an error"),
     "skipped": N_("not tried"),
 }
@@ -169,7 +159,8 @@ _COUNTS = {
 
 def _describe(workspace: Workspace, outcome: Outcome) -> str:
     """Return one line about a recording."""
-    words = _(_WORDS.get(outcome.outcome, outcome.outcome))
+    name = outcome.outcome
+    words = _(_WORDS[name]) if name in _WORDS else show_name(name)
     detail = outcome.detail
     if outcome.outcome == "missing" and detail == _(NO_RECEIPT):
         detail = _("`{command}` takes it", command=workspace.commands.line("backfill", outcome.key))
@@ -215,10 +206,10 @@ def _print_failed(console: Console, workspace: Workspace, rows: Sequence[Row]) -
     seconds = sum(estimate_seconds(row.key, row.receipt.size) for row in rows if row.receipt)
     price = load_price(workspace.config)
     text = ngettext(
-        "{count} recording, about {minutes} minutes: at most about {cost}.",
-        "{count} recordings, about {minutes} minutes: at most about {cost}.",
+        "{count} recording, about {minutes:,.1f} minutes: at most about {cost}.",
+        "{count} recordings, about {minutes:,.1f} minutes: at most about {cost}.",
         len(rows),
-        minutes=f"{seconds / _MINUTE_S:,.1f}",
+        minutes=seconds / _MINUTE_S,
         cost=price.format(price.cost(seconds)),
     )
     console.print(join_sentences(text, price.note), soft_wrap=True)

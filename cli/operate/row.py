@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cli.language import N_, _, choose_text
+from cli.language import _, choose_text
 from cli.operate.times import format_time
 from cli.operate.workspace import Workspace
 from shared.errors import CloudError, NotFound, RequestRejected
@@ -25,8 +25,6 @@ from shared.recordings.receipt import DEFERRED, SUBMITTED, Receipt
 
 OPEN, WAITING, FAILED, DONE = "open", "waiting", "failed", "done"
 STATES = (OPEN, WAITING, FAILED, DONE)  # in the order of a list
-# For the screen; in JSON the names stay.
-STATE_NAMES = {OPEN: N_("open"), WAITING: N_("waiting"), FAILED: N_("failed"), DONE: N_("done")}
 MAX_ERROR_BYTES = 65_536
 
 
@@ -195,11 +193,6 @@ def get_error_text(error: Mapping[str, Any], name: str) -> str:
     """Return a member of an error object, in the language of the command if it has that; "" if it has none."""
     english, chinese = (str(error.get(member) or "") for member in (name, f"{name}_zh"))
     return choose_text(english, chinese)
-
-
-def describe_state(name: str) -> str:
-    """Return the name of a state for the screen."""
-    return _(STATE_NAMES[name]) if name in STATE_NAMES else name
 
 
 def describe_code(code: str, cloud_message: str) -> str:

@@ -5,41 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cli.language import N_, _, ngettext
+from cli.language import _, ngettext
+from cli.operate.names import show_name
 from cli.operate.story_reader import Facts, StoredReceipt
 from shared.notices.delivery import Delivery
 from shared.recordings.receipt import SUPERSEDED, Receipt
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.speech_models import FINAL_STATES, Job
-
-# What events and states of receipts are called on the screen; in JSON the names stay.
-EVENT_NAMES = {
-    "uploaded": N_("uploaded"),
-    "accepted": N_("accepted"),
-    "attempt": N_("attempt"),
-    "earlier": N_("earlier"),
-    "earlier jobs": N_("earlier jobs"),
-    "refused": N_("refused"),
-    "deferred": N_("deferred"),
-    "submitted": N_("submitted"),
-    "running": N_("running"),
-    "ended": N_("ended"),
-    "written": N_("written"),
-    "error": N_("error"),
-    "closed": N_("closed"),
-    "notice": N_("notice"),
-    "unreadable": N_("unreadable"),
-    "deleted": N_("deleted"),
-}
-_RECEIPT_STATES = {
-    "submitting": N_("submitting"),
-    "deferred": N_("deferred"),
-    "submitted": N_("submitted"),
-    "transcribed": N_("transcribed"),
-    "failed": N_("failed"),
-    "superseded": N_("superseded"),
-    "waiting": N_("waiting"),
-}
 
 
 class Event(NamedTuple):
@@ -52,12 +24,12 @@ class Event(NamedTuple):
     @property
     def name(self) -> str:
         """What the event is called on the screen."""
-        return _(EVENT_NAMES[self.event])
+        return show_name(self.event)
 
     @property
     def text(self) -> str:
         """The detail for the screen."""
-        return describe_receipt_state(self.detail) if self.event == "closed" else self.detail
+        return show_name(self.detail) if self.event == "closed" else self.detail
 
 
 def list_events(facts: Facts) -> list[Event]:
@@ -105,7 +77,7 @@ def _describe_other(stored: StoredReceipt, current: StoredReceipt | None) -> Eve
     receipt = stored.receipt
     is_same = current is not None and receipt.id == current.receipt.id
     which = _("this content") if is_same else _("other content of this key")
-    state = describe_receipt_state(receipt.state.value)
+    state = show_name(receipt.state.value)
     detail = _("{which}: {state}", which=which, state=state)
     if receipt.job_id:
         detail = _("{which}: {state}, job {job_id}", which=which, state=state, job_id=receipt.job_id)
@@ -130,7 +102,7 @@ def _list_events_of_receipt(facts: Facts, stored: StoredReceipt) -> Iterator[Eve
         job_ids = _(", ").join(receipt.superseded_job_ids)
         number = len(receipt.superseded_job_ids)
         jobs = ngettext("{count} job: {job_ids}", "{count} jobs: {job_ids}", number, job_ids=job_ids)
-        yield Event(accepted_s, "earlier jobs", jobs)
+        yield Event(accepted_s, "earlier jobs", jobs)  # not translated: the name
     if receipt.is_open and receipt.deferred:
         event = "refused" if receipt.refusals else "deferred"
         detail = receipt.refusal_code if receipt.refusals else _("no job yet")
@@ -158,11 +130,6 @@ def _list_events_of_job(receipt: Receipt, job: Job | None) -> Iterator[Event]:
         result = f"{job.state}, {job.code}" if job.code and job.code != job.state else job.state
         ended = _("job {job_id}: {result}", job_id=job.job_id, result=result)
         yield Event(parse_timestamp(job.ended), "ended", ended)
-
-
-def describe_receipt_state(name: str) -> str:
-    """Return what the state of a receipt is called on the screen."""
-    return _(_RECEIPT_STATES[name]) if name in _RECEIPT_STATES else name
 
 
 def format_bytes(size: int) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -15,10 +14,6 @@ from cli.language import _, is_chinese
 from cli.output import escape_line
 
 INDENT = 2
-_WIDE = "\u2e80-\u303f\u3400-\u9fff\uf900-\ufaff\uff01-\uff60“”‘’…"
-_CLOSING, _OPENING = "，。；：！？、）》」』】”’…", "（《「『【“‘"
-# Where a line may end: after a word with its blanks, after a Chinese character with the marks that follow it.
-_PIECE = re.compile(f"[{_OPENING}]*(?:[{_WIDE}]|[^{_WIDE}\\s]+)[{_CLOSING}]*\\s*|\\s+|[{_OPENING}]+")
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:
@@ -28,27 +23,7 @@ def print_line(console: Console, text: str, style: str = "") -> None:
 
 def print_indented(console: Console, text: str, indent: int = INDENT, style: str = "") -> None:
     """Print a paragraph in the width of the terminal."""
-    line = escape_line(text)
-    if is_chinese():
-        for part in wrap(line, console.width - indent):
-            console.print(Text(" " * indent + part, style), soft_wrap=True)
-        return
-    print_block(console, Padding(Text(line, style), (0, 0, 0, indent)))
-
-
-def wrap(text: str, width: int) -> Iterator[str]:
-    """Yield the lines of a Chinese text in a width: they end anywhere between characters, but not before a mark.
-
-    Commands in backquotes and Latin words stay in one piece.
-    """
-    line = ""
-    for piece in _PIECE.findall(text):
-        if line and cell_len((line + piece).rstrip()) > width:
-            yield line.rstrip()
-            line = ""
-        line += piece
-    if line.strip():
-        yield line.rstrip()
+    print_block(console, Padding(Text(escape_line(text), style), (0, 0, 0, indent)))
 
 
 def join_sentences(*sentences: str) -> str:

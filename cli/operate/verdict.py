@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cli.config import Commands
 from cli.language import N_, _
+from cli.operate.names import show_name
 from cli.operate.row import (
     DONE,
     FAILED,
@@ -13,7 +14,6 @@ from cli.operate.row import (
     WAITING,
     add_code,
     describe_code,
-    describe_state,
     get_error_text,
 )
 from cli.operate.story_reader import Facts, StoredReceipt
@@ -37,12 +37,6 @@ NOT_A_RECORDING, NOT_SUBMITTED, FORGOTTEN, REPLACED = (
 )
 SWEEP_INTERVAL_S, AUDIT_INTERVAL_S = 300, 6 * 3600  # serverless.yml
 NOTHING = N_("Nothing by itself.")
-_NAMES = {
-    NOT_A_RECORDING: N_("not a recording"),
-    NOT_SUBMITTED: N_("not submitted"),
-    FORGOTTEN: N_("forgotten"),
-    REPLACED: N_("superseded"),
-}
 _PAUSED = ("pause", "paused")
 
 
@@ -58,7 +52,7 @@ class Verdict(NamedTuple):
     @property
     def state_name(self) -> str:
         """What the state is called on the screen."""
-        return _(_NAMES[self.state]) if self.state in _NAMES else describe_state(self.state)
+        return show_name(self.state)
 
 
 def decide(settings: Settings, commands: Commands, facts: Facts) -> Verdict:
@@ -112,7 +106,7 @@ class _Narrator:
     def _decide_without_receipt(self) -> Verdict:
         facts, settings = self._facts, self._settings
         head = facts.head
-        assert head, "an unknown key has no story"
+        assert head, "an unknown key has no story"  # not translated: a bug
         if facts.skipped:
             text = _(
                 "Not a recording, so nothing is done and nothing is paid: {reason}.", reason=facts.skipped

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from cli.language import N_, _
 from cli.manifest.loader import find_duplicate_keys
 from cli.rules.models import Mistake, RulesError
 
@@ -18,7 +19,11 @@ MAX_FILE_BYTES = 65_536
 MAX_DEPTH = 8  # a rule needs four levels
 ALIAS_TAG = "alias"  # of a node in place of an alias, which is a mistake already
 
-_QUOTES_HINT = "; put quotes around a pattern that begins with one of * [ ] { } ! & @ %"
+_QUOTES_HINT = N_("put quotes around a pattern that begins with one of * [ ] { } ! & @ %")
+_TABS_HINT = N_("indent with spaces, not with tabs")
+_MAPPING_HINT = N_(
+    "begin every rule with `- match:`, indent its other lines alike, and quote text that has `: `"
+)
 
 
 class _TooDeep(Exception):
@@ -43,21 +48,18 @@ class _Loader(yaml.SafeLoader):
         line = start.line + 1
         if isinstance(event, yaml.AliasEvent):
             self.get_event()  # type: ignore[no-untyped-call]
-            hint = f'if it is a pattern, put quotes around it: "*{event.anchor}"'
-            self.mistakes.append(
-                Mistake(line, f"*{event.anchor} is an alias of YAML, which is refused; {hint}")
+            text = _(
+                '*{name} is an alias of YAML, which is refused; if it is a pattern, put quotes around it: "*{name}"',
+                name=event.anchor,
             )
+            self.mistakes.append(Mistake(line, text))
             return yaml.ScalarNode(ALIAS_TAG, "", start, start)
         if event.anchor:
-            self.mistakes.append(
-                Mistake(line, f"&{event.anchor} is an anchor of YAML, which is refused; remove it")
-            )
+            text = _("&{name} is an anchor of YAML, which is refused; remove it", name=event.anchor)
+            self.mistakes.append(Mistake(line, text))
         if event.tag:
-            self.mistakes.append(
-                Mistake(
-                    line, f"{event.tag} is a tag of YAML, which is refused; put quotes around text with !"
-                )
-            )
+            text = _("{tag} is a tag of YAML, which is refused; put quotes around text with !", tag=event.tag)
+            self.mistakes.append(Mistake(line, text))
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _TooDeep(line)
@@ -78,54 +80,63 @@ def read_document(path: Path) -> tuple[yaml.Node | None, list[Mistake]]:
     except yaml.YAMLError as error:
         raise RulesError(path, [*mistakes, _describe_syntax(error, text)]) from None
     except _TooDeep as error:
-        mistake = f"it is nested deeper than {MAX_DEPTH} levels; a rule has names with values"
+        mistake = _(
+            "it is nested deeper than {number} levels; a rule has names with values", number=MAX_DEPTH
+        )
         raise RulesError(path, [*mistakes, Mistake(error.line, mistake)]) from None
     for key in find_duplicate_keys(root):
         line = key.start_mark.line + 1
-        mistakes.append(Mistake(line, f"{key.value} is there twice; remove one of them"))
+        mistakes.append(Mistake(line, _("{name} is there twice; remove one of them", name=key.value)))
     return root, mistakes
 
 
 def _read_text(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():
-            raise RulesError(path, [Mistake(0, "it is not a file")])
+            raise RulesError(path, [Mistake(0, _("it is not a file"))])
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise RulesError(path, [Mistake(0, f"it cannot be read: {error.strerror}")]) from None
+        text = _("it cannot be read: {error}", error=error.strerror)
+        raise RulesError(path, [Mistake(0, text)]) from None
     if len(content) > MAX_FILE_BYTES:
-        raise RulesError(path, [Mistake(0, f"it has more than {MAX_FILE_BYTES:,} bytes")])
+        text = _("it has more than {number:,} bytes", number=MAX_FILE_BYTES)
+        raise RulesError(path, [Mistake(0, text)])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise RulesError(path, [Mistake(line, "it is not UTF-8; save the file as UTF-8")]) from None
+        text = _("it is not UTF-8; save the file as UTF-8")
+        raise RulesError(path, [Mistake(line, text)]) from None
 
 
 def _describe_syntax(error: yaml.YAMLError, text: str) -> Mistake:
     """Return the line and the reason of an error of the scanner, the parser or the composer."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
-        reason = error.problem or error.context or "it cannot be read"
+        reason = error.problem or error.context or _("it cannot be read")
+        hint = _QUOTES_HINT
+        if "\\t" in f"{reason} {error.context}":
+            hint = _TABS_HINT
+        elif "mapping values" in f"{reason} {error.context}":  # not translated: PyYAML's
+            hint = _MAPPING_HINT
         start = error.context_mark
         if start and mark and start.line != mark.line:
-            reason += f" ({error.context}, which begins in line {start.line + 1})"
+            reason = _(
+                "{problem} ({context}, which begins in line {line})",
+                problem=reason,
+                context=error.context,
+                line=start.line + 1,
+            )
         elif error.context and error.context != reason:
-            reason += f" ({error.context})"
-        if "\\t" in reason:
-            hint = "; indent with spaces, not with tabs"
-        elif "mapping values" in reason:
-            hint = "; begin every rule with `- match:`, indent its other lines alike, and quote text that has `: `"
-        else:
-            hint = _QUOTES_HINT
-        return Mistake(mark.line + 1 if mark else 0, f"it is not YAML: {reason}{hint}")
+            reason = _("{problem} ({context})", problem=reason, context=error.context)
+        mistake = _("it is not YAML: {reason}; {hint}", reason=reason, hint=_(hint))
+        return Mistake(mark.line + 1 if mark else 0, mistake)
     if isinstance(error, yaml.reader.ReaderError):
         line = text[: error.position].count("\n") + 1
-        return Mistake(
-            line, f"it has the character U+{_get_code(error.character):04X}, which YAML does not allow"
-        )
-    return Mistake(0, f"it is not YAML: {' '.join(str(error).split())}")
+        code = f"U+{_get_code(error.character):04X}"
+        return Mistake(line, _("it has the character {code}, which YAML does not allow", code=code))
+    return Mistake(0, _("it is not YAML: {reason}", reason=" ".join(str(error).split())))
 
 
 def _get_code(character: object) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from cli.language import N_
 from cli.rules.coverage import combine_certain
 from shared.options.check import check_options
 from shared.options.ci import build_job_members
@@ -17,7 +18,7 @@ from shared.options.hot_words import template_key
 from shared.options.parse import Choice
 from shared.options.rules import Rule
 
-FLASH_PROBLEM = "flash recognition has no hot words, because a template is for one format of files"
+FLASH_PROBLEM = N_("flash recognition has no hot words, because a template is for one format of files")
 
 
 class TemplateSpec(NamedTuple):

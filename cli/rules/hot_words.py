@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cli.errors import OperatorError
+from cli.language import _
 
 MAX_FILE_BYTES = 65_536
 MAX_WORDS = 128
@@ -49,10 +50,17 @@ def load_hot_words(path: Path) -> tuple[HotWord, ...]:
         with path.open("rb") as file:
             body = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise OperatorError(f"{path}: the hot words cannot be read: {error.strerror}") from None
+        raise OperatorError(
+            _("{path}: the hot words cannot be read: {error}", path=path, error=error.strerror)
+        ) from None
     if len(body) > MAX_FILE_BYTES:
         raise OperatorError(
-            f"{path} is longer than {MAX_FILE_BYTES // 1024} KB, and has at most {MAX_WORDS} words"
+            _(
+                "{path} is longer than {size} KB, and has at most {number} words",
+                path=path,
+                size=MAX_FILE_BYTES // 1024,
+                number=MAX_WORDS,
+            )
         )
     return parse_hot_words(_decode(body, path), str(path))
 
@@ -64,20 +72,36 @@ def parse_hot_words(text: str, name: str) -> tuple[HotWord, ...]:
     mistakes: list[str] = []
     for number, hot_word, mistake in _parse_lines(text):
         if hot_word is None:
-            mistakes.append(f"line {number}: {mistake}")
+            mistakes.append(_("line {line}: {mistake}", line=number, mistake=mistake))
         elif hot_word.word in lines:
-            mistakes.append(f"line {number}: {hot_word.word} is in line {lines[hot_word.word]} already")
+            mistakes.append(
+                _(
+                    "line {line}: {word} is in line {other} already",
+                    line=number,
+                    word=hot_word.word,
+                    other=lines[hot_word.word],
+                )
+            )
         else:
             lines[hot_word.word] = number
             hot_words.append(hot_word)
     if len(hot_words) > MAX_WORDS:
-        mistakes.append(f"it has {len(hot_words)} words, and a list of hot words has at most {MAX_WORDS}")
+        mistakes.append(
+            _(
+                "it has {number} words, and a list of hot words has at most {maximum}",
+                number=len(hot_words),
+                maximum=MAX_WORDS,
+            )
+        )
     if not hot_words and not mistakes:
-        mistakes.append("it has no word: one word a line, with a weight if you like, such as `Scribe 10`")
+        mistakes.append(_("it has no word: one word a line, with a weight if you like, such as `Scribe 10`"))
     if mistakes:
         more = len(mistakes) - MAX_MISTAKES
-        shown = [*mistakes[:MAX_MISTAKES], f"and {more} more mistakes"] if more > 0 else mistakes
-        raise OperatorError("\n  ".join([f"the hot words in {name} cannot be used:", *shown]))
+        shown = mistakes[:MAX_MISTAKES]
+        if more > 0:
+            shown.append(_("and {number} more mistakes", number=more))
+        head = _("the hot words in {name} cannot be used:", name=name)
+        raise OperatorError("\n  ".join([head, *shown]))
     return tuple(hot_words)
 
 
@@ -93,7 +117,7 @@ def _decode(body: bytes, path: Path) -> str:
             continue
         if "\0" not in text:
             return text
-    raise OperatorError(f"{path} is not a text in UTF-8: save it as UTF-8, one word a line")
+    raise OperatorError(_("{path} is not a text in UTF-8: save it as UTF-8, one word a line", path=path))
 
 
 def _parse_lines(text: str) -> Iterator[tuple[int, HotWord | None, str]]:
@@ -118,28 +142,58 @@ def _parse_line(line: str) -> HotWord:
     weight = parts["weight"].strip()
     if _NUMBER.fullmatch(weight) and (1 <= int(weight) <= MAX_WEIGHT or int(weight) == REPLACING_WEIGHT):
         return HotWord(word, int(weight))
-    hint = "" if separated else f"; if the number belongs to the word, write `{line}|{DEFAULT_WEIGHT}`"
-    raise _Mistake(
-        f"the weight of {word} is {_show(weight)}; it is 1 to {MAX_WEIGHT}, or {REPLACING_WEIGHT}{hint}"
+    mistake = _(
+        "the weight of {word} is {weight}; it is 1 to {maximum}, or {replacing}",
+        word=word,
+        weight=_show(weight),
+        maximum=MAX_WEIGHT,
+        replacing=REPLACING_WEIGHT,
     )
+    if not separated:
+        mistake = _(
+            "{mistake}; if the number belongs to the word, write `{word}|{weight}`",
+            mistake=mistake,
+            word=line,
+            weight=DEFAULT_WEIGHT,
+        )
+    raise _Mistake(mistake)
 
 
 def _check_word(word: str) -> None:
     if not word:
-        raise _Mistake("there is a weight, but no word")
+        raise _Mistake(_("there is a weight, but no word"))
     wrong = next(
         (char for char in word if char != " " and not unicodedata.category(char).startswith(_WORD_KINDS)), ""
     )
     if wrong:
         raise _Mistake(
-            f"{_show(word)} has the character {_show(wrong)} (U+{ord(wrong):04X}); hot words have no punctuation and "
-            "no special characters: write the word as it is spoken"
+            _(
+                "{word} has the character {character} (U+{code:04X}); hot words have no punctuation and no special "
+                "characters: write the word as it is spoken",
+                word=_show(word),
+                character=_show(wrong),
+                code=ord(wrong),
+            )
         )
     hanzi = sum(unicodedata.name(char, "").startswith("CJK ") for char in word)
     if hanzi > MAX_HANZI:
-        raise _Mistake(f"{_show(word)} has {hanzi} Chinese characters; a hot word has at most {MAX_HANZI}")
+        raise _Mistake(
+            _(
+                "{word} has {number} Chinese characters; a hot word has at most {maximum}",
+                word=_show(word),
+                number=hanzi,
+                maximum=MAX_HANZI,
+            )
+        )
     if len(word) > MAX_CHARACTERS:
-        raise _Mistake(f"{_show(word)} has {len(word)} characters; a hot word has at most {MAX_CHARACTERS}")
+        raise _Mistake(
+            _(
+                "{word} has {number} characters; a hot word has at most {maximum}",
+                word=_show(word),
+                number=len(word),
+                maximum=MAX_CHARACTERS,
+            )
+        )
 
 
 def _show(text: str) -> str:

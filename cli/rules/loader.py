@@ -13,10 +13,11 @@ from types import MappingProxyType
 import yaml
 
 from cli.config import CliContext
+from cli.language import _, choose_text, format_exception
 from cli.rules.coverage import combine_certain
 from cli.rules.document import ALIAS_TAG, read_document
 from cli.rules.models import RULES_NAME, Mistake, RulesError, RulesFile
-from shared.options.check import SETTINGS_SOURCE, check_options, describe_targets, find_unknown_targets
+from shared.options.check import SETTINGS_SOURCE, check_options, find_unknown_targets
 from shared.options.choose import settings_choices
 from shared.options.combine import DEFAULT_SOURCE
 from shared.options.model import OPTIONS, InvalidOption, Value
@@ -32,7 +33,6 @@ _NOTIFY = "notify"
 _NAMES = (_MATCH, _BUCKET, *OPTIONS)
 _NULL_TAG = "tag:yaml.org,2002:null"
 _ABSOLUTE = re.compile(r"/|~|[A-Za-z]:")
-_DID_YOU_MEAN = "did you mean {}?"
 _MAX_SHOWN = 60  # characters of a wrong name
 
 
@@ -75,7 +75,7 @@ def _check_combinations(rules: Sequence[Rule], settings: Settings | None) -> Ite
             is_ours = settings is not None or not {DEFAULT_SOURCE, SETTINGS_SOURCE} & {*refusal.places}
             if is_ours and refusal.reason not in refused:
                 refused.add(refusal.reason)
-                yield Mistake(rule.line, refusal.reason)
+                yield Mistake(rule.line, choose_text(refusal.reason, refusal.reason_zh))
 
 
 @dataclass(slots=True)
@@ -103,60 +103,70 @@ class _Reader:
         """Yield the rules in their order, without those with wrong patterns or options."""
         nodes = self._find_rules(root)
         if len(nodes) > MAX_RULES:
-            self._add(nodes[MAX_RULES], f"there are {len(nodes)} rules; {MAX_RULES} is the maximum")
+            text = _(
+                "there are {number} rules; {maximum} is the maximum", number=len(nodes), maximum=MAX_RULES
+            )
+            self._add(nodes[MAX_RULES], text)
         for node in nodes:
             if rule := self._read_rule(node):
                 yield rule
         if self._pattern_count > MAX_PATTERNS:
-            text = f"there are {self._pattern_count} patterns; {MAX_PATTERNS} is the maximum"
+            text = _(
+                "there are {number} patterns; {maximum} is the maximum",
+                number=self._pattern_count,
+                maximum=MAX_PATTERNS,
+            )
             self.mistakes.append(Mistake(0, text))
 
     def _find_rules(self, root: yaml.Node | None) -> Sequence[yaml.Node]:
         if root is None or _is_null(root):
-            self.mistakes.append(Mistake(0, _describe_empty("it is empty")))
+            self.mistakes.append(Mistake(0, _describe_empty(_("it is empty"))))
             return ()
         if not isinstance(root, yaml.MappingNode):
-            what = "a list" if isinstance(root, yaml.SequenceNode) else "a text"
-            self._add(
-                root, f"the file is {what}; begin it with `{_RULES}:`, and write the list of rules below"
-            )
+            text = _("the file is a text; begin it with `rules:`, and write the list of rules below")
+            if isinstance(root, yaml.SequenceNode):
+                text = _("the file is a list; begin it with `rules:`, and write the list of rules below")
+            self._add(root, text)
             return ()
         rules: Sequence[yaml.Node] | None = None
         for name, value in root.value:
             if name.value != _RULES:
-                self._add(name, f"{_show(name.value)} is not known here; the file has one list, `{_RULES}:`")
+                text = _("{name} is not known here; the file has one list, `rules:`", name=_show(name.value))
+                self._add(name, text)
             elif _is_null(value) or (isinstance(value, yaml.SequenceNode) and not value.value):
-                self._add(name, _describe_empty("it has no rules"))
+                self._add(name, _describe_empty(_("it has no rules")))
                 rules = ()
             elif isinstance(value, yaml.SequenceNode):
                 rules = rules or value.value
             else:
-                self._add(name, f"{_RULES} is not a list; begin each rule with `- {_MATCH}:`")
+                self._add(name, _("rules is not a list; begin each rule with `- match:`"))
                 rules = ()
         if rules is None and not self.mistakes:
-            self._add(root, f"`{_RULES}:` is missing")
+            self._add(root, _("`rules:` is missing"))
         return rules or ()
 
     def _read_rule(self, node: yaml.Node) -> Rule | None:
         if not isinstance(node, yaml.MappingNode):
             if node.tag != ALIAS_TAG:
-                self._add(node, f"the rule is not names with values; begin it with `- {_MATCH}:`")
+                self._add(node, _("the rule is not names with values; begin it with `- match:`"))
             return None
         parts = _Parts(node.start_mark.line + 1)
         names = set()
         for name, value in node.value:
             names.add(name.value if isinstance(name, yaml.ScalarNode) else "")
             if not isinstance(name, yaml.ScalarNode):
-                self._add(name, "a name in a rule is a text")
+                self._add(name, _("a name in a rule is a text"))
                 continue
             if value.tag != ALIAS_TAG:
                 count = len(self.mistakes)
                 self._read_member(parts, name, value)
                 parts.is_valid &= name.value == _BUCKET or len(self.mistakes) == count
-        if _MATCH not in names and not any(_suggest(name) == _DID_YOU_MEAN.format(_MATCH) for name in names):
-            self._add(node, f"the rule has no `{_MATCH}`, the pattern of the keys that it is for")
+        is_misspelt = any(_find_similar(name, _NAMES) == _MATCH for name in names)
+        if _MATCH not in names and not is_misspelt:
+            self._add(node, _("the rule has no `match`, the pattern of the keys that it is for"))
         if not names - {_MATCH, _BUCKET}:
-            self._add(node, "the rule has no options; add one, such as `engine: 8k_zh`, or remove the rule")
+            text = _("the rule has no options; add one, such as `engine: 8k_zh`, or remove the rule")
+            self._add(node, text)
         if not parts.is_valid or not parts.patterns:
             return None
         return Rule(parts.line, parts.patterns, parts.buckets, MappingProxyType(parts.choices))
@@ -169,7 +179,9 @@ class _Reader:
         elif name.value in OPTIONS:
             parts.choices |= self._read_option(name, value, format_source(parts.line))
         else:
-            self._add(name, f"{_show(name.value)} is not a name in a rule; {_suggest(name.value)}")
+            hint = _suggest(name.value)
+            text = _("{name} is not a name in a rule; {hint}", name=_show(name.value), hint=hint)
+            self._add(name, text)
 
     def _read_patterns(self, name: yaml.Node, value: yaml.Node) -> tuple[str, ...]:
         patterns = self._read_texts(name, value)
@@ -178,17 +190,19 @@ class _Reader:
             try:
                 normalize_pattern(pattern)
             except ValueError as error:
-                self._add(node, str(error))
-        return tuple(dict.fromkeys(pattern for pattern, _ in patterns))
+                self._add(node, format_exception(error))
+        return tuple(dict.fromkeys(pattern for pattern, _node in patterns))
 
     def _read_buckets(self, name: yaml.Node, value: yaml.Node) -> tuple[str, ...]:
         buckets = self._read_texts(name, value)
         for bucket, node in buckets:
             if self._buckets and bucket not in self._buckets:
-                known = ", ".join(self._buckets)
-                hint = _suggest_similar(bucket, self._buckets) or f"INPUT_BUCKETS has {known}"
-                self._add(node, f"the bucket {_show(bucket)} is not in INPUT_BUCKETS; {hint}")
-        return tuple(dict.fromkeys(bucket for bucket, _ in buckets))
+                hint = _suggest_similar(bucket, self._buckets) or _(
+                    "INPUT_BUCKETS has {names}", names=_(", ").join(self._buckets)
+                )
+                text = _("the bucket {name} is not in INPUT_BUCKETS; {hint}", name=_show(bucket), hint=hint)
+                self._add(node, text)
+        return tuple(dict.fromkeys(bucket for bucket, _node in buckets))
 
     def _read_texts(self, name: yaml.Node, value: yaml.Node) -> list[tuple[str, yaml.Node]]:
         """Read a text, or a list of them; a number is its digits."""
@@ -198,12 +212,14 @@ class _Reader:
             if node.tag == ALIAS_TAG:
                 continue
             if not isinstance(node, yaml.ScalarNode) or _is_null(node) or not node.value:
-                shown = "empty" if isinstance(node, yaml.ScalarNode) else "not a text"
-                self._add(node, f"{name.value} is {shown}; it is a text, or a list of texts")
+                text = _("{name} is not a text; it is a text, or a list of texts", name=name.value)
+                if isinstance(node, yaml.ScalarNode):
+                    text = _("{name} is empty; it is a text, or a list of texts", name=name.value)
+                self._add(node, text)
             else:
                 texts.append((node.value, node))
         if not nodes:
-            self._add(name, f"{name.value} is an empty list")
+            self._add(name, _("{name} is an empty list", name=name.value))
         return texts
 
     def _read_option(self, name: yaml.Node, node: yaml.Node, source: str) -> dict[str, Choice]:
@@ -211,7 +227,7 @@ class _Reader:
         try:
             value = parse_values("", {option: _get_value(node)}, is_operator=True)[option].value
         except InvalidOption as error:
-            self._add(name, error.message)
+            self._add(name, choose_text(error.message, error.message_zh))
             return {}
         if option == _HOT_WORDS and value:
             value = self._check_path(name, str(value))
@@ -224,17 +240,27 @@ class _Reader:
         if self._target_names is None:
             return
         for target in find_unknown_targets(value, self._target_names):
-            hint = _suggest_similar(target, self._target_names) or describe_targets(self._target_names)
-            self._add(name, f"{_NOTIFY} names {_show(target)}, which is not a target; {hint}")
+            hint = _suggest_similar(target, self._target_names) or self._list_targets()
+            text = _("notify names {name}, which is not a target; {hint}", name=_show(target), hint=hint)
+            self._add(name, text)
+
+    def _list_targets(self) -> str:
+        if not self._target_names:
+            return _("no target is set (NOTIFY_...)")
+        return _("the targets are {names}", names=_(", ").join(self._target_names))
 
     def _check_path(self, name: yaml.Node, path: str) -> str:
         """Return the path of a list of hot words with `/` and without `.`."""
         normalized = posixpath.normpath(path.replace("\\", "/"))
         if _ABSOLUTE.match(normalized) or normalized.startswith(".."):
-            text = f"{_HOT_WORDS} is {_show(path)}; it is the path of a file below the folder of {RULES_NAME}"
+            text = _(
+                "hot-words is {path}; it is the path of a file below the folder of rules.yml",
+                path=_show(path),
+            )
             self._add(name, text)
         elif not (self._folder / normalized).is_file():
-            self._add(name, f"{_HOT_WORDS} is {_show(path)}, and there is no such file beside {RULES_NAME}")
+            text = _("hot-words is {path}, and there is no such file beside rules.yml", path=_show(path))
+            self._add(name, text)
         return normalized
 
     def _add(self, node: yaml.Node, text: str) -> None:
@@ -255,19 +281,26 @@ def _is_null(node: yaml.Node) -> bool:
 
 
 def _describe_empty(what: str) -> str:
-    return f"{what}; write `{_RULES}:` and a list of rules, as in rules.example.yml, or delete the file"
+    return _(
+        "{problem}; write `rules:` and a list of rules, as in rules.example.yml, or delete the file",
+        problem=what,
+    )
 
 
 def _suggest(name: str) -> str:
-    return _suggest_similar(name, _NAMES) or f"the names are {', '.join(_NAMES)}"
+    return _suggest_similar(name, _NAMES) or _("the names are {names}", names=_(", ").join(_NAMES))
 
 
 def _suggest_similar(name: str, known: Sequence[str]) -> str:
-    similar = difflib.get_close_matches(name[:_MAX_SHOWN].lower(), known, 1)
-    return _DID_YOU_MEAN.format(similar[0]) if similar else ""
+    similar = _find_similar(name, known)
+    return _("did you mean {name}?", name=similar) if similar else ""
+
+
+def _find_similar(name: str, known: Sequence[str]) -> str:
+    return next(iter(difflib.get_close_matches(name[:_MAX_SHOWN].lower(), known, 1)), "")
 
 
 def _show(text: object) -> str:
     if not isinstance(text, str):
-        return "a list or a map"
+        return _("a list or a map")
     return repr(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}...")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cli.errors import OperatorError
+from cli.language import _, ngettext
 from cli.output import escape_line
 from shared.options.rules import Rule
 
@@ -27,7 +28,7 @@ class RulesFile(NamedTuple):
     @property
     def summary(self) -> str:
         """The name of the file and the number of rules."""
-        return f"{RULES_NAME}: {len(self.rules)} {'rule' if len(self.rules) == 1 else 'rules'}"
+        return ngettext("{file}: {count} rule", "{file}: {count} rules", len(self.rules), file=RULES_NAME)
 
 
 class Mistake(NamedTuple):
@@ -42,6 +43,13 @@ class RulesError(OperatorError):
 
     def __init__(self, path: Path, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(dict.fromkeys(sorted(mistakes)))
-        number = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
-        lines = [f"{RULES_NAME}{f' line {line}' if line else ''}: {text}" for line, text in self.mistakes]
-        super().__init__("\n  ".join([f"{number} in {path}:", *map(escape_line, lines)]))
+        head = ngettext(
+            "{count} mistake in {path}:", "{count} mistakes in {path}:", len(self.mistakes), path=path
+        )
+        lines = [
+            _("{file} line {line}: {mistake}", file=RULES_NAME, line=line, mistake=text)
+            if line
+            else _("{file}: {mistake}", file=RULES_NAME, mistake=text)
+            for line, text in self.mistakes
+        ]
+        super().__init__("\n  ".join([head, *map(escape_line, lines)]))

@@ -5,11 +5,12 @@ A combination that the documents do not settle passes with a warning, and so doe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from shared.messages import message, with_chinese
+from shared.messages import Bilingual, message, with_chinese
 from shared.options.ci import FLASH_FORMATS, get_flash_format
 from shared.options.combine import DEFAULT_SOURCE, ChosenOptions
 from shared.options.engines import ENGINES, SEPARATING_ENGINE, list_engines
@@ -26,6 +27,8 @@ _INLINE = (
     *("dirty-words", "numbers", "line-length", "flash", "hot-words"),
 )
 _FILTERS = ("punctuation", "fillers", "dirty-words", "line-length")
+_PLACES_ZH = {SETTINGS_SOURCE: "配置项", DEFAULT_SOURCE: "默认值"}
+_RULE = re.compile(r"(rules\.yml) line ([0-9]+)")  # as shared.options.rules.format_source writes it
 
 
 class Refusal(NamedTuple):
@@ -76,13 +79,20 @@ def describe_targets(target_names: Collection[str]) -> str:
     return message("no target is set (NOTIFY_...)")
 
 
+def describe_source(source: str) -> Bilingual:
+    """Return the place of an option in both languages; a header and a sidecar keep their names."""
+    if match := _RULE.fullmatch(source):
+        return with_chinese(source, f"{match[1]} 第 {match[2]} 行")
+    return with_chinese(source, _PLACES_ZH.get(source, source))
+
+
 def warn_about_targets(chosen: ChosenOptions, target_names: Collection[str]) -> tuple[str, ...]:
     """Return a warning if `notify` names what is no target. It stops no recording."""
     unknown = find_unknown_targets(chosen.options.notify, target_names)
     if not unknown:
         return ()
     values = {
-        "source": chosen.sources["notify"],
+        "source": describe_source(chosen.sources["notify"]),
         "names": ", ".join(unknown),
         "targets": describe_targets(target_names),
     }
@@ -263,7 +273,7 @@ class _Check:
         options = self.options
         if not options.speaker_names:
             return
-        source = self.sources["speaker-names"]
+        source = describe_source(self.sources["speaker-names"])
         has_voices = options.speakers or options.channels != 1 or options.engine == SEPARATING_ENGINE
         voices = options.channels if options.channels != 1 else int(options.speakers.replace("auto", "") or 0)
         count = len(options.speaker_names)
@@ -285,7 +295,7 @@ class _Check:
     ) -> Refusal:
         is_other_place = other != name
         where = f" ({self._locate(other)})" if is_other_place else ""
-        where_zh = f"（{self._locate(other)}）" if is_other_place else ""
+        where_zh = f"（{self._locate_zh(other)}）" if is_other_place else ""
         advice = ", ".join(f"{each} {format_value(each, value)}" for each, value in nearest.items())
         return Refusal(
             f"{self._describe(name)}, {reason}{where}; the nearest choice: {advice}",
@@ -304,7 +314,9 @@ class _Check:
     def _describe_zh(self, name: str) -> str:
         source, value = self.sources[name], self._format(name)
         return (
-            f"{source} 为 {value}" if source.startswith(METADATA_PREFIX) else f"{name} 为 {value}（{source}）"
+            f"{source} 为 {value}"
+            if source.startswith(METADATA_PREFIX)
+            else f"{name} 为 {value}（{describe_source(source).chinese}）"
         )
 
     def _describe_both(self, name: str) -> str:
@@ -317,3 +329,7 @@ class _Check:
         """Return where an option comes from: its name, and its place unless that has the name in it."""
         source = self.sources[name]
         return source if source.startswith(METADATA_PREFIX) else f"{name}: {source}"
+
+    def _locate_zh(self, name: str) -> str:
+        source = self.sources[name]
+        return source if source.startswith(METADATA_PREFIX) else f"{name}：{describe_source(source).chinese}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.errors import CloudError, NotFound
+from shared.messages import message
 from shared.options.hot_words import (
     MAX_OBJECT_BYTES,
     find_templates_bucket,
@@ -36,7 +37,7 @@ def look_up_template(ctx: Context, bucket: str, options: RecordingOptions) -> tu
     """Return the id of the template for a recording in this bucket; if there is none, "" and why. See find_template."""
     key = templates_object_key(ctx.settings.state_prefix, ctx.deployment)
     if not key:
-        return "", "the platform does not say the name of the function"
+        return "", message("the platform does not say the name of the function")
     wanted = template_key(options)
     place = (find_templates_bucket(ctx.settings.output_bucket, ctx.settings.input_buckets), key)
     known = ctx.known_templates.get(place)
@@ -47,7 +48,7 @@ def look_up_template(ctx: Context, bucket: str, options: RecordingOptions) -> tu
         ctx.known_templates[place] = known
         template_id = known.ids.get((bucket, wanted), "")
     if not template_id:
-        return "", known.problem or "no template has these options with these hot words"
+        return "", known.problem or message("no template has these options with these hot words")
     return template_id, ""
 
 
@@ -57,11 +58,12 @@ def _read_templates(ctx: Context, bucket: str, key: str) -> KnownTemplates:
         content = ctx.output_cos.get(bucket, key, max_bytes=MAX_OBJECT_BYTES)
         templates = parse_templates_object(content.body)
     except NotFound:
-        return KnownTemplates(read_s, {}, "no template was deployed")
+        return KnownTemplates(read_s, {}, message("no template was deployed"))
     except CloudError as error:
-        return KnownTemplates(read_s, {}, f"the templates cannot be read: {error}")
+        return KnownTemplates(read_s, {}, message("the templates cannot be read: {error}", error=error))
     except (ValueError, RecursionError):
-        return KnownTemplates(read_s, {}, f"{bucket}/{key} is not what scribe deploy writes")
+        problem = message("{bucket}/{key} is not what scribe deploy writes", bucket=bucket, key=key)
+        return KnownTemplates(read_s, {}, problem)
     ids = {
         (name, each): template_id
         for name, by_key in templates.items()

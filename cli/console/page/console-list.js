@@ -230,7 +230,7 @@ function accept(page) {
 }
 const tell = (problem) => bus.dispatchEvent(new CustomEvent("problem", { detail: problem }));
 
-// Load the list anew: as many rows as were shown, when `keeps` is set.
+// Load the list again: as many rows as were shown, when `keeps` is set.
 export async function load({ keeps = false } = {}) {
   loading?.abort();
   const own = (loading = new AbortController());
@@ -357,12 +357,12 @@ export function change(data) {
   if (data.rows.some((row) => row.state === "done")) bus.dispatchEvent(new CustomEvent("transcribed"));
 }
 
-// Check after a connection whether something was missed.
+// Check whether something was missed between the first load and the first connection.
 export async function catchUp() {
   if (revision < 0) return load();
   try {
     const page = await request("/api/recordings", { query: { state, q: "", offset: 0, limit: 1 } });
-    if (page.revision !== revision) await load({ keeps: true });
+    if (page.revision > revision) await load({ keeps: true });
     else tell(page.problem ?? "");
   } catch {
     // The banner says it.

@@ -8,8 +8,9 @@ import { getQuery, search } from "./console-search.js";
 import { leaveTranscript, openTranscript, pressKey } from "./console-transcript.js";
 import { showUploadForm } from "./console-upload.js";
 
-const RECONNECT_MS = 2000;
+const RECONNECT_MS = 1000;
 const WATCH_MS = 30000;
+const HIDDEN_MS = 60000;
 const COST_AFTER_MS = 5000;
 const DOCTOR_AFTER_MS = 1500;
 
@@ -34,14 +35,18 @@ bus.addEventListener("reached", () => problems.connection === "stopped" && setPr
 
 // The events. A connection that ends, also by a night's sleep of the computer, is opened again.
 let events = null;
+let wasConnected = false;
 let reconnectTimer;
 function connect() {
   clearTimeout(reconnectTimer);
   events?.close();
   events = new EventSource("/api/events");
-  events.addEventListener("open", async () => {
+  events.addEventListener("open", () => {
     setProblem("connection", "");
-    await catchUp();
+    // After a break the console may be another process, which counts its revisions from the start.
+    if (wasConnected) load({ keeps: true });
+    else catchUp();
+    wasConnected = true;
   });
   events.addEventListener("changed", ({ data }) => {
     const changed = JSON.parse(data);
@@ -64,10 +69,21 @@ async function reconnect() {
     reconnectTimer = setTimeout(reconnect, RECONNECT_MS);
   }
 }
+// A page that is not seen closes its connection: a browser has six for all pages, and the cloud need not be asked.
+let hiddenTimer;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) {
+    hiddenTimer = setTimeout(() => {
+      clearTimeout(reconnectTimer);
+      events?.close();
+    }, HIDDEN_MS);
+  } else if (events?.readyState === EventSource.CLOSED) reconnect();
+});
 let watched = Date.now();
 setInterval(() => {
   const now = Date.now();
-  if (now - watched > 3 * WATCH_MS) reconnect();
+  if (now - watched > 3 * WATCH_MS && !document.hidden) reconnect();
   watched = now;
 }, WATCH_MS);
 addEventListener("online", reconnect);

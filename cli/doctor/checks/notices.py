@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from cli.doctor.models import CheckContext, Finding, fail, ok, warn
-from cli.language import _, ngettext, translate
+from cli.language import _, format_exception, ngettext, translate
 from cli.notices.probe import get_variable
 from cli.notices.states import (
     NO_NOTICES,
@@ -71,7 +71,7 @@ def check_address(context: CheckContext, target: Target, resolver: AddressResolv
         resolver.resolve(url.hostname or "", url.port or _HTTPS_PORT, RESOLVE_TIMEOUT_S)
     except UnsafeAddress as error:
         yield fail(
-            _("no notice is sent to it: {reason}", reason=translate(str(error))),
+            _("no notice is sent to it: {reason}", reason=format_exception(error)),
             fix=_(
                 "set {variable} in {file} to a name whose addresses are all public",
                 variable=get_variable(target),

@@ -43,7 +43,9 @@ def test_languages_have_the_same_texts_with_the_same_values(texts: dict[str, dic
     assert list(texts["en"]) == list(texts["zh"]) == sorted(texts["en"])
     for name, english in texts["en"].items():
         values = {frozenset(PLACEHOLDER.findall(form)) for form in list_forms(english)}
-        assert values == {frozenset(PLACEHOLDER.findall(form)) for form in list_forms(texts["zh"][name])}, name
+        assert values == {frozenset(PLACEHOLDER.findall(form)) for form in list_forms(texts["zh"][name])}, (
+            name
+        )
 
 
 def test_chinese_texts_are_chinese(texts: dict[str, dict[str, Any]]) -> None:

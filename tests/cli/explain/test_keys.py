@@ -17,6 +17,7 @@ from cli.explain.render import print_explanation
 from cli.local.emulator import Emulator, OperatorClients
 from cli.output import SafeConsole
 from cli.rules.loader import load_rules_file
+from shared.options.model import OPTIONS
 from tests.helpers.chinese import list_english, list_translations, speak_chinese
 from tests.helpers.explain import INPUT_BUCKET, OUTPUT_BUCKET, ExplainFolder, find_controls, open_folder
 from tests.helpers.fakes import build_test_settings
@@ -239,11 +240,11 @@ def test_text_in_chinese_has_no_english_sentence(folder: ExplainFolder) -> None:
             explanation = explain_key(settings, rules, INPUT_BUCKET, case.key, upload)
             print_explanation(SafeConsole(file=output, width=80, highlight=False), explanation)
     text = output.getvalue()
-    assert "  不是录音，不产生费用：文件夹标记。\n" in text
+    assert "  不是录音，不产生费用：文件夹占位对象。\n" in text
     assert "  engine    8k_zh  rules.yml 第 2 行\n" in text
     assert text.count("被拒绝：不会提交任务，也不产生费用") == 2
     assert max(cell_len(line) for line in text.splitlines() if "/" not in line) <= 80
-    assert list_english(text, "Call at 14.30 with Li") == []
+    assert list_english(text, "Call at 14.30 with Li", *OPTIONS) == []
     assert list_english(list_translations("explain")) == []
 
 

@@ -27,7 +27,7 @@ def test_refused_combination_names_both_places_and_the_nearest_choice(case: Refu
     assert refusal.nearest == case.nearest
     assert "; the nearest choice: " in refusal.reason
     start = refusal.reason.partition(",")[0].replace(" is ", " 为 ", 1).replace(" (", "（").replace(")", "）")
-    assert refusal.reason_zh.startswith(f"{start}，")
+    assert refusal.reason_zh.startswith(f"{start}，".replace("line 3", "第 3 行"))
     assert "；最接近的可用选择：" in refusal.reason_zh
     assert len(refusal.reason) <= 400
     # The nearest choice is no longer refused for this.
@@ -59,7 +59,7 @@ def test_two_places_are_named() -> None:
         "the nearest choice: channels 1"
     )
     assert refusal.reason_zh == (
-        "x-cos-meta-channels 为 2，需要引擎 8k_zh，而不是 16k_en（engine: settings）；最接近的可用选择：channels 1"
+        "x-cos-meta-channels 为 2，需要引擎 8k_zh，而不是 16k_en（engine：配置项）；最接近的可用选择：channels 1"
     )
     chosen = combine(parse_values("sidecar", {"template": "t1"}), parse_metadata({"scribe-flash": "yes"}))
     (refusal,) = check_options(chosen).refusals
