@@ -26,6 +26,7 @@ SOUND_PATH = (
     "/api/sound/"  # has a ticket in place of the cookie: the sandboxed page of a recording has no cookies
 )
 READ_ONLY_PATHS = frozenset({"/api/language", "/api/refresh"})  # what they change is in this process only
+_FOREIGN_SITES = frozenset({"cross-site", "same-site"})  # Sec-Fetch-Site
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -129,14 +130,19 @@ class SecurityMiddleware:
             )
             return build_error_response(403, "wrong_host", text)
         origins = headers.getlist("origin")
+        is_sound = path.startswith(SOUND_PATH) and method in SAFE_METHODS
         is_foreign = any(origin != f"http://{hosts[0]}" for origin in origins)
+        # A page of another port counts as the same site: the browser sends the cookie with its requests.
+        is_foreign |= (
+            path.startswith("/api/") and not is_sound and headers.get("sec-fetch-site") in _FOREIGN_SITES
+        )
         if is_foreign or (method not in SAFE_METHODS and not origins):
             text = _("Only the page of the console itself may send this request.")
             return build_error_response(403, "wrong_origin", text)
         has_cookie = self._session.has_cookie(headers.get("cookie", ""))
         if path == "/" and method == "GET" and b"token=" in scope["query_string"]:
             return self._exchange_token(scope["query_string"], has_cookie=has_cookie)
-        if not has_cookie and not (path.startswith(SOUND_PATH) and method in SAFE_METHODS):
+        if not has_cookie and not is_sound:
             if path.startswith("/api/"):
                 text = _("The session has ended: open the address again that `scribe console` printed.")
                 return build_error_response(403, "no_session", text)

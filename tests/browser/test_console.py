@@ -126,7 +126,7 @@ def test_upload_is_checked_before_it_is_sent(page: ConsolePage) -> None:
     again = page.upload("twice.mp3", "asking")
     again.get_by_role("button", name="Overwrite").click()
     expect(page.upload("twice.mp3", "sent")).to_have_count(2)
-    page.page.get_by_role("button", name="Remove finished").click()
+    page.page.get_by_role("button", name="Clear finished").click()
     expect(page.part("upload")).to_have_count(0)
 
 

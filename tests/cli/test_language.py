@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -74,6 +74,7 @@ def test_language_is_that_of_the_environment(environ: dict[str, str], expected: 
     assert find_language(["list"], environ) == expected
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["list", "--json", "calls/zh.mp3", "--limit"])),
     st.sampled_from([["--lang", "zh"], ["--lang=zh"], ["--lang", "zh_CN"]]),
@@ -218,6 +219,7 @@ def test_message_is_translated_with_its_values(chinese: None) -> None:
     assert translate("unknown {text}") == "unknown {text}"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="录音（）“，。a1 \n-", max_size=40))
 def test_no_line_begins_with_a_comma_or_ends_with_a_bracket(text: str) -> None:
     with speak_chinese():

@@ -121,6 +121,10 @@ async function retryRow(row) {
   retrying.delete(id);
   refresh(row);
 }
+bus.addEventListener("retry", ({ detail: { bucket, key } }) => {
+  const row = known.get(JSON.stringify([bucket, key]));
+  if (row) retryRow(row);
+});
 function noteRetry(row, message) {
   const newest = known.get(getId(row));
   if (newest?.state === row.state) Object.assign(newest, { note: message, next_step: "" });

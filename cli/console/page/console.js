@@ -134,6 +134,7 @@ function route() {
   if (view === "transcript" && next !== "transcript") leaveTranscript();
   for (const name of ["list", "search", "transcript"]) find(`${name}-view`).hidden = name !== next;
   find("upload-view").hidden = get("state-filter").hidden = next !== "list";
+  find("back").hidden = next === "list";
   const hasChanged = view !== next;
   view = next;
   if (next === "list" && getQuery()) search("");
@@ -144,7 +145,7 @@ function route() {
 }
 addEventListener("hashchange", route);
 function goBack() {
-  const query = getQuery();
+  const query = view === "transcript" && getQuery();
   location.hash = query ? buildHash("search", { q: query }) : "";
 }
 find("back").addEventListener("click", goBack);

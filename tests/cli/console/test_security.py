@@ -111,6 +111,15 @@ def test_other_origin_is_refused(browser: Browser, origin: str, method: str, pat
     assert (response.status_code, response.json()["error"]) == (403, "wrong_origin")
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_page_of_another_port_reads_nothing(browser: Browser, site: str) -> None:
+    response = browser.send("GET", "/api/recordings", headers={"Sec-Fetch-Site": site})
+    assert (response.status_code, response.json()["error"]) == (403, "wrong_origin")
+    assert browser.send("GET", "/api/sound/a", headers={"Sec-Fetch-Site": site}).status_code == 404
+    own = browser.send("GET", "/api/recordings", headers={"Sec-Fetch-Site": "same-origin"})
+    assert own.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/api/retry"), ("PUT", UPLOAD), ("DELETE", "/api/session")]
 )
