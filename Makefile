@@ -42,9 +42,12 @@ format: $(VENV)/.ready-dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-## Write docs/settings.md and settings.zh.md from shared/settings.py
-docs: $(VENV)/.ready-demo
+# The catalogue has the Chinese texts of the command; docs/commands.zh.md shows some of them.
+## Write settings(.zh).md, commands(.zh).md, Chinese texts
+docs: $(VENV)/.ready-dev
 	$(RUN) -m cli.settings_docs
+	$(RUN) -m cli.catalogue
+	$(RUN) -m tests.helpers.command_examples
 
 UPLOADS ?= 1000
 SEED ?= 1

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from string import Formatter
 
+from shared.errors import CloudError
 from shared.messages import Bilingual, Message
 
 ENGLISH, CHINESE = "en", "zh"
@@ -85,7 +86,7 @@ def is_chinese() -> bool:
 def _(message: str, /, **values: object) -> str:
     """Translate a message, and put values in place of its `{names}`. Without values, braces stay as they are.
 
-    A value that is a Message of shared/ is translated too.
+    A value that is a Message of shared/, or an error, is translated too.
     """
     text = _Current.translations.gettext(message)
     return text.format_map(_translate_values(values)) if values else text
@@ -154,12 +155,28 @@ def _compile_template(template: str) -> re.Pattern[str]:
 
 def format_exception(error: Exception) -> str:
     """Return the text of an error, translated if it was made as a Message or has both languages."""
+    if isinstance(error, CloudError) and is_chinese():
+        return _format_cloud_error(error)
     text = error.args[0] if len(error.args) == 1 else None
     return translate(text) if isinstance(text, Message | Bilingual) else str(error)
 
 
+def _format_cloud_error(error: CloudError) -> str:
+    """What `str` gives, with Scribe's words in this language. The message of the cloud stays as it came."""
+    response = f"{error.status} {error.code}".strip() if error.status else error.code or _("no response")
+    text = _("{resource}: {response}", resource=error.resource, response=response)
+    if error.message:
+        text = _("{text}: {message}", text=text, message=error.message)
+    if error.request_id:
+        text = _("{message} (request {request_id})", message=text, request_id=error.request_id)
+    return text
+
+
 def _translate_values(values: Mapping[str, object]) -> dict[str, object]:
-    return {
-        name: translate(value) if isinstance(value, Message | Bilingual) else value
-        for name, value in values.items()
-    }
+    return {name: _translate_value(value) for name, value in values.items()}
+
+
+def _translate_value(value: object) -> object:
+    if isinstance(value, Exception):
+        return format_exception(value)
+    return translate(value) if isinstance(value, Message | Bilingual) else value

@@ -19,18 +19,7 @@ ENGLISH = sorted(
 )
 # English pages without a Chinese one. Take a page out when its Chinese page is there.
 MISSING = [
-    "docs/architecture.md",
-    "docs/benchmarks.md",
     "docs/commands.md",
-    "docs/decisions/0001-receipts-in-cos.md",
-    "docs/decisions/0002-libraries.md",
-    "docs/decisions/0003-long-results.md",
-    "docs/decisions/0004-bytecode.md",
-    "docs/decisions/0005-what-stays-open.md",
-    "docs/decisions/0006-callback-address.md",
-    "docs/decisions/0007-stand-in-shares-no-code.md",
-    "docs/decisions/README.md",
-    "docs/scale.md",
 ]
 # Code blocks with texts for people: messages, diagrams, what a command prints.
 TRANSLATED = {"", "text", "mermaid"}

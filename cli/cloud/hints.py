@@ -9,7 +9,7 @@ from cli.cloud.cam import OPEN_GRANT_PAGE, SCF_SERVICE_ROLE
 from cli.cloud.client import ApiError
 from cli.config import Commands
 from cli.errors import OperatorError
-from cli.language import N_, _
+from cli.language import N_, _, format_exception
 from cli.output import escape_line
 from shared.errors import CloudError
 
@@ -109,7 +109,7 @@ def add_hint(error: Exception, commands: Commands) -> str:
         return f"{error.filename}: {reason}" if error.filename else reason
     hint = _permission_hint(error, commands) or _code_hint(error, commands)
     # The cloud's message may quote a name with a line break.
-    message = escape_line(str(error))
+    message = escape_line(format_exception(error))
     return _("{message}. What to do: {hint}", message=message, hint=hint) if hint else message
 
 

@@ -124,8 +124,9 @@ def build_app(services: Services, session: Session) -> ASGIApp:
             ApiError: _refuse,
             OperatorError: _refuse,
             ScribeError: _refuse,
-            404: _answer_unknown,
-            405: _answer_unknown,
+            Exception: _report_bug,
+            404: _refuse_address,
+            405: _refuse_address,
         },
     )
     app.state.services = services
@@ -144,13 +145,15 @@ def _refuse(request: Request, error: Exception) -> Response:
     return build_error_response(400, "not_possible", translate(str(error)))
 
 
-def _answer_unknown(_request: Request, error: Exception) -> Response:
+def _refuse_address(_request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
-    return build_error_response(status, "unknown_address", _get_unknown_text())
+    return build_error_response(status, "unknown_address", _("There is no such address."))
 
 
-def _get_unknown_text() -> str:
-    return _("There is no such address.")
+def _report_bug(_request: Request, _error: Exception) -> Response:
+    """Build the response to a request that met a bug, which the middleware prints in the terminal."""
+    message = _("This is a mistake in Scribe itself: the terminal of `scribe console` shows more.")
+    return build_error_response(500, "internal", message)
 
 
 class _Handlers:

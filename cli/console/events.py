@@ -16,6 +16,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
+from cli.console.media import wait_until_gone
 from cli.console.recordings import Change, Recordings
 from cli.language import _
 from cli.output import print_stack_trace
@@ -55,6 +56,11 @@ class EventHub:
             if not self._queues and self._poller:
                 self._poller.cancel()
                 self._poller = None
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the cloud is asked for changes: while a page listens."""
+        return self._poller is not None
 
     def wake(self) -> None:
         """Ask the cloud at once: something was uploaded or tried again."""
@@ -115,7 +121,7 @@ class EventStream:
         """Send events, and a comment when there are none for a while."""
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        gone = asyncio.ensure_future(_wait_until_gone(receive))
+        gone = asyncio.ensure_future(wait_until_gone(receive))
         stopped = asyncio.ensure_future(self._hub.stopped.wait())
         taken: asyncio.Future[Event] | None = None
         try:
@@ -151,11 +157,6 @@ def format_event(name: str, data: dict[str, Any]) -> str:
     """Format an event. JSON in ASCII has no line break, so that no text can begin another event."""
     number = f"id: {data['revision']}\n" if "revision" in data else ""
     return f"{number}event: {name}\ndata: {SECRETS.hide(json.dumps(data))}\n\n"
-
-
-async def _wait_until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _send_piece(send: Send, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -65,10 +66,10 @@ async def pass_sound_on(streams: ObjectStreams, ticket: Ticket, request: Request
         raise gone from None
     except CloudError as error:
         raise gone if error.status == _PRECONDITION_FAILED else error from None
-    return _Sound(opened, stack, ticket.media_type)
+    return Sound(opened, stack, ticket.media_type)
 
 
-class _Sound(Response):
+class Sound(Response):
     """Passes a response of COS on, and closes it in the end."""
 
     def __init__(self, opened: httpx.Response, stack: AsyncExitStack, media_type: str) -> None:
@@ -80,12 +81,30 @@ class _Sound(Response):
         names += [("content-type", media_type), ("cross-origin-resource-policy", "cross-origin")]
         self.raw_headers = [(name.encode(), value.encode("latin-1")) for name, value in names]
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on until the end, or until the browser goes away, as it does to hear another part."""
+        gone = asyncio.ensure_future(wait_until_gone(receive))
         async with self._stack:
             start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             await send(start)
-            if scope["method"] != "HEAD":
-                # A browser that wants another part goes away in the middle, which `send` notices.
-                async for piece in self._opened.aiter_raw():
+            try:
+                async for piece in self._iter_pieces(scope["method"]):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    if gone.done():
+                        return
+            except httpx.TransportError:
+                return  # the server closes the connection, so that the browser sees that something is missing
+            finally:
+                gone.cancel()
             await send({"type": "http.response.body", "body": b""})
+
+    async def _iter_pieces(self, method: str) -> AsyncIterator[bytes]:
+        if method != "HEAD":
+            async for piece in self._opened.aiter_raw():
+                yield piece
+
+
+async def wait_until_gone(receive: Receive) -> None:
+    """Return when the browser has closed the connection of a request."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

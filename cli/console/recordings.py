@@ -66,7 +66,8 @@ class Recordings:
         self._clock = clock
         self._lock = threading.Lock()
         self._reader = RowReader(workspace)
-        self._rows: dict[Name, Row] = {}
+        self._known: dict[Name, Row] = {}  # as the cloud has them
+        self._rows: dict[Name, Row] = {}  # as they are shown, with uploads
         self._sorted: list[Row] = []
         self._uploads: dict[Name, tuple[Row, float]] = {}
         self._unindexed: set[str] = set()  # failed before there was an index; only a full reading finds them
@@ -111,7 +112,7 @@ class Recordings:
         )
         with self._lock:
             self._uploads[row.name] = (row, self._clock())
-            return self._replace({**self._rows, row.name: row})
+            return self._replace(self._add_uploads())
 
     def list_done(self) -> list[Row]:
         """Return the rows of what is done, the newest first."""
@@ -156,16 +157,18 @@ class Recordings:
         query = Query(limit=MAX_DONE, done_since_s=0.0 if is_full else self._done_since_s)
         listing = self._reader.read(query)
         try:
-            rows = self._merge(listing, is_full=is_full)
+            self._known = self._merge(listing, is_full=is_full)
         except CloudError as error:
             listing.problems.append(("", error))
-            rows = self._rows
         self._read_at = now
         self.problem = str(self._workspace.advise(listing.problems[0][1])) if listing.problems else ""
         if is_full and not listing.problems:
             self._full_read_at, self._done_since_s = now, started_s - OVERLAP_S
             self.has_more_done = listing.has_more_done
-        return self._apply(self._add_uploads(rows))
+        rows = self._add_uploads()
+        if rows.keys() == self._rows.keys() and not any(self._iter_changed(rows)):
+            return None
+        return self._replace(rows)
 
     def _merge(self, listing: Listing, *, is_full: bool) -> dict[Name, Row]:
         """Add to what was read what was not looked at this time, and what became of open ones that are gone."""
@@ -173,8 +176,8 @@ class Recordings:
             self._unindexed.clear()
         rows = {row.name: row for row in listing.rows}
         unread = {bucket for bucket, _error in listing.problems}
-        for name, row in self._rows.items():
-            if name in rows or (name in self._uploads and row is self._uploads[name][0]):
+        for name, row in self._known.items():
+            if name in rows:
                 continue
             if self._workspace.settings.output_bucket_for(row.bucket) in unread:
                 rows[name] = row
@@ -190,28 +193,18 @@ class Recordings:
                     self._unindexed.add(row.receipt_id)
         return rows
 
-    def _add_uploads(self, rows: dict[Name, Row]) -> dict[Name, Row]:
-        """Show uploads in place of earlier content, until there is a receipt of theirs."""
-        now = self._clock()
+    def _add_uploads(self) -> dict[Name, Row]:
+        """Return what is known, with uploads in place of earlier content until there is a receipt of theirs."""
+        now, rows = self._clock(), self._known
         for name, (row, uploaded_at) in list(self._uploads.items()):
             known = rows.get(name)
             is_same = known is not None and known.receipt_id == row.receipt_id
-            is_taken = is_same and known is not None and known.state in {OPEN, WAITING}
-            if is_same and known is not None and known.since_s >= row.since_s - OVERLAP_S:
-                is_taken = True
+            is_taken = is_same and known is not None and _is_work_of(known, row)
             if is_taken or now - uploaded_at > (SAME_CONTENT_SHOWN_S if is_same else UPLOAD_SHOWN_S):
                 del self._uploads[name]
-                if not is_taken:  # what was there before is shown again
-                    self._full_read_at = float("-inf")
             else:
                 rows = {**rows, name: row}
         return rows
-
-    def _apply(self, rows: dict[Name, Row]) -> Change | None:
-        """Keep these rows. Returns None if nothing that is shown is different."""
-        if rows.keys() == self._rows.keys() and not any(self._iter_changed(rows)):
-            return None
-        return self._replace(rows)
 
     def _replace(self, rows: dict[Name, Row]) -> Change:
         changed = list(self._iter_changed(rows))
@@ -227,6 +220,11 @@ class Recordings:
 
     def _iter_changed(self, rows: dict[Name, Row]) -> Iterable[Row]:
         return (row for name, row in rows.items() if _get_visible(row) != _get_visible(self._rows.get(name)))
+
+
+def _is_work_of(row: Row, upload: Row) -> bool:
+    """Check whether a row of the same content is about this upload, and not about one before."""
+    return row.state in {OPEN, WAITING} or row.since_s >= upload.since_s - OVERLAP_S
 
 
 def _get_visible(row: Row | None) -> tuple[object, ...]:

@@ -26,6 +26,7 @@ SOUND_PATH = (
     "/api/sound/"  # has a ticket in place of the cookie: the sandboxed page of a recording has no cookies
 )
 READ_ONLY_PATHS = frozenset({"/api/language", "/api/refresh"})  # what they change is in this process only
+_FOREIGN_SITES = frozenset({"cross-site", "same-site"})  # Sec-Fetch-Site
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -104,12 +105,9 @@ class SecurityMiddleware:
         """Check a request, and pass it on."""
         if scope["type"] != "http":
             return
-        has_begun = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal has_begun
             if message["type"] == "http.response.start":
-                has_begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -118,14 +116,8 @@ class SecurityMiddleware:
         handler = self._check(scope) or self._app
         try:
             await handler(scope, receive, send_with_headers)
-        except Exception as error:  # noqa: BLE001 - a bug; its text may quote a secret
+        except Exception as error:  # noqa: BLE001 - a bug, whose response was sent; its text may quote a secret
             print_stack_trace(error)
-            if not has_begun:
-                message = _(
-                    "This is a mistake in Scribe itself: the terminal of `scribe console` shows more."
-                )
-                response = build_error_response(500, "internal", message)
-                await response(scope, receive, send_with_headers)
 
     def _check(self, scope: Scope) -> Response | None:
         """Return the response to a request that goes no further; None if it may."""
@@ -138,14 +130,19 @@ class SecurityMiddleware:
             )
             return build_error_response(403, "wrong_host", text)
         origins = headers.getlist("origin")
+        is_sound = path.startswith(SOUND_PATH) and method in SAFE_METHODS
         is_foreign = any(origin != f"http://{hosts[0]}" for origin in origins)
+        # A page of another port counts as the same site: the browser sends the cookie with its requests.
+        is_foreign |= (
+            path.startswith("/api/") and not is_sound and headers.get("sec-fetch-site") in _FOREIGN_SITES
+        )
         if is_foreign or (method not in SAFE_METHODS and not origins):
             text = _("Only the page of the console itself may send this request.")
             return build_error_response(403, "wrong_origin", text)
         has_cookie = self._session.has_cookie(headers.get("cookie", ""))
         if path == "/" and method == "GET" and b"token=" in scope["query_string"]:
             return self._exchange_token(scope["query_string"], has_cookie=has_cookie)
-        if not has_cookie and not (path.startswith(SOUND_PATH) and method in SAFE_METHODS):
+        if not has_cookie and not is_sound:
             if path.startswith("/api/"):
                 text = _("The session has ended: open the address again that `scribe console` printed.")
                 return build_error_response(403, "no_session", text)

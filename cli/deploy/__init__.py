@@ -10,10 +10,10 @@ A deployment goes through these stages:
 3. **Preflight** (`preflight.py`). Collect every problem that the deployment cannot solve, e.g. a bucket of another
    account, and raise `PreflightFailed` with all of them before anything is changed.
 4. **Plan** (`planner.py`). Compare the target with the current state. The result is a list of `Step` values
-   (`steps.py`): what each one changes, as a person reads it, and the function that does it. The planner sends no
-   request. The order matters: an interrupted deployment must not accept a recording that it cannot finish.
-   `--dry-run` prints the plan and ends here. What would be billed although no one uploads anything
-   (`list_costs`) needs the operator's consent, or `--yes`.
+   (`steps.py`, `trigger_steps.py`, `speech_steps.py`, `hot_word_steps.py`): what each one changes, as a person reads
+   it, and the function that does it. The planner sends no request. The order matters: an interrupted deployment must
+   not accept a recording that it cannot finish. `--dry-run` prints the plan and ends here. What would be billed
+   although no one uploads anything (`list_costs`) needs the operator's consent, or `--yes`.
 5. **Execute** (`executor.py`). Apply the steps in order. Stop at the first failure, print the remaining steps and the
    command that resumes. Every step can be applied again; a second deployment without a change has an empty plan.
 6. **Verify** (`command.py`). Run the checks of `scribe doctor` on the new state, and wait up to a minute for a new

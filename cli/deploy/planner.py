@@ -15,34 +15,33 @@ from cli.deploy.notifications import is_notification_configured, is_paused, noti
 from cli.deploy.outputs import NameMove
 from cli.deploy.receipts import MAX_COUNTED, MAX_COUNTED_RECEIPTS
 from cli.deploy.recordings import RecordingCount
+from cli.deploy.speech_steps import (
+    bind_bucket,
+    configure_notification,
+    disable_notification,
+    enable_speech,
+    resume_queue,
+)
 from cli.deploy.state import EVENT_TYPES, CurrentState
 from cli.deploy.steps import (
     SUBMITTING_FUNCTIONS,
     Step,
-    bind_bucket,
-    configure_notification,
     copy_late_receipts_step,
     copy_receipts_step,
     create_bucket,
     create_function,
-    create_trigger,
     delete_function,
     delete_role,
-    delete_trigger,
-    disable_notification,
-    enable_speech,
-    enable_trigger,
     ensure_role,
     ensure_service_role,
     extra_permissions,
-    replace_trigger,
-    resume_queue,
     set_callback_url,
     update_code,
     update_configuration,
     update_retry_config,
 )
 from cli.deploy.target import Configuration, DeployTarget
+from cli.deploy.trigger_steps import create_trigger, delete_trigger, enable_trigger, replace_trigger
 from cli.language import _, ngettext
 from cli.manifest.models import CALLBACK, FunctionSpec, TriggerSpec
 from cli.policy.diff import Permission

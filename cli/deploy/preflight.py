@@ -9,8 +9,9 @@ from cli.cloud.scf import parse_rule
 from cli.config import CALLBACK_URL_NAME
 from cli.deploy.notifications import parse_token, redact_url, targets_url
 from cli.deploy.planner import diff_triggers, find_changed_queues
+from cli.deploy.speech_steps import MAX_URL_LENGTH
 from cli.deploy.state import CurrentState
-from cli.deploy.steps import MAX_URL_LENGTH, SUBMITTING_FUNCTIONS, add_callback_url
+from cli.deploy.steps import SUBMITTING_FUNCTIONS, add_callback_url
 from cli.deploy.target import DeployTarget
 from cli.errors import OperatorError
 from cli.language import _

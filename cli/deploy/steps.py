@@ -7,34 +7,25 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from cli.cloud.cam import SCF_SERVICE, RoleInfo, ServiceRole, ServiceRoleState
-from cli.cloud.ci_bucket import BOUND
 from cli.cloud.client import ApiError
-from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, TriggerInfo, find_public_url
+from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo, RetryConfig, find_public_url
 from cli.config import CALLBACK_URL_NAME, SINCE_NAME, TOKEN_NAME, Commands, save_since, save_token
 from cli.deploy.clients import Clients
-from cli.deploy.notifications import ACTIVE, build_notify_config
 from cli.deploy.receipts import MovedReceipts, copy_missing_receipts, copy_open_notices
-from cli.deploy.state import DENIED, get_queue
+from cli.deploy.state import DENIED
 from cli.errors import OperatorError
-from cli.language import _, choose_text
+from cli.language import _
 from cli.manifest.models import (
-    EVERY_UPLOAD,
     FunctionSpec,
-    TriggerSpec,
     create_function_payload,
-    create_trigger_payload,
     update_configuration_payload,
 )
 from cli.policy.diff import Permission, allowed_permissions, missing_permissions
 from cli.redaction import is_target_secret
-from shared.errors import AlreadyExists, NotFound, RequestRejected
-from shared.tencent.speech_models import NotifyConfig, Queue
+from shared.errors import AlreadyExists, RequestRejected
 
-MAX_URL_LENGTH = 100  # UpdateSpeechQueue, older page: the longest notification address
-BIND_BUCKET_PAGE = "https://console.cloud.tencent.com/ci/bucket"
 SUBMITTING_FUNCTIONS = ("upload", "sweep")
 NEW_QUEUE_TIMEOUT_S = 30.0  # until a new queue or a new address is visible
 
@@ -387,7 +378,7 @@ def set_callback_url(
     """Give a function the address that its jobs carry, once the callback function has one."""
 
     def apply(clients: Clients) -> None:
-        complete = add_callback_url(spec, f"{_wait_for_url(clients, callback, qualifier)}/{token}")
+        complete = add_callback_url(spec, f"{wait_for_url(clients, callback, qualifier)}/{token}")
         clients.scf.update_configuration({**update_configuration_payload(complete), "Description": label})
         clients.scf.wait_until_active(spec.name, spec.namespace)
 
@@ -404,6 +395,20 @@ def update_retry_config(spec: FunctionSpec, current: RetryConfig | None) -> Step
 
     changes = diff_fields(_describe_retries(current), _describe_retries(MAX_RETRY_CONFIG))
     return Step(Action.CHANGE, _("retries of {function}", function=spec.name), changes, apply)
+
+
+def wait_for_url(clients: Clients, callback: FunctionSpec, qualifier: str) -> str:
+    """Wait for the address of a function. `qualifier` is the version or alias that has it. Raises OperatorError."""
+    url = clients.poller.poll(
+        lambda: find_public_url(clients.scf.list_triggers(callback.name, callback.namespace), qualifier),
+        bool,
+        NEW_QUEUE_TIMEOUT_S,
+    )
+    if not url:
+        raise OperatorError(
+            _("SCF gave {function} no public address; run the command again", function=callback.name)
+        )
+    return url
 
 
 def delete_function(current: FunctionInfo) -> Step:
@@ -438,247 +443,3 @@ def _describe_retries(retries: RetryConfig | None) -> dict[str, str]:
 
 def _format_seconds(seconds: int) -> str:
     return _("{seconds} s", seconds=seconds)
-
-
-# Triggers. The address of a function exists as long as its http trigger, so that one is never recreated.
-
-
-def create_trigger(function: FunctionSpec, trigger: TriggerSpec) -> Step:
-    """Create a trigger."""
-
-    def apply(clients: Clients) -> None:
-        clients.scf.create_trigger(create_trigger_payload(function.name, function.namespace, trigger))
-
-    description = _describe_trigger(trigger, function.name)
-    return Step(Action.CREATE, description, diff_fields({}, _describe_trigger_fields(trigger)), apply)
-
-
-def replace_trigger(function: FunctionSpec, current: TriggerInfo, trigger: TriggerSpec) -> Step:
-    """Update an http trigger; delete and create any other: the API cannot change those (UpdateTrigger's document)."""
-    name, namespace = function.name, function.namespace
-    payload = create_trigger_payload(name, namespace, trigger)
-
-    def apply(clients: Clients) -> None:
-        if trigger.type == "http":
-            clients.scf.update_trigger(payload, current.name)
-        else:
-            clients.scf.delete_trigger(name, namespace, current)
-            clients.scf.create_trigger(payload)
-
-    changes = diff_fields(_describe_trigger_fields(current), _describe_trigger_fields(trigger))
-    return Step(Action.CHANGE, _describe_trigger(trigger, name), changes, apply)
-
-
-def enable_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
-    """Open a trigger that is closed."""
-
-    def apply(clients: Clients) -> None:
-        clients.scf.enable_trigger(function.name, function.namespace, current)
-
-    description = _describe_trigger(current, function.name)
-    return Step(
-        Action.CHANGE,
-        description,
-        (Change(_("state"), _name_state(is_open=False), _name_state(is_open=True)),),
-        apply,
-    )
-
-
-def delete_trigger(function: FunctionSpec, current: TriggerInfo) -> Step:
-    """Delete a trigger. An address is shown, because it cannot be restored."""
-
-    def apply(clients: Clients) -> None:
-        clients.scf.delete_trigger(function.name, function.namespace, current)
-
-    description = _describe_trigger(current, function.name)
-    if current.url:
-        description = _("{what} ({url}, cannot be restored)", what=description, url=current.url)
-    return Step(Action.DELETE, description, (Change(_("when"), current.description, ""),), apply)
-
-
-def _describe_trigger(trigger: TriggerSpec | TriggerInfo, function: str) -> str:
-    """The trigger for a person. SCF names http triggers itself."""
-    if trigger.type == "http":
-        return _("address of {function}", function=function)
-    name = trigger.name
-    if trigger.event not in {"", EVERY_UPLOAD}:
-        name = _("{name} ({event})", name=name, event=trigger.event)
-    if trigger.type == "cos":
-        return _("cos trigger {name} of {function}", name=name, function=function)
-    if trigger.type == "timer":
-        return _("timer trigger {name} of {function}", name=name, function=function)
-    return _("{type} trigger {name} of {function}", type=trigger.type, name=name, function=function)
-
-
-def _describe_trigger_fields(trigger: TriggerSpec | TriggerInfo) -> dict[str, str]:
-    return {
-        _("when"): trigger.description,
-        _("argument"): trigger.argument,
-        _("qualifier"): trigger.qualifier,
-        _("state"): _name_state(is_open=trigger.is_open),
-    }
-
-
-def _name_state(*, is_open: bool) -> str:
-    """The state of a trigger; not in the catalogue, where the same English words are states of recordings."""
-    return choose_text("open", "已启用") if is_open else choose_text("closed", "已停用")
-
-
-# Speech recognition
-
-
-def bind_bucket(bucket: str, status: str) -> Step:
-    """Bind a bucket to Cloud Infinite, which contains the speech service."""
-
-    def apply(clients: Clients) -> None:
-        try:
-            status = clients.ci_buckets.bind(bucket, clients.poller)
-        except RequestRejected as error:
-            if error.status not in DENIED:
-                raise
-            raise OperatorError(
-                _(
-                    "this key may not bind {bucket} to Cloud Infinite (ci:CreateCIBucket): bind it at {page}, or add "
-                    "the permission; then run this again",
-                    bucket=bucket,
-                    page=BIND_BUCKET_PAGE,
-                )
-            ) from None
-        if status != BOUND:
-            raise OperatorError(
-                _(
-                    "{bucket} is still not bound to Cloud Infinite (its status is {status}): wait a minute, then run "
-                    "this again",
-                    bucket=bucket,
-                    status=status or _("not known"),
-                )
-            )
-
-    before = status if status == "unbinding" else _("not bound")
-    description = _("binding of {bucket} to Cloud Infinite", bucket=bucket)
-    return Step(Action.CREATE, description, (Change(_("state"), before, _("bound")),), apply)
-
-
-def enable_speech(bucket: str) -> Step:
-    """Switch on speech recognition for a bucket; its queue is created with it."""
-
-    def apply(clients: Clients) -> None:
-        clients.speech.enable_bucket(bucket)
-
-    description = _("speech recognition for {bucket}", bucket=bucket)
-    return Step(Action.CREATE, description, (Change(_("state"), _("off"), _("on")),), apply)
-
-
-def configure_notification(
-    bucket: str,
-    queue_id: str,
-    callback: FunctionSpec,
-    *,
-    qualifier: str,
-    token: str,
-    callback_url: str,
-    current: Queue | None,
-    resume: bool = False,
-) -> Step:
-    """Let the queue of a bucket notify the callback function. With `resume`, start it if it is paused.
-
-    `qualifier` is the version or alias that has the URL. `current` is None if the queue is created by this deployment,
-    `callback_url` "" if the address is; both are then polled.
-    """
-
-    def apply(clients: Clients) -> None:
-        config = build_notify_config(f"{_wait_for_url(clients, callback, qualifier)}/{token}")
-        excess = len(config.url) - MAX_URL_LENGTH
-        if excess > 0:
-            raise OperatorError(
-                _(
-                    "the notification address has {length} characters, and a queue accepts {limit}: set a "
-                    "CALLBACK_TOKEN that is {excess} characters shorter",
-                    length=len(config.url),
-                    limit=MAX_URL_LENGTH,
-                    excess=excess,
-                )
-            )
-        queue = _wait_for_queue(clients, bucket, queue_id)
-        state = ACTIVE if resume else queue.state
-        clients.speech.update_queue(bucket, queue._replace(state=state, notification=config))
-
-    address = callback_url or _("address of {function}", function=callback.name)
-    config = build_notify_config(f"{address}/{token}")
-    before = _describe_queue(current.state, current.notification) if current else {}
-    state = current.state if current and not resume else ACTIVE
-    changes = diff_fields(before, _describe_queue(state, config))
-    return Step(Action.CHANGE, _name_queue(bucket), changes, apply)
-
-
-def resume_queue(bucket: str, current: Queue) -> Step:
-    """Start a paused queue; its notification stays."""
-
-    def apply(clients: Clients) -> None:
-        clients.speech.update_queue(bucket, current._replace(state=ACTIVE))
-
-    changes = (Change(_("state"), current.state, ACTIVE),)
-    return Step(Action.CHANGE, _name_queue(bucket), changes, apply)
-
-
-def disable_notification(bucket: str, current: Queue) -> Step:
-    """Switch off the notification of a queue that calls a deleted function, or that of a former input bucket."""
-
-    def apply(clients: Clients) -> None:
-        config = current.notification._replace(state="Off")
-        try:
-            clients.speech.update_queue(bucket, current._replace(notification=config))
-        except RequestRejected as error:
-            if error.status not in DENIED:
-                raise
-            raise StepSkipped(
-                _(
-                    "the speech queue of {bucket} still notifies the callback function, because this key may not "
-                    "change it: switch its notification off in the Cloud Infinite console",
-                    bucket=bucket,
-                )
-            ) from None
-
-    return Step(Action.CHANGE, _name_queue(bucket), (Change(_("notification"), "On", "Off"),), apply)
-
-
-def _name_queue(bucket: str) -> str:
-    return _("speech queue of {bucket}", bucket=bucket)
-
-
-def _wait_for_url(clients: Clients, callback: FunctionSpec, qualifier: str) -> str:
-    url = clients.poller.poll(
-        lambda: find_public_url(clients.scf.list_triggers(callback.name, callback.namespace), qualifier),
-        bool,
-        NEW_QUEUE_TIMEOUT_S,
-    )
-    if not url:
-        raise OperatorError(
-            _("SCF gave {function} no public address; run the command again", function=callback.name)
-        )
-    return url
-
-
-def _wait_for_queue(clients: Clients, bucket: str, queue_id: str) -> Queue:
-    queue = clients.poller.poll(lambda: get_queue(clients, bucket, queue_id), bool, NEW_QUEUE_TIMEOUT_S)
-    if not queue:
-        message = _("the bucket has no speech queue")
-        raise NotFound(resource=bucket, code="QueueNotFound", message=message)
-    return queue
-
-
-def _describe_queue(state: str, config: NotifyConfig) -> dict[str, str]:
-    address, token = config.url.rpartition("/")[::2] if _has_path(config.url) else (config.url, "")
-    return {
-        _("state"): state,
-        _("notification"): config.state,
-        _("goes to"): "Url" if config.type.lower() in {"", "url"} else config.type,
-        _("address"): address,
-        TOKEN_NAME: token,
-        _("event"): config.event,
-        _("format"): config.format or "XML",
-    }
-
-
-def _has_path(url: str) -> bool:
-    return bool(urlsplit(url).path.strip("/")) or not urlsplit(url).scheme

@@ -176,9 +176,14 @@ def print_errors(console: Console, results: Sequence[UploadResult], folder: Path
             kinds.setdefault(kind, []).append(result)
     for (code, message, next_step), failed in kinds.items():
         is_expected = all(result.fails_as_expected for result in failed)
-        title = _("Failed, as expected:") if is_expected else _("Failed:")
         names = [result.upload.key for result in failed]
-        console.print(f"\n[bold]{title}[/] {escape_markup(format_names(names))}")
+        shown = escape_markup(format_names(names))
+        title = (
+            _("[bold]Failed, as expected:[/] {names}", names=shown)
+            if is_expected
+            else _("[bold]Failed:[/] {names}", names=shown)
+        )
+        console.print(f"\n{title}")
         lines = [_("{message} ({code})", message=message, code=code) if code else message]
         # The cloud's own message can name the file, so it differs within a kind.
         causes = dict.fromkeys(str(result.document().get("cloud_message") or "") for result in failed)

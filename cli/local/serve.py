@@ -109,7 +109,9 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
     # This key opens the cloud on this machine only, and its user needs it.
     for value in (emulator.secret_id, emulator.secret_key):
         SECRETS.remove(value)
-    command, doctor = describe_command(), escape_markup(Commands(data / ".env").doctor)
+    commands = Commands(data / ".env")
+    command, doctor = describe_command(), escape_markup(commands.doctor)
+    page = escape_markup(commands.line("console", "--write"))
     place = {"endpoint": emulator.endpoint, "data": escape_markup(data)}
     key = {"secret_id": emulator.secret_id, "secret_key": emulator.secret_key}
     lines = [
@@ -125,6 +127,8 @@ def _print_introduction(console: Console, pipeline: LocalPipeline, speech: Speec
         _("In another terminal:"),
         f"  {escape_markup(command)} invoke upload events/cos-put.json",  # not translated
         f"  {escape_markup(command)} {doctor.removeprefix('scribe ')}    " + _("(and every other command)"),
+        f"  {escape_markup(command)} {page.removeprefix('scribe ')}    "
+        + _("(all recordings in the browser)"),
         "",
         _(
             "Any COS client: region {region}, HTTP proxy {endpoint}, scheme http,",

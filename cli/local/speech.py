@@ -10,7 +10,7 @@ from cli.errors import OperatorError
 from cli.language import N_, _, translate_like
 
 # What the local cloud says about the model; it shares no code with this command.
-_MODEL_TEXTS = (
+MODEL_TEXTS = (
     N_("Joining the Whisper model ({size} MB) in {folder}"),
     N_("Downloading the Whisper model {name} from {address}"),
     N_("Whisper cannot be loaded ({reason}); install it with its model: {command}"),
@@ -71,7 +71,7 @@ class SpeechOptions(NamedTuple):
         from localcloud.speech.whisper_model import prepare_model  # noqa: PLC0415
 
         try:
-            model = prepare_model(self.model, lambda line: report(translate_like(line, _MODEL_TEXTS)))
+            model = prepare_model(self.model, lambda line: report(translate_like(line, MODEL_TEXTS)))
         except SpeechSetupError as error:
-            raise OperatorError(translate_like(str(error), _MODEL_TEXTS)) from None
+            raise OperatorError(translate_like(str(error), MODEL_TEXTS)) from None
         return [*arguments, "--speech-model", str(model)]

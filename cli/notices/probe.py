@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from cli.language import N_, _
+from cli.language import N_, _, translate
 from cli.notices.states import get_host
 from shared.notices.connection import TOTAL_TIMEOUT_S
 from shared.notices.models import Notice, NoticeType, Outcome, OutcomeKind, Target
@@ -126,7 +126,8 @@ def advise(target: Target, outcome: Outcome) -> str:
     for expression, advice in _ADVICE:
         match = expression.search(outcome.reason)
         if match:
-            return _(advice, variable=variable, **match.groupdict())
+            hints = {name: translate(hint) for name, hint in match.groupdict().items()}
+            return _(advice, variable=variable, **hints)
     return _(_ANY_ADVICE, variable=variable)
 
 

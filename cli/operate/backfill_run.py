@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cli.language import N_, _
+from cli.language import N_, _, translate
 from cli.operate.backfill_plan import ARCHIVED, Candidate, Selection, iter_candidates
-from cli.operate.reasons import RefusalWatch, Stopped, translate_reason
+from cli.operate.reasons import RefusalWatch, Stopped
 from cli.operate.workspace import Workspace
 from cli.output import escape_line
 from shared.errors import CloudError, RequestRejected, SettingsError, safe_error_message
@@ -195,7 +195,7 @@ class Backfill:
         except CloudError as error:
             raise Stopped(str(self._workspace.advise(error))) from None
         if self._room.is_empty:
-            reason = translate_reason(held.reason)
+            reason = translate(held.reason)
             raise Stopped(escape_line(_("{name} waits: {reason}", name=name, reason=reason)))
 
     def _add_error(self, missing: MissingRecording, error: Exception) -> None:

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.config import CliContext
-from cli.language import N_, _, ngettext
+from cli.language import _, ngettext
 from cli.operate.prices import CENT, Price, load_price
 from cli.operate.text import join_sentences
 from cli.operate.workspace import Workspace, open_workspace
@@ -37,7 +37,7 @@ from shared.recordings.index import (
 from shared.transcript.formats.csv_table import guard_cell
 
 CSV_HEADER = ("bucket", "folder", "recordings", "minutes", "cost", "currency", "month")  # new ones at the end
-FORGOTTEN_FOLDER = N_("(forgotten)")
+FORGOTTEN_FOLDER = "(forgotten)"
 FORGOTTEN_KEY = "\0"  # in place of the key of a recording that `scribe forget` removed the name of
 _TENTH = Decimal("0.1")
 _MINUTE_S = 60
@@ -236,6 +236,6 @@ def _build_table(report: CostReport) -> Table:
 
 def _describe_folder(folder: str) -> str:
     """Return the name of a folder for the screen."""
-    if not folder:
-        return _("(top)")
-    return f"{_(FORGOTTEN_FOLDER) if folder == FORGOTTEN_FOLDER else folder}/"
+    if folder == FORGOTTEN_FOLDER:
+        return _("(forgotten)/")
+    return f"{folder}/" if folder else _("(top)")

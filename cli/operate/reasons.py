@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any, NamedTuple
 
 from cli.errors import OperatorError
@@ -13,7 +12,6 @@ from cli.operate.text import end_sentence, join_sentences
 from cli.operate.workspace import Workspace
 from cli.output import escape_line
 from shared.errors import CloudError, NotFound
-from shared.recordings import failures
 from shared.recordings.context import Context
 from shared.recordings.failures import FailureKind
 from shared.recordings.keys import ERROR_EXTENSION, transcript_key
@@ -51,19 +49,6 @@ class StoredError(NamedTuple):
         return choose_text(self.next_step, self.next_step_zh)
 
 
-def translate_reason(reason: str) -> str:
-    """Return the reason of a step of the functions in the language of the command."""
-    return choose_text(translate(reason), _find_chinese().get(reason, ""))
-
-
-@cache
-def _find_chinese() -> dict[str, str]:
-    """Return the Chinese texts of all failures by the English ones."""
-    named = [value for value in vars(failures).values() if isinstance(value, failures.FailureReason)]
-    listed = (*failures.REJECTIONS.values(), *failures.JOB_FAILURES.values())
-    return {reason.message: reason.message_zh for reason in (*named, *listed)}
-
-
 class Stopped(OperatorError):
     """What refused one recording refuses every other one as well."""
 
@@ -98,9 +83,7 @@ class RefusalWatch:
         if receipt is None or receipt.refusals <= refusals_before:
             self._in_row = 0
             return None
-        error = read_error(ctx, receipt) or StoredError(
-            FailureKind.SETTINGS.value, translate_reason(result.reason)
-        )
+        error = read_error(ctx, receipt) or StoredError(FailureKind.SETTINGS.value, translate(result.reason))
         self._in_row += 1
         is_general = error.kind in _ABOUT_EVERY_RECORDING and error.code != _OF_ONE_OBJECT
         if is_general or self._in_row >= MAX_REFUSED_IN_ROW:

@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from cli.language import N_, _, choose_text
-from cli.operate.reasons import RefusalWatch, read_error, translate_reason
+from cli.language import N_, _, translate
+from cli.operate.reasons import RefusalWatch, read_error
 from cli.operate.text import join_sentences
 from shared.errors import NotFound, RequestRejected
 from shared.recordings.complete import complete_job, fetch_jobs, recover_transcripts
@@ -118,7 +118,7 @@ class Retrier:
             skipped = check_skipped(self._ctx.settings, bucket, key)
             reason = _(NO_RECEIPT)
             if skipped:
-                reason = _("it is not a recording: {reason}", reason=translate_reason(skipped.reason))
+                reason = _("it is not a recording: {reason}", reason=translate(skipped.reason))
             return Outcome(bucket, key, "missing", reason)
         if done.state not in {FAILED, TRANSCRIBED} or not is_same_upload(head.modified_s, done):
             return self._ingest(bucket, key)
@@ -195,7 +195,7 @@ class Retrier:
             detail = _("the object is not there any more: upload it again")
             return _build_outcome(done, "failed", detail)
         if not content.is_readable:
-            return _build_outcome(done, "failed", choose_text(UNREADABLE.message, UNREADABLE.message_zh))
+            return _build_outcome(done, "failed", translate(UNREADABLE.text))
         recording = Recording(done.bucket, done.key, content.head.etag, content.head.size)
         choice = choose_for_recording(ctx, recording, content.head)
         may_submit = bool(choice.invalid) or self._limiter.acquire(done.bucket)
@@ -225,7 +225,7 @@ class Retrier:
     def _describe(self, result: Result, *, refusals_before: int = 0) -> Outcome:
         """Build the outcome of a step of the functions."""
         refusal = self._watch.check_result(self._ctx, result, refusals_before=refusals_before)
-        reason = translate_reason(result.reason)
+        reason = translate(result.reason)
         name, detail = _OUTCOMES.get(result.status, (result.status.value, ""))
         detail = _(detail) if detail else ""
         if result.status is Status.ALREADY_DONE and result.reason == FAILED.value:
@@ -242,7 +242,7 @@ class Retrier:
         """Return why a recording waits, as its error object says."""
         waiting = self._ctx.receipts(result.bucket).get_waiting(result.receipt_id)
         error = read_error(self._ctx, waiting) if waiting else None
-        return join_sentences(error.text, error.advice) if error else translate_reason(result.reason)
+        return join_sentences(error.text, error.advice) if error else translate(result.reason)
 
 
 _OUTCOMES: dict[Status, tuple[str, str]] = {

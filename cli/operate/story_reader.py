@@ -95,15 +95,17 @@ def check_key(key: str) -> None:
 def find_similar(key: str, keys: Sequence[str]) -> list[str]:
     """Return the keys that are most like one, at most MAX_SUGGESTIONS.
 
-    First those that differ in upper and lower case only, then similar ones, then those that have its name in them.
+    Those that differ in upper and lower case only; else similar ones, then those that have its name in them.
     """
     folded = key.casefold()
     by_folded = {each.casefold(): each for each in reversed(keys)}
     same = [each for each in keys if each.casefold() == folded]
+    if same:
+        return same[:MAX_SUGGESTIONS]
     close = [by_folded[each] for each in get_close_matches(folded, by_folded, MAX_SUGGESTIONS)]
     name = folded.rpartition("/")[2]
     parts = [each for each in keys if name and name in each.casefold()]
-    return list(islice(dict.fromkeys((*same, *close, *parts)), MAX_SUGGESTIONS))
+    return list(islice(dict.fromkeys((*close, *parts)), MAX_SUGGESTIONS))
 
 
 def read_facts(workspace: Workspace, bucket: str, key: str) -> Facts:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from cli.config import PROJECT_FOLDER
 from cli.errors import OperatorError
+from cli.language import find_language, use_language
 from cli.package.build import build
 from cli.rules.compiler import compile_rules
 from cli.rules.loader import load_rules
@@ -14,6 +16,7 @@ from cli.rules.loader import load_rules
 
 def main(arguments: list[str]) -> None:
     """Build the package with rules.yml and print a summary; on failure print the error and exit with status 1."""
+    use_language(find_language((), os.environ))
     if len(arguments) != 1:
         sys.exit("usage: python -m cli.package FOLDER")
     try:

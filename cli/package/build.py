@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cli.config import PROJECT_FOLDER
+from cli.language import _
 from cli.package.dependencies import (
     Interpreter,
     candidate_interpreters,
@@ -93,7 +94,10 @@ def _check_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir() or any(folder.iterdir()):
         raise PackageError(
-            f"{folder} holds something other than a package: choose a folder that may be replaced"
+            _(
+                "{folder} holds something other than a package: choose a folder that may be replaced",
+                folder=folder,
+            )
         )
 
 
@@ -106,7 +110,10 @@ def _replace_folder(tree: Path, folder: Path, trash: Path) -> None:
             tree.rename(folder)
             return
     raise PackageError(
-        f"{folder} cannot be replaced: check that no other process writes there, then try again"
+        _(
+            "{folder} cannot be replaced: check that no other process writes there, then try again",
+            folder=folder,
+        )
     )
 
 
@@ -114,5 +121,5 @@ def _read_version() -> str:
     text = (PROJECT_FOLDER / "pyproject.toml").read_text("utf-8")
     match = re.search(r'^version = "([^"]+)"', text, re.MULTILINE)
     if not match:
-        raise PackageError("pyproject.toml has no version: restore its line `version = ...`")
+        raise PackageError(_("pyproject.toml has no version: restore its line `version = ...`"))
     return match[1]

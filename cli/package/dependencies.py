@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.language import _
 from cli.package.files import UNUSED_MODULES, copy_libraries
 from cli.package.models import PackageError, disk_full_error, is_disk_full
 
@@ -27,7 +28,8 @@ SCF_PLATFORM = "manylinux2014_x86_64"  # CentOS 7: SCF document 583/55593
 # USER_CODE_ROOT, SCF document 583/32748. A path of this machine would change the bytes.
 SCF_CODE_ROOT = "/var/user"
 _PRINT_VERSION = (
-    "import platform, sys; print(platform.python_implementation(), platform.python_version(), sys.executable)"
+    "import platform, sys; "  # not translated
+    "print(platform.python_implementation(), platform.python_version(), sys.executable)"
 )
 _PRINT_TIMEOUT_S = 20
 
@@ -90,13 +92,17 @@ def _run_pip(lock: Path, folder: Path) -> None:
         check=False,
     )
     if process.returncode:
-        lines = process.stderr.strip().splitlines() or ["no message"]
+        lines = process.stderr.strip().splitlines() or [_("no message")]
         if is_disk_full(process.stderr):
             raise disk_full_error(folder)
         reason = next((line for line in reversed(lines) if line.startswith("ERROR: ")), lines[-1])
         raise PackageError(
-            f"pip could not install the libraries of {lock.name}: {reason}. Connect to the network, or configure pip "
-            "for a package index that you can reach, and run this again. The libraries are then kept"
+            _(
+                "pip could not install the libraries of {file}: {reason}. Connect to the network, or configure pip for "
+                "a package index that you can reach, and run this again. The libraries are then kept",
+                file=lock.name,
+                reason=reason,
+            )
         )
 
 
@@ -113,8 +119,8 @@ def candidate_interpreters() -> Iterator[str]:
 def find_interpreter(pythons: Iterable[str]) -> Interpreter | None:
     """Return the first that is a CPython 3.10, or None."""
     for python in pythons:
-        implementation, _, rest = _read_first_line([python, "-c", _PRINT_VERSION]).partition(" ")
-        version, _, path = rest.partition(" ")
+        implementation, _space, rest = _read_first_line([python, "-c", _PRINT_VERSION]).partition(" ")
+        version, _space, path = rest.partition(" ")
         if implementation == "CPython" and version.startswith(f"{SCF_PYTHON}.") and path:
             return Interpreter(path, version)
     return None
@@ -134,7 +140,11 @@ def compile_tree(tree: Path, interpreter: Interpreter) -> None:
         raise disk_full_error(tree)
     if process.returncode:
         raise PackageError(
-            f"Python {interpreter.version} cannot compile the package: {process.stdout.strip()}"
+            _(
+                "Python {version} cannot compile the package: {output}",
+                version=interpreter.version,
+                output=process.stdout.strip(),
+            )
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import OperatorError
+from cli.language import _
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -41,15 +42,20 @@ class Package:
     @property
     def summary(self) -> str:
         """Two lines for the operator; without bytecode they say what that costs and how to fix it."""
-        bytecode = "with bytecode for CPython 3.10"
+        bytecode = _("with bytecode for CPython 3.10")
         if not self.has_bytecode:
-            bytecode = (
+            bytecode = _(
                 "without bytecode: each cold start takes about twice as long. No CPython 3.10 was found; install one "
                 "(python3.10 on the PATH, pyenv or uv) and run this again"
             )
-        return (
-            f"{self.tree}: {self.label}, {bytecode}\n"
-            f"{self.zip_path}: {self.zip_bytes:,} bytes, unpacked {self.unpacked_bytes:,}"
+        return _(
+            "{tree}: {label}, {bytecode}\n{zip_path}: {zip_bytes:,} bytes, unpacked {unpacked_bytes:,}",
+            tree=self.tree,
+            label=self.label,
+            bytecode=bytecode,
+            zip_path=self.zip_path,
+            zip_bytes=self.zip_bytes,
+            unpacked_bytes=self.unpacked_bytes,
         )
 
 
@@ -67,13 +73,21 @@ def explain_disk_errors(folder: Path) -> Iterator[None]:
         reason = _get_reason(error)
         if not is_disk_full(reason):
             raise PackageError(
-                f"the package could not be written to {folder}: {reason}. Check that the folder is writable"
+                _(
+                    "the package could not be written to {folder}: {reason}. Check that the folder is writable",
+                    folder=folder,
+                    reason=reason,
+                )
             ) from None
-        hint = "Free some space"
+        hint = _("Free some space")
         if folder.is_relative_to(Path(tempfile.gettempdir()).resolve()):
-            hint = "Free some space, or set TMPDIR to a folder on another disk"
+            hint = _("Free some space, or set TMPDIR to a folder on another disk")
         raise PackageError(
-            f"the disk is full: no space in {folder} for the package (about 4 MiB). {hint}, and run this again"
+            _(
+                "the disk is full: no space in {folder} for the package (about 4 MiB). {hint}, and run this again",
+                folder=folder,
+                hint=hint,
+            )
         ) from None
 
 
@@ -84,7 +98,7 @@ def is_disk_full(text: str) -> bool:
 
 def disk_full_error(folder: Path) -> OSError:
     """Build the OSError for a child process that reported a full disk."""
-    return OSError(errno.ENOSPC, "No space left on device", str(folder))
+    return OSError(errno.ENOSPC, "No space left on device", str(folder))  # not translated
 
 
 def _get_reason(error: OSError) -> str:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import yaml
 
 from cli.config import CliContext
-from cli.language import _, choose_text, translate
+from cli.language import _, choose_text, format_exception
 from cli.rules.coverage import combine_certain
 from cli.rules.document import ALIAS_TAG, read_document
 from cli.rules.models import RULES_NAME, Mistake, RulesError, RulesFile
@@ -190,7 +190,7 @@ class _Reader:
             try:
                 normalize_pattern(pattern)
             except ValueError as error:
-                self._add(node, translate(str(error)))
+                self._add(node, format_exception(error))
         return tuple(dict.fromkeys(pattern for pattern, _node in patterns))
 
     def _read_buckets(self, name: yaml.Node, value: yaml.Node) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import json
 from types import MappingProxyType
 from urllib.parse import quote
 
+from shared.messages import message
 from shared.notices.messages import Message
 from shared.notices.models import NoticeRequest, NoticeResponse, Outcome, Target
 from shared.notices.outcomes import RobotAnswers, read_robot_outcome
@@ -32,11 +33,13 @@ _ANSWERS = RobotAnswers(
     rate_limit_pause_s=600.0,
     hints=MappingProxyType(
         {
-            300001: "the robot does not exist any more: add one to the group and set its address",
-            310000: "check the robot's security page: secret of the signature, keyword Scribe, no list of addresses",
-            400101: "the robot does not exist any more: add one to the group and set its address",
-            400102: "the robot is switched off",
-            460101: "the message is too long",
+            300001: message("the robot does not exist any more: add one to the group and set its address"),
+            310000: message(
+                "check the robot's security page: secret of the signature, keyword Scribe, no list of addresses"
+            ),
+            400101: message("the robot does not exist any more: add one to the group and set its address"),
+            400102: message("the robot is switched off"),
+            460101: message("the message is too long"),
         }
     ),
 )

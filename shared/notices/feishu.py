@@ -13,6 +13,7 @@ import json
 from types import MappingProxyType
 from typing import Any
 
+from shared.messages import message
 from shared.notices.messages import Message
 from shared.notices.models import NoticeRequest, NoticeResponse, Outcome, Target
 from shared.notices.outcomes import RobotAnswers, read_robot_outcome
@@ -34,11 +35,13 @@ _ANSWERS = RobotAnswers(
     rate_limit_texts=("too many request", "frequency limit"),
     hints=MappingProxyType(
         {
-            19001: "the robot does not exist any more: add one to the group and set its address",
-            19007: "the robot is switched off",
-            19021: "the signature does not match: compare the secret with the robot's page",
-            19022: "the robot accepts only some addresses: switch that off; the function's address changes",
-            19024: "the robot asks for keywords: add the keyword Scribe on its page",
+            19001: message("the robot does not exist any more: add one to the group and set its address"),
+            19007: message("the robot is switched off"),
+            19021: message("the signature does not match: compare the secret with the robot's page"),
+            19022: message(
+                "the robot accepts only some addresses: switch that off; the function's address changes"
+            ),
+            19024: message("the robot asks for keywords: add the keyword Scribe on its page"),
         }
     ),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from types import MappingProxyType
 
+from shared.messages import message
 from shared.notices.messages import Message
 from shared.notices.models import NoticeRequest, NoticeResponse, Outcome, Target
 from shared.notices.outcomes import RobotAnswers, read_robot_outcome
@@ -26,8 +27,8 @@ _ANSWERS = RobotAnswers(
     rate_limit_pause_s=60.0,
     hints=MappingProxyType(
         {
-            93000: "the robot does not exist any more: add one to the group and set its address",
-            40058: "the message is too long or malformed",
+            93000: message("the robot does not exist any more: add one to the group and set its address"),
+            40058: message("the message is too long or malformed"),
         }
     ),
 )

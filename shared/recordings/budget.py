@@ -22,6 +22,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from shared.errors import AlreadyExists, CloudError, NotFound
+from shared.messages import message
 from shared.recordings.context import Context
 from shared.recordings.failures import Failure, FailureKind, FailureReason
 from shared.recordings.index import (
@@ -45,7 +46,7 @@ from shared.settings import Settings
 from shared.tencent.clock import parse_timestamp
 from shared.tencent.cos import CosClient
 
-HELD_REASON = "the budget of this month is reached"
+HELD_REASON = message("the budget of this month is reached")
 WARNING_PERCENT = 80
 MAX_LOOKS, LOOK_PAUSE_S = 4, 0.5
 STALE_AFTER_S = 86_400.0  # after GIVE_UP_AFTER
@@ -180,7 +181,7 @@ def _is_reported(receipt: Receipt, waiting: Receipt | None, done: Receipt | None
 
 def _give_way(ctx: Context, receipt: Receipt) -> Result:
     ctx.log.warning("attempt_too_slow", key=receipt.key, receipt_id=receipt.id)
-    return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
+    return Result.of(receipt, Status.IN_PROGRESS, reason=message("its lease expires soon"))
 
 
 def build_reason(usage: Usage, receipt: Receipt) -> FailureReason:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from shared.errors import CloudError, NotFound, RequestRejected, safe_error_message
 from shared.events import NotifiedJob
+from shared.messages import message
 from shared.options.model import OPTIONS
 from shared.options.parse import Choice
 from shared.recordings.context import Context
@@ -96,7 +97,7 @@ def _process_job(ctx: Context, notified_job: NotifiedJob) -> Result:
                 return complete_job(ctx, bucket, job)
     if failure:
         raise failure
-    return Result(Status.UNKNOWN_JOB, job_id=job_id, reason="no input bucket has this job")
+    return Result(Status.UNKNOWN_JOB, job_id=job_id, reason=message("no input bucket has this job"))
 
 
 def fetch_jobs(ctx: Context, bucket: str, job_ids: Sequence[str]) -> JobLookup:
@@ -122,16 +123,18 @@ def complete_job(
     if job.job_id in receipt.superseded_job_ids:
         return _superseded_job(Status.IN_PROGRESS, receipt, job)
     if receipt.bucket != bucket or not is_own_job(receipt, job):
-        reason = "it is not the job of this recording"
+        reason = message("it is not the job of this recording")
         return Result(Status.UNKNOWN_JOB, bucket, job.input_key, job_id=job.job_id, reason=reason)
     if not receipt.job_id:
         receipt = _wait_for_note(ctx, receipt)
     if not receipt.job_id:
         # Others can copy what the list of jobs shows. The sweep takes the first job with the secret for the real one.
-        reason = "the receipt does not note this job yet"
+        reason = message("the receipt does not note this job yet")
         return Result.of(receipt, Status.IN_PROGRESS, job_id=job.job_id, reason=reason)
     if receipt.job_id != job.job_id:
-        return Result.of(receipt, Status.IN_PROGRESS, job_id=job.job_id, reason="a later job is running")
+        return Result.of(
+            receipt, Status.IN_PROGRESS, job_id=job.job_id, reason=message("a later job is running")
+        )
     if job.state == SUCCESS:
         return _write_job_result(ctx, receipt, job, may_read_raw_result=may_read_raw_result)
     return _fail_job(ctx, receipt, job)
@@ -187,12 +190,12 @@ def _write_late_result(ctx: Context, done: Receipt, job: Job) -> Result:
     store = ctx.receipts(done.bucket)
     created = store.create(reopened, now_s)
     if created is None:
-        return Result.of(done, Status.IN_PROGRESS, job_id=job.job_id, reason="it was uploaded again")
+        return Result.of(done, Status.IN_PROGRESS, job_id=job.job_id, reason=message("it was uploaded again"))
     current = store.get_done(done.id)
     if current is None or (current.state, current.job_id) != (FAILED, done.job_id):
         # In this moment another invocation wrote the result, or the operator had the recording forgotten.
         store.delete_open(created)
-        return Result.of(done, Status.ALREADY_DONE, job_id=job.job_id, reason="its receipt changed")
+        return Result.of(done, Status.ALREADY_DONE, job_id=job.job_id, reason=message("its receipt changed"))
     result = _write_job_result(ctx, created, job)
     if result.status is Status.TRANSCRIBED:
         open_index(ctx, done.bucket).remove_failed(done.id)
@@ -200,7 +203,7 @@ def _write_late_result(ctx: Context, done: Receipt, job: Job) -> Result:
 
 
 def _superseded_job(status: Status, receipt: Receipt, job: Job) -> Result:
-    reason = "an earlier job, from before the recording was uploaded again"
+    reason = message("an earlier job, from before the recording was uploaded again")
     return Result.of(receipt, status, job_id=job.job_id, reason=reason)
 
 
@@ -241,7 +244,7 @@ def _write_job_result(
         ended_s = parse_timestamp(job.ended)
         stored = _read_raw_result(ctx, noted, ended_s, begun_s) if may_read_raw_result else None
         if stored is None:
-            reason = "the job is finished, but its text is not there yet"
+            reason = message("the job is finished, but its text is not there yet")
             return Result.of(receipt, Status.JOB_RUNNING, job_id=job.job_id, reason=reason)
         result = (result or _EMPTY_RESULT)._replace(lines=stored.lines)
     if not (result.details or result.lines or result.flash):
@@ -284,13 +287,15 @@ def recover_transcripts(ctx: Context, receipt: Receipt) -> Result | None:
         return _write_transcript(ctx, receipt, _build_transcript(receipt, result))
     ctx.log.warning("result_forgotten", key=receipt.key, job_id=receipt.job_id)
     if ctx.now() - receipt.created_s <= (ctx.settings.give_up_after_s or LONG_WAIT_S):
-        return Result.of(receipt, Status.JOB_RUNNING, reason="its result is not there for the moment")
+        return Result.of(
+            receipt, Status.JOB_RUNNING, reason=message("its result is not there for the moment")
+        )
     if has_any_own_transcript(ctx, receipt):
         delete_error_object(ctx, receipt)
     else:
         write_error_object(ctx, receipt, Failure(RESULT_GONE))
     store.close(receipt.close(TRANSCRIBED, ctx.now()))
-    return Result.of(receipt, Status.ALREADY_DONE, reason="its job and its raw result are gone")
+    return Result.of(receipt, Status.ALREADY_DONE, reason=message("its job and its raw result are gone"))
 
 
 def _close_as_written(ctx: Context, receipt: Receipt, done: Receipt) -> Result:
@@ -298,7 +303,7 @@ def _close_as_written(ctx: Context, receipt: Receipt, done: Receipt) -> Result:
     if ctx.announcer and (receipt.options, receipt.sources) != (done.options, done.sources):
         ctx.announcer.announce_written(ctx, receipt)
     ctx.receipts(receipt.bucket).close(receipt.close(TRANSCRIBED, ctx.now()))
-    return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
+    return Result.of(receipt, Status.ALREADY_DONE, reason=message("its transcripts are there"))
 
 
 def _write_from_json(ctx: Context, receipt: Receipt, done: Receipt) -> Result | None:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from shared.errors import CloudError
+from shared.messages import Bilingual, with_chinese
 from shared.recordings.receipt import Receipt
 from shared.tencent.speech_models import CANCELLED, Job
 
@@ -42,6 +43,11 @@ class FailureReason(NamedTuple):
     next_step_zh: str
     retryable: bool = False
     retried_automatically: bool = False
+
+    @property
+    def text(self) -> Bilingual:
+        """The message in both languages."""
+        return with_chinese(self.message, self.message_zh)
 
 
 class Failure(NamedTuple):

@@ -20,6 +20,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from shared.errors import NotFound
+from shared.messages import message
 from shared.recordings.context import Context
 from shared.recordings.keys import OUTPUT_MARK, STATE_MARK
 from shared.recordings.receipt import (
@@ -118,7 +119,7 @@ def forgotten_key(settings: Settings, recording: Recording) -> str:
     return index_prefix(settings, "forgotten/") + digest
 
 
-FORGOTTEN_REASON = "it was forgotten"
+FORGOTTEN_REASON = message("it was forgotten")
 
 
 def is_forgotten(ctx: Context, recording: Recording, modified_s: float) -> bool:

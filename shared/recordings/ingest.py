@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.errors import NotFound, RequestRejected
+from shared.messages import message
 from shared.options.model import RecordingOptions
 from shared.recordings.changed_options import NO_DIFFERENCE, compare_options, take_text_options
 from shared.recordings.content import (
@@ -88,7 +89,7 @@ def ingest(
     recording = Recording(bucket, key, head.etag, head.size)
     store = ctx.receipts(bucket)
     if is_restore and head.modified_s < ctx.settings.since_s and not store.get_waiting(recording.id):
-        return Result(Status.SKIPPED, bucket, key, reason="restored, but uploaded before SINCE")
+        return Result(Status.SKIPPED, bucket, key, reason=message("restored, but uploaded before SINCE"))
     done = store.get_done(recording.id)
     is_over = done is not None and done.state is not SUPERSEDED and is_same_upload(head.modified_s, done)
     if done and is_over and not _is_tried_again(store, done):
@@ -137,7 +138,10 @@ def _process_unreadable(ctx: Context, bucket: str, key: str, error: RequestRejec
     raise_unless_about_object(ctx, bucket, key, error)
     if ctx.settings.has_recording_extension(key) is None:
         return Result(
-            Status.SKIPPED, bucket, key, reason="no extension, and COS does not show its Content-Type"
+            Status.SKIPPED,
+            bucket,
+            key,
+            reason=message("no extension, and COS does not show its Content-Type"),
         )
     choice = OptionChoice(RecordingOptions(ctx.settings.engine))
     superseded_job_ids = done.all_job_ids if done else ()
@@ -241,7 +245,7 @@ def _report_invalid_again(ctx: Context, head: ObjectMetadata, done: Receipt, rea
         delete_error_object(ctx, done)  # a later upload was transcribed in this moment
         return _already_done(done)
     store.update_done(done._replace(modified_s=head.modified_s))
-    return Result.of(done, Status.FAILED, reason=reason.message)
+    return Result.of(done, Status.FAILED, reason=reason.text)
 
 
 def start_new_work(
@@ -284,7 +288,7 @@ def start_new_work(
         open_index(ctx, recording.bucket).remove_failed(receipt.id)
     log_choice(ctx, recording.key, choice)
     if not may_submit:
-        return defer_to_sweep(ctx, receipt, reason="the queue has no room")
+        return defer_to_sweep(ctx, receipt, reason=message("the queue has no room"))
     return submit_job(ctx, receipt, secret)
 
 
@@ -301,7 +305,7 @@ def _end_without_job(ctx: Context, receipt: Receipt, choice: OptionChoice) -> Re
 
 def _fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
     failed = fail_unsubmitted(ctx, receipt, failure)
-    return failed or Result.of(receipt, Status.ALREADY_DONE, reason="a later upload was transcribed")
+    return failed or Result.of(receipt, Status.ALREADY_DONE, reason=message("a later upload was transcribed"))
 
 
 def _build_receipt(
@@ -351,4 +355,4 @@ def wait_for_restore(ctx: Context, receipt: Receipt) -> Result:
     if waiting is None or not is_reported or waiting.modified_s != receipt.modified_s:
         report_wait(ctx, receipt, Failure(ARCHIVED))
         store.wait(receipt.close(WAITING, ctx.now()))
-    return Result.of(receipt, Status.WAITING, reason=ARCHIVED.message)
+    return Result.of(receipt, Status.WAITING, reason=ARCHIVED.text)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import NotFound, RequestRejected
+from shared.messages import message
 from shared.options.model import OPTIONS
 from shared.recordings.changed_options import TEXT_OPTIONS
 from shared.recordings.context import Context
@@ -120,7 +121,7 @@ def fail_recording(
         checked_s = receipt.lease_expires_s - ctx.settings.lease_s
     if _has_later_words(ctx, receipt, outputs.own, checked_s):
         delete_error_object(ctx, receipt)
-        return Result.of(receipt, Status.IN_PROGRESS, reason="newer content was transcribed")
+        return Result.of(receipt, Status.IN_PROGRESS, reason=message("newer content was transcribed"))
     _remove_others(ctx, receipt, outputs, kept=(ERROR_EXTENSION,))
     if ctx.announcer:
         ctx.announcer.announce_failed(ctx, receipt, failure)
@@ -128,7 +129,7 @@ def fail_recording(
     was_open = store.close_if_same(receipt.close(FAILED, ctx.now()))
     if not was_open and receipt.job_id and has_own_transcripts(ctx, receipt):
         return _close_transcribed(ctx, receipt, is_announced=True)
-    return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
+    return Result.of(receipt, Status.FAILED, reason=failure.reason.text)
 
 
 def _close_transcribed(ctx: Context, receipt: Receipt, *, is_announced: bool) -> Result:
@@ -140,7 +141,7 @@ def _close_transcribed(ctx: Context, receipt: Receipt, *, is_announced: bool) ->
             ctx.announcer.announce_written(ctx, receipt)
     ctx.receipts(receipt.bucket).close_if_same(receipt.close(TRANSCRIBED, ctx.now()))
     open_index(ctx, receipt.bucket).remove_failed(receipt.id)
-    return Result.of(receipt, Status.ALREADY_DONE, reason="its transcripts are there")
+    return Result.of(receipt, Status.ALREADY_DONE, reason=message("its transcripts are there"))
 
 
 def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result | None:
@@ -158,7 +159,7 @@ def fail_unsubmitted(ctx: Context, receipt: Receipt, failure: Failure) -> Result
         ctx.announcer.announce_failed(ctx, receipt, failure)
     open_index(ctx, receipt.bucket).add_failed(receipt.id)
     ctx.receipts(receipt.bucket).update_done(receipt.close(FAILED, ctx.now()))
-    return Result.of(receipt, Status.FAILED, reason=failure.reason.message)
+    return Result.of(receipt, Status.FAILED, reason=failure.reason.text)
 
 
 def _are_all_own(ctx: Context, receipt: Receipt, outputs: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 from shared.errors import OutcomeUnknown, RequestRejected, ScribeError
+from shared.messages import message
 from shared.recordings.changed_options import compare_options
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
 from shared.recordings.context import Context
@@ -60,7 +61,7 @@ def resume_attempt(ctx: Context, receipt: Receipt, *, may_submit: bool = True) -
     if ended:
         return ended
     if not may_submit:
-        return defer_to_sweep(ctx, claim, reason="the queue has no room")
+        return defer_to_sweep(ctx, claim, reason=message("the queue has no room"))
     return submit_job(ctx, claim, secret)
 
 
@@ -77,14 +78,14 @@ def report_long_wait(ctx: Context, receipt: Receipt) -> Result:
         store.update(reported)
     finally:
         _release(ctx, store, claim)
-    return Result.of(receipt, Status.DEFERRED, reason=LONG_WAIT.message)
+    return Result.of(receipt, Status.DEFERRED, reason=LONG_WAIT.text)
 
 
 def _claim(ctx: Context, store: ReceiptStore, receipt: Receipt, nonce: str) -> Receipt | Result:
     """Claim the next attempt; the result if it belongs to another."""
     claim = store.claim_next_attempt(receipt, nonce, ctx.now(), ctx.settings.lease_s)
     if claim is None:
-        return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt claimed it")
+        return Result.of(receipt, Status.IN_PROGRESS, reason=message("another attempt claimed it"))
     try:
         if store.is_unchanged(receipt):
             return claim
@@ -93,7 +94,7 @@ def _claim(ctx: Context, store: ReceiptStore, receipt: Receipt, nonce: str) -> R
         raise
     # The receipt was stale: another attempt continued or ended the work and released its own claim.
     _release(ctx, store, claim)
-    return Result.of(receipt, Status.IN_PROGRESS, reason="another attempt continued")
+    return Result.of(receipt, Status.IN_PROGRESS, reason=message("another attempt continued"))
 
 
 def _release(ctx: Context, store: ReceiptStore, claim: Receipt) -> None:
@@ -120,7 +121,9 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
             return record_job(ctx, claim, job), claim
         if _was_done_by_another(store, receipt):
             store.delete_open(claim)
-            return Result.of(receipt, Status.ALREADY_DONE, reason="another attempt ended before"), claim
+            return Result.of(
+                receipt, Status.ALREADY_DONE, reason=message("another attempt ended before")
+            ), claim
     try:
         head = head_recording(ctx, claim)
     except RequestRejected as error:
@@ -172,7 +175,7 @@ def _was_done_by_another(store: ReceiptStore, receipt: Receipt) -> bool:
 def _give_way(ctx: Context, receipt: Receipt) -> Result:
     """End an attempt that took so long that another may have begun: it writes nothing."""
     ctx.log.warning("attempt_too_slow", key=receipt.key, receipt_id=receipt.id)
-    return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
+    return Result.of(receipt, Status.IN_PROGRESS, reason=message("its lease expires soon"))
 
 
 def end_removed(ctx: Context, receipt: Receipt) -> Result:

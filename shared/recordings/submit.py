@@ -6,6 +6,7 @@ What the service does not take now is left to the sweep; what it does not take a
 from __future__ import annotations
 
 from shared.errors import OutcomeUnknown, QueueFull, RequestRejected, Throttled
+from shared.messages import message
 from shared.options.ci import build_job_members
 from shared.recordings.context import Context
 from shared.recordings.failures import (
@@ -43,7 +44,7 @@ def submit_job(ctx: Context, receipt: Receipt, secret: str, *, with_hot_words: b
     """
     if not has_lease(ctx, receipt):
         # Another attempt may start while this one submits. Nothing is paid; the sweep continues.
-        return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
+        return Result.of(receipt, Status.IN_PROGRESS, reason=message("its lease expires soon"))
     if ctx.settings.monthly_minutes and (held := _reserve(ctx, receipt)):
         return held
     try:
@@ -57,7 +58,7 @@ def submit_job(ctx: Context, receipt: Receipt, secret: str, *, with_hot_words: b
         return defer_to_sweep(ctx, receipt, reason=reason)
     except OutcomeUnknown as error:
         ctx.log.warning("submit_outcome_unknown", key=receipt.key, error=str(error))
-        return Result.of(receipt, Status.IN_PROGRESS, reason="the response to the submit was lost")
+        return Result.of(receipt, Status.IN_PROGRESS, reason=message("the response to the submit was lost"))
     except RequestRejected as error:
         if template_id and may_be_about_request(error):
             # A refused submit left no job. Another deployment may have replaced the template.
@@ -79,7 +80,7 @@ def _reserve(ctx: Context, receipt: Receipt) -> Result | None:
 
     usage = reserve(ctx, receipt)
     if not has_lease(ctx, receipt):
-        return Result.of(receipt, Status.IN_PROGRESS, reason="its lease expires soon")
+        return Result.of(receipt, Status.IN_PROGRESS, reason=message("its lease expires soon"))
     if usage:
         return hold(ctx, receipt, usage)
     ctx.receipts(receipt.bucket).delete_waiting(receipt.id)
@@ -131,7 +132,7 @@ def retry_later(ctx: Context, receipt: Receipt, failure: Failure) -> Result:
     now_s = ctx.now()
     pause_s = min(MAX_RETRY_PAUSE_S, ctx.settings.sweep_after_s * 2.0 ** min(receipt.refusals, 20))
     keep_deferred(ctx, receipt, receipt.defer_until(now_s + pause_s, now_s, failure.code))
-    return Result.of(receipt, Status.DEFERRED, job_id="", reason=failure.reason.message)
+    return Result.of(receipt, Status.DEFERRED, job_id="", reason=failure.reason.text)
 
 
 def keep_deferred(ctx: Context, receipt: Receipt, deferred: Receipt) -> None:

@@ -27,6 +27,7 @@ from shared.errors import (
     RequestRejected,
     Throttled,
 )
+from shared.messages import message
 from shared.tencent.auth import Credentials, sign_request
 from shared.tencent.clock import PROCESS_CLOCK, ServerClock
 from shared.tencent.hosts import INVALID_ADDRESS, is_host
@@ -231,7 +232,7 @@ class TencentClient:
             raise RequestRejected(
                 resource=request.resource,
                 code=INVALID_ADDRESS,
-                message="the host is not one of COS or CI; nothing was sent",
+                message=message("the host is not one of COS or CI; nothing was sent"),
             )
         with suppress(UnicodeError):  # it holds a header as a whole
             return self._sign(request, seconds)
@@ -333,7 +334,9 @@ def _check_size(request: Request, head: HttpResponse, size: int) -> None:
         resource=request.resource,
         status=head.status,
         code=TOO_LARGE,
-        message=f"the response has more than {request.max_bytes:,} bytes; the rest was not read",
+        message=message(
+            "the response has more than {limit} bytes; the rest was not read", limit=f"{request.max_bytes:,}"
+        ),
         request_id=_get_request_id(head.headers),
     )
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from shared.errors import OutcomeUnknown, RequestRejected
+from shared.messages import message
 from shared.tencent import xml
 from shared.tencent.client import CANNOT_BE_SENT, MAX_BODY_BYTES, HttpResponse, Request, TencentClient
 from shared.tencent.clock import parse_http_date
@@ -230,7 +231,9 @@ def _encode_metadata(resource: str, value: str) -> str:
         encoded = quote(value, safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~-.")
         # A header's value cannot begin or end with a blank.
         return _OUTER_BLANKS.sub(lambda blanks: "%20" * len(blanks[0]), encoded)
-    raise RequestRejected(resource=resource, code=CANNOT_BE_SENT, message="the metadata is not Unicode")
+    raise RequestRejected(
+        resource=resource, code=CANNOT_BE_SENT, message=message("the metadata is not Unicode")
+    )
 
 
 def _normalize_etag(etag: str) -> str:

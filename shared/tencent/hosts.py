@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 
 from shared.errors import RequestRejected
+from shared.messages import message
 
 INVALID_ADDRESS = "InvalidAddress"  # Scribe's own code for a request that is not signed because of its host
 COS_SERVICE_HOST = (
@@ -63,7 +64,9 @@ def _check_bucket(bucket: str) -> str:
     raise RequestRejected(
         resource=repr(bucket[:_MAX_QUOTED]),
         code=INVALID_ADDRESS,
-        message="this is not the full name of a bucket, such as recordings-1250000000; nothing was sent",
+        message=message(
+            "this is not the full name of a bucket, such as recordings-1250000000; nothing was sent"
+        ),
     )
 
 
@@ -73,5 +76,7 @@ def _check_region(region: str, resource: str) -> str:
     raise RequestRejected(
         resource=resource,
         code=INVALID_ADDRESS,
-        message=f"{region[:_MAX_QUOTED]!r} is not a region such as ap-guangzhou; nothing was sent",
+        message=message(
+            "{name} is not a region such as ap-guangzhou; nothing was sent", name=repr(region[:_MAX_QUOTED])
+        ),
     )

@@ -12,6 +12,7 @@ standalone-scripts/ the other implementations, and what else runs in a process o
 fixtures.py         a local cloud with many recordings, and sample events
 instance.py         one implementation in its own process
 report.py           metrics with goals; the table on the terminal and the Markdown page
+page_zh.py          the page in Chinese, translated from docs/benchmarks.md
 picture.py          bars of the most important figures, drawn from docs/benchmarks.md
 flow_path.py        files and functions that one event passes (a program of its own)
 """

@@ -1,4 +1,4 @@
-"""Measure Scribe and print the metrics; with --write also write docs/benchmarks.md and its pictures.
+"""Measure Scribe and print the metrics; with --write also write docs/benchmarks.md, its pictures, and its Chinese page.
 
 Exit status 1 only if a measurement failed; a missed goal is shown as missed. Progress goes to standard error.
 """
@@ -15,7 +15,16 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from tests.bench import cold_start, large_audit, long_result, picture, pipeline, sweep_and_audit, warm_event
+from tests.bench import (
+    cold_start,
+    large_audit,
+    long_result,
+    page_zh,
+    picture,
+    pipeline,
+    sweep_and_audit,
+    warm_event,
+)
 from tests.bench.fixtures import ROOT
 from tests.bench.implementations import Implementations, build_implementations, measure_package
 from tests.bench.report import MeasurementError, Section, build_page, build_table, describe_machine
@@ -48,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"Wrote {page}\n")
         if page == _BENCHMARKS_PAGE:
             picture.main()
+            page_zh.main()
     return int(bool(errors))
 
 
@@ -65,7 +75,9 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--large", type=int, default=1_000_000, help="recordings of a bucket for several audits"
     )
     parser.add_argument("--burst", type=int, default=500, help="uploads at once")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/benchmarks.md and what is made of it"
+    )
     parser.add_argument("--page", type=Path, help="write the page to this file instead of docs/benchmarks.md")
     return parser.parse_args(arguments)
 

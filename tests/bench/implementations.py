@@ -18,6 +18,7 @@ SCRIPTS = Path(__file__).with_name("standalone-scripts")
 _REQUIREMENTS = (SCRIPTS / "sdk.txt", SCRIPTS / "httpx.txt")
 _MIB = 1 << 20
 _MAX_ZIPPED_MIB, _MAX_UNPACKED_MIB = 1.5, 10.0
+METHOD = "What `make package` builds, {bytecode} bytecode; for comparison the SDK and its handler, without bytecode."
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def measure_package(implementations: Implementations) -> Section:
     bytecode = "with" if package.has_bytecode else "without"
     return Section(
         "Package",
-        f"What `make package` builds, {bytecode} bytecode; for comparison the SDK and its handler, without bytecode.",
+        METHOD.format(bytecode=bytecode),
         [
             Metric.at_most("zipped", package.zip_bytes / _MIB, _MAX_ZIPPED_MIB, "MiB", 2),
             Metric.at_most("unpacked", package.unpacked_bytes / _MIB, _MAX_UNPACKED_MIB, "MiB", 2),

@@ -18,7 +18,7 @@ _MAX_GROWTH_MIB = 8.0
 _MAX_OTHER_PAGES = 5
 _MAX_CURSOR_REQUESTS = 3  # of one run: the sweep's cursor, the audit's cursor to read and to write
 _LIMIT_S, _DEPLOYED_LIMIT_S = 60.0, 600.0
-_METHOD = (
+METHOD = (
     "{recordings:,} recordings with their receipts, in a new process. A function makes each page of a listing when it "
     "is requested. The clock is simulated: a run may take {limit:.0f} s, a request takes {request_ms:.0f} ms, and "
     "Scribe's own processor time counts as it is. Deployed, a run may take {deployed_limit:.0f} s."
@@ -69,7 +69,7 @@ def measure(implementations: Implementations, recordings: int) -> Section:
     many = measure_round(implementations, recordings, _LIMIT_S)
     return Section(
         "Audit of a large bucket",
-        _METHOD.format(
+        METHOD.format(
             recordings=recordings,
             limit=_LIMIT_S,
             request_ms=many.request_s * 1000,

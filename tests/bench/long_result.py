@@ -15,14 +15,14 @@ _SENTENCE_MS = 2_000
 _MAX_PARSE_RATIO = 0.35
 _MAX_TOTAL_RATIO = 0.8
 _MAX_MEMORY_MIB = 48.0  # with the page and captions laid out by words; 40 before these
-_METHOD = (
+METHOD = (
     "CI's response for {words:,} words, {megabytes:.1f} MB, in new processes that take turns, {rounds} of each "
     "implementation, in ms of processor time. The SDK runs `xml_to_dict(body)`, the last step of its "
     "`ci_get_asr_job`; Scribe runs `get_jobs`, which parses the response while it arrives, and builds the transcript. "
     "Memory is the peak of the process minus what it used before the response came."
 )
 
-_IF_MISSED = "Writing is mostly the layout of subtitles, once for both kinds."
+IF_MISSED = "Writing is mostly the layout of subtitles, once for both kinds."
 
 Result = Mapping[str, Any]  # what the standalone scripts print
 
@@ -42,8 +42,8 @@ def measure(implementations: Implementations, folder: Path, rounds: int, words: 
         sdk_results.append(json.loads(output))
     if {result["words"] for result in (*scribe_results, *sdk_results)} != {words}:
         raise MeasurementError("not every word was read")
-    method = _METHOD.format(words=words, megabytes=response.stat().st_size / 1e6, rounds=rounds)
-    return Section("Five hours of speech", method, list(_metrics(scribe_results, sdk_results)), _IF_MISSED)
+    method = METHOD.format(words=words, megabytes=response.stat().st_size / 1e6, rounds=rounds)
+    return Section("Five hours of speech", method, list(_metrics(scribe_results, sdk_results)), IF_MISSED)
 
 
 def _metrics(scribe_results: Sequence[Result], sdk_results: Sequence[Result]) -> Iterator[Metric]:

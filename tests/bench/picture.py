@@ -1,6 +1,7 @@
 """Draws bars from the figures of docs/benchmarks.md: `python -m tests.bench.picture` writes the images of that page.
 
-The page is the only source, so a picture cannot disagree with it. `make bench WRITE=1` writes both.
+The page is the only source, so a picture cannot disagree with it. `make bench WRITE=1` writes both. The page in Chinese
+is written from the same source, by `python -m tests.bench.page_zh` and by `make bench WRITE=1`.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _read_value(page: str, section: str, row: str) -> tuple[float, str]:
 def _draw(page: str, *, is_chinese: bool) -> Iterator[str]:
     title = "Scribe 与腾讯云 SDK 的对比" if is_chinese else "Scribe compared with Tencent's SDK"
     note = (
-        "数据来自 docs/benchmarks.md，在一台机器的回环地址上测得；越短越好。"
+        "数据来自 docs/benchmarks.zh.md，在一台机器的回环地址上测得；越短越好。"
         if is_chinese
         else "Figures of docs/benchmarks.md, measured on one machine over loopback. Shorter is better."
     )

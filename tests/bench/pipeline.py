@@ -14,6 +14,14 @@ _MAX_UPLOAD_REQUESTS, _MAX_CALLBACK_REQUESTS = 8, 7 + len(FORMATS)
 _IDLE_TIMEOUT_S = 30.0
 _MAX_CONCURRENT_JOBS = 10
 _JOB_DELAY_MS = 300
+REQUESTS_METHOD = (
+    "Two uploads through the whole pipeline, {formats} formats; counted by the local cloud. A process that has not "
+    "asked for five minutes whether the output bucket has versioning asks once."
+)
+BURST_METHOD = (
+    "`python -m tests.load --uploads {uploads}`: {recordings:,} recordings uploaded as fast as possible, in "
+    "{seconds:.0f} s, against a queue that runs {jobs} jobs at once. `make bench BURST=10000` uploads 10,000."
+)
 
 
 def measure_requests(data: Path) -> Section:
@@ -30,8 +38,7 @@ def measure_requests(data: Path) -> Section:
     )
     return Section(
         "Requests for one recording",
-        f"Two uploads through the whole pipeline, {len(FORMATS)} formats; counted by the local cloud. A process that "
-        "has not asked for five minutes whether the output bucket has versioning asks once.",
+        REQUESTS_METHOD.format(formats=len(FORMATS)),
         [
             Metric.at_most("upload, in a new process", max(uploads), _MAX_UPLOAD_REQUESTS + 1),
             Metric.at_most("upload", min(uploads), _MAX_UPLOAD_REQUESTS),
@@ -46,9 +53,9 @@ def measure_burst(data: Path, uploads: int) -> Section:
     instance_memory = MemoryTrend.from_samples(result.memory.instance)
     return Section(
         "Burst",
-        f"`python -m tests.load --uploads {uploads}`: {uploads:,} recordings uploaded as fast as possible, in "
-        f"{result.seconds:.0f} s, against a queue that runs {_MAX_CONCURRENT_JOBS} jobs at once. "
-        "`make bench BURST=10000` uploads 10,000.",
+        BURST_METHOD.format(
+            uploads=uploads, recordings=uploads, seconds=result.seconds, jobs=_MAX_CONCURRENT_JOBS
+        ),
         [
             Metric.at_most("lost", len(result.lost), 0),
             Metric.at_most("wrong", len(result.wrong), 0),

@@ -1,4 +1,7 @@
-"""Metrics with their goals, as a table on the terminal and as docs/benchmarks.md."""
+"""Metrics with their goals, as a table on the terminal and as docs/benchmarks.md.
+
+`page_zh.py` translates the page: a new or changed text needs its Chinese there.
+"""
 
 from __future__ import annotations
 
@@ -112,6 +115,7 @@ def _page_lines(
     sections: Sequence[Section], command: str, date: str, environment: Iterable[str]
 ) -> Iterator[str]:
     yield "# Benchmarks\n"
+    yield "[中文版](benchmarks.zh.md)\n"
     yield "Written by `make bench WRITE=1`; do not edit. `make bench` alone prints the tables and changes no file.\n"
     yield "Times are medians, with minimum and maximum in brackets; they vary between runs. Missed goals are marked.\n"
     yield f"- command: `{command}`, {date}"

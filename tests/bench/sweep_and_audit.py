@@ -17,6 +17,11 @@ from tests.chaos.cloud import AUDIT, RECONCILE, build_timer_event
 _NAMES_PER_PAGE = 1_000
 _IDLE_TIMEOUT_S = 60.0
 _MAX_GROWTH_MIB = 4.0
+SWEEP_METHOD = (
+    "{unfinished} jobs are finished and their notifications lost: the sweep writes every transcript and closes the "
+    "receipts, in a new process. The rest of the seconds is the local cloud's, on loopback."
+)
+AUDIT_METHOD = "Every recording has its receipt; a page of a listing has {names:,} names. A new process."
 
 
 class Cost(NamedTuple):
@@ -54,13 +59,12 @@ def measure(
     )
     sweep = Section(
         "Sweep",
-        f"{unfinished} jobs are finished and their notifications lost: the sweep writes every transcript and closes "
-        "the receipts, in a new process. The rest of the seconds is the local cloud's, on loopback.",
+        SWEEP_METHOD.format(unfinished=unfinished),
         list(_sweep_metrics(few, many)),
     )
     audit = Section(
         "Audit",
-        f"Every recording has its receipt; a page of a listing has {_NAMES_PER_PAGE:,} names. A new process.",
+        AUDIT_METHOD.format(names=_NAMES_PER_PAGE),
         list(_audit_metrics(few, many, unfinished)),
     )
     return sweep, audit

@@ -15,7 +15,7 @@ from tests.bench.report import Metric, Section, Stats
 
 _BATCH_SIZE = 25
 _MAX_HTTPX_RATIO = 1.1
-_METHOD = (
+METHOD = (
     "{events} events in one process of each implementation, over loopback, in batches of {batch_size} that take turns; "
     "the time of an event is the average of its batch. It includes the local cloud's own time; the processor time of "
     "the implementation's process is shown apart. Bare httpx makes the same requests as Scribe, signed, and does "
@@ -77,7 +77,7 @@ def measure(implementations: Implementations, data: Path, events: int) -> Sectio
         for _ in range(batches):
             for instance in instances:
                 instance.run_batch([next(unused_keys) for _ in range(batch_size)])
-    method = _METHOD.format(events=batches * batch_size, batch_size=batch_size)
+    method = METHOD.format(events=batches * batch_size, batch_size=batch_size)
     return Section("Warm event", method, list(_metrics(*instances)))
 
 

@@ -46,12 +46,18 @@ def build_row(key: str, state: str = "done", **members: Any) -> dict[str, Any]:
 
 
 class FakeConsole:
-    """Answers a page's requests. `requests` has their paths; `answers` is for whole paths, as (status, document)."""
+    """Answers a page's requests. `requests` has their paths.
+
+    `answers` is for whole paths, as (status, document): at status 0 the connection fails, and below 0 nothing is sent.
+    """
 
     def __init__(self, rows: list[dict[str, Any]], **session: Any) -> None:
         self.rows = rows
+        self.revision = 1
+        self.problem = ""
         self.requests: list[str] = []
         self.answers: dict[str, tuple[int, Any]] = {}
+        self.sounds: dict[str, bytes] = {}
         self.session: dict[str, Any] = {
             "write": True,
             "language": "en",
@@ -76,10 +82,14 @@ class FakeConsole:
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path in self.answers:
             status, document = self.answers[parts.path]
+            if status < 0:
+                return
             if status == 0:
                 route.abort("connectionrefused")
             else:
                 route.fulfill(status=status, json=document)
+        elif parts.path in self.sounds:
+            _send_sound(route, self.sounds[parts.path])
         elif parts.path == "/api/session":
             route.fulfill(json=self.session)
         elif parts.path == "/api/recordings":
@@ -99,17 +109,28 @@ class FakeConsole:
         state, offset, limit = query.get("state", ""), int(query["offset"]), int(query["limit"])
         rows = [row for row in self.rows if not state or row["state"] == state]
         return {
-            "revision": 1,
+            "revision": self.revision,
             "total": len(rows),
             "counts": self.count(),
             "rows": rows[offset : offset + limit],
             "has_more_done": False,
-            "problem": "",
+            "problem": self.problem,
         }
 
     def count(self) -> dict[str, int]:
         """Return how many recordings are in each state."""
         return {state: sum(row["state"] == state for row in self.rows) for state in STATES}
+
+
+def _send_sound(route: Route, sound: bytes) -> None:
+    """Send a range: without ranges a browser does not go to another position."""
+    start = int(route.request.headers.get("range", "bytes=0-")[6:].partition("-")[0])
+    headers = {
+        "Content-Type": "audio/wav",
+        "Accept-Ranges": "bytes",
+        "Content-Range": f"bytes {start}-{len(sound) - 1}/{len(sound)}",
+    }
+    route.fulfill(status=206, body=sound[start:], headers=headers)
 
 
 def _type_header(suffix: str) -> dict[str, str]:

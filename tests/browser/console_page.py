@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page
 
 from cli.config import PROJECT_FOLDER
 from cli.local.emulator import SETTINGS
@@ -39,11 +39,16 @@ class ConsolePage:
         self.problems: list[str] = []
         page.set_default_timeout(TIMEOUT_S * 1000)
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        page.on(
-            "console",
-            lambda message: message.type == "error" and self.problems.append(f"console: {message.text}"),
-        )
-        page.on("dialog", lambda dialog: (self.problems.append(dialog.message), dialog.dismiss()))
+        page.on("console", self._note_message)
+        page.on("dialog", self._close_dialog)
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(f"console: {message.text}")
+
+    def _close_dialog(self, dialog: Dialog) -> None:
+        self.problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def part(self, test_id: str) -> Locator:
         """Return the elements with this data-testid."""
@@ -147,5 +152,3 @@ def running_console(folder: Path) -> Iterator[RunningConsole]:
                 yield RunningConsole(process.stdout.readline().strip(), Flow(pipeline, client))
             finally:
                 process.terminate()
-
-

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 from typer.main import get_command
 
-from cli.help import ScribeGroup, add_language_option, iter_help_texts, translate_help
+from cli.help import ScribeGroup, add_language_option, confirm, iter_help_texts, translate_help
 from cli.language import (
     CHINESE,
     ENGLISH,
@@ -24,11 +24,15 @@ from cli.language import (
     format_exception,
     get_language,
     translate,
-    use_language,
+    translate_like,
 )
 from cli.line_breaks import split_words
-from cli.main import app
+from cli.local.speech import MODEL_TEXTS
+from cli.main import app, format_error
+from shared.errors import SettingsError
 from shared.messages import message
+from shared.settings import load_settings
+from tests.helpers.chinese import list_english, speak_chinese
 
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 SENTENCE = re.compile(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
@@ -37,9 +41,8 @@ VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 @pytest.fixture
 def chinese() -> Iterator[None]:
-    use_language(CHINESE)
-    yield
-    use_language(ENGLISH)
+    with speak_chinese():
+        yield
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -71,6 +74,7 @@ def test_language_is_that_of_the_environment(environ: dict[str, str], expected: 
     assert find_language(["list"], environ) == expected
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["list", "--json", "calls/zh.mp3", "--limit"])),
     st.sampled_from([["--lang", "zh"], ["--lang=zh"], ["--lang", "zh_CN"]]),
@@ -153,12 +157,57 @@ def test_wrong_use_is_explained_in_chinese(
 def test_unknown_language_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     status, text = run(capsys, "list", "--lang", "fr")
     assert status == 2
-    assert "there are no texts in 'fr': use en and zh" in text
+    assert "there are no texts in 'fr': use en or zh" in text
 
 
 def test_commands_of_the_test_are_those_of_the_application() -> None:
     assert isinstance(get_command(app), ScribeGroup)
     assert {"demo", "deploy", "list", "why"} <= set(COMMANDS)
+
+
+def test_every_mistake_in_the_settings_is_in_chinese(chinese: None) -> None:
+    environ = {
+        "INPUT_BUCKETS": "recordings，calls",
+        "CALLBACK_TOKEN": "short",
+        "REGION": "Guangzhou",
+        "OPTIONS": "speaker=auto",
+        "SINCE": "yesterday",
+        "NOTIFY_FEISHU": "http://example.com",
+    }
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ)
+    text = format_error(caught.value)
+    assert text.startswith("6 个配置项有误：INPUT_BUCKETS 中的 'recordings，calls' 不是存储桶的完整名称")
+    assert "（含有全角字符 ，，请改用半角字符）" in text
+    assert "REGION 的值 'Guangzhou' 不是地域" in text
+    assert "是否应为 speakers？" in text
+    assert list_english(text) == []
+    assert str(caught.value).startswith(
+        "6 settings are wrong: INPUT_BUCKETS holds 'recordings，calls', which is"
+    )
+
+
+def test_text_of_another_program_is_translated(chinese: None) -> None:
+    text = "Joining the Whisper model (148 MB) in /home/me/.cache"
+    assert translate_like(text, MODEL_TEXTS) == "正在 /home/me/.cache 中合并 Whisper 模型（148 MB）"
+    assert translate_like("something else", MODEL_TEXTS) == "something else"
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"), [("maybe\n是\n", True), ("y\n", True), ("\n", False), ("否\n", False)]
+)
+def test_question_takes_chinese_answers(
+    answers: str,
+    expected: bool,
+    chinese: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+    assert confirm("确定删除？") is expected
+    printed = capsys.readouterr().out
+    assert printed.startswith("确定删除？ [y/N]: ")
+    assert ("输入无效" in printed) is ("maybe" in answers)
 
 
 def test_message_is_translated_with_its_values(chinese: None) -> None:
@@ -170,13 +219,11 @@ def test_message_is_translated_with_its_values(chinese: None) -> None:
     assert translate("unknown {text}") == "unknown {text}"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="录音（）“，。a1 \n-", max_size=40))
 def test_no_line_begins_with_a_comma_or_ends_with_a_bracket(text: str) -> None:
-    use_language(CHINESE)
-    try:
+    with speak_chinese():
         parts = list(split_words(text))
-    finally:
-        use_language(ENGLISH)
     if text.strip():
         assert "".join(part for _, _, part in parts).strip() == text.strip()
     for start, end, part in parts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf
-from pathlib import Path
 
 import pytest
 
@@ -11,12 +10,20 @@ from shared.tencent.speech_models import Queue
 from tests.helpers.fake_cloud import FakeCloud
 from tests.helpers.in_memory_pipeline import InMemoryPipeline
 from tests.load import day as costs
-from tests.load.day import Day, Latency, Simulation, format_seconds, simulate, summarize_latency
+from tests.load.day import (
+    Day,
+    Latency,
+    Simulation,
+    build_table,
+    format_seconds,
+    simulate,
+    summarize_latency,
+)
 from tests.load.day_picture import draw
-from tests.load.day_picture_zh import translate
-from tests.load.simulate_day import CHINESE_PICTURE, PICTURE, simulate_day
+from tests.load.day_zh import translate, translate_table
+from tests.load.simulate_day import CHINESE_PAGE, CHINESE_PICTURE, PAGE, PICTURE, find_table, simulate_day
 
-SCALE_PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
+HEADER = build_table([]).partition("\n")[0]
 
 
 def test_simulated_costs_are_the_counted_ones() -> None:
@@ -98,8 +105,17 @@ def test_chinese_picture_is_the_english_one_with_other_words() -> None:
         translate("<text x='1'>Weekday</text>")
 
 
+def test_chinese_page_has_the_table_of_the_english_one_with_other_words() -> None:
+    table = translate_table(find_table(PAGE.read_text("utf-8"), HEADER))
+    assert find_table(CHINESE_PAGE.read_text("utf-8"), table.partition("\n")[0]) == table
+    assert "| 20 秒 | 3 分钟 |" in table
+    with pytest.raises(ValueError, match="'7 days'"):
+        translate_table("| 7 days |")
+
+
 @pytest.mark.process  # it starts none, but takes as long
 def test_page_has_the_figures_and_the_picture_of_the_program() -> None:
     table, picture = simulate_day()
-    assert table in SCALE_PAGE.read_text("utf-8")
+    assert table in PAGE.read_text("utf-8")
+    assert translate_table(table) in CHINESE_PAGE.read_text("utf-8")
     assert picture == PICTURE.read_text("utf-8")

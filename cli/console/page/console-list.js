@@ -121,6 +121,10 @@ async function retryRow(row) {
   retrying.delete(id);
   refresh(row);
 }
+bus.addEventListener("retry", ({ detail: { bucket, key } }) => {
+  const row = known.get(JSON.stringify([bucket, key]));
+  if (row) retryRow(row);
+});
 function noteRetry(row, message) {
   const newest = known.get(getId(row));
   if (newest?.state === row.state) Object.assign(newest, { note: message, next_step: "" });
@@ -357,12 +361,12 @@ export function change(data) {
   if (data.rows.some((row) => row.state === "done")) bus.dispatchEvent(new CustomEvent("transcribed"));
 }
 
-// Check after a connection whether something was missed.
+// Check whether something was missed between the first load and the first connection.
 export async function catchUp() {
   if (revision < 0) return load();
   try {
     const page = await request("/api/recordings", { query: { state, q: "", offset: 0, limit: 1 } });
-    if (page.revision !== revision) await load({ keeps: true });
+    if (page.revision > revision) await load({ keeps: true });
     else tell(page.problem ?? "");
   } catch {
     // The banner says it.

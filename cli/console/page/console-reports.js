@@ -1,7 +1,7 @@
 // What is shown in the dialog: why a recording is in its state, minutes and cost of a month, the check.
 import {
   bus, find, formatMoney, formatNumber, formatSize, get, getLanguage, getName, hasText, make, makeButton, makeTime, request,
-  splitCode, text,
+  session, splitCode, tell, text,
 } from "./console-common.js";
 
 const dialog = find("dialog");
@@ -44,11 +44,12 @@ function buildStory(story) {
       next.at && make("p", {}, ...splitTime("next_at", next.at)),
     ],
     next.do && [makeHeading("to_do"), makeSentence(next.do)],
+    story.state === "failed" && session.write && makeButton(text("retry"), () => retry(story), { class: "main" }),
     story.story.length && [
       makeHeading("story"),
       make("ol", { class: "timeline" }, ...story.story.map(makeEvent)),
     ],
-    story.error && [makeHeading("error_object"), makeDetails(story.error)],
+    story.error && makeDetails(story.error),
     story.outputs.length && [
       makeHeading("output_files"),
       make("ul", { class: "files" }, ...story.outputs.map(makeFile)),
@@ -80,7 +81,11 @@ function makeDetails(error) {
     make("dt", { text: name }),
     make("dd", { dir: "auto", text: String(choose(name)) }),
   ]);
-  return make("dl", {}, ...pairs);
+  return make("details", {}, make("summary", { text: text("error_object") }), make("dl", {}, ...pairs));
+}
+function retry({ bucket, key }) {
+  dialog.close();
+  tell("retry", { bucket, key });
 }
 
 // Minutes and cost.
@@ -169,7 +174,7 @@ function showBadge() {
   const button = get("doctor");
   button.textContent = text("doctor");
   if (count) button.append(" ", make("b", { class: "badge", text: formatNumber(count) }));
-  button.ariaLabel = count ? text("doctor_badge", { count }) : text("doctor");
+  button.setAttribute("aria-label", count ? text("doctor_badge", { count }) : text("doctor"));
 }
 function openDoctor(report) {
   const again = makeButton(text("doctor_again"), () => openDoctor(null));

@@ -41,8 +41,7 @@ export async function openTranscript({ bucket, key, t }, query) {
     return say(error.message);
   }
   transcript = found;
-  say(found.problem ?? "");
-  if (!found.sentences.length && !found.problem) say(text("no_sentences"));
+  say(found.problem || (found.sentences.length ? "" : text("no_sentences")));
   showSentences(found.sentences);
   markHits(query);
   setSound(found);
@@ -179,7 +178,7 @@ audio.addEventListener("error", async () => {
     }
   }
   hasSound = false;
-  say(text("no_sound"));
+  say(`${find("transcript-problem").textContent} ${text("no_sound")}`.trim());
 });
 audio.addEventListener("playing", () => (renewals = 0));
 

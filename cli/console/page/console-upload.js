@@ -33,6 +33,8 @@ async function listDropped(transfer) {
 }
 function add(files) {
   const folder = find("folder").value.trim().replace(/^\/+|\/+$/g, "");
+  // What is uploaded is shown above the list.
+  location.hash = "";
   for (const [file, path] of files) {
     const upload = {
       file, name: file.name, key: (folder ? `${folder}/` : "") + path, bucket: find("bucket").value,
@@ -57,7 +59,7 @@ async function check(upload) {
     if (upload.state === "checking") set(upload, "failed", refusal.message);
     return;
   }
-  // It may have been cancelled in between.
+  // It may have been cancelled since.
   if (upload.state !== "checking") return;
   upload.target = answer.key || upload.key;
   // What would be overwritten is asked about.

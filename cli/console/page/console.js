@@ -8,10 +8,11 @@ import { getQuery, search } from "./console-search.js";
 import { leaveTranscript, openTranscript, pressKey } from "./console-transcript.js";
 import { showUploadForm } from "./console-upload.js";
 
-const RECONNECT_MS = 2000;
+const RECONNECT_MS = 1000;
 const WATCH_MS = 30000;
+const HIDDEN_MS = 60000;
 const COST_AFTER_MS = 5000;
-const DOCTOR_AFTER_MS = 1500;
+const REPORTS_AFTER_MS = 1500;
 
 // The banner: the connection to the console comes before that of the console to the cloud.
 const problems = { connection: "", cloud: "" };
@@ -34,14 +35,22 @@ bus.addEventListener("reached", () => problems.connection === "stopped" && setPr
 
 // The events. A connection that ends, also by a night's sleep of the computer, is opened again.
 let events = null;
+let wasConnected = false;
 let reconnectTimer;
 function connect() {
   clearTimeout(reconnectTimer);
   events?.close();
   events = new EventSource("/api/events");
-  events.addEventListener("open", async () => {
+  events.addEventListener("open", () => {
     setProblem("connection", "");
-    await catchUp();
+    // After a break the console may be another process, which counts its revisions from the start.
+    if (wasConnected) return load({ keeps: true });
+    wasConnected = true;
+    catchUp();
+    setTimeout(() => {
+      loadCost();
+      loadDoctor().catch(() => {});
+    }, REPORTS_AFTER_MS);
   });
   events.addEventListener("changed", ({ data }) => {
     const changed = JSON.parse(data);
@@ -64,10 +73,21 @@ async function reconnect() {
     reconnectTimer = setTimeout(reconnect, RECONNECT_MS);
   }
 }
+// A page that is not seen closes its connection: a browser has six for all pages, and the cloud need not be asked.
+let hiddenTimer;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) {
+    hiddenTimer = setTimeout(() => {
+      clearTimeout(reconnectTimer);
+      events?.close();
+    }, HIDDEN_MS);
+  } else if (events?.readyState === EventSource.CLOSED) reconnect();
+});
 let watched = Date.now();
 setInterval(() => {
   const now = Date.now();
-  if (now - watched > 3 * WATCH_MS) reconnect();
+  if (now - watched > 3 * WATCH_MS && !document.hidden) reconnect();
   watched = now;
 }, WATCH_MS);
 addEventListener("online", reconnect);
@@ -118,6 +138,7 @@ function route() {
   if (view === "transcript" && next !== "transcript") leaveTranscript();
   for (const name of ["list", "search", "transcript"]) find(`${name}-view`).hidden = name !== next;
   find("upload-view").hidden = get("state-filter").hidden = next !== "list";
+  find("back").hidden = next === "list";
   const hasChanged = view !== next;
   view = next;
   if (next === "list" && getQuery()) search("");
@@ -128,7 +149,7 @@ function route() {
 }
 addEventListener("hashchange", route);
 function goBack() {
-  const query = getQuery();
+  const query = view === "transcript" && getQuery();
   location.hash = query ? buildHash("search", { q: query }) : "";
 }
 find("back").addEventListener("click", goBack);
@@ -160,15 +181,10 @@ async function start() {
     await readSession();
   } catch {
     setLanguage(/^zh/i.test(navigator.language) ? "zh" : "en");
-    reconnectTimer = setTimeout(reconnect, RECONNECT_MS);
   }
   document.body.classList.remove("starting");
   await list;
-  if (problems.connection) return;
-  connect();
-  setTimeout(() => {
-    loadCost();
-    loadDoctor().catch(() => {});
-  }, DOCTOR_AFTER_MS);
+  if (problems.connection) reconnectTimer = setTimeout(reconnect, RECONNECT_MS);
+  else connect();
 }
 start();

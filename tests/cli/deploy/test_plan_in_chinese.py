@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cli.cloud.cam import CI_SERVICE_ROLE, SCF_SERVICE_ROLE, ServiceRoleState
 from cli.cloud.client import ApiError
+from cli.cloud.hints import add_hint
 from cli.deploy.clients import Clients
 from cli.deploy.command import print_plan
 from cli.deploy.executor import ExecutionFailed, execute_plan
@@ -24,6 +25,8 @@ from cli.deploy.recordings import RecordingCount
 from cli.deploy.state import CurrentState
 from cli.deploy.steps import Step, create_function
 from cli.language import CHINESE, ENGLISH, use_language
+from shared.errors import RequestRejected
+from shared.tencent.hosts import build_cos_host
 from tests.helpers.deployment import (
     CALLBACK_URL,
     CONFIG,
@@ -153,6 +156,19 @@ def test_problems_and_the_rest_of_an_interrupted_deployment_have_no_english_sent
         in text
     )
     assert list_english(text.replace("scribe deploy", "")) == []
+
+
+def test_error_of_cos_keeps_only_the_words_of_the_cloud() -> None:
+    error = RequestRejected(
+        resource=INPUT_BUCKET, status=403, code="AccessDenied", message="Access Denied.", request_id="r-2"
+    )
+    text = add_hint(error, TARGET.commands)
+    assert text.startswith(
+        f"{INPUT_BUCKET}：403 AccessDenied：Access Denied.（请求 ID：r-2）。处理办法：请确认它属于"
+    )
+    with pytest.raises(RequestRejected) as caught:
+        build_cos_host("recordings", "ap-guangzhou")
+    assert list_english(add_hint(caught.value, TARGET.commands)) == []
 
 
 def test_holder_of_a_lock_is_shown_in_the_language_of_the_reader() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from cli.cloud.client import MAX_PAUSE_S, Poller
 from cli.cloud.scf import TriggerInfo
-from cli.deploy.steps import NEW_QUEUE_TIMEOUT_S, Step, configure_notification
+from cli.deploy.speech_steps import configure_notification
+from cli.deploy.steps import NEW_QUEUE_TIMEOUT_S, Step
 from cli.errors import OperatorError
 from cli.manifest.models import (
     FunctionSpec,

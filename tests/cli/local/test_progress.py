@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from cli.local.live import JobStatus
 from cli.local.progress import DemoProgress, PlainProgress, format_live_lines, format_progress, shorten
 from cli.output import SafeConsole
+from tests.helpers.chinese import speak_chinese
 
 LONG = JobStatus("Running", 201_000, 1_065_000)
 WAITING = JobStatus("Submitted")
@@ -68,6 +69,14 @@ def test_live_lines_fit_the_terminal(width: int) -> None:
     assert lines[0].split("  ")[1].endswith(".mp3")
     assert cell_len(lines[0]) == cell_len(lines[1])
     assert lines[2] == "  2 waiting"
+
+
+def test_chinese_progress_fits_too() -> None:
+    with speak_chinese():
+        lines = [line.plain for line in format_live_lines({"a.mp3": JobStatus("Running"), "b.mp3": LONG}, 40)]
+        (waiting,) = format_live_lines({"c.mp3": WAITING}, 40)
+    assert lines == ["  a.mp3  已开始", "  b.mp3  3:21 / 17:45"]
+    assert waiting.plain == "  1 个等待中"
 
 
 def test_many_running_recordings_take_few_lines() -> None:

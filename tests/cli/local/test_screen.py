@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from cli.local.screen import (
     print_text,
 )
 from cli.output import SafeConsole
+from tests.helpers.chinese import list_english, speak_chinese
 from tests.helpers.demo_results import build_failure, build_result, build_transcript
 
 FOLDER = Path("scribe-demo")
@@ -207,3 +209,36 @@ def test_command_is_named_as_the_shell_finds_it(tmp_path: Path, monkeypatch: pyt
     assert describe_command() == "scribe"
     monkeypatch.setattr("sys.argv", ["/some/pytest"])
     assert describe_command() == "scribe"
+
+
+def test_chinese_table_has_straight_columns() -> None:
+    with speak_chinese():
+        lines = render_table(RESULTS, 80)
+    assert lines[1] == "scribe-demo/transcripts 中的结果（json txt srt vtt html）"
+    assert lines[2:] == [
+        "录音                      时长    用时  结果",
+        "welcome.wav             4.0 秒  2.5 秒  4 个词",
+        "会议 recording 01.mp3    17:45    1:39  2 个词",
+        "silence.wav            1:02:03  2.5 秒  没有语音",
+        "not-audio.mp3                -  1.0 秒  失败（符合预期）",
+    ]
+
+
+def test_chinese_screen_has_no_english_sentence() -> None:
+    failed = build_failure("late.mp3", message="X", next_step="Y", code="Timeout", cloud_message="Z")
+    with speak_chinese():
+        lines = render(lambda console: print_errors(console, [failed], FOLDER))
+        lines += render(lambda console: print_next_steps(console, RESULTS[0], FOLDER, is_whisper=False))
+        lines += render(lambda console: print_text(console, RESULTS[0], FOLDER))[:2]
+    assert "失败：late.mp3" in lines
+    assert "  部署到腾讯云：docs/deploy.zh.md" in lines
+    assert list_english(lines, "scribe demo", "make demo") == []
+
+
+def test_error_is_explained_in_the_language_of_the_command() -> None:
+    error = {"message": "It is no audio.", "message_zh": "不是音频。", "next_step": "Listen.", "code": "X"}
+    result = build_result("a.mp3", {"error.json": json.dumps(error)})
+    with speak_chinese():
+        lines = render(lambda console: print_errors(console, [result], FOLDER))
+    assert lines[2:4] == ["  不是音频。（X）", "  处理方法：Listen."]
+    assert render(lambda console: print_errors(console, [result], FOLDER))[2] == "  It is no audio. (X)"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 from rich.cells import cell_len
 
+from tests.helpers.chinese import list_english, speak_chinese
 from tests.helpers.fake_cloud import INPUT_BUCKET, NOT_AUDIO
 from tests.helpers.operate import OperatedPipeline
 from tests.helpers.recording_states import (
@@ -396,3 +397,8 @@ def test_each_state_is_explained(case: Case) -> None:
     assert all(cell_len(line) <= 80 for line in text.splitlines() if "transcripts/" not in line)
     assert ("What you can do" in text) == bool(document["next"]["do"])
     assert [line for line in text.splitlines() if line != line.rstrip()] == []
+    with speak_chinese():
+        chinese = ask(pipeline, case.key).output
+    assert list_english(chinese, "scribe deploy") == []
+    assert all(cell_len(line) <= 80 for line in chinese.splitlines() if "transcripts/" not in line)
+    assert ("您可以怎么做" in chinese) == bool(document["next"]["do"])

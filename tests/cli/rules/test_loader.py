@@ -13,6 +13,7 @@ from cli.rules.loader import MAX_PATTERNS, MAX_RULES, load_rules, load_rules_fil
 from cli.rules.models import RulesError, RulesFile
 from shared.notices.models import TargetKind
 from shared.settings import Settings, load_settings
+from tests.helpers.chinese import list_english, list_translations, speak_chinese
 from tests.helpers.notices import build_target
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -235,6 +236,15 @@ def test_mistake_is_named_with_its_line_and_nothing_else(
     [(found_line, found)] = load_mistakes(tmp_path, text)
     assert message in found
     assert found_line == line, found
+    with speak_chinese(), pytest.raises(RulesError) as caught:
+        load(tmp_path, text)
+    [mistake] = caught.value.mistakes
+    assert mistake.line == line
+    # What PyYAML says is in English.
+    assert (
+        mistake.text.startswith("不是有效的 YAML：")
+        or list_english(mistake.text, "yml line", "speakers off") == []
+    )
 
 
 def test_every_mistake_is_in_one_message(tmp_path: Path) -> None:
@@ -353,3 +363,7 @@ def test_example_is_valid_and_in_two_languages(tmp_path: Path) -> None:
     assert notified.choices["notify"].value == ("wecom-support",)
     assert last.choices["engine"].value == "16k_zh_edu"
     assert "以后面的规则为准" in text
+
+
+def test_no_translation_has_an_english_sentence() -> None:
+    assert list_english(list_translations("rules")) == []
