@@ -20,7 +20,6 @@ ENGLISH = sorted(
 # English pages without a Chinese one. Take a page out when its Chinese page is there.
 MISSING = [
     "docs/architecture.md",
-    "docs/commands.md",
 ]
 # Code blocks with texts for people: messages, diagrams, what a command prints.
 TRANSLATED = {"", "text", "mermaid"}
