@@ -21,12 +21,10 @@ from typer.main import get_command
 from cli.language import (
     CHINESE,
     ENGLISH,
-    LANGUAGES,
     _,
     find_language,
     get_language,
     is_chinese,
-    join_words,
     parse_language,
     translate,
     use_language,
@@ -118,10 +116,7 @@ def _has_only_language(arguments: Sequence[str]) -> bool:
 
 def _check_language(value: str) -> str:
     if value and not parse_language(value):
-        languages = join_words(LANGUAGES)
-        raise typer.BadParameter(
-            _("there are no texts in {language}: use {languages}", language=repr(value), languages=languages)
-        )
+        raise typer.BadParameter(_("there are no texts in {language}: use en or zh", language=repr(value)))
     return value
 
 

@@ -66,10 +66,10 @@ async def pass_sound_on(streams: ObjectStreams, ticket: Ticket, request: Request
         raise gone from None
     except CloudError as error:
         raise gone if error.status == _PRECONDITION_FAILED else error from None
-    return _Sound(opened, stack, ticket.media_type)
+    return Sound(opened, stack, ticket.media_type)
 
 
-class _Sound(Response):
+class Sound(Response):
     """Passes a response of COS on, and closes it in the end."""
 
     def __init__(self, opened: httpx.Response, stack: AsyncExitStack, media_type: str) -> None:

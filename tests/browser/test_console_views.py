@@ -42,9 +42,9 @@ TRANSCRIPT = {
         for number in range(30)
     ],
     "duration_ms": 120_000,
-    "sound": "",
+    "sound": "/api/sound/t",
     "page": "/page/t",
-    "problem": "The recording is not in the bucket any more.",
+    "problem": "",
 }
 COST = {
     "month": "2026-11",
@@ -111,6 +111,7 @@ def open_console(page: ConsolePage, rows: list[dict[str, Any]] | None = None, **
     """Open the page with these rows. Returns what answers it."""
     console = FakeConsole(list(ROWS) if rows is None else rows, **session)
     console.answers.update({path: (200, answer) for path, answer in ANSWERS.items()})
+    console.sounds["/api/sound/t"] = build_silence(1)
     console.attach(page.page)
     page.page.goto(ORIGIN)
     expect(page.part("state-filter")).to_be_visible()
@@ -131,7 +132,7 @@ def visit_views(page: ConsolePage) -> Iterator[str]:
     expect(page.page.locator("[data-hit]").first).to_be_visible()
     yield "search"
     page.page.locator("[data-hit]").last.click()
-    expect(page.part("sentence").first).to_be_visible()
+    expect(page.part("audio")).to_be_visible()
     yield "transcript"
 
 
@@ -175,6 +176,18 @@ def test_stopped_console_is_reported_and_found_again(page: ConsolePage) -> None:
     expect(page.part("problem")).to_contain_text("start scribe console again")
     for path in ("/api/session", "/api/events"):
         del console.answers[path]
+    expect(page.part("problem")).to_be_hidden()
+
+
+def test_page_of_a_console_that_does_not_answer_yet_starts_later(page: ConsolePage) -> None:
+    console = FakeConsole(list(ROWS))
+    console.answers |= {"/api/session": (0, None), "/api/recordings": (0, None)}
+    console.attach(page.page)
+    page.page.goto(ORIGIN)
+    # Without an answer the language is the browser's.
+    expect(page.part("problem")).to_contain_text("控制台已停止")
+    console.answers.clear()
+    expect(page.part("recording")).to_have_count(len(ROWS))
     expect(page.part("problem")).to_be_hidden()
 
 

@@ -157,7 +157,7 @@ def test_wrong_use_is_explained_in_chinese(
 def test_unknown_language_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     status, text = run(capsys, "list", "--lang", "fr")
     assert status == 2
-    assert "there are no texts in 'fr': use en and zh" in text
+    assert "there are no texts in 'fr': use en or zh" in text
 
 
 def test_commands_of_the_test_are_those_of_the_application() -> None:

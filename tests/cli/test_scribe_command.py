@@ -47,7 +47,16 @@ def test_help_and_wrong_arguments_wait_for_no_library() -> None:
     )
     loaded = {name.partition(".")[0] for name in process.stdout.split()}
     assert {"cli", "typer"} <= loaded
-    libraries = {"httpx", "localcloud", "pydantic", "starlette", "tencentcloud", "uvicorn", "xmltodict", "yaml"}
+    libraries = {
+        "httpx",
+        "localcloud",
+        "pydantic",
+        "starlette",
+        "tencentcloud",
+        "uvicorn",
+        "xmltodict",
+        "yaml",
+    }
     assert loaded.isdisjoint(libraries)
 
 

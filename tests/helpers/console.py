@@ -27,7 +27,10 @@ ADDRESS = f"http://127.0.0.1:{PORT}"
 
 
 class CloudTransport(httpx.AsyncBaseTransport):
-    """COS for bodies that are passed on: writes of the declared size only, ranges, If-Match."""
+    """COS for bodies that are passed on: writes of the declared size only, ranges, If-Match.
+
+    As COS does, it overwrites in a bucket with versioning whatever the request says.
+    """
 
     def __init__(self, cloud: FakeCloud) -> None:
         self._cloud = cloud
@@ -53,7 +56,8 @@ class CloudTransport(httpx.AsyncBaseTransport):
     def _handle(self, request: httpx.Request, bucket: str, key: str, body: bytes) -> httpx.Response:
         stored = self._cloud.buckets[bucket].get(key)
         if request.method == "PUT":
-            if stored and request.headers.get("x-cos-forbid-overwrite") == "true":
+            forbids = request.headers.get("x-cos-forbid-overwrite") == "true"
+            if stored and forbids and bucket not in self._cloud.versioned:
                 return _build_error(409, "FileAlreadyExists")
             self._cloud.put_object(bucket, key, body)
             content_type = request.headers["content-type"]

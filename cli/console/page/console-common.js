@@ -27,12 +27,15 @@ export function text(key, values = {}) {
 }
 export const hasText = (key) => key in TEXTS[language];
 
-const LABELS = { text: "textContent", label: "ariaLabel", title: "title", placeholder: "placeholder" };
+const LABELS = { label: "aria-label", title: "title", placeholder: "placeholder" };
 export function setLanguage(code) {
   language = code in TEXTS ? code : "en";
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  for (const [name, member] of Object.entries(LABELS)) {
-    for (const element of document.querySelectorAll(`[data-${name}]`)) element[member] = text(element.dataset[name]);
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
+  for (const [name, attribute] of Object.entries(LABELS)) {
+    for (const element of document.querySelectorAll(`[data-${name}]`)) {
+      element.setAttribute(attribute, text(element.dataset[name]));
+    }
   }
   tell("language");
 }

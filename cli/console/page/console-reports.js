@@ -174,7 +174,7 @@ function showBadge() {
   const button = get("doctor");
   button.textContent = text("doctor");
   if (count) button.append(" ", make("b", { class: "badge", text: formatNumber(count) }));
-  button.ariaLabel = count ? text("doctor_badge", { count }) : text("doctor");
+  button.setAttribute("aria-label", count ? text("doctor_badge", { count }) : text("doctor"));
 }
 function openDoctor(report) {
   const again = makeButton(text("doctor_again"), () => openDoctor(null));

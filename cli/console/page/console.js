@@ -12,7 +12,7 @@ const RECONNECT_MS = 1000;
 const WATCH_MS = 30000;
 const HIDDEN_MS = 60000;
 const COST_AFTER_MS = 5000;
-const DOCTOR_AFTER_MS = 1500;
+const REPORTS_AFTER_MS = 1500;
 
 // The banner: the connection to the console comes before that of the console to the cloud.
 const problems = { connection: "", cloud: "" };
@@ -44,9 +44,13 @@ function connect() {
   events.addEventListener("open", () => {
     setProblem("connection", "");
     // After a break the console may be another process, which counts its revisions from the start.
-    if (wasConnected) load({ keeps: true });
-    else catchUp();
+    if (wasConnected) return load({ keeps: true });
     wasConnected = true;
+    catchUp();
+    setTimeout(() => {
+      loadCost();
+      loadDoctor().catch(() => {});
+    }, REPORTS_AFTER_MS);
   });
   events.addEventListener("changed", ({ data }) => {
     const changed = JSON.parse(data);
@@ -177,15 +181,10 @@ async function start() {
     await readSession();
   } catch {
     setLanguage(/^zh/i.test(navigator.language) ? "zh" : "en");
-    reconnectTimer = setTimeout(reconnect, RECONNECT_MS);
   }
   document.body.classList.remove("starting");
   await list;
-  if (problems.connection) return;
-  connect();
-  setTimeout(() => {
-    loadCost();
-    loadDoctor().catch(() => {});
-  }, DOCTOR_AFTER_MS);
+  if (problems.connection) reconnectTimer = setTimeout(reconnect, RECONNECT_MS);
+  else connect();
 }
 start();

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx
 import pytest
 
+from cli.console.media import Sound
 from cli.console.texts import parse_texts
 from cli.console.transcripts import choose_media_type
 from cli.language import CHINESE, ENGLISH, use_language
@@ -229,6 +233,40 @@ def test_words_are_found_in_titles_and_texts(browser: Browser) -> None:
     assert browser.get("/api/search", q="会议")["total"] == 1
     assert [hit["is_title"] for hit in browser.get("/api/search", q="TALK")["hits"]] == [True]
     assert browser.get("/api/search", q="  ")["hits"] == []
+
+
+def test_word_that_is_everywhere_does_not_fill_the_list(browser: Browser) -> None:
+    browser.pipeline.transcribe("b/talk.mp3", b"yes " * 50)
+    browser.services.recordings.refresh(is_full=True)
+    browser.services.search.load()
+    found = browser.get("/api/search", q="yes")
+    assert (len(found["hits"]), found["total"]) == (3, 50)
+
+
+def test_sound_is_not_read_on_when_the_browser_is_gone() -> None:
+    read = 0
+
+    async def generate() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(1000):
+            read += 1
+            yield b"sound"
+            await asyncio.sleep(0)
+
+    class Endless(httpx.AsyncByteStream):
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return generate()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pass
+
+    opened = httpx.Response(200, stream=Endless())
+    sound = Sound(opened, AsyncExitStack(), "audio/mpeg")
+    asyncio.run(sound({"type": "http", "method": "GET"}, receive, send))
+    assert 0 < read < 10
 
 
 def test_cost_and_doctor_answer(browser: Browser) -> None:

@@ -26,7 +26,7 @@ def create(pipeline: OperatedPipeline) -> tuple[Recordings, FakeClock]:
     return Recordings(build_workspace(pipeline), clock.now), clock
 
 
-def test_first_list_of_10_000_takes_twelve_requests_and_the_next_ones_six() -> None:
+def test_first_list_of_10_000_takes_a_request_for_each_1_000_and_the_next_ones_six() -> None:
     pipeline = OperatedPipeline.create_mixed()
     for number in range(10_000):
         receipt = pipeline.build_receipt(f"calls/录音-{number:05}.mp3", b"")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cli.console.answers import ApiError
+from cli.console.pages import load_file
 from cli.console.security import HEADERS, Session
 from tests.helpers.console import ADDRESS, PORT, Browser
 from tests.helpers.operate import OperatedPipeline
@@ -168,6 +170,12 @@ def test_only_files_of_the_page_are_sent(browser: Browser, name: str) -> None:
     response = browser.send("GET", f"/{name}")
     assert response.status_code == 404, response.text
     assert response.json()["error"] == "unknown_address"
+
+
+def test_name_that_leads_out_of_the_folder_is_no_file_of_the_page() -> None:
+    for name in ("../page/console.js", "/console.js", "./console.js", "console.js/", "CONSOLE.JS"):
+        with pytest.raises(ApiError, match="no such address"):
+            load_file(name)
 
 
 def test_bug_becomes_an_answer_without_its_text(browser: Browser, capsys: pytest.CaptureFixture[str]) -> None:

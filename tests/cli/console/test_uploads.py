@@ -86,7 +86,11 @@ def test_place_of_outputs_is_refused() -> None:
     assert "its own files" in plan_upload(settings, INPUT_BUCKET, "transcripts/a.mp3", 6).refusal
 
 
-def test_recording_of_the_same_name_is_replaced_only_on_request(browser: Browser) -> None:
+@pytest.mark.parametrize("versioned", [(), (INPUT_BUCKET,)])
+def test_recording_of_the_same_name_is_replaced_only_on_request(
+    browser: Browser, versioned: tuple[str, ...]
+) -> None:
+    browser.pipeline.cloud.versioned.update(versioned)
     assert browser.upload("a.mp3", b"first").status_code == 201
     plan = browser.get("/api/upload-check", bucket=INPUT_BUCKET, key="a.mp3", size=6)
     assert plan["exists"]

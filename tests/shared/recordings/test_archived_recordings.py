@@ -66,6 +66,17 @@ def test_archived_recording_is_reported_once_and_costs_no_job(
     assert pipeline.list_open() == []
 
 
+def test_archived_recording_costs_eight_requests_once_and_five_afterwards(pipeline: InMemoryPipeline) -> None:
+    """docs/reliability.md has these figures."""
+    upload_archived(pipeline)
+    counts = []
+    for _ in range(3):
+        pipeline.take_requests()
+        pipeline.ingest(KEY)
+        counts.append(len(pipeline.take_requests()))
+    assert counts == [8, 5, 5]
+
+
 @pytest.mark.parametrize("storage", STORAGES)
 def test_restore_event_submits_an_archived_recording(pipeline: InMemoryPipeline, storage: str) -> None:
     upload_archived(pipeline, storage=storage)

@@ -12,6 +12,7 @@ import pytest
 import xmltodict
 
 from shared.errors import SettingsError
+from shared.options.check import describe_source
 from shared.options.model import OPTIONS
 from shared.recordings.models import Status
 from shared.settings import load_settings
@@ -223,7 +224,8 @@ def check_refused(choices: Choices, case: RefusedCase, first: str, second: str) 
     if other != name and not (name == "hot-words" and first in UPLOADERS):  # refused by itself
         places.add(name_source(second, other, case.key) if other in case.values else "default")
     error = pipeline.get_error(case.key) or {}
-    for message in (error["message"], error["message_zh"]):
-        assert [place for place in places if place not in message] == [], message
+    assert [place for place in places if place not in error["message"]] == [], error
+    chinese = [describe_source(place).chinese for place in places]
+    assert [place for place in chinese if place not in error["message_zh"]] == [], error
     assert pipeline.list_keys("transcripts/") == [f"transcripts/{case.key}.error.json"]
     return "refused"
