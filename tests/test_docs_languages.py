@@ -17,8 +17,6 @@ ENGLISH = sorted(
     for path in (ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md"))
     if not path.name.endswith(".zh.md")
 )
-# English pages without a Chinese one. Take a page out when its Chinese page is there.
-MISSING: list[str] = []
 # Code blocks with texts for people: messages, diagrams, what a command prints.
 TRANSLATED = {"", "text", "mermaid"}
 COMMENTED = {"sh", "yaml", "python"}
