@@ -297,6 +297,11 @@ def test_lost_upload_is_reported_and_can_be_tried_again(page: ConsolePage) -> No
     line = page.upload("a.mp3", "failed")
     expect(line).to_contain_text("The connection was lost")
     expect(line).to_contain_text("Its folder has a rule.")
+    # So ends an upload during which the command is stopped.
+    console.answers["/api/upload"] = (500, None)
+    line.get_by_role("button", name="Try again").click()
+    expect(page.upload("a.mp3", "sending")).to_have_count(0)
+    expect(line).to_contain_text("The connection was lost")
     console.answers["/api/upload"] = (409, {"error": "exists", "message": "It is there."})
     line.get_by_role("button", name="Try again").click()
     expect(page.upload("a.mp3", "asking")).to_be_visible()

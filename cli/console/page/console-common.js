@@ -91,7 +91,7 @@ export class Refusal extends Error {
 export function readRefusal(status, body) {
   let answer = {};
   try {
-    answer = JSON.parse(body);
+    answer = JSON.parse(body) ?? {};
   } catch {
     // A page of a proxy, or nothing.
   }

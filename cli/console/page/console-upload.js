@@ -102,7 +102,8 @@ function send(upload) {
       ask(upload);
       return sendNext();
     }
-    end("failed", refusal.message);
+    // A console that is being stopped gives no reason.
+    end("failed", refusal.code ? refusal.message : text("lost"));
   };
   sender.onerror = () => end("failed", text("lost"));
   sender.ontimeout = sender.onerror;
