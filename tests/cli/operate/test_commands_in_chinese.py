@@ -21,7 +21,7 @@ LIST = """\
 等待中  2026-11-10 08:42          archive/old.mp3   该录音为归档存储，恢复之前无法读取
 失败    2026-11-10 08:41          calls/broken.mp3  语音服务无法识别该录音（FailedOperation.Unlisted）
 已完成  2026-11-10 08:40     1.5  calls/完成.mp3
-1 个处理中、1 个等待中、1 个失败、1 个已完成。查看某条录音的详情：`scribe why KEY`。
+1 条处理中、1 条等待中、1 条失败、1 条已完成。查看某条录音的详情：`scribe why KEY`。
 """
 EVENTS = ["uploaded", "accepted", "submitted", "ended", "error", "closed"]
 

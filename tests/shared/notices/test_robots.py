@@ -136,7 +136,7 @@ def test_digest_and_message_fit_whatever_the_names_are(kind: TargetKind, name: s
 def test_several_notices_become_one_message(kind: TargetKind) -> None:
     notices = [build_notice(key=f"{number}.mp3") for number in range(30)]
     body = build_request(build_target(kind), notices, NOW_S).body.decode()
-    assert "30 个录音" in body
+    assert "30 条录音" in body
     assert "- 29.mp3" in body
 
 
