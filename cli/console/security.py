@@ -43,8 +43,8 @@ NO_SESSION_PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>scribe console</title></head><body>
 <p>This address needs the token that <code>scribe console</code> printed, and each token works once. Open the printed
 address, or stop the command with Ctrl-C and start it again.</p>
-<p lang="zh">访问此地址需要 <code>scribe console</code> 打印的令牌，每个令牌只能使用一次。
-请打开命令打印的地址；如果令牌已经用过，请按 Ctrl-C 停止命令，再重新运行。</p>
+<p lang="zh">访问此地址需要 <code>scribe console</code> 显示的令牌，每个令牌只能使用一次。
+请打开命令显示的地址；如果令牌已经用过，请按 Ctrl-C 停止命令，再重新执行。</p>
 </body></html>
 """  # not translated
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from shared.transcript.models import RecordingRef, Sentence, Transcript
+from shared.transcript.text import join_words
 
 _CUE_TIMES = re.compile(r"(?:(\d+):)?(\d\d):(\d\d)[.,](\d{3}) --> (?:(\d+):)?(\d\d):(\d\d)[.,](\d{3})")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)? ([^>]*)>")
@@ -79,7 +80,7 @@ def _iter_cues(lines: list[str]) -> Iterator[SpokenText]:
 
 def _build_cue(times: tuple[int, int], lines: list[str]) -> SpokenText:
     voice = next((match[1] for match in map(_VOICE.match, lines) if match), "")
-    text = " ".join(html.unescape(_TAG.sub("", line)) for line in lines)
+    text = join_words([html.unescape(_TAG.sub("", line)) for line in lines])
     return SpokenText(*times, text, html.unescape(voice))
 
 

@@ -114,5 +114,5 @@ def _check_recording(raw: object, key: str, source: str) -> None:
     shown = repr(name[:_MAX_SHOWN]) if isinstance(raw, str) else "not a text"
     raise InvalidOption(
         f"{source} is for another recording: its member recording is {shown}",
-        f"{source} 对应另一个录音：其 recording 为 {shown}",
+        f"{source} 对应另一条录音：其 recording 为 {shown}",
     )

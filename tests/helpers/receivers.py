@@ -77,4 +77,4 @@ def is_signed(request: ReceivedRequest) -> bool:
 def count_recordings(request: ReceivedRequest) -> int:
     """Return how many recordings a message is about."""
     first_line = json.loads(request.body)["markdown"]["content"].split("\n")[0]
-    return int(first_line.split("：")[1].split(" ")[0].replace(",", "")) if "个录音" in first_line else 1
+    return int(first_line.split("：")[1].split(" ")[0].replace(",", "")) if "条录音" in first_line else 1

@@ -1,7 +1,7 @@
 // The list of recordings: pages of 200 from the console, kept up to date by its events.
 // The rows are in memory; of each hundred of them, the elements exist only while they are near the window.
 import {
-  announce, buildHash, bus, find, formatNumber, get, getFolder, isolate, make, makeButton, makeIcon, makeTime,
+  announce, buildHash, bus, find, formatNumber, get, getFolder, getLanguage, isolate, make, makeButton, makeIcon, makeTime,
   request, session, text,
 } from "./console-common.js";
 import { showWhy } from "./console-reports.js";
@@ -57,7 +57,9 @@ function describe(row) {
     const [before, after] = text("later").split("{time}");
     parts.push(make("span", {}, before, makeTime(row.next_at), after));
   }
-  return parts.flatMap((part) => [part, " "]);
+  // Full-width punctuation has its own space.
+  const space = getLanguage() === "zh" ? "" : " ";
+  return parts.flatMap((part) => [part, space]);
 }
 function makeActions(row) {
   const named = (word) => ({ "aria-label": `${word} ${isolate(row.name)}` });

@@ -67,7 +67,7 @@ const makeEvent = ({ at, event, detail }) => {
     { data: { event } },
     at && makeTime(at, {}, true),
     make("b", { text: hasText(key) ? text(key) : event }),
-    detail && make("bdi", { class: "quiet", text: detail }),
+    detail && make("bdi", { class: "quiet", text: hasText(`end_${detail}`) ? text(`end_${detail}`) : detail }),
   );
 };
 const makeFile = ({ key, size }) =>

@@ -401,4 +401,4 @@ def test_each_state_is_explained(case: Case) -> None:
         chinese = ask(pipeline, case.key).output
     assert list_english(chinese, "scribe deploy") == []
     assert all(cell_len(line) <= 80 for line in chinese.splitlines() if "transcripts/" not in line)
-    assert ("您可以怎么做" in chinese) == bool(document["next"]["do"])
+    assert ("处理办法" in chinese) == bool(document["next"]["do"])

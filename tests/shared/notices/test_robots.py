@@ -74,7 +74,7 @@ def test_wecom_receives_markdown_with_its_key() -> None:
     assert document["msgtype"] == "markdown"
     content = document["markdown"]["content"]
     assert content.startswith("**Scribe：转写失败**\n录音：calls/会议.mp3\n")
-    assert "处理方法：请检查上传过程并重新上传。" in content
+    assert "处理办法：请检查上传过程并重新上传。" in content
 
 
 def test_feishu_receives_a_signed_card_with_plain_text() -> None:
@@ -136,7 +136,7 @@ def test_digest_and_message_fit_whatever_the_names_are(kind: TargetKind, name: s
 def test_several_notices_become_one_message(kind: TargetKind) -> None:
     notices = [build_notice(key=f"{number}.mp3") for number in range(30)]
     body = build_request(build_target(kind), notices, NOW_S).body.decode()
-    assert "30 个录音" in body
+    assert "30 条录音" in body
     assert "- 29.mp3" in body
 
 

@@ -74,7 +74,7 @@ def test_sidecar_may_name_its_recording(recording: str) -> None:
 def test_sidecar_for_another_recording_is_refused(recording: Any) -> None:
     error = refuse(json.dumps({"recording": recording, "speakers": 2}).encode())
     assert "is for another recording" in error.message
-    assert "对应另一个录音" in error.message_zh
+    assert "对应另一条录音" in error.message_zh
 
 
 NO_JSON = {

@@ -125,7 +125,7 @@ def is_signed_for_feishu(request: ReceivedRequest) -> bool:
 
 def count_in_card(request: ReceivedRequest) -> int:
     title = json.loads(request.body)["card"]["header"]["title"]["content"]
-    return int(title.split("：")[1].split(" ")[0].replace(",", "")) if "个录音" in title else 1
+    return int(title.split("：")[1].split(" ")[0].replace(",", "")) if "条录音" in title else 1
 
 
 @pytest.fixture
