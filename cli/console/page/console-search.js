@@ -40,9 +40,10 @@ function describeHits() {
   if (!query) return "";
   if (!answer) return text("searching");
   const count = answer.hits.length;
-  const { total, searched, texts } = answer;
+  const { total, searched, texts, unsearched } = answer;
   const parts = [total > count ? text("hits_many", { count, total }) : text("hits", { count })];
   if (searched < texts) parts.push(text("searched", { searched, texts }));
+  else if (unsearched) parts.push(text("unsearched", { count: unsearched }));
   return parts.join(" · ");
 }
 let shown = "";
