@@ -104,7 +104,7 @@ SETTINGS: Mapping[str, ChineseText] = MappingProxyType(
             "存放转写结果和任务记录的存储桶，写完整名称。最好不开启版本控制。",
             "多个输入存储桶共用它时，每个存储桶的转写结果放在以该存储桶命名的目录里，例如 "
             "`transcripts/calls-1250000000/a.mp3.txt`：无论列表的顺序如何，名称都不会冲突。"
-            "其中的任务记录说明哪些录音已经付费。"
+            "其中的任务记录说明哪些录音已经计费。"
             "修改此项时（包括从空改为某个存储桶，或改回空），"
             "`scribe deploy` 会询问是否把任务记录一并复制过去（`--copy-receipts`），"
             "最好在没有录音正在转写时进行；如果不复制，所有录音都会重新转写并再次计费，所以会先询问。",
@@ -138,7 +138,7 @@ SETTINGS: Mapping[str, ChineseText] = MappingProxyType(
         ),
         "STATE_PREFIX": ChineseText(
             "存放任务记录和原始结果的目录，位于输出存储桶。以斜杠结尾。",
-            "任务记录说明哪些录音已经付费。修改此项时，`scribe deploy` 会询问是否一并复制，与 OUTPUT_BUCKET 相同。",
+            "任务记录说明哪些录音已经计费。修改此项时，`scribe deploy` 会询问是否一并复制，与 OUTPUT_BUCKET 相同。",
         ),
         "FORMATS": ChineseText(
             "为每条录音写出的文件，用逗号分隔；内容见[转写文件](transcript.zh.md)。",

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 CHINESE: Mapping[str, str] = MappingProxyType(
     {
-        "Back 10 seconds (J)": "后退 10 秒 (J)",
+        "Back 10 seconds (J)": "后退 10 秒（J）",
         "Back to the words being spoken": "回到正在播放处",
         "Choose the recording": "选择录音",
         "Click a word to play from there. Click a name to change it; copies have the new name.": (
@@ -24,7 +24,7 @@ CHINESE: Mapping[str, str] = MappingProxyType(
         "Copy with times": "复制文字和时间",
         "Drop {} here to hear it, or choose it.": "把 {} 拖到这里即可收听，也可以点击选择。",
         "Follow the words being spoken": "跟随正在播放的文字",
-        "Forward 10 seconds (L)": "前进 10 秒 (L)",
+        "Forward 10 seconds (L)": "前进 10 秒（L）",
         "Help (?)": "帮助 (?)",
         "Keys": "快捷键",
         "Move by sentence, by word (in the text)": "逐句、逐词移动（在正文中）",

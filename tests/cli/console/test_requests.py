@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.helpers.console import Browser
 from tests.helpers.fake_cloud import INPUT_BUCKET
 from tests.helpers.operate import OperatedPipeline
@@ -14,7 +16,7 @@ def test_each_part_of_the_page_costs_as_many_requests_as_documented() -> None:
     pipeline.take_requests()
     browser = Browser.open(pipeline)
 
-    def count(path: str, key: str = "", **params: object) -> int:
+    def count(path: str, key: str = "", **params: Any) -> int:
         browser.get(path, bucket=INPUT_BUCKET, key=key, **params)
         return len(pipeline.take_requests())
 

@@ -123,9 +123,9 @@ def test_changed_plan_and_all_that_is_said_about_it_has_no_english_sentence() ->
         *list_plan_warnings(TARGET, state),
         *list_plan_warnings(TARGET, state, with_roles=False),
     ]
-    assert "1 段已完成的录音" in said[0]
-    assert "最多：12 段录音（3.4 MB）" in said[1]
-    assert "它还有 2 段录音未处理完" in said[2]
+    assert "1 条已完成的录音" in said[0]
+    assert "最多：12 条录音（3.4 MB）" in said[1]
+    assert "它还有 2 条录音未处理完" in said[2]
     assert list_english("\n".join([text, *said])) == []
 
 

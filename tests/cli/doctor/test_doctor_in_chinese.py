@@ -184,7 +184,7 @@ def test_status_is_a_word_for_people_and_a_name_in_json() -> None:
     print_findings(Console(file=output, width=80), findings)
     first, fix, rule, last = output.getvalue().splitlines()
     assert first == "异常 clock：云端没有响应：ReadTimeout"
-    assert fix.startswith("    修复：检查本机的网络连接")
+    assert fix.startswith("    处理办法：检查本机的网络连接")
     assert rule == "提示 rules rules.yml 第 5 行：没有匹配到录音"
     assert last == "跳过 key、account：依赖检查项 `clock`"
     assert [finding.as_json()["status"] for finding in findings] == ["wrong", "skipped", "skipped", "note"]

@@ -240,7 +240,7 @@ def test_text_in_chinese_has_no_english_sentence(folder: ExplainFolder) -> None:
             explanation = explain_key(settings, rules, INPUT_BUCKET, case.key, upload)
             print_explanation(SafeConsole(file=output, width=80, highlight=False), explanation)
     text = output.getvalue()
-    assert "  不是录音，不产生费用：文件夹占位对象。\n" in text
+    assert "  不是录音，不产生费用：目录标记。\n" in text
     assert "  engine    8k_zh  rules.yml 第 2 行\n" in text
     assert text.count("被拒绝：不会提交任务，也不产生费用") == 2
     assert max(cell_len(line) for line in text.splitlines() if "/" not in line) <= 80

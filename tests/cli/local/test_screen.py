@@ -240,5 +240,5 @@ def test_error_is_explained_in_the_language_of_the_command() -> None:
     result = build_result("a.mp3", {"error.json": json.dumps(error)})
     with speak_chinese():
         lines = render(lambda console: print_errors(console, [result], FOLDER))
-    assert lines[2:4] == ["  不是音频。（X）", "  处理方法：Listen."]
+    assert lines[2:4] == ["  不是音频。（X）", "  处理办法：Listen."]
     assert render(lambda console: print_errors(console, [result], FOLDER))[2] == "  It is no audio. (X)"

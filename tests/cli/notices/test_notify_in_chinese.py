@@ -53,7 +53,7 @@ def test_advice(reason: str) -> None:
     output = io.StringIO()
     with speak_chinese():
         command._print_result(SafeConsole(file=output, width=80), build_result(TARGET, outcome))
-        assert f"处理方法：{advise(TARGET, outcome)}" in output.getvalue()
+        assert f"处理办法：{advise(TARGET, outcome)}" in output.getvalue()
     assert list_english(output.getvalue(), reason) == []
 
 

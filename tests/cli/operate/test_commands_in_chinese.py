@@ -16,12 +16,12 @@ from tests.helpers.recording_states import KEY, ask, submit
 
 TEXT_EXAMPLES = [line for line, _ in read_examples() if not {"--json", "--csv"} & {*line.split()}]
 LIST = """\
-状态    时间 (UTC)          分钟  对象键
+状态    开始时间（UTC）     分钟  对象键
 处理中  2026-11-10 08:43          calls/open.mp3    任务 s3 已提交
 等待中  2026-11-10 08:42          archive/old.mp3   该录音为归档存储，恢复之前无法读取
 失败    2026-11-10 08:41          calls/broken.mp3  语音服务无法识别该录音（FailedOperation.Unlisted）
 已完成  2026-11-10 08:40     1.5  calls/完成.mp3
-1 条处理中、1 条等待中、1 条失败、1 条已完成。查看某条录音的详情：`scribe why KEY`。
+处理中 1 条、等待中 1 条、失败 1 条、已完成 1 条。某一条录音的详情可用 `scribe why KEY` 查看。
 """
 EVENTS = ["uploaded", "accepted", "submitted", "ended", "error", "closed"]
 

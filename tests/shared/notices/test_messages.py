@@ -22,7 +22,7 @@ def test_failed_recording_says_what_happened_and_what_to_do() -> None:
         "录音：calls/会议.mp3",
         "存储桶：media-1250000000",
         "原因：录音文件为空（0 字节）。",
-        "处理方法：请检查上传过程并重新上传。",
+        "处理办法：请检查上传过程并重新上传。",
         "错误码：Empty",
     )
     message = build_message(build_failed_notice(), "en", clean)
@@ -135,7 +135,7 @@ def test_digest_names_failures_first_with_reason_and_next_step() -> None:
 def test_digest_in_chinese_reads_as_one_sentence_per_reason() -> None:
     digest = build_digest(build_many(1, 1), "zh", clean, 4000)
     assert digest.title == "Scribe：2 条录音，1 条转写完成，1 条失败"
-    assert digest.lines[0] == "失败（1 个）：录音文件为空（0 字节）。处理方法：请检查上传过程并重新上传。"
+    assert digest.lines[0] == "失败（1 条）：录音文件为空（0 字节）。处理办法：请检查上传过程并重新上传。"
     assert digest.lines[2] == "转写完成："
 
 
@@ -147,7 +147,7 @@ def test_digest_counts_every_notice_and_fits(done: int, failed: int, max_bytes: 
     assert count_bytes(digest.lines) <= max_bytes
     names = sum(line.startswith("- ") for line in digest.lines)
     rest = [line for line in digest.lines if line.startswith("另有")]
-    assert rest == ([f"另有 {done + failed - names:,} 个未在此列出，可运行 scribe list 查看"] if rest else [])
+    assert rest == ([f"另有 {done + failed - names:,} 条未在此列出，可执行 scribe list 查看"] if rest else [])
     assert bool(rest) == (names < done + failed)
     assert f"{done + failed:,} 条录音" in digest.title
 

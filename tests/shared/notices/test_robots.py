@@ -74,7 +74,7 @@ def test_wecom_receives_markdown_with_its_key() -> None:
     assert document["msgtype"] == "markdown"
     content = document["markdown"]["content"]
     assert content.startswith("**Scribe：转写失败**\n录音：calls/会议.mp3\n")
-    assert "处理方法：请检查上传过程并重新上传。" in content
+    assert "处理办法：请检查上传过程并重新上传。" in content
 
 
 def test_feishu_receives_a_signed_card_with_plain_text() -> None:
