@@ -163,8 +163,9 @@ def test_ten_thousand_recordings_stay_light(page: ConsolePage) -> None:
     # The files, the session, the first page or two of the list, the events; cost and check come later.
     assert len(console.requests) < 25
     for _ in range(12):
-        with page.page.expect_response("**/api/recordings*"):
-            page.run("scrollTo(0, document.documentElement.scrollHeight)")
+        chunks = page.run("document.querySelectorAll('.chunk').length")
+        page.run("scrollTo(0, document.documentElement.scrollHeight)")
+        page.wait_for(f"document.querySelectorAll('.chunk').length > {chunks}")
     assert page.run("scrollY") > 50_000
     assert page.run("document.querySelectorAll('*').length") < 10_000
     assert page.run("performance.memory.usedJSHeapSize") < 60_000_000
@@ -197,7 +198,7 @@ def test_uploads_that_need_the_reader_are_counted(page: ConsolePage) -> None:
         expect(page.upload(name)).to_have_count(1)
         expect(page.upload(name, "checking")).to_have_count(0)
     expect(page.page.locator("#upload-sum")).to_have_text(
-        "0 of 2 uploaded · 1 waits for your answer · 1 not uploaded"
+        "0 of 2 uploaded · 1 waiting for your answer · 1 not uploaded"
     )
 
 

@@ -265,6 +265,9 @@ export async function load({ keeps = false } = {}) {
   } finally {
     if (loading === own) loading = null;
   }
+  settle();
+}
+function settle() {
   const changes = waitingChanges;
   waitingChanges = [];
   changes.forEach(change);
@@ -294,10 +297,7 @@ async function loadMore() {
   } finally {
     if (loading === own) loading = null;
   }
-  const changes = waitingChanges;
-  waitingChanges = [];
-  changes.forEach(change);
-  requestAnimationFrame(loadMore);
+  settle();
 }
 new IntersectionObserver(
   ([{ isIntersecting }]) => {

@@ -134,7 +134,7 @@ export const TEXTS = {
     "title_hit": "in the name",
     "to_do": "What you can do",
     "uploads": "Uploads",
-    "uploads_asking": ["{count} waits for your answer", "{count} wait for your answer"],
+    "uploads_asking": "{count} waiting for your answer",
     "uploads_not": "{count} not uploaded",
     "uploads_sum": "{sent} of {count} uploaded",
     "warning": "Note:",
