@@ -10,6 +10,7 @@ import ast
 import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -24,6 +25,8 @@ from cli.main import app
 PACKAGE = Path(__file__).parent
 FOLDER = LOCALE_FOLDER / "zh_CN"
 COMPILED = FOLDER / "LC_MESSAGES" / f"{DOMAIN}.mo"
+# In the compiled catalogue. Babel's own is the time of now, which would change the file each time.
+CREATED = datetime(2026, 11, 26, tzinfo=timezone.utc)
 COMMANDS = "commands"  # the area of the modules at the top of cli/, and of the help texts
 # Babel's own has a date and its version, which would change the file each time.
 _HEADER = r"""# Chinese texts of the command `scribe`. Written by `python -m cli.catalogue`; fill in the empty ones.
@@ -144,7 +147,7 @@ def update() -> dict[str, Catalog]:
 
 
 def _create_catalog() -> Catalog:
-    return Catalog(locale="zh_CN", domain=DOMAIN, fuzzy=False)
+    return Catalog(locale="zh_CN", domain=DOMAIN, creation_date=CREATED, fuzzy=False)
 
 
 def main() -> None:

@@ -15,7 +15,9 @@ Functions without `async` run in worker threads: what they call waits for the cl
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -84,7 +86,7 @@ class Services:
             context,
             workspace,
             recordings,
-            EventHub(recordings),
+            EventHub(recordings, partial(reload_key, context, workspace)),
             SearchIndex(workspace, recordings),
             Tickets(workspace.ctx.now),
             streams or ObjectStreams(workspace.ctx.input_cos.client),
@@ -124,6 +126,7 @@ def build_app(services: Services, session: Session) -> ASGIApp:
             ApiError: _refuse,
             OperatorError: _refuse,
             ScribeError: _refuse,
+            ClientDisconnect: _ignore,
             Exception: _report_bug,
             404: _refuse_address,
             405: _refuse_address,
@@ -141,8 +144,23 @@ def _refuse(request: Request, error: Exception) -> Response:
         return build_error_response(error.status, error.code, error.message)
     if isinstance(error, CloudError):
         services: Services = request.app.state.services
+        reload_key(services.context, services.workspace)
         return build_error_response(502, "cloud", str(services.workspace.advise(error)))
     return build_error_response(400, "not_possible", translate(str(error)))
+
+
+def reload_key(context: CliContext, workspace: Workspace) -> None:
+    """Use the key that is written in .env now: a temporary one is replaced there when it has expired.
+
+    So the page goes on, with the uploads that wait in it.
+    """
+    with suppress(ScribeError, OperatorError):  # of a file that is being written
+        workspace.ctx.input_cos.client.credentials = context.load_credentials(context.load_config())
+
+
+def _ignore(_request: Request, _error: Exception) -> Response:
+    """Build the response to a request whose sender is gone: it reaches no one."""
+    return Response(status_code=400)
 
 
 def _refuse_address(_request: Request, error: Exception) -> Response:
@@ -252,12 +270,12 @@ class _Handlers:
         ticket = self._services.tickets.find(request.path_params["ticket"])
         return await pass_sound_on(self._services.streams, ticket, request)
 
-    def search(self, request: Request) -> Response:
+    async def search(self, request: Request) -> Response:
         """Search in titles and texts, and load the texts that are missing."""
         words = request.query_params.get("q", "")[:MAX_QUERY_LENGTH]
-        self._recordings.refresh_if_old()
+        self._services.events.publish(await run_in_threadpool(self._recordings.refresh_if_old))
         self._services.search.start()
-        return build_text_response(self._services.search.search(words))
+        return build_text_response(await run_in_threadpool(self._services.search.search, words))
 
     def show_cost(self, request: Request) -> Response:
         """Send minutes and money of a month."""
@@ -300,22 +318,21 @@ class _Handlers:
         """Pass a file on to COS."""
         query = request.query_params
         length = request.headers.get("content-length", "")
-        if not length.isdecimal():
+        if not length.isdecimal() or "transfer-encoding" in request.headers:
             raise ApiError(411, "no_length", _("The size of the file must be known before: Content-Length."))
         bucket, size = query.get("bucket", ""), int(length)
         plan = plan_upload(self._workspace.settings, bucket, query.get("key", ""), size)
         if plan.refusal:
             raise ApiError(413 if size > MAX_RECORDING_BYTES else 422, "refused", plan.refusal)
         overwrites = query.get("overwrite") == "1"
-        # A bucket with versioning ignores that COS is asked not to overwrite.
-        if not overwrites and await run_in_threadpool(self._exists, bucket, plan.key):
+        # A bucket with versioning ignores that COS is asked not to overwrite. And a key of the account that is refused
+        # says so here: in the middle of a body, COS may close the connection before its answer is read.
+        exists = await run_in_threadpool(self._exists, bucket, plan.key)
+        if exists and not overwrites:
             raise ApiError(409, "exists", _("A recording with this name is there already."))
-        try:
-            etag = await receive_upload(
-                self._services.streams, self._workspace.settings.region, bucket, plan.key, request, overwrites
-            )
-        except ClientDisconnect:
-            return Response(status_code=400)  # it reaches no one
+        etag = await receive_upload(
+            self._services.streams, self._workspace.settings.region, bucket, plan.key, request, overwrites
+        )
         self._services.events.publish(
             await run_in_threadpool(self._recordings.add_upload, bucket, plan.key, etag, size)
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -30,10 +30,14 @@ Event = tuple[str, dict[str, Any]]
 
 
 class EventHub:
-    """Asks for changes while a page listens. It belongs to one event loop."""
+    """Asks for changes while a page listens. It belongs to one event loop.
 
-    def __init__(self, recordings: Recordings) -> None:
+    `before_retry` is called in a worker thread before the cloud is asked again that could not be asked.
+    """
+
+    def __init__(self, recordings: Recordings, before_retry: Callable[[], None] = lambda: None) -> None:
         self._recordings = recordings
+        self._before_retry = before_retry
         self._queues: set[asyncio.Queue[Event]] = set()
         self._poller: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -93,6 +97,8 @@ class EventHub:
     async def _poll(self) -> None:
         while True:
             try:
+                if self._problem:
+                    await run_in_threadpool(self._before_retry)
                 self.publish(await run_in_threadpool(self._recordings.refresh))
             except Exception as error:  # noqa: BLE001 - a bug; the list stays as it is, and it is tried again
                 print_stack_trace(error)

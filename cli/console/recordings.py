@@ -88,9 +88,14 @@ class Recordings:
             return self._refresh(is_full=is_full)
 
     def refresh_if_old(self) -> Change | None:
-        """Read unless it was read a moment ago."""
-        with self._lock:
+        """Read unless it was read a moment ago, or is being read again: the cloud may take a minute to answer."""
+        has_list = self._read_at > float("-inf")
+        if not self._lock.acquire(blocking=not has_list):
+            return None
+        try:
             return self._refresh() if self._clock() - self._read_at > FRESH_S else None
+        finally:
+            self._lock.release()
 
     def forget_texts(self) -> Change:
         """Read everything again the next time: the texts of rows are in another language now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cli.console.recordings import Recordings
@@ -12,6 +13,7 @@ from cli.console.texts import SpokenText
 from cli.console.transcripts import read_texts
 from cli.operate.row import Row
 from cli.operate.workspace import Workspace, run_in_parallel
+from cli.output import print_stack_trace
 from shared.errors import CloudError
 from shared.recordings.receipt import InvalidReceipt
 from shared.transcript.text import needs_space_between
@@ -71,8 +73,9 @@ class SearchIndex:
             for row, text in run_in_parallel(self._read, rows, workers=WORKERS):
                 self._looked_at[row.name] = row.receipt_id
                 if text:
+                    before = self._texts.get(row.name)
                     self._texts[row.name] = text
-                    self._characters += len(text.text)
+                    self._characters += len(text.text) - (len(before.text) if before else 0)
                 if self._characters > MAX_CHARACTERS:
                     self._is_full = True
                     break
@@ -90,9 +93,11 @@ class SearchIndex:
         done = self._recordings.list_done()[:MAX_TEXTS]
         for row in done if folded else ():
             text = self._texts.get(row.name)
-            for number, (place, start_ms) in enumerate(text.find(folded) if text else ()):
-                total += 1
-                if text and number < MAX_HITS_OF_ONE and len(hits) < MAX_HITS:
+            if text is None:
+                continue
+            total += text.folded.count(folded)
+            for place, start_ms in islice(text.find(folded), MAX_HITS_OF_ONE):
+                if len(hits) < MAX_HITS:
                     hits.append(_build_hit(row, start_ms, _cut(text.text, place, len(folded))))
         unread = 0 if self._is_full else len(self._list_unread())
         return {
@@ -109,6 +114,15 @@ class SearchIndex:
         return [row for row in newest if self._looked_at.get(row.name) != row.receipt_id]
 
     def _read(self, row: Row) -> _Text | None:
+        try:
+            return self._read_text(row)
+        except CloudError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug with one text, which must not keep the others from being read
+            print_stack_trace(error)
+            return None
+
+    def _read_text(self, row: Row) -> _Text | None:
         ctx = self._workspace.ctx
         try:
             receipt = row.receipt or ctx.receipts(row.bucket).get_done(row.receipt_id)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -79,13 +78,14 @@ class Session:
         return True
 
     def has_cookie(self, header: str) -> bool:
-        """Check whether a Cookie header has the cookie of this process."""
-        try:
-            cookie = SimpleCookie(header).get(self.cookie_name)
-        except CookieError:
-            return False
-        value = cookie.value if cookie else ""
-        return hmac.compare_digest(value.encode("utf-8", "replace"), self._cookie.encode())
+        """Check whether a Cookie header has the cookie of this process.
+
+        Browsers send the cookies of all ports of 127.0.0.1. Those of other programs may be of any form, after which
+        http.cookies would read no further, and may have the same name.
+        """
+        expected = f"{self.cookie_name}={self._cookie}".encode()
+        cookies = (cookie.strip().encode("utf-8", "replace") for cookie in header.split(";"))
+        return any(hmac.compare_digest(cookie, expected) for cookie in cookies)
 
     def format_cookie(self) -> str:
         """Return the value of Set-Cookie. A cookie of HTTP on a loopback address cannot be `Secure`."""
@@ -139,7 +139,7 @@ class SecurityMiddleware:
         if is_foreign or (method not in SAFE_METHODS and not origins):
             text = _("Only the page of the console itself may send this request.")
             return build_error_response(403, "wrong_origin", text)
-        has_cookie = self._session.has_cookie(headers.get("cookie", ""))
+        has_cookie = self._session.has_cookie("; ".join(headers.getlist("cookie")))
         if path == "/" and method == "GET" and b"token=" in scope["query_string"]:
             return self._exchange_token(scope["query_string"], has_cookie=has_cookie)
         if not has_cookie and not is_sound:

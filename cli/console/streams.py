@@ -116,6 +116,8 @@ class ObjectStreams:
             raise map_transport_error(request, error) from None
         try:
             yield response
+        except httpx.TransportError as error:  # the connection broke within the response
+            raise map_transport_error(request, error) from None
         finally:
             await response.aclose()
 

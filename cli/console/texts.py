@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from shared.transcript.models import RecordingRef, Sentence, Transcript
+from shared.transcript.text import join_words
 
 _CUE_TIMES = re.compile(r"(?:(\d+):)?(\d\d):(\d\d)[.,](\d{3}) --> (?:(\d+):)?(\d\d):(\d\d)[.,](\d{3})")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)? ([^>]*)>")
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")  # with [^>] a line of many `<` would take minutes
+_TIMES_MS = range(10 * 24 * 3_600_000)  # of a recording; more than any has
 _NO_RECORDING = RecordingRef("", "", "", "")
 
 
@@ -52,11 +54,13 @@ def _parse_json(body: bytes) -> tuple[list[SpokenText], int | None]:
             sentence = Sentence(
                 int(raw["start_ms"]), int(raw["end_ms"]), str(raw["text"]), raw["speaker"], raw["channel"]
             )
+            if not all(ms in _TIMES_MS for ms in (sentence.start_ms, sentence.end_ms)):
+                raise ValueError("a time")  # noqa: TRY301 - as int() does
             label = transcript.get_label(sentence) or ""
             texts.append(SpokenText(sentence.start_ms, sentence.end_ms, sentence.text, label))
         duration_ms = document.get("duration_ms")
         return texts, duration_ms if isinstance(duration_ms, int) else None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a transcript: {type(error).__name__}") from None
 
 
@@ -76,7 +80,7 @@ def _iter_cues(lines: list[str]) -> Iterator[SpokenText]:
 
 def _build_cue(times: tuple[int, int], lines: list[str]) -> SpokenText:
     voice = next((match[1] for match in map(_VOICE.match, lines) if match), "")
-    text = " ".join(html.unescape(_TAG.sub("", line)) for line in lines)
+    text = join_words([html.unescape(_TAG.sub("", line)) for line in lines])
     return SpokenText(*times, text, html.unescape(voice))
 
 

@@ -61,7 +61,7 @@ def _find_refusal(settings: Settings, bucket: str, key: str, size: int) -> str:
         return _(
             "{name} is no recording by its extension. Taken are: {extensions}.",
             name=shown,
-            extensions=", ".join(settings.input_extensions),
+            extensions=_(", ").join(settings.input_extensions),
         )
     if check_skipped(settings, bucket, key):
         return _("{name} is where Scribe writes its own files: choose another folder.", name=shown)

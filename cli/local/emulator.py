@@ -41,7 +41,7 @@ STOP_TIMEOUT_S = 10.0
 
 APPID, REGION = "1250000000", "ap-guangzhou"
 INPUT_BUCKET, OUTPUT_BUCKET = f"recordings-{APPID}", f"transcripts-{APPID}"
-CALLBACK_TOKEN = "local-callback-token"  # noqa: S105 - protects a loopback address; the events in events/ hold it
+CALLBACK_TOKEN = "demo4f7c2a9e1b6d8053"  # noqa: S105 - protects a loopback address; the events in events/ hold it
 ENGINE = "16k_en"  # PocketSphinx, the default recogniser, knows English only
 
 SETTINGS = {

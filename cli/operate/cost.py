@@ -224,7 +224,7 @@ def _build_table(report: CostReport) -> Table:
     table = Table(box=None, pad_edge=False, header_style="")
     for heading in (*((_("bucket"),) if has_buckets else ()), _("folder")):
         table.add_column(heading, overflow="fold")
-    cost_heading = _("cost {currency}", currency=report.price.currency)
+    cost_heading = _("cost {currency}", currency=report.price.unit)
     for heading in (_("recordings"), _("minutes"), cost_heading):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in report.rows:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from cli.errors import OperatorError
-from cli.language import _
+from cli.language import _, choose_text
 from cli.operate.text import join_clauses
 from cli.output import escape_line
 
@@ -42,12 +42,17 @@ class Price:
 
     def format(self, amount: Decimal) -> str:
         """Format an amount of money for people: `1,234.50 CNY`."""
-        return f"{amount.quantize(CENT, ROUND_HALF_UP):,} {self.currency}"
+        return f"{amount.quantize(CENT, ROUND_HALF_UP):,} {self.unit}"
+
+    @property
+    def unit(self) -> str:
+        """The currency for people."""
+        return choose_text(self.currency, "元" if self.currency == DEFAULT_CURRENCY else "")
 
     @property
     def note(self) -> str:
         """One line for people: which price this is, and where to change it."""
-        amount = f"{self.per_hour.normalize():f} {self.currency}"
+        amount = f"{self.per_hour.normalize():f} {self.unit}"
         if self.is_default:
             return _(
                 "Price: {amount} an hour, from documents and not confirmed by a bill. Set {setting} in .env to yours",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cli.language import _, ngettext
+from cli.language import _, is_chinese, ngettext
 from cli.operate.names import show_name
 from cli.operate.story_reader import Facts, StoredReceipt
 from shared.notices.delivery import Delivery
@@ -127,7 +127,8 @@ def _list_events_of_job(receipt: Receipt, job: Job | None) -> Iterator[Event]:
         yield Event(parse_timestamp(job.started), "running", _("job {job_id}", job_id=job.job_id))
     if job and job.state in FINAL_STATES:
         # The state is the word of Cloud Infinite.
-        result = f"{job.state}, {job.code}" if job.code and job.code != job.state else job.state
+        comma = "，" if is_chinese() else ", "
+        result = f"{job.state}{comma}{job.code}" if job.code and job.code != job.state else job.state
         ended = _("job {job_id}: {result}", job_id=job.job_id, result=result)
         yield Event(parse_timestamp(job.ended), "ended", ended)
 

@@ -29,6 +29,7 @@ _NETWORK_CODES = frozenset({"NoConnection", "NoAnswer"})
 _KEY_CODES = frozenset(
     {"SignatureDoesNotMatch", "InvalidAccessKeyId", "SecretidNotExist", "RequestTimeTooSkewed"}
 )
+_EXPIRED_CODES = frozenset({"ExpiredToken", "AuthFailure.TokenFailure"})
 # Of a new checkout; nothing that these commands do depends on the token.
 _ANY_TOKEN = {TOKEN_NAME: "not-chosen-by-anybody-yet"}
 
@@ -89,6 +90,23 @@ class Workspace:
                 "The id and the secret of the key do not belong together, or the clock of this machine is wrong: "
                 "check TENCENT_SECRET_ID and TENCENT_SECRET_KEY in {env_file}",
                 env_file=self.commands.env_file,
+            )
+        elif error.code in _EXPIRED_CODES:
+            advice = _(
+                "The temporary key has expired: put a new one in {env_file}, or where it comes from",
+                env_file=self.commands.env_file,
+            )
+        elif (
+            error.status in _DENIED_STATUSES
+            and not error.code
+            and self.ctx.input_cos.client.credentials.token
+        ):
+            # The response to HEAD has no code.
+            advice = _(
+                "The temporary key may have expired: put a new one in {env_file}, or where it comes from. Else "
+                "`{command}` prints what the key of the account needs",
+                env_file=self.commands.env_file,
+                command=self.commands.line("policy", "operator"),
             )
         elif error.status in _DENIED_STATUSES:
             advice = _(

@@ -114,8 +114,8 @@ OTHER_REJECTION = FailureReason(
     FailureKind.SERVICE,
     "The speech service refused the job.",
     "语音服务拒绝了该任务。",
-    "See code and message; if they do not help, show them and the request id to Tencent's support.",
-    "请查看 code 与 message；如仍无法解决，请将其与 request_id 提供给腾讯云支持。",
+    "See code and cloud_message; if they do not help, show them and request_id to Tencent's support.",
+    "请查看 code 与 cloud_message；如仍无法解决，请将它们与 request_id 提供给腾讯云支持。",
 )
 
 REJECTIONS: dict[str, FailureReason] = {
@@ -182,8 +182,8 @@ REJECTIONS: dict[str, FailureReason] = {
 # A code that no list knows: the status says what it is about (401 and 403 the role or the key, 402 and 451 the
 # account). Nothing about the recording is wrong, so it is kept.
 _ACCESS_REFUSED = _operator_reason(
-    "The cloud refused the function or the account; code and message say why.",
-    "云端拒绝了该函数或账号的请求，原因见 code 与 message。",
+    "The cloud refused the function or the account; code and cloud_message say why.",
+    "云端拒绝了该函数或账号的请求，原因见 code 与 cloud_message。",
     "Run `scribe doctor`, and check the account's balance and the role's permissions",
     "请运行 scribe doctor，并检查账号余额与角色权限",
 )
@@ -194,10 +194,10 @@ _REASONS_BY_STATUS = {
     451: _INSUFFICIENT_BALANCE,
 }
 _UNEXPECTED_RESPONSE = _operator_reason(
-    "The speech service refused the job for a reason that Scribe does not know; see code and message.",
-    "语音服务以未知的原因拒绝了该任务，详见 code 与 message。",
-    "If it lasts, show code, message and request id to Tencent's support",
-    "如持续出现，请将 code、message 与 request_id 提供给腾讯云支持",
+    "The speech service refused the job for a reason that Scribe does not know; see code and cloud_message.",
+    "语音服务以未知的原因拒绝了该任务，详见 code 与 cloud_message。",
+    "If it lasts, show code, cloud_message and request_id to Tencent's support",
+    "如持续出现，请将 code、cloud_message 与 request_id 提供给腾讯云支持",
     FailureKind.SERVICE,
 )
 
@@ -214,9 +214,9 @@ OTHER_JOB_FAILURE = FailureReason(
     "The speech service could not recognise this recording.",
     "语音服务无法识别该录音。",
     "Listen to it: is it audio in a common format, under 512 MB and 5 hours? If it plays, upload it again; if it fails "
-    "again, show code and message to Tencent's support.",
+    "again, show code and cloud_message to Tencent's support.",
     "请试听：是否为常见格式的音频，且不超过 512 MB、5 小时？若能播放，请重新上传；"
-    "若再次失败，请将 code 与 message 提供给腾讯云支持。",
+    "若再次失败，请将 code 与 cloud_message 提供给腾讯云支持。",
 )
 
 INTERNAL_JOB_FAILURE = FailureReason(
@@ -233,7 +233,8 @@ LOCAL_CLOUD_FAILURE = FailureReason(
     "本机的本地模拟云无法识别该录音。",
     "This is a limit of the local cloud on this machine, not of Tencent Cloud. Do what `cloud_message` says, then "
     "upload the recording again.",
-    "这是本机的本地模拟云的限制，与腾讯云无关。请按 cloud_message 的提示处理，然后重新上传。",
+    "这是本机的本地模拟云的限制，与腾讯云无关。cloud_message（英文）写明了要执行的命令，例如安装解码 m4a 的组件 av，"
+    "或用 --speech whisper 识别中文；处理后请重新上传。",
     retryable=True,
 )
 

@@ -40,6 +40,7 @@ def test_compiled_catalogue_is_that_of_the_texts() -> None:
         compiled = read_mo(file)
     expected = catalogue.merge_catalogs(catalogue.read_catalogs())
     assert _list_translations(compiled) == _list_translations(expected), "python -m cli.catalogue"
+    assert compiled.creation_date == catalogue.CREATED
 
 
 @pytest.mark.parametrize(("message", "translation"), MESSAGES)

@@ -195,7 +195,7 @@ def test_recording_is_submitted_after_the_operator_fixed_the_cause(eager_flow: F
     assert error["retried_automatically"] is True
     assert "Switch it on" in error["next_step"]
     assert len(eager_flow.receipts("open")) == 1
-    enable_speech(eager_flow.pipeline.clients, INPUT_BUCKET, f"{emulator.callback_url}/local-callback-token")
+    enable_speech(eager_flow.pipeline.clients, INPUT_BUCKET, f"{emulator.callback_url}/demo4f7c2a9e1b6d8053")
     assert speech.list_queues(INPUT_BUCKET).queues
     assert eager_flow.sweep()["result"]["reconciled"] == {"submitted": 1}
     eager_flow.settle()
@@ -271,7 +271,7 @@ def test_concurrent_sweeps_pay_once(eager_flow: Flow) -> None:
         eager_flow.upload(f"pair-{number}.wav", CONTENT_A + bytes([number]))
     eager_flow.settle()
     emulator = eager_flow.pipeline.emulator
-    enable_speech(eager_flow.pipeline.clients, INPUT_BUCKET, f"{emulator.callback_url}/local-callback-token")
+    enable_speech(eager_flow.pipeline.clients, INPUT_BUCKET, f"{emulator.callback_url}/demo4f7c2a9e1b6d8053")
     threads = [threading.Thread(target=eager_flow.sweep) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -52,7 +52,7 @@ def test_key_with_percent_escape_is_decoded_once() -> None:
 def test_sample_notification_names_one_job(name: str) -> None:
     request = parse_http_event(load_event(name))
     assert request.method == "POST"
-    assert request.path.endswith("/local-callback-token")
+    assert request.path.endswith("/demo4f7c2a9e1b6d8053")
     assert len(parse_notification(request.body)) == 1
 
 

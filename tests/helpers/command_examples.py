@@ -1,6 +1,7 @@
 """The examples in docs/commands.md: each command on one made-up bucket at one made-up time, so that they never change.
 
-`python -m tests.helpers.command_examples` writes what the commands print into the blocks that begin with `$ scribe`.
+`python -m tests.helpers.command_examples` writes what the commands print into the blocks that begin with `$ scribe`, in
+commands.zh.md what they print in Chinese.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cli.config import Commands
+from cli.language import CHINESE, ENGLISH, use_language
 from cli.operate import backfill, cost, forget, list_command, pages, retry, why
 from cli.operate.times import parse_duration_s, parse_month
 from cli.operate.workspace import Workspace
 from tests.helpers.operate import OperatedPipeline, Terminal
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = {ENGLISH: _DOCS / "commands.md", CHINESE: _DOCS / "commands.zh.md"}
 _BLOCK = re.compile(r"^```(text|json)\n\$ scribe ([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _SIGNATURE = re.compile(r"\?q-sign-algorithm=[^\s\"]+")  # of a presigned address: it has the time of now
 _PRICE = {"PRICE_PER_HOUR": "1.75"}
@@ -29,6 +32,15 @@ def build_example_bucket() -> Workspace:
     for number in (1, 2, 3):
         pipeline.upload(f"2025/lesson-{number}.mp3", b"lesson" * 400_000 * number)
     return Workspace(pipeline.ctx, Commands(), dict(_PRICE))
+
+
+def run_example_in(language: str, line: str) -> str:
+    """Run a command line without `scribe`, and return what it prints in a language."""
+    use_language(language)
+    try:
+        return run_example(line)
+    finally:
+        use_language(ENGLISH)
 
 
 def run_example(line: str) -> str:
@@ -85,17 +97,20 @@ def run_example(line: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
-def read_examples() -> list[tuple[str, str]]:
-    """Return each command line of the page with the output that the page shows."""
-    return [(match[2], match[3]) for match in _BLOCK.finditer(PAGE.read_text("utf-8"))]
+def read_examples(language: str = ENGLISH) -> list[tuple[str, str]]:
+    """Return each command line of a page with the output that the page shows."""
+    return [(match[2], match[3]) for match in _BLOCK.finditer(PAGES[language].read_text("utf-8"))]
 
 
 def write_examples() -> None:
-    """Write what the commands print now into the page."""
-    text = PAGE.read_text("utf-8")
-    PAGE.write_text(
-        _BLOCK.sub(lambda match: f"```{match[1]}\n$ scribe {match[2]}\n{run_example(match[2])}```", text),
-        "utf-8",
+    """Write what the commands print now into both pages."""
+    for language, page in PAGES.items():
+        page.write_text(_write_blocks(page.read_text("utf-8"), language), "utf-8")
+
+
+def _write_blocks(text: str, language: str) -> str:
+    return _BLOCK.sub(
+        lambda match: f"```{match[1]}\n$ scribe {match[2]}\n{run_example_in(language, match[2])}```", text
     )
 
 

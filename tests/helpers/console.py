@@ -99,13 +99,20 @@ class Browser:
     language: str = field(default="en")
 
     @classmethod
-    def open(cls, pipeline: OperatedPipeline, *, can_write: bool = True, **settings: Any) -> Browser:
+    def open(
+        cls,
+        pipeline: OperatedPipeline,
+        *,
+        can_write: bool = True,
+        env_file: Path = Path("missing.env"),
+        **settings: Any,
+    ) -> Browser:
         """Open the printed address."""
         ctx = pipeline.build_context(**settings) if settings else pipeline.ctx
         workspace = Workspace(ctx, Commands(), {})
         clock = FakeClock(1000.0)
         services = Services.create(
-            CliContext(Path(), Path(".env"), {}, Path()),
+            CliContext(Path(), env_file, {}, Path("missing")),
             workspace,
             can_write=can_write,
             streams=ObjectStreams(pipeline.cloud.client, CloudTransport(pipeline.cloud)),

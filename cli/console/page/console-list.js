@@ -1,8 +1,8 @@
 // The list of recordings: pages of 200 from the console, kept up to date by its events.
 // The rows are in memory; of each hundred of them, the elements exist only while they are near the window.
 import {
-  announce, buildHash, bus, find, formatNumber, get, getFolder, isolate, make, makeButton, makeIcon, makeTime,
-  request, session, text,
+  announce, buildHash, bus, find, formatNumber, get, getFolder, getLanguage, isolate, make, makeButton, makeIcon, makeTime,
+  request, session, splitCode, text,
 } from "./console-common.js";
 import { showWhy } from "./console-reports.js";
 
@@ -51,13 +51,15 @@ function makeSteps(row) {
 }
 function describe(row) {
   const parts = [];
-  if (row.note) parts.push(make("span", { dir: "auto", text: row.note }));
-  if (row.next_step && row.state !== "done") parts.push(make("span", { dir: "auto", text: row.next_step }));
+  if (row.note) parts.push(make("span", { dir: "auto" }, ...splitCode(row.note)));
+  if (row.next_step && row.state !== "done") parts.push(make("span", { dir: "auto" }, ...splitCode(row.next_step)));
   if (row.next_at && row.state !== "done") {
     const [before, after] = text("later").split("{time}");
     parts.push(make("span", {}, before, makeTime(row.next_at), after));
   }
-  return parts.flatMap((part) => [part, " "]);
+  // Full-width punctuation has its own space.
+  const space = getLanguage() === "zh" ? "" : " ";
+  return parts.flatMap((part) => [part, space]);
 }
 function makeActions(row) {
   const named = (word) => ({ "aria-label": `${word} ${isolate(row.name)}` });
@@ -372,6 +374,7 @@ export async function catchUp() {
     // The banner says it.
   }
 }
+export const countDone = () => counts.done ?? 0;
 export const findRow = (bucket, key) => known.get(JSON.stringify([bucket, key]));
 
 // Folders of the rows are proposed in the upload's field.

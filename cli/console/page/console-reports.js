@@ -67,7 +67,7 @@ const makeEvent = ({ at, event, detail }) => {
     { data: { event } },
     at && makeTime(at, {}, true),
     make("b", { text: hasText(key) ? text(key) : event }),
-    detail && make("bdi", { class: "quiet", text: detail }),
+    detail && make("bdi", { class: "quiet", text: hasText(`end_${detail}`) ? text(`end_${detail}`) : detail }),
   );
 };
 const makeFile = ({ key, size }) =>
@@ -162,10 +162,13 @@ get("cost").addEventListener("click", () => openCost(listMonths()[0]));
 
 // The check.
 const ORDER = ["wrong", "note", "skipped", "ok"];
+const KEPT_MS = 60000;
 let findings = null;
+let checkedAt = 0;
 export async function loadDoctor() {
   const report = await request("/api/doctor");
   ({ findings } = report);
+  checkedAt = Date.now();
   showBadge();
   return report;
 }
@@ -213,7 +216,7 @@ const makeFinding = ({ status, message, subject, fix }) =>
       fix && make("p", { class: "fix", dir: "auto" }, make("b", { text: text("fix") }), " ", ...splitCode(fix)),
     ),
   );
-get("doctor").addEventListener("click", () => openDoctor(findings && { findings }));
+get("doctor").addEventListener("click", () => openDoctor(Date.now() - checkedAt < KEPT_MS ? { findings } : null));
 bus.addEventListener("language", () => {
   showCost();
   showBadge();

@@ -2,7 +2,7 @@
 import {
   buildHash, bus, find, formatPosition, get, getFolder, getName, make, request, session, text,
 } from "./console-common.js";
-import { findRow } from "./console-list.js";
+import { countDone, findRow } from "./console-list.js";
 import { showWhy } from "./console-reports.js";
 
 const AGAIN_MS = 1000;
@@ -43,6 +43,7 @@ function describeHits() {
   const { total, searched, texts } = answer;
   const parts = [total > count ? text("hits_many", { count, total }) : text("hits", { count })];
   if (searched < texts) parts.push(text("searched", { searched, texts }));
+  else if (texts < countDone()) parts.push(text("searched_newest", { count: texts }));
   return parts.join(" · ");
 }
 let shown = "";

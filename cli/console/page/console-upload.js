@@ -102,7 +102,8 @@ function send(upload) {
       ask(upload);
       return sendNext();
     }
-    end("failed", refusal.message);
+    // A console that is being stopped gives no reason.
+    end("failed", refusal.code ? refusal.message : text("lost"));
   };
   sender.onerror = () => end("failed", text("lost"));
   sender.ontimeout = sender.onerror;
@@ -178,7 +179,13 @@ function showProgress({ element, state, share, file }) {
 function showSum() {
   const sent = uploads.filter(({ state }) => state === "sent").length;
   find("uploads").hidden = !uploads.length;
-  find("upload-sum").textContent = text("uploads_sum", { sent, count: uploads.length });
+  const parts = [text("uploads_sum", { sent, count: uploads.length })];
+  // These may be out of sight in a long list.
+  const asking = uploads.filter(({ state }) => state === "asking").length;
+  const lost = uploads.filter(({ state }) => state === "failed" || state === "refused").length;
+  if (asking) parts.push(text("uploads_asking", { count: asking }));
+  if (lost) parts.push(text("uploads_not", { count: lost }));
+  find("upload-sum").textContent = parts.join(" · ");
   find("upload-clear").hidden = !uploads.some(({ state }) => ENDED.includes(state));
 }
 find("upload-clear").addEventListener("click", () => {

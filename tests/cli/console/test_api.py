@@ -200,6 +200,8 @@ def test_speakers_have_their_names() -> None:
     assert ([each.speaker for each in texts], duration_ms) == (["Anna", "Speaker 2"], 2)
     cues, _ = parse_texts("vtt", b"WEBVTT\n\n01:00:01.500 --> 01:00:02.000\n<v A &amp; B>x <i>y</i>\nz\n")
     assert cues == [(3_601_500, 3_602_000, "x y z", "A & B")]
+    cues, _ = parse_texts("srt", "1\n00:00:01,000 --> 00:00:02,000\n各位同学，\n大家好\n各位 老师\n".encode())
+    assert [cue.text for cue in cues] == ["各位同学，大家好各位老师"]
     for wrong in (b"{", b"[]", b'{"sentences": [{}]}', b"\xff", b"[" * 100_000):
         with pytest.raises(ValueError, match=r"not a transcript|utf-8"):
             parse_texts("json", wrong)

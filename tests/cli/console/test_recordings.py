@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,3 +209,44 @@ def test_page_that_was_cut_off_reads_the_list_again() -> None:
 def test_text_cannot_begin_another_event() -> None:
     text = format_event("problem", {"message": "a\n\nevent: changed\r\ndata: {}\u2028"})
     assert len(text.strip().splitlines()) == 2
+
+
+def test_list_is_shown_while_it_is_being_read_again() -> None:
+    pipeline = OperatedPipeline.create_mixed()
+    recordings, clock = create(pipeline)
+    recordings.refresh()
+    clock.advance(11)
+
+    def ask_again() -> None:
+        thread = threading.Thread(target=recordings.refresh_if_old, daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
+
+    pipeline.cloud.before("LIST", "", ask_again)
+    recordings.refresh()
+    assert recordings.count()["open"] == 1
+
+
+def test_new_key_in_the_file_is_used_when_the_old_one_has_expired(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    browser = Browser.open(OperatedPipeline.create_mixed(), env_file=env_file)
+    cloud = browser.pipeline.cloud
+    browser.get("/api/recordings")
+    new = f"AKID{'n' * 32}"
+
+    def check_key() -> None:
+        if cloud.client.credentials.secret_id != new:
+            raise RequestRejected(resource=OUTPUT_BUCKET, status=403, code="ExpiredToken")
+
+    async def act(wait_for: Any) -> None:
+        await wait_for("changed")
+        cloud.before("", "", check_key, times=10_000)
+        assert "put a new one in" in (await wait_for("problem"))["message"]
+        env_file.write_text(
+            f"REGION=ap-guangzhou\nTENCENT_SECRET_ID={new}\nTENCENT_SECRET_KEY={'k' * 32}\n", "utf-8"
+        )
+        await wait_for("recovered")
+
+    asyncio.run(follow(browser, "", act))
+    assert cloud.client.credentials.secret_key == "k" * 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -187,3 +188,36 @@ def test_bug_becomes_an_answer_without_its_text(browser: Browser, capsys: pytest
     assert (response.status_code, response.json()["error"]) == (500, "internal")
     assert "internal detail" not in response.text
     assert "internal detail" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "others", ['theme={"a": "b"}; x[1]=2', "\x7f;=;;", f"scribe-console-{PORT}=theirs", "token; a,b=c"]
+)
+def test_cookies_of_other_programs_on_this_machine_lock_no_one_out(browser: Browser, others: str) -> None:
+    for cookie in (f"{others}; {browser.cookie}", f"{browser.cookie}; {others}"):
+        assert browser.send("GET", "/api/session", headers={"Cookie": cookie}).status_code == 200
+    assert browser.send("GET", "/api/session", headers={"Cookie": others}).status_code == 403
+
+
+def test_sender_that_is_gone_is_no_bug(browser: Browser, capsys: pytest.CaptureFixture[str]) -> None:
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    headers = {"host": f"127.0.0.1:{PORT}", "origin": ADDRESS, "cookie": browser.cookie}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/retry",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        pass
+
+    asyncio.run(browser.app(scope, receive, send))  # type: ignore[arg-type]  # messages are plain dictionaries
+    assert (messages, capsys.readouterr().err) == ([], "")

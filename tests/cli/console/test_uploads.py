@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
+from cli.console.streams import ObjectStreams
 from cli.console.uploads import plan_upload
+from shared.errors import CloudError, RequestRejected
 from tests.helpers.console import ADDRESS, PORT, Browser
-from tests.helpers.fake_cloud import INPUT_BUCKET
+from tests.helpers.fake_cloud import INPUT_BUCKET, REGION, raise_error
 from tests.helpers.fakes import build_test_settings
 from tests.helpers.operate import OperatedPipeline
 
@@ -179,3 +182,46 @@ def test_refusal_of_the_cloud_says_which_bucket_is_missing(browser: Browser) -> 
     response = browser.upload("a.mp3", b"speech")
     assert (response.status_code, response.json()["error"]) == (502, "cloud")
     assert "NoSuchBucket" in response.json()["message"]
+
+
+def test_upload_with_two_lengths_is_refused(browser: Browser) -> None:
+    headers = {"Content-Length": "3", "Transfer-Encoding": "chunked"}
+    assert browser.upload("a.mp3", b"speech", headers=headers).json()["error"] == "no_length"
+
+
+def test_key_of_the_account_is_refused_before_the_file_is_sent(browser: Browser) -> None:
+    expired = RequestRejected(resource=INPUT_BUCKET, status=403, code="ExpiredToken")
+    browser.pipeline.cloud.before("HEAD", "", raise_error(expired), times=3)
+    response = browser.upload("a.mp3", b"speech", params={"overwrite": "1"})
+    assert (response.status_code, response.json()["error"]) == (502, "cloud")
+    assert "The temporary key has expired: put a new one in .env" in response.json()["message"]
+    assert browser.pipeline.list_keys("", INPUT_BUCKET) == []
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_response_that_breaks_off_is_an_error_of_the_cloud(browser: Browser, status: int) -> None:
+    class Broken(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"<Err"
+            raise httpx.ReadError("gone")
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, stream=Broken())
+
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"speech"
+
+    async def put() -> None:
+        streams = ObjectStreams(browser.pipeline.cloud.client, httpx.MockTransport(respond))
+        await streams.put(
+            INPUT_BUCKET,
+            REGION,
+            "a.mp3",
+            size=6,
+            pieces=generate(),
+            content_type="audio/mpeg",
+            create_only=True,
+        )
+
+    with pytest.raises(CloudError, match="NoAnswer"):
+        asyncio.run(put())

@@ -49,25 +49,25 @@ The error object
   The speech service could not recognise this recording.
   语音服务无法识别该录音。
   Listen to it: is it audio in a common format, under 512 MB and 5 hours? If it
-  plays, upload it again; if it fails again, show code and message to Tencent's
-  support.
+  plays, upload it again; if it fails again, show code and cloud_message to
+  Tencent's support.
   请试听：是否为常见格式的音频，且不超过 512 MB、5
-  小时？若能播放，请重新上传；若再次失败，请将 code 与 message
+  小时？若能播放，请重新上传；若再次失败，请将 code 与 cloud_message
   提供给腾讯云支持。
   code      FailedOperation.Unlisted
   job_id    s1
   attempts  1
 
 What is written, in transcripts-1250000000
-  transcripts/{KEY}.error.json  942 bytes
+  transcripts/{KEY}.error.json  954 bytes
 
 What happens next
   Nothing by itself.
 
 What you can do
   Listen to it: is it audio in a common format, under 512 MB and 5 hours? If it
-  plays, upload it again; if it fails again, show code and message to Tencent's
-  support. Or, without an upload: `scribe retry 'calls/会议.mp3'`.
+  plays, upload it again; if it fails again, show code and cloud_message to
+  Tencent's support. Or, without an upload: `scribe retry 'calls/会议.mp3'`.
 """
 
 RUNNING_TEXT = f"""\
@@ -129,7 +129,7 @@ def test_document_has_job_outputs_error_and_receipts() -> None:
         "ended": "2026-11-10T08:40:00Z",
     }
     assert document["outputs"] == [
-        {"key": f"transcripts/{KEY}.error.json", "size": 942, "modified": "2026-11-10T08:40:00Z"}
+        {"key": f"transcripts/{KEY}.error.json", "size": 954, "modified": "2026-11-10T08:40:00Z"}
     ]
     assert document["error"] == pipeline.get_error(KEY)
     assert document["receipts"] == [
