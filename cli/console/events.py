@@ -101,10 +101,12 @@ class EventHub:
                     await run_in_threadpool(self._before_retry)
                 self.publish(await run_in_threadpool(self._recordings.refresh))
             except Exception as error:  # noqa: BLE001 - a bug; the list stays as it is, and it is tried again
-                print_stack_trace(error)
-                self._recordings.problem = _(
+                problem = _(
                     "This is a mistake in Scribe itself: the terminal of `scribe console` shows more."
                 )
+                if problem != self._problem:  # once, not all night
+                    print_stack_trace(error)
+                self._recordings.problem = problem
                 self.publish(None)
             pause_s = BUSY_POLL_S if self._recordings.is_busy else IDLE_POLL_S
             with suppress(asyncio.TimeoutError):

@@ -34,6 +34,8 @@ OVERLAP_S = 900.0
 UPLOAD_SHOWN_S = 3600.0  # a recording that no function takes
 SAME_CONTENT_SHOWN_S = 60.0  # one that was uploaded before, so that its receipt may not change
 
+_ANY_BUCKET = ""  # of a problem
+
 Name = tuple[str, str]  # bucket and key
 
 
@@ -71,6 +73,7 @@ class Recordings:
         self._sorted: list[Row] = []
         self._uploads: dict[Name, tuple[Row, float]] = {}
         self._unindexed: set[str] = set()  # failed before there was an index; only a full reading finds them
+        self._unread: set[str] = set()  # buckets that could not be read the last time
         self._done_since_s = 0.0
         self._full_read_at = self._read_at = float("-inf")
         self.revision = 0
@@ -164,12 +167,17 @@ class Recordings:
         try:
             self._known = self._merge(listing, is_full=is_full)
         except CloudError as error:
-            listing.problems.append(("", error))
+            listing.problems.append((_ANY_BUCKET, error))
         self._read_at = now
         self.problem = str(self._workspace.advise(listing.problems[0][1])) if listing.problems else ""
-        if is_full and not listing.problems:
+        unread = {bucket for bucket, _error in listing.problems}
+        if is_full and _ANY_BUCKET not in unread and len(unread) < len(self._workspace.state_buckets):
+            # A bucket that cannot be read does not make the others be read as a whole each time.
             self._full_read_at, self._done_since_s = now, started_s - OVERLAP_S
             self.has_more_done = listing.has_more_done
+        elif self._unread - unread:
+            self._full_read_at, self._done_since_s = float("-inf"), 0.0
+        self._unread = unread
         rows = self._add_uploads()
         if rows.keys() == self._rows.keys() and not any(self._iter_changed(rows)):
             return None

@@ -62,7 +62,7 @@ class SearchIndex:
     def start(self) -> None:
         """Load the texts of what is done and not loaded, in a thread of its own."""
         with self._lock:
-            if self._list_unread() and not (self._thread and self._thread.is_alive()):
+            if not self._is_full and self._list_unread() and not (self._thread and self._thread.is_alive()):
                 self._thread = threading.Thread(target=self.load, name="scribe-search", daemon=True)
                 self._thread.start()
 
@@ -90,7 +90,8 @@ class SearchIndex:
         for row in self._recordings.find_titles(folded) if folded else ():
             total += 1
             hits.append(_build_hit(row, None, row.key.rpartition("/")[2], is_title=True))
-        done = self._recordings.list_done()[:MAX_TEXTS]
+        all_done = self._recordings.list_done()
+        done = all_done[:MAX_TEXTS]
         for row in done if folded else ():
             text = self._texts.get(row.name)
             if text is None:
@@ -99,17 +100,17 @@ class SearchIndex:
             for place, start_ms in islice(text.find(folded), MAX_HITS_OF_ONE):
                 if len(hits) < MAX_HITS:
                     hits.append(_build_hit(row, start_ms, _cut(text.text, place, len(folded))))
-        unread = 0 if self._is_full else len(self._list_unread())
+        unread = len(self._list_unread())
+        left_out = unread if self._is_full else 0
         return {
             "hits": hits[:MAX_HITS],
             "total": total,
             "searched": len(done) - unread,
-            "texts": len(done),
+            "texts": len(done) - left_out,
+            "unsearched": len(all_done) - len(done) + left_out,
         }
 
     def _list_unread(self) -> list[Row]:
-        if self._is_full:
-            return []
         newest = self._recordings.list_done()[:MAX_TEXTS]
         return [row for row in newest if self._looked_at.get(row.name) != row.receipt_id]
 

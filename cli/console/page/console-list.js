@@ -110,6 +110,7 @@ function getElement(row) {
 }
 async function retryRow(row) {
   const id = getId(row);
+  if (retrying.has(id)) return;
   retrying.add(id);
   refresh(row);
   try {
@@ -265,6 +266,9 @@ export async function load({ keeps = false } = {}) {
   } finally {
     if (loading === own) loading = null;
   }
+  settle();
+}
+function settle() {
   const changes = waitingChanges;
   waitingChanges = [];
   changes.forEach(change);
@@ -294,10 +298,7 @@ async function loadMore() {
   } finally {
     if (loading === own) loading = null;
   }
-  const changes = waitingChanges;
-  waitingChanges = [];
-  changes.forEach(change);
-  requestAnimationFrame(loadMore);
+  settle();
 }
 new IntersectionObserver(
   ([{ isIntersecting }]) => {
@@ -345,9 +346,11 @@ function put(row) {
 export function change(data) {
   if (loading) return void waitingChanges.push(data);
   if (data.revision <= revision) return;
+  // The first event of a connection has no rows: what changed before it was missed, as was what a gap leaves out.
+  const isMissing = data.revision > revision + 1 || !(data.rows.length || data.removed.length);
   revision = data.revision;
   counts = data.counts;
-  if (data.reload) return void load({ keeps: true });
+  if (data.reload || isMissing) return void load({ keeps: true });
   for (const name of data.removed ?? []) {
     const id = JSON.stringify(name);
     take(id);
@@ -374,7 +377,6 @@ export async function catchUp() {
     // The banner says it.
   }
 }
-export const countDone = () => counts.done ?? 0;
 export const findRow = (bucket, key) => known.get(JSON.stringify([bucket, key]));
 
 // Folders of the rows are proposed in the upload's field.

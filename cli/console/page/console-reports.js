@@ -130,7 +130,9 @@ function buildCost(report) {
     make("td", { text: formatMoney(row.cost, report.currency) }),
   ];
   const buckets = new Set(report.folders.map((row) => row.bucket));
-  const name = (row) => (buckets.size > 1 ? `${row.bucket}/${row.folder}` : row.folder || text("folder_top"));
+  // A folder of the bucket ends with a slash.
+  const folder = (row) => (row.folder === "(forgotten)" ? text("folder_forgotten") : row.folder);
+  const name = (row) => (buckets.size > 1 ? `${row.bucket}/${folder(row)}` : folder(row) || text("folder_top"));
   const heads = ["cost_folder", "recordings_of", "minutes_of", "cost_of"];
   const price = formatMoney(report.price_per_hour, report.currency);
   const { monthly_minutes: count, minutes_left: left } = report;

@@ -2,7 +2,7 @@
 import {
   buildHash, bus, find, formatPosition, get, getFolder, getName, make, request, session, text,
 } from "./console-common.js";
-import { countDone, findRow } from "./console-list.js";
+import { findRow } from "./console-list.js";
 import { showWhy } from "./console-reports.js";
 
 const AGAIN_MS = 1000;
@@ -40,10 +40,10 @@ function describeHits() {
   if (!query) return "";
   if (!answer) return text("searching");
   const count = answer.hits.length;
-  const { total, searched, texts } = answer;
+  const { total, searched, texts, unsearched } = answer;
   const parts = [total > count ? text("hits_many", { count, total }) : text("hits", { count })];
   if (searched < texts) parts.push(text("searched", { searched, texts }));
-  else if (texts < countDone()) parts.push(text("searched_newest", { count: texts }));
+  else if (unsearched) parts.push(text("unsearched", { count: unsearched }));
   return parts.join(" · ");
 }
 let shown = "";

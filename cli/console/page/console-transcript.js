@@ -104,11 +104,12 @@ function showSentences(sentences) {
       "section",
       { data, class: speaker ? `c${(voice % 8) + 1}` : undefined },
       isNew && make("cite", { dir: "auto", text: speaker }),
-      make("time", { datetime: `PT${Math.floor(ms / 1000)}S`, text: formatPosition(ms) }),
+      ms !== null && make("time", { datetime: `PT${Math.floor(ms / 1000)}S`, text: formatPosition(ms) }),
       paragraph,
     );
   });
-  main.replaceChildren(...sections);
+  main.replaceChildren();
+  for (const section of sections) main.append(section);
   setTabStop(0);
 }
 function makeSentence({ start_ms: start, end_ms: end, text: words }) {
@@ -123,19 +124,20 @@ function makeSentence({ start_ms: start, end_ms: end, text: words }) {
 const CJK = /[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]/;
 const needsSpace = (before, after) => before && !CJK.test(before.at(-1)) && !/\s/.test(before.at(-1)) && !CJK.test(after[0] ?? "");
 
+const MAX_MARKED = 10000;
 function markHits(query) {
   if (!query || !CSS.highlights) return;
   const wanted = query.toLowerCase();
   const ranges = [];
   for (const { firstChild: node } of spans) {
     const words = node?.data.toLowerCase() ?? "";
-    if (words.length !== node?.length) continue;
+    if (words.length !== node?.length || ranges.length > MAX_MARKED) continue;
     for (let at = -1; (at = words.indexOf(wanted, at + 1)) >= 0; ) {
       const place = { startContainer: node, startOffset: at, endContainer: node, endOffset: at + wanted.length };
       ranges.push(new StaticRange(place));
     }
   }
-  CSS.highlights.set("hit", new Highlight(...ranges));
+  CSS.highlights.set("hit", new Highlight(...ranges.slice(0, MAX_MARKED)));
 }
 
 // The console knows the time of the caption that has a hit, in which the sentence may begin later.
@@ -195,6 +197,8 @@ function findLast(items, limit) {
 }
 // Where voices overlap: the one that began last and still speaks.
 function findSentence(ms) {
+  // The sentences of a text file have no times.
+  if (starts[0] === null) return -1;
   const last = findLast(starts, ms);
   for (let index = last; index > last - 9; index--) if (ends[index] > ms) return index;
   return last;
@@ -212,6 +216,7 @@ function show() {
   if (!main.contains(document.activeElement)) setTabStop(Math.max(0, index));
 }
 function seek(ms, plays) {
+  if (ms === null) return;
   position = Math.max(0, ms);
   if (hasSound) audio.currentTime = position / 1000;
   const { bucket, key } = recording;

@@ -177,16 +177,15 @@ function showProgress({ element, state, share, file }) {
   element.querySelector(".message").textContent = text("progress", values);
 }
 function showSum() {
-  const sent = uploads.filter(({ state }) => state === "sent").length;
+  const count = (...states) => uploads.filter(({ state }) => states.includes(state)).length;
+  const [sent, asking, lost] = [count("sent"), count("asking"), count("failed", "refused")];
   find("uploads").hidden = !uploads.length;
   const parts = [text("uploads_sum", { sent, count: uploads.length })];
   // These may be out of sight in a long list.
-  const asking = uploads.filter(({ state }) => state === "asking").length;
-  const lost = uploads.filter(({ state }) => state === "failed" || state === "refused").length;
   if (asking) parts.push(text("uploads_asking", { count: asking }));
   if (lost) parts.push(text("uploads_not", { count: lost }));
   find("upload-sum").textContent = parts.join(" · ");
-  find("upload-clear").hidden = !uploads.some(({ state }) => ENDED.includes(state));
+  find("upload-clear").hidden = !count(...ENDED);
 }
 find("upload-clear").addEventListener("click", () => {
   for (const upload of uploads.filter(({ state }) => ENDED.includes(state))) remove(upload);

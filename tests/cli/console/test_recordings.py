@@ -250,3 +250,52 @@ def test_new_key_in_the_file_is_used_when_the_old_one_has_expired(tmp_path: Path
 
     asyncio.run(follow(browser, "", act))
     assert cloud.client.credentials.secret_key == "k" * 32
+
+
+def test_bucket_that_cannot_be_read_does_not_make_the_other_be_read_as_a_whole_each_time() -> None:
+    pipeline = OperatedPipeline()
+    pipeline.transcribe("a.mp3", b"speech")
+    other = "others-1250000000"
+    browser = Browser.open(pipeline, input_buckets=(INPUT_BUCKET, other), output_bucket="")
+    page = browser.get("/api/recordings")
+    assert "NoSuchBucket" in page["problem"]
+    pipeline.take_requests()
+    for number in range(1_500):
+        receipt = pipeline.build_receipt(f"{number}.mp3", b"")
+        entry = FinishedEntry(int(pipeline.cloud.clock.now()) - 7200 - number, receipt.id, 90)
+        pipeline.cloud.put_object(INPUT_BUCKET, finished_key(pipeline.ctx.settings, entry), b"")
+    browser.clock.advance(FULL_READ_S)
+    assert browser.get("/api/recordings")["counts"]["done"] >= 1_500
+    pipeline.take_requests()
+    browser.clock.advance(11)
+    assert "NoSuchBucket" in browser.get("/api/recordings")["problem"]
+    assert sum("finished/" in request.key for request in pipeline.take_requests()) == 1
+    pipeline.cloud.buckets[other] = {}
+    browser.clock.advance(11)
+    browser.get("/api/recordings")
+    browser.clock.advance(11)
+    assert browser.get("/api/recordings")["problem"] == ""
+    assert sum("finished/" in request.key for request in pipeline.take_requests()) > 3
+
+
+def test_bug_while_pages_listen_is_reported_once_and_asked_again(capsys: pytest.CaptureFixture[str]) -> None:
+    browser = Browser.open(OperatedPipeline.create_mixed())
+    browser.get("/api/recordings")
+    calls: list[int] = []
+
+    def fail() -> None:
+        calls.append(1)
+        raise KeyError("a bug")
+
+    async def act(wait_for: Any) -> None:
+        await wait_for("changed")
+        browser.pipeline.cloud.before("LIST", "", fail, times=10_000)
+        assert "mistake in Scribe" in (await wait_for("problem"))["message"]
+        while len(calls) < 3:
+            browser.services.events.wake()
+            await asyncio.sleep(0.001)
+        browser.pipeline.cloud.clear_hooks()
+        await wait_for("recovered")
+
+    asyncio.run(follow(browser, "", act))
+    assert capsys.readouterr().err.count("KeyError: 'a bug'") == 1

@@ -83,3 +83,16 @@ def test_change_that_a_search_meets_is_sent_to_the_pages() -> None:
         return [name, *(row["key"] for row in data["rows"])]
 
     assert asyncio.run(search()) == ["changed", "calls/open.mp3"]
+
+
+def test_search_says_how_many_texts_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = OperatedPipeline()
+    for number in range(4):
+        pipeline.transcribe(f"{number}.mp3", b"word")
+    monkeypatch.setattr("cli.console.search.MAX_TEXTS", 3)
+    monkeypatch.setattr("cli.console.search.MAX_CHARACTERS", 7)
+    browser = Browser.open(pipeline)
+    browser.get("/api/recordings")
+    browser.services.search.load()
+    found = browser.get("/api/search", q="word")
+    assert [found[name] for name in ("total", "searched", "texts", "unsearched")] == [2, 2, 2, 2]
