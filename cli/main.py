@@ -178,10 +178,15 @@ def local(
 
 @app.command(rich_help_panel=LOCAL_PANEL)
 def invoke(
-    function: Annotated[str, typer.Argument(help="upload, callback or sweep")],
+    function: Annotated[str, typer.Argument(metavar="FUNCTION", help="upload, callback or sweep")],
     event: Annotated[
         Path,
-        typer.Argument(help="JSON file of an event, e.g. events/cos-put.json", exists=True, dir_okay=False),
+        typer.Argument(
+            metavar="EVENT",
+            help="JSON file of an event, e.g. events/cos-put.json",
+            exists=True,
+            dir_okay=False,
+        ),
     ],
     data: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the running `scribe local`.")
@@ -288,7 +293,10 @@ def doctor(
 @app.command(rich_help_panel=CLOUD_PANEL)
 def policy(
     which: Annotated[
-        str, typer.Argument(help="upload, callback, sweep, deployer, roles or operator. Default: all.")
+        str,
+        typer.Argument(
+            metavar="POLICY", help="upload, callback, sweep, deployer, roles or operator. Default: all."
+        ),
     ] = "",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the policy documents only.")] = False,

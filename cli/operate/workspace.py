@@ -83,7 +83,9 @@ class Workspace:
             advice = _("Check the network of this machine")
             if endpoint:
                 advice = _(
-                    "nothing answers at {endpoint} (CLOUD_ENDPOINT): start `scribe local`", endpoint=endpoint
+                    "nothing answers at {endpoint} (CLOUD_ENDPOINT): start `scribe local --port {port}`",
+                    endpoint=endpoint,
+                    port=endpoint.rpartition(":")[2],
                 )
         elif error.code in _KEY_CODES:
             advice = _(

@@ -10,7 +10,7 @@ import { showUploadForm } from "./console-upload.js";
 
 const RECONNECT_MS = 1000;
 const WATCH_MS = 30000;
-const HIDDEN_MS = 60000;
+const HIDDEN_MS = 10000;
 const COST_AFTER_MS = 5000;
 const REPORTS_AFTER_MS = 1500;
 
