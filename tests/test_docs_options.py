@@ -152,7 +152,7 @@ def test_chinese_table_has_every_option_with_its_values_default_and_member() -> 
     assert list(rows) == list(OPTIONS)
     for option in OPTIONS.values():
         elements = ", ".join(f"`{element}`" for element in option.element.split(", ") if element) or "-"
-        default = format_default(option).replace("the setting", "设置项")
+        default = format_default(option).replace("the setting", "配置项")
         assert rows[option.name][:3] == [option.values_zh, default, elements]
         assert all(rows[option.name][3:]), option.name
 

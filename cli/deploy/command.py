@@ -43,7 +43,7 @@ from cli.errors import OperatorError
 from cli.language import N_, _
 from cli.manifest.models import Manifest
 from cli.output import escape_line
-from cli.package import build, compute_label
+from cli.package import build, compute_label, show_label
 from cli.rules.compiler import compile_rules
 from cli.rules.loader import load_context_rules
 from cli.rules.models import RulesFile
@@ -336,7 +336,7 @@ def _build_package(console: Console, rules: RulesFile | None) -> PackageRef:
     compiled = compile_rules(rules)
     with console.status(_("Building the package")):
         label = compute_label(compiled)
-    console.print(label)
+    console.print(show_label(label))
     if rules:
         console.print(rules.summary)
     return PackageRef(label, functools.cache(lambda: _build_zip(console, compiled)))

@@ -13,6 +13,6 @@ libraries, because SCF has none preinstalled; bytecode, because SCF never stores
 from __future__ import annotations
 
 from cli.package.build import build, compute_label
-from cli.package.models import Package, PackageError
+from cli.package.models import Package, PackageError, show_label
 
-__all__ = ["Package", "PackageError", "build", "compute_label"]
+__all__ = ["Package", "PackageError", "build", "compute_label", "show_label"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import OperatorError
-from cli.language import _
+from cli.language import _, choose_text
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -62,6 +62,11 @@ class Package:
 def format_label(version: str, digest: str) -> str:
     """Format a function's Description. SCF accepts letters, digits, spaces, commas and full stops only."""
     return f"Scribe {version}, package {digest}"
+
+
+def show_label(label: str) -> str:
+    """Return what a label is on the screen."""
+    return choose_text(label, label.replace(", package ", "，部署包 "))
 
 
 @contextmanager

@@ -97,7 +97,8 @@ def _build_policies(manifest: Manifest, uin: str) -> Iterator[_NamedPolicy]:
     yield _NamedPolicy(
         OPERATOR,
         _(
-            "for the key that runs the commands of every day: list, why, retry, backfill, forget, cost, open, link"
+            "for the key that runs the commands of every day: list, why, retry, backfill, forget, cost, open, link, "
+            "console"
         ),
         operator_policy(scope),
         _list_reasons(operator_grants(scope)),

@@ -27,6 +27,11 @@ OPERATOR_TABLE = (
         "cos:GetObject", _ON.RECORDING, N_("options in a sidecar; open and link: the recording, to be heard")
     ),
     _grant(
+        "cos:PutObject",
+        _ON.RECORDING,
+        N_("console --write only: uploads; remove it if people upload in another way"),
+    ),
+    _grant(
         "cos:DeleteObject",
         _ON.RECORDING,
         N_("forget --recording only: remove it if no one may delete recordings"),

@@ -163,11 +163,59 @@ def test_ten_thousand_recordings_stay_light(page: ConsolePage) -> None:
     # The files, the session, the first page or two of the list, the events; cost and check come later.
     assert len(console.requests) < 25
     for _ in range(12):
-        with page.page.expect_response("**/api/recordings*"):
-            page.run("scrollTo(0, document.documentElement.scrollHeight)")
+        chunks = page.run("document.querySelectorAll('.chunk').length")
+        page.run("scrollTo(0, document.documentElement.scrollHeight)")
+        page.wait_for(f"document.querySelectorAll('.chunk').length > {chunks}")
     assert page.run("scrollY") > 50_000
     assert page.run("document.querySelectorAll('*').length") < 10_000
     assert page.run("performance.memory.usedJSHeapSize") < 60_000_000
+
+
+def test_marks_that_reverse_a_name_are_shown(page: ConsolePage) -> None:
+    key = "\u202e/call\u202efdp.wav"
+    console = open_console(page, [build_row(key)])
+    sentence = {"start_ms": 0, "end_ms": 900, "text": "Hello.", "speaker": ""}
+    transcript = {**TRANSCRIPT, "key": key, "sentences": [sentence], "problem": "`scribe retry`"}
+    console.answers["/api/transcript"] = (200, transcript)
+    expect(page.recording(key)).to_contain_text("call\\u202efdp.wav")
+    page.part("open").click()
+    expect(page.page.locator("h2:visible")).to_have_text("call\\u202efdp.wav")
+    assert "\u202e" not in page.run("document.title + document.body.innerText")
+    expect(page.page.locator("#transcript-problem code")).to_have_text("scribe retry")
+    # What is said about one transcript does not stay for the next.
+    page.page.locator("#copy").click()
+    expect(page.page.locator("#copied")).not_to_be_empty()
+    page.page.keyboard.press("Escape")
+    expect(page.page.locator("#copied")).to_be_empty()
+
+
+def test_uploads_that_need_the_reader_are_counted(page: ConsolePage) -> None:
+    console = open_console(page)
+    answer = {"key": "a.mp3", "exists": True, "warnings": [], "refusal": ""}
+    for name, change in (("a.mp3", {}), ("b.mp3", {"exists": False, "refusal": "It is empty."})):
+        console.answers["/api/upload-check"] = (200, answer | {"key": name} | change)
+        page.choose(name, b"speech")
+        expect(page.upload(name)).to_have_count(1)
+        expect(page.upload(name, "checking")).to_have_count(0)
+    expect(page.page.locator("#upload-sum")).to_have_text(
+        "0 of 2 uploaded · 1 waiting for your answer · 1 not uploaded"
+    )
+
+
+def test_check_is_made_again_after_a_minute(page: ConsolePage) -> None:
+    console = open_console(page)
+    page.part("doctor").click()
+    expect(page.page.locator(".findings")).to_be_visible()
+    page.page.keyboard.press("Escape")
+    made = console.requests.count("/api/doctor")
+    page.part("doctor").click()
+    expect(page.page.locator(".findings")).to_be_visible()
+    assert console.requests.count("/api/doctor") == made
+    page.page.keyboard.press("Escape")
+    page.run("Date.now = ((now) => () => now() + 61_000)(Date.now)")
+    console.answers["/api/doctor"] = (200, {"ok": True, "findings": []})
+    page.part("doctor").click()
+    expect(page.page.get_by_text("Everything that was checked is in order")).to_be_visible()
 
 
 def test_stopped_console_is_reported_and_found_again(page: ConsolePage) -> None:
@@ -276,6 +324,11 @@ def test_lost_upload_is_reported_and_can_be_tried_again(page: ConsolePage) -> No
     line = page.upload("a.mp3", "failed")
     expect(line).to_contain_text("The connection was lost")
     expect(line).to_contain_text("Its folder has a rule.")
+    # So ends an upload during which the command is stopped.
+    console.answers["/api/upload"] = (500, None)
+    line.get_by_role("button", name="Try again").click()
+    expect(page.upload("a.mp3", "sending")).to_have_count(0)
+    expect(line).to_contain_text("The connection was lost")
     console.answers["/api/upload"] = (409, {"error": "exists", "message": "It is there."})
     line.get_by_role("button", name="Try again").click()
     expect(page.upload("a.mp3", "asking")).to_be_visible()

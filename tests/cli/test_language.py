@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,8 @@ from cli.language import (
 from cli.line_breaks import split_words
 from cli.local.speech import MODEL_TEXTS
 from cli.main import app, format_error
+from cli.operate.prices import Price
+from cli.package import show_label
 from shared.errors import SettingsError
 from shared.messages import message
 from shared.settings import load_settings
@@ -247,3 +250,10 @@ def test_process_speaks_the_language_of_the_system() -> None:
     process = subprocess.run(words, env=environ, capture_output=True, text=True, check=True)
     assert "列出录音及其状态" in process.stdout
     assert process.stderr == ""
+
+
+@pytest.mark.usefixtures("chinese")
+def test_money_and_the_package_have_chinese_names() -> None:
+    assert Price(Decimal("1.75"), "CNY").format(Decimal(2)) == "2.00 元"
+    assert Price(Decimal("1.75"), "USD").format(Decimal(2)) == "2.00 USD"
+    assert show_label("Scribe 0.1.0, package 3f2a") == "Scribe 0.1.0，部署包 3f2a"

@@ -14,8 +14,11 @@ export const session = { write: false, language: "en", buckets: [], extensions: 
 // Texts.
 let language = "en";
 export const getLocale = () => (language === "zh" ? "zh-CN" : "en-GB");
+// Marks of the writing direction make a name look like another one, unless they are shown.
+const MARKS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+export const showMarks = (name) => name.replace(MARKS, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
 // A name keeps its own direction of writing within a sentence.
-export const isolate = (name) => `\u2068${name}\u2069`;
+export const isolate = (name) => `\u2068${showMarks(name)}\u2069`;
 
 export function text(key, values = {}) {
   const found = TEXTS[language][key] ?? key;
@@ -48,7 +51,8 @@ export function make(tag, { text: content, data, on, ...attributes } = {}, ...ch
     if (value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
   }
   Object.assign(element.dataset, data);
-  if (content !== undefined) element.textContent = content;
+  // A <bdi> has a name.
+  if (content !== undefined) element.textContent = tag === "bdi" ? showMarks(content) : content;
   for (const [name, action] of Object.entries(on ?? {})) element.addEventListener(name, action);
   element.append(...children.filter(Boolean));
   return element;
@@ -80,14 +84,14 @@ export const splitCode = (sentence) =>
 // Requests. A refusal has the code and the message of the console.
 export class Refusal extends Error {
   constructor(code, message, status = 0) {
-    super(message);
+    super(message.replaceAll("`", ""));
     Object.assign(this, { code, status });
   }
 }
 export function readRefusal(status, body) {
   let answer = {};
   try {
-    answer = JSON.parse(body);
+    answer = JSON.parse(body) ?? {};
   } catch {
     // A page of a proxy, or nothing.
   }
@@ -102,17 +106,15 @@ export async function request(path, { method = "GET", body, query, signal } = {}
   } catch (error) {
     if (error.name === "AbortError") throw error;
     tell("unreachable");
-    throw new Refusal("unreachable", text("stopped").replaceAll("`", ""));
+    throw new Refusal("unreachable", text("stopped"));
   }
   tell("reached");
   const content = await response.text();
   if (response.ok) return content ? JSON.parse(content) : null;
   const refusal = readRefusal(response.status, content);
-  if (response.status === 403 && refusal.code !== "read_only") {
-    tell("forbidden");
-    refusal.message = text("forbidden").replaceAll("`", "");
-  }
-  throw refusal;
+  if (response.status !== 403 || refusal.code === "read_only") throw refusal;
+  tell("forbidden");
+  throw new Refusal(refusal.code, text("forbidden"), response.status);
 }
 
 // Times and sizes.
@@ -157,7 +159,7 @@ export function formatMoney(value, currency) {
 
 // Keys in the bucket: the folder ends with its slash.
 export const getFolder = (key) => key.slice(0, key.lastIndexOf("/") + 1);
-export const getName = (key) => key.slice(key.lastIndexOf("/") + 1) || key;
+export const getName = (key) => showMarks(key.slice(key.lastIndexOf("/") + 1) || key);
 
 // What is said to screen readers: at most one sentence in two seconds.
 const sentences = [];

@@ -2,7 +2,7 @@
 // The rows are in memory; of each hundred of them, the elements exist only while they are near the window.
 import {
   announce, buildHash, bus, find, formatNumber, get, getFolder, getLanguage, isolate, make, makeButton, makeIcon, makeTime,
-  request, session, text,
+  request, session, splitCode, text,
 } from "./console-common.js";
 import { showWhy } from "./console-reports.js";
 
@@ -51,8 +51,8 @@ function makeSteps(row) {
 }
 function describe(row) {
   const parts = [];
-  if (row.note) parts.push(make("span", { dir: "auto", text: row.note }));
-  if (row.next_step && row.state !== "done") parts.push(make("span", { dir: "auto", text: row.next_step }));
+  if (row.note) parts.push(make("span", { dir: "auto" }, ...splitCode(row.note)));
+  if (row.next_step && row.state !== "done") parts.push(make("span", { dir: "auto" }, ...splitCode(row.next_step)));
   if (row.next_at && row.state !== "done") {
     const [before, after] = text("later").split("{time}");
     parts.push(make("span", {}, before, makeTime(row.next_at), after));
@@ -266,6 +266,9 @@ export async function load({ keeps = false } = {}) {
   } finally {
     if (loading === own) loading = null;
   }
+  settle();
+}
+function settle() {
   const changes = waitingChanges;
   waitingChanges = [];
   changes.forEach(change);
@@ -295,10 +298,7 @@ async function loadMore() {
   } finally {
     if (loading === own) loading = null;
   }
-  const changes = waitingChanges;
-  waitingChanges = [];
-  changes.forEach(change);
-  requestAnimationFrame(loadMore);
+  settle();
 }
 new IntersectionObserver(
   ([{ isIntersecting }]) => {

@@ -130,7 +130,9 @@ function buildCost(report) {
     make("td", { text: formatMoney(row.cost, report.currency) }),
   ];
   const buckets = new Set(report.folders.map((row) => row.bucket));
-  const name = (row) => (buckets.size > 1 ? `${row.bucket}/${row.folder}` : row.folder || text("folder_top"));
+  // A folder of the bucket ends with a slash.
+  const folder = (row) => (row.folder === "(forgotten)" ? text("folder_forgotten") : row.folder);
+  const name = (row) => (buckets.size > 1 ? `${row.bucket}/${folder(row)}` : folder(row) || text("folder_top"));
   const heads = ["cost_folder", "recordings_of", "minutes_of", "cost_of"];
   const price = formatMoney(report.price_per_hour, report.currency);
   const { monthly_minutes: count, minutes_left: left } = report;
@@ -162,10 +164,13 @@ get("cost").addEventListener("click", () => openCost(listMonths()[0]));
 
 // The check.
 const ORDER = ["wrong", "note", "skipped", "ok"];
+const KEPT_MS = 60000;
 let findings = null;
+let checkedAt = 0;
 export async function loadDoctor() {
   const report = await request("/api/doctor");
   ({ findings } = report);
+  checkedAt = Date.now();
   showBadge();
   return report;
 }
@@ -213,7 +218,7 @@ const makeFinding = ({ status, message, subject, fix }) =>
       fix && make("p", { class: "fix", dir: "auto" }, make("b", { text: text("fix") }), " ", ...splitCode(fix)),
     ),
   );
-get("doctor").addEventListener("click", () => openDoctor(findings && { findings }));
+get("doctor").addEventListener("click", () => openDoctor(Date.now() - checkedAt < KEPT_MS ? { findings } : null));
 bus.addEventListener("language", () => {
   showCost();
   showBadge();

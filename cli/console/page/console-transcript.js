@@ -1,6 +1,6 @@
 // A transcript: click on a sentence to hear it, the sound is followed in the text. Times are in ms.
 import {
-  announce, buildHash, bus, find, formatPosition, get, getFolder, getName, make, request, text,
+  announce, buildHash, bus, find, formatPosition, get, getFolder, getName, make, request, showMarks, splitCode, text,
 } from "./console-common.js";
 
 const PARAGRAPH_LENGTH = 600;
@@ -31,7 +31,7 @@ export async function openTranscript({ bucket, key, t }, query) {
   recording = { bucket, key };
   const own = (opening = new AbortController());
   find("transcript-title").textContent = getName(key);
-  find("transcript-folder").textContent = `${bucket}/${getFolder(key)}`;
+  find("transcript-folder").textContent = showMarks(`${bucket}/${getFolder(key)}`);
   say(text("loading"));
   let found;
   try {
@@ -62,10 +62,11 @@ export function leaveTranscript() {
   CSS.highlights?.clear();
   find("player").hidden = find("full-page").hidden = true;
   find("copy").hidden = true;
+  find("copied").textContent = "";
   follow(true);
 }
 const say = (sentence) => {
-  find("transcript-problem").textContent = sentence;
+  find("transcript-problem").replaceChildren(...splitCode(sentence));
   find("transcript-problem").hidden = !sentence;
 };
 

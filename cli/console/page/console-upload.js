@@ -102,7 +102,8 @@ function send(upload) {
       ask(upload);
       return sendNext();
     }
-    end("failed", refusal.message);
+    // A console that is being stopped gives no reason.
+    end("failed", refusal.code ? refusal.message : text("lost"));
   };
   sender.onerror = () => end("failed", text("lost"));
   sender.ontimeout = sender.onerror;
@@ -176,10 +177,15 @@ function showProgress({ element, state, share, file }) {
   element.querySelector(".message").textContent = text("progress", values);
 }
 function showSum() {
-  const sent = uploads.filter(({ state }) => state === "sent").length;
+  const count = (...states) => uploads.filter(({ state }) => states.includes(state)).length;
+  const [sent, asking, lost] = [count("sent"), count("asking"), count("failed", "refused")];
   find("uploads").hidden = !uploads.length;
-  find("upload-sum").textContent = text("uploads_sum", { sent, count: uploads.length });
-  find("upload-clear").hidden = !uploads.some(({ state }) => ENDED.includes(state));
+  const parts = [text("uploads_sum", { sent, count: uploads.length })];
+  // These may be out of sight in a long list.
+  if (asking) parts.push(text("uploads_asking", { count: asking }));
+  if (lost) parts.push(text("uploads_not", { count: lost }));
+  find("upload-sum").textContent = parts.join(" · ");
+  find("upload-clear").hidden = !count(...ENDED);
 }
 find("upload-clear").addEventListener("click", () => {
   for (const upload of uploads.filter(({ state }) => ENDED.includes(state))) remove(upload);

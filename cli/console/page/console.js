@@ -1,6 +1,6 @@
 // The start of the page, its views by address, the connection to the console and the banner above all.
 import {
-  buildHash, bus, find, get, getLanguage, make, readHash, request, session, setLanguage, splitCode, text,
+  buildHash, bus, find, get, getLanguage, getName, make, readHash, request, session, setLanguage, splitCode, text,
 } from "./console-common.js";
 import { catchUp, change, load } from "./console-list.js";
 import { loadCost, loadDoctor } from "./console-reports.js";
@@ -129,7 +129,7 @@ let view = "";
 let listTop = 0;
 function showTitle() {
   const { view: name, key } = readHash();
-  document.title = name === "transcript" && key ? `${key.slice(key.lastIndexOf("/") + 1)} - Scribe` : "Scribe";
+  document.title = name === "transcript" && key ? `${getName(key)} - Scribe` : "Scribe";
 }
 function route() {
   const hash = readHash();

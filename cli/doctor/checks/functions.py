@@ -10,6 +10,7 @@ from cli.cloud.scf import MAX_RETRY_CONFIG, FunctionInfo
 from cli.doctor.models import CheckContext, Finding, fail, ok, skip
 from cli.language import _, ngettext
 from cli.manifest.models import CALLBACK, FunctionSpec
+from cli.package import show_label
 
 
 def check_functions(context: CheckContext) -> Iterator[Finding]:
@@ -126,14 +127,14 @@ def check_package(context: CheckContext) -> Iterator[Finding]:
             yield fail(
                 _(
                     "{deployed} is deployed, not {label}",
-                    deployed=function.description or _("a package without a label"),
-                    label=context.label,
+                    deployed=show_label(function.description) or _("a package without a label"),
+                    label=show_label(context.label),
                 ),
                 fix=context.commands.deploy,
                 subject=key,
             )
         else:
-            yield ok(_("{label} is deployed", label=context.label), subject=key)
+            yield ok(_("{label} is deployed", label=show_label(context.label)), subject=key)
 
 
 def check_address(context: CheckContext) -> Iterator[Finding]:
