@@ -301,6 +301,8 @@ class _Handlers:
 
     def check_upload(self, request: Request) -> Response:
         """Say under which key a file would be uploaded, and what speaks against it."""
+        if self._recordings.problem:
+            reload_key(self._services.context, self._workspace)
         query = request.query_params
         bucket, size = query.get("bucket", ""), _read_number(query.get("size", "0"))
         plan = plan_upload(self._workspace.settings, bucket, query.get("key", ""), size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -225,3 +226,20 @@ def test_response_that_breaks_off_is_an_error_of_the_cloud(browser: Browser, sta
 
     with pytest.raises(CloudError, match="NoAnswer"):
         asyncio.run(put())
+
+
+def test_upload_is_tried_again_with_the_new_key_of_the_file(tmp_path: Path) -> None:
+    browser = Browser.open(OperatedPipeline(), env_file=tmp_path / ".env")
+    cloud, new = browser.pipeline.cloud, f"AKID{'n' * 32}"
+
+    def check_key() -> None:
+        if cloud.client.credentials.secret_id != new:
+            raise RequestRejected(resource=INPUT_BUCKET, status=403, code="ExpiredToken")
+
+    cloud.before("", "", check_key, times=10_000)
+    assert "has expired" in browser.get("/api/recordings")["problem"]
+    assert browser.upload("a.mp3", b"speech").status_code == 502
+    key = f"REGION=ap-guangzhou\nTENCENT_SECRET_ID={new}\nTENCENT_SECRET_KEY={'k' * 32}\n"
+    (tmp_path / ".env").write_text(key, "utf-8")
+    assert browser.get("/api/upload-check", bucket=INPUT_BUCKET, key="a.mp3", size=6)["refusal"] == ""
+    assert browser.upload("a.mp3", b"speech").status_code == 201
