@@ -30,4 +30,6 @@ def test_error_says_what_to_do(error: CloudError, advice: str) -> None:
 def test_local_cloud_that_is_not_running_is_named() -> None:
     workspace = OperatedPipeline().open_workspace(cloud_endpoint="http://127.0.0.1:9000")
     text = str(workspace.advise(Throttled(resource="a-1/", code="NoConnection")))
-    assert "nothing answers at http://127.0.0.1:9000 (CLOUD_ENDPOINT): start `scribe local --port 9000`" in text
+    assert (
+        "nothing answers at http://127.0.0.1:9000 (CLOUD_ENDPOINT): start `scribe local --port 9000`" in text
+    )
