@@ -197,6 +197,7 @@ def _take_console(browser: Browser, env_file: Path, language: str) -> None:
             page.get_by_test_id("language").click()
         expect(html).to_have_attribute("lang", HTML_LANGUAGES[language])
         expect(page.get_by_test_id("recording").first).to_have_attribute("data-state", "failed")
+        expect(page.get_by_test_id("cost")).to_have_text(re.compile(r"\d"))  # loaded after the list
         _save(page, f"console{SUFFIXES[language]}")
 
 
