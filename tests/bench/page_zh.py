@@ -168,7 +168,7 @@ _CELLS = {
     "lost": "丢失",
     "wrong": "错误",
     "receipts left open": "未关闭的任务记录",
-    "jobs paid": "付费的任务",
+    "jobs paid": "计费的任务",
     "jobs that ran at once": "同时运行的任务",
     "uploads a second": "每秒上传数",
     "requests for each upload": "每次上传的请求",

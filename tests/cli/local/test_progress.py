@@ -76,7 +76,7 @@ def test_chinese_progress_fits_too() -> None:
         lines = [line.plain for line in format_live_lines({"a.mp3": JobStatus("Running"), "b.mp3": LONG}, 40)]
         (waiting,) = format_live_lines({"c.mp3": WAITING}, 40)
     assert lines == ["  a.mp3  已开始", "  b.mp3  3:21 / 17:45"]
-    assert waiting.plain == "  1 个等待中"
+    assert waiting.plain == "  等待中 1 条"
 
 
 def test_many_running_recordings_take_few_lines() -> None:
