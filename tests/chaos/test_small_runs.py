@@ -22,11 +22,11 @@ def read_output(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str
     return summary, output.err
 
 
-@pytest.mark.timeout(400)  # four local clouds one after the other
+@pytest.mark.timeout(400)  # local clouds one after the other
 @pytest.mark.parametrize(
     "options",
-    [("--seed", "1"), ("--seed", "2"), ("--seed", "3", "--clocks-apart", "240")],
-    ids=["seed 1", "seed 2", "clocks apart"],
+    [("--seed", "1"), ("--seed", "3", "--clocks-apart", "240")],
+    ids=["seed 1", "clocks apart"],
 )
 def test_faults_and_neighbours_lose_forge_and_pay_nothing(
     options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
