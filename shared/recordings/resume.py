@@ -14,12 +14,12 @@ from shared.recordings.changed_options import compare_options
 from shared.recordings.content import UNREADABLE_STATUSES, find_in_listing, raise_unless_about_object
 from shared.recordings.context import Context
 from shared.recordings.failures import BUCKET_REMOVED, LONG_WAIT, Failure
-from shared.recordings.ingest import unreadable_failure, wait_for_restore
+from shared.recordings.ingest import reopen_with_job, unreadable_failure, wait_for_restore
 from shared.recordings.models import Result, Status
 from shared.recordings.options import choose_for_recording, log_choice
-from shared.recordings.outputs import fail_recording
+from shared.recordings.outputs import fail_recording, has_error_object, has_own_transcripts
 from shared.recordings.proof import compute_nonce, is_own_job
-from shared.recordings.receipt import Receipt
+from shared.recordings.receipt import TRANSCRIBED, Receipt, Recording
 from shared.recordings.receipt_store import ReceiptStore
 from shared.recordings.submit import (
     LONG_WAIT_S,
@@ -131,7 +131,7 @@ def _prepare_attempt(ctx: Context, receipt: Receipt, claim: Receipt) -> tuple[Re
     if not has_lease(ctx, claim):
         return _give_way(ctx, receipt), claim
     if head and head.etag != claim.etag:
-        return close_superseded(ctx, claim), claim
+        return _end_superseded(ctx, claim, head.etag, head.size), claim
     if head and head.is_archived:
         result = wait_for_restore(ctx, claim._replace(modified_s=head.modified_s))
         store.delete_open(claim)
@@ -190,6 +190,23 @@ def end_removed(ctx: Context, receipt: Receipt) -> Result:
     return record_job(ctx, receipt, job) if job else fail_recording(ctx, receipt, Failure(BUCKET_REMOVED))
 
 
+def _end_superseded(ctx: Context, claim: Receipt, etag: str, size: int) -> Result:
+    """Close a receipt whose content was replaced by this one, which may have been transcribed before.
+
+    The error object of the replaced content may stand in place of those transcripts. If they came back within the same
+    second, their event is that of an upload that was seen, so nothing else writes them again.
+    """
+    current = ctx.receipts(claim.bucket).get_done(Recording(claim.bucket, claim.key, etag, size).id)
+    is_transcribed = current is not None and current.state is TRANSCRIBED
+    if (
+        current
+        and is_transcribed
+        and (has_error_object(ctx, current) or not has_own_transcripts(ctx, current))
+    ):
+        reopen_with_job(ctx, current.modified_s, current, current)
+    return close_superseded(ctx, claim)
+
+
 def _end_unreadable(ctx: Context, claim: Receipt, error: RequestRejected) -> Result:
     """End an attempt at a recording that COS does not show any more. Raises the error if it is not about the object."""
     if error.status not in UNREADABLE_STATUSES:
@@ -198,7 +215,7 @@ def _end_unreadable(ctx: Context, claim: Receipt, error: RequestRejected) -> Res
     if listed is None:
         raise error
     if listed.etag != claim.etag:
-        return close_superseded(ctx, claim)
+        return _end_superseded(ctx, claim, listed.etag, listed.size)
     raise_unless_about_object(ctx, claim.bucket, claim.key, error)
     if not has_lease(ctx, claim):
         return _give_way(ctx, claim)

@@ -57,6 +57,25 @@ def test_refusal_of_the_account_or_the_role_is_never_final(status: int, code: st
     assert pipeline.list_claims() == []
 
 
+def test_content_that_came_back_within_a_second_keeps_its_transcripts_when_what_was_between_is_refused() -> (
+    None
+):
+    pipeline = InMemoryPipeline()
+    pipeline.upload_and_ingest(KEY, A)
+    modified_s = pipeline.get_open().modified_s
+    pipeline.run_and_notify()
+    refuse_submits(pipeline, times=1)
+    assert pipeline.upload_and_ingest(KEY, b"other words").status is Status.DEFERRED
+    pipeline.upload(KEY, A)
+    pipeline.cloud.change_object(INPUT_BUCKET, KEY, modified_s=int(modified_s))
+    assert pipeline.ingest(KEY).status is Status.ALREADY_DONE
+    pipeline.settle()
+    assert pipeline.get_text(KEY) == A.decode()
+    assert pipeline.get_error(KEY) is None
+    assert pipeline.count_jobs() == 1
+    assert pipeline.list_open() == []
+
+
 @given(status=st.integers(300, 499), code=st.text("abcXYZ", max_size=8))
 @settings(max_examples=150, deadline=None)
 def test_any_unknown_refusal_waits_with_an_explanation(status: int, code: str) -> None:
