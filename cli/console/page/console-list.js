@@ -301,8 +301,8 @@ async function loadMore() {
   settle();
 }
 new IntersectionObserver(
-  ([{ isIntersecting }]) => {
-    isEndNear = isIntersecting;
+  (entries) => {
+    isEndNear = entries.at(-1).isIntersecting; // a busy page is told of several changes at once
     loadMore();
   },
   { rootMargin: "1200px" },

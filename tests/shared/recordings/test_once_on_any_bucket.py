@@ -130,7 +130,9 @@ def test_deferred_recording_is_submitted_once_by_sweeps_at_once(
     pipeline.upload_and_ingest(KEY, A)
     pipeline.cloud.clock.advance(DUE_S)
     run_interleaved(pipeline.cloud, order, *(build_sweep(pipeline) for _ in range(3)))
-    pipeline.cloud.clock.advance(3600)
+    for _ in range(refusals):  # after each, the pause is longer
+        pipeline.cloud.clock.advance(3600)
+        pipeline.sweep()
     pipeline.settle()
     assert pipeline.count_jobs() == 1
     assert pipeline.get_text(KEY) == A.decode()
