@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,13 @@ class ConsolePage:
             return true;
         }})()""")
         assert held, f"not within {TIMEOUT_S} s: {condition}"
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is true that requests of the page change."""
+        end_s = time.monotonic() + TIMEOUT_S
+        while not condition():
+            assert time.monotonic() < end_s, f"not within {TIMEOUT_S} s"
+            self.page.wait_for_timeout(10)
 
     @property
     def violations(self) -> list[str]:
