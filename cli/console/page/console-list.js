@@ -302,7 +302,7 @@ async function loadMore() {
 }
 new IntersectionObserver(
   (entries) => {
-    isEndNear = entries.at(-1).isIntersecting; // a busy page is told of several changes at once
+    isEndNear = entries.at(-1).isIntersecting; // a busy page gets several changes at once
     loadMore();
   },
   { rootMargin: "1200px" },
