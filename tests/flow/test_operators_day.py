@@ -19,7 +19,8 @@ from tests.helpers.account import Account
 from tests.helpers.flow import Flow, StartFlow, wait_for_next_second
 from tests.helpers.permissions import build_scope, write_policies
 
-pytestmark = pytest.mark.process
+# Commands as processes, one after the other: on a busy machine longer than other tests.
+pytestmark = [pytest.mark.process, pytest.mark.timeout(400)]
 
 DONE = [f"calls/{number:02}.wav" for number in range(10)] + [f"讲座/第{number}课.mp3" for number in range(10)]
 BROKEN = ["calls/broken-1.wav", "calls/broken-2.wav", "讲座/坏文件.mp3"]
