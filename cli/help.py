@@ -34,13 +34,14 @@ from cli.typer_texts import HELP_OPTION, PANELS, USAGE, USAGE_PIECES, translate_
 # Of the click that typer uses: its own copy, or the package.
 UsageError: Any = typer.BadParameter.__mro__[1]
 ClickException: Any = UsageError.__mro__[1]
+_Base: Any = object  # TyperCommand or TyperGroup, which follow it in the classes below
 _PANEL = "rich_help_panel"
 _YES, _NO = frozenset({"y", "yes", "是"}), frozenset({"", "n", "no", "否"})
 _METAVAR = f"{ENGLISH}|{CHINESE}"
 
 
-class ScribeCommand(TyperCommand):
-    """A command whose help is in the language of the command line."""
+class _TranslatedHelp(_Base):  # type: ignore[misc]  # mypy knows no common class of both
+    """Help in the language of the command line, of a command and of the command line itself."""
 
     def get_usage(self, ctx: Any) -> str:
         """Return the line `Usage: ...`."""
@@ -56,7 +57,11 @@ class ScribeCommand(TyperCommand):
         return translate_help_option(super().get_help_option(ctx))
 
 
-class ScribeGroup(TyperGroup):
+class ScribeCommand(_TranslatedHelp, TyperCommand):
+    """A command whose help is in the language of the command line."""
+
+
+class ScribeGroup(_TranslatedHelp, TyperGroup):
     """The command line: finds its language before anything is printed."""
 
     def main(self, args: Sequence[str] | None = None, *names: Any, **extra: Any) -> Any:
@@ -94,19 +99,6 @@ class ScribeGroup(TyperGroup):
         except typer.Abort:
             translate_panels()
             raise
-
-    def get_usage(self, ctx: Any) -> str:
-        """Return the line `Usage: ...`."""
-        return translate_usage(super().get_usage(ctx))
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help page."""
-        translate_panels()
-        super().format_help(ctx, formatter)
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """Return the option `--help`, which some versions of click create each time."""
-        return translate_help_option(super().get_help_option(ctx))
 
 
 def _has_only_language(arguments: Sequence[str]) -> bool:

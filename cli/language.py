@@ -40,18 +40,18 @@ def find_language(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
 
     Raises ValueError for a value of `--lang` that is no language of this command.
     """
-    asked = ""
+    requested = ""
     for number, argument in enumerate(arguments):
         if argument == "--":
             break
         if argument == "--lang":
-            asked = next(iter(arguments[number + 1 : number + 2]), "")
+            requested = next(iter(arguments[number + 1 : number + 2]), "")
         elif argument.startswith("--lang="):
-            asked = argument.partition("=")[2]
-    if asked:
-        code = parse_language(asked)
+            requested = argument.partition("=")[2]
+    if requested:
+        code = parse_language(requested)
         if not code:
-            raise ValueError(asked)
+            raise ValueError(requested)
         return code
     value = next((environ[name] for name in _VARIABLES if environ.get(name)), "")
     return parse_language(value.partition(":")[0]) or ENGLISH

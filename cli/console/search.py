@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from cli.console.recordings import Recordings
-from cli.console.texts import SpokenText
+from cli.console.sentences import SpokenText
 from cli.console.transcripts import read_texts
 from cli.operate.row import Row
 from cli.operate.workspace import Workspace, run_in_parallel

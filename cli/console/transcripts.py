@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cli.console.answers import ApiError
-from cli.console.texts import SpokenText, parse_texts
+from cli.console.sentences import SpokenText, parse_texts
 from cli.language import _
 from cli.operate.pages import add_sound, find_transcribed
 from cli.operate.workspace import Workspace

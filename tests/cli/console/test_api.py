@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from cli.console.media import Sound
-from cli.console.texts import parse_texts
+from cli.console.sentences import parse_texts
 from cli.console.transcripts import choose_media_type
 from cli.language import CHINESE, ENGLISH, use_language
 from shared.errors import RequestRejected, Throttled

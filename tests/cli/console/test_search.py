@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 
-from cli.console.texts import parse_texts
+from cli.console.sentences import parse_texts
 from shared.recordings.keys import transcript_key
 from tests.helpers.console import ADDRESS, Browser
 from tests.helpers.fake_cloud import INPUT_BUCKET, OUTPUT_BUCKET
